@@ -1,0 +1,59 @@
+"""Fixtures for every test: real Redis servers, and no key of ours that lives forever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+import redis
+
+from tests.support.keys import keys_without_ttl
+from tests.support.server import RedisServer
+
+pytest_plugins = ("pytester",)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The server that tests share; take `redis_url` or `redis_client` to find it empty."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The URL of the shared server, emptied."""
+    if not redis_server.running:
+        redis_server.start()
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of the shared server, emptied."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., RedisServer]]:
+    """Starts servers of the test's own: `start_redis("--appendonly", "yes")`; may be killed."""
+    with ExitStack() as servers:
+        yield lambda *options: servers.enter_context(RedisServer(*options))
+
+
+@pytest.fixture(autouse=True)
+def no_key_forever(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that leaves a key without TTL, unless it is marked `open_runs`."""
+    if "redis_url" not in request.fixturenames or request.node.get_closest_marker("open_runs"):
+        yield
+        return
+    server: RedisServer = request.getfixturevalue("redis_server")
+    yield  # set up first, so torn down last: by now the test's workers have ended
+    with redis.Redis.from_url(server.url) as client:
+        forever = keys_without_ttl(client)
+    if forever:
+        pytest.fail(f"keys without TTL that are not on the permanent list: {', '.join(forever)}")

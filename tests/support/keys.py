@@ -1,0 +1,29 @@
+"""Which keys may live forever, and the check that no other does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import cast
+
+import redis
+
+PERMANENT = (
+    "penstock:entrypoints",
+    "penstock:leases",
+    "penstock:ready",
+    "penstock:timers",
+    "penstock:runs*",
+)
+
+
+def keys_without_ttl(client: redis.Redis, permanent: tuple[str, ...] = PERMANENT) -> list[str]:
+    """Penstock's keys that have no TTL and are not on the permanent list, sorted."""
+    found = cast("Iterator[bytes | str]", client.scan_iter(match="penstock:*", count=1000))
+    keys = [_text(key) for key in found]
+    suspects = [key for key in keys if not any(fnmatchcase(key, each) for each in permanent)]
+    return sorted(key for key in suspects if client.ttl(key) == -1)
+
+
+def _text(key: bytes | str) -> str:
+    return key if isinstance(key, str) else key.decode(errors="surrogateescape")
