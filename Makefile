@@ -24,6 +24,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 all: lint types test
 
 install: .venv/.dev
+	@echo "Ready: .venv/bin/penstock"
 
 demo: .venv/.demo
 	@$(BIN)/penstock demo $(FOLDER)

@@ -1,0 +1,190 @@
+"""The house rules no other tool checks: layout, doors, packaging, the files around the code."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+import penstock
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("publisher", "runtime", "worker")
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def test_penstock_is_a_namespace() -> None:
+    assert penstock.__file__ is None
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_door_opens_to_what_it_names(room: str) -> None:
+    door = importlib.import_module(f"penstock.{room}")
+
+    assert door.__all__
+    assert len(set(door.__all__)) == len(door.__all__)
+    for name in door.__all__:
+        assert getattr(door, name).__module__.startswith("penstock."), name
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_nobody_inside_comes_through_a_door(room: str) -> None:
+    doors = {f"penstock.{room}" for room in ROOMS}
+    offenders = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module in doors
+    ]
+
+    assert offenders == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_lua_file_opens_with_what_it_does(room: str) -> None:
+    offenders = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / room).rglob("*.lua")
+        if not path.read_text().startswith("-- ")
+    ]
+
+    assert offenders == []
+
+
+def test_wheel_and_sdist_carry_every_file_of_the_rooms(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", tmp_path],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        in_wheel = set(wheel.namelist())
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as sdist:
+        in_sdist = {name.partition("/")[2] for name in sdist.getnames()}
+
+    for room in ROOMS:
+        kept = {path for path in _files(ROOT / room) if path.suffix in {".py", ".lua", ".typed"}}
+        assert {str(path.relative_to(ROOT / room)) for path in kept} <= in_wheel
+        assert {str(path.relative_to(ROOT)) for path in kept} <= in_sdist
+        assert f"penstock/{room}/py.typed" in in_wheel
+    assert "penstock/__init__.py" not in in_wheel
+    assert {"LICENSE", "README.md", "pyproject.toml"} <= in_sdist
+
+
+def test_the_console_script_is_a_command() -> None:
+    module, _, name = PROJECT["scripts"]["penstock"].partition(":")
+
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    versions = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
+
+    assert versions[0] == PROJECT["version"]
+
+
+def test_the_make_commands_of_the_documents_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    documents = " ".join((ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md"))
+
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", documents, re.M)) <= targets
+
+
+def test_no_file_names_a_package_registry() -> None:
+    hosts = re.compile(rb"index-url|pypi\.org|pythonhosted\.org|npmjs\.org|docker\.io|ghcr\.io")
+    offenders = [
+        str(path.relative_to(ROOT))
+        for path in _files(ROOT)
+        if path != Path(__file__) and hosts.search(path.read_bytes())
+    ]
+
+    assert offenders == []
+
+
+def test_the_dockerfile_copies_what_is_there() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    sources = [
+        source
+        for line in re.findall(r"^COPY (.+) \S+$", dockerfile, re.M)
+        for source in line.split()
+    ]
+
+    assert sources
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {f"!{source}" for source in sources} <= set(ignored)
+
+
+def test_compose_keeps_what_redis_holds() -> None:
+    redis = COMPOSE["services"]["redis"]
+    options = " ".join(redis["command"])
+
+    assert "--appendonly yes" in options
+    assert "--appendfsync everysec" in options
+    assert redis["volumes"] == ["redis-data:/data"]
+    assert redis["healthcheck"]["test"] == ["CMD", "redis-cli", "ping"]
+
+
+def test_compose_lets_workers_scale_and_drain() -> None:
+    worker = COMPOSE["services"]["worker"]
+
+    assert not {"container_name", "ports"} & worker.keys()
+    assert int(worker["stop_grace_period"].removesuffix("s")) > 25
+    assert worker["depends_on"]["redis"]["condition"] == "service_healthy"
+
+
+def test_compose_starts_a_worker_with_options_it_has() -> None:
+    program, *arguments = COMPOSE["services"]["worker"]["command"]
+    main = importlib.import_module("penstock.worker.cli").main
+    command = main.get_command(click.Context(main), arguments[0])
+
+    assert program in PROJECT["scripts"]
+    with command.make_context("worker", arguments[1:], resilient_parsing=False):
+        pass
+    assert (ROOT / "examples" / arguments[1]).is_file()
+
+
+def test_compose_starts_a_web_app_that_exists() -> None:
+    program, target, *_ = COMPOSE["services"]["web"]["command"]
+    module, _, name = target.partition(":")
+    source = ast.parse((ROOT / "examples" / f"{module}.py").read_text())
+
+    assert any(each.startswith(program) for each in PROJECT["optional-dependencies"]["http"])
+    assert name in {
+        target.id
+        for node in source.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    """The files a person wrote: no caches, no environment, no history."""
+    for path in directory.iterdir():
+        if path.name in {
+            ".git",
+            ".venv",
+            "__pycache__",
+            ".hypothesis",
+            "dist",
+        } or path.name.endswith("_cache"):
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        elif path.suffix != ".pyc":
+            yield path
