@@ -82,9 +82,14 @@ class ServerProcess:
             raise ConfigurationError("the server does not run")
         return self._child.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and neither stopped nor died since."""
+        return self._child is not None and self._child.poll() is None
+
     def start(self) -> None:
         """Start it, and return once it answers."""
-        if self._child is not None:
+        if self.running:
             raise ConfigurationError(f"the server runs already, on port {self.port}")
         ports = [self._port] if self._port is not None else [free_port() for _ in range(3)]
         for port in ports:  # another process may take a free port first
