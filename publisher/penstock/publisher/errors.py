@@ -1,0 +1,84 @@
+"""Every failure Penstock raises, in one tree.
+
+PenstockError
+├── ConfigurationError         wrong use of the API or of a setting
+├── RedisUnavailableError      Redis did not answer, or refused the write
+├── CodecError                 a value cannot be written or read exactly
+│   └── ValueTooLargeError     a value is over the size limit
+├── RemoteError                stands for an exception class this process has not loaded
+├── CursorExpiredError         the events after a cursor are no longer kept
+├── InvalidCursorError         a cursor is not the number of an event
+└── (penstock.runtime.errors adds those of runs)
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CodecError",
+    "ConfigurationError",
+    "CursorExpiredError",
+    "InvalidCursorError",
+    "PenstockError",
+    "RedisUnavailableError",
+    "RemoteError",
+    "ValueTooLargeError",
+]
+
+
+class PenstockError(Exception):
+    """Catches whatever Penstock raises on purpose."""
+
+
+class ConfigurationError(PenstockError):
+    """Penstock is used or set up in a way that cannot work."""
+
+
+class RedisUnavailableError(PenstockError):
+    """Redis did not answer, or answered that it cannot take this write now."""
+
+
+class CodecError(PenstockError):
+    """A value cannot be written or read exactly."""
+
+    def __init__(
+        self, message: str, *, what: str = "", path: str = "$", type_name: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.what = what
+        self.path = path
+        self.type_name = type_name
+
+
+class ValueTooLargeError(CodecError):
+    """A value is over the size limit."""
+
+
+class RemoteError(PenstockError):
+    """An exception raised in another process, of a class that this process has not loaded."""
+
+    def __init__(self, type_name: str, message: str) -> None:
+        super().__init__(type_name, message)
+        self.type_name = type_name
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.message}"
+
+
+class CursorExpiredError(PenstockError):
+    """The events after a cursor are no longer kept."""
+
+    def __init__(self, run_id: str, after: int, oldest: int | None) -> None:
+        kept = f"the oldest event kept is {oldest}" if oldest else "no event after it is kept"
+        again = f"after={oldest - 1} reads what is there" if oldest else "after=0 starts anew"
+        super().__init__(
+            f"cursor {after} of run {run_id!r} has expired: {kept}. "
+            f"Subscribing with {again}; a longer retention keeps more."
+        )
+        self.run_id = run_id
+        self.after = after
+        self.oldest = oldest
+
+
+class InvalidCursorError(PenstockError, ValueError):
+    """A cursor is not the number of an event."""

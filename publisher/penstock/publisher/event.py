@@ -1,0 +1,184 @@
+"""One immutable fact about a run, and its form on the wire."""
+
+from __future__ import annotations
+
+__all__ = ["FETCH", "LARGE", "TERMINAL", "Event", "build", "decode", "encode", "parse", "texts"]
+
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.errors import CodecError
+
+TERMINAL = "run.finished"
+"""The mode of the last event of every run."""
+
+LARGE = 64 * 1024
+"""Bytes past which an event travels on the channel as a reference, not as itself."""
+
+FETCH = b"*"
+"""The line of a frame that stands for an event to be fetched from the stored stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One immutable fact about a run, ordered by `seq`.
+
+    `seq` counts from 1 without gaps and is the cursor to resume a subscription from. `mode` says
+    what kind of fact it is (`custom`, `step.finished`, ...), `namespace` which step said it (empty:
+    the entrypoint's own body), `time` is in epoch seconds.
+
+    An event unpacks as `mode, data`, so that `for mode, chunk in run.stream(...)` reads as it does
+    in process.
+    """
+
+    seq: int
+    run_id: str
+    thread_id: str
+    mode: str
+    namespace: tuple[str, ...]
+    data: Any
+    attempt: int
+    time: float
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.mode
+        yield self.data
+
+    @property
+    def terminal(self) -> bool:
+        """Whether this is the last event of its run."""
+        return self.mode == TERMINAL
+
+
+def encode(
+    mode: str,
+    data: str,
+    *,
+    namespace: tuple[str, ...] = (),
+    attempt: int = 1,
+    thread: str = "",
+    time: float,
+    ref: str = "",
+) -> str:
+    """Write an event as the JSON object that is stored and published.
+
+    Its members: `mode`; `data`, JSON text that the codec wrote; `time`, epoch seconds; and where
+    they are not the usual: `ns` (namespace), `attempt` (1), `thread` (the run's own id), `ref`:
+    the field of the checkpoints hash whose JSON belongs into `data` as its member `outcome`.
+
+    In the stream, the entry `<seq>-0` holds the object in its field `e`. On the channel, a message
+    is a frame: the first seq, then one line an event with consecutive seqs, each the object with
+    its `ref` resolved, or `*` where the event is over 64 KiB and has to be fetched.
+    """
+    extra = f',"ns":{_quote(namespace)}' if namespace else ""
+    if attempt != 1:
+        extra += f',"attempt":{attempt}'
+    if thread:
+        extra += f',"thread":{_quote(thread)}'
+    if ref:
+        extra += f',"ref":{_quote(ref)}'
+    return f'{{"mode":{_quote(mode)},"data":{data}{extra},"time":{time:.3f}}}'
+
+
+def texts(
+    mode: str,
+    data: str,
+    *,
+    namespace: tuple[str, ...] = (),
+    attempt: int = 1,
+    thread: str = "",
+    time: float,
+    ref: str = "",
+    outcome: str = "",
+) -> tuple[str, str]:
+    """Write an event as the two texts that the scripts take: to store, and to publish.
+
+    The second is empty where it is the same, and `*` where it is over `LARGE`. With `ref`, the
+    event is stored with the reference and published with `outcome`, the JSON text it stands for;
+    `data` is then the text of a JSON object.
+    """
+    stored = encode(
+        mode, data, namespace=namespace, attempt=attempt, thread=thread, time=time, ref=ref
+    )
+    if not ref:
+        return stored, "*" if _large(stored) else ""
+    if len(stored) + len(outcome) > LARGE:
+        return stored, "*"
+    separator = "" if data[1:-1].isspace() or data == "{}" else ","
+    published = encode(
+        mode,
+        f'{data[:-1]}{separator}"outcome":{outcome}}}',
+        namespace=namespace,
+        attempt=attempt,
+        thread=thread,
+        time=time,
+    )
+    return stored, "*" if _large(published) else published
+
+
+def parse(line: str | bytes, seq: int, run_id: str) -> dict[str, Any]:
+    """Read the JSON object of an event without building it.
+
+    Raises:
+        CodecError: the line is not a JSON object.
+    """
+    try:
+        tree: object = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _not_an_event(seq, run_id, error) from error
+    if not isinstance(tree, dict):
+        raise _not_an_event(seq, run_id, "no JSON object")
+    return cast("dict[str, Any]", tree)
+
+
+def build(
+    tree: dict[str, Any],
+    seq: int,
+    run_id: str,
+    codec: Codec,
+    outcome: str | bytes | None = None,
+) -> Event:
+    """Make an event of its parsed JSON object, with `outcome` the text its `ref` stands for.
+
+    Raises:
+        CodecError: the object is not an event.
+    """
+    try:
+        data = codec.revive(tree["data"])
+        if outcome is not None:
+            data["outcome"] = codec.loads(outcome)
+        namespace = tree.get("ns")
+        return Event(
+            seq,
+            run_id,
+            tree.get("thread", run_id),
+            tree["mode"],
+            tuple(namespace) if namespace else (),
+            data,
+            tree.get("attempt", 1),
+            tree["time"],
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _not_an_event(seq, run_id, error) from error
+
+
+def decode(
+    line: str | bytes, seq: int, run_id: str, codec: Codec, outcome: str | bytes | None = None
+) -> Event:
+    """Read an event from its JSON object: `parse`, then `build`."""
+    return build(parse(line, seq, run_id), seq, run_id, codec, outcome)
+
+
+_quote = functools.lru_cache(maxsize=4096)(json.dumps)
+
+
+def _large(text: str) -> bool:
+    return len(text) > LARGE or (not text.isascii() and len(text.encode()) > LARGE)
+
+
+def _not_an_event(seq: int, run_id: str, why: object) -> CodecError:
+    return CodecError(f"event {seq} of run {run_id!r} is not an event: {why}", what=f"event {seq}")

@@ -1,0 +1,99 @@
+"""Lua scripts: loading them from files, and the two ways to run them."""
+
+from __future__ import annotations
+
+__all__ = ["Call", "Script", "arun", "load", "run", "run_all"]
+
+import functools
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TypeAlias, cast
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import NoScriptError, ResponseError
+
+Argument: TypeAlias = str | bytes | int | float
+Reply: TypeAlias = object
+
+_INCLUDE = re.compile(r"^-- include: (\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script as the server gets it, chunks included, and the digest it is called by."""
+
+    name: str
+    text: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One script with its keys and arguments: what is to be done, without how it is sent."""
+
+    script: Script
+    keys: tuple[str, ...]
+    args: tuple[Argument, ...]
+
+
+@functools.cache
+def load(package: str, name: str) -> Script:
+    """Read `<name>.lua` of a package, with each line `-- include: package/chunk` replaced."""
+    text = _INCLUDE.sub(lambda match: _chunk(match[1]), _read(package, name))
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _chunk(path: str) -> str:
+    package, _, name = path.rpartition("/")
+    return _INCLUDE.sub(lambda match: _chunk(match[1]), _read(package, name))
+
+
+def _read(package: str, name: str) -> str:
+    return (files(package) / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def run(connection: Redis, call: Call) -> Reply:
+    """Run a call on a connection; loads the script where the server does not have it yet."""
+    script, keys, args = call.script, call.keys, call.args
+    try:
+        return cast(Reply, connection.evalsha(script.sha, len(keys), *keys, *args))
+    except NoScriptError:
+        return cast(Reply, connection.eval(script.text, len(keys), *keys, *args))
+
+
+async def arun(connection: AsyncRedis, call: Call) -> Reply:
+    """Run a call on an asyncio connection; loads the script as `run` does."""
+    script, keys, args = call.script, call.keys, call.args
+    try:
+        return cast(Reply, await connection.evalsha(script.sha, len(keys), *keys, *args))
+    except NoScriptError:
+        return cast(Reply, await connection.eval(script.text, len(keys), *keys, *args))
+
+
+def run_all(connection: Redis, calls: Sequence[Call]) -> list[Reply | ResponseError]:
+    """Run calls in one round trip; a refusal stands in the list in place of its call's reply.
+
+    Raises:
+        redis.exceptions.ConnectionError, TimeoutError: none of the calls is known to have run.
+    """
+    if len(calls) == 1:
+        return [_run_alone(connection, calls[0])]
+    with connection.pipeline(transaction=False) as pipeline:
+        for call in calls:
+            pipeline.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
+        replies = cast("list[Reply | ResponseError]", pipeline.execute(raise_on_error=False))
+    for index, reply in enumerate(replies):
+        if isinstance(reply, NoScriptError):
+            replies[index] = _run_alone(connection, calls[index])
+    return replies
+
+
+def _run_alone(connection: Redis, call: Call) -> Reply | ResponseError:
+    try:
+        return run(connection, call)
+    except ResponseError as error:
+        return error
