@@ -1,0 +1,137 @@
+"""Connections of our own, made like the caller's, and what to do when one breaks."""
+
+from __future__ import annotations
+
+__all__ = ["Backoff", "aconnect", "connect", "transient"]
+
+import builtins
+import logging
+import os
+import random
+from typing import Any
+
+from redis import ConnectionPool, Redis
+from redis import asyncio as aredis
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    ClusterDownError,
+    ConnectionError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
+from redis.retry import Retry
+from redis.sentinel import SentinelConnectionPool
+
+from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 5.0
+"""Seconds without an answer after which a connection counts as lost."""
+
+_WAIT = (ConnectionError, TimeoutError, builtins.ConnectionError, BusyLoadingError)
+_REFUSED = (AuthenticationError, AuthorizationError)
+_LATER = (ReadOnlyError, ClusterDownError, TryAgainError)
+
+
+def connect(connection: Redis | str | None) -> Redis:
+    """Make a client of our own that reaches the same server as the given one, or a URL.
+
+    None is the environment's `PENSTOCK_REDIS_URL`, else `redis://localhost:6379`. It never repeats
+    a command by itself and never reconnects unseen, whatever the given client does.
+
+    Raises:
+        ConfigurationError: the URL is not one of Redis.
+    """
+    pool: Any = _given(connection, Redis).connection_pool
+    settings = _settings(pool, Retry(NoBackoff(), 0))
+    if "sentinel_manager" in settings:
+        return Redis.from_pool(SentinelConnectionPool(**settings))
+    return Redis.from_pool(ConnectionPool(**settings))
+
+
+def aconnect(connection: aredis.Redis | str | None) -> aredis.Redis:
+    """Make an asyncio client as `connect` makes one; it connects in the loop that first uses it."""
+    pool: Any = _given(connection, aredis.Redis).connection_pool
+    settings = _settings(pool, AsyncRetry(NoBackoff(), 0))
+    if "sentinel_manager" in settings:
+        return aredis.Redis.from_pool(AsyncSentinelConnectionPool(**settings))
+    return aredis.Redis.from_pool(aredis.ConnectionPool(**settings))
+
+
+def _given(connection: Any, client: Any) -> Any:
+    if connection is None:
+        connection = os.environ.get("PENSTOCK_REDIS_URL") or "redis://localhost:6379"
+    if not isinstance(connection, str):
+        return connection
+    try:
+        return client.from_url(connection)
+    except ValueError as error:
+        raise ConfigurationError(f"this is not the URL of a Redis server: {error}") from error
+
+
+def _settings(pool: Any, retry: object) -> dict[str, Any]:
+    # What redis-py ties to one pool stays with it; RESP 2 is what a subscription speaks.
+    bound = ("maint_", "orig_", "oss_", "himport_", "connection_pool", "retry")
+    settings = {
+        name: value for name, value in pool.connection_kwargs.items() if not name.startswith(bound)
+    }
+    if isinstance(pool, SentinelConnectionPool | AsyncSentinelConnectionPool):
+        asked: Any = getattr(pool, "proxy", pool)  # who knows it, in sync and in asyncio
+        settings |= {
+            "service_name": asked.service_name,
+            "sentinel_manager": asked.sentinel_manager,
+            "is_master": asked.is_master,
+            "check_connection": asked.check_connection,
+        }
+    return settings | {
+        "connection_class": pool.connection_class,
+        "decode_responses": False,
+        "encoding": "utf-8",
+        "health_check_interval": 0,
+        "protocol": 2,
+        "retry": retry,
+        "socket_connect_timeout": TIMEOUT,
+        "socket_timeout": TIMEOUT,
+    }
+
+
+def transient(error: Exception) -> bool:
+    """Whether the same command may succeed later: no connection, no answer, or not just now."""
+    if isinstance(error, _REFUSED):
+        return False
+    if isinstance(error, _WAIT + _LATER):
+        return True
+    return isinstance(error, ResponseError) and str(error).startswith(("BUSY ", "LOADING "))
+
+
+class Backoff:
+    """How long to wait before the next try: longer each time, at most a second, never in step."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._failures = 0
+
+    def after(self, error: Exception) -> float:
+        """Count a failure; the first in a row is logged. Returns the seconds to wait.
+
+        Raises:
+            RedisUnavailableError: waiting does not help.
+        """
+        if not transient(error):
+            raise RedisUnavailableError(f"Redis refused {self._what}: {error}") from error
+        if self._failures == 0:
+            logger.warning("%s: no answer from Redis (%s), trying again", self._what, error)
+        self._failures += 1
+        return min(1.0, 0.02 * float(2 ** min(self._failures, 6))) * random.uniform(0.5, 1.0)
+
+    def reset(self) -> None:
+        """Forget the failures: Redis answered."""
+        self._failures = 0
