@@ -1,0 +1,100 @@
+"""Events as Redis hands them over: a frame off the channel, a page of the stored stream.
+
+Both hold consecutive events of one run, decoded once however many subscribers read them.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Frame", "Page"]
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.errors import CodecError
+from penstock.publisher.event import FETCH, TERMINAL, Event, build, parse
+
+_NOWHERE = 1 << 63
+
+
+class Frame:
+    """One message of a run's channel.
+
+    What cannot be read counts as an event that is not in it: the stored stream is the truth, a
+    channel only brings it sooner.
+    """
+
+    __slots__ = ("_events", "_lines", "first", "last", "weight")
+
+    def __init__(self, message: bytes) -> None:
+        first, *self._lines = message.split(b"\n")
+        self.first = int(first) if first.isdigit() else _NOWHERE
+        self.last = self.first + len(self._lines) - 1
+        self.weight = len(message) + 512 * len(self._lines)
+        self._events: list[Event] | None = None
+
+    def events(self, run_id: str, codec: Codec) -> list[Event]:
+        """The events up to the terminal one, or to the first that has to be fetched."""
+        if self._events is None:
+            self._events = self._decode(run_id, codec)
+            self._lines = []
+        return self._events
+
+    def _decode(self, run_id: str, codec: Codec) -> list[Event]:
+        lines = self._lines
+        if FETCH in lines:
+            lines = lines[: lines.index(FETCH)]
+        try:
+            trees = json.loads(b"[" + b",".join(lines) + b"]")
+            if len(trees) != len(lines):
+                return []
+            return _until_terminal(
+                [
+                    build(tree, seq, run_id, codec)
+                    for seq, tree in enumerate(trees, start=self.first)
+                ]
+            )
+        except (ValueError, RecursionError, CodecError):
+            return []
+
+
+class Page:
+    """Consecutive entries of a run's stored stream, as XRANGE returns them."""
+
+    __slots__ = ("_entries", "events", "length", "refs", "weight")
+
+    def __init__(self, reply: Sequence[tuple[bytes, Mapping[bytes, bytes]]], run_id: str) -> None:
+        self.length = len(reply)
+        self.weight = 0
+        self.refs: list[str] = []
+        self.events: list[Event] = []
+        self._entries: list[tuple[int, dict[str, Any]]] = []
+        for entry, fields in reply:
+            seq = int(entry.partition(b"-")[0])
+            line = fields.get(b"e", b"")
+            self.weight += len(line)
+            tree = parse(line, seq, run_id)
+            if "ref" in tree:
+                self.refs.append(tree["ref"])
+            self._entries.append((seq, tree))
+
+    def decode(self, outcomes: Sequence[bytes | None], run_id: str, codec: Codec) -> Page:
+        """Fill in `events`, with one outcome for each of `refs`."""
+        self.weight += sum(len(text) for text in outcomes if text)
+        texts = iter(outcomes)
+        self.events = _until_terminal(
+            [
+                build(tree, seq, run_id, codec, next(texts) if "ref" in tree else None)
+                for seq, tree in self._entries
+            ]
+        )
+        self._entries = []
+        return self
+
+
+def _until_terminal(events: list[Event]) -> list[Event]:
+    for index, event in enumerate(events):
+        if event.mode == TERMINAL:
+            return events[: index + 1]
+    return events
