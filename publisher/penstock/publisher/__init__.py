@@ -1,0 +1,32 @@
+"""Events of runs: publish them, follow them. Knows nothing of workflows."""
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.errors import (
+    CodecError,
+    ConfigurationError,
+    CursorExpiredError,
+    PenstockError,
+    RedisUnavailableError,
+)
+from penstock.publisher.event import TERMINAL, Event
+from penstock.publisher.hub import Hub, asubscribe
+from penstock.publisher.publish import AsyncPublisher, Publisher
+from penstock.publisher.sse import astream_sse
+from penstock.publisher.subscribe import subscribe
+
+__all__ = [
+    "TERMINAL",
+    "AsyncPublisher",
+    "Codec",
+    "CodecError",
+    "ConfigurationError",
+    "CursorExpiredError",
+    "Event",
+    "Hub",
+    "PenstockError",
+    "Publisher",
+    "RedisUnavailableError",
+    "astream_sse",
+    "asubscribe",
+    "subscribe",
+]

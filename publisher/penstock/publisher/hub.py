@@ -1,0 +1,201 @@
+"""Following the events of any number of runs from one event loop, over one connection."""
+
+from __future__ import annotations
+
+__all__ = ["Hub", "asubscribe"]
+
+import asyncio
+import builtins
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from copy import copy
+from typing import Any, Self, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError, RedisError
+
+from penstock.publisher.channel import Channel, Subscriber
+from penstock.publisher.codec import Codec
+from penstock.publisher.connection import Backoff, aconnect
+from penstock.publisher.errors import ConfigurationError, PenstockError
+from penstock.publisher.event import Event
+from penstock.publisher.keys import EventKeys
+from penstock.publisher.pages import Pages
+from penstock.publisher.tail import IDLE, Tail
+
+
+@asynccontextmanager
+async def asubscribe(
+    run_id: str,
+    after: int = 0,
+    *,
+    hub: Hub | None = None,
+    connection: Redis | str | None = None,
+    prefix: str = "penstock",
+    codec: Codec | None = None,
+    timeout: float | None = None,
+) -> AsyncGenerator[AsyncIterator[Event]]:
+    """Follow the events of a run after a cursor, until its terminal event; see `subscribe`.
+
+    Give the `hub` where there are many subscriptions: all of them share its connection, and its
+    prefix and codec are theirs.
+    """
+    if hub is not None:
+        async with hub.subscribe(run_id, after, timeout=timeout) as events:
+            yield events
+        return
+    async with (
+        Hub(connection, prefix, codec) as own,
+        own.subscribe(run_id, after, timeout=timeout) as events,
+    ):
+        yield events
+
+
+class Hub:
+    """One subscribing connection, and one for reads, shared by the subscribers of one event loop.
+
+        async with Hub("redis://localhost:6379") as hub:
+            async with hub.subscribe(run_id) as events:
+                async for event in events: ...
+
+    A subscriber that does not keep up delays nobody: past its bounded buffer it reads the stored
+    stream instead. Events are decoded once for all subscribers of a run: leave their data as it is.
+    """
+
+    def __init__(
+        self,
+        connection: Redis | str | None = None,
+        prefix: str = "penstock",
+        codec: Codec | None = None,
+    ) -> None:
+        self._client = aconnect(connection)
+        self._keys = EventKeys(prefix)
+        self._codec = codec or Codec()
+        self._pages = Pages(self._client, self._keys, self._codec)
+        self._channels: dict[bytes, Channel] = {}
+        self._changed = asyncio.Event()
+        self._heard = 0.0
+        self._pinged = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failure: PenstockError | None = ConfigurationError(
+            "a Hub is used inside of its own `async with` block"
+        )
+
+    async def __aenter__(self) -> Self:
+        self._failure = None
+        work = (self._listen, self._pages.run)
+        self._tasks = [asyncio.create_task(self._guard(each)) for each in work]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._fail(ConfigurationError("the Hub of this subscription is closed"))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def subscribe(
+        self, run_id: str, after: int = 0, *, timeout: float | None = None
+    ) -> AsyncGenerator[AsyncIterator[Event]]:
+        """Follow the events of a run after a cursor, as `asubscribe` does."""
+        if self._failure is not None:
+            raise copy(self._failure)
+        name = self._keys.channel(run_id).encode()
+        tail = Tail(run_id, after, self._codec)
+        channel = self._channels.setdefault(name, Channel(run_id))
+        subscriber = Subscriber(channel, tail, self._pages.page, timeout)
+        channel.subscribers.add(subscriber)
+        self._changed.set()
+        try:
+            yield subscriber
+        finally:
+            channel.subscribers.discard(subscriber)
+            if not channel.subscribers:
+                self._channels.pop(name, None)
+                self._changed.set()
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except PenstockError as error:
+            self._fail(error)
+
+    def _fail(self, error: PenstockError) -> None:
+        self._failure = error = self._failure or error
+        self._pages.fail(error)
+        for channel in self._channels.values():
+            channel.fail(error)
+
+    async def _listen(self) -> None:
+        backoff = Backoff("subscriptions of a hub")
+        while True:
+            await self._changed.wait()
+            pubsub = self._client.pubsub()
+            try:
+                await self._serve(pubsub, backoff)
+            except (RedisError, builtins.ConnectionError) as error:
+                for channel in self._channels.values():
+                    channel.live = False
+                await asyncio.sleep(backoff.after(error))
+                self._changed.set()
+            finally:
+                await pubsub.aclose()
+
+    async def _serve(self, pubsub: PubSub, backoff: Backoff) -> None:
+        # This task writes, the other reads; the first of them to fail ends the connection.
+        subscribed = await self._resubscribe(pubsub, set())
+        self._heard, self._pinged = asyncio.get_running_loop().time(), False
+        reader = asyncio.create_task(self._receive(pubsub, backoff))
+        reader.add_done_callback(lambda _: self._changed.set())
+        try:
+            while not reader.done():
+                with suppress(builtins.TimeoutError):
+                    async with asyncio.timeout(IDLE):
+                        await self._changed.wait()
+                subscribed = await self._resubscribe(pubsub, subscribed)
+                await self._wonder(pubsub)
+            reader.result()
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    async def _resubscribe(self, pubsub: PubSub, subscribed: set[bytes]) -> set[bytes]:
+        self._changed.clear()
+        wanted = set(self._channels)
+        if wanted - subscribed:
+            await pubsub.subscribe(*(wanted - subscribed))
+        if subscribed - wanted:
+            await pubsub.unsubscribe(*(subscribed - wanted))
+        return wanted
+
+    async def _receive(self, pubsub: PubSub, backoff: Backoff) -> None:
+        loop = asyncio.get_running_loop()
+        get = cast("Callable[..., Awaitable[dict[str, Any] | None]]", pubsub.get_message)
+        while True:
+            message = await get(timeout=None) or {}
+            self._heard = loop.time()
+            self._pinged = False
+            channel = self._channels.get(message.get("channel", b""))
+            if channel is None:
+                continue
+            if message["type"] == "message":
+                channel.offer(message["data"], self._heard)
+            elif message["type"] == "subscribe":
+                backoff.reset()
+                channel.live = True
+                channel.fall_behind(self._heard)
+
+    async def _wonder(self, pubsub: PubSub) -> None:
+        # Silence: is the line dead, or did it lose something without a word?
+        now = asyncio.get_running_loop().time()
+        for channel in self._channels.values():
+            if channel.live and now - channel.heard >= IDLE:
+                channel.fall_behind(now)
+        if now - self._heard >= IDLE:
+            if self._pinged:
+                raise ConnectionError("no answer to PING on the subscriptions")
+            self._pinged = True
+            self._heard = now
+            await pubsub.ping()
