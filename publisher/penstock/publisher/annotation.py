@@ -1,0 +1,160 @@
+"""Annotation: which classes the annotations of a function mention, however deep."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+__all__ = ["Mentions"]
+
+
+class Mentions:
+    """Collects classes; `complete` is False when a name in an annotation has no meaning yet.
+
+    Nothing here raises: an annotation may be anything, and one that cannot be understood only
+    means that its types have to be registered by hand.
+    """
+
+    def __init__(self) -> None:
+        self.classes: list[type] = []
+        self.complete = True
+        self._seen: list[Any] = []  # keeps them alive too, so that an id stays theirs
+        self._ids: set[int] = set()
+
+    def add_function(self, function: Any) -> None:
+        """Walk the parameters and the result of anything that can be called."""
+        target = _function_behind(function)
+        if isinstance(target, type):
+            self.add(target)
+        else:
+            self._add_all(self._hints(target, _closure(target)))
+
+    def add(self, annotation: Any) -> None:
+        """Walk one annotation: what it is made of, and the fields of classes in it."""
+        if id(annotation) in self._ids:
+            return
+        self._ids.add(id(annotation))
+        self._seen.append(annotation)
+        for part in _parts(annotation):
+            self.add(part)
+        if inspect.isclass(annotation) and typing.get_origin(annotation) is None:
+            self._add_class(annotation)
+        elif isinstance(annotation, (str, typing.ForwardRef)):
+            self.complete = False
+
+    def _add_class(self, cls: type) -> None:
+        self.classes.append(cls)
+        model = _as_model(cls)
+        if model is not None:
+            self._add_all(field.annotation for field in model.model_fields.values())
+            self._add_all(_generic_arguments(model))
+        if model is not None or _has_fields(cls):
+            self._add_all(self._hints(cls, {}))
+
+    def _add_all(self, annotations: Iterable[Any]) -> None:
+        for annotation in annotations:
+            self.add(annotation)
+
+    def _hints(self, owner: Any, local: Mapping[str, Any]) -> list[Any]:
+        try:
+            hints = typing.get_type_hints(owner, localns=dict(local) or None, include_extras=True)
+            return list(hints.values())
+        except Exception:  # one unknown name spoils all: ask for each alone
+            return self._hints_one_by_one(owner, local)
+
+    def _hints_one_by_one(self, owner: Any, local: Mapping[str, Any]) -> list[Any]:
+        hints: list[Any] = []
+        for name, annotation in _raw_annotations(owner).items():
+            alone = types.SimpleNamespace(__annotations__={name: annotation})
+            try:
+                found = typing.get_type_hints(
+                    alone, _globals(owner), dict(local), include_extras=True
+                )
+                hints.extend(found.values())
+            except Exception:
+                self.complete = False
+        return hints
+
+
+def _function_behind(function: Any) -> Any:
+    """The plain function (or class) inside partials, methods, wrappers and callable objects."""
+    for _ in range(20):
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, types.MethodType):
+            function = function.__func__
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        else:
+            break
+    if isinstance(function, (type, types.FunctionType)) or not callable(function):
+        return function
+    return getattr(type(function), "__call__", function)  # noqa: B004 (the method is wanted)
+
+
+def _parts(annotation: Any) -> Iterable[Any]:
+    """What an annotation is made of: arguments, bounds, the type behind a name."""
+    if isinstance(annotation, (list, tuple)):  # the arguments of Callable[[...], ...]
+        yield from typing.cast("Iterable[Any]", annotation)
+        return
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        yield from (type(value) for value in typing.get_args(annotation))
+        return
+    if origin is not None:
+        yield origin
+    yield from (part for part in typing.get_args(annotation) if not isinstance(part, str))
+    for name in ("__supertype__", "__value__", "__bound__"):  # NewType, `type X = ...`, TypeVar
+        yield _attribute(annotation, name)
+    yield from _attribute(annotation, "__constraints__") or ()
+
+
+def _attribute(annotation: Any, name: str) -> Any:
+    if isinstance(annotation, type):
+        return None
+    try:
+        return getattr(annotation, name, None)
+    except Exception:
+        return None
+
+
+def _as_model(cls: type) -> type[BaseModel] | None:
+    return cls if issubclass(cls, BaseModel) else None
+
+
+def _has_fields(cls: type) -> bool:
+    named_tuple = tuple in cls.__mro__ and hasattr(cls, "_fields")
+    return named_tuple or hasattr(cls, "__dataclass_fields__") or typing.is_typeddict(cls)
+
+
+def _generic_arguments(cls: type[BaseModel]) -> Iterable[Any]:
+    metadata = cls.__pydantic_generic_metadata__
+    return (metadata["origin"], *metadata["args"])
+
+
+def _closure(function: Any) -> dict[str, Any]:
+    """Names that only the function's body can see, such as a class defined beside it."""
+    try:
+        return dict(inspect.getclosurevars(function).nonlocals)
+    except Exception:
+        return {}
+
+
+def _globals(owner: Any) -> dict[str, Any]:
+    found = getattr(owner, "__globals__", None)
+    if found is None:
+        found = vars(inspect.getmodule(owner) or typing)
+    return dict(found)
+
+
+def _raw_annotations(owner: Any) -> dict[str, Any]:
+    try:
+        return dict(inspect.get_annotations(owner))
+    except Exception:
+        return {}

@@ -1,0 +1,294 @@
+"""Tree: a value as plain JSON data, with a tag where JSON has no form of its own.
+
+None, bool, int, finite float, str, list and dict with str keys stand for themselves. Everything
+else is an object of one member whose name begins with "~":
+
+    {"~tuple": [...]}  {"~set": [...]}  {"~frozenset": [...]}    sets in the order of their texts
+    {"~dict": [[key, value], ...]}             keys that are no str, or begin with "~"
+    {"~ordereddict": ...}  {"~counter": ...}   pairs as well
+    {"~deque": [[...], maxlen]}
+    {"~float": "nan" | "inf" | "-inf"}
+    {"~record": [class, {field: value}]}       model, dataclass, named tuple; a third member holds
+                                               what an instance has beside its fields
+    {"~enum": [class, member, value]}
+    {"~bytes": base64} and the other scalars of `scalar.py`
+
+A class is a name that the registry of the reading process knows; for an unknown one the reader
+gets the fields as a dict, or the enum's value. Subclasses of the builtin types are refused, as
+they would come back as something else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
+from typing import Any
+
+from penstock.publisher.errors import CodecError
+from penstock.publisher.record import Enumeration, Record, record_of
+from penstock.publisher.refusal import Refusal, attribute, key
+from penstock.publisher.registry import TypeRegistry
+from penstock.publisher.scalar import READERS, SCALARS, write_surrogates
+
+__all__ = ["MAX_DEPTH", "Tree", "to_text"]
+
+MAX_DEPTH = 200
+"""Levels of JSON a value may have: room for the reader's own frames below Python's limit."""
+
+# Python reads and writes no longer ints by default, and reading must not depend on a setting.
+_INT_END = 10**4300
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_FLOATS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+
+to_text: Callable[[Any], str] = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
+
+
+class Tree:
+    """Makes trees of values, and values of trees."""
+
+    def __init__(self, registry: TypeRegistry) -> None:
+        self._registry = registry
+
+    def of(self, value: object, depth: int = 0) -> Any:
+        """Return the tree of a value, or raise `Refusal`."""
+        kind = type(value)
+        write = _WRITERS.get(kind)
+        if write is not None:
+            return write(self, value, depth)
+        scalar = SCALARS.get(kind)
+        if scalar is not None:
+            return {scalar.tag: scalar.write(value)}
+        record = self._registry.record(kind)
+        if record is None:
+            raise Refusal(_advice(kind), value)
+        if isinstance(record, Enumeration):
+            return self._enum(record, value, depth)
+        return self._record(record, value, depth)
+
+    def value(self, tree: Any) -> Any:
+        """Return the value of a tree, or raise `CodecError`."""
+        shape: object = tree
+        kind = type(shape)
+        if kind is dict:
+            if len(tree) == 1:
+                ((tag, inside),) = tree.items()
+                if tag[:1] == "~":
+                    return self._tagged(tag, inside)
+            return {name: self.value(item) for name, item in tree.items()}
+        if kind is list:
+            return [self.value(item) for item in tree]
+        return tree
+
+    # -- writing
+
+    def write_list(self, values: Iterable[Any], depth: int) -> list[Any]:
+        """The trees of all `values`, which are the container at this depth."""
+        _check_depth(values, depth)
+        trees: list[Any] = []
+        try:
+            for value in values:
+                trees.append(self.of(value, depth + 1))
+        except Refusal as refusal:
+            raise refusal.under(f"[{len(trees)}]", values) from None
+        return trees
+
+    def write_dict(self, value: Mapping[Any, Any], depth: int) -> Any:
+        """The tree of a dict: an object where all keys allow it, else pairs."""
+        if all(map(_is_name, value)):
+            return self._members(value, depth, value)
+        return {"~dict": self.write_pairs(value, depth + 1)}
+
+    def write_pairs(self, value: Mapping[Any, Any], depth: int) -> list[Any]:
+        """The tree of a dict as pairs."""
+        _check_depth(value, depth)
+        trees: list[Any] = []
+        step = ""
+        try:
+            for name, item in value.items():
+                step = f".keys()[{len(trees)}]"
+                written = self.of(name, depth + 2)
+                step = key(name)
+                trees.append([written, self.of(item, depth + 2)])
+        except Refusal as refusal:
+            raise refusal.under(step, value) from None
+        return trees
+
+    def _members(self, members: Mapping[str, Any], depth: int, owner: Any) -> dict[str, Any]:
+        _check_depth(owner, depth)
+        trees: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, item in members.items():
+                _check_name(name)
+                trees[name] = self.of(item, depth + 1)
+        except Refusal as refusal:
+            raise refusal.under(attribute(name), owner) from None
+        return trees
+
+    def _record(self, record: Record, value: Any, depth: int) -> Any:
+        fields, more = record.take(value)
+        tree: list[Any] = [record.name, self._members(fields, depth + 2, value)]
+        if more:
+            tree.append(
+                {
+                    name: self.of(part, depth + 3)
+                    if name == "set"
+                    else self._members(part, depth + 3, value)
+                    for name, part in more.items()
+                }
+            )
+        return {"~record": tree}
+
+    def _enum(self, record: Enumeration, value: Any, depth: int) -> Any:
+        tree: list[Any] = [record.name, record.take(value)]
+        try:
+            tree.append(self.of(value.value, depth + 2))
+        except Refusal:
+            pass  # only there for readers who do not know the enum
+        return {"~enum": tree}
+
+    # -- reading
+
+    def _tagged(self, tag: str, inside: Any) -> Any:
+        try:
+            scalar = READERS.get(tag)
+            if scalar is not None:
+                return scalar(inside)
+            read = _READERS.get(tag)
+            if read is not None:
+                return read(self, inside)
+        except (CodecError, MemoryError, RecursionError):
+            raise
+        except Exception as error:  # of whatever was given a wrong shape
+            raise CodecError(f"a stored {tag[1:]} cannot be read: {error}") from error
+        raise CodecError(
+            f"the tag {tag[:40]!r} is unknown: a newer version of Penstock may have written it"
+        )
+
+    def read_list(self, tree: Any) -> list[Any]:
+        """Read a list, and nothing that only iterates like one."""
+        return [self.value(item) for item in _expect(list, tree)]
+
+    def read_pairs(self, tree: Any) -> dict[Any, Any]:
+        """Read a dict from its pairs."""
+        return {self.value(name): self.value(item) for name, item in _expect(list, tree)}
+
+    def read_record(self, tree: Any) -> Any:
+        """Read a record; as a dict, where its class is unknown."""
+        name, members, *rest = tree
+        fields = self._plain(members)
+        more = {part: self._part(inside) for part, inside in rest[0].items()} if rest else {}
+        record = self._registry.find(name)
+        if record is None or isinstance(record, Enumeration):
+            return {**fields, **more.get("extra", {}), **more.get("state", {})}
+        return record.build(fields, more)
+
+    def read_enum(self, tree: Any) -> Any:
+        """Read a member of an enum; as its value, where the enum is unknown."""
+        name, member, *value = tree
+        record = self._registry.find(name)
+        if isinstance(record, Enumeration):
+            return record.build(member)
+        return self.value(value[0]) if value else member
+
+    def _part(self, tree: Any) -> Any:
+        return self.read_list(tree) if isinstance(tree, list) else self._plain(tree)
+
+    def _plain(self, tree: Any) -> dict[str, Any]:
+        """Read the members of an object whose names may begin with "~"."""
+        return {name: self.value(item) for name, item in _expect(dict, tree).items()}
+
+
+def _expect(kind: type, tree: Any) -> Any:
+    """Return `tree` if it has the shape that a reader relies on."""
+    if type(tree) is not kind:
+        raise TypeError(f"a {kind.__name__} is expected, not {type(tree).__name__}")
+    return tree
+
+
+def _is_name(name: Any) -> bool:
+    return type(name) is str and name[:1] != "~" and (name.isascii() or _PAIR.search(name) is None)
+
+
+def _check_name(name: str) -> None:
+    if not name.isascii() and _PAIR.search(name):
+        raise Refusal("has a name that JSON cannot hold", name)
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise Refusal(f"is nested more than {MAX_DEPTH} levels deep", value)
+
+
+def _write_self(_tree: Tree, value: Any, _depth: int) -> Any:
+    return value
+
+
+def _write_int(_tree: Tree, value: int, _depth: int) -> int:
+    if -_INT_END < value < _INT_END:
+        return value
+    raise Refusal("has more than 4300 digits", value)
+
+
+def _write_float(_tree: Tree, value: float, _depth: int) -> Any:
+    return value if isfinite(value) else {"~float": repr(value)}
+
+
+def _write_str(_tree: Tree, value: str, _depth: int) -> Any:
+    if not value.isascii() and _PAIR.search(value):
+        return write_surrogates(value)
+    return value
+
+
+def _sorted(trees: list[Any]) -> list[Any]:
+    return sorted(trees, key=to_text)
+
+
+def _advice(kind: type) -> str:
+    """What to do about a value of a type that has no form here."""
+    if record_of(kind) is not None:
+        return (
+            f"is of a class that was not announced: annotate the function with it, "
+            f"or call register_type({kind.__name__})"
+        )
+    for base in (dict, list, str, int, float, tuple, set, frozenset, bytes):
+        if issubclass(kind, base):
+            return f"would come back as a plain {base.__name__}: convert it with {base.__name__}()"
+    return "has no stored form: use plain data, a dataclass or a pydantic model instead"
+
+
+_WRITERS: dict[type, Callable[[Tree, Any, int], Any]] = {
+    type(None): _write_self,
+    bool: _write_self,
+    int: _write_int,
+    float: _write_float,
+    str: _write_str,
+    list: Tree.write_list,
+    dict: Tree.write_dict,
+    tuple: lambda tree, value, depth: {"~tuple": tree.write_list(value, depth + 1)},
+    set: lambda tree, value, depth: {"~set": _sorted(tree.write_list(value, depth + 1))},
+    frozenset: lambda tree, value, depth: {
+        "~frozenset": _sorted(tree.write_list(value, depth + 1))
+    },
+    deque: lambda tree, value, depth: {"~deque": [tree.write_list(value, depth + 2), value.maxlen]},
+    OrderedDict: lambda tree, value, depth: {"~ordereddict": tree.write_pairs(value, depth + 1)},
+    Counter: lambda tree, value, depth: {"~counter": tree.write_pairs(value, depth + 1)},
+}
+
+_READERS: dict[str, Callable[[Tree, Any], Any]] = {
+    "~float": lambda _tree, inside: float(str(_FLOATS[inside])),
+    "~tuple": lambda tree, inside: tuple(tree.read_list(inside)),
+    "~set": lambda tree, inside: set(tree.read_list(inside)),
+    "~frozenset": lambda tree, inside: frozenset(tree.read_list(inside)),
+    "~deque": lambda tree, inside: deque(tree.read_list(inside[0]), inside[1]),
+    "~dict": Tree.read_pairs,
+    "~ordereddict": lambda tree, inside: OrderedDict(tree.read_pairs(inside)),
+    "~counter": lambda tree, inside: Counter(tree.read_pairs(inside)),
+    "~record": Tree.read_record,
+    "~enum": Tree.read_enum,
+}
