@@ -1,0 +1,59 @@
+"""What keeps the runs of a thread for an entrypoint that is invoked in this process."""
+
+from __future__ import annotations
+
+__all__ = ["Checkpointer", "Opening", "Order"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from penstock.publisher.codec import Codec
+from penstock.runtime.attempt import Assignment
+from penstock.runtime.engine import Result
+from penstock.runtime.journal import Durability, Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a caller asks for: an entrypoint, a thread, and an input, None or a Command."""
+
+    entrypoint: str
+    thread_id: str
+    argument: Any
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    context: Any = None
+    durability: Durability = "async"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What comes of an order: an attempt to execute, or the result that is there already."""
+
+    assignment: Assignment
+    journal: Journal
+    argument: Any
+    result: Result | None = None
+
+
+class Checkpointer(Protocol):
+    """Keeps runs and threads; opens and closes the attempts of in-process runs."""
+
+    @property
+    def codec(self) -> Codec:
+        """How values are written."""
+        ...
+
+    def open(self, order: Order) -> Opening:
+        """Begin a run, or go on with the one that waits.
+
+        Raises:
+            EmptyInputError: nothing to run and nothing to resume.
+            ResumeError: the Command answers nothing that is asked.
+            ThreadBusyError: the thread's run is at work elsewhere.
+        """
+        ...
+
+    def release(self, journal: Journal) -> None:
+        """Give up the lease of an attempt, however it ended."""
+        ...

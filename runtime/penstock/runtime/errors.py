@@ -1,0 +1,156 @@
+"""What can go wrong with a run: the branch of the error tree that belongs to workflows.
+
+PenstockError (penstock.publisher.errors)
+├── ConfigurationError
+├── OutsideRunError            a task, a writer, ... used where no run is active (also RuntimeError)
+├── UnknownEntrypointError     no such entrypoint in this process
+├── InputError                 pydantic refused the input of a run (also ValueError)
+├── EmptyInputError            nothing to run and nothing to resume
+├── ResumeError                an answer that no waiting interrupt asked for
+├── ReplayError                the code no longer matches what is recorded
+├── LeaseLostError             another attempt owns the run
+└── RunError                   has run_id
+    ├── RunNotFoundError
+    ├── RunConflictError       the run id is taken by another input
+    ├── RunFailedError         the run ended with an error; its cause where it can be rebuilt
+    │   └── PoisonRunError     the run killed its workers
+    ├── RunCancelledError
+    └── ThreadBusyError        another run of the thread is at work
+
+Control flow, never failures, so that `except Exception` lets it pass:
+
+BaseException
+├── Suspend                    leave the process, come back later
+└── Stop                       leave the process: the attempt is over
+    ├── Cancelled              somebody cancelled the run
+    ├── Drained                the process is about to end; another goes on
+    └── Fenced                 another attempt owns the run
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Cancelled",
+    "ConfigurationError",
+    "Drained",
+    "EmptyInputError",
+    "Fenced",
+    "InputError",
+    "LeaseLostError",
+    "OutsideRunError",
+    "PenstockError",
+    "PoisonRunError",
+    "ReplayError",
+    "ResumeError",
+    "RunCancelledError",
+    "RunConflictError",
+    "RunError",
+    "RunFailedError",
+    "RunNotFoundError",
+    "Stop",
+    "Suspend",
+    "ThreadBusyError",
+    "UnknownEntrypointError",
+]
+
+from collections.abc import Iterable
+
+from penstock.publisher.errors import ConfigurationError, PenstockError
+
+
+class OutsideRunError(PenstockError, RuntimeError):
+    """Something that belongs to a run was used where no run is active."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} was called outside of a run. Call it from an entrypoint or a task that runs by "
+            "invoke, stream or a worker; a thread of your own needs the context: "
+            "contextvars.copy_context().run(...)."
+        )
+
+
+class UnknownEntrypointError(PenstockError):
+    """No entrypoint of this name is known here."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = ", ".join(sorted(known)) or "none"
+        super().__init__(
+            f"no entrypoint named {name!r} (known here: {names}). "
+            "Start the worker with the module that defines it: penstock worker flows.py"
+        )
+        self.name = name
+
+
+class InputError(PenstockError, ValueError):
+    """The input of a run does not fit the entrypoint's annotation."""
+
+
+class EmptyInputError(PenstockError):
+    """The input is None and the thread has nothing to resume."""
+
+
+class ResumeError(PenstockError):
+    """An answer does not fit what the run waits for."""
+
+
+class ReplayError(PenstockError):
+    """The code no longer matches what the run has recorded."""
+
+
+class LeaseLostError(PenstockError):
+    """Another attempt owns the run; what this one still writes is refused."""
+
+
+class RunError(PenstockError):
+    """Something about one run."""
+
+    def __init__(self, run_id: str, message: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+    def __reduce__(self) -> tuple[type[RunError], tuple[str, str]]:
+        return type(self), (self.run_id, str(self))
+
+
+class RunNotFoundError(RunError):
+    """No run has this id: it never existed, or its retention is over."""
+
+
+class RunConflictError(RunError):
+    """The run id is taken by a run with another entrypoint, input or thread."""
+
+
+class RunFailedError(RunError):
+    """The run ended with an error."""
+
+
+class PoisonRunError(RunFailedError):
+    """The run was given up because its workers kept dying of it."""
+
+
+class RunCancelledError(RunError):
+    """The run was cancelled."""
+
+
+class ThreadBusyError(RunError):
+    """Another run of the thread is at work and the new one was not to wait."""
+
+
+class Suspend(BaseException):
+    """Leaves the process until something named happens; if you caught it, raise it again."""
+
+
+class Stop(BaseException):
+    """Leaves the process because the attempt is over."""
+
+
+class Cancelled(Stop):
+    """The run was cancelled."""
+
+
+class Drained(Stop):
+    """The process is about to end; another one goes on with the run."""
+
+
+class Fenced(Stop):
+    """Another attempt owns the run."""

@@ -1,0 +1,83 @@
+"""A question that a run asks, and the command that answers it."""
+
+from __future__ import annotations
+
+__all__ = ["Command", "Interrupt", "interrupt_id"]
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from penstock.runtime.errors import ResumeError
+
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """A question a run waits on; `id` (32 hex digits) addresses it in `Command(resume={id: ...})`."""
+
+    value: Any
+    id: str
+
+
+class _Nothing:
+    """Stands for a resume that was not given, as None is an answer."""
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING: Final = _Nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Given as the input of a run to go on with one that waits.
+
+    `resume` is the answer to the one question that is open, or a map of interrupt ids to answers;
+    None is an answer like any other.
+    """
+
+    resume: Any = NOTHING
+
+    def answers(self, pending: Sequence[Interrupt], run_id: str) -> Mapping[str, Any]:
+        """Match the answer to the open questions.
+
+        Raises:
+            ResumeError: it names a question that is not open, or does not say which it answers.
+        """
+        if self.resume is NOTHING:
+            raise ResumeError(
+                f"Command() answers nothing; run {run_id!r} waits. Give Command(resume=<answer>)."
+            )
+        ids = [interrupt.id for interrupt in pending]
+        if _is_map(self.resume):
+            chosen = cast("dict[str, Any]", self.resume)
+            unknown = [key for key in chosen if key not in ids]
+            if unknown:
+                raise ResumeError(
+                    f"run {run_id!r} does not wait on interrupt {unknown[0]!r}; open: {ids or 'none'}."
+                )
+            return chosen
+        if len(ids) != 1:
+            raise ResumeError(
+                f"run {run_id!r} waits on {len(ids)} interrupts; say which: "
+                f"Command(resume={{id: answer}}) with ids of {ids}."
+            )
+        return {ids[0]: self.resume}
+
+
+def _is_map(resume: object) -> bool:
+    if not isinstance(resume, dict):
+        return False
+    keys = cast("dict[object, object]", resume)
+    return all(isinstance(key, str) and _ID.fullmatch(key) for key in keys)
+
+
+def interrupt_id(run_id: str, step_id: str, index: int) -> str:
+    """Derive the id of a step's n-th interrupt: the same in every attempt."""
+    text = f"{run_id}\n{step_id}\n{index}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

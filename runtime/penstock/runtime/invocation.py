@@ -1,0 +1,238 @@
+"""One call of an entrypoint in this process, from its arguments to its chunks or its value."""
+
+from __future__ import annotations
+
+__all__ = ["Invocation", "Options"]
+
+import asyncio
+import queue
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from penstock.publisher.codec import Codec
+from penstock.runtime.attempt import Assignment, Attempt
+from penstock.runtime.checkpointer import Opening, Order
+from penstock.runtime.engine import Result, aexecute, execute
+from penstock.runtime.errors import EmptyInputError, ResumeError
+from penstock.runtime.interrupt import Command
+from penstock.runtime.journal import Durability, Fact, NoJournal
+from penstock.runtime.runner import Runner
+from penstock.runtime.view import INTERRUPT, View, check_modes
+
+if TYPE_CHECKING:
+    from penstock.runtime.entrypoint import Entrypoint
+
+_END: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an entrypoint is called, beyond its input."""
+
+    config: Mapping[str, Any]
+    context: Any = None
+    stream_mode: str | Sequence[str] | None = None
+    subgraphs: bool = False
+    durability: Durability | None = None
+    version: Literal["v1", "v2"] = "v1"
+
+    @property
+    def limit(self) -> int | None:
+        """How many bodies may run at once."""
+        limit = self.config.get("max_concurrency")
+        return int(limit) if limit is not None else None
+
+
+class Invocation:
+    """One call of an entrypoint in this process."""
+
+    def __init__(self, entrypoint: Entrypoint[Any, Any], argument: Any, options: Options) -> None:
+        self._entrypoint = entrypoint
+        self._argument = argument
+        self._options = options
+
+    def run(self) -> Result:
+        """Execute in this thread, for the result alone."""
+        opening = self._open()
+        return opening.result or self._execute(opening, None)
+
+    async def arun(self) -> Result:
+        """Execute on the running loop, for the result alone."""
+        opening = await asyncio.to_thread(self._open) if self._checkpointer else self._open()
+        return opening.result or await self._aexecute(opening, None)
+
+    def stream(self) -> Iterator[Any]:
+        """Execute in a thread of its own, and give the chunks as they come."""
+        shape = _Shape(self._entrypoint.name, self._options)
+        opening = self._open()
+        if opening.result is not None:
+            yield from shape.settled(opening.result)
+            return
+        facts: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        context = copy_context()
+
+        def work() -> None:
+            try:
+                result = context.run(self._execute, opening, facts.put)
+            except BaseException as error:
+                result = Result("failed", error=error)
+            facts.put((_END, result))
+
+        thread = threading.Thread(target=work, name=f"penstock-{self._entrypoint.name}", daemon=True)
+        thread.start()
+        try:
+            while isinstance(fact := facts.get(), Fact):
+                yield from shape.items(fact)
+        finally:
+            thread.join()
+        if fact[1].error is not None:
+            raise fact[1].error
+
+    async def astream(self) -> AsyncIterator[Any]:
+        """Execute on the running loop, and give the chunks as they come."""
+        shape = _Shape(self._entrypoint.name, self._options)
+        opening = await asyncio.to_thread(self._open) if self._checkpointer else self._open()
+        if opening.result is not None:
+            for item in shape.settled(opening.result):
+                yield item
+            return
+        loop = asyncio.get_running_loop()
+        facts: asyncio.Queue[Any] = asyncio.Queue()
+        listen = _Relay(loop, facts)
+        task = loop.create_task(
+            self._aexecute(opening, listen), context=copy_context()
+        )
+        task.add_done_callback(lambda _: listen.end())
+        try:
+            while isinstance(fact := await facts.get(), Fact):
+                for item in shape.items(fact):
+                    yield item
+            result = await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        if result.error is not None:
+            raise result.error
+
+    # -- parts ----------------------------------------------------------------------------------
+
+    @property
+    def _checkpointer(self) -> Any:
+        return self._entrypoint.checkpointer
+
+    def _open(self) -> Opening:
+        entrypoint, options = self._entrypoint, self._options
+        thread_id = entrypoint.thread_of(options.config)
+        if self._checkpointer is not None:
+            order = Order(
+                entrypoint=entrypoint.name,
+                thread_id=thread_id,
+                argument=self._argument,
+                config=options.config,
+                context=options.context,
+                durability=options.durability or "async",
+            )
+            opening: Opening = self._checkpointer.open(order)
+            return opening
+        if isinstance(self._argument, Command):
+            raise ResumeError("Command(resume=...) needs an entrypoint with a checkpointer.")
+        if self._argument is None:
+            raise EmptyInputError("the input is None and there is no checkpointer to resume from.")
+        run_id = uuid.uuid4().hex
+        assignment = Assignment(
+            run_id=run_id,
+            thread_id=thread_id or run_id,
+            entrypoint=entrypoint.name,
+            config=options.config,
+            context=options.context,
+            store=entrypoint.store,
+        )
+        return Opening(assignment, NoJournal(), self._argument)
+
+    def _attempt(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Attempt:
+        codec = self._checkpointer.codec if self._checkpointer is not None else Codec()
+        durability = self._options.durability or "async"
+        return Attempt(
+            opening.assignment, opening.journal, codec, durability=durability, listener=listen
+        )
+
+    def _execute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
+        attempt = self._attempt(opening, listen)
+        runner = Runner(attempt, self._entrypoint.threads, limit=self._options.limit)
+        try:
+            return execute(runner, self._entrypoint.body, opening.argument)
+        finally:
+            self._release(opening)
+
+    async def _aexecute(
+        self, opening: Opening, listen: Callable[[Fact], None] | None
+    ) -> Result:
+        attempt = self._attempt(opening, listen)
+        runner = Runner(attempt, self._entrypoint.threads, asyncio.get_running_loop(), self._options.limit)
+        try:
+            return await aexecute(runner, self._entrypoint.body, opening.argument)
+        finally:
+            self._release(opening)
+
+    def _release(self, opening: Opening) -> None:
+        if self._checkpointer is not None:
+            self._checkpointer.release(opening.journal)
+
+
+class _Relay:
+    """Takes facts from any thread to a queue of the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, facts: asyncio.Queue[Any]) -> None:
+        self._loop = loop
+        self._facts = facts
+        self._thread = threading.get_ident()
+
+    def __call__(self, fact: Fact) -> None:
+        if threading.get_ident() == self._thread:
+            self._facts.put_nowait(fact)
+        else:
+            self._loop.call_soon_threadsafe(self._facts.put_nowait, fact)
+
+    def end(self) -> None:
+        """Let the reader see that nothing more comes, after what other threads still relay."""
+        self._loop.call_soon(self._facts.put_nowait, _END)
+
+
+class _Shape:
+    """The form in which chunks reach the caller of `stream`."""
+
+    def __init__(self, name: str, options: Options) -> None:
+        mode = options.stream_mode if options.stream_mode is not None else "updates"
+        self._labelled = not isinstance(mode, str)
+        self._subgraphs = options.subgraphs
+        self._version = options.version
+        self._view = View(check_modes(mode), entrypoint=name, subgraphs=options.subgraphs)
+        self._modes = check_modes(mode)
+
+    def items(self, fact: Fact) -> Iterator[Any]:
+        """Give what a fact looks like in the wanted modes."""
+        for namespace, mode, payload in self._view.chunks(
+            fact.mode, fact.data, fact.namespace, fact.time
+        ):
+            yield self._item(namespace, mode, payload)
+
+    def settled(self, result: Result) -> Iterator[Any]:
+        """Give what is to be seen of a run that had its result before the call."""
+        if "values" in self._modes:
+            yield self._item((), "values", result.value)
+
+    def _item(self, namespace: tuple[str, ...], mode: str, payload: Any) -> Any:
+        if self._version == "v2":
+            item: dict[str, Any] = {"type": mode, "ns": namespace, "data": payload}
+            if mode == "values":
+                asked = payload.get(INTERRUPT, ()) if isinstance(payload, dict) else ()
+                item["interrupts"] = asked
+            return item
+        if self._subgraphs:
+            return (namespace, mode, payload) if self._labelled else (namespace, payload)
+        return (mode, payload) if self._labelled else payload

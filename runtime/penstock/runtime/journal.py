@@ -1,0 +1,104 @@
+"""Where an attempt writes what it says and what it has done."""
+
+from __future__ import annotations
+
+__all__ = ["Durability", "Ending", "Fact", "Finished", "HandedOver", "Journal", "NoJournal", "Suspended"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias
+
+Durability: TypeAlias = Literal["sync", "async", "exit"]
+"""When a step's outcome is stored: before its future resolves, in the background, at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that happened in a run; `ref` names the checkpoint that holds its outcome."""
+
+    mode: str
+    data: Any
+    namespace: tuple[str, ...]
+    time: float
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over; `checkpoints` go with it, those named in `reopen` are to be done again."""
+
+    status: Literal["completed", "failed", "cancelled"]
+    fact: Fact
+    checkpoints: Mapping[str, str] = field(default_factory=dict[str, str])
+    reopen: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """The run waits on interrupts, given as id -> encoded question."""
+
+    fact: Fact
+    questions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The run goes back to its queue, to the front, as if it had not been taken."""
+
+
+Ending: TypeAlias = Finished | Suspended | HandedOver
+
+
+class Journal(Protocol):
+    """One attempt's record: read at its start, written in order, closed by an ending."""
+
+    @property
+    def stores(self) -> bool:
+        """Whether anything is kept; if not, nothing needs to be encoded."""
+        ...
+
+    def recorded(self, field: str) -> str | bytes | None:
+        """Return what earlier attempts recorded under a step's id or an answer's name."""
+        ...
+
+    def append(self, fact: Fact, text: str, outcome: str = "") -> None:
+        """Add a fact with its encoded data, and the outcome it refers to; stored soon, in order."""
+        ...
+
+    def flush(self) -> None:
+        """Return when all that was appended is stored.
+
+        Raises:
+            LeaseLostError: another attempt owns the run.
+        """
+        ...
+
+    async def aflush(self) -> None:
+        """As `flush`, without blocking the event loop."""
+        ...
+
+    def close(self, ending: Ending) -> None:
+        """Let the next flush store the ending, in the same write as what is still unstored."""
+        ...
+
+
+class NoJournal:
+    """Keeps nothing: for runs without a checkpointer."""
+
+    stores = False
+
+    def recorded(self, field: str) -> None:
+        """Return None: nothing was recorded."""
+
+    def append(self, fact: Fact, text: str, outcome: str = "") -> None:
+        """Drop the fact."""
+
+    def flush(self) -> None:
+        """Return at once."""
+
+    async def aflush(self) -> None:
+        """Return at once."""
+
+    def close(self, ending: Ending) -> None:
+        """Forget the run."""

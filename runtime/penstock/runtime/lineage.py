@@ -1,0 +1,81 @@
+"""The identity of a step: where in the run's lineage it was called."""
+
+from __future__ import annotations
+
+__all__ = ["Branch", "flow", "label", "namespace", "step_name"]
+
+import asyncio
+import threading
+from asyncio import events
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from penstock.runtime.scope import Scope
+
+
+def flow() -> Hashable:
+    """Return what runs right now: the asyncio task, or the thread where no loop runs."""
+    if events._get_running_loop() is None:  # pyright: ignore[reportPrivateUsage]
+        return threading.get_ident()
+    return asyncio.current_task()
+
+
+class Branch:
+    """One flow of control inside a step; calls made in it are numbered by name.
+
+    The id of a step is the path of its parent, the branch, its task's name and its number there:
+    `load:0/parse:2`, and `load:0/~1/parse:0` in the second asyncio task that `load:0` created.
+    Asyncio tasks get their number when they are created, which is the same order in every attempt,
+    however their awaits interleave. A call by a flow that could not be numbered (a thread of the
+    user's) is told apart by its arguments: `load:0/parse@5f3a9c01d2e4b687:0`. A call with a key
+    needs neither: `load:0/parse=page-7`.
+    """
+
+    __slots__ = ("counts", "forks", "owner", "prefix", "scope")
+
+    def __init__(self, scope: Scope, prefix: str, owner: Hashable = None) -> None:
+        self.scope = scope
+        self.prefix = prefix
+        self.owner = owner
+        self.counts: dict[str, int] = {}
+        self.forks = 0
+
+    def fork(self) -> Branch:
+        """Open the branch of the next asyncio task created in this one."""
+        number, self.forks = self.forks, self.forks + 1
+        return Branch(self.scope, f"{self.prefix}~{number}/")
+
+    def identify(self, name: str, digest: str, key: str | None) -> str:
+        """Give the id of the call made now."""
+        if key is not None:
+            label = f"{name}={quote(key, safe='')}"
+            count = self._count(label)
+            return f"{self.prefix}{label}" if count == 0 else f"{self.prefix}{label}:{count}"
+        label = name if flow() == self.owner else f"{name}@{digest}"
+        return f"{self.prefix}{label}:{self._count(label)}"
+
+    def _count(self, label: str) -> int:
+        with self.scope.attempt.lock:
+            number = self.counts.get(label, 0)
+            self.counts[label] = number + 1
+        return number
+
+
+def namespace(step_id: str) -> tuple[str, ...]:
+    """Split a step's id into its path, branches left out."""
+    return tuple(part for part in step_id.split("/") if part and part[0] != "~")
+
+
+def label(name: str) -> str:
+    """Return a task's name as it stands in step ids, the signs of their grammar escaped."""
+    return quote(name, safe=" <>()[]{}.,;!?'\"&*+$#|") if set(name) & set("/:=@~^%") else name
+
+
+def step_name(step_id: str) -> str:
+    """Return the name of the task that a step's id was made from."""
+    last = step_id.rpartition("/")[2].lstrip("^")
+    for sign in ":=@":
+        last = last.partition(sign)[0]
+    return unquote(last)

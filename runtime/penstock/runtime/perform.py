@@ -1,0 +1,153 @@
+"""What happens to a body from start to outcome, as a plan without IO, and the two that drive it.
+
+A plan is a generator: it yields what has to be done, gets the answer sent or the error thrown
+back, and returns the outcome. Sync and async code follow the same plans.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Do", "Effect", "Plan", "Step", "Wait", "adrive", "drive", "perform", "tries"]
+
+import asyncio
+import enum
+from collections.abc import Awaitable, Callable, Generator
+from contextvars import Context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from penstock.runtime.errors import Stop, Suspend
+from penstock.runtime.retry import RetryPolicy, delay_after
+from penstock.runtime.scope import Scope
+
+if TYPE_CHECKING:
+    from penstock.runtime.runner import Runner
+
+
+class Do(enum.Enum):
+    """What a plan can ask for, besides a wait."""
+
+    BODY = enum.auto()
+    """Run the function; the answer is its value."""
+    STORE = enum.auto()
+    """Come back when everything said so far is stored."""
+    CHILDREN = enum.auto()
+    """Come back when no step of the run is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask for a pause, in seconds."""
+
+    seconds: float
+
+
+Effect: TypeAlias = Do | Wait
+Plan: TypeAlias = Generator[Effect, Any, Any]
+
+
+class Step:
+    """One call of a task, while it is performed."""
+
+    __slots__ = (
+        "args", "attempt", "children", "context", "counted", "digest", "function", "id",
+        "injects", "is_async", "kwargs", "name", "parent", "policies", "runner", "scope", "tries",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        runner: Runner,
+        parent: Scope | None,
+        step_id: str,
+        name: str,
+        function: Callable[..., Any],
+        *,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        is_async: bool,
+        policies: tuple[RetryPolicy, ...],
+        injects: tuple[tuple[str, int], ...],
+        digest: str,
+        context: Context,
+    ) -> None:
+        self.runner = runner
+        self.attempt = runner.attempt
+        self.parent = parent
+        self.id = step_id
+        self.name = name
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.is_async = is_async
+        self.policies = policies
+        self.injects = injects
+        self.digest = digest
+        self.context = context
+        self.tries = 1
+        self.children = 0
+        self.counted = False
+        self.scope = Scope(self)
+
+
+def perform(step: Step) -> Plan:
+    """Plan a step: its tries, then its recorded outcome."""
+    attempt = step.attempt
+    try:
+        value = yield from tries(step)
+        attempt.finish_step(step, value)
+    except (Suspend, Stop, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        attempt.fail_step(step, error)
+        if attempt.durability == "sync":
+            yield Do.STORE
+        raise
+    if attempt.durability == "sync":
+        yield Do.STORE
+    return value
+
+
+def tries(step: Step) -> Plan:
+    """Plan the tries of a body: again, after a wait, as long as its policies say so."""
+    while True:
+        try:
+            return (yield Do.BODY)
+        except (Suspend, Stop, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            delay = delay_after(step.policies, error, step.tries)
+            if delay is None:
+                raise
+            step.attempt.retry_step(step, error, delay)
+            yield Wait(delay)
+            step.tries += 1
+            step.scope = Scope(step)
+
+
+def drive(plan: Plan, effect: Callable[[Effect], Any]) -> Any:
+    """Follow a plan in this thread."""
+    try:
+        wanted = next(plan)
+        while True:
+            try:
+                answer = effect(wanted)
+            except BaseException as error:
+                wanted = plan.throw(error)
+            else:
+                wanted = plan.send(answer)
+    except StopIteration as stop:
+        return stop.value
+
+
+async def adrive(plan: Plan, effect: Callable[[Effect], Awaitable[Any]]) -> Any:
+    """Follow a plan on the running loop."""
+    try:
+        wanted = next(plan)
+        while True:
+            try:
+                answer = await effect(wanted)
+            except BaseException as error:
+                wanted = plan.throw(error)
+            else:
+                wanted = plan.send(answer)
+    except StopIteration as stop:
+        return stop.value

@@ -1,0 +1,222 @@
+"""The script calls of the run protocol: what is sent, and what the answers mean. No IO."""
+
+from __future__ import annotations
+
+__all__ = ["Calls", "Claim", "Creation", "Lease", "Taken", "Write"]
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, cast
+
+from penstock.publisher.script import Call, Reply, Script, load
+from penstock.runtime.journal import Ending, HandedOver, Suspended
+from penstock.runtime.redis.keys import Keys, thread_key
+
+OnBusy = Literal["queue", "reject", "interrupt", "rollback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Temporary ownership of a run, as each write of an attempt proves it."""
+
+    run_id: str
+    fence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run taken for an attempt, with all that is recorded of it."""
+
+    lease: Lease
+    fields: Mapping[str, str]
+    checkpoints: Mapping[str, bytes]
+    saved: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a look at the queues brought: claimed runs, and perhaps an ordinary RQ job."""
+
+    claims: Sequence[Claim]
+    job: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A run to be created."""
+
+    run_id: str
+    thread_id: str
+    queue: str
+    digest: str
+    input: str
+    event: str
+    context: str = ""
+    on_busy: OnBusy = "queue"
+    fields: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])
+
+
+@dataclass(slots=True)
+class Write:
+    """One write of an attempt: numbered, with checkpoints and events, and perhaps its ending."""
+
+    number: int
+    checkpoints: dict[str, str] = field(default_factory=dict[str, str])
+    events: list[str] = field(default_factory=list[str])
+    ending: Ending | None = None
+
+
+class Calls:
+    """Builds the calls for one pair of key prefixes, and reads their replies."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+
+    def _call(self, name: str, *args: str | bytes | int | float) -> Call:
+        return Call(_script(name), (), (self.keys.prefix, self.keys.rq, *args))
+
+    def enqueue(self, creation: Creation) -> Call:
+        """Create a run and ring for it."""
+        own = creation.thread_id == creation.run_id
+        fields: dict[str, str | int] = {
+            "queue": creation.queue,
+            "thread": creation.thread_id,
+            "own_thread": int(own),
+            "created_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            **creation.fields,
+        }
+        return self._call(
+            "enqueue",
+            creation.run_id,
+            thread_key(creation.thread_id),
+            creation.on_busy,
+            creation.digest,
+            creation.input,
+            creation.context,
+            creation.event,
+            "",
+            *(part for pair in fields.items() for part in pair),
+        )
+
+    @staticmethod
+    def enqueued(reply: Reply) -> tuple[str, str]:
+        """Read `enqueue`: what came of it, and the run in the way if there is one."""
+        answer = [_text(item) for item in cast("list[bytes]", reply)]
+        return answer[0], answer[1] if len(answer) > 1 else ""
+
+    def take(
+        self,
+        worker: str,
+        nonce: str,
+        lease: float,
+        room: int,
+        queues: Sequence[str],
+        popped: tuple[str, str] = ("", ""),
+    ) -> Call:
+        """Claim up to `room` runs off queues; `popped` is a queue and a ticket off it already."""
+        queue, ticket = popped
+        return self._call("take", worker, nonce, _ms(lease), room, ticket, queue, *queues)
+
+    @staticmethod
+    def taken(reply: Reply) -> Taken:
+        """Read `take`."""
+        runs, job = cast("tuple[list[Reply], list[bytes]]", reply)
+        return Taken([_claim(run) for run in runs], (_text(job[0]), _text(job[1])) if job else None)
+
+    def acquire(self, run_id: str, worker: str, nonce: str, lease: float) -> Call:
+        """Claim one run by its id."""
+        return self._call("acquire", run_id, worker, nonce, _ms(lease))
+
+    @staticmethod
+    def acquired(reply: Reply) -> Claim | str:
+        """Read `acquire`: the claim, or the status that keeps the run from being claimed."""
+        return _text(reply) if isinstance(reply, bytes) else _claim(reply)
+
+    def write(self, lease: Lease, write: Write, keep: int) -> Call:
+        """Store what an attempt has done and said since its last write."""
+        common: list[str | int] = [lease.run_id, lease.fence, write.number, keep]
+        common.append(len(write.checkpoints))
+        for pair in write.checkpoints.items():
+            common += pair
+        common.append(len(write.events) // 2)
+        common += write.events
+        ending = write.ending
+        if ending is None:
+            return self._call("record", *common)
+        if isinstance(ending, HandedOver):
+            return self._call("handover", *common)
+        if isinstance(ending, Suspended):
+            pairs = [part for pair in ending.questions.items() for part in pair]
+            return self._call("suspend", *common, len(ending.questions), *pairs)
+        return self._call(
+            "finish", *common, ending.status, ending.reason, len(ending.reopen), *ending.reopen
+        )
+
+    def resume(self, run_id: str, event: str, answers: Mapping[str, str]) -> Call:
+        """Answer a run's interrupts, or let a failed run go on."""
+        return self._call("resume", run_id, event, *(p for pair in answers.items() for p in pair))
+
+    def cancel(self, run_id: str, reason: str) -> Call:
+        """Cancel a run."""
+        return self._call("cancel", run_id, reason)
+
+    def renew(self, leases: Iterable[Lease], seconds: float) -> Call:
+        """Extend leases."""
+        pairs = [part for lease in leases for part in (lease.run_id, lease.fence)]
+        return self._call("renew", _ms(seconds), *pairs)
+
+    def recover(
+        self,
+        crashes: int,
+        patience: float,
+        deaths: Mapping[str, str] | None = None,
+        limit: int = 100,
+    ) -> Call:
+        """Give back runs whose leases are over; `deaths` maps runs of a dead process to reasons."""
+        pairs = [part for pair in (deaths or {}).items() for part in pair]
+        return self._call("recover", limit, crashes, _ms(patience), *pairs)
+
+    @staticmethod
+    def recovered(reply: Reply) -> tuple[list[str], list[str], list[str]]:
+        """Read `recover`: runs given back, given up, and rung for again."""
+        back, up, rung = cast("list[list[bytes]]", reply)
+        return [*map(_text, back)], [*map(_text, up)], [*map(_text, rung)]
+
+    @staticmethod
+    def word(reply: Reply) -> str:
+        """Read a reply that is one word."""
+        return _text(reply)
+
+    @staticmethod
+    def words(reply: Reply) -> list[str]:
+        """Read a reply that is a list of words."""
+        return [_text(item) for item in cast("list[bytes]", reply)]
+
+
+def _script(name: str) -> Script:
+    return load("penstock.runtime.redis.scripts", name)
+
+
+def _claim(reply: Reply) -> Claim:
+    run_id, fence, fields, checkpoints, saved = cast("tuple[Any, ...]", reply)
+    return Claim(
+        Lease(_text(run_id), _text(fence)),
+        {_text(name): _text(value) for name, value in _pairs(fields)},
+        {_text(name): value for name, value in _pairs(checkpoints)},
+        saved,
+    )
+
+
+def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _text(reply: Reply) -> str:
+    return reply.decode() if isinstance(reply, bytes) else str(reply)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+

@@ -1,0 +1,187 @@
+"""The journal of an attempt in Redis: buffered, written in order, fenced."""
+
+from __future__ import annotations
+
+__all__ = ["RedisJournal"]
+
+import asyncio
+import json
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+
+from redis.exceptions import ResponseError
+
+from penstock.publisher.event import FETCH, LARGE, encode
+from penstock.publisher.script import Call, Reply
+from penstock.runtime.errors import LeaseLostError
+from penstock.runtime.journal import Durability, Ending, Fact, Finished, Suspended
+from penstock.runtime.redis.calls import Calls, Claim, Write
+from penstock.runtime.redis.sender import Sender
+
+
+class RedisJournal:
+    """Records what one attempt does and says, under the lease it holds."""
+
+    stores = True
+
+    def __init__(
+        self, claim: Claim, calls: Calls, sender: Sender, *, durability: Durability = "async"
+    ) -> None:
+        fields = claim.fields
+        self.lease = claim.lease
+        self.sending = threading.Lock()
+        self._calls = calls
+        self._sender = sender
+        self._durability = durability
+        self._recorded: Mapping[str, bytes] = claim.checkpoints
+        self._attempt = int(fields["attempt"])
+        self._thread = "" if fields["own_thread"] == "1" else fields["thread"]
+        self._keep = int(fields.get("keep", 0))
+        self._lock = threading.Lock()
+        self._filling = Write(1)
+        self._sent: Write | None = None
+        self._withheld: dict[str, str] = {}
+        self._waiters: list[tuple[int, Future[None]]] = []
+        self._failure: BaseException | None = None
+        self.answer = ""
+
+    def recorded(self, field: str) -> bytes | None:
+        """Return what earlier attempts recorded under a step's id or an answer's name."""
+        return self._recorded.get(field)
+
+    def append(self, fact: Fact, text: str, outcome: str = "") -> None:
+        """Add a fact; with an outcome, `text` is the open JSON object that it belongs into."""
+        stored, published = self._texts(fact, text, outcome)
+        with self._lock:
+            self._check()
+            if outcome:
+                kept = self._withheld if self._durability == "exit" else self._filling.checkpoints
+                kept[fact.ref] = outcome
+            self._filling.events += (stored, published)
+        self._sender.notice(self)
+
+    def _texts(self, fact: Fact, text: str, outcome: str) -> tuple[str, str]:
+        whole = f'{text},"outcome":{outcome}}}' if outcome else text
+        published = self._encode(fact, whole)
+        stored = published
+        if outcome and self._durability != "exit":
+            stored = self._encode(fact, text + "}", fact.ref)
+        if len(published) > LARGE:
+            return stored, FETCH
+        return stored, published if stored is not published else ""
+
+    def _encode(self, fact: Fact, data: str, ref: str = "") -> str:
+        return encode(
+            fact.mode,
+            data,
+            namespace=fact.namespace,
+            attempt=self._attempt,
+            thread=self._thread,
+            time=fact.time,
+            ref=ref,
+        )
+
+    def close(self, ending: Ending) -> None:
+        """Let the next flush store the ending, in the same write as what is still unstored."""
+        if isinstance(ending, (Finished, Suspended)):
+            self._say(ending)
+        with self._lock:
+            if not (isinstance(ending, Finished) and ending.status == "completed"):
+                self._filling.checkpoints |= self._withheld
+            self._filling.ending = ending
+
+    def _say(self, ending: Finished | Suspended) -> None:
+        fact = ending.fact
+        outcome = ""
+        if isinstance(ending, Finished):
+            outcome = ending.checkpoints.get("result", "")
+            with self._lock:
+                self._filling.checkpoints |= ending.checkpoints
+            text = json.dumps({key: fact.data[key] for key in ("name", "status")})
+        else:
+            pairs = ending.questions.items()
+            asked = ",".join(f'{{"value":{value},"id":"{name}"}}' for name, value in pairs)
+            text = f'{{"interrupts":[{asked}]}}'
+        if outcome:
+            fact = replace(fact, ref="result")
+            text = text[:-1]
+        stored, published = self._texts(fact, text, outcome)
+        with self._lock:
+            self._filling.events += (stored, published)
+
+    def flush(self) -> None:
+        """Return when all that was appended is stored.
+
+        Raises:
+            LeaseLostError: another attempt owns the run.
+        """
+        self._sender.flush(self)
+        with self._lock:
+            self._check()
+
+    async def aflush(self) -> None:
+        """As `flush`, without blocking the event loop."""
+        with self._lock:
+            self._check()
+            last = self._filling if self._is_filled() else self._sent
+            if last is None:
+                return
+            waiter: Future[None] = Future()
+            self._waiters.append((last.number, waiter))
+        self._sender.notice(self, urgent=True)
+        await asyncio.wrap_future(waiter)
+
+    def fail(self, error: BaseException) -> None:
+        """Refuse whatever is still written, and tell who waits."""
+        with self._lock:
+            if self._failure is None:
+                self._failure = error
+            waiters, self._waiters = self._waiters, []
+        for _, waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is anything to send, and still a use in it."""
+        with self._lock:
+            return self._failure is None and (self._sent is not None or self._is_filled())
+
+    def next_call(self) -> Call | None:
+        """Return the write that is due; the same until it is settled."""
+        with self._lock:
+            if self._failure is not None:
+                return None
+            if self._sent is None:
+                if not self._is_filled():
+                    return None
+                self._sent, self._filling = self._filling, Write(self._filling.number + 1)
+            return self._calls.write(self.lease, self._sent, self._keep)
+
+    def settle(self, reply: Reply | ResponseError) -> None:
+        """Take Redis's answer to the write on its way."""
+        if isinstance(reply, ResponseError):
+            self.fail(reply)
+            return
+        self.answer = self._calls.word(reply)
+        if self.answer == "FENCED":
+            self.fail(LeaseLostError(f"another attempt owns run {self.lease.run_id!r}."))
+            return
+        with self._lock:
+            assert self._sent is not None
+            stored, self._sent = self._sent.number, None
+            done = [waiter for number, waiter in self._waiters if number <= stored]
+            self._waiters = [item for item in self._waiters if item[0] > stored]
+        for waiter in done:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _is_filled(self) -> bool:
+        filling = self._filling
+        return bool(filling.events or filling.checkpoints or filling.ending)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure

@@ -1,0 +1,82 @@
+"""The names of all keys of runs and threads; scripts/names.lua builds the same ones."""
+
+from __future__ import annotations
+
+__all__ = ["PERMANENT", "Keys", "thread_key"]
+
+import hashlib
+from dataclasses import dataclass
+
+from penstock.publisher.keys import EventKeys
+
+PERMANENT = ("leases", "ready", "timers", "runs:*", "entrypoints", "thread:*")
+"""Kinds of keys that have no TTL: indexes, and the state of threads until they are deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys(EventKeys):
+    """Key names, one method a name; an open run's keys have no TTL, then its retention."""
+
+    rq: str = "rq"
+
+    def run(self, run_id: str) -> str:
+        """Hash of a run: status, entrypoint, thread, queue, fence, attempt, times, reason."""
+        return f"{self.prefix}:run:{run_id}"
+
+    def questions(self, run_id: str) -> str:
+        """Hash of the open interrupts of a suspended run: interrupt id -> encoded value."""
+        return f"{self.prefix}:questions:{run_id}"
+
+    def thread(self, key: str) -> str:
+        """Hash of a thread: its id, its last run, the saved value. Permanent if it was named."""
+        return f"{self.prefix}:thread:{key}"
+
+    def waiting(self, key: str) -> str:
+        """List of the runs that wait for their turn on a thread; empty lists do not exist."""
+        return f"{self.prefix}:waiting:{key}"
+
+    def taken(self, worker: str) -> str:
+        """List of what a worker's last take claimed; TTL: one lease."""
+        return f"{self.prefix}:taken:{worker}"
+
+    def runs(self, status: str) -> str:
+        """Sorted set of the runs in a status, by when they came to it (ms). Permanent."""
+        return f"{self.prefix}:runs:{status}"
+
+    @property
+    def leases(self) -> str:
+        """Sorted set of running runs by when their lease ends (ms). Permanent."""
+        return f"{self.prefix}:leases"
+
+    @property
+    def ready(self) -> str:
+        """Sorted set of queued runs by when their ticket was last seen (ms). Permanent."""
+        return f"{self.prefix}:ready"
+
+    @property
+    def entrypoints(self) -> str:
+        """Sorted set of entrypoint names by how long live workers announce them (ms). Permanent."""
+        return f"{self.prefix}:entrypoints"
+
+    @property
+    def control(self) -> str:
+        """Channel on which running runs are asked to stop."""
+        return f"{self.prefix}:control"
+
+    def job(self, run_id: str) -> str:
+        """RQ's hash of the job that is a run's ticket."""
+        return f"{self.rq}:job:{run_id}"
+
+    def queue(self, name: str) -> str:
+        """RQ's list of the tickets of a queue."""
+        return f"{self.rq}:queue:{name}"
+
+    @property
+    def suspended(self) -> str:
+        """RQ's flag that all workers pause."""
+        return f"{self.rq}:suspended"
+
+
+def thread_key(thread_id: str) -> str:
+    """Return the part of key names that stands for a thread id, whatever characters it has."""
+    return hashlib.blake2b(thread_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,124 @@
+"""Keeps the leases of a process's runs alive, whatever their code does meanwhile."""
+
+from __future__ import annotations
+
+__all__ = ["LeaseKeeper"]
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from penstock.publisher.script import run
+from penstock.runtime.errors import Cancelled, Fenced, Stop
+from penstock.runtime.redis.calls import Calls, Lease
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Kept:
+    tell: Callable[[Stop], None]
+    renewed: float
+
+
+class LeaseKeeper:
+    """Renews all leases of a process in one call, from a thread and a connection of its own.
+
+    `tell` of a lease is called at most once, from that thread: when the run is to stop, because it
+    was cancelled or because the lease is lost. A lease that could not be renewed for its whole
+    length counts as lost, by this process's own steady clock; Redis decides by its.
+    """
+
+    def __init__(self, connection: Redis, calls: Calls, *, lease: float, every: float) -> None:
+        self._connection = connection
+        self._calls = calls
+        self._length = lease
+        self._every = every
+        self._kept: dict[Lease, _Kept] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def add(self, lease: Lease, tell: Callable[[Stop], None]) -> None:
+        """Keep a lease from now on."""
+        with self._lock:
+            self._kept[lease] = _Kept(tell, time.monotonic())
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="penstock-leases", daemon=True
+                )
+                self._thread.start()
+
+    def remove(self, lease: Lease) -> None:
+        """Keep it no longer."""
+        with self._lock:
+            self._kept.pop(lease, None)
+
+    def cancel(self, run_id: str) -> None:
+        """Stop the run of this id, if it is one of this process."""
+        with self._lock:
+            mine = [lease for lease in self._kept if lease.run_id == run_id]
+        for lease in mine:
+            self._tell(lease, Cancelled(f"run {run_id!r} was cancelled"))
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while not self._wake.wait(self._every):
+            with self._lock:
+                leases = list(self._kept)
+            if not leases:
+                continue
+            try:
+                self._renew(leases)
+            except (RedisError, OSError) as error:
+                logger.warning("the leases of %d runs could not be renewed: %s", len(leases), error)
+                self._give_up_old()
+
+    def _renew(self, leases: Sequence[Lease]) -> None:
+        began = time.monotonic()
+        answers = self._calls.words(run(self._connection, self._calls.renew(leases, self._length)))
+        for lease, answer in zip(leases, answers, strict=True):
+            if answer == "OK":
+                with self._lock:
+                    if lease in self._kept:
+                        self._kept[lease].renewed = began
+            elif answer == "CANCEL":
+                self._tell(lease, Cancelled(f"run {lease.run_id!r} was cancelled"))
+            else:
+                self._lost(lease)
+
+    def _give_up_old(self) -> None:
+        oldest = time.monotonic() - self._length
+        with self._lock:
+            old = [lease for lease, kept in self._kept.items() if kept.renewed < oldest]
+        for lease in old:
+            self._lost(lease)
+
+    def _lost(self, lease: Lease) -> None:
+        with self._lock:
+            kept = self._kept.pop(lease, None)
+        if kept is not None:
+            logger.warning(
+                "lost the lease of run %s, stopping it here",
+                lease.run_id,
+                extra={"run_id": lease.run_id, "event": "lease.lost"},
+            )
+            kept.tell(Fenced(f"another attempt owns run {lease.run_id!r}"))
+
+    def _tell(self, lease: Lease, stop: Stop) -> None:
+        with self._lock:
+            kept = self._kept.get(lease)
+        if kept is not None:
+            kept.tell(stop)

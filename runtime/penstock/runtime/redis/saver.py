@@ -1,0 +1,203 @@
+"""Keeps the runs that are invoked in this process in Redis, or in memory."""
+
+from __future__ import annotations
+
+__all__ = ["InMemorySaver", "RedisSaver"]
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, cast
+
+from redis import Redis
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.connection import connect
+from penstock.publisher.event import encode
+from penstock.publisher.script import run
+from penstock.runtime.attempt import Assignment
+from penstock.runtime.checkpointer import Opening, Order
+from penstock.runtime.engine import Result
+from penstock.runtime.errors import EmptyInputError, ResumeError, Stop, ThreadBusyError
+from penstock.runtime.interrupt import Command, Interrupt
+from penstock.runtime.journal import Journal, NoJournal
+from penstock.runtime.redis.calls import Calls, Claim, Creation
+from penstock.runtime.redis.journal import RedisJournal
+from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.redis.lease import LeaseKeeper
+from penstock.runtime.redis.sender import Sender
+from penstock.runtime.settings import Settings
+
+
+class RedisSaver:
+    """Checkpointer over Redis: runs, steps, events and threads as workers keep them."""
+
+    def __init__(
+        self, connection: Redis | str | None = None, *, settings: Settings | None = None
+    ) -> None:
+        self._given = connection
+        self.settings = settings or Settings()
+        self.codec = Codec(self.settings.value_limit)
+        self.calls = Calls(Keys(self.settings.prefix, self.settings.rq_prefix))
+
+    @cached_property
+    def connection(self) -> Redis:
+        """The connection, opened at first use."""
+        return connect(self._given)
+
+    @cached_property
+    def _sender(self) -> Sender:
+        return Sender(self.connection)
+
+    @cached_property
+    def _keeper(self) -> LeaseKeeper:
+        settings = self.settings
+        return LeaseKeeper(
+            self.connection, self.calls, lease=settings.lease, every=settings.renew
+        )
+
+    def open(self, order: Order) -> Opening:
+        """Begin a run, or go on with the one that waits.
+
+        Raises:
+            EmptyInputError: nothing to run and nothing to resume.
+            ResumeError: the Command answers nothing that is asked.
+            ThreadBusyError: the thread's run is at work elsewhere.
+        """
+        run(self.connection, self.calls.recover(self.settings.crashes, 60.0))
+        if order.argument is None or isinstance(order.argument, Command):
+            run_id = self._last_run(order)
+            status = self._field(run_id, "status")
+            if status == "completed":
+                return self._settled(run_id, order)
+            self._resume(run_id, status, order)
+        else:
+            run_id = self._create(order)
+        return self._claim(run_id, order)
+
+    def release(self, journal: Journal) -> None:
+        """Give up the lease of an attempt, however it ended."""
+        if isinstance(journal, RedisJournal):
+            self._keeper.remove(journal.lease)
+
+    def _last_run(self, order: Order) -> str:
+        record = self.calls.keys.thread(thread_key(order.thread_id))
+        found = cast("bytes | None", self.connection.hget(record, "run"))
+        if found is not None and self.connection.exists(self.calls.keys.run(found.decode())):
+            return found.decode()
+        if order.argument is None:
+            raise EmptyInputError(
+                f"the input is None and thread {order.thread_id!r} has no run to resume."
+            )
+        raise ResumeError(f"thread {order.thread_id!r} has no run that waits for an answer.")
+
+    def _field(self, run_id: str, name: str) -> str:
+        value = cast("bytes | None", self.connection.hget(self.calls.keys.run(run_id), name))
+        return (value or b"").decode()
+
+    def _settled(self, run_id: str, order: Order) -> Opening:
+        key = self.calls.keys.checkpoints(run_id)
+        text = cast("bytes | None", self.connection.hget(key, "result"))
+        tree = self.codec.loads(text) if text is not None else {}
+        assignment = Assignment(run_id, order.thread_id, order.entrypoint)
+        return Opening(assignment, NoJournal(), None, Result("completed", tree.get("value")))
+
+    def _resume(self, run_id: str, status: str, order: Order) -> None:
+        if status == "queued":
+            return
+        answers: Mapping[str, Any] = {}
+        if isinstance(order.argument, Command):
+            answers = order.argument.answers(self._pending(run_id), run_id)
+        if status == "suspended" and not answers:
+            self.connection.hset(self.calls.keys.run(run_id), "status", "suspended")
+        texts = {
+            name: self.codec.dumps(answer, f"answer to interrupt {name}")
+            for name, answer in answers.items()
+        }
+        event = encode("run.resumed", json.dumps({"interrupts": list(texts)}), time=time.time())
+        word = self.calls.word(run(self.connection, self.calls.resume(run_id, event, texts)))
+        if word != "queued":
+            raise ResumeError(f"run {run_id!r} cannot be resumed: it is {word or 'gone'}.")
+
+    def _pending(self, run_id: str) -> list[Interrupt]:
+        key = self.calls.keys.questions(run_id)
+        questions = cast("dict[bytes, bytes]", self.connection.hgetall(key))
+        return [
+            Interrupt(self.codec.loads(text), name.decode()) for name, text in questions.items()
+        ]
+
+    def _create(self, order: Order) -> str:
+        run_id = uuid.uuid4().hex
+        thread = "" if order.thread_id == run_id else order.thread_id
+        text = self.codec.dumps(order.argument, f"input of entrypoint {order.entrypoint!r}")
+        event = encode(
+            "run.queued",
+            json.dumps({"name": order.entrypoint}),
+            thread=thread,
+            time=time.time(),
+        )
+        creation = Creation(
+            run_id=run_id,
+            thread_id=order.thread_id,
+            queue="",
+            digest=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest(),
+            input=text,
+            event=event,
+            on_busy="reject",
+            fields={
+                "entrypoint": order.entrypoint,
+                "retention": round(self.settings.retention * 1000),
+                "keep": self.settings.keep,
+            },
+        )
+        word, other = self.calls.enqueued(run(self.connection, self.calls.enqueue(creation)))
+        if word == "busy":
+            raise ThreadBusyError(
+                other, f"thread {order.thread_id!r} is busy: run {other!r} is at work on it."
+            )
+        return run_id
+
+    def _claim(self, run_id: str, order: Order) -> Opening:
+        call = self.calls.acquire(run_id, "", uuid.uuid4().hex, self.settings.lease)
+        claim = self.calls.acquired(run(self.connection, call))
+        if not isinstance(claim, Claim):
+            raise ThreadBusyError(
+                run_id, f"run {run_id!r} of thread {order.thread_id!r} is {claim}, not to be taken."
+            )
+        journal = RedisJournal(claim, self.calls, self._sender, durability=order.durability)
+
+        def tell(stop: Stop) -> None:
+            journal.fail(stop)
+
+        self._keeper.add(claim.lease, tell)
+        argument = self.codec.loads(claim.checkpoints["input"])
+        assignment = Assignment(
+            run_id=run_id,
+            thread_id=order.thread_id,
+            entrypoint=order.entrypoint,
+            number=int(claim.fields["attempt"]),
+            config=order.config,
+            previous=self.codec.loads(claim.saved) if claim.saved else None,
+            context=order.context,
+        )
+        fresh = not (order.argument is None or isinstance(order.argument, Command))
+        return Opening(assignment, journal, order.argument if fresh else argument)
+
+
+class InMemorySaver(RedisSaver):
+    """Checkpointer in memory: the Redis code on an emulated server of its own."""
+
+    def __init__(self, *, settings: Settings | None = None) -> None:
+        super().__init__(settings=settings)
+
+    @cached_property
+    def connection(self) -> Redis:
+        """The emulated server, made at first use."""
+        from fakeredis import FakeRedis
+
+        return FakeRedis()
+
+

@@ -1,0 +1,19 @@
+-- acquire: claim one named run, for a process that needs no ticket.
+--
+-- ARGV[3] run id, ARGV[4] worker name, ARGV[5] nonce, ARGV[6] lease ms.
+-- Returns the claimed run, or the status that keeps it from being claimed ('' if there is no run).
+-- Keys: those of claim.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/claim
+
+local id, nonce = ARGV[3], ARGV[5]
+local run = redis.call('HMGET', key('run', id), 'status', 'fence')
+if run[1] == 'running' and run[2] and string.match(run[2], '%.(.*)$') == nonce then
+  return claimed(id, run[2])
+end
+local fence = claim(id, nonce, ARGV[4], tonumber(ARGV[6]))
+if fence then
+  return claimed(id, fence)
+end
+return run[1] or ''

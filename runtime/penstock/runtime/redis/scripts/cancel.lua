@@ -1,0 +1,21 @@
+-- cancel: end a run, at once if it is not running, else as soon as its worker hears of it.
+--
+-- ARGV[3] run id, ARGV[4] reason.
+-- Returns the status after the call: 'cancelled', 'running' (asked to stop), another terminal one, '' for no run.
+-- The worker hears it on the control channel, and in the answer to its next renewal.
+-- Keys: run:<id> and those of settle.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/settle
+
+local id = ARGV[3]
+local status = redis.call('HGET', key('run', id), 'status') or ''
+if status == 'running' then
+  redis.call('HSETNX', key('run', id), 'cancel', ARGV[4])
+  redis.call('PUBLISH', CONTROL, id)
+elseif status == 'queued' or status == 'suspended' then
+  settle_here(id, 'cancelled', ARGV[4])
+  return 'cancelled'
+end
+return status

@@ -1,0 +1,29 @@
+-- The part that all writes of an attempt share. Needs names and append.
+--
+-- ARGV[3] run id, ARGV[4] fence, ARGV[5] batch: number of this write within the attempt, from 1,
+-- ARGV[6] keep: events to keep at least (0: all), ARGV[7] number of checkpoints, then pairs of field
+-- and text; then the number of events, then pairs of stored and published text; then the script's own.
+-- commit() returns the index of the script's own first argument, or nil and the answer to give:
+-- OK (this very write was applied before) or FENCED (the attempt does not own the run).
+local function commit()
+  local id, fence, batch = ARGV[3], ARGV[4], tonumber(ARGV[5])
+  local run = redis.call('HMGET', key('run', id), 'fence', 'batch', 'status')
+  if run[1] ~= fence then
+    return nil, 'FENCED'
+  end
+  if tonumber(run[2]) >= batch then
+    return nil, 'OK'
+  end
+  if run[3] ~= 'running' then
+    return nil, 'FENCED'
+  end
+  redis.call('HSET', key('run', id), 'batch', batch)
+  local checkpoints = tonumber(ARGV[7])
+  for at = 8, 6 + 2 * checkpoints, 2 do
+    redis.call('HSET', key('checkpoints', id), ARGV[at], ARGV[at + 1])
+  end
+  local at = 8 + 2 * checkpoints
+  local events = tonumber(ARGV[at])
+  append(key('events', id), key('channel', id), tonumber(ARGV[6]), at + 1, events)
+  return at + 1 + 2 * events
+end

@@ -1,0 +1,21 @@
+-- handover: an attempt gives its run back, to the front of its queue, as if it had not begun.
+--
+-- ARGV as in commit. Returns OK or FENCED.
+-- Keys: those of commit and bell; leases, ready.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/commit
+
+local at, answer = commit()
+if not at then
+  return answer
+end
+local id = ARGV[3]
+local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence')
+redis.call('ZREM', LEASES, id)
+status_to(id, 'running', 'queued')
+redis.call('HDEL', key('run', id), 'worker')
+show_ended(id, run[1], run[2] or '', run[3], 'queued', 0)
+ring(id, true)
+return 'OK'

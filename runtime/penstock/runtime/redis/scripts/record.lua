@@ -1,0 +1,9 @@
+-- record: what an attempt has done and said. ARGV as in commit. Returns OK or FENCED.
+--
+-- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/commit
+
+local at, answer = commit()
+return answer or 'OK'

@@ -1,0 +1,59 @@
+-- recover: give runs back whose lease is over, and ring again for those whose ticket was lost.
+--
+-- ARGV[3] how many of each at most, ARGV[4] crashes after which a run is given up,
+-- ARGV[5] ms after which a queued run's ticket is looked for, ARGV[6...] run ids whose leases end now
+-- (a supervisor has seen their process die), each followed by its reason.
+-- Returns { recovered ids, given up ids, ids rung for again }.
+-- Whatever was read from an index is checked again on the run itself before it is changed.
+-- Keys: leases, ready, run:<id> and those of settle; rq:queue:<name> is searched for the ticket.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/settle
+
+local limit, patience = ARGV[3], tonumber(ARGV[5])
+local recovered, given_up, rung = {}, {}, {}
+
+local function expire(id, reason)
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel')
+  redis.call('ZREM', LEASES, id)
+  if run[1] ~= 'running' then
+    return
+  end
+  if run[5] then
+    settle_here(id, 'cancelled', run[5])
+    return
+  end
+  local crashes = redis.call('HINCRBY', key('run', id), 'crashes', 1)
+  redis.call('HSET', key('run', id), 'death:' .. crashes, reason)
+  if crashes >= tonumber(ARGV[4]) then
+    settle_here(id, 'failed', 'PoisonRunError: ' .. crashes .. ' workers died of it, the last: ' .. reason)
+    given_up[#given_up + 1] = id
+    return
+  end
+  redis.call('HINCRBY', key('run', id), 'attempt', 1)
+  redis.call('HDEL', key('run', id), 'worker')
+  show_ended(id, run[2], run[3] or '', run[4], 'queued', 0)
+  status_to(id, 'running', 'queued')
+  ring(id, true)
+  recovered[#recovered + 1] = id
+end
+
+for at = 6, #ARGV, 2 do
+  expire(ARGV[at], ARGV[at + 1])
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', ms(now), 'LIMIT', 0, limit)) do
+  expire(id, 'its worker stopped renewing the lease')
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', READY, '-inf', ms(now - patience), 'LIMIT', 0, limit)) do
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue')
+  if run[1] ~= 'queued' then
+    redis.call('ZREM', READY, id)
+  elseif run[2] ~= '' and not redis.call('LPOS', rq('queue', run[2]), id) then
+    ring(id, true)
+    rung[#rung + 1] = id
+  else
+    redis.call('ZADD', READY, 'XX', ms(now), id)
+  end
+end
+return { recovered, given_up, rung }

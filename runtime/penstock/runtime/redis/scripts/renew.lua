@@ -1,0 +1,18 @@
+-- renew: extend the leases of all runs of a process.
+--
+-- ARGV[3] lease ms, ARGV[4...] pairs of run id and fence.
+-- Returns for each run OK, CANCEL (somebody asks it to stop) or LOST (another attempt owns it).
+-- Keys: run:<id>, leases.
+-- include: penstock.runtime.redis.scripts/names
+
+local answers = {}
+for at = 4, #ARGV, 2 do
+  local run = redis.call('HMGET', key('run', ARGV[at]), 'fence', 'status', 'cancel')
+  if run[1] ~= ARGV[at + 1] or run[2] ~= 'running' then
+    answers[#answers + 1] = 'LOST'
+  else
+    redis.call('ZADD', LEASES, ms(now + tonumber(ARGV[3])), ARGV[at])
+    answers[#answers + 1] = run[3] and 'CANCEL' or 'OK'
+  end
+end
+return answers

@@ -1,0 +1,50 @@
+-- resume: answer a run that waits, or let one that failed go on; it is queued again.
+--
+-- ARGV[3] run id, ARGV[4] event run.resumed, ARGV[5...] pairs of interrupt id and encoded answer.
+-- Returns 'queued' | 'answered' (another answer came first) | 'unknown' (no such question) |
+-- 'moved' (new input came on the thread) | the run's status where it cannot be resumed ('' for no run).
+-- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
+-- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, thread:<key>, and those of bell.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/bell
+
+local id = ARGV[3]
+local run = redis.call('HMGET', key('run', id), 'status', 'thread_key')
+local status = run[1] or ''
+local fresh = 0
+for at = 5, #ARGV, 2 do
+  local given = redis.call('HGET', key('checkpoints', id), '!' .. ARGV[at])
+  if given and given ~= ARGV[at + 1] then
+    return 'answered'
+  end
+  if not given then
+    if redis.call('HEXISTS', key('questions', id), ARGV[at]) == 0 then
+      return status == 'suspended' and 'unknown' or status
+    end
+    fresh = fresh + 1
+  end
+end
+if #ARGV > 4 and fresh == 0 and status ~= 'suspended' then
+  return 'queued'
+end
+if status ~= 'suspended' and not (status == 'failed' and #ARGV == 4) then
+  return status
+end
+if redis.call('HGET', key('thread', run[2]), 'run') ~= id then
+  return 'moved'
+end
+for at = 5, #ARGV, 2 do
+  redis.call('HSET', key('checkpoints', id), '!' .. ARGV[at], ARGV[at + 1])
+  redis.call('HDEL', key('questions', id), ARGV[at])
+end
+for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
+  redis.call('PERSIST', key(kind, id))
+end
+redis.call('PERSIST', key('thread', run[2]))
+redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel')
+redis.call('HSET', key('run', id), 'crashes', 0)
+append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
+status_to(id, status, 'queued')
+ring(id, false)
+return 'queued'

@@ -1,0 +1,62 @@
+-- Ends a run, and lets the next run of its thread begin. Needs names, bell and append.
+--
+-- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL;
+-- thread:<key> (hash: id, run, saved), waiting:<key> (list of run ids); leases, ready, timers lose the run.
+local function drop(id)
+  redis.call('ZREM', LEASES, id)
+  redis.call('ZREM', READY, id)
+  redis.call('ZREM', TIMERS, id)
+end
+
+local function start_next(thread)
+  local following = redis.call('LPOP', key('waiting', thread))
+  if following then
+    redis.call('HSET', key('thread', thread), 'run', following)
+    ring(following, false)
+  end
+end
+
+local RQ_STATUS = { completed = 'finished', failed = 'failed', cancelled = 'canceled' }
+
+local function settle(id, status, reason)
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key',
+    'retention', 'own_thread')
+  local before, thread, retention = run[1], run[5], tonumber(run[6])
+  drop(id)
+  status_to(id, before, status)
+  redis.call('HSET', key('run', id), 'reason', reason, 'finished', ms(now))
+  redis.call('HDEL', key('run', id), 'worker')
+  show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status], retention)
+  for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
+    redis.call('PEXPIRE', key(kind, id), ms(retention))
+  end
+  local record = key('thread', thread)
+  if status == 'completed' then
+    local saved = redis.call('HGET', key('checkpoints', id), 'saved')
+    if saved then
+      redis.call('HSET', record, 'saved', saved)
+    end
+  end
+  if run[7] == '1' then
+    redis.call('PEXPIRE', record, ms(retention))
+  end
+  if redis.call('HGET', record, 'run') == id then
+    start_next(thread)
+  else
+    redis.call('LREM', key('waiting', thread), 0, id)
+  end
+end
+
+-- The terminal event of a run that no attempt ends by itself; thread is JSON text, '' if the run's own.
+local function settle_here(id, status, reason)
+  local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'own_thread', 'keep')
+  local data = cjson.encode({ name = told[1], status = status, reason = reason })
+  local thread = ''
+  if told[3] ~= '1' then
+    thread = ',"thread":' .. cjson.encode(told[2])
+  end
+  local text = '{"mode":"run.finished","data":' .. data .. thread
+    .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
+  append_texts(key('events', id), key('channel', id), tonumber(told[4] or 0), { text, '' })
+  settle(id, status, reason)
+end

@@ -1,0 +1,33 @@
+-- suspend: the last write of an attempt whose run now waits for answers.
+--
+-- ARGV as in commit, then: number of questions, pairs of interrupt id and encoded question.
+-- Returns OK, CANCELLED (a cancel came first: the run has ended so) or FENCED.
+-- Keys: those of commit and settle; questions:<id> (hash: interrupt id -> question).
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/settle
+-- include: penstock.runtime.redis.scripts/commit
+
+local at, answer = commit()
+if not at then
+  return answer
+end
+local id = ARGV[3]
+redis.call('DEL', key('questions', id))
+for field = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
+  redis.call('HSET', key('questions', id), ARGV[field], ARGV[field + 1])
+end
+local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel')
+if run[5] then
+  settle_here(id, 'cancelled', run[5])
+  return 'CANCELLED'
+end
+drop(id)
+status_to(id, 'running', 'suspended')
+redis.call('HDEL', key('run', id), 'worker')
+show_ended(id, run[1], run[2] or '', run[3], 'finished', 3600000)
+if redis.call('LLEN', key('waiting', run[4])) > 0 then
+  settle_here(id, 'cancelled', 'superseded')
+end
+return 'OK'

@@ -1,0 +1,75 @@
+-- take: pop tickets off queues and claim their runs, in one step, so that no ticket is lost between.
+--
+-- ARGV[3] worker name, ARGV[4] nonce, ARGV[5] lease ms, ARGV[6] how many runs at most,
+-- ARGV[7] id popped already ('' if none), ARGV[8] its queue's name, ARGV[9...] names of all queues, by priority.
+-- Returns { claimed runs, { queue, id } of an ordinary RQ job or nothing }.
+-- A ticket whose run is not queued is dropped. Popping ends at the first ordinary RQ job, which is left
+-- in RQ's list of jobs popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop leaves it.
+-- Sent twice (same nonce), it gives the runs claimed the first time: taken:<worker> remembers them.
+-- Keys: those of claim; taken:<worker>; rq:suspended.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/claim
+
+local worker, nonce, lease, room = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local memory = key('taken', worker)
+local runs, job, names = {}, {}, {}
+
+local before = redis.call('LRANGE', memory, 0, -1)
+if before[1] == nonce then
+  for at = 2, #before do
+    local fence = redis.call('HGET', key('run', before[at]), 'fence')
+    if fence and string.match(fence, '%.(.*)$') == nonce then
+      runs[#runs + 1] = claimed(before[at], fence)
+    end
+  end
+  return { runs, job }
+end
+
+local function open(id, queue)
+  if redis.call('EXISTS', key('run', id)) == 1 then
+    local fence = claim(id, nonce, worker, lease)
+    if fence then
+      runs[#runs + 1] = claimed(id, fence)
+      names[#names + 1] = id
+    end
+    return true
+  end
+  if redis.call('EXISTS', rq('job', id)) == 1 then
+    redis.call('RPUSH', rq('queue', queue) .. ':intermediate', id)
+    job = { queue, id }
+    return false
+  end
+  return true
+end
+
+local function take()
+  if redis.call('EXISTS', ARGV[2] .. ':suspended') == 1 then
+    if ARGV[7] ~= '' then
+      redis.call('LPUSH', rq('queue', ARGV[8]), ARGV[7])
+    end
+    return
+  end
+  if ARGV[7] ~= '' and not open(ARGV[7], ARGV[8]) then
+    return
+  end
+  for at = 9, #ARGV do
+    while #runs < room do
+      local id = redis.call('LPOP', rq('queue', ARGV[at]))
+      if not id then
+        break
+      end
+      if not open(id, ARGV[at]) then
+        return
+      end
+    end
+  end
+end
+
+take()
+redis.call('DEL', memory)
+if #names > 0 then
+  redis.call('RPUSH', memory, nonce, unpack(names))
+  redis.call('PEXPIRE', memory, lease)
+end
+return { runs, job }

@@ -1,0 +1,159 @@
+"""Sends what attempts write: the runs of a process share round trips, each keeps its order."""
+
+from __future__ import annotations
+
+__all__ = ["Outbox", "Sender"]
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from redis import Redis
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+
+from penstock.publisher.script import Call, Reply, run_all
+
+logger = logging.getLogger(__name__)
+
+LINGER: Final = 0.002
+"""Seconds between two flushes, so that what comes close together travels together."""
+
+TRANSIENT: Final = ("LOADING", "READONLY", "OOM", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
+"""Refusals that pass by themselves."""
+
+
+class Outbox(Protocol):
+    """What one attempt has to send; one call at a time is on its way."""
+
+    sending: threading.Lock
+
+    def next_call(self) -> Call | None:
+        """Return the call that is due, the same again until it is settled; None for nothing."""
+        ...
+
+    def settle(self, reply: Reply | ResponseError) -> None:
+        """Take the answer to the call."""
+        ...
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is anything to send."""
+        ...
+
+
+class Sender:
+    """A thread and a connection that empty outboxes, again until Redis has answered."""
+
+    def __init__(self, connection: Redis) -> None:
+        self._connection = connection
+        self._dirty: dict[Outbox, None] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._asleep = True
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def notice(self, outbox: Outbox, *, urgent: bool = False) -> None:
+        """Send what an outbox holds within a few milliseconds; at once where it is urgent."""
+        self._dirty[outbox] = None
+        if urgent or self._asleep:
+            with self._lock:
+                if self._thread is None:
+                    self._start()
+                self._asleep = False
+                self._wake.set()
+
+    def flush(self, outbox: Outbox) -> None:
+        """Send what an outbox holds from this thread, and return when it is stored."""
+        delay = 0.01
+        while True:
+            with outbox.sending:
+                call = outbox.next_call()
+                if call is None:
+                    return
+                if self._send([outbox], [call]):
+                    continue
+            time.sleep(delay)
+            delay = min(2 * delay, 1.0)
+
+    def close(self) -> None:
+        """Send what is left and end the thread."""
+        self._closed = True
+        self._wake.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="penstock-sender", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        delay = 0.01
+        while self._wait():
+            outboxes = list(self._dirty)
+            for outbox in outboxes:
+                self._dirty.pop(outbox, None)
+            if self._send_free(outboxes):
+                delay = 0.01
+            else:
+                time.sleep(delay)
+                delay = min(2 * delay, 1.0)
+
+    def _wait(self) -> bool:
+        """Return when there is something to send, or False when there never will be again.
+
+        Looks every LINGER seconds while there is traffic, which costs those who write nothing, and
+        sleeps until it is woken where there is none.
+        """
+        for _ in range(5):
+            self._wake.wait(LINGER)
+            self._wake.clear()
+            if self._dirty:
+                return True
+        while not self._dirty:
+            if self._closed:
+                return False
+            with self._lock:
+                self._asleep = not self._dirty
+            if self._asleep:
+                self._wake.wait()
+                self._wake.clear()
+        return True
+
+    def _send_free(self, outboxes: Sequence[Outbox]) -> bool:
+        """Send for those outboxes that no other thread is sending for."""
+        mine: list[Outbox] = []
+        calls: list[Call] = []
+        try:
+            for outbox in outboxes:
+                if outbox.sending.acquire(blocking=False):
+                    mine.append(outbox)
+            ready = [(outbox, call) for outbox in mine if (call := outbox.next_call()) is not None]
+            calls = [call for _, call in ready]
+            sent = not calls or self._send([outbox for outbox, _ in ready], calls)
+        finally:
+            for outbox in mine:
+                outbox.sending.release()
+        for outbox in outboxes:
+            if outbox.is_due:  # filled meanwhile, or another thread is sending for it
+                self.notice(outbox)
+        return sent
+
+    def _send(self, outboxes: Sequence[Outbox], calls: Sequence[Call]) -> bool:
+        """Send one call for each outbox; tell whether Redis took them."""
+        try:
+            replies = run_all(self._connection, calls)
+        except (ConnectionError, TimeoutError, OSError) as error:
+            logger.warning("Redis does not answer, trying again: %s", error)
+            return False
+        taken = True
+        for outbox, reply in zip(outboxes, replies, strict=True):
+            if isinstance(reply, ResponseError) and str(reply).startswith(TRANSIENT):
+                logger.warning("Redis refuses for now, trying again: %s", reply)
+                taken = False
+            else:
+                outbox.settle(reply)
+        return taken

@@ -1,0 +1,96 @@
+"""What the current code belongs to: one execution of a body or of a step."""
+
+from __future__ import annotations
+
+__all__ = ["Scope", "TaskFactory", "current", "current_branch"]
+
+import asyncio
+import contextvars
+from collections.abc import Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+from penstock.runtime.errors import OutsideRunError
+from penstock.runtime.lineage import Branch, namespace
+
+if TYPE_CHECKING:
+    from penstock.runtime.perform import Step
+
+current: contextvars.ContextVar[Branch] = contextvars.ContextVar("penstock_branch")
+
+
+def current_branch(what: str) -> Branch:
+    """Return the branch that the calling code runs in.
+
+    Raises:
+        OutsideRunError: no run is active here.
+    """
+    branch = current.get(None)
+    if branch is None:
+        raise OutsideRunError(what)
+    return branch
+
+
+class Scope:
+    """One execution of an entrypoint's body or of a step, with what is counted in it."""
+
+    __slots__ = ("attempt", "branch", "interrupts", "namespace", "progress", "step", "step_id")
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.attempt = step.attempt
+        self.step_id = step.id
+        self.namespace = namespace(step.id)
+        self.progress = 0
+        self.interrupts = 0
+        self.branch = Branch(self, f"{step.id}/" if step.id else "")
+
+
+class TaskFactory:
+    """Numbers the asyncio tasks that a run's code creates, on one event loop.
+
+    Stands in front of the loop's own factory while a run is active there, and leaves when the last
+    one ends.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._previous = loop.get_task_factory()
+        self._runs = 0
+
+    @classmethod
+    def enter(cls, loop: asyncio.AbstractEventLoop) -> TaskFactory:
+        """Put a factory on the loop, or join the one that is there."""
+        factory = loop.get_task_factory()
+        if not isinstance(factory, TaskFactory):
+            factory = cls(loop)
+            loop.set_task_factory(factory)
+        factory._runs += 1
+        return factory
+
+    def leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Undo one `enter`."""
+        self._runs -= 1
+        if self._runs == 0 and loop.get_task_factory() is self:
+            loop.set_task_factory(self._previous)
+
+    def __call__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coro: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        **options: Any,
+    ) -> asyncio.Future[Any]:
+        """Create an asyncio task, in a branch of its own when a run's code asks for it."""
+        branch = current.get(None)
+        if branch is None or options.get("context") is not None:
+            return self._create(loop, coro, options)
+        fork = branch.fork()
+        options["context"] = context = contextvars.copy_context()
+        context.run(current.set, fork)
+        fork.owner = task = self._create(loop, coro, options)
+        return task
+
+    def _create(
+        self, loop: asyncio.AbstractEventLoop, coro: Any, options: dict[str, Any]
+    ) -> asyncio.Future[Any]:
+        if self._previous is None:
+            return asyncio.Task(coro, loop=loop, **options)
+        return self._previous(loop, coro, **options)

@@ -1,0 +1,106 @@
+"""What can be set: arguments first, then the environment, then pyproject.toml."""
+
+from __future__ import annotations
+
+__all__ = ["Settings", "load_settings"]
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.runtime.errors import ConfigurationError
+
+DEFAULT_URL = "redis://localhost:6379"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings with their defaults; durations are seconds, sizes bytes."""
+
+    redis: str = DEFAULT_URL
+    prefix: str = "penstock"
+    rq_prefix: str = "rq"
+    lease: float = 8.0
+    """How long an attempt owns its run without renewing."""
+    renew: float = 2.0
+    """How often a process renews the leases of its runs."""
+    retention: float = 24 * 3600.0
+    """How long a run that is over is kept, with its events."""
+    keep: int = 0
+    """How many events of a run are kept at least; 0 for all."""
+    value_limit: int = 8 * 1024 * 1024
+    """How large one encoded value may be."""
+    crashes: int = 3
+    """Deaths of workers after which a run is given up."""
+    queue: str = "default"
+    app: tuple[str, ...] = ()
+    """Modules or files that define the entrypoints."""
+
+
+def load_settings(
+    given: Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Return the settings of a process: those given, then PENSTOCK_*, then [tool.penstock].
+
+    Raises:
+        ConfigurationError: a setting has a value that cannot be read, or is not known.
+    """
+    environ = os.environ if environ is None else environ
+    fields = {field.name: field.default for field in dataclasses.fields(Settings)}
+    chosen: dict[str, Any] = {}
+    for source, values in (
+        ("pyproject.toml", _from_project(folder or Path.cwd())),
+        ("the environment", _from_environment(environ, fields)),
+        ("arguments", {key: value for key, value in (given or {}).items() if value is not None}),
+    ):
+        for name, value in values.items():
+            if name not in fields:
+                raise ConfigurationError(
+                    f"{source} sets {name!r}, which is no setting; there are {', '.join(fields)}."
+                )
+            chosen[name] = _read(name, value, fields[name], source)
+    return Settings(**chosen)
+
+
+def _from_environment(environ: Mapping[str, str], fields: Mapping[str, Any]) -> dict[str, str]:
+    found = {
+        name: environ[f"PENSTOCK_{name.upper()}"]
+        for name in fields
+        if f"PENSTOCK_{name.upper()}" in environ
+    }
+    if "PENSTOCK_REDIS_URL" in environ:
+        found.setdefault("redis", environ["PENSTOCK_REDIS_URL"])
+    if "RQ_KEY_PREFIX" in environ:
+        found.setdefault("rq_prefix", environ["RQ_KEY_PREFIX"])
+    return found
+
+
+def _from_project(folder: Path) -> dict[str, Any]:
+    for candidate in (folder, *folder.parents):
+        path = candidate / "pyproject.toml"
+        if path.is_file():
+            try:
+                tree = tomllib.loads(path.read_text(encoding="utf-8"))
+            except tomllib.TOMLDecodeError as error:
+                raise ConfigurationError(f"{path} cannot be read: {error}") from error
+            table: dict[str, Any] = tree.get("tool", {}).get("penstock", {})
+            return table
+    return {}
+
+
+def _read(name: str, value: Any, default: Any, source: str) -> Any:
+    try:
+        if isinstance(default, tuple):
+            return tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+        if isinstance(default, (int, float)) and not isinstance(value, bool):
+            return type(default)(value)
+        return str(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{source} sets {name} to {value!r}: {error}") from error

@@ -1,0 +1,163 @@
+"""A function whose calls are durable."""
+
+from __future__ import annotations
+
+__all__ = ["Task", "task"]
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+from penstock.publisher.registry import registered
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.future import StepFuture
+from penstock.runtime.inject import injectable
+from penstock.runtime.lineage import label
+from penstock.runtime.retry import Retries, normalize
+from penstock.runtime.scope import current_branch
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+OnChange = Literal["raise", "rerun"]
+
+
+class Task(Generic[P, T]):
+    """A decorated function; calling it inside a run starts a step and returns its future."""
+
+    def __init__(
+        self,
+        function: Callable[P, T | Awaitable[T]],
+        *,
+        name: str | None = None,
+        retry_policy: Retries = None,
+        on_change: OnChange = "raise",
+    ) -> None:
+        self.function = self.func = function
+        self.name = name or function_name(function)
+        self.label = label(self.name)
+        self.policies = normalize(retry_policy)
+        self.on_change = on_change
+        self.is_async = is_async(function)
+        self.injects = injectable(function)
+        reject_generator(function, f"task {self.name!r}")
+        registered.scan(function)
+        functools.update_wrapper(self, function, updated=())
+        self.__name__ = self.name
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> StepFuture[T]:
+        """Start a step; it runs at once, the future holds its outcome.
+
+        Raises:
+            OutsideRunError: no run is active here.
+            ReplayError: the run recorded this step with other arguments.
+        """
+        branch = current_branch(f"task {self.name!r}")
+        return branch.scope.step.runner.call(branch, self, args, kwargs)
+
+    def keyed(self, key: str) -> Callable[P, StepFuture[T]]:
+        """Return the task as it is called under an explicit key, which replaces its number.
+
+        For calls whose order may differ between attempts: the key finds the recorded outcome.
+        """
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> StepFuture[T]:
+            branch = current_branch(f"task {self.name!r}")
+            return branch.scope.step.runner.call(branch, self, args, kwargs, key)
+
+        return call
+
+    def __repr__(self) -> str:
+        return f"<task {self.name!r}>"
+
+
+@overload
+def task(function: Callable[P, Awaitable[T]], /) -> Task[P, T]: ...
+@overload
+def task(function: Callable[P, T], /) -> Task[P, T]: ...
+@overload
+def task(
+    function: Callable[P, Awaitable[T]],
+    /,
+    *,
+    name: str | None = None,
+    retry_policy: Retries = None,
+    on_change: OnChange = "raise",
+) -> Task[P, T]: ...
+@overload
+def task(
+    function: Callable[P, T],
+    /,
+    *,
+    name: str | None = None,
+    retry_policy: Retries = None,
+    on_change: OnChange = "raise",
+) -> Task[P, T]: ...
+@overload
+def task(
+    *, name: str | None = None, retry_policy: Retries = None, on_change: OnChange = "raise"
+) -> _Decorator: ...
+def task(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    retry_policy: Retries = None,
+    on_change: OnChange = "raise",
+) -> Any:
+    """Declare a task: `@task`, `@task(name=...)` or `task(function, ...)`.
+
+    `retry_policy` is a number of attempts, a RetryPolicy or several; `on_change` says what a replay
+    does when the arguments are not those recorded: raise ReplayError, or run the step again.
+
+    Raises:
+        ConfigurationError: the function cannot be a task.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Task[..., Any]:
+        return Task(function, name=name, retry_policy=retry_policy, on_change=on_change)
+
+    return decorate if function is None else decorate(function)
+
+
+class _Decorator:
+    """The type of `task(...)` with options: a decorator for sync and async functions."""
+
+    @overload
+    def __call__(self, function: Callable[P, Awaitable[T]], /) -> Task[P, T]: ...
+    @overload
+    def __call__(self, function: Callable[P, T], /) -> Task[P, T]: ...
+    def __call__(self, function: Callable[..., Any], /) -> Any:
+        """Declare the function a task."""
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return the name a callable goes by: its own, its partial's function's, or its class's."""
+    if isinstance(function, functools.partial):
+        return function_name(cast("functools.partial[Any]", function).func)
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Tell whether calling the function gives a coroutine."""
+    if isinstance(function, functools.partial):
+        return is_async(cast("functools.partial[Any]", function).func)
+    if inspect.iscoroutinefunction(function):
+        return True
+    return not inspect.isclass(function) and inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)
+    )
+
+
+def reject_generator(function: Callable[..., Any], what: str) -> None:
+    """Refuse functions that yield, as a generator cannot be recorded.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigurationError(
+            f"{what} is a generator function; return a list, "
+            "or send parts with get_stream_writer() as they come."
+        )

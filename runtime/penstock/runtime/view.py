@@ -1,0 +1,217 @@
+"""Stream modes: what a reader sees of the facts of a run, the same in process and over Redis."""
+
+from __future__ import annotations
+
+__all__ = ["MODES", "Chunk", "View", "check_modes"]
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias, cast
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.failure import load_error
+from penstock.runtime.interrupt import Interrupt
+from penstock.runtime.lineage import step_name
+
+MODES: Final = ("values", "updates", "custom", "messages", "tasks", "debug")
+INTERRUPT: Final = "__interrupt__"
+
+Namespace: TypeAlias = tuple[str, ...]
+Chunk: TypeAlias = tuple[Namespace, str, Any]
+"""Namespace, stream mode and payload."""
+
+_Maker: TypeAlias = "Callable[[View, Mapping[str, Any], Namespace], Iterator[Any]]"
+
+
+def check_modes(modes: str | Sequence[str]) -> tuple[str, ...]:
+    """Return stream modes as a tuple.
+
+    Raises:
+        ValueError: one of them does not exist.
+    """
+    wanted = (modes,) if isinstance(modes, str) else tuple(modes)
+    for mode in wanted:
+        if mode not in MODES:
+            raise ValueError(f"unknown stream mode {mode!r}; there are {', '.join(MODES)}.")
+    return wanted
+
+
+class View:
+    """Turns one run's facts into the chunks of the wanted modes."""
+
+    def __init__(
+        self,
+        modes: Sequence[str],
+        *,
+        entrypoint: str = "",
+        subgraphs: bool = False,
+        codec: Codec | None = None,
+    ) -> None:
+        self._modes = modes
+        self._subgraphs = subgraphs
+        self._codec = codec or Codec()
+        self.entrypoint = entrypoint
+
+    def chunks(self, mode: str, data: Any, namespace: Namespace, time: float) -> Iterator[Chunk]:
+        """Give what the reader sees of one fact: for each wanted mode nought or more chunks."""
+        if mode == "run.started":
+            self.entrypoint = data["name"]
+        path = _entrypoints(namespace)
+        for wanted in self._modes:
+            if path and not self._subgraphs and wanted not in ("custom", "messages"):
+                continue
+            make = _MAKERS[wanted].get(mode)
+            if make is None:
+                continue
+            for payload in make(self, data, namespace):
+                if wanted == "debug":
+                    payload |= {"timestamp": datetime.fromtimestamp(time, UTC).isoformat()}
+                yield path, wanted, payload
+
+    def outcome(self, data: Mapping[str, Any]) -> tuple[Any, BaseException | None]:
+        """Return the value and the error of a fact that has an outcome."""
+        outcome = cast("Mapping[str, Any]", data.get("outcome") or {})
+        error = outcome.get("error")
+        if error is not None and not isinstance(error, BaseException):
+            error = load_error(error, self._codec)
+        return outcome.get("value"), error
+
+
+def _entrypoints(namespace: Namespace) -> Namespace:
+    """Return the part of a path that nested entrypoints make up."""
+    return tuple(part for part in namespace if part[0] == "^")
+
+
+def _interrupts(data: Mapping[str, Any]) -> tuple[Interrupt, ...]:
+    return tuple(Interrupt(item["value"], item["id"]) for item in data["interrupts"])
+
+
+def _name(data: Mapping[str, Any]) -> str:
+    return step_name(data["id"]) if "id" in data else data["name"]
+
+
+def _custom(view: View, data: Any, namespace: Namespace) -> Iterator[Any]:
+    yield data
+
+
+def _message(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    step = data.get("step", "")
+    yield data["chunk"], {
+        "id": data["id"],
+        "langgraph_node": step_name(step) or view.entrypoint,
+        "step": step,
+    }
+
+
+def _update(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    value, error = view.outcome(data)
+    if error is None and data.get("status", "completed") == "completed":
+        yield {_name(data): value}
+
+
+def _value(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    if data["status"] == "completed":
+        yield view.outcome(data)[0]
+
+
+def _interrupted(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    yield {INTERRUPT: _interrupts(data)}
+
+
+def _body_started(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    yield {
+        "id": "",
+        "name": data["name"],
+        "input": data.get("input"),
+        "triggers": ("__start__",),
+    }
+
+
+def _step_started(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    given = data.get("input")
+    if given is not None:
+        given = (tuple(given[0]), dict(given[1]))
+    yield {
+        "id": data["id"],
+        "name": step_name(data["id"]),
+        "input": given,
+        "triggers": ("__pregel_push",),
+    }
+
+
+def _step_finished(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    value, error = view.outcome(data)
+    yield {
+        "id": data["id"],
+        "name": step_name(data["id"]),
+        "error": error,
+        "result": {"__return__": value} if error is None else {},
+        "interrupts": [],
+    }
+
+
+def _step_interrupted(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    yield {
+        "id": data["id"],
+        "name": step_name(data["id"]),
+        "error": None,
+        "result": {},
+        "interrupts": list(data["interrupts"]),
+    }
+
+
+def _body_finished(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    value, error = view.outcome(data)
+    ended = data["status"] == "completed"
+    yield {
+        "id": "",
+        "name": data.get("name", view.entrypoint),
+        "error": error,
+        "result": {"__end__": value} if ended else {},
+        "interrupts": [],
+    }
+
+
+def _body_interrupted(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    yield {
+        "id": "",
+        "name": view.entrypoint,
+        "error": None,
+        "result": {},
+        "interrupts": list(data["interrupts"]),
+    }
+
+
+_TASKS: Final[dict[str, _Maker]] = {
+    "run.started": _body_started,
+    "step.started": _step_started,
+    "step.finished": _step_finished,
+    "step.interrupted": _step_interrupted,
+    "run.interrupted": _body_interrupted,
+    "run.finished": _body_finished,
+}
+
+
+def _debug(make: _Maker, kind: str) -> _Maker:
+    def wrap(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+        for payload in make(view, data, namespace):
+            yield {"step": 0, "type": kind, "payload": payload}
+
+    return wrap
+
+
+_MAKERS: Final[dict[str, dict[str, _Maker]]] = {
+    "custom": {"custom": _custom},
+    "messages": {"message": _message},
+    "updates": {
+        "step.finished": _update,
+        "run.finished": _update,
+        "run.interrupted": _interrupted,
+    },
+    "values": {"run.finished": _value, "run.interrupted": _interrupted},
+    "tasks": _TASKS,
+    "debug": {
+        mode: _debug(make, "task" if mode.endswith("started") else "task_result")
+        for mode, make in _TASKS.items()
+    },
+}

@@ -1,0 +1,41 @@
+"""How a run's code says something of its own to those who follow it."""
+
+from __future__ import annotations
+
+__all__ = ["StreamWriter", "writer_of"]
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from penstock.runtime.scope import Scope
+
+
+class StreamWriter:
+    """Sends custom events and chunks of messages; bound to its step, good on any thread."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __call__(self, value: Any) -> None:
+        """Send one event of mode `custom`.
+
+        Raises:
+            CodecError: the value cannot be written; names the step.
+        """
+        scope = self._scope
+        scope.progress += 1
+        scope.attempt.say("custom", value, scope.namespace)
+
+    def message(self, chunk: Any, *, id: str) -> None:
+        """Send a chunk of the message `id`, as mode `messages` shows it."""
+        scope = self._scope
+        scope.progress += 1
+        data = {"chunk": chunk, "id": id, "step": scope.step_id}
+        scope.attempt.say("message", data, scope.namespace)
+
+
+def writer_of(scope: Scope) -> StreamWriter:
+    """Return the writer of a scope's code."""
+    return StreamWriter(scope)
