@@ -24,9 +24,9 @@ from pydantic_core import PydanticUndefined
 
 from penstock.publisher.refusal import Refusal
 
-__all__ = ["Enumeration", "Record", "name_of", "record_of"]
+__all__ = ["Enumeration", "Record", "is_made_in_python", "name_of", "record_of"]
 
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the class was made in Python
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 
 class Record(Protocol):
@@ -233,9 +233,14 @@ def _main_module() -> str:
     return Path(file).stem if file else "__main__"
 
 
+def is_made_in_python(cls: type) -> bool:
+    """Whether a class was made by a class statement, not in C."""
+    return bool(cls.__flags__ & _HEAP_TYPE)
+
+
 def _is_pure(cls: type) -> bool:
     """Whether all of an instance's state is in attributes, none in C (as that of a dict is)."""
-    return next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE) is object
+    return next(base for base in cls.__mro__ if not is_made_in_python(base)) is object
 
 
 def _rest(cls: type, inside: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from ipaddress import (
     IPv4Address,
@@ -71,7 +71,7 @@ def _write_zone(zone: tzinfo | None) -> Any:
     if type(zone) is ZoneInfo and zone.key and _ZONE.fullmatch(zone.key):
         return zone.key
     if type(zone) is timezone:
-        name = [] if _is_plain_offset(zone) else [zone.tzname(None)]
+        name = [zone.tzname(None)] if _is_named(zone) else []
         return [*_write_delta(zone.utcoffset(None)), *name]
     raise Refusal("is a time zone that has no name to store: use ZoneInfo or UTC", zone)
 
@@ -89,7 +89,7 @@ def _read_zone(tree: Any) -> tzinfo | None:
 
 def _write_clock(value: datetime | time) -> Any:
     zone = value.tzinfo
-    if not value.fold and (zone is None or _is_plain_offset(zone)):
+    if not value.fold and _is_in_isoformat(zone):
         return value.isoformat()
     try:
         return [value.replace(tzinfo=None).isoformat(), value.fold, _write_zone(zone)]
@@ -97,10 +97,15 @@ def _write_clock(value: datetime | time) -> Any:
         raise refusal.under(".tzinfo") from None
 
 
-def _is_plain_offset(zone: tzinfo) -> bool:
-    return type(zone) is timezone and zone.tzname(None) == timezone(zone.utcoffset(None)).tzname(
-        None
-    )
+def _is_in_isoformat(zone: tzinfo | None) -> bool:
+    """Whether ISO text gives the zone back; Python 3.11 reads an offset below a second as UTC."""
+    if zone is None or zone is UTC:
+        return True
+    return type(zone) is timezone and not zone.utcoffset(None).microseconds and not _is_named(zone)
+
+
+def _is_named(zone: timezone) -> bool:
+    return zone.tzname(None) != timezone(zone.utcoffset(None)).tzname(None)
 
 
 def _read_clock(kind: type[datetime] | type[time]) -> Callable[[Any], datetime | time]:
