@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, cast
+
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.errors import CodecError, RemoteError
+from penstock.publisher.failure import dump_error, load_error
+from penstock.publisher.registry import TypeRegistry
+
+registry = TypeRegistry()
+codec = Codec(registry=registry)
+
+
+@registry.add
+class Reason(Enum):
+    BUSY = 1
+
+
+class PaymentError(Exception):
+    made = 0
+
+    def __init__(self, order: int, *, reason: Reason) -> None:
+        type(self).made += 1
+        super().__init__(f"order {order} was not paid")
+        self.order = order
+        self.reason = reason
+
+
+class FileLostError(OSError):
+    def __init__(self, shelf: str) -> None:
+        super().__init__(2, "lost", "file.txt")
+        self.shelf = shelf
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    code: int
+
+
+class ManyErrors(ExceptionGroup[Exception]):
+    pass
+
+
+class GrumpyError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+class LockedError(Exception):
+    def __init__(self, lock: Any) -> None:
+        super().__init__("locked by", lock)
+        self.lock = lock
+        self.tries = 3
+
+
+def through_redis(error: BaseException) -> BaseException:
+    return load_error(codec.loads(codec.dumps(dump_error(error, codec))))
+
+
+def members_of(error: BaseException) -> tuple[Exception, ...]:
+    return cast("ExceptionGroup[Exception]", error).exceptions
+
+
+def raised_by(action: Callable[[], object]) -> BaseException:
+    try:
+        action()
+    except BaseException as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+NOTHING: Any = {}
+BUILTIN: list[Callable[[], object]] = [
+    lambda: int("x"),
+    lambda: NOTHING["missing"],
+    lambda: [1][1],
+    lambda: 1 // 0,
+    lambda: open("/no/such/file"),
+    lambda: "\ud800".encode(),
+    lambda: b"\xff".decode(),
+    lambda: compile("a b", "f.py", "exec"),
+    lambda: __import__("no_such_module"),
+    lambda: next(iter(())),
+    lambda: NOTHING.missing,
+    lambda: exec("missing"),
+]
+
+
+@pytest.mark.parametrize("action", BUILTIN)
+def test_builtin_errors_come_back_as_they_were(action: Callable[[], object]) -> None:
+    error = raised_by(action)
+
+    found = through_redis(error)
+
+    assert type(found) is type(error)
+    assert found.args == error.args
+    assert str(found) == str(error)
+    for name in ("errno", "filename", "name", "path", "msg", "lineno", "start", "object", "value"):
+        assert getattr(found, name, None) == getattr(error, name, None)
+
+
+def test_an_error_with_a_constructor_of_its_own_comes_back_without_calling_it() -> None:
+    error = PaymentError(7, reason=Reason.BUSY)
+    made = PaymentError.made
+
+    found = through_redis(error)
+
+    assert isinstance(found, PaymentError)
+    assert (str(found), found.order, found.reason) == ("order 7 was not paid", 7, Reason.BUSY)
+    assert PaymentError.made == made
+
+
+def test_an_os_error_keeps_its_number_file_and_attributes() -> None:
+    found = through_redis(FileLostError("left"))
+
+    assert isinstance(found, FileLostError)
+    assert (found.errno, found.filename, found.shelf) == (2, "file.txt", "left")
+    assert str(found) == str(FileLostError("left"))
+
+
+def test_a_frozen_error_comes_back_with_its_cause_and_notes() -> None:
+    error = FrozenError(3)
+    BaseException.__setattr__(error, "__cause__", ValueError("why"))
+    error.__dict__["__notes__"] = ["note"]
+
+    found = through_redis(error)
+
+    assert isinstance(found, FrozenError)
+    assert found == error
+    assert repr(found.__cause__) == "ValueError('why')"
+    assert found.__notes__ == ["note"]
+
+
+def test_notes_causes_and_contexts_come_back() -> None:
+    def fail() -> None:
+        try:
+            try:
+                raise KeyError("first")
+            except KeyError:
+                raise ValueError("second")  # noqa: B904 (the context is what is tested)
+        except ValueError as error:
+            third = TypeError("third")
+            third.add_note("see the manual")
+            raise third from error
+
+    found = through_redis(raised_by(fail))
+
+    assert repr(found) == "TypeError('third')"
+    assert found.__notes__ == ["see the manual"]
+    assert found.__suppress_context__
+    assert repr(found.__cause__) == "ValueError('second')"
+    assert found.__cause__ is not None
+    assert repr(found.__cause__.__context__) == "KeyError('first')"
+
+
+def test_a_group_comes_back_as_its_members() -> None:
+    inner = ExceptionGroup("inner", [PaymentError(1, reason=Reason.BUSY)])
+    found = through_redis(ManyErrors("outer", [ValueError("a"), inner]))
+
+    assert isinstance(found, ManyErrors)
+    assert found.message == "outer"
+    assert repr(found.exceptions[0]) == "ValueError('a')"
+    assert found.subgroup(PaymentError) is not None
+
+
+def test_a_group_with_an_interrupt_comes_back_as_a_group_of_harmless_members() -> None:
+    found = through_redis(BaseExceptionGroup("both", [KeyboardInterrupt(), ValueError("a")]))
+
+    assert type(found) is ExceptionGroup
+    assert [type(member) for member in members_of(found)] == [RemoteError, ValueError]
+
+
+def test_a_large_group_keeps_as_many_members_as_there_is_room_for() -> None:
+    found = through_redis(ExceptionGroup("many", [ValueError(n) for n in range(500)]))
+
+    assert len(members_of(found)) == 49
+    assert found.__notes__ == ["451 more exceptions were not kept"]
+
+
+def test_arguments_that_cannot_be_written_are_kept_as_text_and_such_attributes_dropped() -> None:
+    lock = threading.Lock()
+
+    found = through_redis(LockedError(lock))
+
+    assert isinstance(found, LockedError)
+    assert found.args == ("locked by", str(lock))
+    assert found.__dict__ == {"tries": 3}
+
+
+def test_a_long_message_is_cut_in_the_middle() -> None:
+    data = dump_error(ValueError("a" * 1_000_000 + "z"), codec)
+
+    assert len(codec.dumps(data)) < 12_000
+    assert data["message"].startswith("aaa")
+    assert data["message"].endswith("aaz")
+    assert "995,905 characters left out" in data["message"]
+    assert load_error(data).args == (data["message"],)
+
+
+def test_a_long_chain_and_a_circle_of_causes_have_an_end() -> None:
+    error: BaseException = ValueError(0)
+    for number in range(1, 1000):
+        following = ValueError(number)
+        following.__cause__ = error
+        error = following
+    one, two = ValueError("one"), ValueError("two")
+    one.__cause__, two.__cause__ = two, one
+
+    for endless in (error, one):
+        assert isinstance(through_redis(endless), ValueError)
+
+
+def test_the_innermost_frames_of_the_traceback_are_kept() -> None:
+    def deeper(levels: int) -> None:
+        if levels:
+            deeper(levels - 1)
+        raise ValueError("at the bottom")
+
+    data = dump_error(raised_by(lambda: deeper(100)), codec)
+
+    assert 'raise ValueError("at the bottom")' in data["traceback"]
+    assert data["traceback"].count("\n") < 100
+
+
+def test_whatever_the_size_the_codec_can_write_it() -> None:
+    small = Codec(limit=20_000, registry=registry)
+    error = ExceptionGroup("many", [ValueError("x" * 10_000) for _ in range(40)])
+
+    data = small.loads(small.dumps(dump_error(error, small)))
+
+    assert data == {
+        "type": "builtins.ExceptionGroup",
+        "message": "many (40 sub-exceptions)",
+        "args": ("many (40 sub-exceptions)",),
+    }
+    assert str(load_error(data)) == "ExceptionGroup: many (40 sub-exceptions)"
+
+
+def test_a_class_that_is_not_loaded_comes_back_as_a_remote_error() -> None:
+    found = load_error({"type": "shop.PaymentError", "message": "not paid", "args": ()})
+
+    assert isinstance(found, RemoteError)
+    assert (found.type_name, found.message) == ("shop.PaymentError", "not paid")
+
+
+def test_nothing_is_imported_for_the_sake_of_a_name() -> None:
+    sys.modules.pop("this", None)
+
+    for name in ("this.ZenError", "os.system", "builtins.eval", "builtins.object", "ValueError"):
+        assert isinstance(load_error({"type": name, "message": "", "args": ("x",)}), RemoteError)
+    assert "this" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError("by hand")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_would_act_on_the_reader_comes_back_as_a_remote_error(error: BaseException) -> None:
+    found = through_redis(error)
+
+    assert isinstance(found, RemoteError)
+    assert type(error).__name__ in found.type_name
+
+
+def test_errors_of_extension_modules_come_back_as_text() -> None:
+    error = raised_by(lambda: pydantic.TypeAdapter(int).validate_python("x"))
+
+    found = through_redis(error)
+
+    assert isinstance(found, RemoteError)
+    assert "ValidationError" in found.type_name
+    assert "unable to parse string as an integer" in found.message
+
+
+def test_a_message_that_cannot_be_had_does_not_hide_the_error() -> None:
+    data = dump_error(GrumpyError("x"), codec)
+
+    assert data["message"] == "<str() of GrumpyError raised RuntimeError>"
+    assert isinstance(load_error(data), GrumpyError)
+
+
+def test_our_own_errors_come_back_whole() -> None:
+    found = through_redis(CodecError("no", what="the result", path="$.a", type_name="set"))
+
+    assert isinstance(found, CodecError)
+    assert (str(found), found.path) == ("no", "$.a")
+    assert str(through_redis(RemoteError("shop.Error", "x"))) == "shop.Error: x"
+
+
+def test_of_two_classes_with_one_name_the_newer_comes_back() -> None:
+    def define() -> type[Exception]:
+        class TwiceError(Exception):
+            pass
+
+        return TwiceError
+
+    older, newer = define(), define()
+
+    assert type(through_redis(older())) is newer
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["type", "message", "args", "attributes", "hidden", "notes", "cause", "members"]
+        ),
+        st.recursive(
+            st.sampled_from(
+                [None, 1, "x", "builtins.OSError", "builtins.UnicodeDecodeError", "name"]
+            ),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=4), inner),
+            max_leaves=5,
+        ),
+    )
+    | st.integers()
+)
+def test_data_of_any_shape_is_an_exception(data: Any) -> None:
+    assert isinstance(load_error(data), Exception)

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    Optional,
+    ParamSpec,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Union,
+)
+
+import pydantic
+import pytest
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.errors import CodecError, ConfigurationError
+from penstock.publisher.registry import TypeRegistry, register_type, registered
+
+if TYPE_CHECKING:
+    from decimal import Decimal as OnlyForTheTypeChecker
+
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class Colour(Enum):
+    RED = 1
+
+
+class Deepest(pydantic.BaseModel):
+    colour: Colour | None = None
+
+
+@dataclass
+class Middle:
+    inner: dict[str, list[Deepest]]
+    again: Middle | None = None
+
+
+class Top(NamedTuple):
+    middle: Middle
+
+
+class Loose(TypedDict, total=False):
+    top: Top
+
+
+class Model(pydantic.BaseModel, Generic[T]):
+    item: T
+
+
+@dataclass
+class Crate(Generic[T]):
+    item: T
+
+
+@dataclass(frozen=True)
+class final(Generic[R, S]):  # named as in the API
+    value: R
+    save: S
+
+
+class HasName(Protocol):
+    name: str
+
+
+Alias = NewType("Alias", Top)
+Bound = TypeVar("Bound", bound=Middle)
+Either = TypeVar("Either", Colour, Deepest)
+ALL = {Top, Middle, Deepest, Colour}
+
+
+def plain(value: Top) -> None: ...
+def result(value: int) -> Top:
+    raise NotImplementedError
+
+
+def union(value: int | Top | None) -> None: ...
+def old_union(value: Union[int, Optional[Top]]) -> None: ...  # noqa: UP007, UP045
+def generic(value: Mapping[str, tuple[Top, ...]]) -> None: ...
+def annotated(value: Annotated[list[Top], {"un": ["hashable"]}]) -> None: ...
+def new_type(value: Alias) -> None: ...
+def typed_dict(value: Loose) -> None: ...
+def function(value: Callable[[Top], Awaitable[int]]) -> None: ...
+def quoted(value: list["Top"]) -> None: ...  # noqa: UP037
+def in_final(value: int) -> final[Top, None]:
+    raise NotImplementedError
+
+
+def in_generic_dataclass(value: Crate[Crate[Top]]) -> None: ...
+def starred(*args: Top, **kwargs: int) -> None: ...
+def streamed() -> AsyncIterator[Top]:
+    raise NotImplementedError
+
+
+@functools.wraps(plain)
+def wrapped(*args: Any) -> None: ...
+
+
+class Callee:
+    def __call__(self, value: Top) -> None: ...
+
+    def method(self, value: Top) -> None: ...
+
+
+declarations: list[Callable[..., Any]] = [
+    *(plain, result, union, old_union, generic, annotated, new_type, typed_dict, function),
+    *(quoted, in_final, in_generic_dataclass, starred, streamed, wrapped),
+    *(Callee(), Callee().method, functools.partial(plain)),
+]
+
+
+@pytest.mark.parametrize("declared", declarations)
+def test_a_scan_finds_the_classes_of_annotations_and_of_their_fields(
+    declared: Callable[..., Any],
+) -> None:
+    registry = TypeRegistry()
+
+    registry.scan(declared)
+
+    assert {cls for cls in ALL if cls in registry} == ALL
+
+
+def test_a_scan_finds_members_of_literals_and_bounds_of_variables() -> None:
+    def literal(value: Literal[Colour.RED, "x"]) -> None: ...
+    def bound(value: Bound) -> Bound:
+        raise NotImplementedError
+
+    def either(value: Either) -> Either:
+        raise NotImplementedError
+
+    def model(value: Model[Top]) -> None: ...
+
+    found = [TypeRegistry() for _ in range(4)]
+    functions: list[Callable[..., Any]] = [literal, bound, either, model]
+    for registry, declared in zip(found, functions, strict=True):
+        registry.scan(declared)
+
+    assert Colour in found[0]
+    assert Middle in found[1]
+    assert Colour in found[2] and Deepest in found[2]
+    assert Model[Top] in found[3] and Top in found[3]
+
+
+def test_a_scan_finds_classes_defined_beside_the_function() -> None:
+    @dataclass
+    class Local:
+        n: int
+
+    def make(n: int) -> Local:
+        return Local(n)
+
+    registry = TypeRegistry()
+    registry.scan(make)
+
+    assert Local in registry
+
+
+def test_a_scan_finds_what_it_can_beside_a_name_that_never_resolves() -> None:
+    def half(value: OnlyForTheTypeChecker, top: Top) -> None: ...
+
+    registry = TypeRegistry()
+    registry.scan(half)
+
+    assert Top in registry
+
+
+def test_a_class_that_is_defined_after_the_function_is_found_when_it_is_needed() -> None:
+    names: dict[str, Any] = {"__name__": "later"}
+    exec("def work(value: 'Later') -> None: ...", names)
+    registry = TypeRegistry()
+    registry.scan(names["work"])
+
+    exec("import enum\nclass Later(enum.Enum):\n    A = 1", names)
+    later = names["Later"]
+    codec = Codec(registry=registry)
+
+    assert codec.loads('{"~enum":["later.Later","A"]}') is later.A
+    assert codec.loads(codec.dumps(later.A)) is later.A
+
+
+class Trap:
+    """An object on which every question fails."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+def odd_annotations() -> list[Any]:
+    def trapped(value: Any) -> None: ...
+    def valued(value: Any) -> None: ...
+    def broken(value: Any) -> None: ...
+
+    trapped.__annotations__ = {"value": Trap(), "more": [Trap()]}
+    valued.__annotations__ = {"value": 5, "other": {"a": 1}, "return": ...}
+    broken.__annotations__ = {"value": "1 +", "other": "nowhere.at.all", "more": "1 / 0"}
+    return [trapped, valued, broken, Trap(), None, 5, len, print, dict.get, "text", Trap, int]
+
+
+def test_a_scan_never_raises() -> None:
+    for declared in odd_annotations():
+        TypeRegistry().scan(declared)
+
+
+def test_a_scan_of_signatures_with_parameters_and_protocols_adds_nothing() -> None:
+    def wraps(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        raise NotImplementedError
+
+    def duck(value: HasName, rest: Any) -> list[int]:
+        raise NotImplementedError
+
+    registry = TypeRegistry()
+    registry.scan(wraps)
+    registry.scan(duck)
+
+    assert HasName not in registry
+    assert int not in registry
+
+
+def test_adding_a_class_adds_the_classes_of_its_fields() -> None:
+    registry = TypeRegistry()
+
+    assert registry.add(Top) is Top
+
+    assert {cls for cls in ALL if cls in registry} == ALL
+
+
+@dataclass
+class Words(dict[str, int]):
+    extra: int = 0
+
+
+@pytest.mark.parametrize("cls", [int, dict, object, Trap, Words, HasName, ValueError, Loose])
+def test_a_class_that_cannot_be_rebuilt_exactly_cannot_be_registered(cls: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be registered"):
+        TypeRegistry().add(cls)
+
+
+def test_of_two_classes_with_one_name_the_newer_is_what_values_come_back_as() -> None:
+    def define() -> type:
+        @dataclass
+        class Twice:
+            n: int
+
+        return Twice
+
+    older, newer = define(), define()
+    registry = TypeRegistry()
+    registry.add(older)
+    registry.add(newer)
+    codec = Codec(registry=registry)
+
+    assert codec.loads(codec.dumps(older(1))) == newer(1)
+
+
+def test_a_class_decorator_registers_with_the_registry_of_this_process() -> None:
+    @register_type
+    class Announced(pydantic.BaseModel):
+        n: int
+
+    assert Announced in registered
+    assert Codec().loads(Codec().dumps(Announced(n=1))) == Announced(n=1)
+
+
+def test_a_class_that_was_never_announced_is_not_written() -> None:
+    class Silent(pydantic.BaseModel):
+        n: int
+
+    with pytest.raises(CodecError):
+        Codec(registry=TypeRegistry()).dumps(Silent(n=1))
