@@ -54,7 +54,6 @@ def shown_type(kind: type) -> str:
 
 
 def _small(value: object) -> str:
-    kind = type(value)
-    if kind is int and abs(hash(value)) < 10**12:
-        return f"[{value}]"
-    return f"[a key of type {shown_type(kind)}]"
+    if isinstance(value, int) and -(10**12) < value < 10**12:
+        return f"[{int(value)}]"
+    return f"[a key of type {shown_type(type(value))}]"
