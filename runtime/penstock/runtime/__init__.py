@@ -1,5 +1,7 @@
 """Durable workflows: the authoring API, in process and on workers."""
 
+from penstock.runtime.aclient import AsyncClient
+from penstock.runtime.client import Client
 from penstock.runtime.context import (
     get_config,
     get_runtime,
@@ -9,12 +11,17 @@ from penstock.runtime.context import (
 )
 from penstock.runtime.entrypoint import entrypoint
 from penstock.runtime.interrupt import Command, Interrupt
+from penstock.runtime.redis.saver import InMemorySaver, RedisSaver
 from penstock.runtime.retry import RetryPolicy
 from penstock.runtime.task import task
 
 __all__ = [
+    "AsyncClient",
+    "Client",
     "Command",
+    "InMemorySaver",
     "Interrupt",
+    "RedisSaver",
     "RetryPolicy",
     "entrypoint",
     "get_config",

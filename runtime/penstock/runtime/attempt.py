@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.publisher.failure import dump_error, load_error
-from penstock.runtime.final import Final
 from penstock.runtime.errors import ReplayError, Stop, Suspend
+from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt, interrupt_id
 from penstock.runtime.journal import Durability, Fact, Journal
 from penstock.runtime.outcome import Outcome, encode_outcome
@@ -214,7 +214,7 @@ class Attempt:
 
     def _outcome(self, text: str | bytes) -> Outcome:
         tree = self.codec.loads(text)
-        error = load_error(tree["error"], self.codec) if "error" in tree else None
+        error = load_error(tree["error"]) if "error" in tree else None
         return Outcome(value=tree.get("value"), error=error, digest=tree.get("digest", ""))
 
     def digest(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str | None]:
@@ -225,7 +225,9 @@ class Attempt:
             text = self.codec.dumps([list(args), dict(sorted(kwargs.items()))], "arguments")
         except CodecError:
             return "", None
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest(), text
+        return hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), digest_size=6
+        ).hexdigest(), text
 
     # -- interrupts -----------------------------------------------------------------------------
 

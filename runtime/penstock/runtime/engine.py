@@ -7,7 +7,6 @@ __all__ = ["Result", "aexecute", "execute"]
 import asyncio
 import time
 from collections.abc import Sequence
-from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -68,7 +67,9 @@ def conduct(runner: Runner, step: Step) -> Plan:
     """Plan a run's attempt: the body, its unfinished steps, the stored end."""
     attempt = runner.attempt
     told = attempt.assignment
-    attempt.say("run.started", {"name": told.entrypoint, "input": step.args[0]}, text=_started(runner))
+    attempt.say(
+        "run.started", {"name": told.entrypoint, "input": step.args[0]}, text=_started(runner)
+    )
     try:
         result = yield from _body(runner, step)
         ending = _ending(runner, result)
@@ -84,7 +85,11 @@ def conduct(runner: Runner, step: Step) -> Plan:
 
 def _started(runner: Runner) -> str:
     told = runner.attempt.assignment
-    return runner.attempt.codec.dumps({"name": told.entrypoint}) if runner.attempt.journal.stores else ""
+    return (
+        runner.attempt.codec.dumps({"name": told.entrypoint})
+        if runner.attempt.journal.stores
+        else ""
+    )
 
 
 def _body(runner: Runner, step: Step) -> Plan:
@@ -134,7 +139,9 @@ def _ending(runner: Runner, result: Result) -> Ending:
         return HandedOver()
     if result.status == "suspended":
         asked = [{"value": item.value, "id": item.id} for item in result.interrupts]
-        questions = {item.id: codec.dumps(item.value) for item in result.interrupts} if stores else {}
+        questions = (
+            {item.id: codec.dumps(item.value) for item in result.interrupts} if stores else {}
+        )
         return Suspended(Fact("run.interrupted", {"interrupts": asked}, (), now), questions)
     data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": result.status}
     if result.status == "completed":
@@ -152,7 +159,9 @@ def _ending(runner: Runner, result: Result) -> Ending:
     checkpoints = {}
     if stores:
         checkpoints["result"] = codec.dumps({"error": dump_error(result.error, codec)})
-    return Finished("failed", fact, checkpoints, attempt.reopened(result.error), _reason(result.error))
+    return Finished(
+        "failed", fact, checkpoints, attempt.reopened(result.error), _reason(result.error)
+    )
 
 
 def _reason(error: BaseException) -> str:

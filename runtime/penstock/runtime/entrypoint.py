@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Entrypoint", "entrypoint"]
+__all__ = ["AnyEntrypoint", "Entrypoint", "entrypoint"]
 
 import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar, get_type_hints, overload
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_type_hints, overload
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
@@ -142,9 +142,7 @@ class Entrypoint(Generic[A, R]):
     ) -> Iterator[Any]:
         """Run, and give the chunks of one stream mode, or `(mode, chunk)` for a list of modes."""
         self._reject_async("stream")
-        options = Options(
-            config or {}, context, stream_mode, subgraphs, durability, version
-        )
+        options = Options(config or {}, context, stream_mode, subgraphs, durability, version)
         return Invocation(self, input, options).stream()
 
     def astream(
@@ -159,9 +157,7 @@ class Entrypoint(Generic[A, R]):
         version: Literal["v1", "v2"] = "v1",
     ) -> AsyncIterator[Any]:
         """As `stream`, on the running loop."""
-        options = Options(
-            config or {}, context, stream_mode, subgraphs, durability, version
-        )
+        options = Options(config or {}, context, stream_mode, subgraphs, durability, version)
         return Invocation(self, input, options).astream()
 
     def accept(self, value: Any) -> Any:
@@ -176,7 +172,9 @@ class Entrypoint(Generic[A, R]):
         try:
             return adapter.validate_python(value)
         except ValidationError as error:
-            raise InputError(f"the input of entrypoint {self.name!r} is refused: {error}") from error
+            raise InputError(
+                f"the input of entrypoint {self.name!r} is refused: {error}"
+            ) from error
 
     def thread_of(self, config: Config) -> str:
         """Return the thread that a config names, "" if none.
@@ -220,6 +218,9 @@ class Entrypoint(Generic[A, R]):
         return f"<entrypoint {self.name!r}>"
 
 
+AnyEntrypoint: TypeAlias = Entrypoint[Any, Any]
+
+
 def _returned(result: Result) -> Any:
     if result.error is not None:
         raise result.error
@@ -229,7 +230,7 @@ def _returned(result: Result) -> Any:
     return Final.split(result.value)[0]
 
 
-class entrypoint:  # noqa: N801 - a decorator, as LangGraph spells it
+class entrypoint:
     """Declare a workflow: `@entrypoint()` over a function whose first parameter is the input.
 
     `name` is what workers and clients know it by (default: the function's); `checkpointer` keeps

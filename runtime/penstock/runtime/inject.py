@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 _NAMES = ("config", "writer", "store", "previous", "runtime")
 
-_REFUSED = {"config": (dict, "dict"), "store": (dict, "dict", str, int), "writer": (str, "str", int)}
+_REFUSED = {
+    "config": (dict, "dict"),
+    "store": (dict, "dict", str, int),
+    "writer": (str, "str", int),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ class Invocation:
                 result = Result("failed", error=error)
             facts.put((_END, result))
 
-        thread = threading.Thread(target=work, name=f"penstock-{self._entrypoint.name}", daemon=True)
+        thread = threading.Thread(
+            target=work, name=f"penstock-{self._entrypoint.name}", daemon=True
+        )
         thread.start()
         try:
             while isinstance(fact := facts.get(), Fact):
@@ -103,9 +105,7 @@ class Invocation:
         loop = asyncio.get_running_loop()
         facts: asyncio.Queue[Any] = asyncio.Queue()
         listen = _Relay(loop, facts)
-        task = loop.create_task(
-            self._aexecute(opening, listen), context=copy_context()
-        )
+        task = loop.create_task(self._aexecute(opening, listen), context=copy_context())
         task.add_done_callback(lambda _: listen.end())
         try:
             while isinstance(fact := await facts.get(), Fact):
@@ -169,11 +169,11 @@ class Invocation:
         finally:
             self._release(opening)
 
-    async def _aexecute(
-        self, opening: Opening, listen: Callable[[Fact], None] | None
-    ) -> Result:
+    async def _aexecute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
         attempt = self._attempt(opening, listen)
-        runner = Runner(attempt, self._entrypoint.threads, asyncio.get_running_loop(), self._options.limit)
+        runner = Runner(
+            attempt, self._entrypoint.threads, asyncio.get_running_loop(), self._options.limit
+        )
         try:
             return await aexecute(runner, self._entrypoint.body, opening.argument)
         finally:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Durability", "Ending", "Fact", "Finished", "HandedOver", "Journal", "NoJournal", "Suspended"]
+__all__ = [
+    "Durability",
+    "Ending",
+    "Fact",
+    "Finished",
+    "HandedOver",
+    "Journal",
+    "NoJournal",
+    "Suspended",
+]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Outcome", "encode_outcome"]
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,5 +34,5 @@ def encode_outcome(outcome: Outcome, codec: Codec, what: str) -> str:
     """
     digest = f',"digest":"{outcome.digest}"' if outcome.digest else ""
     if outcome.error is not None:
-        return f'{{"error":{json.dumps(dump_error(outcome.error, codec))}{digest}}}'
+        return f'{{"error":{codec.dumps(dump_error(outcome.error, codec), what)}{digest}}}'
     return f'{{"value":{codec.dumps(outcome.value, what)}{digest}}}'

@@ -18,11 +18,11 @@ from penstock.runtime.errors import Stop, Suspend
 from penstock.runtime.future import StepFuture
 from penstock.runtime.inject import injected
 from penstock.runtime.limiter import Limiter
+from penstock.runtime.lineage import Branch
 from penstock.runtime.outcome import Outcome
 from penstock.runtime.perform import Do, Effect, Step, adrive, drive, perform
 from penstock.runtime.scope import Scope, current
 from penstock.runtime.threads import Threads
-from penstock.runtime.lineage import Branch
 
 if TYPE_CHECKING:
     from penstock.runtime.task import Task

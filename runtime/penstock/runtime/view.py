@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, cast
 
-from penstock.publisher.codec import Codec
 from penstock.publisher.failure import load_error
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.lineage import step_name
@@ -45,11 +44,9 @@ class View:
         *,
         entrypoint: str = "",
         subgraphs: bool = False,
-        codec: Codec | None = None,
     ) -> None:
         self._modes = modes
         self._subgraphs = subgraphs
-        self._codec = codec or Codec()
         self.entrypoint = entrypoint
 
     def chunks(self, mode: str, data: Any, namespace: Namespace, time: float) -> Iterator[Chunk]:
@@ -73,7 +70,7 @@ class View:
         outcome = cast("Mapping[str, Any]", data.get("outcome") or {})
         error = outcome.get("error")
         if error is not None and not isinstance(error, BaseException):
-            error = load_error(error, self._codec)
+            error = load_error(error)
         return outcome.get("value"), error
 
 
@@ -96,11 +93,14 @@ def _custom(view: View, data: Any, namespace: Namespace) -> Iterator[Any]:
 
 def _message(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
     step = data.get("step", "")
-    yield data["chunk"], {
-        "id": data["id"],
-        "langgraph_node": step_name(step) or view.entrypoint,
-        "step": step,
-    }
+    yield (
+        data["chunk"],
+        {
+            "id": data["id"],
+            "langgraph_node": step_name(step) or view.entrypoint,
+            "step": step,
+        },
+    )
 
 
 def _update(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:

@@ -1,0 +1,5 @@
+"""The worker process: takes runs off RQ queues and executes them."""
+
+from penstock.worker.worker import Worker
+
+__all__ = ["Worker"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Calls", "Claim", "Creation", "Lease", "Taken", "Write"]
+__all__ = ["Calls", "Claim", "Creation", "Death", "Enqueued", "Lease", "Taken", "Write"]
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +43,18 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Enqueued:
+    """What came of an enqueue: `created`, `exists`, `conflict` or `busy`.
+
+    `other` is the thread of the run that exists, or the run that the thread is busy with.
+    """
+
+    word: str
+    other: str
+    announced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Creation:
     """A run to be created."""
 
@@ -55,6 +67,15 @@ class Creation:
     context: str = ""
     on_busy: OnBusy = "queue"
     fields: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What a supervisor knows of a worker that died: how, and the runs it may have had."""
+
+    worker: str
+    reason: str
+    run_ids: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -95,15 +116,14 @@ class Calls:
             creation.input,
             creation.context,
             creation.event,
-            "",
             *(part for pair in fields.items() for part in pair),
         )
 
     @staticmethod
-    def enqueued(reply: Reply) -> tuple[str, str]:
-        """Read `enqueue`: what came of it, and the run in the way if there is one."""
-        answer = [_text(item) for item in cast("list[bytes]", reply)]
-        return answer[0], answer[1] if len(answer) > 1 else ""
+    def enqueued(reply: Reply) -> Enqueued:
+        """Read `enqueue`."""
+        word, other, announced = (_text(item) for item in cast("list[bytes]", reply))
+        return Enqueued(word, other, bool(announced))
 
     def take(
         self,
@@ -157,6 +177,10 @@ class Calls:
         """Answer a run's interrupts, or let a failed run go on."""
         return self._call("resume", run_id, event, *(p for pair in answers.items() for p in pair))
 
+    def wake(self, run_id: str) -> Call:
+        """Queue a suspended run again, without an answer."""
+        return self._call("wake", run_id)
+
     def cancel(self, run_id: str, reason: str) -> Call:
         """Cancel a run."""
         return self._call("cancel", run_id, reason)
@@ -166,16 +190,16 @@ class Calls:
         pairs = [part for lease in leases for part in (lease.run_id, lease.fence)]
         return self._call("renew", _ms(seconds), *pairs)
 
-    def recover(
-        self,
-        crashes: int,
-        patience: float,
-        deaths: Mapping[str, str] | None = None,
-        limit: int = 100,
-    ) -> Call:
-        """Give back runs whose leases are over; `deaths` maps runs of a dead process to reasons."""
-        pairs = [part for pair in (deaths or {}).items() for part in pair]
-        return self._call("recover", limit, crashes, _ms(patience), *pairs)
+    def recover(self, crashes: int, patience: float, death: Death | None = None) -> Call:
+        """Give back runs whose leases are over, at once those of a worker that died."""
+        death = death or Death("", "")
+        return self._call(
+            "recover", 100, crashes, _ms(patience), death.worker, death.reason, *death.run_ids
+        )
+
+    def announce(self, names: Iterable[str], seconds: float) -> Call:
+        """Say for a while which entrypoints a live worker has."""
+        return self._call("announce", _ms(seconds), *names)
 
     @staticmethod
     def recovered(reply: Reply) -> tuple[list[str], list[str], list[str]]:
@@ -218,5 +242,3 @@ def _text(reply: Reply) -> str:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
-
-

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from penstock.publisher.event import FETCH, LARGE, encode
 from penstock.publisher.script import Call, Reply
-from penstock.runtime.errors import LeaseLostError
+from penstock.runtime.errors import Fenced, LeaseLostError
 from penstock.runtime.journal import Durability, Ending, Fact, Finished, Suspended
 from penstock.runtime.redis.calls import Calls, Claim, Write
 from penstock.runtime.redis.sender import Sender
@@ -34,7 +34,7 @@ class RedisJournal:
         self.sending = threading.Lock()
         self._calls = calls
         self._sender = sender
-        self._durability = durability
+        self.durability = durability
         self._recorded: Mapping[str, bytes] = claim.checkpoints
         self._attempt = int(fields["attempt"])
         self._thread = "" if fields["own_thread"] == "1" else fields["thread"]
@@ -45,6 +45,7 @@ class RedisJournal:
         self._withheld: dict[str, str] = {}
         self._waiters: list[tuple[int, Future[None]]] = []
         self._failure: BaseException | None = None
+        self._closed = False
         self.answer = ""
 
     def recorded(self, field: str) -> bytes | None:
@@ -56,8 +57,10 @@ class RedisJournal:
         stored, published = self._texts(fact, text, outcome)
         with self._lock:
             self._check()
+            if self._closed:
+                raise Fenced(f"run {self.lease.run_id!r} is over; what comes late is not recorded")
             if outcome:
-                kept = self._withheld if self._durability == "exit" else self._filling.checkpoints
+                kept = self._withheld if self.durability == "exit" else self._filling.checkpoints
                 kept[fact.ref] = outcome
             self._filling.events += (stored, published)
         self._sender.notice(self)
@@ -66,7 +69,7 @@ class RedisJournal:
         whole = f'{text},"outcome":{outcome}}}' if outcome else text
         published = self._encode(fact, whole)
         stored = published
-        if outcome and self._durability != "exit":
+        if outcome and self.durability != "exit":
             stored = self._encode(fact, text + "}", fact.ref)
         if len(published) > LARGE:
             return stored, FETCH
@@ -171,7 +174,8 @@ class RedisJournal:
             return
         with self._lock:
             assert self._sent is not None
-            stored, self._sent = self._sent.number, None
+            stored, self._closed = self._sent.number, self._sent.ending is not None
+            self._sent = None
             done = [waiter for number, waiter in self._waiters if number <= stored]
             self._waiters = [item for item in self._waiters if item[0] > stored]
         for waiter in done:

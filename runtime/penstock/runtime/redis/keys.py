@@ -72,6 +72,19 @@ class Keys(EventKeys):
         return f"{self.rq}:queue:{name}"
 
     @property
+    def workers(self) -> str:
+        """RQ's set of the keys of live workers."""
+        return f"{self.rq}:workers"
+
+    def worker(self, name: str) -> str:
+        """RQ's hash of a worker."""
+        return f"{self.rq}:worker:{name}"
+
+    def executions(self, worker: str) -> str:
+        """RQ's set of what a worker is executing, `<job id>:<execution id>`."""
+        return f"{self.rq}:worker:{worker}:executions"
+
+    @property
     def suspended(self) -> str:
         """RQ's flag that all workers pause."""
         return f"{self.rq}:suspended"

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 __all__ = ["InMemorySaver", "RedisSaver"]
 
-import hashlib
-import json
-import time
 import uuid
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, cast
+from typing import TypeVar, cast
 
 from redis import Redis
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
-from penstock.publisher.event import encode
-from penstock.publisher.script import run
+from penstock.publisher.script import Call, run
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import EmptyInputError, ResumeError, Stop, ThreadBusyError
-from penstock.runtime.interrupt import Command, Interrupt
+from penstock.runtime.interrupt import Command
 from penstock.runtime.journal import Journal, NoJournal
-from penstock.runtime.redis.calls import Calls, Claim, Creation
+from penstock.runtime.redis.calls import Claim
 from penstock.runtime.redis.journal import RedisJournal
-from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.lease import LeaseKeeper
+from penstock.runtime.redis.requests import Plan, RequestPlans, Wanted
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.settings import Settings
+
+T = TypeVar("T")
 
 
 class RedisSaver:
@@ -41,7 +39,8 @@ class RedisSaver:
         self._given = connection
         self.settings = settings or Settings()
         self.codec = Codec(self.settings.value_limit)
-        self.calls = Calls(Keys(self.settings.prefix, self.settings.rq_prefix))
+        self.plans = RequestPlans(self.settings, self.codec)
+        self.calls = self.plans.calls
 
     @cached_property
     def connection(self) -> Redis:
@@ -55,9 +54,7 @@ class RedisSaver:
     @cached_property
     def _keeper(self) -> LeaseKeeper:
         settings = self.settings
-        return LeaseKeeper(
-            self.connection, self.calls, lease=settings.lease, every=settings.renew
-        )
+        return LeaseKeeper(self.connection, self.calls, lease=settings.lease, every=settings.renew)
 
     def open(self, order: Order) -> Opening:
         """Begin a run, or go on with the one that waits.
@@ -83,6 +80,19 @@ class RedisSaver:
         if isinstance(journal, RedisJournal):
             self._keeper.remove(journal.lease)
 
+    def _do(self, plan: Plan[T]) -> T:
+        try:
+            request = next(plan)
+            while True:
+                if isinstance(request, Call):
+                    reply = run(self.connection, request)
+                else:
+                    reply = self.connection.execute_command(*request)
+                request = plan.send(reply)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+
     def _last_run(self, order: Order) -> str:
         record = self.calls.keys.thread(thread_key(order.thread_id))
         found = cast("bytes | None", self.connection.hget(record, "run"))
@@ -106,59 +116,23 @@ class RedisSaver:
         return Opening(assignment, NoJournal(), None, Result("completed", tree.get("value")))
 
     def _resume(self, run_id: str, status: str, order: Order) -> None:
-        if status == "queued":
-            return
-        answers: Mapping[str, Any] = {}
         if isinstance(order.argument, Command):
-            answers = order.argument.answers(self._pending(run_id), run_id)
-        if status == "suspended" and not answers:
-            self.connection.hset(self.calls.keys.run(run_id), "status", "suspended")
-        texts = {
-            name: self.codec.dumps(answer, f"answer to interrupt {name}")
-            for name, answer in answers.items()
-        }
-        event = encode("run.resumed", json.dumps({"interrupts": list(texts)}), time=time.time())
-        word = self.calls.word(run(self.connection, self.calls.resume(run_id, event, texts)))
-        if word != "queued":
-            raise ResumeError(f"run {run_id!r} cannot be resumed: it is {word or 'gone'}.")
-
-    def _pending(self, run_id: str) -> list[Interrupt]:
-        key = self.calls.keys.questions(run_id)
-        questions = cast("dict[bytes, bytes]", self.connection.hgetall(key))
-        return [
-            Interrupt(self.codec.loads(text), name.decode()) for name, text in questions.items()
-        ]
+            self._do(self.plans.resume(run_id, order.argument.resume))
+        elif status == "failed":
+            self._do(self.plans.resume(run_id))
+        elif status == "suspended":
+            self._do(self.plans.wake(run_id))
 
     def _create(self, order: Order) -> str:
-        run_id = uuid.uuid4().hex
-        thread = "" if order.thread_id == run_id else order.thread_id
-        text = self.codec.dumps(order.argument, f"input of entrypoint {order.entrypoint!r}")
-        event = encode(
-            "run.queued",
-            json.dumps({"name": order.entrypoint}),
-            thread=thread,
-            time=time.time(),
-        )
-        creation = Creation(
-            run_id=run_id,
+        wanted = Wanted(
+            order.entrypoint,
+            order.argument,
             thread_id=order.thread_id,
             queue="",
-            digest=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest(),
-            input=text,
-            event=event,
             on_busy="reject",
-            fields={
-                "entrypoint": order.entrypoint,
-                "retention": round(self.settings.retention * 1000),
-                "keep": self.settings.keep,
-            },
+            durability=order.durability,
         )
-        word, other = self.calls.enqueued(run(self.connection, self.calls.enqueue(creation)))
-        if word == "busy":
-            raise ThreadBusyError(
-                other, f"thread {order.thread_id!r} is busy: run {other!r} is at work on it."
-            )
-        return run_id
+        return self._do(self.plans.enqueue(wanted))[0]
 
     def _claim(self, run_id: str, order: Order) -> Opening:
         call = self.calls.acquire(run_id, "", uuid.uuid4().hex, self.settings.lease)
@@ -199,5 +173,3 @@ class InMemorySaver(RedisSaver):
         from fakeredis import FakeRedis
 
         return FakeRedis()
-
-

@@ -47,7 +47,7 @@ class Sender:
     """A thread and a connection that empty outboxes, again until Redis has answered."""
 
     def __init__(self, connection: Redis) -> None:
-        self._connection = connection
+        self.connection = connection
         self._dirty: dict[Outbox, None] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -145,7 +145,7 @@ class Sender:
     def _send(self, outboxes: Sequence[Outbox], calls: Sequence[Call]) -> bool:
         """Send one call for each outbox; tell whether Redis took them."""
         try:
-            replies = run_all(self._connection, calls)
+            replies = run_all(self.connection, calls)
         except (ConnectionError, TimeoutError, OSError) as error:
             logger.warning("Redis does not answer, trying again: %s", error)
             return False

@@ -2,20 +2,21 @@
 --
 -- ARGV[3] run id, ARGV[4] thread key, ARGV[5] on_busy (queue, reject, interrupt, rollback),
 -- ARGV[6] digest of what is asked for, ARGV[7] input as a checkpoint, ARGV[8] context or '',
--- ARGV[9] run.queued event, ARGV[10] 1 to hold it for a process of its own (no bell),
--- ARGV[11...] pairs of field and value of the run's hash (queue, entrypoint, thread, own_thread,
+-- ARGV[9] run.queued event, ARGV[10...] pairs of field and value of the run's hash (queue, entrypoint, thread, own_thread,
 -- retention, keep, created_at, config, ...).
--- Returns { 'created' } | { 'exists' } | { 'conflict' } | { 'busy', id of the run at work }.
--- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, and those of settle.
+-- Returns { word, thread id or the id of the run at work, 1 if a live worker announces the entrypoint };
+-- the word is created, exists, conflict (the id has another input) or busy (rejected).
+-- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints,
+-- and those of settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/settle
 
 local id, thread, on_busy = ARGV[3], ARGV[4], ARGV[5]
-local known = redis.call('HGET', key('run', id), 'digest')
-if known then
-  return { known == ARGV[6] and 'exists' or 'conflict' }
+local known = redis.call('HMGET', key('run', id), 'digest', 'thread')
+if known[1] then
+  return { known[1] == ARGV[6] and 'exists' or 'conflict', known[2], '1' }
 end
 
 local record = key('thread', thread)
@@ -26,12 +27,12 @@ if status == 'queued' and redis.call('HGET', key('run', active), 'queue') == '' 
   busy = false -- left behind by a process that ran it itself and died: new input closes it
 end
 if busy and on_busy == 'reject' then
-  return { 'busy', active }
+  return { 'busy', active, '1' }
 end
 
 local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', ARGV[6], 'thread_key', thread,
   'created', ms(now), 'updated', ms(now), 'attempt', 1, 'crashes', 0, 'batch', 0 }
-for at = 11, #ARGV do
+for at = 10, #ARGV do
   run[#run + 1] = ARGV[at]
 end
 redis.call(unpack(run))
@@ -44,6 +45,8 @@ index(id, '', 'queued')
 redis.call('HSET', record, 'id', redis.call('HGET', key('run', id), 'thread'))
 redis.call('PERSIST', record)
 
+local name = redis.call('HGET', key('run', id), 'entrypoint')
+local announced = tonumber(redis.call('ZSCORE', ARGV[1] .. ':entrypoints', name) or 0) > now and '1' or ''
 if busy then
   redis.call('RPUSH', key('waiting', thread), id)
   if on_busy == 'interrupt' or on_busy == 'rollback' then
@@ -54,11 +57,11 @@ if busy then
       settle_here(active, 'cancelled', on_busy)
     end
   end
-  return { 'created' }
+  return { 'created', '', announced }
 end
 redis.call('HSET', record, 'run', id)
 if status == 'suspended' or status == 'queued' then
   settle_here(active, 'cancelled', 'superseded')
 end
 ring(id, false)
-return { 'created' }
+return { 'created', '', announced }

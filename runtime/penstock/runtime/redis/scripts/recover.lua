@@ -1,8 +1,8 @@
 -- recover: give runs back whose lease is over, and ring again for those whose ticket was lost.
 --
 -- ARGV[3] how many of each at most, ARGV[4] crashes after which a run is given up,
--- ARGV[5] ms after which a queued run's ticket is looked for, ARGV[6...] run ids whose leases end now
--- (a supervisor has seen their process die), each followed by its reason.
+-- ARGV[5] ms after which a queued run's ticket is looked for, ARGV[6] name of a worker that has died,
+-- ARGV[7] how, ARGV[8...] ids of the runs it may have had, whose leases end now.
 -- Returns { recovered ids, given up ids, ids rung for again }.
 -- Whatever was read from an index is checked again on the run itself before it is changed.
 -- Keys: leases, ready, run:<id> and those of settle; rq:queue:<name> is searched for the ticket.
@@ -14,8 +14,11 @@
 local limit, patience = ARGV[3], tonumber(ARGV[5])
 local recovered, given_up, rung = {}, {}, {}
 
-local function expire(id, reason)
+local function expire(id, reason, dead)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel')
+  if dead and run[3] ~= dead then
+    return
+  end
   redis.call('ZREM', LEASES, id)
   if run[1] ~= 'running' then
     return
@@ -39,8 +42,8 @@ local function expire(id, reason)
   recovered[#recovered + 1] = id
 end
 
-for at = 6, #ARGV, 2 do
-  expire(ARGV[at], ARGV[at + 1])
+for at = 8, #ARGV do
+  expire(ARGV[at], ARGV[7], ARGV[6])
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', ms(now), 'LIMIT', 0, limit)) do
   expire(id, 'its worker stopped renewing the lease')

@@ -26,6 +26,8 @@ if before[1] == nonce then
   return { runs, job }
 end
 
+local BELL = '["penstock.worker.job.perform"' -- of a run that is gone
+
 local function open(id, queue)
   if redis.call('EXISTS', key('run', id)) == 1 then
     local fence = claim(id, nonce, worker, lease)
@@ -35,7 +37,8 @@ local function open(id, queue)
     end
     return true
   end
-  if redis.call('EXISTS', rq('job', id)) == 1 then
+  local data = redis.call('HGET', rq('job', id), 'data')
+  if data and string.sub(data, 1, #BELL) ~= BELL then
     redis.call('RPUSH', rq('queue', queue) .. ':intermediate', id)
     job = { queue, id }
     return false

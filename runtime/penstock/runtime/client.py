@@ -1,0 +1,178 @@
+"""How an app gets runs done by workers."""
+
+from __future__ import annotations
+
+__all__ = ["Client"]
+
+import time
+from collections.abc import Generator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from redis import Redis
+from redis.exceptions import ConnectionError, RedisError, TimeoutError
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.connection import connect
+from penstock.publisher.errors import RedisUnavailableError
+from penstock.publisher.script import Call, run
+from penstock.runtime.entrypoint import Entrypoint
+from penstock.runtime.handle import RunHandle
+from penstock.runtime.journal import Durability
+from penstock.runtime.redis.calls import OnBusy
+from penstock.runtime.redis.requests import Request, RequestPlans, Wanted
+from penstock.runtime.run import Run
+from penstock.runtime.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+TRIES = 3
+PAUSE = 0.1
+"""Requests are sent again, as none of them does its work twice; seconds before the second try."""
+
+
+class Client:
+    """Enqueues runs and gives handles on them; safe to share between threads."""
+
+    def __init__(
+        self,
+        redis: Redis | str | None = None,
+        *,
+        settings: Settings | None = None,
+        codec: Codec | None = None,
+    ) -> None:
+        self.settings = settings or load_settings(
+            {"redis": redis if isinstance(redis, str) else None}
+        )
+        self.codec = codec or Codec(self.settings.value_limit)
+        self.plans = RequestPlans(self.settings, self.codec)
+        self.connection = connect(self.settings.redis if redis is None else redis)
+
+    def enqueue(
+        self,
+        entrypoint: Entrypoint[Any, Any] | str,
+        input: Any,
+        *,
+        thread_id: str | None = None,
+        run_id: str | None = None,
+        queue: str | None = None,
+        on_busy: OnBusy = "queue",
+        context: Any = None,
+        config: Mapping[str, Any] | None = None,
+        durability: Durability = "async",
+    ) -> RunHandle:
+        """Ask for a run; returns at once, with a handle on it.
+
+        With `run_id` the call may be repeated: the same id is one run. `on_busy` says what to do
+        while the thread has another run at work: wait behind it, reject, interrupt or roll it back.
+
+        Raises:
+            InputError: pydantic refuses the input; nothing was written.
+            CodecError: the input cannot be written; nothing was.
+            RunConflictError: the run id is taken by another input.
+            ThreadBusyError: the thread is busy, and on_busy is "reject".
+            RedisUnavailableError: Redis did not answer; with a run id, try again.
+        """
+        wanted = wanted_run(
+            entrypoint,
+            input,
+            Wanted(
+                "",
+                None,
+                thread_id=thread_id,
+                run_id=run_id,
+                queue=queue or self.settings.queue,
+                on_busy=on_busy,
+                context=context,
+                config=config or {},
+                durability=durability,
+            ),
+        )
+        return RunHandle(self, *self.do(self.plans.enqueue(wanted)))
+
+    def get(self, run_id: str) -> RunHandle:
+        """Return a handle on a run.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        return RunHandle(self, run_id, self.do(self.plans.info(run_id)).thread_id)
+
+    def runs(self, status: str | None = None, limit: int = 100) -> list[Run]:
+        """Read the newest runs, of one status or of all."""
+        return self.do(self.plans.runs(status, limit))
+
+    def do(self, plan: Generator[Request, Any, T]) -> T:
+        """Follow a plan of requests."""
+        try:
+            request = next(plan)
+            while True:
+                request = plan.send(self._ask(request))
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+
+    def _ask(self, request: Request) -> Any:
+        for tries in range(1, TRIES + 1):
+            try:
+                if isinstance(request, Call):
+                    return run(self.connection, request)
+                return self.connection.execute_command(*request)
+            except (ConnectionError, TimeoutError, OSError) as error:
+                if tries == TRIES:
+                    raise unavailable(error) from error
+                time.sleep(PAUSE * tries)
+            except RedisError as error:
+                raise unavailable(error) from error
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wanted) -> Wanted:
+    """Complete what is wanted with the entrypoint's name and the input in its proper form.
+
+    Raises:
+        InputError: pydantic refuses the input.
+    """
+    name = entrypoint if isinstance(entrypoint, str) else entrypoint.name
+    value = argument if isinstance(entrypoint, str) else entrypoint.accept(argument)
+    return Wanted(
+        name,
+        value,
+        thread_id=wanted.thread_id,
+        run_id=wanted.run_id,
+        queue=wanted.queue,
+        on_busy=wanted.on_busy,
+        context=wanted.context,
+        config=wanted.config,
+        durability=wanted.durability,
+    )
+
+
+def unavailable(error: Exception) -> RedisUnavailableError:
+    """Say in one error what keeps Redis from doing what was asked, and what to do."""
+    text = str(error)
+    if text.startswith("OOM"):
+        fix = "it is out of memory: raise maxmemory, or let runs go sooner (retention)"
+    elif text.startswith("READONLY"):
+        fix = "this is a replica: connect to the primary"
+    elif text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
+        fix = "check user, password and ACL in the Redis URL"
+    elif isinstance(error, (ConnectionError, TimeoutError, OSError)):
+        fix = "is it running, and is the URL right? (PENSTOCK_REDIS_URL, or Client(url))"
+    else:
+        fix = "see `penstock doctor`"
+    return RedisUnavailableError(f"Redis cannot do this now: {text}; {fix}.")

@@ -1,0 +1,314 @@
+"""What clients ask of Redis, as plans without IO: each yields requests and is sent the replies.
+
+A request is a script call, or a reading command as a tuple. All of them may be sent twice.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Plan", "Request", "RequestPlans", "Wanted"]
+
+import hashlib
+import json
+import re
+import time
+import uuid
+import warnings
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar, cast
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.event import encode
+from penstock.publisher.failure import load_error
+from penstock.publisher.script import Call
+from penstock.runtime.errors import (
+    ConfigurationError,
+    PoisonRunError,
+    ResumeError,
+    RunCancelledError,
+    RunConflictError,
+    RunError,
+    RunFailedError,
+    RunNotFoundError,
+    ThreadBusyError,
+)
+from penstock.runtime.interrupt import NOTHING, Command, Interrupt
+from penstock.runtime.redis.calls import Calls, Creation, Enqueued, OnBusy
+from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.run import OPEN, Run, RunStatus
+from penstock.runtime.settings import Settings
+
+T = TypeVar("T")
+
+Request: TypeAlias = "Call | tuple[str | int, ...]"
+Plan: TypeAlias = Generator[Request, Any, T]
+
+_RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+THREAD_ID_LIMIT = 65_536
+
+
+class UnannouncedEntrypointWarning(UserWarning):
+    """No live worker has announced the entrypoint that a run was enqueued for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A run that somebody wants."""
+
+    entrypoint: str
+    argument: Any
+    thread_id: str | None = None
+    run_id: str | None = None
+    queue: str = "default"
+    on_busy: OnBusy = "queue"
+    context: Any = None
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    durability: str = "async"
+
+
+class RequestPlans:
+    """The plans for one Redis and one way to write values."""
+
+    def __init__(self, settings: Settings, codec: Codec) -> None:
+        self.keys = Keys(settings.prefix, settings.rq_prefix)
+        self.calls = Calls(self.keys)
+        self._settings = settings
+        self._codec = codec
+
+    # -- create ---------------------------------------------------------------------------------
+
+    def creation(self, wanted: Wanted) -> Creation:
+        """Write down a wanted run; the same one gives the same digest.
+
+        Raises:
+            ConfigurationError: an id or a queue's name cannot be used.
+            CodecError: the input or the context cannot be written.
+        """
+        run_id = _checked_run_id(wanted.run_id)
+        thread_id = _checked_thread_id(wanted.thread_id) or run_id
+        if wanted.queue and not _QUEUE.fullmatch(wanted.queue):
+            raise ConfigurationError(
+                f"queue {wanted.queue!r}: use letters, digits, '_', '-' and '.', at most 128."
+            )
+        text = self._codec.dumps(wanted.argument, f"input of entrypoint {wanted.entrypoint!r}")
+        context = ""
+        if wanted.context is not None:
+            context = self._codec.dumps(wanted.context, "context of the run")
+        config = self._codec.dumps(dict(wanted.config), "config of the run")
+        own = thread_id == run_id
+        queued = json.dumps({"name": wanted.entrypoint, "queue": wanted.queue})
+        parts = (wanted.entrypoint, "" if own else thread_id, text, context, config)
+        return Creation(
+            run_id=run_id,
+            thread_id=thread_id,
+            queue=wanted.queue,
+            digest=_digest(parts),
+            input=text,
+            event=encode("run.queued", queued, thread="" if own else thread_id, time=time.time()),
+            context=context,
+            on_busy=wanted.on_busy,
+            fields={
+                "entrypoint": wanted.entrypoint,
+                "retention": round(self._settings.retention * 1000),
+                "keep": self._settings.keep,
+                "durability": wanted.durability,
+                "config": config,
+            },
+        )
+
+    def enqueue(self, wanted: Wanted) -> Plan[tuple[str, str]]:
+        """Create a run; returns its id and its thread's.
+
+        Raises:
+            RunConflictError: the run id is taken by another input.
+            ThreadBusyError: the thread is busy, and on_busy is "reject".
+        """
+        creation = self.creation(wanted)
+        enqueued: Enqueued = self.calls.enqueued((yield self.calls.enqueue(creation)))
+        if enqueued.word == "conflict":
+            raise RunConflictError(
+                creation.run_id,
+                f"run id {creation.run_id!r} is taken by a run with another entrypoint, input or "
+                "thread; give each request an id of its own.",
+            )
+        if enqueued.word == "busy":
+            raise ThreadBusyError(
+                enqueued.other,
+                f"thread {creation.thread_id!r} is busy: run {enqueued.other!r} is at work on it. "
+                'Enqueue with on_busy="queue" to wait for it, or "interrupt" to replace it.',
+            )
+        if not enqueued.announced and wanted.queue:
+            warnings.warn(
+                f"no live worker has announced entrypoint {wanted.entrypoint!r}; run "
+                f"{creation.run_id!r} waits on queue {wanted.queue!r} until one comes: "
+                "penstock worker <module that defines it>",
+                UnannouncedEntrypointWarning,
+                stacklevel=4,
+            )
+        return creation.run_id, creation.thread_id
+
+    # -- look -----------------------------------------------------------------------------------
+
+    def info(self, run_id: str) -> Plan[Run]:
+        """Read a run.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        fields = _texts((yield ("HGETALL", self.keys.run(_checked_run_id(run_id)))))
+        if "status" not in fields:
+            raise RunNotFoundError(
+                run_id, f"no run {run_id!r}: it never existed, or its retention is over."
+            )
+        return Run.from_fields(run_id, fields)
+
+    def runs(self, status: str | None, limit: int) -> Plan[list[Run]]:
+        """Read the newest runs, of one status or of all."""
+        found: list[tuple[float, str]] = []
+        for one in [RunStatus(status)] if status else list(RunStatus):
+            rows = yield ("ZREVRANGE", self.keys.runs(one), 0, limit - 1, "WITHSCORES")
+            found += [(float(score), name.decode()) for name, score in _rows(rows)]
+        runs: list[Run] = []
+        for _, run_id in sorted(found, reverse=True):
+            fields = _texts((yield ("HGETALL", self.keys.run(run_id))))
+            if "status" in fields:
+                runs.append(Run.from_fields(run_id, fields))
+            if len(runs) == limit:
+                break
+        return runs
+
+    def last_seq(self, run_id: str) -> Plan[int]:
+        """Read the seq of a run's newest event, 0 if it has none."""
+        rows = yield ("XREVRANGE", self.keys.events(run_id), "+", "-", "COUNT", 1)
+        return int(rows[0][0].partition(b"-")[0]) if rows else 0
+
+    def interrupts(self, run_id: str) -> Plan[list[Interrupt]]:
+        """Read the questions that a run waits on."""
+        questions = yield ("HGETALL", self.keys.questions(run_id))
+        return [
+            Interrupt(self._codec.loads(text), name.decode()) for name, text in questions.items()
+        ]
+
+    def outcome(self, run: Run) -> Plan[Any]:
+        """Read what came of a run that is over or waits.
+
+        Raises:
+            RunFailedError, RunCancelledError: it ended so; with its error as the cause.
+        """
+        if run.status is RunStatus.SUSPENDED:
+            return {"__interrupt__": (yield from self.interrupts(run.run_id))}
+        if run.status is RunStatus.CANCELLED:
+            raise RunCancelledError(
+                run.run_id, f"run {run.run_id!r} was cancelled: {run.reason or 'asked for'}."
+            )
+        text = yield ("HGET", self.keys.checkpoints(run.run_id), "result")
+        tree = self._codec.loads(text) if text is not None else {}
+        if run.status is RunStatus.COMPLETED:
+            return tree.get("value")
+        kind: type[RunError] = RunFailedError
+        if run.reason.startswith("PoisonRunError"):
+            kind = PoisonRunError
+        failure = kind(run.run_id, f"run {run.run_id!r} failed: {run.reason}")
+        raise failure from (load_error(tree["error"]) if "error" in tree else None)
+
+    # -- change ---------------------------------------------------------------------------------
+
+    def cancel(self, run_id: str, reason: str = "cancelled") -> Plan[RunStatus]:
+        """Cancel a run; returns its status after the call.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        word = self.calls.word((yield self.calls.cancel(_checked_run_id(run_id), reason)))
+        if not word:
+            raise RunNotFoundError(run_id, f"no run {run_id!r} to cancel.")
+        return RunStatus(word)
+
+    def resume(self, run_id: str, answer: Any = NOTHING) -> Plan[None]:
+        """Answer the questions of a run that waits, or let one that failed go on.
+
+        Raises:
+            RunNotFoundError: there is none.
+            ResumeError: it waits for no such answer.
+        """
+        answers: Mapping[str, Any] = {}
+        if answer is not NOTHING:
+            pending = yield from self.interrupts(run_id)
+            if not pending:
+                run = yield from self.info(run_id)
+                raise ResumeError(f"run {run_id!r} waits for no answer: it is {run.status}.")
+            answers = Command(resume=answer).answers(pending, run_id)
+        texts = {
+            name: self._codec.dumps(value, f"answer to interrupt {name}")
+            for name, value in answers.items()
+        }
+        run = yield from self.info(run_id)
+        thread = "" if run.thread_id == run_id else run.thread_id
+        event = encode(
+            "run.resumed", json.dumps({"interrupts": list(texts)}), thread=thread, time=time.time()
+        )
+        word = self.calls.word((yield self.calls.resume(run_id, event, texts)))
+        if word == "queued":
+            return
+        said = {
+            "answered": "another answer came first",
+            "unknown": "it asks no such question",
+            "moved": "newer input came on its thread",
+        }.get(word, f"it is {word or 'gone'}")
+        raise ResumeError(f"run {run_id!r} cannot be resumed: {said}.")
+
+    def wake(self, run_id: str) -> Plan[None]:
+        """Let a run that waits look again for its answers, though none came."""
+        yield self.calls.wake(run_id)
+
+    def saved(self, thread_id: str) -> Plan[Any]:
+        """Read what a thread's last completed run saved, None if none did."""
+        text = yield ("HGET", self.keys.thread(thread_key(thread_id)), "saved")
+        return self._codec.loads(text) if text is not None else None
+
+    def last_run(self, thread_id: str) -> Plan[str | None]:
+        """Read the id of the run that a thread is at."""
+        name = yield ("HGET", self.keys.thread(thread_key(thread_id)), "run")
+        return name.decode() if name is not None else None
+
+
+def is_open(run: Run) -> bool:
+    """Tell whether a run is neither over nor waiting."""
+    return run.status in OPEN and run.status is not RunStatus.SUSPENDED
+
+
+def _checked_run_id(run_id: str | None) -> str:
+    if run_id is None:
+        return uuid.uuid4().hex
+    if not _RUN_ID.fullmatch(run_id):
+        raise ConfigurationError(
+            f"run id {run_id[:80]!r}: use letters, digits, '_' and '-', at most 128 of them."
+        )
+    return run_id
+
+
+def _checked_thread_id(thread_id: str | None) -> str | None:
+    if thread_id is None:
+        return None
+    if not thread_id or len(thread_id) > THREAD_ID_LIMIT:
+        raise ConfigurationError(
+            f"a thread id has 1 to {THREAD_ID_LIMIT} characters, not {len(thread_id)}; "
+            "leave it out for a thread of the run's own."
+        )
+    return str(thread_id)
+
+
+def _digest(parts: tuple[str, ...]) -> str:
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def _texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode("utf-8", "surrogatepass") for name, value in reply.items()}
+
+
+def _rows(reply: Any) -> list[tuple[bytes, Any]]:
+    if reply and not isinstance(reply[0], (tuple, list)):
+        return list(zip(reply[::2], reply[1::2], strict=True))
+    return [cast("tuple[bytes, Any]", tuple(row)) for row in reply]

@@ -1,0 +1,15 @@
+-- wake: queue a suspended run again, so that it asks its questions anew.
+--
+-- ARGV[3] run id. Returns the status after the call ('' for no run).
+-- Keys: run:<id>, and those of bell.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/bell
+
+local id = ARGV[3]
+local status = redis.call('HGET', key('run', id), 'status') or ''
+if status ~= 'suspended' then
+  return status
+end
+status_to(id, 'suspended', 'queued')
+ring(id, false)
+return 'queued'

@@ -1,0 +1,91 @@
+"""Loading the modules that define the entrypoints of a worker."""
+
+from __future__ import annotations
+
+__all__ = ["load_app"]
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from penstock.runtime.entrypoint import AnyEntrypoint, Entrypoint
+from penstock.runtime.errors import ConfigurationError
+
+
+def load_app(sources: Sequence[str]) -> dict[str, AnyEntrypoint]:
+    """Import files (`flows.py`) or modules (`shop.flows`), and return their entrypoints by name.
+
+    A file is imported under the name that its own package, or a script beside it, would use, so
+    that its types have the same names in every process.
+
+    Raises:
+        ConfigurationError: there is nothing to import, it cannot be imported, it defines no
+            entrypoint, or two of them share a name.
+    """
+    if not sources:
+        raise ConfigurationError(
+            "no app given: name the file or module that defines the entrypoints, as in "
+            "`penstock worker flows.py`, or set PENSTOCK_APP or [tool.penstock] app."
+        )
+    found: dict[str, AnyEntrypoint] = {}
+    for source in sources:
+        for entrypoint in _entrypoints(_import(source)):
+            if found.setdefault(entrypoint.name, entrypoint) is not entrypoint:
+                raise ConfigurationError(
+                    f"two entrypoints are named {entrypoint.name!r}; "
+                    'give one another name: @entrypoint(name="...").'
+                )
+    if not found:
+        raise ConfigurationError(
+            f"{', '.join(sources)} defines no entrypoint; decorate a function with @entrypoint()."
+        )
+    return found
+
+
+def _entrypoints(module: ModuleType) -> list[AnyEntrypoint]:
+    return [value for value in vars(module).values() if isinstance(value, Entrypoint)]
+
+
+def _import(source: str) -> ModuleType:
+    name = _module_of(Path(source)) if source.endswith(".py") else source
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ConfigurationError(
+                f"no module named {name!r} can be imported from {Path.cwd()}; "
+                "give a path to a file, or a module that is installed or below this folder."
+            ) from error
+        raise _broken(source, error) from error
+    except Exception as error:
+        raise _broken(source, error) from error
+
+
+def _module_of(path: Path) -> str:
+    if not path.is_file():
+        raise ConfigurationError(f"there is no file {str(path)!r} in {Path.cwd()}.")
+    path = path.resolve()
+    parts, folder = [path.stem], path.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if parts[-1] == "__init__":
+        parts.pop()
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    return ".".join(parts)
+
+
+def _broken(source: str, error: Exception) -> ConfigurationError:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else source
+    if isinstance(error, SyntaxError):
+        where = f"{error.filename}, line {error.lineno}"
+    return ConfigurationError(
+        f"{source} cannot be imported: {type(error).__name__}: {error} ({where})"
+    )

@@ -1,0 +1,213 @@
+"""Executes the runs that a process has claimed, many at once on one event loop."""
+
+from __future__ import annotations
+
+__all__ = ["Executor"]
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.connection import connect
+from penstock.publisher.errors import PenstockError
+from penstock.runtime.attempt import Assignment, Attempt
+from penstock.runtime.engine import Result, aexecute
+from penstock.runtime.entrypoint import AnyEntrypoint
+from penstock.runtime.errors import (
+    Drained,
+    Fenced,
+    LeaseLostError,
+    Stop,
+    UnknownEntrypointError,
+)
+from penstock.runtime.redis.calls import Calls, Claim
+from penstock.runtime.redis.journal import RedisJournal
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.lease import LeaseKeeper
+from penstock.runtime.redis.sender import Sender
+from penstock.runtime.runner import Runner
+from penstock.runtime.settings import Settings
+from penstock.runtime.task import Task
+from penstock.runtime.threads import Threads
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Active:
+    """A run that is being executed."""
+
+    task: asyncio.Task[None]
+    journal: RedisJournal
+    runner: Runner | None = None
+
+
+class Executor:
+    """Holds what the runs of a process share: loop, threads, sender, leases, codec."""
+
+    def __init__(
+        self,
+        connection: Redis | str,
+        entrypoints: Mapping[str, AnyEntrypoint],
+        settings: Settings,
+        *,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.settings = settings
+        self.entrypoints = entrypoints
+        self.calls = Calls(Keys(settings.prefix, settings.rq_prefix))
+        self.codec = Codec(settings.value_limit)
+        self.sender = Sender(connect(connection))
+        self.keeper = LeaseKeeper(
+            connect(connection), self.calls, lease=settings.lease, every=settings.renew
+        )
+        self._threads = Threads()
+        self._active: dict[str, _Active] = {}
+        self._on_end = on_end
+        self._draining = False
+
+    def begin(self, claim: Claim) -> asyncio.Task[None]:
+        """Start the attempt of a claimed run; call it on the loop."""
+        journal = RedisJournal(
+            claim,
+            self.calls,
+            self.sender,
+            durability=claim.fields.get("durability", "async"),  # type: ignore[arg-type]  # as validated at enqueue
+        )
+        task = asyncio.get_running_loop().create_task(self._execute(claim, journal))
+        self._active[claim.lease.run_id] = _Active(task, journal)
+        return task
+
+    def cancel(self, run_id: str) -> None:
+        """Stop a run of this process because somebody cancelled it; from any thread."""
+        self.keeper.cancel(run_id)
+
+    async def drain(self, grace: float, cut: asyncio.Event) -> None:
+        """Hand all runs over: at their next step, or when `grace` seconds or `cut` end it."""
+        self._draining = True
+        for active in self._active.values():
+            if active.runner is not None:
+                active.runner.stop(Drained("the worker is about to end"))
+        tasks = [active.task for active in self._active.values()]
+        if tasks:
+            ended = asyncio.gather(*tasks, return_exceptions=True)
+            await _first(ended, cut.wait(), timeout=grace)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=5.0)
+
+    def close(self) -> None:
+        """End the threads of the process's own."""
+        self.sender.close()
+        self.keeper.close()
+        self._threads.close()
+
+    # -- one run --------------------------------------------------------------------------------
+
+    async def _execute(self, claim: Claim, journal: RedisJournal) -> None:
+        run_id = claim.lease.run_id
+        began = time.monotonic()
+        try:
+            result = await self._attempt(claim, journal)
+            _log(claim, result, time.monotonic() - began)
+        except (LeaseLostError, Fenced):
+            logger.warning(
+                "run %s is left to another attempt", run_id, extra=_extra(claim, "run.lost")
+            )
+        except asyncio.CancelledError:
+            logger.warning("run %s was cut off", run_id, extra=_extra(claim, "run.cut"))
+        except BaseException:
+            logger.exception(
+                "run %s could not be executed", run_id, extra=_extra(claim, "run.broken")
+            )
+        finally:
+            self.keeper.remove(claim.lease)
+            self._active.pop(run_id, None)
+            self._on_end()
+
+    async def _attempt(self, claim: Claim, journal: RedisJournal) -> Result:
+        loop = asyncio.get_running_loop()
+        fields = claim.fields
+        assignment = self._assignment(claim)
+        attempt = Attempt(assignment, journal, self.codec, durability=journal.durability)
+        limit = assignment.config.get("max_concurrency")
+        runner = Runner(attempt, self._threads, loop, limit)
+        self.keeper.add(claim.lease, lambda stop: self._told(claim, stop))
+        active = self._active[claim.lease.run_id]
+        active.runner = runner
+        if self._draining:
+            runner.stop(Drained("the worker is about to end"))
+        if fields.get("cancel"):
+            self.keeper.cancel(claim.lease.run_id)
+        try:
+            entrypoint = self.entrypoints.get(fields["entrypoint"])
+            if entrypoint is None:
+                raise UnknownEntrypointError(fields["entrypoint"], self.entrypoints)
+            argument = entrypoint.accept(self.codec.loads(claim.checkpoints["input"]))
+        except PenstockError as error:
+            return await aexecute(runner, _refusing(fields["entrypoint"], error), None)
+        return await aexecute(runner, entrypoint.body, argument)
+
+    def _assignment(self, claim: Claim) -> Assignment:
+        fields, loads = claim.fields, self.codec.loads
+        entrypoint = self.entrypoints.get(fields["entrypoint"])
+        return Assignment(
+            run_id=claim.lease.run_id,
+            thread_id=fields["thread"],
+            entrypoint=fields["entrypoint"],
+            number=int(fields["attempt"]),
+            config=loads(fields.get("config", "{}")),
+            previous=loads(claim.saved) if claim.saved else None,
+            context=loads(claim.checkpoints["context"]) if "context" in claim.checkpoints else None,
+            store=entrypoint.store if entrypoint is not None else None,
+        )
+
+    def _told(self, claim: Claim, stop: Stop) -> None:
+        """Stop a run; the keeper's thread calls this."""
+        active = self._active.get(claim.lease.run_id)
+        if active is None or active.journal.lease != claim.lease:
+            return
+        if active.runner is not None:
+            active.runner.stop(stop)
+        if isinstance(stop, Fenced):
+            active.journal.fail(LeaseLostError(str(stop)))
+        active.task.get_loop().call_soon_threadsafe(active.task.cancel)
+
+
+def _refusing(name: str, error: PenstockError) -> Task[..., Any]:
+    """Make a body that fails: what is wrong with a run goes into its record as any error does."""
+
+    def refuse(_: Any) -> None:
+        raise error
+
+    return Task(refuse, name=name)
+
+
+async def _first(*awaitables: Any, timeout: float) -> None:
+    tasks = [asyncio.ensure_future(item) for item in awaitables]
+    await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks[1:]:
+        task.cancel()
+
+
+def _extra(claim: Claim, event: str) -> dict[str, str]:
+    run_id = claim.lease.run_id
+    return {"run_id": run_id, "thread_id": claim.fields["thread"], "event": event}
+
+
+def _log(claim: Claim, result: Result, seconds: float) -> None:
+    logger.info(
+        "%s %s %s in %.3f s%s",
+        claim.fields["entrypoint"],
+        claim.lease.run_id,
+        result.status,
+        seconds,
+        f" ({type(result.error).__name__})" if result.error is not None else "",
+        extra=_extra(claim, "run.ended"),
+    )

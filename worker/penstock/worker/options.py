@@ -1,0 +1,25 @@
+"""How a worker is started."""
+
+from __future__ import annotations
+
+__all__ = ["WorkerOptions"]
+
+from dataclasses import dataclass
+
+from penstock.runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """What `penstock worker` is told."""
+
+    app: tuple[str, ...]
+    queues: tuple[str, ...]
+    settings: Settings
+    concurrency: int = 50
+    """Runs at once in one process."""
+    grace: float = 25.0
+    """Seconds that running steps may take to end after SIGTERM."""
+    burst: bool = False
+    """End when the queues are empty."""
+    name: str = ""

@@ -1,0 +1,68 @@
+"""Ordinary RQ jobs found on a worker's queues, run as RQ's SimpleWorker runs them."""
+
+from __future__ import annotations
+
+__all__ = ["OrdinaryJobs"]
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future as ThreadFuture
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, Protocol
+
+from redis import Redis
+from rq.executions import Execution
+from rq.job import Job
+from rq.queue import Queue
+
+logger = logging.getLogger(__name__)
+
+
+class RQWorker(Protocol):
+    """What of an RQ worker is used here."""
+
+    connection: Redis
+    name: str
+
+    def prepare_execution(self, job: Job) -> Execution:
+        """Note that a job is being executed."""
+        ...
+
+    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
+        """Execute a job and note what came of it."""
+        ...
+
+
+class OrdinaryJobs:
+    """Runs RQ jobs in threads, each job in the list of those begun until it is noted as started."""
+
+    def __init__(self, worker: RQWorker, on_end: Callable[[], None]) -> None:
+        self._worker = worker
+        self._on_end = on_end
+        self._threads = ThreadPoolExecutor(64, thread_name_prefix="penstock-rq")
+        self._running: set[ThreadFuture[None]] = set()
+
+    def begin(self, queue: str, job_id: str) -> None:
+        """Execute a job in a thread."""
+        future = self._threads.submit(self._perform, queue, job_id)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+
+    def close(self, grace: float) -> None:
+        """Wait for the jobs that run, at most `grace` seconds."""
+        wait(tuple(self._running), timeout=grace)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _perform(self, name: str, job_id: str) -> None:
+        worker: Any = self._worker
+        queue = Queue(name, connection=worker.connection)
+        try:
+            job = Job.fetch(job_id, connection=worker.connection)
+            execution = worker.prepare_execution(job)
+            worker.connection.lrem(queue.intermediate_queue_key, 1, job_id)
+            worker.perform_job(job, queue, execution)
+            logger.info("RQ job %s ended", job_id, extra={"job_id": job_id, "event": "job.ended"})
+        except Exception:
+            logger.exception("RQ job %s could not be run", job_id, extra={"job_id": job_id})
+        finally:
+            self._on_end()

@@ -1,0 +1,106 @@
+"""Gives runs of dead workers back to their queues; every worker does, none leads."""
+
+from __future__ import annotations
+
+__all__ = ["Recovery", "bury"]
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from penstock.publisher.script import run
+from penstock.runtime.redis.calls import Calls, Death
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+EVERY: Final = 1.0
+"""Seconds between two looks at the leases."""
+
+PATIENCE: Final = 2.0
+"""Seconds after which the ticket of a queued run is looked for, and rung for again if lost."""
+
+
+class Recovery:
+    """A thread that looks, about each second, for leases that are over and tickets that are lost."""
+
+    def __init__(
+        self, connection: Redis, settings: Settings, also: Callable[[], None] = lambda: None
+    ) -> None:
+        self._connection = connection
+        self._calls = Calls(Keys(settings.prefix, settings.rq_prefix))
+        self._crashes = settings.crashes
+        self._also = also
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="penstock-recovery", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        delay = EVERY
+        while not self._ended.wait(delay * random.uniform(0.8, 1.2)):
+            try:
+                self.look()
+                self._also()
+                delay = EVERY
+            except (RedisError, OSError) as error:
+                logger.warning("no recovery for now, Redis does not answer: %s", error)
+                delay = min(2 * delay, 5.0)
+
+    def look(self) -> None:
+        """Recover what is to be recovered now."""
+        call = self._calls.recover(self._crashes, PATIENCE)
+        report(self._calls, run(self._connection, call))
+
+
+def bury(connection: Redis, settings: Settings, worker: str, reason: str) -> None:
+    """End the leases of a worker that is known to be dead, and take it off RQ's list of workers."""
+    keys = Keys(settings.prefix, settings.rq_prefix)
+    calls = Calls(keys)
+    listed: Any = connection.smembers(keys.executions(worker))
+    run_ids = tuple({member.decode().partition(":")[0] for member in listed})
+    report(
+        calls,
+        run(connection, calls.recover(settings.crashes, 60.0, Death(worker, reason, run_ids))),
+    )
+    with connection.pipeline() as pipeline:
+        pipeline.srem(keys.workers, keys.worker(worker))
+        pipeline.delete(keys.worker(worker), keys.executions(worker))
+        pipeline.execute()
+
+
+def report(calls: Calls, reply: object) -> None:
+    """Log what came of a recovery."""
+    recovered, given_up, rung = calls.recovered(reply)
+    for run_id in recovered:
+        logger.warning(
+            "run %s lost its worker, it is queued again",
+            run_id,
+            extra={"run_id": run_id, "event": "run.recovered"},
+        )
+    for run_id in given_up:
+        logger.error(
+            "run %s was given up: its workers keep dying of it",
+            run_id,
+            extra={"run_id": run_id, "event": "run.poison"},
+        )
+    for run_id in rung:
+        logger.warning(
+            "run %s had lost its ticket, it has a new one",
+            run_id,
+            extra={"run_id": run_id, "event": "run.rung"},
+        )
