@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 from collections.abc import Callable
@@ -252,6 +253,13 @@ def test_a_class_that_is_not_loaded_comes_back_as_a_remote_error() -> None:
 
     assert isinstance(found, RemoteError)
     assert (found.type_name, found.message) == ("shop.PaymentError", "not paid")
+
+
+def test_a_description_that_was_not_read_by_the_codec_is_not_mistaken_for_arguments() -> None:
+    tree = json.loads(codec.dumps(dump_error(ValueError("x"), codec)))
+
+    assert str(load_error(tree)) == "ValueError: x"
+    assert str(load_error(codec.revive(tree))) == "x"
 
 
 def test_nothing_is_imported_for_the_sake_of_a_name() -> None:

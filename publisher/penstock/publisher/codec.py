@@ -96,7 +96,7 @@ class Codec:
         if size > self._limit:
             raise ValueTooLargeError(
                 f"{what or 'the value'} has {size:,} bytes, over the limit of {self._limit:,}: "
-                "store it elsewhere and pass a reference, or raise the setting max_value_bytes",
+                "store it elsewhere and pass a reference, or raise the setting value_limit",
                 what=what,
             )
 

@@ -120,7 +120,9 @@ def _build(data: dict[str, Any]) -> BaseException:
     if cls is None:
         return _with_family(_remote(data), data)
     base: Any = next(base for base in cls.__mro__ if not is_made_in_python(base))
-    args = tuple(data["args"])
+    args: tuple[Any, ...] = data["args"]
+    if type(args) is not tuple:
+        raise TypeError("the description was not read by the codec")
     if issubclass(cls, BaseExceptionGroup):
         args = (*args, [load_error(member) for member in data["members"]])
     error: BaseException = base.__new__(cls, *args)
