@@ -447,7 +447,7 @@ def test_the_limit_names_the_step_the_sizes_and_the_setting() -> None:
     small.dumps("x" * 98)
     with pytest.raises(
         ValueTooLargeError,
-        match="the result of 'fetch' has 101 bytes, over the limit of 100: .* value_limit",
+        match=r"the result of 'fetch' has 101 bytes, over the limit of 100: .* value_limit",
     ):
         small.dumps("x" * 99, "the result of 'fetch'")
     with pytest.raises(ValueTooLargeError, match="122 bytes"):
