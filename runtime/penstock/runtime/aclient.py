@@ -5,9 +5,9 @@ from __future__ import annotations
 __all__ = ["AsyncClient"]
 
 import asyncio
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
@@ -21,7 +21,7 @@ from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.handle import AsyncRunHandle
 from penstock.runtime.journal import Durability
 from penstock.runtime.redis.calls import OnBusy
-from penstock.runtime.redis.requests import Request, RequestPlans, Wanted
+from penstock.runtime.redis.requests import Plan, Request, RequestPlans, Wanted, afollow
 from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
 
@@ -87,22 +87,16 @@ class AsyncClient:
         """As `Client.runs`."""
         return await self.do(self.plans.runs(status, limit))
 
-    async def do(self, plan: Generator[Request, Any, T]) -> T:
+    async def do(self, plan: Plan[T]) -> T:
         """Follow a plan of requests."""
-        try:
-            request = next(plan)
-            while True:
-                request = plan.send(await self._ask(request))
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
+        return await afollow(plan, self._ask)
 
     async def _ask(self, request: Request) -> Any:
         for tries in range(1, TRIES + 1):
             try:
                 if isinstance(request, Call):
                     return await arun(self.connection, request)
-                return await self.connection.execute_command(*request)
+                return cast(Any, await self.connection.execute_command(*request))
             except (ConnectionError, TimeoutError, OSError) as error:
                 if tries == TRIES:
                     raise unavailable(error) from error

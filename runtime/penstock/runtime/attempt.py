@@ -7,10 +7,12 @@ __all__ = ["Assignment", "Attempt"]
 import hashlib
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, TypeAlias
 
 from penstock.publisher.codec import Codec
@@ -170,7 +172,7 @@ class Attempt:
         )
         if self.journal.stores:
             text = encode_outcome(outcome, self.codec, f"result of step {step.id!r}")
-            self.journal.append(fact, f'{{"id":{json.dumps(step.id)}', text)
+            self.journal.append(fact, f'{{"id":{json.dumps(step.id)}}}', text)
         if self._listener is not None:
             self._listener(fact)
 
@@ -193,8 +195,9 @@ class Attempt:
         if moved is not None or changed == "rerun":
             return moved
         raise ReplayError(
-            f"step {step_id!r} of run {self.assignment.run_id!r} was recorded with other arguments "
-            f"than the code now gives to task {name!r} (recorded {outcome.digest}, now {digest}). "
+            f"run {self.assignment.run_id!r} does not replay: expected step {step_id!r} with the "
+            f"arguments recorded (digest {outcome.digest}), found a call of task {name!r} with "
+            f"others (digest {digest}) at {_caller()}. "
             "Give the call a key, task.keyed(key)(...), if its order may change; declare the task "
             'with on_change="rerun" if it may run again; or start a new run.'
         )
@@ -281,3 +284,11 @@ def _chain(error: BaseException) -> Sequence[BaseException]:
         if isinstance(current, BaseExceptionGroup):
             todo += current.exceptions
     return found
+
+
+def _caller() -> str:
+    """Return file and line of the user's code that is calling."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("penstock.runtime"):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}" if frame else "an unknown place"

@@ -5,9 +5,9 @@ from __future__ import annotations
 __all__ = ["Client"]
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from redis import Redis
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
@@ -20,7 +20,7 @@ from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.journal import Durability
 from penstock.runtime.redis.calls import OnBusy
-from penstock.runtime.redis.requests import Request, RequestPlans, Wanted
+from penstock.runtime.redis.requests import Plan, Request, RequestPlans, Wanted, follow
 from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
 
@@ -102,22 +102,16 @@ class Client:
         """Read the newest runs, of one status or of all."""
         return self.do(self.plans.runs(status, limit))
 
-    def do(self, plan: Generator[Request, Any, T]) -> T:
+    def do(self, plan: Plan[T]) -> T:
         """Follow a plan of requests."""
-        try:
-            request = next(plan)
-            while True:
-                request = plan.send(self._ask(request))
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
+        return follow(plan, self._ask)
 
     def _ask(self, request: Request) -> Any:
         for tries in range(1, TRIES + 1):
             try:
                 if isinstance(request, Call):
                     return run(self.connection, request)
-                return self.connection.execute_command(*request)
+                return cast(Any, self.connection.execute_command(*request))
             except (ConnectionError, TimeoutError, OSError) as error:
                 if tries == TRIES:
                     raise unavailable(error) from error

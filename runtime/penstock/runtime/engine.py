@@ -5,12 +5,15 @@ from __future__ import annotations
 __all__ = ["Result", "aexecute", "execute"]
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from penstock.publisher.errors import CodecError
 from penstock.publisher.failure import dump_error
+from penstock.runtime.attempt import Attempt
 from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Suspend
 from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt
@@ -68,28 +71,21 @@ def conduct(runner: Runner, step: Step) -> Plan:
     attempt = runner.attempt
     told = attempt.assignment
     attempt.say(
-        "run.started", {"name": told.entrypoint, "input": step.args[0]}, text=_started(runner)
+        "run.started",
+        {"name": told.entrypoint, "input": step.args[0]},
+        text=json.dumps({"name": told.entrypoint}),
     )
+    result: Result = yield from _body(runner, step)
     try:
-        result = yield from _body(runner, step)
-        ending = _ending(runner, result)
-    except Exception as error:  # the result itself could not be encoded
+        ending = _ending(attempt, result)
+    except CodecError as error:  # the result itself cannot be written
         result = Result("failed", error=error)
-        ending = _ending(runner, result)
+        ending = _ending(attempt, result)
     attempt.journal.close(ending)
     yield Do.STORE
     if isinstance(ending, (Finished, Suspended)):
         attempt.heard(ending.fact)
     return result
-
-
-def _started(runner: Runner) -> str:
-    told = runner.attempt.assignment
-    return (
-        runner.attempt.codec.dumps({"name": told.entrypoint})
-        if runner.attempt.journal.stores
-        else ""
-    )
 
 
 def _body(runner: Runner, step: Step) -> Plan:
@@ -99,23 +95,14 @@ def _body(runner: Runner, step: Step) -> Plan:
         yield Do.CHILDREN
     except Suspend:
         yield Do.CHILDREN
-    except Stop as stop:
-        yield Do.CHILDREN
-        return _stopped(stop)
-    except asyncio.CancelledError as error:
-        runner.cancel_tasks()
-        if attempt.stopping is not None:
-            return _stopped(attempt.stopping)
-        return Result("failed", error=error)
     except LeaseLostError:
         raise
     except BaseException as error:
-        if step.is_async:
+        if step.is_async or isinstance(error, asyncio.CancelledError):
             runner.cancel_tasks()
-        yield Do.CHILDREN
-        note = f"in entrypoint {step.name!r}, run {attempt.assignment.run_id!r}"
-        error.add_note(note)
-        return Result("failed", error=error)
+        if not isinstance(error, asyncio.CancelledError):
+            yield Do.CHILDREN
+        return _broken_off(attempt, step, error)
     else:
         if not attempt.interrupts:
             return Result("completed", value=value)
@@ -123,46 +110,57 @@ def _body(runner: Runner, step: Step) -> Plan:
     return Result("suspended", interrupts=tuple(attempt.interrupts.values()))
 
 
-def _stopped(stop: Stop) -> Result:
-    if isinstance(stop, Cancelled):
+def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:
+    if isinstance(error, asyncio.CancelledError) and attempt.stopping is not None:
+        error = attempt.stopping
+    if isinstance(error, Cancelled):
         return Result("cancelled")
-    if isinstance(stop, Drained):
+    if isinstance(error, Drained):
         return Result("handed over")
-    raise LeaseLostError(str(stop)) from stop
+    if isinstance(error, Stop):
+        raise LeaseLostError(str(error)) from error
+    error.add_note(f"in entrypoint {step.name!r}, run {attempt.assignment.run_id!r}")
+    return Result("failed", error=error)
 
 
-def _ending(runner: Runner, result: Result) -> Ending:
-    attempt = runner.attempt
-    now = time.time()
-    codec, stores = attempt.codec, attempt.journal.stores
+def _ending(attempt: Attempt, result: Result) -> Ending:
     if result.status == "handed over":
         return HandedOver()
     if result.status == "suspended":
-        asked = [{"value": item.value, "id": item.id} for item in result.interrupts]
-        questions = (
-            {item.id: codec.dumps(item.value) for item in result.interrupts} if stores else {}
-        )
-        return Suspended(Fact("run.interrupted", {"interrupts": asked}, (), now), questions)
-    data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": result.status}
+        return _suspended(attempt, result)
     if result.status == "completed":
-        value, save = Final.split(result.value)
-        checkpoints = {}
-        if stores:
-            checkpoints["result"] = f'{{"value":{codec.dumps(value, "result of the run")}}}'
-            checkpoints["saved"] = codec.dumps(save, "saved value of the run")
-        fact = Fact("run.finished", data | {"outcome": {"value": value}}, (), now, "result")
-        return Finished("completed", fact, checkpoints)
-    if result.status == "cancelled":
-        return Finished("cancelled", Fact("run.finished", data, (), now), reason="cancelled")
-    assert result.error is not None
-    fact = Fact("run.finished", data | {"outcome": {"error": result.error}}, (), now, "result")
-    checkpoints = {}
-    if stores:
-        checkpoints["result"] = codec.dumps({"error": dump_error(result.error, codec)})
-    return Finished(
-        "failed", fact, checkpoints, attempt.reopened(result.error), _reason(result.error)
-    )
+        return _completed(attempt, result)
+    data = {"name": attempt.assignment.entrypoint, "status": result.status}
+    if result.error is None:
+        return Finished(
+            "cancelled", Fact("run.finished", data, (), time.time()), reason="cancelled"
+        )
+    outcome = {"outcome": {"error": result.error}}
+    fact = Fact("run.finished", data | outcome, (), time.time(), "result")
+    checkpoints: dict[str, str] = {}
+    reason = type(result.error).__name__
+    if attempt.journal.stores:
+        told = dump_error(result.error, attempt.codec)
+        checkpoints["result"] = attempt.codec.dumps({"error": told})
+        reason = f"{reason}: {told['message']}"[:500]
+    return Finished("failed", fact, checkpoints, attempt.reopened(result.error), reason)
 
 
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+def _suspended(attempt: Attempt, result: Result) -> Suspended:
+    asked = [{"value": item.value, "id": item.id} for item in result.interrupts]
+    questions: dict[str, str] = {}
+    if attempt.journal.stores:
+        questions = {item.id: attempt.codec.dumps(item.value) for item in result.interrupts}
+    return Suspended(Fact("run.interrupted", {"interrupts": asked}, (), time.time()), questions)
+
+
+def _completed(attempt: Attempt, result: Result) -> Finished:
+    value, save = Final.split(result.value)
+    checkpoints: dict[str, str] = {}
+    if attempt.journal.stores:
+        text = attempt.codec.dumps(value, "result of the run")
+        checkpoints["result"] = f'{{"value":{text}}}'
+        checkpoints["saved"] = attempt.codec.dumps(save, "saved value of the run")
+    data = {"name": attempt.assignment.entrypoint, "status": "completed"}
+    fact = Fact("run.finished", data | {"outcome": {"value": value}}, (), time.time(), "result")
+    return Finished("completed", fact, checkpoints)

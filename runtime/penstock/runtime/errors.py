@@ -63,8 +63,8 @@ class OutsideRunError(PenstockError, RuntimeError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"{what} was called outside of a run. Call it from an entrypoint or a task that runs by "
-            "invoke, stream or a worker; a thread of your own needs the context: "
+            f"{what} was called outside of a run. Call it from an entrypoint or a task that runs "
+            "by invoke, stream or a worker; a thread of your own needs the context: "
             "contextvars.copy_context().run(...)."
         )
 

@@ -13,7 +13,10 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Final(Generic[R, S]):
-    """Known as `entrypoint.final`: `value` is the run's result, `save` the next run's `previous`."""
+    """Known as `entrypoint.final`.
+
+    `value` is the run's result, `save` what the thread's next run gets as `previous`.
+    """
 
     value: R
     save: S
@@ -22,6 +25,6 @@ class Final(Generic[R, S]):
     def split(returned: Any) -> tuple[Any, Any]:
         """Return the result and the saved value that a body's return value stands for."""
         if isinstance(returned, Final):
-            final = cast("Final[Any, Any]", returned)
+            final = cast(Any, returned)
             return final.value, final.save
         return returned, returned

@@ -67,7 +67,8 @@ class RunHandle(_Handle):
     def result(self, timeout: float | None = None) -> Any:
         """Wait until the run is over, and return its result.
 
-        A run that waits for an answer returns `{"__interrupt__": [Interrupt, ...]}`, as `invoke` does.
+        A run that waits for an answer returns `{"__interrupt__": [Interrupt, ...]}`, as `invoke`
+        does.
 
         Raises:
             RunFailedError: it failed; its error is the cause.
@@ -141,8 +142,9 @@ class RunHandle(_Handle):
         return self._client.do(self._client.plans.cancel(self._run_id))
 
     def resume(self, answer: Any = NOTHING) -> RunHandle:
-        """Answer what the run asks, as `Command(resume=answer)` does; without an answer, let a
-        failed run go on.
+        """Answer what the run asks, or without an answer let a failed run go on.
+
+        An answer is given as in `Command(resume=answer)`: one value, or a map of interrupt ids.
 
         Raises:
             ResumeError: it waits for no such answer.

@@ -17,7 +17,10 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """A question a run waits on; `id` (32 hex digits) addresses it in `Command(resume={id: ...})`."""
+    """A question a run waits on.
+
+    `id`, 32 hex digits, addresses it in `Command(resume={id: answer})`.
+    """
 
     value: Any
     id: str
@@ -59,7 +62,8 @@ class Command:
             unknown = [key for key in chosen if key not in ids]
             if unknown:
                 raise ResumeError(
-                    f"run {run_id!r} does not wait on interrupt {unknown[0]!r}; open: {ids or 'none'}."
+                    f"run {run_id!r} does not wait on interrupt {unknown[0]!r}; "
+                    f"open: {ids or 'none'}."
                 )
             return chosen
         if len(ids) != 1:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from penstock.publisher.codec import Codec
 from penstock.runtime.attempt import Assignment, Attempt
@@ -230,7 +230,7 @@ class _Shape:
         if self._version == "v2":
             item: dict[str, Any] = {"type": mode, "ns": namespace, "data": payload}
             if mode == "values":
-                asked = payload.get(INTERRUPT, ()) if isinstance(payload, dict) else ()
+                asked = cast(Any, payload).get(INTERRUPT, ()) if isinstance(payload, dict) else ()
                 item["interrupts"] = asked
             return item
         if self._subgraphs:

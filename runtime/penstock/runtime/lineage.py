@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def flow() -> Hashable:
     """Return what runs right now: the asyncio task, or the thread where no loop runs."""
-    if events._get_running_loop() is None:  # pyright: ignore[reportPrivateUsage]
+    if events._get_running_loop() is None:
         return threading.get_ident()
     return asyncio.current_task()
 

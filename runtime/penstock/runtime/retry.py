@@ -7,7 +7,7 @@ __all__ = ["Retries", "RetryPolicy", "normalize"]
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from penstock.runtime.errors import ConfigurationError, PenstockError
 
@@ -62,12 +62,12 @@ class RetryPolicy:
 
     def matches(self, error: BaseException) -> bool:
         """Tell whether this policy is about such an error."""
-        match = self.retry_on
+        match: Any = self.retry_on
         if isinstance(match, type):
             return isinstance(error, match)
         if isinstance(match, Sequence):
-            return isinstance(error, tuple(match))
-        return match(error)
+            return isinstance(error, tuple(cast("Sequence[type[BaseException]]", match)))
+        return bool(match(error))
 
     def delay(self, tries: int) -> float | None:
         """Return the seconds to wait after the given number of tries, None when it was the last."""
@@ -94,7 +94,7 @@ def normalize(retries: Retries) -> tuple[RetryPolicy, ...]:
         return (retries,)
     if isinstance(retries, int):
         return (RetryPolicy(max_attempts=retries),)
-    policies = tuple(retries)
+    policies: tuple[Any, ...] = tuple(retries)
     if not all(isinstance(policy, RetryPolicy) for policy in policies):
         raise ConfigurationError(f"retry_policy must hold RetryPolicy objects, not {retries!r}.")
     return policies

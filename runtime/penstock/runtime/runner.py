@@ -74,7 +74,7 @@ class Runner:
         branch.scope.progress += 1
         digest, text = attempt.digest(args, kwargs)
         step_id = branch.identify(task.label, digest, key)
-        on_loop = self.loop is not None and events._get_running_loop() is self.loop  # pyright: ignore[reportPrivateUsage]
+        on_loop = self.loop is not None and events._get_running_loop() is self.loop
         outcome = attempt.recall(step_id, task.name, digest, task.on_change)
         if outcome is not None:
             return self._settled(outcome, on_loop)

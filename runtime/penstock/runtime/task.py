@@ -7,7 +7,7 @@ __all__ = ["Task", "task"]
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from penstock.publisher.registry import registered
 from penstock.runtime.errors import ConfigurationError
@@ -135,19 +135,18 @@ class _Decorator:
 def function_name(function: Callable[..., Any]) -> str:
     """Return the name a callable goes by: its own, its partial's function's, or its class's."""
     if isinstance(function, functools.partial):
-        return function_name(cast("functools.partial[Any]", function).func)
+        return function_name(function.func)
     return str(getattr(function, "__name__", type(function).__name__))
 
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Tell whether calling the function gives a coroutine."""
     if isinstance(function, functools.partial):
-        return is_async(cast("functools.partial[Any]", function).func)
+        return is_async(function.func)
     if inspect.iscoroutinefunction(function):
         return True
-    return not inspect.isclass(function) and inspect.iscoroutinefunction(
-        getattr(type(function), "__call__", None)
-    )
+    call = type(function).__call__
+    return not inspect.isclass(function) and inspect.iscoroutinefunction(call)
 
 
 def reject_generator(function: Callable[..., Any], what: str) -> None:

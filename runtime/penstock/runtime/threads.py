@@ -46,6 +46,8 @@ class Threads:
         self._lock = threading.Lock()
         self._dispatcher: threading.Thread | None = None
         self._closed = False
+        self._moved = 0
+        self._seen = 0
 
     @property
     def executor(self) -> ThreadPoolExecutor:
@@ -76,28 +78,46 @@ class Threads:
         self._pool.shutdown(wait=False)
 
     def _dispatch(self) -> None:
-        idle, share = 0, 1
+        idle, more = 0, 1
         while not self._closed:
             time.sleep(GRACE)
-            if self._hand_over(share):
-                idle, share = 0, 2 * share  # a slow start: small steps are done before it is over
-                continue
-            idle, share = idle + 1, 1
-            if idle < 5:
-                continue
-            with self._lock:
-                self._asleep = not self._jobs
-                if self._asleep:
-                    self._wake.clear()
-            self._wake.wait()
-            idle = 0
+            moved = self._forget_taken()
+            if not self._jobs:
+                idle, more = idle + 1, 1
+                if idle >= 5:
+                    self._sleep()
+                    idle = 0
+            elif moved:
+                more = 1
+            else:  # nobody gets on with them: more threads, and twice as many the next time
+                for _ in range(min(more, len(self._jobs))):
+                    self._pool.submit(self._pull)
+                idle, more = 0, 2 * more
 
-    def _hand_over(self, most: int) -> bool:
-        """Give up to `most` untaken jobs to the pool; tell whether there was any."""
-        given = 0
-        while self._jobs and given < most:
-            job = self._jobs.popleft()
-            if not job.is_taken:
-                given += 1
-                self._pool.submit(job.run)
-        return given > 0
+    def _sleep(self) -> None:
+        with self._lock:
+            self._asleep = not self._jobs and not self._closed
+            if self._asleep:
+                self._wake.clear()
+        self._wake.wait()
+
+    def _forget_taken(self) -> bool:
+        """Drop taken jobs from the head of the line; tell whether there were any."""
+        before = self._moved
+        while self._jobs and self._jobs[0].is_taken:
+            try:
+                self._jobs.popleft()
+            except IndexError:  # a thread was quicker
+                break
+            self._moved += 1
+        moved, self._seen = self._moved != self._seen, self._moved
+        return moved or self._moved != before
+
+    def _pull(self) -> None:
+        while True:
+            try:
+                job = self._jobs.popleft()
+            except IndexError:
+                return
+            self._moved += 1
+            job.run()

@@ -26,6 +26,7 @@ from penstock.runtime.errors import (
     Stop,
     UnknownEntrypointError,
 )
+from penstock.runtime.journal import durability_of
 from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import Keys
@@ -74,12 +75,8 @@ class Executor:
 
     def begin(self, claim: Claim) -> asyncio.Task[None]:
         """Start the attempt of a claimed run; call it on the loop."""
-        journal = RedisJournal(
-            claim,
-            self.calls,
-            self.sender,
-            durability=claim.fields.get("durability", "async"),  # type: ignore[arg-type]  # as validated at enqueue
-        )
+        durability = durability_of(claim.fields.get("durability", "async"))
+        journal = RedisJournal(claim, self.calls, self.sender, durability=durability)
         task = asyncio.get_running_loop().create_task(self._execute(claim, journal))
         self._active[claim.lease.run_id] = _Active(task, journal)
         return task

@@ -43,7 +43,7 @@ HEARTBEAT_EVERY: Final = 15.0
 MAINTENANCE_EVERY: Final = 600.0
 
 
-class Worker(BaseWorker):  # type: ignore[misc]  # RQ's classes are only partly typed
+class Worker(BaseWorker):
     """Takes runs off queues and executes up to `concurrency` of them at once.
 
     Queues are served in the order given. RQ sees an ordinary worker: its heartbeats, what it is
@@ -84,7 +84,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # RQ's classes are only partly 
 
     # -- the loop -------------------------------------------------------------------------------
 
-    def work(self, burst: bool = False, **_: Any) -> bool:
+    def work(self, burst: bool = False, *_: Any, **__: Any) -> bool:
         """Take and execute runs until asked to stop, or in a burst until the queues are empty.
 
         Returns whether there was anything to do. Call it from the main thread, which gets the
@@ -258,7 +258,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # RQ's classes are only partly 
                 with client.pubsub(ignore_subscribe_messages=True) as pubsub:
                     pubsub.subscribe(channel)
                     while not self._stop_requested:
-                        message = pubsub.get_message(timeout=POP_TIMEOUT)
+                        message = cast(Any, pubsub.get_message(timeout=POP_TIMEOUT))
                         if message is not None:
                             self._executor.cancel(message["data"].decode("utf-8", "replace"))
             except (RedisError, OSError):

@@ -1,0 +1,1 @@
+"""Runs and threads in Redis: keys, scripts, journal, leases, savers."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from redis.exceptions import ResponseError
 
-from penstock.publisher.event import FETCH, LARGE, encode
+from penstock.publisher.event import texts
 from penstock.publisher.script import Call, Reply
 from penstock.runtime.errors import Fenced, LeaseLostError
 from penstock.runtime.journal import Durability, Ending, Fact, Finished, Suspended
@@ -34,7 +34,7 @@ class RedisJournal:
         self.sending = threading.Lock()
         self._calls = calls
         self._sender = sender
-        self.durability = durability
+        self.durability: Durability = durability
         self._recorded: Mapping[str, bytes] = claim.checkpoints
         self._attempt = int(fields["attempt"])
         self._thread = "" if fields["own_thread"] == "1" else fields["thread"]
@@ -53,7 +53,7 @@ class RedisJournal:
         return self._recorded.get(field)
 
     def append(self, fact: Fact, text: str, outcome: str = "") -> None:
-        """Add a fact; with an outcome, `text` is the open JSON object that it belongs into."""
+        """Add a fact, and the outcome it refers to."""
         stored, published = self._texts(fact, text, outcome)
         with self._lock:
             self._check()
@@ -65,25 +65,18 @@ class RedisJournal:
             self._filling.events += (stored, published)
         self._sender.notice(self)
 
-    def _texts(self, fact: Fact, text: str, outcome: str) -> tuple[str, str]:
-        whole = f'{text},"outcome":{outcome}}}' if outcome else text
-        published = self._encode(fact, whole)
-        stored = published
-        if outcome and self.durability != "exit":
-            stored = self._encode(fact, text + "}", fact.ref)
-        if len(published) > LARGE:
-            return stored, FETCH
-        return stored, published if stored is not published else ""
-
-    def _encode(self, fact: Fact, data: str, ref: str = "") -> str:
-        return encode(
+    def _texts(self, fact: Fact, text: str, outcome: str = "") -> tuple[str, str]:
+        if outcome and self.durability == "exit":  # nothing there yet to refer to
+            text, outcome = f'{text[:-1]},"outcome":{outcome}}}', ""
+        return texts(
             fact.mode,
-            data,
+            text,
             namespace=fact.namespace,
             attempt=self._attempt,
             thread=self._thread,
             time=fact.time,
-            ref=ref,
+            ref=fact.ref if outcome else "",
+            outcome=outcome,
         )
 
     def close(self, ending: Ending) -> None:
@@ -109,7 +102,6 @@ class RedisJournal:
             text = f'{{"interrupts":[{asked}]}}'
         if outcome:
             fact = replace(fact, ref="result")
-            text = text[:-1]
         stored, published = self._texts(fact, text, outcome)
         with self._lock:
             self._filling.events += (stored, published)

@@ -5,7 +5,7 @@ A request is a script call, or a reading command as a tuple. All of them may be 
 
 from __future__ import annotations
 
-__all__ = ["Plan", "Request", "RequestPlans", "Wanted"]
+__all__ = ["Plan", "Request", "RequestPlans", "Wanted", "afollow", "follow"]
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import re
 import time
 import uuid
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -46,6 +46,28 @@ Plan: TypeAlias = Generator[Request, Any, T]
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 THREAD_ID_LIMIT = 65_536
+
+
+def follow(plan: Plan[T], ask: Callable[[Request], Any]) -> T:
+    """Follow a plan, with `ask` to send its requests."""
+    try:
+        request = next(plan)
+        while True:
+            request = plan.send(ask(request))
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+async def afollow(plan: Plan[T], ask: Callable[[Request], Awaitable[Any]]) -> T:
+    """Follow a plan on the running loop."""
+    try:
+        request = next(plan)
+        while True:
+            request = plan.send(await ask(request))
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
 
 
 class UnannouncedEntrypointWarning(UserWarning):
@@ -203,7 +225,7 @@ class RequestPlans:
                 run.run_id, f"run {run.run_id!r} was cancelled: {run.reason or 'asked for'}."
             )
         text = yield ("HGET", self.keys.checkpoints(run.run_id), "result")
-        tree = self._codec.loads(text) if text is not None else {}
+        tree: dict[str, Any] = self._codec.loads(text) if text is not None else {}
         if run.status is RunStatus.COMPLETED:
             return tree.get("value")
         kind: type[RunError] = RunFailedError

@@ -6,7 +6,7 @@ __all__ = ["InMemorySaver", "RedisSaver"]
 
 import uuid
 from functools import cached_property
-from typing import TypeVar, cast
+from typing import Any, cast
 
 from redis import Redis
 
@@ -23,11 +23,9 @@ from penstock.runtime.redis.calls import Claim
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.lease import LeaseKeeper
-from penstock.runtime.redis.requests import Plan, RequestPlans, Wanted
+from penstock.runtime.redis.requests import Request, RequestPlans, Wanted, follow
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.settings import Settings
-
-T = TypeVar("T")
 
 
 class RedisSaver:
@@ -80,18 +78,10 @@ class RedisSaver:
         if isinstance(journal, RedisJournal):
             self._keeper.remove(journal.lease)
 
-    def _do(self, plan: Plan[T]) -> T:
-        try:
-            request = next(plan)
-            while True:
-                if isinstance(request, Call):
-                    reply = run(self.connection, request)
-                else:
-                    reply = self.connection.execute_command(*request)
-                request = plan.send(reply)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
+    def _ask(self, request: Request) -> Any:
+        if isinstance(request, Call):
+            return run(self.connection, request)
+        return cast(Any, self.connection.execute_command(*request))
 
     def _last_run(self, order: Order) -> str:
         record = self.calls.keys.thread(thread_key(order.thread_id))
@@ -111,17 +101,17 @@ class RedisSaver:
     def _settled(self, run_id: str, order: Order) -> Opening:
         key = self.calls.keys.checkpoints(run_id)
         text = cast("bytes | None", self.connection.hget(key, "result"))
-        tree = self.codec.loads(text) if text is not None else {}
+        tree: dict[str, Any] = self.codec.loads(text) if text is not None else {}
         assignment = Assignment(run_id, order.thread_id, order.entrypoint)
         return Opening(assignment, NoJournal(), None, Result("completed", tree.get("value")))
 
     def _resume(self, run_id: str, status: str, order: Order) -> None:
         if isinstance(order.argument, Command):
-            self._do(self.plans.resume(run_id, order.argument.resume))
+            follow(self.plans.resume(run_id, order.argument.resume), self._ask)
         elif status == "failed":
-            self._do(self.plans.resume(run_id))
+            follow(self.plans.resume(run_id), self._ask)
         elif status == "suspended":
-            self._do(self.plans.wake(run_id))
+            follow(self.plans.wake(run_id), self._ask)
 
     def _create(self, order: Order) -> str:
         wanted = Wanted(
@@ -132,7 +122,7 @@ class RedisSaver:
             on_busy="reject",
             durability=order.durability,
         )
-        return self._do(self.plans.enqueue(wanted))[0]
+        return follow(self.plans.enqueue(wanted), self._ask)[0]
 
     def _claim(self, run_id: str, order: Order) -> Opening:
         call = self.calls.acquire(run_id, "", uuid.uuid4().hex, self.settings.lease)
