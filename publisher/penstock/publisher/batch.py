@@ -29,7 +29,7 @@ class Frame:
 
     def __init__(self, message: bytes) -> None:
         first, *self._lines = message.split(b"\n")
-        self.first = int(first) if first.isdigit() else _NOWHERE
+        self.first = int(first) if first.isdigit() and len(first) < 19 else _NOWHERE
         self.last = self.first + len(self._lines) - 1
         self.weight = len(message) + 512 * len(self._lines)
         self._events: list[Event] | None = None

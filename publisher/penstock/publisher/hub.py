@@ -6,6 +6,7 @@ __all__ = ["Hub", "asubscribe"]
 
 import asyncio
 import builtins
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from copy import copy
@@ -23,6 +24,8 @@ from penstock.publisher.event import Event
 from penstock.publisher.keys import EventKeys
 from penstock.publisher.pages import Pages
 from penstock.publisher.tail import IDLE, Tail
+
+logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -90,9 +93,7 @@ class Hub:
 
     async def __aexit__(self, *exc: object) -> None:
         self._fail(ConfigurationError("the Hub of this subscription is closed"))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(*self._tasks)
         await self._client.aclose()
 
     @asynccontextmanager
@@ -113,14 +114,22 @@ class Hub:
         finally:
             channel.subscribers.discard(subscriber)
             if not channel.subscribers:
-                self._channels.pop(name, None)
-                self._changed.set()
+                self._leave(name, channel)
+
+    def _leave(self, name: bytes, channel: Channel) -> None:
+        # A live one stays until it is unsubscribed from: who comes before that finds it live.
+        if not channel.live:
+            del self._channels[name]
+        self._changed.set()
 
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except PenstockError as error:
             self._fail(error)
+        except Exception as error:
+            logger.exception("a hub ended")
+            self._fail(PenstockError(f"the Hub of this subscription ended: {error!r}"))
 
     def _fail(self, error: PenstockError) -> None:
         self._failure = error = self._failure or error
@@ -158,12 +167,13 @@ class Hub:
                 await self._wonder(pubsub)
             reader.result()
         finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            await _end(reader)
 
     async def _resubscribe(self, pubsub: PubSub, subscribed: set[bytes]) -> set[bytes]:
         self._changed.clear()
-        wanted = set(self._channels)
+        wanted = {name for name, channel in self._channels.items() if channel.subscribers}
+        for name in self._channels.keys() - wanted:
+            del self._channels[name]
         if wanted - subscribed:
             await pubsub.subscribe(*(wanted - subscribed))
         if subscribed - wanted:
@@ -199,3 +209,13 @@ class Hub:
             self._pinged = True
             self._heard = now
             await pubsub.ping()
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    # Once is not always enough: before Python 3.12, `asyncio.wait_for`, which redis-py sends
+    # with, swallows a cancellation that comes as it completes.
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.1)
+    await asyncio.gather(*tasks, return_exceptions=True)
