@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from penstock.publisher.errors import InvalidCursorError, PenstockError
+from penstock.publisher.event import Event
+from penstock.publisher.sse import KEEP_ALIVE, astream_sse, cursor, frame
+
+
+def event(seq: int, data: Any = None, mode: str = "custom") -> Event:
+    return Event(seq, "r", "r", mode, (), data, 1, 0.0)
+
+
+def test_a_frame_has_the_seq_the_mode_and_the_data() -> None:
+    assert frame(event(3, {"a": "x\ny"})) == ('id: 3\nevent: custom\ndata: {"a":"x\\ny"}\n\n')
+
+
+def test_a_mode_cannot_add_fields() -> None:
+    assert frame(event(3, 1, "a\r\ndata: b")) == "id: 3\nevent: a data: b\ndata: 1\n\n"
+
+
+@pytest.mark.parametrize(("header", "seq"), [(None, 0), ("", 0), ("0", 0), (" 17 ", 17)])
+def test_a_browser_that_comes_back_says_where_it_was(header: str | None, seq: int) -> None:
+    assert cursor(header) == seq
+
+
+@pytest.mark.parametrize("header", ["-1", "1.0", "x", "1e3", "٣", "9" * 17, "1-0"])
+def test_a_wrong_header_is_named(header: str) -> None:
+    with pytest.raises(InvalidCursorError, match="Last-Event-ID") as caught:
+        cursor(header)
+
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, PenstockError)
+
+
+def test_silence_is_filled_with_comments() -> None:
+    go_on = asyncio.Event()
+
+    async def slow() -> AsyncIterator[Event]:
+        yield event(1, 1)
+        await go_on.wait()
+        yield event(2, 2)
+
+    async def main() -> list[str]:
+        frames: list[str] = []
+        async for text in astream_sse(slow(), keep_alive=0.01):
+            frames.append(text)
+            if frames.count(KEEP_ALIVE) == 2:
+                go_on.set()
+        return frames
+
+    frames = asyncio.run(main())
+    assert frames[:3] == [frame(event(1, 1)), KEEP_ALIVE, KEEP_ALIVE]
+    assert frames[-1] == frame(event(2, 2))
+
+
+def test_a_response_that_is_closed_closes_what_it_waits_for() -> None:
+    closed: list[bool] = []
+
+    async def endless() -> AsyncIterator[Event]:
+        try:
+            await asyncio.get_running_loop().create_future()
+            yield event(1)
+        finally:
+            closed.append(True)
+
+    async def main() -> None:
+        stream = astream_sse(endless(), keep_alive=0.01)
+        assert await anext(stream) == KEEP_ALIVE
+        await stream.aclose()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+    assert closed == [True]
+
+
+def test_an_error_of_the_events_is_the_streams_error() -> None:
+    async def broken() -> AsyncIterator[Event]:
+        yield event(1)
+        raise PenstockError("broken")
+
+    async def main() -> None:
+        async for _ in astream_sse(broken()):
+            pass
+
+    with pytest.raises(PenstockError, match="broken"):
+        asyncio.run(main())
