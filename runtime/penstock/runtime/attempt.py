@@ -5,9 +5,9 @@ from __future__ import annotations
 __all__ = ["Assignment", "Attempt"]
 
 import hashlib
+import inspect
 import json
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -288,7 +288,7 @@ def _chain(error: BaseException) -> Sequence[BaseException]:
 
 def _caller() -> str:
     """Return file and line of the user's code that is calling."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith("penstock.runtime"):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}, line {frame.f_lineno}" if frame else "an unknown place"

@@ -2,6 +2,7 @@
 --
 -- ARGV[3] ms until it is to be said again, ARGV[4...] names. Keys: entrypoints.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/clock
 
 local ENTRYPOINTS = ARGV[1] .. ':entrypoints'
 redis.call('ZREMRANGEBYSCORE', ENTRYPOINTS, '-inf', ms(now))

@@ -1,4 +1,4 @@
--- The RQ job of a run: the bell that calls a worker, and what `rq info` shows. Needs names.
+-- The RQ job of a run: the bell that calls a worker, and what `rq info` shows. Needs names and clock.
 --
 -- RQ's keys: rq:queues (set), rq:queue:<queue> (list), rq:job:<id>, rq:wip:<queue> (zset),
 -- rq:execution:<id>:<fence>, rq:worker:<name>:executions (set), rq:finished/failed:<queue> (zsets).

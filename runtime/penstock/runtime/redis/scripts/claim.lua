@@ -1,4 +1,4 @@
--- claim(id, nonce, worker, lease): take the lease of a queued run. Needs names and bell.
+-- claim(id, nonce, worker, lease): take the lease of a queued run. Needs names, clock and bell.
 --
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued. The nonce makes a fence
 -- unique even where a failover has set the epoch back.

@@ -4,6 +4,7 @@
 -- reopen, their fields. A cancel that came first wins over failed. Returns OK, CANCELLED or FENCED.
 -- Keys: those of commit and settle.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/settle

@@ -3,6 +3,7 @@
 -- ARGV as in commit. Returns OK or FENCED.
 -- Keys: those of commit and bell; leases, ready.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/commit

@@ -7,6 +7,7 @@
 -- Whatever was read from an index is checked again on the run itself before it is changed.
 -- Keys: leases, ready, run:<id> and those of settle; rq:queue:<name> is searched for the ticket.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/settle

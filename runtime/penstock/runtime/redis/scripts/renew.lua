@@ -4,6 +4,7 @@
 -- Returns for each run OK, CANCEL (somebody asks it to stop) or LOST (another attempt owns it).
 -- Keys: run:<id>, leases.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/clock
 
 local answers = {}
 for at = 4, #ARGV, 2 do

@@ -6,6 +6,7 @@
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
 -- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, thread:<key>, and those of bell.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 

@@ -1,4 +1,4 @@
--- Ends a run, and lets the next run of its thread begin. Needs names, bell and append.
+-- Ends a run, and lets the next run of its thread begin. Needs names, clock, bell and append.
 --
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL;
 -- thread:<key> (hash: id, run, saved), waiting:<key> (list of run ids); leases, ready, timers lose the run.

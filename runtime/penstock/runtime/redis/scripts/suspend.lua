@@ -4,6 +4,7 @@
 -- Returns OK, CANCELLED (a cancel came first: the run has ended so) or FENCED.
 -- Keys: those of commit and settle; questions:<id> (hash: interrupt id -> question).
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/settle

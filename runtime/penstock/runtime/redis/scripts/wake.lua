@@ -3,6 +3,7 @@
 -- ARGV[3] run id. Returns the status after the call ('' for no run).
 -- Keys: run:<id>, and those of bell.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/bell
 
 local id = ARGV[3]
