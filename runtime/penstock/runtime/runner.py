@@ -140,7 +140,8 @@ class Runner:
         body: Coroutine[Any, Any, Any] = self._aperform(step)
         if self._limited:
             body = self._seated(step, body)
-        task = self.loop.create_task(body, context=step.context)
+        run_id = self.attempt.assignment.run_id
+        task = self.loop.create_task(body, name=run_id, context=step.context)
         self._began()
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)

@@ -77,7 +77,9 @@ class Executor:
         """Start the attempt of a claimed run; call it on the loop."""
         durability = durability_of(claim.fields.get("durability", "async"))
         journal = RedisJournal(claim, self.calls, self.sender, durability=durability)
-        task = asyncio.get_running_loop().create_task(self._execute(claim, journal))
+        task = asyncio.get_running_loop().create_task(
+            self._execute(claim, journal), name=claim.lease.run_id
+        )
         self._active[claim.lease.run_id] = _Active(task, journal)
         return task
 

@@ -29,6 +29,7 @@ from penstock.runtime.settings import Settings
 from penstock.worker.executor import Executor
 from penstock.worker.ordinary import OrdinaryJobs
 from penstock.worker.recover import Recovery
+from penstock.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,10 @@ class Worker(BaseWorker):
         self._ordinary = OrdinaryJobs(self, on_end=self._one_ended)
         self._recovery = Recovery(connect(self._given), self.settings, also=self._tick)
         self._loop = asyncio.new_event_loop()
+        self._loop_thread = threading.Thread(
+            target=self._run_loop, name="penstock-loop", daemon=True
+        )
+        self._watchdog = Watchdog(self._loop, self._loop_thread)
         self._cut = asyncio.Event()
         self._room = threading.Condition()
         self._busy = 0
@@ -108,7 +113,8 @@ class Worker(BaseWorker):
         self.set_state(WorkerStatus.IDLE)
         if threading.current_thread() is threading.main_thread():
             self._install_signal_handlers()
-        threading.Thread(target=self._run_loop, name="penstock-loop", daemon=True).start()
+        self._loop_thread.start()
+        self._watchdog.start()
         threading.Thread(target=self._listen, name="penstock-control", daemon=True).start()
         self._tick()
         self._recovery.start()
@@ -132,9 +138,9 @@ class Worker(BaseWorker):
         try:
             taken = self._claim(room, ("", ""))
             if not taken.claims and taken.job is None:
-                popped = None if burst else self._pop()
-                if burst and self._busy == 0:
-                    return None
+                if burst:
+                    return self._end_of_burst()
+                popped = self._pop()
                 if popped is not None:
                     taken = self._claim(room, popped)
         except (RedisError, OSError) as error:
@@ -142,6 +148,14 @@ class Worker(BaseWorker):
             return Taken((), None)
         self._begin(taken)
         return taken
+
+    def _end_of_burst(self) -> Taken | None:
+        """Wait for the runs that are being executed, as they may bring others."""
+        with self._room:
+            if self._busy == 0:
+                return None
+            self._room.wait(POP_TIMEOUT)
+        return Taken((), None)
 
     def _wait_for_room(self) -> int:
         with self._room:
@@ -218,6 +232,7 @@ class Worker(BaseWorker):
         drained.result()
         self._ordinary.close(self._grace)
         self._recovery.close()
+        self._watchdog.close()
         self._executor.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         try:

@@ -24,13 +24,14 @@ logger = logging.getLogger(__name__)
 class _Kept:
     tell: Callable[[Stop], None]
     renewed: float
+    told: bool = False
 
 
 class LeaseKeeper:
     """Renews all leases of a process in one call, from a thread and a connection of its own.
 
-    `tell` of a lease is called at most once, from that thread: when the run is to stop, because it
-    was cancelled or because the lease is lost. A lease that could not be renewed for its whole
+    `tell` of a lease is called from that thread when the run is to stop: once because it was
+    cancelled, once because the lease is lost. A lease that could not be renewed for its whole
     length counts as lost, by this process's own steady clock; Redis decides by its.
     """
 
@@ -120,5 +121,7 @@ class LeaseKeeper:
     def _tell(self, lease: Lease, stop: Stop) -> None:
         with self._lock:
             kept = self._kept.get(lease)
-        if kept is not None:
-            kept.tell(stop)
+            if kept is None or kept.told:
+                return
+            kept.told = True
+        kept.tell(stop)

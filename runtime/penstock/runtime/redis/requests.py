@@ -166,7 +166,7 @@ class RequestPlans:
                 f"{creation.run_id!r} waits on queue {wanted.queue!r} until one comes: "
                 "penstock worker <module that defines it>",
                 UnannouncedEntrypointWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return creation.run_id, creation.thread_id
 

@@ -49,11 +49,14 @@ end
 
 -- The terminal event of a run that no attempt ends by itself; thread is JSON text, '' if the run's own.
 local function settle_here(id, status, reason)
-  local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'own_thread', 'keep')
+  local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'own_thread', 'keep', 'attempt')
   local data = cjson.encode({ name = told[1], status = status, reason = reason })
   local thread = ''
   if told[3] ~= '1' then
     thread = ',"thread":' .. cjson.encode(told[2])
+  end
+  if told[5] ~= '1' then
+    thread = thread .. ',"attempt":' .. told[5]
   end
   local text = '{"mode":"run.finished","data":' .. data .. thread
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
