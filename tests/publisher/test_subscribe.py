@@ -48,8 +48,15 @@ def proxy(redis_url: str, redis_server: RedisServer) -> Iterator[Proxy]:
         yield proxy
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test passes just because a silence makes the subscriber look again."""
+    for name in ("subscribe", "hub"):
+        monkeypatch.setattr(import_module(f"penstock.publisher.{name}"), "IDLE", 60.0)
+
+
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(monkeypatch: pytest.MonkeyPatch, patient: None) -> None:
     """A silence is noticed after a moment, and so is a connection that does not answer."""
     for name in ("subscribe", "hub"):
         monkeypatch.setattr(import_module(f"penstock.publisher.{name}"), "IDLE", 0.1)
@@ -151,6 +158,19 @@ def test_each_event_comes_once_while_all_its_connections_are_cut(
     publisher.publish("r", [END])
 
     assert follower.seqs() == list(range(1, 3002))
+
+
+def test_what_is_published_while_it_is_away_is_read_when_it_is_back(
+    kind: Kind, proxy: Proxy, publisher: Publisher
+) -> None:
+    publisher.publish("r", numbered(1, 1))
+    follower = Follower(kind, proxy.url, "r").seen(1)
+
+    proxy.refuse()
+    publisher.publish("r", [("custom", 2), END])
+    proxy.heal()
+
+    assert follower.seqs() == [1, 2, 3]
 
 
 def test_a_subscriber_dropped_for_its_backlog_reads_what_it_missed(
