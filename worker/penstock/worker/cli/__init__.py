@@ -1,0 +1,100 @@
+"""The `penstock` command: one file a command, loaded when it is called, so that help is quick."""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+import importlib
+import importlib.metadata
+import importlib.util
+from typing import Any, Final
+
+import click
+
+from penstock.worker.cli.trouble import guard
+
+SECTIONS: Final = {
+    "Begin": {
+        "demo": "Watch a run survive the death of its worker; needs no Redis.",
+        "dev": "Work on workflows: a Redis, a worker and reload on change, in one command.",
+        "worker": "Execute runs.",
+    },
+    "Runs": {
+        "run": "Enqueue a run; with --follow, watch it to its end.",
+        "runs": "List the newest runs.",
+        "show": "Show a run: its steps, its attempts, what it waits for.",
+        "tail": "Follow what a run says, from its first event on.",
+        "resume": "Answer a run that waits, or let a failed one go on.",
+        "cancel": "Cancel a run.",
+    },
+    "Care": {
+        "doctor": "Check what your Redis promises, and what is stuck.",
+    },
+}
+"""All commands with a sentence each; command `x` is the object `x` of the module `cli.x`."""
+
+
+class Commands(click.Group):
+    """Loads a command's module when the command is called, and says errors in one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, in the order of the help."""
+        return [name for names in SECTIONS.values() for name in names if _exists(name)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = getattr(importlib.import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, without loading them."""
+        existing = self.list_commands(ctx)
+        for title, names in SECTIONS.items():
+            rows = [(name, says) for name, says in names.items() if name in existing]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_spacing=3)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, with mistakes told in one sentence."""
+        with guard(ctx):
+            return super().invoke(ctx)
+
+
+def _exists(name: str) -> bool:
+    return importlib.util.find_spec(f"{__name__}.{name}") is not None
+
+
+def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"penstock {importlib.metadata.version('penstock')}")
+        ctx.exit()
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def main() -> None:
+    """Durable, streaming Python workflows on Redis and RQ.
+
+    \b
+    A first look, without a Redis of your own:
+      penstock dev flows.py
+      penstock run main '{"x": 5}' --follow
+
+    Redis is reached at --redis, else PENSTOCK_REDIS_URL, else [tool.penstock] in pyproject.toml,
+    else redis://localhost:6379. `penstock COMMAND --help` says more about each command.
+    """  # noqa: D301  # \b is how click is told to leave a paragraph as it is

@@ -1,0 +1,108 @@
+"""`penstock doctor`: what your Redis promises, and what is stuck."""
+
+from __future__ import annotations
+
+__all__ = ["doctor"]
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+from redis.exceptions import RedisError
+from rich.text import Text
+
+from penstock.publisher.connection import connect
+from penstock.runtime.client import unavailable
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings, load_settings
+from penstock.worker.cli.option import as_json, common
+from penstock.worker.cli.output import emit, say
+from penstock.worker.doctor import Finding, Level, examine
+from penstock.worker.doctor.mending import mend
+from penstock.worker.doctor.reading import read
+
+STATUS: Final = {Level.OK: 0, Level.WARNING: 1, Level.PROBLEM: 2}
+"""Exit statuses, for monitoring."""
+
+_MARKS: Final = {
+    Level.OK: ("✓", "green"),
+    Level.WARNING: ("!", "yellow"),
+    Level.PROBLEM: ("✗", "red"),
+}
+
+
+@click.command(short_help="Check what your Redis promises, and what is stuck.")
+@click.option("--fix", is_flag=True, help="Queue again what has lost its ticket or its worker.")
+@click.option("--all-keys", is_flag=True, help="Look for keys without TTL among more than 100,000.")
+@as_json
+@common
+@click.pass_context
+def doctor(ctx: click.Context, fix: bool, all_keys: bool, as_json: bool, redis: str | None) -> None:
+    """Check the server and the runs; say what each finding means, and the command that fixes it.
+
+    The exit status is 0 if all is well, 1 if there are warnings, and 2 if there are problems or
+    Redis does not answer. With --fix it tells how things stand afterwards.
+    """
+    settings = load_settings({"redis": redis})
+    mended: list[str] = []
+    try:
+        findings = _look(settings, all_keys)
+        if fix:
+            mended = _mend(settings)
+            findings = _look(settings, all_keys)
+    except (RedisError, OSError) as error:
+        findings = [_no_answer(error)]
+    for finding in findings:
+        emit(finding) if as_json else _print(finding)
+    if fix:
+        _tell_mended(mended, as_json)
+    ctx.exit(max(STATUS[finding.level] for finding in findings))
+
+
+def _look(settings: Settings, all_keys: bool) -> Sequence[Finding]:
+    keys = Keys(settings.prefix, settings.rq_prefix)
+    with connect(settings.redis) as connection:
+        return examine(read(connection, keys, cli=_cli(settings.redis), all_keys=all_keys))
+
+
+def _mend(settings: Settings) -> list[str]:
+    keys = Keys(settings.prefix, settings.rq_prefix)
+    with connect(settings.redis) as connection:
+        orphans = read(connection, keys, cli="", all_keys=False).orphans
+        return mend(connection, keys, orphans, settings.crashes)
+
+
+def _no_answer(error: Exception) -> Finding:
+    return Finding(
+        "server",
+        Level.PROBLEM,
+        str(unavailable(error)),
+        "Nothing can be enqueued or executed; workers wait until it answers.",
+        "start it, or give the right URL with --redis or PENSTOCK_REDIS_URL",
+    )
+
+
+def _cli(url: str) -> str:
+    """Begin a redis-cli command for a URL, without showing its password."""
+    if urlsplit(url).password:
+        return 'redis-cli -u "$PENSTOCK_REDIS_URL"'
+    return f"redis-cli -u {url}"
+
+
+def _print(finding: Finding) -> None:
+    mark, style = _MARKS[finding.level]
+    line = Text.assemble((mark, f"bold {style}"), f" {finding.check:<12} ")
+    say(line.append(finding.says, style="" if finding.level is Level.OK else style))
+    for label, text in (("means", finding.means), ("fix", finding.fix)):
+        if text:
+            say(Text.assemble((f"  {'':<12} {label:<6} ", "dim"), text))
+
+
+def _tell_mended(mended: Sequence[str], as_json: bool) -> None:
+    if as_json:
+        emit({"fixed": mended})
+    elif mended:
+        say(Text(f"\nqueued again: {', '.join(mended)}", style="green"))
+    else:
+        say(Text("\nnothing to queue again", style="dim"))

@@ -1,0 +1,189 @@
+"""How the commands print: JSON for programs, calm tables for people, colours only on terminals."""
+
+from __future__ import annotations
+
+__all__ = [
+    "COLOURS",
+    "age",
+    "console",
+    "duration",
+    "emit",
+    "one_line",
+    "plain",
+    "print_table",
+    "say",
+    "table",
+]
+
+import base64
+import dataclasses
+import functools
+import json
+import math
+import sys
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+from typing import Any, Final, cast
+
+import click
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+COLOURS: Final = {
+    "queued": "cyan",
+    "running": "blue",
+    "suspended": "yellow",
+    "waiting": "yellow",
+    "completed": "green",
+    "failed": "red",
+    "retrying": "magenta",
+    "cancelled": "dim",
+    "unfinished": "dim",
+}
+"""Styles of the statuses of runs and steps."""
+
+_WIDE: Final = 10_000
+
+
+def emit(value: Any) -> None:
+    """Print one JSON object on one line."""
+    click.echo(json.dumps(plain(value), separators=(", ", ": ")))
+
+
+def say(text: Text | str) -> None:
+    """Print a line that is never cut."""
+    console().print(text, soft_wrap=True)
+
+
+def console(stderr: bool = False) -> Console:
+    """Return the terminal, or where output goes instead: there without colours, lines uncut."""
+    stream = sys.stderr if stderr else sys.stdout
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+    width = None if stream.isatty() else _WIDE
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+def table(*columns: str, indent: int = 0) -> Table:
+    """Begin a table without lines; what does not fit the last columns is cut with an ellipsis."""
+    grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for number, name in enumerate(columns):
+        grid.add_column(" " * (indent if number == 0 else 0) + name, no_wrap=True)
+    return grid
+
+
+def print_table(grid: Table) -> None:
+    """Print a table, without blanks at the ends of its lines."""
+    screen = console()
+    with screen.capture() as capture:
+        screen.print(grid)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip(), color=screen.is_terminal)
+
+
+def one_line(value: Any, limit: int = 0) -> str:
+    """Write a value for a person: text as it is, all else as JSON; 0 is no limit."""
+    text = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+    text = "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
+    if limit:
+        text = " ".join(text.split())
+        text = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return text
+
+
+def _escape(char: str) -> str:
+    return char if char in "\u200d\ufe0f\u00a0" else char.encode("unicode_escape").decode()
+
+
+def duration(seconds: float) -> str:
+    """Write how long something took: `12 ms`, `1.2 s`, `3 min 05 s`, `2 h 04 min`, `3 d 4 h`."""
+    if seconds < 0.9995:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def age(then: datetime, now: datetime | None = None) -> str:
+    """Write how long ago a time was, in one unit."""
+    seconds = ((now or datetime.now(UTC)) - then).total_seconds()
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"
+
+
+# -- values as JSON -----------------------------------------------------------------------------
+
+
+@functools.singledispatch
+def plain(value: Any) -> Any:
+    """Return the nearest thing that JSON has: for reading, not for reading back."""
+    if isinstance(value, BaseException):
+        return {"type": type(value).__qualname__, "message": str(value)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: plain(getattr(value, field.name)) for field in fields}
+    return str(value)
+
+
+@plain.register(type(None))
+@plain.register(bool)
+@plain.register(int)
+@plain.register(str)
+def _same(value: Any) -> Any:
+    return value
+
+
+@plain.register
+def _float(value: float) -> Any:
+    return value if math.isfinite(value) else str(value)
+
+
+@plain.register(Mapping)
+def _object(value: Mapping[Any, Any]) -> Any:
+    return {key if isinstance(key, str) else one_line(key): plain(v) for key, v in value.items()}
+
+
+@plain.register(list)
+@plain.register(tuple)
+@plain.register(AbstractSet)
+def _array(value: Any) -> Any:
+    return [plain(item) for item in value]
+
+
+@plain.register(date)
+@plain.register(time)
+def _moment(value: date | time) -> Any:
+    return value.isoformat()
+
+
+@plain.register
+def _seconds(value: timedelta) -> Any:
+    return value.total_seconds()
+
+
+@plain.register(bytes)
+@plain.register(bytearray)
+def _bytes(value: bytes) -> Any:
+    return base64.b64encode(value).decode()
+
+
+@plain.register(Enum)
+def _enum(value: Enum) -> Any:
+    return plain(value.value)
+
+
+@plain.register
+def _model(value: BaseModel) -> Any:
+    return cast(Any, value).model_dump(mode="json", fallback=str)

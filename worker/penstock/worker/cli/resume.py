@@ -1,0 +1,70 @@
+"""`penstock resume`: answer a run that waits, or let a failed one go on."""
+
+from __future__ import annotations
+
+__all__ = ["resume"]
+
+import click
+
+from penstock.runtime.handle import RunHandle
+from penstock.runtime.interrupt import NOTHING
+from penstock.runtime.run import RunStatus
+from penstock.worker.cli.option import as_json, common, open_client, parse_json
+from penstock.worker.cli.trouble import Refusal
+
+
+@click.command(short_help="Answer a run that waits, or let a failed one go on.")
+@click.argument("run_id", metavar="RUN")
+@click.argument("answer", required=False)
+@click.option("--interrupt", metavar="ID", help="The question that is answered, of several.")
+@click.option("--follow", "-f", is_flag=True, help="Show what the run says from here on.")
+@as_json
+@common
+@click.pass_context
+def resume(
+    ctx: click.Context,
+    run_id: str,
+    answer: str | None,
+    interrupt: str | None,
+    follow: bool,
+    as_json: bool,
+    redis: str | None,
+) -> None:
+    """Answer what RUN asks with ANSWER (JSON); without ANSWER, let a failed run go on.
+
+    \b
+      penstock resume RUN '{"approved": true}'
+      penstock resume RUN '"yes"' --interrupt 1f0c...
+
+    A failed run goes on from its last recorded step. `penstock show RUN` has the questions.
+    """  # noqa: D301  # \b is how click is told to leave a paragraph as it is
+    if answer is None and interrupt is not None:
+        raise click.UsageError("--interrupt needs an ANSWER.", ctx)
+    value = NOTHING if answer is None else parse_json(answer, "ANSWER", """'{"approved": true}'""")
+    with open_client(redis) as client:
+        handle = client.get(run_id)
+        cursor = client.do(client.plans.last_seq(run_id))
+        if answer is None:
+            _require_failed(handle)
+        handle.resume(value if interrupt is None else {interrupt: value})
+        if follow:
+            from penstock.worker.cli.follow import Follower
+
+            ctx.exit(Follower(client, run_id, ("custom", "updates"), as_json).follow(cursor))
+    if as_json:
+        from penstock.worker.cli.output import emit
+
+        emit({"run_id": run_id, "status": RunStatus.QUEUED})
+    else:
+        click.echo(f"run {run_id} goes on; penstock tail {run_id} --after {cursor} follows it")
+
+
+def _require_failed(handle: RunHandle) -> None:
+    run_id, status = handle.run_id, handle.status()
+    if status is RunStatus.SUSPENDED:
+        raise Refusal(
+            f"run {run_id!r} waits for an answer: penstock resume {run_id} 'ANSWER' "
+            f"(penstock show {run_id} has the question)."
+        )
+    if status is not RunStatus.FAILED:
+        raise Refusal(f"run {run_id!r} is {status}: only a run that waits or failed is resumed.")

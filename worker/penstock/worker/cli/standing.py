@@ -1,0 +1,116 @@
+"""What a run that is not over waits for: a worker, its turn, an answer, a time."""
+
+from __future__ import annotations
+
+__all__ = ["Standing", "stand"]
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from penstock.runtime.interrupt import Interrupt
+from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.redis.requests import Plan, RequestPlans
+from penstock.runtime.run import Run, RunStatus
+from penstock.worker.cli.output import duration
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a run waits for, in words, and what brings it on where that is up to somebody."""
+
+    waits_for: str = ""
+    fix: str = ""
+    questions: Sequence[Interrupt] = ()
+
+
+def stand(plans: RequestPlans, run: Run) -> Plan[Standing]:
+    """Find out what a run waits for; nothing if it is over."""
+    if run.status is RunStatus.QUEUED:
+        return (yield from _queued(plans.keys, run))
+    if run.status is RunStatus.RUNNING:
+        return (yield from _running(plans.keys, run))
+    if run.status is RunStatus.SUSPENDED:
+        return (yield from _suspended(plans, run))
+    return Standing()
+
+
+def _queued(keys: Keys, run: Run) -> Plan[Standing]:
+    thread = thread_key(run.thread_id)
+    leader = yield ("HGET", keys.thread(thread), "run")
+    if leader is not None and leader.decode() != run.run_id:
+        place = yield ("LPOS", keys.waiting(thread), run.run_id)
+        nth = "" if place is None else f", {_nth(place + 1)} in line"
+        return Standing(f"its turn on thread {run.thread_id!r}, behind run {leader.decode()}{nth}")
+    if not run.queue:
+        return Standing(
+            "the process that invoked it, which has gone", "new input on its thread closes it"
+        )
+    place = yield ("LPOS", keys.queue(run.queue), run.run_id)
+    if place is None:
+        return Standing(
+            f"a new ticket on queue {run.queue!r}, from any worker that looks: its own is lost",
+            "penstock doctor --fix",
+        )
+    length = yield ("LLEN", keys.queue(run.queue))
+    waits_for = f"a worker: {_nth(place + 1)} of {length} on queue {run.queue!r}"
+    return (yield from _worker_for(keys, run, waits_for))
+
+
+def _worker_for(keys: Keys, run: Run, waits_for: str) -> Plan[Standing]:
+    paused = yield ("EXISTS", keys.suspended)
+    if paused:
+        return Standing(f"{waits_for}; all workers pause", "rq resume")
+    workers = yield ("SMEMBERS", f"{keys.workers}:{run.queue}")
+    alive = (yield ("EXISTS", *(name.decode() for name in workers))) if workers else 0
+    if not alive:
+        return Standing(
+            f"{waits_for}; no worker listens there", f"penstock worker flows.py -q {run.queue}"
+        )
+    announced = yield ("ZSCORE", keys.entrypoints, run.entrypoint)
+    now = yield from _now(keys)
+    if announced is None or announced < now:
+        return Standing(
+            f"{waits_for}; no live worker has entrypoint {run.entrypoint!r}",
+            f"penstock worker <the file that defines it> -q {run.queue}",
+        )
+    return Standing(waits_for)
+
+
+def _running(keys: Keys, run: Run) -> Plan[Standing]:
+    ends = yield ("ZSCORE", keys.leases, run.run_id)
+    now = yield from _now(keys)
+    who = f"worker {run.worker}" if run.worker else "the process that invoked it"
+    if ends is None or ends >= now:
+        left = "" if ends is None else f", lease for {duration((ends - now) / 1000)} more"
+        return Standing(f"{who}, at work on it{left}")
+    late = duration((now - ends) / 1000)
+    return Standing(
+        f"another worker: {who} let its lease end {late} ago",
+        "penstock worker flows.py, or penstock doctor --fix",
+    )
+
+
+def _suspended(plans: RequestPlans, run: Run) -> Plan[Standing]:
+    questions = yield from plans.interrupts(run.run_id)
+    if questions:
+        says = "an answer" if len(questions) == 1 else f"answers to {len(questions)} questions"
+        return Standing(says, questions=questions)
+    due = yield ("ZSCORE", f"{plans.keys.prefix}:timers", run.run_id)
+    if due is not None:
+        at = datetime.fromtimestamp(due / 1000, UTC).astimezone()
+        return Standing(f"the time to come: {at:%Y-%m-%d %H:%M:%S}")
+    return Standing("something it does not name")
+
+
+def _now(keys: Keys) -> Plan[float]:
+    clock: Any = yield ("TIME",)
+    seconds, microseconds = clock
+    return float(seconds * 1000 + microseconds / 1000)
+
+
+def _nth(number: int) -> str:
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"

@@ -1,0 +1,96 @@
+"""`penstock worker`: execute runs."""
+
+from __future__ import annotations
+
+__all__ = ["worker"]
+
+import click
+
+from penstock.worker.cli.option import common
+
+
+@click.command(short_help="Execute runs.")
+@click.argument("app", nargs=-1)
+@click.option(
+    "--queue",
+    "-q",
+    "queues",
+    multiple=True,
+    metavar="NAME",
+    help="A queue to serve; several are served in the order given.  [default: default]",
+)
+@click.option(
+    "--concurrency",
+    "-c",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Runs at once in one process.",
+)
+@click.option(
+    "--processes",
+    "-p",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Worker processes; one that dies is replaced.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=25.0,
+    show_default=True,
+    help="Seconds that running steps may take to end after SIGTERM or Ctrl-C.",
+)
+@click.option("--burst", is_flag=True, help="End when the queues are empty.")
+@click.option("--name", metavar="NAME", help="The name that `rq info` shows; with one process.")
+@click.option("--log-json", is_flag=True, help="Log a JSON object a line.")
+@click.option("--verbose", "-v", is_flag=True, help="Log each step too.")
+@click.option("--greet", type=click.Choice(["first", "again"]), hidden=True)  # for `penstock dev`
+@common
+@click.pass_context
+def worker(
+    ctx: click.Context,
+    app: tuple[str, ...],
+    queues: tuple[str, ...],
+    concurrency: int,
+    processes: int,
+    grace: float,
+    burst: bool,
+    name: str | None,
+    log_json: bool,
+    verbose: bool,
+    greet: str | None,
+    redis: str | None,
+) -> None:
+    """Execute runs of the entrypoints that APP defines.
+
+    APP is one or more files (flows.py) or modules (shop.flows); without it, PENSTOCK_APP or
+    [tool.penstock] app in pyproject.toml. SIGTERM drains the worker: it takes nothing new, lets
+    running steps end, and hands its runs over to other workers. A second SIGTERM ends it at once.
+    """
+    if name and processes > 1:
+        raise click.UsageError("--name is for one process; leave it out with --processes.", ctx)
+
+    from penstock.runtime.settings import load_settings
+    from penstock.worker.app import load_app
+    from penstock.worker.cli.logs import set_up_logging
+    from penstock.worker.options import WorkerOptions
+    from penstock.worker.process import run_worker, supervise
+
+    settings = load_settings({"redis": redis, "app": app or None})
+    options = WorkerOptions(
+        app=settings.app,
+        queues=queues or (settings.queue,),
+        settings=settings,
+        concurrency=concurrency,
+        grace=grace,
+        burst=burst,
+        name=name or "",
+    )
+    set_up_logging(as_json=log_json, verbose=verbose)
+    if greet:
+        from penstock.worker.cli.greeting import greet as say_hello
+
+        say_hello(load_app(settings.app), settings.redis, again=greet == "again")
+    ctx.exit(run_worker(options) if processes == 1 else supervise(options, processes))

@@ -1,0 +1,16 @@
+"""What `penstock doctor` looks for: what the server promises, and what is stuck in it.
+
+A check is a pure function from what was read of a Redis to findings.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Finding", "Level", "Reading", "examine"]
+
+from penstock.worker.doctor import runs, server
+from penstock.worker.doctor.finding import Finding, Level, Reading
+
+
+def examine(reading: Reading) -> list[Finding]:
+    """Make all checks."""
+    return [finding for check in (*server.CHECKS, *runs.CHECKS) for finding in check(reading)]

@@ -1,0 +1,55 @@
+"""What was read of a Redis, and what a check finds in it."""
+
+from __future__ import annotations
+
+__all__ = ["Finding", "Level", "Reading"]
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found: what it is, and where it is not well, what it means and what fixes it."""
+
+    check: str
+    level: Level
+    says: str
+    means: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a Redis."""
+
+    info: Mapping[str, Any]
+    """The reply to INFO."""
+    config: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Replies to CONFIG GET; empty where that is not allowed."""
+    clock_offset: float = 0.0
+    """Seconds that Redis's clock is ahead of this machine's."""
+    statuses: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How many runs there are in each status."""
+    workers: int = 0
+    paused: bool = False
+    orphans: Sequence[str] = ()
+    """Queued runs that no queue and no thread holds."""
+    expired: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Running runs whose lease is over -> for how many seconds."""
+    leaks: Sequence[str] = ()
+    """Keys that will never go."""
+    keys_read: int = 0
+    all_keys_read: bool = True
+    cli: str = "redis-cli"
+    """How a command for this Redis begins."""

@@ -1,0 +1,185 @@
+"""Reads what the checks look at, in few round trips, without changing anything."""
+
+from __future__ import annotations
+
+__all__ = ["read"]
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, cast
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.run import OPEN, RunStatus
+from penstock.worker.doctor.finding import Reading
+
+KEYS_READ: Final = 100_000
+"""Keys looked at unless all are asked for."""
+
+PAGE: Final = 1000
+SECOND_LOOK: Final = 0.3
+"""Seconds after which what looks stuck is looked at again: it may just be on its way."""
+
+_CONFIG: Final = ("save", "appendfsync", "client-output-buffer-limit")
+_OF_RUNS: Final = ("run", "checkpoints", "questions", "events")
+
+
+def read(connection: Redis, keys: Keys, *, cli: str, all_keys: bool) -> Reading:
+    """Read a Redis.
+
+    Raises:
+        redis.exceptions.RedisError: it does not answer, or refuses.
+    """
+    info = connection.info()
+    orphans = _orphans(connection, keys)
+    leaks, count, whole = _leaks(connection, keys, None if all_keys else KEYS_READ)
+    if orphans:
+        time.sleep(SECOND_LOOK)
+        orphans &= _orphans(connection, keys)
+    return Reading(
+        info=info,
+        config=_config(connection),
+        clock_offset=_clock_offset(connection),
+        statuses={status.value: connection.zcard(keys.runs(status)) for status in RunStatus},
+        workers=_workers(connection, keys),
+        paused=bool(connection.exists(keys.suspended)),
+        orphans=sorted(orphans),
+        expired=_expired(connection, keys),
+        leaks=leaks,
+        keys_read=count,
+        all_keys_read=whole,
+        cli=cli,
+    )
+
+
+def _config(connection: Redis) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in _CONFIG:
+        try:
+            found |= cast("dict[str, str]", connection.config_get(name))
+        except ResponseError:  # not allowed here, or renamed, as hosted servers like to
+            return {}
+    return found
+
+
+def _clock_offset(connection: Redis) -> float:
+    before = time.time()
+    seconds, microseconds = connection.time()
+    return seconds + microseconds / 1e6 - (before + time.time()) / 2
+
+
+def _workers(connection: Redis, keys: Keys) -> int:
+    members = list(cast("set[bytes]", connection.smembers(keys.workers)))
+    return connection.exists(*members) if members else 0
+
+
+def _expired(connection: Redis, keys: Keys) -> dict[str, float]:
+    seconds, _ = connection.time()
+    rows = cast(
+        "list[tuple[bytes, float]]",
+        connection.zrangebyscore(keys.leases, "-inf", seconds * 1000, withscores=True),
+    )
+    return {run_id.decode(): seconds - score / 1000 for run_id, score in rows}
+
+
+# -- orphans ------------------------------------------------------------------------------------
+
+
+def _orphans(connection: Redis, keys: Keys) -> set[str]:
+    """Name the queued runs that neither a queue nor the line of their thread holds."""
+    members = cast("list[bytes]", connection.zrange(keys.runs(RunStatus.QUEUED), 0, -1))
+    runs = _fields(connection, keys, [member.decode() for member in members])
+    tickets = {queue: _tickets(connection, keys, queue) for queue in {run[1] for run in runs}}
+    return {
+        run_id
+        for run_id, queue, thread in runs
+        if run_id not in tickets[queue] and not _waits(connection, keys, run_id, thread)
+    }
+
+
+def _fields(connection: Redis, keys: Keys, run_ids: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Read queue and thread of the runs that are queued on a queue."""
+    found: list[tuple[str, str, str]] = []
+    for page in _pages(run_ids):
+        with connection.pipeline(transaction=False) as pipeline:
+            for run_id in page:
+                pipeline.hmget(keys.run(run_id), "status", "queue", "thread_key")
+            replies = cast("list[list[bytes | None]]", pipeline.execute())
+        for run_id, (status, queue, thread) in zip(page, replies, strict=True):
+            if status == b"queued" and queue and thread:
+                found.append((run_id, queue.decode(), thread.decode()))
+    return found
+
+
+def _tickets(connection: Redis, keys: Keys, queue: str) -> set[str]:
+    found: set[str] = set()
+    start = 0
+    while page := cast(
+        "list[bytes]", connection.lrange(keys.queue(queue), start, start + 10 * PAGE - 1)
+    ):
+        found |= {ticket.decode("utf-8", "replace") for ticket in page}
+        start += len(page)
+    return found
+
+
+def _waits(connection: Redis, keys: Keys, run_id: str, thread: str) -> bool:
+    leader = cast("bytes | None", connection.hget(keys.thread(thread), "run"))
+    if leader is None or leader.decode() == run_id:
+        return False
+    return connection.lpos(keys.waiting(thread), run_id) is not None
+
+
+# -- keys without TTL ---------------------------------------------------------------------------
+
+
+def _leaks(connection: Redis, keys: Keys, limit: int | None) -> tuple[list[str], int, bool]:
+    """Name the keys without TTL of runs that are not open; also how many were read, and if all."""
+    count, found = 0, list[str]()
+    scan = cast("Iterator[bytes]", connection.scan_iter(match=f"{keys.prefix}:*", count=PAGE))
+    for page in _pages(scan):
+        count += len(page)
+        names = [key.decode("utf-8", "replace") for key in page]
+        suspects = [name for name in names if _kind(keys, name) in (*_OF_RUNS, "taken")]
+        forever = _without_ttl(connection, suspects)
+        closed = _not_open(connection, keys, forever)
+        found += _without_ttl(connection, closed)  # a run may have ended between the two looks
+        if limit is not None and count >= limit:
+            return sorted(found), count, False
+    return sorted(found), count, True
+
+
+def _kind(keys: Keys, name: str) -> str:
+    return name.removeprefix(f"{keys.prefix}:").partition(":")[0]
+
+
+def _without_ttl(connection: Redis, names: Sequence[str]) -> list[str]:
+    with connection.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.pttl(name)
+        ttls = cast("list[int]", pipeline.execute())
+    return [name for name, ttl in zip(names, ttls, strict=True) if ttl == -1]
+
+
+def _not_open(connection: Redis, keys: Keys, names: Sequence[str]) -> list[str]:
+    with connection.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.hget(keys.run(name.rpartition(":")[2]), "status")
+        statuses = cast("list[bytes | None]", pipeline.execute())
+    return [
+        name
+        for name, status in zip(names, statuses, strict=True)
+        if status is None or status.decode() not in OPEN or _kind(keys, name) == "taken"
+    ]
+
+
+def _pages(items: Iterable[Any]) -> Iterator[list[Any]]:
+    page: list[Any] = []
+    for item in items:
+        page.append(item)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    if page:
+        yield page

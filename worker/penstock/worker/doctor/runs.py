@@ -1,0 +1,105 @@
+"""Checks of the runs: what is stuck, and what will never go."""
+
+from __future__ import annotations
+
+__all__ = ["CHECKS"]
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from penstock.worker.doctor.finding import Finding, Level, Reading
+
+LATE: Final = 5.0
+"""Seconds past the end of a lease by which some worker must have given the run back."""
+
+NAMED: Final = 3
+"""How many runs or keys a finding names."""
+
+
+def _workers(reading: Reading) -> Iterator[Finding]:
+    queued = reading.statuses.get("queued", 0)
+    counts = ", ".join(f"{count} {status}" for status, count in reading.statuses.items() if count)
+    if reading.paused:
+        yield Finding(
+            "workers",
+            Level.WARNING,
+            f"all workers pause, {queued} runs are queued",
+            "Somebody called `rq suspend`.",
+            "rq resume",
+        )
+    elif not reading.workers and queued:
+        yield Finding(
+            "workers",
+            Level.WARNING,
+            f"no worker is alive, {queued} runs are queued",
+            "They wait until one comes.",
+            "penstock worker flows.py",
+        )
+    else:
+        alive = f"{reading.workers} alive" if reading.workers else "none alive, and none needed"
+        yield Finding("workers", Level.OK, f"{alive}; runs: {counts or 'none'}")
+
+
+def _leases(reading: Reading) -> Iterator[Finding]:
+    late = {run_id: seconds for run_id, seconds in reading.expired.items() if seconds > LATE}
+    if late:
+        yield Finding(
+            "leases",
+            Level.PROBLEM,
+            f"the lease of {_count(late, 'run')} ended up to {max(late.values()):.0f} s ago: "
+            f"{_names(late)}",
+            "Their workers died, and no other is there to take them over.",
+            "penstock worker flows.py, or penstock doctor --fix to queue them again",
+        )
+    else:
+        yield Finding("leases", Level.OK, "none is over")
+
+
+def _orphans(reading: Reading) -> Iterator[Finding]:
+    orphans = reading.orphans
+    if orphans:
+        yield Finding(
+            "orphans",
+            Level.PROBLEM,
+            f"{_count(orphans, 'queued run')} without a ticket: {_names(orphans)}",
+            "A queue was emptied, or a process died in between; a live worker rings for them.",
+            "penstock doctor --fix",
+        )
+    else:
+        yield Finding("orphans", Level.OK, "every queued run has its ticket")
+
+
+def _leaks(reading: Reading) -> Iterator[Finding]:
+    read = f"{reading.keys_read:,} keys read"
+    if not reading.all_keys_read:
+        read = f"the first {read}, --all-keys reads them all"
+    if reading.leaks:
+        yield Finding(
+            "retention",
+            Level.WARNING,
+            f"{_count(reading.leaks, 'key')} of runs that are over, without TTL: "
+            f"{_names(reading.leaks)} ({read})",
+            "They stay until somebody deletes them.",
+            f"{reading.cli} EXPIRE '{reading.leaks[0]}' 86400"
+            + ("; and so on" if len(reading.leaks) > 1 else ""),
+        )
+    else:
+        yield Finding("retention", Level.OK, f"all that is over has its TTL ({read})")
+
+
+def _count(found: Sequence[str] | Mapping[str, float], what: str) -> str:
+    return f"{len(found)} {what}" if len(found) == 1 else f"{len(found)} {what}s"
+
+
+def _names(found: Sequence[str] | Mapping[str, float]) -> str:
+    names = list(found)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+CHECKS: Final[Sequence[Callable[[Reading], Iterator[Finding]]]] = (
+    _workers,
+    _leases,
+    _orphans,
+    _leaks,
+)

@@ -1,0 +1,211 @@
+"""Checks of the server: what it promises to keep, and where it will refuse or delete."""
+
+from __future__ import annotations
+
+__all__ = ["CHECKS"]
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from penstock.worker.doctor.finding import Finding, Level, Reading
+
+OLDEST: Final = (6, 2)
+CLOCK_WARNING: Final = 2.0
+"""Seconds that the clocks of Redis and of this machine may differ."""
+
+FULL: Final = 0.9
+LAG: Final = 5
+SMALLEST_BUFFER: Final = 1024 * 1024
+
+
+def _version(reading: Reading) -> Iterator[Finding]:
+    info = reading.info
+    is_valkey = "valkey_version" in info
+    name = "Valkey" if is_valkey else "Redis"
+    version = str(info.get("valkey_version" if is_valkey else "redis_version", "0"))
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if not is_valkey and numbers < OLDEST:
+        yield Finding(
+            "version",
+            Level.PROBLEM,
+            f"{name} {version}",
+            "Penstock's scripts need Redis 6.2 or newer, or Valkey.",
+            "upgrade the server",
+        )
+    elif info.get("cluster_enabled"):
+        yield Finding(
+            "version",
+            Level.PROBLEM,
+            f"{name} {version} in cluster mode",
+            "A run's scripts touch keys that a cluster keeps on several nodes, and so do RQ's.",
+            "use a server that is no cluster, with a replica and Sentinel if it must fail over",
+        )
+    else:
+        yield Finding("version", Level.OK, f"{name} {version}")
+
+
+def _persistence(reading: Reading) -> Iterator[Finding]:
+    info, cli = reading.info, reading.cli
+    turn_on = f"{cli} CONFIG SET appendonly yes; {cli} CONFIG REWRITE"
+    if not info.get("aof_enabled"):
+        if reading.config.get("save"):
+            yield Finding(
+                "persistence",
+                Level.WARNING,
+                f"snapshots only (save {reading.config['save']})",
+                "A crash of the server loses every step since the last snapshot; those run again.",
+                turn_on,
+            )
+        else:
+            yield Finding(
+                "persistence",
+                Level.PROBLEM,
+                "nothing is written to disk, as far as can be seen",
+                "A restart of the server loses all runs.",
+                turn_on,
+            )
+        return
+    yield _fsync(reading.config.get("appendfsync", "unknown"), cli)
+    if info.get("aof_last_write_status", "ok") != "ok":
+        yield Finding(
+            "persistence",
+            Level.PROBLEM,
+            "the last write to the append-only file failed",
+            "The server refuses writes until it can write there again.",
+            "make room on the server's disk, and see its log",
+        )
+
+
+def _fsync(fsync: str, cli: str) -> Finding:
+    if fsync == "no":
+        return Finding(
+            "persistence",
+            Level.WARNING,
+            "append-only file, written out when the system likes (appendfsync no)",
+            "A power cut loses what was done in the last half minute or so.",
+            f"{cli} CONFIG SET appendfsync everysec; {cli} CONFIG REWRITE",
+        )
+    promise = {
+        "everysec": "a power cut loses up to a second, a crash of the server nothing",
+        "always": "nothing acknowledged is lost",
+    }.get(fsync, "CONFIG GET is not allowed here, so how often it is written out is not known")
+    return Finding("persistence", Level.OK, f"append-only file, appendfsync {fsync}: {promise}")
+
+
+def _memory(reading: Reading) -> Iterator[Finding]:
+    info, cli = reading.info, reading.cli
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    limit, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
+    fix = f"{cli} CONFIG SET maxmemory-policy noeviction; {cli} CONFIG REWRITE"
+    if policy.startswith("allkeys"):
+        yield Finding(
+            "memory",
+            Level.PROBLEM if limit else Level.WARNING,
+            f"maxmemory-policy {policy}" + ("" if limit else ", with no maxmemory set"),
+            "At maxmemory the server deletes any key: runs, steps and tickets get lost unseen.",
+            fix,
+        )
+    elif policy.startswith("volatile"):
+        yield Finding(
+            "memory",
+            Level.WARNING,
+            f"maxmemory-policy {policy}",
+            "At maxmemory the server deletes runs that are over before their retention is.",
+            fix,
+        )
+    else:
+        most = f" of {_bytes(limit)}" if limit else ", no limit"
+        yield Finding("memory", Level.OK, f"maxmemory-policy {policy}, {_bytes(used)} used{most}")
+    if limit and used > FULL * limit:
+        yield Finding(
+            "memory",
+            Level.WARNING,
+            f"{used / limit:.0%} of {_bytes(limit)} used",
+            "When it is full the server refuses new runs and steps.",
+            f"{cli} CONFIG SET maxmemory {2 * limit}; or a shorter retention: PENSTOCK_RETENTION",
+        )
+
+
+def _pubsub(reading: Reading) -> Iterator[Finding]:
+    words = reading.config.get("client-output-buffer-limit", "").split()
+    if "pubsub" not in words:
+        return
+    hard = int(words[words.index("pubsub") + 1])
+    fix = f'{reading.cli} CONFIG SET client-output-buffer-limit "pubsub 32mb 8mb 60"'
+    if hard == 0:
+        yield Finding(
+            "pub/sub",
+            Level.WARNING,
+            "no limit to a subscriber's buffer",
+            "A subscriber that does not read fills the server's memory.",
+            fix,
+        )
+    elif hard < SMALLEST_BUFFER:
+        yield Finding(
+            "pub/sub",
+            Level.WARNING,
+            f"a subscriber is cut off {_bytes(hard)} behind",
+            "No event is lost, but subscribers of fast runs keep reconnecting.",
+            fix,
+        )
+    else:
+        yield Finding("pub/sub", Level.OK, f"a subscriber may be {_bytes(hard)} behind")
+
+
+def _replication(reading: Reading) -> Iterator[Finding]:
+    info = reading.info
+    if info.get("role") == "slave":
+        yield Finding(
+            "replication",
+            Level.PROBLEM,
+            f"this is a replica of {info.get('master_host')}:{info.get('master_port')}",
+            "It takes no writes, so nothing can be enqueued or executed.",
+            f"use redis://{info.get('master_host')}:{info.get('master_port')}",
+        )
+        return
+    count = int(info.get("connected_slaves", 0))
+    replicas: list[dict[str, Any]] = [info.get(f"slave{number}") or {} for number in range(count)]
+    lags = [int(one.get("lag", 0)) for one in replicas]
+    if lags and max(lags) > LAG:
+        yield Finding(
+            "replication",
+            Level.WARNING,
+            f"a replica is {max(lags)} s behind",
+            "A failover to it loses what was done since; steps done meanwhile run again.",
+            "see the replica's log and its network",
+        )
+    elif lags:
+        yield Finding("replication", Level.OK, f"{count} replicas, at most {max(lags)} s behind")
+
+
+def _clock(reading: Reading) -> Iterator[Finding]:
+    off = reading.clock_offset
+    if abs(off) > CLOCK_WARNING:
+        which = "ahead of" if off > 0 else "behind"
+        yield Finding(
+            "clock",
+            Level.WARNING,
+            f"Redis's clock is {abs(off):.1f} s {which} this machine's",
+            "Leases follow Redis's clock and are safe; times of events and steps look odd.",
+            "let both machines follow a time server (chronyc tracking)",
+        )
+    else:
+        yield Finding("clock", Level.OK, f"{abs(off) * 1000:.0f} ms off this machine's")
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GiB"
+
+
+CHECKS: Final[Sequence[Callable[[Reading], Iterator[Finding]]]] = (
+    _version,
+    _persistence,
+    _memory,
+    _pubsub,
+    _replication,
+    _clock,
+)

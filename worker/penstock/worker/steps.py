@@ -1,0 +1,186 @@
+"""The steps of a run, put together from its events and checkpoints."""
+
+from __future__ import annotations
+
+__all__ = ["Step", "StepStatus", "fold", "read_steps"]
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, cast
+
+from penstock.publisher.event import parse
+from penstock.publisher.script import Call, load
+from penstock.runtime.lineage import step_name
+from penstock.runtime.redis.requests import Plan, RequestPlans
+from penstock.runtime.run import Run, RunStatus
+
+PAGE = 200
+"""Events or outcomes read in one request."""
+
+
+class StepStatus(StrEnum):
+    """Where a step is."""
+
+    RUNNING = "running"
+    RETRYING = "retrying"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(slots=True)
+class Step:
+    """One call of a task in a run, as its events tell of it."""
+
+    step_id: str
+    name: str
+    depth: int = 0
+    """How many steps it is nested in."""
+    status: StepStatus = StepStatus.RUNNING
+    started_at: datetime | None = None
+    """When it last began; None if that is no longer kept."""
+    finished_at: datetime | None = None
+    tries: int = 0
+    attempt: int = 1
+    """The attempt of the run in which it was last tried."""
+    error: str = ""
+    inline: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, with its retries; None while it is not over."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
+    """Read the steps of a run, each after the one it is nested in, else in order of their start."""
+    events: list[dict[str, Any]] = []
+    start = "-"
+    while True:
+        rows = yield ("XRANGE", plans.keys.events(run.run_id), start, "+", "COUNT", PAGE)
+        for entry, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows):
+            seq = int(entry.partition(b"-")[0])
+            events.append(parse(fields.get(b"e", b""), seq, run.run_id))
+            start = f"({seq}-0"
+        if len(rows) < PAGE:
+            break
+    names = yield ("HKEYS", plans.keys.checkpoints(run.run_id))
+    steps = fold(events, [name for name in map(_text, names) if _is_step(name)], run)
+    yield from _read_errors(plans, run, steps)
+    return steps
+
+
+def _read_errors(plans: RequestPlans, run: Run, steps: list[Step]) -> Plan[None]:
+    ended = [step for step in steps if step.status is StepStatus.COMPLETED and not step.inline]
+    script = load("penstock.worker", "outcomes")
+    for at in range(0, len(ended), PAGE):
+        page = ended[at : at + PAGE]
+        key = plans.keys.checkpoints(run.run_id)
+        errors = yield Call(script, (key,), tuple(step.step_id for step in page))
+        for step, error in zip(page, cast("list[bytes | None]", errors), strict=True):
+            if error is None:  # it failed the run, and is to be done again when that goes on
+                _end(step, run.reason or "its outcome is not kept")
+            else:
+                _end(step, _text(error).removeprefix("builtins."))
+
+
+def fold(events: Iterable[Mapping[str, Any]], recorded: Iterable[str], run: Run) -> list[Step]:
+    """Put steps together from events and from the names of recorded outcomes."""
+    steps: dict[str, Step] = {}
+    for event in events:
+        if event["mode"].startswith("step."):
+            _tell(steps, event)
+    for step_id in recorded:
+        step = _step(steps, step_id)
+        if step.status is StepStatus.RUNNING:  # the event of its end is no longer kept
+            step.status = StepStatus.COMPLETED
+    for step in steps.values():
+        _place(step, steps, run)
+    return list(_by_parent(steps))
+
+
+def _tell(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
+    data, time = event["data"], datetime.fromtimestamp(event["time"], UTC)
+    step = _step(steps, data["id"])
+    match event["mode"]:
+        case "step.started":
+            step.started_at, step.finished_at = time, None
+            step.status, step.attempt = StepStatus.RUNNING, event.get("attempt", 1)
+            step.tries += 1
+            step.error = ""
+        case "step.retry":
+            step.status = StepStatus.RETRYING
+            step.error = _error(data["error"])
+            step.tries += 1
+        case "step.interrupted":
+            step.status = StepStatus.WAITING
+        case "step.finished":
+            step.finished_at = time
+            step.inline = data.get("outcome")
+            _end(step, _error((step.inline or {}).get("error")))
+        case _:
+            pass
+
+
+def _end(step: Step, error: str) -> None:
+    step.status = StepStatus.FAILED if error else StepStatus.COMPLETED
+    step.error = error
+
+
+def _place(step: Step, steps: Mapping[str, Step], run: Run) -> None:
+    """Fill in what follows from where the step stands: its depth, and whether it still runs."""
+    parent = _parent(step.step_id)
+    while parent:
+        step.depth += parent in steps
+        parent = _parent(parent)
+    if step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
+        is_at_work = run.status is RunStatus.RUNNING and step.attempt == run.attempt
+        step.status = step.status if is_at_work else StepStatus.UNFINISHED
+    elif step.status is StepStatus.WAITING and run.status is not RunStatus.SUSPENDED:
+        step.status = StepStatus.UNFINISHED
+
+
+def _by_parent(steps: Mapping[str, Step]) -> Iterator[Step]:
+    children: dict[str, list[Step]] = {}
+    for step in steps.values():
+        parent = _parent(step.step_id)
+        while parent and parent not in steps:
+            parent = _parent(parent)
+        children.setdefault(parent, []).append(step)
+    todo = children.get("", [])[::-1]
+    while todo:
+        step = todo.pop()
+        yield step
+        todo += children.get(step.step_id, [])[::-1]
+
+
+def _parent(step_id: str) -> str:
+    """Return the id of the step that this one was called in, "" for the entrypoint's body."""
+    parts = step_id.split("/")[:-1]
+    while parts and parts[-1].startswith("~"):
+        parts.pop()
+    return "/".join(parts)
+
+
+def _step(steps: dict[str, Step], step_id: str) -> Step:
+    return steps.setdefault(step_id, Step(step_id, step_name(step_id)))
+
+
+def _is_step(checkpoint: str) -> bool:
+    return not checkpoint.startswith("!") and (":" in checkpoint or "=" in checkpoint)
+
+
+def _error(error: Any) -> str:
+    if not isinstance(error, Mapping):
+        return ""
+    told = cast("Mapping[str, Any]", error)
+    return f"{told.get('type', 'error')}: {told.get('message', '')}".removeprefix("builtins.")
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
