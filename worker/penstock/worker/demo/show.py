@@ -1,0 +1,294 @@
+"""The demo from beginning to end: a run, a kill, a recovery, a report, and what it proves."""
+
+from __future__ import annotations
+
+__all__ = ["show"]
+
+import queue
+import signal
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from penstock.publisher.event import Event
+from penstock.runtime.client import Client
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.handle import RunHandle
+from penstock.runtime.settings import Settings
+from penstock.worker.demo.crew import Crew, DemoError
+from penstock.worker.demo.flow import FILES, Survey, survey
+from penstock.worker.demo.folder import Listing, copy_texts, text_files
+from penstock.worker.demo.follow import PATIENCE, Follower
+from penstock.worker.demo.oracle import Oracle
+from penstock.worker.demo.promises import Evidence, judge, read_trace
+from penstock.worker.demo.screen import Screen, print_trimmed
+from penstock.worker.demo.tables import plural, promise_lines, report_table
+from penstock.worker.embedded import EmbeddedServer
+
+AT_ONCE = 8
+"""Steps of the run that are executed at once."""
+
+LENGTH = 6.0
+"""Seconds that the run takes, about, without the time its worker is dead."""
+
+KILL_AT = 0.55
+"""The part of the steps after which a worker is killed: all files counted, some described."""
+
+TICK = 0.05
+"""Seconds between two looks at what happens."""
+
+PHASES = {"count": "count words", "describe": "find terms and links"}
+
+
+def show(folder: Path, console: Console) -> int:
+    """Show the demo over a folder; returns 0 if every promise was kept, else 1.
+
+    Raises:
+        ConfigurationError: the folder has nothing to read.
+        DemoError: a worker does not start, or ends by itself.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGHUP, _leave)
+    listing = _look_at(folder)
+    pause = _pause(len(listing.files))
+    console.print(f"Penstock demo: {_described(listing, folder)}", style="bold")
+    with (
+        tempfile.TemporaryDirectory(prefix="penstock-demo-") as scratch,
+        EmbeddedServer() as server,
+        Crew(server.url, Path(scratch)) as crew,
+        Client(settings=Settings(redis=server.url)) as client,
+    ):
+        _introduce(server, crew, pause, console)
+        copied = copy_texts(folder, listing, Path(scratch) / "files")
+        order = Survey(str(Path(scratch) / "files"), pause=pause)
+        return _Demo(order, copied, Path(scratch) / "trace", crew, client).run(console)
+
+
+def _introduce(server: EmbeddedServer, crew: Crew, pause: float, console: Console) -> None:
+    pids = " and ".join(str(worker.pid) for worker in crew.workers)
+    console.print(f"{server.kind} {server.version()} on {server.url}, workers {pids}", style="dim")
+    said = (
+        f"each step about a file also pauses {1000 * pause:.0f} ms, so that there is time to watch"
+    )
+    console.print(f"{said}\n", style="dim")
+
+
+def _look_at(folder: Path) -> Listing:
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise ConfigurationError(f"{folder} {what}; name a folder with text files.")
+    listing = text_files(str(folder), FILES)
+    if not listing.files:
+        raise ConfigurationError(f"no text files in {folder}; name a folder that has some.")
+    return listing
+
+
+def _described(listing: Listing, folder: Path) -> str:
+    count = len(listing.files)
+    files = plural(count, "text file")
+    if listing.more:
+        files = f"the {count} newest files (of {count + listing.more})"
+    return f"one run over {files} of {_home(folder)}"
+
+
+def _home(folder: Path) -> str:
+    try:
+        return f"~/{folder.relative_to(Path.home())}".removesuffix("/.")
+    except ValueError:
+        return str(folder)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + signum)
+
+
+@dataclass(slots=True)
+class _Kill:
+    """The worker that was killed, and what is known of that moment."""
+
+    pid: int
+    moment: float
+    finished: int
+    resumed: float = 0.0
+    """Seconds until the next step was recorded."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Finished steps, by the events that came so far."""
+
+    files: int
+    finished: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def total(self) -> int:
+        return 2 * self.files + 2
+
+    @property
+    def done(self) -> int:
+        return self.finished.total()
+
+    @property
+    def is_halfway(self) -> bool:
+        if self.files <= AT_ONCE:  # those end all at once: before any is described
+            return self.done > self.files
+        return self.done >= KILL_AT * self.total
+
+
+class _Demo:
+    def __init__(
+        self, order: Survey, files: Sequence[str], trace: Path, crew: Crew, client: Client
+    ) -> None:
+        self._files = files
+        self._trace = trace
+        self._crew = crew
+        self._client = client
+        self._url = client.settings.redis
+        self._run_id = f"demo-{uuid.uuid4().hex[:8]}"
+        self._order = order
+        self._progress = _Progress(len(files))
+        self._kill: _Kill | None = None
+        self._oracle = Oracle(self._order)
+
+    def run(self, console: Console) -> int:
+        live = Follower(self._url, self._run_id)
+        restless = Follower(self._url, self._run_id, restless=True)
+        live.start()
+        restless.start()
+        with Screen(console, list(PHASES.values()), len(self._files)) as screen:
+            handle = self._enqueue()
+            screen.say(f"run {self._run_id} enqueued, two subscribers wait for it")
+            self._watch(live, handle, screen)
+            screen.say(f"the run is {handle.status()}", style="bold")
+            evidence = self._evidence(handle, live, restless)
+        return self._conclude(console, evidence)
+
+    def _enqueue(self) -> RunHandle:
+        return self._client.enqueue(
+            survey,
+            self._order,
+            run_id=self._run_id,
+            context={"trace": str(self._trace)},
+            config={"max_concurrency": AT_ONCE},
+        )
+
+    # -- while it runs --------------------------------------------------------------------------
+
+    def _watch(self, live: Follower, handle: RunHandle, screen: Screen) -> None:
+        """Show what the live subscriber hears; kill the worker in the middle."""
+        heard, due = time.monotonic(), float("inf")
+        while True:
+            screen.draw()
+            if self._kill is None and time.monotonic() >= due:
+                self._kill_worker(handle, screen)
+            try:
+                event = live.news.get(timeout=TICK)
+            except queue.Empty:
+                self._crew.check(self._kill.pid if self._kill else 0)
+                if not live.is_alive() or time.monotonic() - heard > PATIENCE:
+                    return
+                continue
+            heard = time.monotonic()
+            self._show(event, handle, screen)
+            if event.terminal:
+                return
+            if self._progress.is_halfway:
+                due = min(due, heard + self._order.pause / 2)  # when steps are in flight
+
+    def _show(self, event: Event, handle: RunHandle, screen: Screen) -> None:
+        if event.mode == "run.started" and event.attempt == 1:
+            pid = self._crew.pid_of(handle.info().worker)
+            screen.say(f"worker {pid} takes it, {AT_ONCE} steps at once")
+        elif event.mode == "step.finished":
+            if self._kill is not None and event.attempt > 1 and not self._kill.resumed:
+                self._show_resumed(self._kill, handle, screen)
+            name = event.data["id"].partition(":")[0]
+            self._progress.finished[name] += 1
+            if name in PHASES:
+                screen.count(PHASES[name], self._progress.finished[name])
+
+    def _kill_worker(self, handle: RunHandle, screen: Screen) -> None:
+        pid = self._crew.pid_of(handle.info().worker)
+        if not self._crew.kill(pid):
+            return
+        self._kill = _Kill(pid, time.monotonic(), self._progress.done)
+        screen.say(
+            f"SIGKILL to worker {pid}, after {self._progress.done} of {self._progress.total} steps",
+            style="bold red",
+        )
+        left = self._lease_left()
+        if not screen.console.is_terminal:
+            screen.say(f"its lease ends within {left:.0f} s, then the other worker may go on")
+        screen.wait("the other worker may go on when the lease ends, within", left)
+        self._oracle.start()
+
+    def _lease_left(self) -> float:
+        ends: Any = self._client.connection.zscore(self._client.plans.keys.leases, self._run_id)
+        return max(float(ends) / 1000 - time.time(), 0.0) + 1.0 if ends else Settings().lease
+
+    def _show_resumed(self, kill: _Kill, handle: RunHandle, screen: Screen) -> None:
+        kill.resumed = time.monotonic() - kill.moment
+        other = self._crew.pid_of(handle.info().worker)
+        screen.wait("", 0)
+        screen.say(
+            f"worker {other} goes on after the {self._progress.done} recorded steps",
+            style="bold green",
+            detail=f"{kill.resumed:.1f} s after the kill",
+        )
+
+    # -- when it is over ------------------------------------------------------------------------
+
+    def _evidence(self, handle: RunHandle, live: Follower, restless: Follower) -> Evidence:
+        late = Follower(self._url, self._run_id)
+        late.start()
+        for follower in (live, restless, late):
+            follower.join(PATIENCE)
+        run = handle.info()
+        if run.reason:
+            raise DemoError(f"the run is {run.status}: {run.reason}")
+        completed = run.status == "completed"
+        return Evidence(
+            status=run.status,
+            result=handle.result() if completed else None,
+            listed=self._files,
+            expected=self._oracle.report(),
+            live=live.events,
+            late=late.events,
+            returning=restless.events,
+            returns=restless.returns,
+            executions=read_trace(self._trace),
+            killed_pid=self._kill.pid if self._kill else 0,
+        )
+
+    def _conclude(self, console: Console, evidence: Evidence) -> int:
+        if evidence.result is not None:
+            print_trimmed(console, report_table(evidence.result, console.width))
+        promises = judge(evidence)
+        print_trimmed(console, promise_lines(promises, console.encoding))
+        if self._kill is not None:
+            print_trimmed(console, _figures(evidence, self._kill))
+        broken = [promise for promise in promises if promise.kept is False]
+        if broken:
+            console.print(f"{len(broken)} promises were broken.", style="bold red")
+        return 1 if broken else 0
+
+
+def _figures(evidence: Evidence, kill: _Kill) -> str:
+    twice, total = len(evidence.twice), len(evidence.recorded)
+    return (
+        f"{twice} of {total} steps ran twice (only those in flight), "
+        f"{kill.resumed:.1f} s from kill to resumption."
+    )
+
+
+def _pause(files: int) -> float:
+    """Choose how long a step about a file pauses, so that the run takes some seconds."""
+    return round(min(0.5, max(0.02, LENGTH * AT_ONCE / (2 * files))), 3)
