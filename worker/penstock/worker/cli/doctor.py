@@ -13,7 +13,6 @@ from redis.exceptions import RedisError
 from rich.text import Text
 
 from penstock.publisher.connection import connect
-from penstock.runtime.client import unavailable
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings, load_settings
 from penstock.worker.cli.option import as_json, common
@@ -77,9 +76,9 @@ def _no_answer(error: Exception) -> Finding:
     return Finding(
         "server",
         Level.PROBLEM,
-        str(unavailable(error)),
+        f"it cannot be used: {error}",
         "Nothing can be enqueued or executed; workers wait until it answers.",
-        "start it, or give the right URL with --redis or PENSTOCK_REDIS_URL",
+        "start it, or give the right URL, with user and password, by --redis or PENSTOCK_REDIS_URL",
     )
 
 

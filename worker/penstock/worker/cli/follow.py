@@ -83,11 +83,12 @@ class Follower:
         data: Any = event.data
         if event.mode == "messages":  # the chunk, and what it belongs to
             data = data[0]
-        self._print_line(Text(event.mode, style="dim"), one_line(data))
+        self._print_line(event.mode, one_line(data), "dim")
 
-    def _print_line(self, label: Text, text: str, style: str = "") -> None:
-        label.pad_right(self._width + 2 - len(label))
-        say(label + Text(text.replace("\n", "\n" + " " * (self._width + 2)), style=style))
+    def _print_line(self, label: str, text: str, style: str) -> None:
+        margin = " " * (self._width + 2)
+        text = text.replace("\n", f"\n{margin}")
+        say(Text.assemble((f"{label:<{self._width}}  ", style), text))
 
     def _conclude(self) -> int:
         run = self._info()
@@ -109,7 +110,7 @@ class Follower:
         text = one_line(result) if run.status is RunStatus.COMPLETED else one_line(run.reason)
         lines = [one_line(question.value) for question in asks] or [text]
         for line in lines:
-            self._print_line(Text(run.status, style=COLOURS[run.status]), line)
+            self._print_line(run.status, line, COLOURS[run.status])
         for question in asks:
             note(answer_hint(run.run_id, question, len(asks) > 1))
 

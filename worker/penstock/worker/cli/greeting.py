@@ -17,22 +17,22 @@ from penstock.publisher.errors import PenstockError
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.settings import DEFAULT_URL, load_settings
 from penstock.worker.cli.option import shell_quoted
-from penstock.worker.cli.output import one_line, print_table, table
+from penstock.worker.cli.output import Grid, one_line
 
 DEEPEST = 5
 
 
 def greet(entrypoints: Mapping[str, AnyEntrypoint], redis: str, *, again: bool) -> None:
     """Print the entrypoints, and, unless it is said again, the command that runs the first."""
-    grid = table("entrypoint", "input", "about")
+    grid = Grid("entrypoint", "input", "about", may_shrink=("input", "about"))
     for name, entrypoint in entrypoints.items():
         about = (inspect.getdoc(entrypoint.body.function) or "").partition("\n")[0]
-        grid.add_row(
+        grid.add(
             Text(name, style="bold"),
             Text(json.dumps(sample(entrypoint))),
             Text(one_line(about), style="dim"),
         )
-    print_table(grid)
+    grid.print()
     if again:
         click.echo()
         return

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 __all__ = [
     "COLOURS",
+    "Grid",
     "age",
     "console",
     "duration",
     "emit",
     "one_line",
     "plain",
-    "print_table",
     "say",
-    "table",
 ]
 
 import base64
@@ -21,7 +20,7 @@ import functools
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
@@ -30,7 +29,6 @@ from typing import Any, Final, cast
 import click
 from pydantic import BaseModel
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 COLOURS: Final = {
@@ -47,6 +45,8 @@ COLOURS: Final = {
 """Styles of the statuses of runs and steps."""
 
 _WIDE: Final = 10_000
+_NARROWEST: Final = 8
+"""What a column that may shrink keeps of its width."""
 
 
 def emit(value: Any) -> None:
@@ -69,21 +69,38 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
 
-def table(*columns: str, indent: int = 0) -> Table:
-    """Begin a table without lines; what does not fit the last columns is cut with an ellipsis."""
-    grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for number, name in enumerate(columns):
-        grid.add_column(" " * (indent if number == 0 else 0) + name, no_wrap=True)
-    return grid
+class Grid:
+    """A table without lines; its columns that may shrink are cut where the terminal is narrow."""
 
+    def __init__(self, *columns: str, may_shrink: Sequence[str] = ()) -> None:
+        self._rows = [[Text(name, style="dim") for name in columns]]
+        self._shrinking = [name in may_shrink for name in columns]
 
-def print_table(grid: Table) -> None:
-    """Print a table, without blanks at the ends of its lines."""
-    screen = console()
-    with screen.capture() as capture:
-        screen.print(grid)
-    for line in capture.get().splitlines():
-        click.echo(line.rstrip(), color=screen.is_terminal)
+    def add(self, *cells: Text) -> None:
+        """Add a row."""
+        self._rows.append(list(cells))
+
+    def print(self) -> None:
+        """Print it, without blanks at the ends of its lines."""
+        screen = console()
+        widths = self._widths(screen.width)
+        for row in self._rows:
+            line = Text()
+            for cell, width in zip(row, widths, strict=True):
+                cell.truncate(width, overflow="ellipsis", pad=True)
+                line.append_text(cell).append("  ")
+            line.rstrip()
+            screen.print(line, soft_wrap=True)
+
+    def _widths(self, room: int) -> list[int]:
+        widths = [max(cell.cell_len for cell in column) for column in zip(*self._rows, strict=True)]
+        excess = sum(widths) + 2 * (len(widths) - 1) - room
+        for at in reversed(range(len(widths))):
+            if self._shrinking[at] and excess > 0:
+                cut = min(excess, max(widths[at] - _NARROWEST, 0))
+                widths[at] -= cut
+                excess -= cut
+        return widths
 
 
 def one_line(value: Any, limit: int = 0) -> str:

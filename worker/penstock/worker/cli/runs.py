@@ -11,7 +11,7 @@ from rich.text import Text
 
 from penstock.runtime.run import Run, RunStatus
 from penstock.worker.cli.option import as_json, common, open_client
-from penstock.worker.cli.output import COLOURS, age, emit, one_line, print_table, table
+from penstock.worker.cli.output import COLOURS, Grid, age, emit, one_line
 from penstock.worker.cli.trouble import note
 
 
@@ -46,9 +46,18 @@ def runs(status: str | None, limit: int, as_json: bool, redis: str | None) -> No
 
 
 def _print(found: Sequence[Run]) -> None:
-    grid = table("run", "status", "entrypoint", "thread", "queue", "enqueued", "reason")
+    grid = Grid(
+        "run",
+        "status",
+        "entrypoint",
+        "thread",
+        "queue",
+        "enqueued",
+        "reason",
+        may_shrink=("thread", "reason"),
+    )
     for run in found:
-        grid.add_row(
+        grid.add(
             Text(run.run_id),
             Text(run.status, style=COLOURS[run.status]),
             Text(one_line(run.entrypoint)),
@@ -57,4 +66,4 @@ def _print(found: Sequence[Run]) -> None:
             Text(age(run.created_at)),
             Text(one_line(run.reason, 200), style="dim"),
         )
-    print_table(grid)
+    grid.print()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 __all__ = ["show"]
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.text import Text
@@ -19,20 +20,21 @@ from penstock.worker.cli.follow import answer_hint
 from penstock.worker.cli.option import as_json, common, open_client
 from penstock.worker.cli.output import (
     COLOURS,
+    Grid,
     age,
     duration,
     emit,
     one_line,
     plain,
-    print_table,
     say,
-    table,
 )
 from penstock.worker.cli.standing import Standing, stand
 from penstock.worker.cli.trouble import note
 from penstock.worker.steps import Step, StepStatus, read_steps
 
-RESULT_SHOWN = 2000
+RESULT_SHOWN: Final = 2000
+
+_MACHINERY: Final = re.compile(r"/penstock/(runtime|worker)/|/concurrent/futures/|/asyncio/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def _print_run(report: Report) -> None:
 
 def _print_standing(run: Run, standing: Standing) -> None:
     if standing.waits_for:
-        _print_field("waits for", standing.waits_for)
+        _print_field(standing.label, standing.waits_for)
     for question in standing.questions:
         _print_field("question", one_line(question.value), "yellow")
         _print_field("", answer_hint(run.run_id, question, len(standing.questions) > 1), "dim")
@@ -165,13 +167,13 @@ def _attempts(run: Run) -> str:
 def _print_steps(steps: Sequence[Step], limit: int) -> None:
     if not steps:
         return
-    grid = table("step", "status", "took", "tries", "id", "error")
+    grid = Grid("step", "status", "took", "tries", "id", "error", may_shrink=("id", "error"))
     now = datetime.now(UTC)
     for step in steps[-limit:]:
         took = step.seconds
         if took is None and step.started_at is not None and step.status is StepStatus.RUNNING:
             took = _seconds(step.started_at, now)
-        grid.add_row(
+        grid.add(
             Text("  " * step.depth + one_line(step.name)),
             Text(step.status, style=COLOURS[step.status]),
             Text("" if took is None else duration(took)),
@@ -180,7 +182,7 @@ def _print_steps(steps: Sequence[Step], limit: int) -> None:
             Text(one_line(step.error, 200), style="red"),
         )
     say("")
-    print_table(grid)
+    grid.print()
     if len(steps) > limit:
         note(f"the newest {limit} of {len(steps)} steps; --limit shows more")
 
@@ -189,9 +191,17 @@ def _print_traceback(outcome: Mapping[str, Any]) -> None:
     error: dict[str, Any] | None = outcome.get("error")
     while error is not None and "traceback" in error:
         say("")
-        say(Text(one_line(str(error["traceback"]).rstrip()), style="dim"))
-        say(Text(one_line(f"{error.get('type')}: {error.get('message')}"), style="red"))
+        name = str(error.get("type")).removeprefix("builtins.")
+        say(Text(one_line("\n".join(_own_frames(str(error["traceback"])))), style="dim"))
+        say(Text(one_line(f"{name}: {error.get('message')}"), style="red"))
         error = error.get("cause") or error.get("context")
+
+
+def _own_frames(traceback: str) -> Iterator[str]:
+    """Give the frames of the workflow's code, without those of what carries it."""
+    for frame in re.split(r"\n(?=  File \")", traceback.rstrip()):
+        if not _MACHINERY.search(frame.partition("\n")[0]):
+            yield frame
 
 
 # -- for programs -------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ class Standing:
     waits_for: str = ""
     fix: str = ""
     questions: Sequence[Interrupt] = ()
+    label: str = "waits for"
 
 
 def stand(plans: RequestPlans, run: Run) -> Plan[Standing]:
@@ -84,7 +85,7 @@ def _running(keys: Keys, run: Run) -> Plan[Standing]:
     who = f"worker {run.worker}" if run.worker else "the process that invoked it"
     if ends is None or ends >= now:
         left = "" if ends is None else f", lease for {duration((ends - now) / 1000)} more"
-        return Standing(f"{who}, at work on it{left}")
+        return Standing(f"{who}{left}", label="at work")
     late = duration((now - ends) / 1000)
     return Standing(
         f"another worker: {who} let its lease end {late} ago",

@@ -42,6 +42,8 @@ class Reading:
     statuses: Mapping[str, int] = field(default_factory=dict[str, int])
     """How many runs there are in each status."""
     workers: int = 0
+    unserved: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Queues that no live worker serves -> how many runs are queued there."""
     paused: bool = False
     orphans: Sequence[str] = ()
     """Queued runs that no queue and no thread holds."""

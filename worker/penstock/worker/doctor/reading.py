@@ -5,8 +5,9 @@ from __future__ import annotations
 __all__ = ["read"]
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -33,17 +34,19 @@ def read(connection: Redis, keys: Keys, *, cli: str, all_keys: bool) -> Reading:
         redis.exceptions.RedisError: it does not answer, or refuses.
     """
     info = connection.info()
-    orphans = _orphans(connection, keys)
+    queued = _queued(connection, keys)
+    orphans = _orphans(connection, keys, queued)
     leaks, count, whole = _leaks(connection, keys, None if all_keys else KEYS_READ)
     if orphans:
         time.sleep(SECOND_LOOK)
-        orphans &= _orphans(connection, keys)
+        orphans &= _orphans(connection, keys, _queued(connection, keys))
     return Reading(
         info=info,
         config=_config(connection),
         clock_offset=_clock_offset(connection),
         statuses={status.value: connection.zcard(keys.runs(status)) for status in RunStatus},
-        workers=_workers(connection, keys),
+        workers=_alive(connection, keys.workers),
+        unserved=_unserved(connection, keys, queued),
         paused=bool(connection.exists(keys.suspended)),
         orphans=sorted(orphans),
         expired=_expired(connection, keys),
@@ -70,9 +73,19 @@ def _clock_offset(connection: Redis) -> float:
     return seconds + microseconds / 1e6 - (before + time.time()) / 2
 
 
-def _workers(connection: Redis, keys: Keys) -> int:
-    members = list(cast("set[bytes]", connection.smembers(keys.workers)))
+def _alive(connection: Redis, workers: str) -> int:
+    """Count the live workers of one of RQ's sets of them."""
+    members = list(cast("set[bytes]", connection.smembers(workers)))
     return connection.exists(*members) if members else 0
+
+
+def _unserved(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[str, int]:
+    queues = Counter(run.queue for run in queued)
+    return {
+        queue: count
+        for queue, count in queues.items()
+        if not _alive(connection, f"{keys.workers}:{queue}")
+    }
 
 
 def _expired(connection: Redis, keys: Keys) -> dict[str, float]:
@@ -87,30 +100,35 @@ def _expired(connection: Redis, keys: Keys) -> dict[str, float]:
 # -- orphans ------------------------------------------------------------------------------------
 
 
-def _orphans(connection: Redis, keys: Keys) -> set[str]:
-    """Name the queued runs that neither a queue nor the line of their thread holds."""
+class _Queued(NamedTuple):
+    run_id: str
+    queue: str
+    thread_key: str
+
+
+def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
+    """Read the runs that are queued on a queue."""
     members = cast("list[bytes]", connection.zrange(keys.runs(RunStatus.QUEUED), 0, -1))
-    runs = _fields(connection, keys, [member.decode() for member in members])
-    tickets = {queue: _tickets(connection, keys, queue) for queue in {run[1] for run in runs}}
-    return {
-        run_id
-        for run_id, queue, thread in runs
-        if run_id not in tickets[queue] and not _waits(connection, keys, run_id, thread)
-    }
-
-
-def _fields(connection: Redis, keys: Keys, run_ids: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Read queue and thread of the runs that are queued on a queue."""
-    found: list[tuple[str, str, str]] = []
-    for page in _pages(run_ids):
+    found: list[_Queued] = []
+    for page in _pages(member.decode() for member in members):
         with connection.pipeline(transaction=False) as pipeline:
             for run_id in page:
                 pipeline.hmget(keys.run(run_id), "status", "queue", "thread_key")
             replies = cast("list[list[bytes | None]]", pipeline.execute())
         for run_id, (status, queue, thread) in zip(page, replies, strict=True):
             if status == b"queued" and queue and thread:
-                found.append((run_id, queue.decode(), thread.decode()))
+                found.append(_Queued(run_id, queue.decode(), thread.decode()))
     return found
+
+
+def _orphans(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> set[str]:
+    """Name the queued runs that neither a queue nor the line of their thread holds."""
+    tickets = {queue: _tickets(connection, keys, queue) for queue in {run.queue for run in queued}}
+    return {
+        run.run_id
+        for run in queued
+        if run.run_id not in tickets[run.queue] and not _waits(connection, keys, run)
+    }
 
 
 def _tickets(connection: Redis, keys: Keys, queue: str) -> set[str]:
@@ -124,11 +142,11 @@ def _tickets(connection: Redis, keys: Keys, queue: str) -> set[str]:
     return found
 
 
-def _waits(connection: Redis, keys: Keys, run_id: str, thread: str) -> bool:
-    leader = cast("bytes | None", connection.hget(keys.thread(thread), "run"))
-    if leader is None or leader.decode() == run_id:
+def _waits(connection: Redis, keys: Keys, run: _Queued) -> bool:
+    leader = cast("bytes | None", connection.hget(keys.thread(run.thread_key), "run"))
+    if leader is None or leader.decode() == run.run_id:
         return False
-    return connection.lpos(keys.waiting(thread), run_id) is not None
+    return connection.lpos(keys.waiting(run.thread_key), run.run_id) is not None
 
 
 # -- keys without TTL ---------------------------------------------------------------------------

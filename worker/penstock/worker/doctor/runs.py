@@ -27,15 +27,15 @@ def _workers(reading: Reading) -> Iterator[Finding]:
             "Somebody called `rq suspend`.",
             "rq resume",
         )
-    elif not reading.workers and queued:
+    for queue, count in sorted(reading.unserved.items()):
         yield Finding(
             "workers",
             Level.WARNING,
-            f"no worker is alive, {queued} runs are queued",
+            f"no live worker serves queue {queue!r}, {_count(count, 'run')} queued there",
             "They wait until one comes.",
-            "penstock worker flows.py",
+            f"penstock worker flows.py -q {queue}",
         )
-    else:
+    if not reading.paused and not reading.unserved:
         alive = f"{reading.workers} alive" if reading.workers else "none alive, and none needed"
         yield Finding("workers", Level.OK, f"{alive}; runs: {counts or 'none'}")
 
@@ -46,7 +46,7 @@ def _leases(reading: Reading) -> Iterator[Finding]:
         yield Finding(
             "leases",
             Level.PROBLEM,
-            f"the lease of {_count(late, 'run')} ended up to {max(late.values()):.0f} s ago: "
+            f"the lease of {_count(len(late), 'run')} ended up to {max(late.values()):.0f} s ago: "
             f"{_names(late)}",
             "Their workers died, and no other is there to take them over.",
             "penstock worker flows.py, or penstock doctor --fix to queue them again",
@@ -61,7 +61,7 @@ def _orphans(reading: Reading) -> Iterator[Finding]:
         yield Finding(
             "orphans",
             Level.PROBLEM,
-            f"{_count(orphans, 'queued run')} without a ticket: {_names(orphans)}",
+            f"{_count(len(orphans), 'queued run')} without a ticket: {_names(orphans)}",
             "A queue was emptied, or a process died in between; a live worker rings for them.",
             "penstock doctor --fix",
         )
@@ -77,7 +77,7 @@ def _leaks(reading: Reading) -> Iterator[Finding]:
         yield Finding(
             "retention",
             Level.WARNING,
-            f"{_count(reading.leaks, 'key')} of runs that are over, without TTL: "
+            f"{_count(len(reading.leaks), 'key')} of runs that are over, without TTL: "
             f"{_names(reading.leaks)} ({read})",
             "They stay until somebody deletes them.",
             f"{reading.cli} EXPIRE '{reading.leaks[0]}' 86400"
@@ -87,8 +87,8 @@ def _leaks(reading: Reading) -> Iterator[Finding]:
         yield Finding("retention", Level.OK, f"all that is over has its TTL ({read})")
 
 
-def _count(found: Sequence[str] | Mapping[str, float], what: str) -> str:
-    return f"{len(found)} {what}" if len(found) == 1 else f"{len(found)} {what}s"
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _names(found: Sequence[str] | Mapping[str, float]) -> str:
