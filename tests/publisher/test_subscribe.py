@@ -113,17 +113,21 @@ def test_a_cursor_is_where_to_go_on(kind: Kind, redis_url: str, publisher: Publi
     assert follower.seqs() == [18, 19, 20, 21]
 
 
-def test_nothing_comes_after_the_terminal_event(
+def test_a_terminal_event_is_the_end_only_where_nothing_follows(
     kind: Kind, redis_url: str, redis_client: redis.Redis, publisher: Publisher
 ) -> None:
     waiting = Follower(kind, redis_url, "r")
     until(lambda: subscribers(redis_client, "r"))
 
-    publisher.publish("r", [("custom", 1), END, ("custom", 3)])
+    publisher.publish("r", [("custom", 1), END])
 
     assert waiting.seqs() == [1, 2]
-    assert Follower(kind, redis_url, "r").seqs() == [1, 2]
     assert Follower(kind, redis_url, "r", after=2).seqs() == []
+
+    publisher.publish("r", [("custom", 3), END])
+
+    assert Follower(kind, redis_url, "r").seqs() == [1, 2, 3, 4]
+    assert Follower(kind, redis_url, "r", after=2).seqs() == [3, 4]
     until(lambda: not subscribers(redis_client, "r"))
 
 

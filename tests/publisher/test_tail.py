@@ -125,7 +125,7 @@ def test_a_loss_during_a_read_is_not_forgotten_when_the_page_comes() -> None:
 
 @pytest.mark.parametrize("stored", [False, True])
 def test_it_ends_at_the_terminal_event(stored: bool) -> None:
-    lines = line(1), line(2, TERMINAL), line(3)
+    lines = line(1), line(2, TERMINAL)
     tail = live()
 
     if stored:
@@ -138,6 +138,26 @@ def test_it_ends_at_the_terminal_event(stored: bool) -> None:
     assert tail.ended
     assert not tail.behind
     assert tail.frame(frame_of(3, 3)) == ()
+
+
+def test_it_goes_on_past_a_terminal_event_that_others_follow() -> None:
+    tail = Tail("r", 0, CODEC)
+
+    _, count = tail.ask()
+    events = tail.stored(page(1, line(1), line(2, TERMINAL), line(3)), count)
+
+    assert seqs(events) == [1, 2, 3]
+    assert not tail.ended
+
+
+def test_it_reads_on_where_a_full_page_ends_with_a_terminal_event() -> None:
+    tail = Tail("r", 0, CODEC)
+
+    tail.ask()
+    tail.stored(page(1, line(1), line(2, TERMINAL)), 2)
+
+    assert tail.behind
+    assert not tail.ended
 
 
 def test_it_has_ended_where_the_cursor_is_the_terminal_event() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
-from penstock.publisher.event import FETCH, TERMINAL, Event, build, parse
+from penstock.publisher.event import FETCH, Event, build, parse
 
 _NOWHERE = 1 << 63
 
@@ -35,7 +35,7 @@ class Frame:
         self._events: list[Event] | None = None
 
     def events(self, run_id: str, codec: Codec) -> list[Event]:
-        """The events up to the terminal one, or to the first that has to be fetched."""
+        """The events up to the first that has to be fetched."""
         if self._events is None:
             self._events = self._decode(run_id, codec)
             self._lines = []
@@ -49,12 +49,9 @@ class Frame:
             trees = json.loads(b"[" + b",".join(lines) + b"]")
             if len(trees) != len(lines):
                 return []
-            return _until_terminal(
-                [
-                    build(tree, seq, run_id, codec)
-                    for seq, tree in enumerate(trees, start=self.first)
-                ]
-            )
+            return [
+                build(tree, seq, run_id, codec) for seq, tree in enumerate(trees, start=self.first)
+            ]
         except (ValueError, RecursionError, CodecError):
             return []
 
@@ -83,18 +80,9 @@ class Page:
         """Fill in `events`, with one outcome for each of `refs`."""
         self.weight += sum(len(text) for text in outcomes if text)
         texts = iter(outcomes)
-        self.events = _until_terminal(
-            [
-                build(tree, seq, run_id, codec, next(texts) if "ref" in tree else None)
-                for seq, tree in self._entries
-            ]
-        )
+        self.events = [
+            build(tree, seq, run_id, codec, next(texts) if "ref" in tree else None)
+            for seq, tree in self._entries
+        ]
         self._entries = []
         return self
-
-
-def _until_terminal(events: list[Event]) -> list[Event]:
-    for index, event in enumerate(events):
-        if event.mode == TERMINAL:
-            return events[: index + 1]
-    return events

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 __all__ = ["FETCH", "LARGE", "TERMINAL", "Event", "build", "decode", "encode", "parse", "texts"]
 
-import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from typing import Any, cast
 
 from penstock.publisher.codec import Codec
@@ -74,7 +74,7 @@ def encode(
     is a frame: the first seq, then one line an event with consecutive seqs, each the object with
     its `ref` resolved, or `*` where the event is over 64 KiB and has to be fetched.
     """
-    extra = f',"ns":{_quote(namespace)}' if namespace else ""
+    extra = f',"ns":[{",".join(map(_quote, namespace))}]' if namespace else ""
     if attempt != 1:
         extra += f',"attempt":{attempt}'
     if thread:
@@ -173,7 +173,7 @@ def decode(
     return build(parse(line, seq, run_id), seq, run_id, codec, outcome)
 
 
-_quote = functools.lru_cache(maxsize=4096)(json.dumps)
+_quote = encode_basestring_ascii
 
 
 def _large(text: str) -> bool:

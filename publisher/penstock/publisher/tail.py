@@ -27,8 +27,8 @@ class Tail:
 
     Frames and pages go in, in any order, twice, or not at all; the events after the cursor come
     out, in order, each once. While `behind`, frames are passed over and the stored stream has to be
-    read (`ask`, then `stored`); whoever holds the tail sets it after each loss of the channel. At
-    the run's terminal event it has `ended`.
+    read (`ask`, then `stored`); whoever holds the tail sets it after each loss of the channel. It
+    has `ended` at a terminal event that nothing follows: a failed run may have been taken up again.
 
     The read starts at the cursor's own entry, not after it: this is what tells "nothing new" from
     "expired", and from a server that lost the events the cursor has already seen.
@@ -76,6 +76,7 @@ class Tail:
             return ()
         self._check(events)
         fresh = self._advance(events, events[0].seq)
+        self.ended = self.ended and page.length < count
         self.behind = not self.ended and (self.behind or page.length >= count)
         self._pace(page)
         return fresh

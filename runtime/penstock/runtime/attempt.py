@@ -6,12 +6,12 @@ __all__ = ["Assignment", "Attempt"]
 
 import hashlib
 import inspect
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii as quote
 from types import FrameType
 from typing import Any, TypeAlias
 
@@ -20,6 +20,7 @@ from penstock.publisher.errors import CodecError
 from penstock.publisher.failure import dump_error, load_error
 from penstock.runtime.errors import ReplayError, Stop, Suspend
 from penstock.runtime.final import Final
+from penstock.runtime.future import Sight
 from penstock.runtime.interrupt import Interrupt, interrupt_id
 from penstock.runtime.journal import Durability, Fact, Journal
 from penstock.runtime.outcome import Outcome, encode_outcome
@@ -50,11 +51,11 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A step that failed, and how far its parent had come by then."""
+    """A step that failed, now or in an earlier attempt, and whether its caller outlived that."""
 
-    step: Step
+    step_id: str
     error: BaseException
-    progress: int
+    sight: Sight | None
 
 
 class Attempt:
@@ -78,7 +79,8 @@ class Attempt:
         self.stopping: Stop | None = None
         self._listener = listener
         self._failures: list[_Failure] = []
-        self._done: dict[str, Any] = {}
+        self._asking: dict[str, str] = {}
+        self._done: dict[str, Outcome] = {}
         self._reused: set[str] = set()
 
     # -- what the run says ----------------------------------------------------------------------
@@ -120,8 +122,8 @@ class Attempt:
         text = None
         if self.journal.stores:
             kept = arguments if arguments and len(arguments) <= INPUT_KEPT else "null"
-            text = f'{{"id":{json.dumps(step.id)},"input":{kept}}}'
-        self.say("step.started", data, step.scope.namespace, text=text)
+            text = f'{{"id":{quote(step.id)},"input":{kept}}}'
+        self.say("step.started", data, step.scope.namespace[:-1], text=text)
 
     def finish_step(self, step: Step, value: Any) -> None:
         """Record what a step returned.
@@ -129,20 +131,26 @@ class Attempt:
         Raises:
             CodecError: the value cannot be stored; names the step.
         """
-        self._done[step.id] = value = Final.split(value)[0]
-        if self._listener is None and not self.journal.stores:
-            return
-        self._conclude(step, Outcome(value=value, digest=step.digest))
+        self._leave_if_asking(step)
+        value = Final.split(value)[0]
+        if self._listener is not None or self.journal.stores:
+            self._conclude(step, Outcome(value=value, digest=step.digest))
+        if self.journal.stores:
+            self._done[step.id] = Outcome(value=value, digest=step.digest)
 
     def fail_step(self, step: Step, error: BaseException) -> None:
         """Record that a step failed for good."""
+        self._leave_if_asking(step)
         note = f"in task {step.name!r}, step {step.id!r} of run {self.assignment.run_id!r}"
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
-        progress = step.parent.progress if step.parent else 0
-        with self.lock:
-            self._failures.append(_Failure(step, error, progress))
+        self.failed_before(step.id, error, step.sight)
         self._conclude(step, Outcome(error=error, digest=step.digest))
+
+    def failed_before(self, step_id: str, error: BaseException, sight: Sight | None) -> None:
+        """Remember a failure until it is clear whether the caller outlives it."""
+        with self.lock:
+            self._failures.append(_Failure(step_id, error, sight))
 
     def retry_step(self, step: Step, error: BaseException, delay: float) -> None:
         """Say that a step's try failed and when the next one comes."""
@@ -159,20 +167,28 @@ class Attempt:
             "error": dump_error(error, self.codec),
             "delay": delay,
         }
-        self.say("step.retry", data, step.scope.namespace)
+        self.say("step.retry", data, step.scope.namespace[:-1])
+
+    def _leave_if_asking(self, step: Step) -> None:
+        """Leave, where a body has caught the Suspend of a question that still has no answer."""
+        if self.interrupts:
+            with self.lock:
+                asking = tuple(self._asking.values())
+            if any(where == step.id or where.startswith(f"{step.id}/") for where in asking):
+                raise Suspend(f"step {step.id!r} asks something that has no answer yet")
 
     def _conclude(self, step: Step, outcome: Outcome) -> None:
         ended = {"value": outcome.value} if outcome.error is None else {"error": outcome.error}
         fact = Fact(
             "step.finished",
             {"id": step.id, "outcome": ended},
-            step.scope.namespace,
+            step.scope.namespace[:-1],
             time.time(),
             step.id,
         )
         if self.journal.stores:
             text = encode_outcome(outcome, self.codec, f"result of step {step.id!r}")
-            self.journal.append(fact, f'{{"id":{json.dumps(step.id)}}}', text)
+            self.journal.append(fact, f'{{"id":{quote(step.id)}}}', text)
         if self._listener is not None:
             self._listener(fact)
 
@@ -182,12 +198,12 @@ class Attempt:
         Raises:
             ReplayError: the step was recorded with other arguments, and `changed` is "raise".
         """
-        if step_id in self._done:
-            return Outcome(value=self._done[step_id])
-        text = self.journal.recorded(step_id)
-        if text is None:
-            return None
-        outcome = self._outcome(text)
+        outcome = self._done.get(step_id)
+        if outcome is None:
+            text = self.journal.recorded(step_id)
+            if text is None:
+                return None
+            outcome = self._outcome(text)
         if not digest or not outcome.digest or outcome.digest == digest:
             self._reused.add(step_id)
             return outcome
@@ -250,9 +266,10 @@ class Attempt:
         interrupt = Interrupt(value, name)
         with self.lock:
             self.interrupts[name] = interrupt
+            self._asking[name] = scope.step_id
         if scope.namespace:
             data = {"id": scope.step_id, "interrupts": [{"value": value, "id": name}]}
-            self.say("step.interrupted", data, scope.namespace)
+            self.say("step.interrupted", data, scope.namespace[:-1])
         raise Suspend(
             f"run {self.assignment.run_id!r} waits for an answer to interrupt {name}; "
             "answer it with Command(resume=...) or run.resume(...)"
@@ -264,12 +281,21 @@ class Attempt:
         """Name the failed steps to do again: those that ended the run, or that nothing outlived."""
         chain = set(map(id, _chain(error)))
         return tuple(
-            failure.step.id
+            failure.step_id
             for failure in self._failures
-            if id(failure.error) in chain
-            or failure.step.parent is None
-            or failure.step.parent.progress == failure.progress
+            if id(failure.error) in chain or failure.sight is None or not failure.sight.is_outlived
         )
+
+    def report_unseen(self) -> None:
+        """Log the failures of steps whose futures nobody looked at."""
+        for failure in self._failures:
+            if failure.sight is not None and not failure.sight.is_seen:
+                logger.error(
+                    "step %s failed with %s, and nothing looked at its future",
+                    failure.step_id,
+                    type(failure.error).__name__,
+                    extra={"run_id": self.assignment.run_id, "event": "step.unseen"},
+                )
 
 
 def _chain(error: BaseException) -> Sequence[BaseException]:

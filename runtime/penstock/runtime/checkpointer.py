@@ -4,13 +4,14 @@ from __future__ import annotations
 
 __all__ = ["Checkpointer", "Opening", "Order"]
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from penstock.publisher.codec import Codec
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.engine import Result
+from penstock.runtime.errors import Stop
 from penstock.runtime.journal import Durability, Journal
 
 
@@ -54,6 +55,10 @@ class Checkpointer(Protocol):
         """
         ...
 
+    def guard(self, journal: Journal, tell: Callable[[Stop], None]) -> None:
+        """Keep an attempt's lease alive; another thread calls `tell` if it is to stop."""
+        ...
+
     def release(self, journal: Journal) -> None:
-        """Give up the lease of an attempt, however it ended."""
+        """Let go of an attempt's lease, however it ended."""
         ...

@@ -76,6 +76,7 @@ def conduct(runner: Runner, step: Step) -> Plan:
         text=json.dumps({"name": told.entrypoint}),
     )
     result: Result = yield from _body(runner, step)
+    attempt.report_unseen()
     try:
         ending = _ending(attempt, result)
     except CodecError as error:  # the result itself cannot be written
@@ -89,25 +90,34 @@ def conduct(runner: Runner, step: Step) -> Plan:
 
 
 def _body(runner: Runner, step: Step) -> Plan:
-    attempt = runner.attempt
     try:
-        value = yield from tries(step)
-        yield Do.CHILDREN
-    except Suspend:
-        yield Do.CHILDREN
+        return (yield from _outcome(runner, step))
     except LeaseLostError:
         raise
     except BaseException as error:
         if step.is_async or isinstance(error, asyncio.CancelledError):
-            runner.cancel_tasks()
+            runner.account.cancel_tasks()
         if not isinstance(error, asyncio.CancelledError):
-            yield Do.CHILDREN
-        return _broken_off(attempt, step, error)
-    else:
-        if not attempt.interrupts:
-            return Result("completed", value=value)
-    # Also when the body caught the Suspend and went on: what it asks has no answer yet.
-    return Result("suspended", interrupts=tuple(attempt.interrupts.values()))
+            try:
+                yield Do.CHILDREN
+            except asyncio.CancelledError:
+                runner.account.cancel_tasks()
+        return _broken_off(runner.attempt, step, error)
+
+
+def _outcome(runner: Runner, step: Step) -> Plan:
+    value: Any = None
+    suspended = False
+    try:
+        value = yield from tries(step)
+    except Suspend:
+        suspended = True
+    yield Do.CHILDREN
+    interrupts = tuple(runner.attempt.interrupts.values())
+    if suspended or interrupts:
+        # Also when the body caught the Suspend and went on: what it asks has no answer yet.
+        return Result("suspended", interrupts=interrupts)
+    return Result("completed", value=value)
 
 
 def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:

@@ -93,6 +93,7 @@ class Entrypoint(Generic[A, R]):
             EmptyInputError: the input is None and there is nothing to resume.
             ResumeError: the Command answers nothing that is asked.
         """
+        self._reject_async("invoke")
         if nested(config):
             return invoke_nested(self, input)
         if stream_mode != "values":
@@ -105,7 +106,6 @@ class Entrypoint(Generic[A, R]):
                     stream_mode=stream_mode,
                 )
             )
-        self._reject_async("invoke")
         options = Options(config or {}, context, durability=durability)
         return _returned(Invocation(self, input, options).run())
 

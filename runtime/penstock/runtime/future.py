@@ -2,25 +2,61 @@
 
 from __future__ import annotations
 
-__all__ = ["StepFuture"]
+__all__ = ["LoopFuture", "Sight", "StepFuture", "StepTask", "relay", "settle"]
 
 import asyncio
 import concurrent.futures
+import logging
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
 
+from penstock.runtime.outcome import Outcome
+from penstock.runtime.scope import Scope
+
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class Sight:
+    """Whether the caller has looked at a step's outcome, and how far it had come by then.
+
+    An error that the caller saw and outlived is part of what it did; one that nobody looked at, or
+    that ended the caller, is not.
+    """
+
+    __slots__ = ("_caller", "_seen")
+
+    def __init__(self, caller: Scope) -> None:
+        self._caller = caller
+        self._seen: int | None = None
+
+    def look(self) -> None:
+        """Note that the caller asks for the outcome."""
+        if self._seen is None:
+            self._seen = self._caller.progress
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the caller has asked for the outcome."""
+        return self._seen is not None
+
+    @property
+    def is_outlived(self) -> bool:
+        """Whether the caller went on after it had asked for the outcome."""
+        return self._seen is not None and self._caller.progress > self._seen
 
 
 class StepFuture(concurrent.futures.Future[T], Generic[T]):
     """The outcome of a step: `.result()` in sync code, `await` in async code.
 
     In sync code this class itself, good for `concurrent.futures.wait` and `as_completed`. In async
-    code the call returns the asyncio future of the running loop, which the same type stands for.
+    code the call returns an asyncio future of the running loop, which the same type stands for.
     """
 
-    def __init__(self, help_out: Callable[[], None] | None = None) -> None:
+    def __init__(self, sight: Sight, help_out: Callable[[], None] | None = None) -> None:
         super().__init__()
+        self._sight = sight
         self._help_out = help_out
 
     def result(self, timeout: float | None = None) -> T:
@@ -29,9 +65,99 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
         Raises:
             TimeoutError: it took longer than `timeout` seconds.
         """
+        self._sight.look()
         if self._help_out is not None and timeout is None and not self.done():
             self._help_out()
         return super().result(timeout)
 
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the step's error, None if it has a value.
+
+        Raises:
+            TimeoutError: it took longer than `timeout` seconds.
+        """
+        self._sight.look()
+        return super().exception(timeout)
+
     def __await__(self) -> Generator[Any, None, T]:
+        self._sight.look()
         return asyncio.wrap_future(self).__await__()
+
+
+class LoopFuture(asyncio.Future[T], Generic[T]):
+    """The outcome of a step that is recorded, or runs in a thread, for code on the loop."""
+
+    def __init__(
+        self,
+        sight: Sight,
+        loop: asyncio.AbstractEventLoop,
+        source: concurrent.futures.Future[T] | None = None,
+    ) -> None:
+        super().__init__(loop=loop)
+        self._sight = sight
+        self._source = source
+        if source is not None:
+            source.add_done_callback(self._bring)
+
+    def _bring(self, source: concurrent.futures.Future[T]) -> None:
+        self.get_loop().call_soon_threadsafe(relay, source, self)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Give the step up; a body that runs in a thread runs on, its outcome is dropped."""
+        if self._source is not None:
+            self._source.cancel()
+        return super().cancel(msg)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self._sight.look()
+        return super().__await__()
+
+    __iter__ = __await__
+
+    def result(self) -> T:
+        """Return the step's value or raise its error."""
+        self._sight.look()
+        return super().result()
+
+
+class StepTask(asyncio.Task[T], Generic[T]):
+    """A step that runs on the loop, and its outcome."""
+
+    sight: Sight
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self.sight.look()
+        return super().__await__()
+
+    __iter__ = __await__
+
+    def result(self) -> T:
+        """Return the step's value or raise its error."""
+        self.sight.look()
+        return super().result()
+
+
+def settle(future: Any, outcome: Outcome) -> None:
+    """Give a future the outcome it stands for."""
+    if outcome.error is not None:
+        future.set_exception(outcome.error)
+    else:
+        future.set_result(outcome.value)
+
+
+def relay(source: Any, target: Any) -> None:
+    """Bring the outcome of a future that is done to another one, unless that was cancelled.
+
+    Asks the plain future classes, as the step's own would take it for the caller's look.
+    """
+    plain: Any = concurrent.futures.Future
+    if isinstance(source, asyncio.Future):
+        plain = asyncio.Task
+    if target.done():
+        logger.debug("a step ended after its future was cancelled")
+    elif source.cancelled():
+        target.cancel()
+    elif (error := plain.exception(source)) is not None:
+        target.set_exception(error)
+    else:
+        target.set_result(plain.result(source))

@@ -17,9 +17,16 @@ from penstock.publisher.codec import Codec
 from penstock.runtime.attempt import Assignment, Attempt
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result, aexecute, execute
-from penstock.runtime.errors import EmptyInputError, ResumeError
+from penstock.runtime.errors import (
+    EmptyInputError,
+    Fenced,
+    LeaseLostError,
+    ResumeError,
+    RunCancelledError,
+    Stop,
+)
 from penstock.runtime.interrupt import Command
-from penstock.runtime.journal import Durability, Fact, NoJournal
+from penstock.runtime.journal import Durability, Fact, HandedOver, NoJournal
 from penstock.runtime.runner import Runner
 from penstock.runtime.view import INTERRUPT, View, check_modes
 
@@ -58,12 +65,14 @@ class Invocation:
     def run(self) -> Result:
         """Execute in this thread, for the result alone."""
         opening = self._open()
-        return opening.result or self._execute(opening, None)
+        return _checked(opening, opening.result or self._execute(opening, None))
 
     async def arun(self) -> Result:
         """Execute on the running loop, for the result alone."""
-        opening = await asyncio.to_thread(self._open) if self._checkpointer else self._open()
-        return opening.result or await self._aexecute(opening, None)
+        opening = await self._aopen()
+        if opening.result is not None:
+            return opening.result
+        return _checked(opening, await asyncio.create_task(self._aexecute(opening, None)))
 
     def stream(self) -> Iterator[Any]:
         """Execute in a thread of its own, and give the chunks as they come."""
@@ -91,13 +100,13 @@ class Invocation:
                 yield from shape.items(fact)
         finally:
             thread.join()
-        if fact[1].error is not None:
-            raise fact[1].error
+        if (error := _checked(opening, fact[1]).error) is not None:
+            raise error
 
     async def astream(self) -> AsyncIterator[Any]:
         """Execute on the running loop, and give the chunks as they come."""
         shape = _Shape(self._entrypoint.name, self._options)
-        opening = await asyncio.to_thread(self._open) if self._checkpointer else self._open()
+        opening = await self._aopen()
         if opening.result is not None:
             for item in shape.settled(opening.result):
                 yield item
@@ -116,8 +125,8 @@ class Invocation:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
-        if result.error is not None:
-            raise result.error
+        if (error := _checked(opening, result).error) is not None:
+            raise error
 
     # -- parts ----------------------------------------------------------------------------------
 
@@ -154,6 +163,17 @@ class Invocation:
         )
         return Opening(assignment, NoJournal(), self._argument)
 
+    async def _aopen(self) -> Opening:
+        if self._checkpointer is None:
+            return self._open()
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # What the thread has begun is to be given back, or the run stays leased for nothing.
+            opening.add_done_callback(_give_back)
+            raise
+
     def _attempt(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Attempt:
         codec = self._checkpointer.codec if self._checkpointer is not None else Codec()
         durability = self._options.durability or "async"
@@ -164,24 +184,52 @@ class Invocation:
     def _execute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
         attempt = self._attempt(opening, listen)
         runner = Runner(attempt, self._entrypoint.threads, limit=self._options.limit)
+        self._guard(opening, runner, lambda: None)
         try:
             return execute(runner, self._entrypoint.body, opening.argument)
         finally:
             self._release(opening)
 
     async def _aexecute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
         attempt = self._attempt(opening, listen)
-        runner = Runner(
-            attempt, self._entrypoint.threads, asyncio.get_running_loop(), self._options.limit
-        )
+        runner = Runner(attempt, self._entrypoint.threads, loop, self._options.limit)
+        self._guard(opening, runner, lambda: loop.call_soon_threadsafe(task.cancel))
         try:
             return await aexecute(runner, self._entrypoint.body, opening.argument)
         finally:
             self._release(opening)
 
+    def _guard(self, opening: Opening, runner: Runner, interrupt: Callable[[], object]) -> None:
+        def tell(stop: Stop) -> None:
+            runner.stop(stop)
+            if isinstance(stop, Fenced):
+                opening.journal.fail(LeaseLostError(str(stop)))
+            interrupt()
+
+        if self._checkpointer is not None:
+            self._checkpointer.guard(opening.journal, tell)
+
     def _release(self, opening: Opening) -> None:
         if self._checkpointer is not None:
             self._checkpointer.release(opening.journal)
+
+
+def _checked(opening: Opening, result: Result) -> Result:
+    """Return a result, unless it is that somebody cancelled the run."""
+    if result.status == "cancelled":
+        run_id = opening.assignment.run_id
+        raise RunCancelledError(run_id, f"run {run_id!r} was cancelled.")
+    return result
+
+
+def _give_back(opening: asyncio.Future[Opening]) -> None:
+    if opening.cancelled() or opening.exception() is not None:
+        return
+    journal = opening.result().journal
+    journal.close(HandedOver())
+    opening.get_loop().run_in_executor(None, journal.flush)
 
 
 class _Relay:

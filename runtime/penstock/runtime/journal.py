@@ -106,6 +106,10 @@ class Journal(Protocol):
         """Let the next flush store the ending, in the same write as what is still unstored."""
         ...
 
+    def fail(self, error: BaseException) -> None:
+        """Refuse whatever is still written: the lease is lost."""
+        ...
+
 
 class NoJournal:
     """Keeps nothing: for runs without a checkpointer."""
@@ -126,3 +130,6 @@ class NoJournal:
 
     def close(self, ending: Ending) -> None:
         """Forget the run."""
+
+    def fail(self, error: BaseException) -> None:
+        """Do nothing: there is no lease."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Limiter"]
+__all__ = ["Limiter", "Seat"]
 
 from collections import deque
 from threading import Lock
@@ -27,7 +27,9 @@ class Seat(Protocol):
 class Limiter:
     """Lets at most `limit` bodies run, counting only those without unfinished steps.
 
-    So a parent that waits never keeps a child out, at any depth and with a limit of one.
+    So a parent that waits never keeps a child out, at any depth and with a limit of one. What a
+    nested entrypoint calls is on the account of the step it was called in, the body of the run is
+    on nobody's.
     """
 
     def __init__(self, limit: int) -> None:
@@ -39,10 +41,10 @@ class Limiter:
     def enter(self, seat: Seat) -> None:
         """Begin now, or when there is room."""
         with self._lock:
-            parent = _parent(seat)
-            if parent is not None:
-                parent.children += 1
-                self._uncount(parent)
+            caller = seat.step.caller
+            if caller is not None:
+                caller.children += 1
+                self._uncount(caller)
             if self._running >= self._limit:
                 self._queue.append(seat)
                 return
@@ -62,20 +64,27 @@ class Limiter:
 
     def leave(self, seat: Seat) -> None:
         """Make room after a body has ended, or was dropped before it began."""
-        begin: list[Seat] = []
         with self._lock:
             self._uncount(seat.step)
-            parent = _parent(seat)
-            if parent is not None:
-                parent.children -= 1
-                if parent.children == 0 and parent.id:
-                    self._count(parent)
-            while self._queue and self._running < self._limit:
-                following = self._queue.popleft()
-                self._count(following.step)
-                begin.append(following)
+            seat.step.ended = True
+            if seat in self._queue:
+                self._queue.remove(seat)
+            caller = seat.step.caller
+            if caller is not None:
+                caller.children -= 1
+                if caller.children == 0 and not caller.ended:
+                    self._count(caller)
+            begin = self._next()
         for following in begin:
             following.begin()
+
+    def _next(self) -> list[Seat]:
+        begin: list[Seat] = []
+        while self._queue and self._running < self._limit:
+            following = self._queue.popleft()
+            self._count(following.step)
+            begin.append(following)
+        return begin
 
     def _count(self, step: Step) -> None:
         if not step.counted:
@@ -86,8 +95,3 @@ class Limiter:
         if step.counted:
             step.counted = False
             self._running -= 1
-
-
-def _parent(seat: Seat) -> Step | None:
-    parent = seat.step.parent
-    return parent.step if parent is not None else None

@@ -6,20 +6,22 @@ back, and returns the outcome. Sync and async code follow the same plans.
 
 from __future__ import annotations
 
-__all__ = ["Do", "Effect", "Plan", "Step", "Wait", "adrive", "drive", "perform", "tries"]
+__all__ = ["Do", "Effect", "Plan", "Step", "Wait", "adrive", "drive", "perform", "tries", "ungroup"]
 
 import asyncio
 import enum
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextvars import Context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from penstock.runtime.errors import Stop, Suspend
 from penstock.runtime.retry import RetryPolicy, delay_after
 from penstock.runtime.scope import Scope
 
 if TYPE_CHECKING:
+    from penstock.runtime.attempt import Attempt
+    from penstock.runtime.future import Sight
     from penstock.runtime.runner import Runner
 
 
@@ -49,8 +51,9 @@ class Step:
     """One call of a task, while it is performed."""
 
     __slots__ = (
-        "args", "attempt", "children", "context", "counted", "digest", "function", "id",
-        "injects", "is_async", "kwargs", "name", "parent", "policies", "runner", "scope", "tries",
+        "args", "attempt", "caller", "children", "context", "counted", "digest", "ended",
+        "function", "id", "injects", "is_async", "kwargs", "name", "parent", "policies", "runner",
+        "scope", "sight", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -70,7 +73,7 @@ class Step:
         context: Context,
     ) -> None:
         self.runner = runner
-        self.attempt = runner.attempt
+        self.attempt: Attempt = runner.attempt
         self.parent = parent
         self.id = step_id
         self.name = name
@@ -83,9 +86,16 @@ class Step:
         self.digest = digest
         self.context = context
         self.tries = 1
+        self.caller: Step | None = parent.step.seated() if parent is not None else None
+        self.sight: Sight | None = None
+        self.ended = False
         self.children = 0
         self.counted = False
         self.scope = Scope(self)
+
+    def seated(self) -> Step | None:
+        """Return the step that runs this one's code: itself, but for entrypoints called in line."""
+        return self.caller if self.id.rpartition("/")[2][:1] in ("^", "") else self
 
 
 def perform(step: Step) -> Plan:
@@ -113,14 +123,42 @@ def tries(step: Step) -> Plan:
             return (yield Do.BODY)
         except (Suspend, Stop, asyncio.CancelledError):
             raise
-        except Exception as error:
-            delay = delay_after(step.policies, error, step.tries)
+        except (Exception, BaseExceptionGroup) as raised:
+            error = ungroup(raised)
+            delay = None
+            if isinstance(error, Exception):
+                delay = delay_after(step.policies, error, step.tries)
             if delay is None:
-                raise
+                if error is raised:
+                    raise
+                raise error from None
             step.attempt.retry_step(step, error, delay)
             yield Wait(delay)
             step.tries += 1
             step.scope = Scope(step)
+
+
+def ungroup(error: BaseException) -> BaseException:
+    """Return what a group of exceptions comes to: its failures, else what it leaves the run for.
+
+    A TaskGroup raises what its tasks raised in a group, also where they wait or are stopped.
+    """
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    members = list(_leaves(cast("BaseExceptionGroup[BaseException]", error)))
+    leaving = [member for member in members if isinstance(member, (Suspend, Stop))]
+    failures = [member for member in members if isinstance(member, Exception)]
+    if not leaving:
+        return cast(BaseException, error)
+    return ExceptionGroup("several steps failed", failures) if failures else leaving[0]
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for member in group.exceptions:
+        if isinstance(member, BaseExceptionGroup):
+            yield from _leaves(cast("BaseExceptionGroup[BaseException]", member))
+        else:
+            yield member
 
 
 def drive(plan: Plan, effect: Callable[[Effect], Any]) -> Any:

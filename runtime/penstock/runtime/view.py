@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from penstock.publisher.failure import load_error
 from penstock.runtime.interrupt import Interrupt
+from penstock.runtime.lineage import namespace as step_path
 from penstock.runtime.lineage import step_name
 
 MODES: Final = ("values", "updates", "custom", "messages", "tasks", "debug")
@@ -53,7 +54,8 @@ class View:
         """Give what the reader sees of one fact: for each wanted mode nought or more chunks."""
         if mode == "run.started":
             self.entrypoint = data["name"]
-        path = _entrypoints(namespace)
+        about_step = mode.startswith("step.")
+        path = _entrypoints(step_path(data["id"]) if about_step else namespace)
         for wanted in self._modes:
             if path and not self._subgraphs and wanted not in ("custom", "messages"):
                 continue

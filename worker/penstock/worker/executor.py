@@ -170,11 +170,13 @@ class Executor:
     def _told(self, claim: Claim, stop: Stop) -> None:
         """Stop a run; the keeper's thread calls this."""
         active = self._active.get(claim.lease.run_id)
-        if active is None or active.journal.lease != claim.lease:
+        if active is None or active.journal.lease != claim.lease or active.journal.is_ending:
             return
         if active.runner is not None:
             active.runner.stop(stop)
         if isinstance(stop, Fenced):
+            run_id = claim.lease.run_id
+            logger.warning("lost the lease of run %s", run_id, extra=_extra(claim, "lease.lost"))
             active.journal.fail(LeaseLostError(str(stop)))
         active.task.get_loop().call_soon_threadsafe(active.task.cancel)
 

@@ -28,7 +28,7 @@ PATIENCE: Final = 2.0
 
 
 class Recovery:
-    """A thread that looks, about each second, for leases that are over and tickets that are lost."""
+    """A thread that looks each second or so for leases that are over and tickets that are lost."""
 
     def __init__(
         self, connection: Redis, settings: Settings, also: Callable[[], None] = lambda: None
@@ -85,22 +85,16 @@ def bury(connection: Redis, settings: Settings, worker: str, reason: str) -> Non
 
 def report(calls: Calls, reply: object) -> None:
     """Log what came of a recovery."""
-    recovered, given_up, rung = calls.recovered(reply)
-    for run_id in recovered:
-        logger.warning(
-            "run %s lost its worker, it is queued again",
-            run_id,
-            extra={"run_id": run_id, "event": "run.recovered"},
-        )
-    for run_id in given_up:
-        logger.error(
-            "run %s was given up: its workers keep dying of it",
-            run_id,
-            extra={"run_id": run_id, "event": "run.poison"},
-        )
-    for run_id in rung:
-        logger.warning(
-            "run %s had lost its ticket, it has a new one",
-            run_id,
-            extra={"run_id": run_id, "event": "run.rung"},
-        )
+    recovered = calls.recovered(reply)
+    for run_id in recovered.queued:
+        _log(logging.WARNING, run_id, "run.recovered", "lost its worker, it is queued again")
+    for run_id in recovered.given_up:
+        _log(logging.ERROR, run_id, "run.poison", "was given up: its workers keep dying of it")
+    for run_id in recovered.rung:
+        _log(logging.WARNING, run_id, "run.rung", "had lost its ticket, it has a new one")
+    for run_id in recovered.spoilt:
+        _log(logging.ERROR, run_id, "run.spoilt", "cannot be recovered, its keys are spoilt")
+
+
+def _log(level: int, run_id: str, event: str, text: str) -> None:
+    logger.log(level, "run %s %s", run_id, text, extra={"run_id": run_id, "event": event})

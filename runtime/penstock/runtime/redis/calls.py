@@ -78,6 +78,16 @@ class Death:
     run_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What came of a recovery, as run ids."""
+
+    queued: Sequence[str]
+    given_up: Sequence[str]
+    rung: Sequence[str]
+    spoilt: Sequence[str]
+
+
 @dataclass(slots=True)
 class Write:
     """One write of an attempt: numbered, with checkpoints and events, and perhaps its ending."""
@@ -202,10 +212,11 @@ class Calls:
         return self._call("announce", _ms(seconds), *names)
 
     @staticmethod
-    def recovered(reply: Reply) -> tuple[list[str], list[str], list[str]]:
-        """Read `recover`: runs given back, given up, and rung for again."""
-        back, up, rung = cast("list[list[bytes]]", reply)
-        return [*map(_text, back)], [*map(_text, up)], [*map(_text, rung)]
+    def recovered(reply: Reply) -> Recovered:
+        """Read `recover`."""
+        return Recovered(
+            *([_text(item) for item in ids] for ids in cast("list[list[bytes]]", reply))
+        )
 
     @staticmethod
     def word(reply: Reply) -> str:

@@ -139,6 +139,15 @@ class RedisJournal:
                 waiter.set_exception(error)
 
     @property
+    def is_ending(self) -> bool:
+        """Whether the run's ending is written, or on its way: Redis knows who owns the run."""
+        with self._lock:
+            return self._closed or any(
+                write is not None and write.ending is not None
+                for write in (self._sent, self._filling)
+            )
+
+    @property
     def is_due(self) -> bool:
         """Whether there is anything to send, and still a use in it."""
         with self._lock:

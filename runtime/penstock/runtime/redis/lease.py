@@ -111,11 +111,6 @@ class LeaseKeeper:
         with self._lock:
             kept = self._kept.pop(lease, None)
         if kept is not None:
-            logger.warning(
-                "lost the lease of run %s, stopping it here",
-                lease.run_id,
-                extra={"run_id": lease.run_id, "event": "lease.lost"},
-            )
             kept.tell(Fenced(f"another attempt owns run {lease.run_id!r}"))
 
     def _tell(self, lease: Lease, stop: Stop) -> None:

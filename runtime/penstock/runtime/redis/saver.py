@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["InMemorySaver", "RedisSaver"]
 
 import uuid
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, cast
 
@@ -73,8 +74,13 @@ class RedisSaver:
             run_id = self._create(order)
         return self._claim(run_id, order)
 
+    def guard(self, journal: Journal, tell: Callable[[Stop], None]) -> None:
+        """Keep an attempt's lease alive; another thread calls `tell` if it is to stop."""
+        if isinstance(journal, RedisJournal):
+            self._keeper.add(journal.lease, tell)
+
     def release(self, journal: Journal) -> None:
-        """Give up the lease of an attempt, however it ended."""
+        """Let go of an attempt's lease, however it ended."""
         if isinstance(journal, RedisJournal):
             self._keeper.remove(journal.lease)
 
@@ -86,8 +92,14 @@ class RedisSaver:
     def _last_run(self, order: Order) -> str:
         record = self.calls.keys.thread(thread_key(order.thread_id))
         found = cast("bytes | None", self.connection.hget(record, "run"))
-        if found is not None and self.connection.exists(self.calls.keys.run(found.decode())):
+        entrypoint = self._field(found.decode(), "entrypoint") if found is not None else ""
+        if found is not None and entrypoint == order.entrypoint:
             return found.decode()
+        if entrypoint:
+            raise ResumeError(
+                f"the last run of thread {order.thread_id!r} is one of entrypoint {entrypoint!r}, "
+                f"not of {order.entrypoint!r}: resume it there."
+            )
         if order.argument is None:
             raise EmptyInputError(
                 f"the input is None and thread {order.thread_id!r} has no run to resume."
@@ -133,10 +145,6 @@ class RedisSaver:
             )
         journal = RedisJournal(claim, self.calls, self._sender, durability=order.durability)
 
-        def tell(stop: Stop) -> None:
-            journal.fail(stop)
-
-        self._keeper.add(claim.lease, tell)
         argument = self.codec.loads(claim.checkpoints["input"])
         assignment = Assignment(
             run_id=run_id,

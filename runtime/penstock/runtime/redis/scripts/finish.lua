@@ -1,7 +1,8 @@
 -- finish: the last write of an attempt that ends its run.
 --
 -- ARGV as in commit, then: status (completed, failed, cancelled), reason, number of checkpoints to
--- reopen, their fields. A cancel that came first wins over failed. Returns OK, CANCELLED or FENCED.
+-- reopen, their fields. Returns OK, FENCED, or CANCELLED where newer input on the thread has asked to
+-- roll the run back: then nothing of this write is kept, and the run has ended so.
 -- Keys: those of commit and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
@@ -10,11 +11,16 @@
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/commit
 
+local id = ARGV[3]
+local asked = redis.call('HMGET', key('run', id), 'fence', 'status', 'cancel')
+if asked[1] == ARGV[4] and asked[2] == 'running' and asked[3] == 'rollback' then
+  settle_here(id, 'cancelled', 'rollback')
+  return 'CANCELLED'
+end
 local at, answer = commit()
 if not at then
   return answer
 end
-local id = ARGV[3]
 for field = at + 3, at + 2 + tonumber(ARGV[at + 2]) do
   redis.call('HDEL', key('checkpoints', id), ARGV[field])
 end

@@ -3,7 +3,7 @@
 -- ARGV[3] how many of each at most, ARGV[4] crashes after which a run is given up,
 -- ARGV[5] ms after which a queued run's ticket is looked for, ARGV[6] name of a worker that has died,
 -- ARGV[7] how, ARGV[8...] ids of the runs it may have had, whose leases end now.
--- Returns { recovered ids, given up ids, ids rung for again }.
+-- Returns { recovered ids, given up ids, ids rung for again, ids whose keys cannot be used }.
 -- Whatever was read from an index is checked again on the run itself before it is changed.
 -- Keys: leases, ready, run:<id> and those of settle; rq:queue:<name> is searched for the ticket.
 -- include: penstock.runtime.redis.scripts/names
@@ -13,7 +13,7 @@
 -- include: penstock.runtime.redis.scripts/settle
 
 local limit, patience = ARGV[3], tonumber(ARGV[5])
-local recovered, given_up, rung = {}, {}, {}
+local recovered, given_up, rung, spoilt = {}, {}, {}, {}
 
 local function expire(id, reason, dead)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel')
@@ -43,13 +43,7 @@ local function expire(id, reason, dead)
   recovered[#recovered + 1] = id
 end
 
-for at = 8, #ARGV do
-  expire(ARGV[at], ARGV[7], ARGV[6])
-end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', ms(now), 'LIMIT', 0, limit)) do
-  expire(id, 'its worker stopped renewing the lease')
-end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', READY, '-inf', ms(now - patience), 'LIMIT', 0, limit)) do
+local function look_for_ticket(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue')
   if run[1] ~= 'queued' then
     redis.call('ZREM', READY, id)
@@ -60,4 +54,22 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', READY, '-inf', ms(now - patience
     redis.call('ZADD', READY, 'XX', ms(now), id)
   end
 end
-return { recovered, given_up, rung }
+
+-- One run whose keys are spoilt must not keep the others from being recovered.
+local function attend(list, act, id, ...)
+  if not pcall(act, id, ...) then
+    redis.call('ZREM', list, id)
+    spoilt[#spoilt + 1] = id
+  end
+end
+
+for at = 8, #ARGV do
+  attend(LEASES, expire, ARGV[at], ARGV[7], ARGV[6])
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', ms(now), 'LIMIT', 0, limit)) do
+  attend(LEASES, expire, id, 'its worker stopped renewing the lease')
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', READY, '-inf', ms(now - patience), 'LIMIT', 0, limit)) do
+  attend(READY, look_for_ticket, id)
+end
+return { recovered, given_up, rung, spoilt }

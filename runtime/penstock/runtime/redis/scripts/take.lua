@@ -30,7 +30,7 @@ end
 local BELL = '["penstock.worker.job.perform"' -- of a run that is gone
 
 local function open(id, queue)
-  if redis.call('EXISTS', key('run', id)) == 1 then
+  if redis.call('TYPE', key('run', id)).ok == 'hash' then
     local fence = claim(id, nonce, worker, lease)
     if fence then
       runs[#runs + 1] = claimed(id, fence)

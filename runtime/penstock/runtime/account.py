@@ -1,0 +1,63 @@
+"""Which steps of an attempt are running."""
+
+from __future__ import annotations
+
+__all__ = ["Account"]
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Account:
+    """Counts the running steps, so that a run does not end before them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._idle: Callable[[], object] | None = None
+
+    def began(self, task: asyncio.Task[Any] | None = None) -> None:
+        """Count a step in; with its asyncio task, if it has one, which counts it out again."""
+        with self._lock:
+            self._running += 1
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._task_ended)
+
+    def ended(self) -> None:
+        """Count a step out."""
+        with self._lock:
+            self._running -= 1
+            idle = self._idle if self._running == 0 else None
+        if idle is not None:
+            idle()
+
+    def _task_ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        self.ended()
+
+    def cancel_tasks(self) -> None:
+        """Cancel the steps that run on the loop; call it on the loop."""
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    def join(self) -> None:
+        """Return when no step is running."""
+        done = threading.Event()
+        if not self._when_idle(done.set):
+            done.wait()
+
+    async def ajoin(self) -> None:
+        """As `join`, without blocking the loop."""
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+        if not self._when_idle(lambda: loop.call_soon_threadsafe(done.set)):
+            await done.wait()
+
+    def _when_idle(self, tell: Callable[[], object]) -> bool:
+        with self._lock:
+            self._idle = tell
+            return self._running == 0

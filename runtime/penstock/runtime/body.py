@@ -1,0 +1,52 @@
+"""Calling the user's function of a step, inside its scope."""
+
+from __future__ import annotations
+
+__all__ = ["acall", "call"]
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+from penstock.runtime.inject import injected
+from penstock.runtime.scope import current
+
+if TYPE_CHECKING:
+    from penstock.runtime.perform import Step
+
+
+def call(step: Step) -> Any:
+    """Call a sync function; in the step's own context."""
+    branch = step.scope.branch
+    branch.owner = threading.get_ident()
+    current.set(branch)
+    try:
+        return step.function(*step.args, **injected(step))
+    except (asyncio.CancelledError, StopIteration) as error:
+        raise _own_doing(step, error) from error
+    except (SystemExit, KeyboardInterrupt) as error:
+        if threading.current_thread() is threading.main_thread():
+            raise  # the user's own, by Ctrl-C
+        raise _own_doing(step, error) from error
+
+
+async def acall(step: Step) -> Any:
+    """Call an async function, in the running asyncio task."""
+    branch = step.scope.branch
+    task = branch.owner = asyncio.current_task()
+    token = current.set(branch)
+    try:
+        return await step.function(*step.args, **injected(step))
+    except asyncio.CancelledError as error:
+        if task is not None and task.cancelling() == 0 and step.attempt.stopping is None:
+            raise _own_doing(step, error) from error
+        raise
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise _own_doing(step, error) from error
+    finally:
+        current.reset(token)
+
+
+def _own_doing(step: Step, error: BaseException) -> RuntimeError:
+    """Say that the function raised what would otherwise stop more than itself."""
+    return RuntimeError(f"{step.name!r} raised {type(error).__name__} itself: {error}")

@@ -1,0 +1,1 @@
+"""Values that outlive threads, by namespace and key."""

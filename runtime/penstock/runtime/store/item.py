@@ -1,0 +1,124 @@
+"""What a store gives, and what it can be asked for in a batch."""
+
+from __future__ import annotations
+
+__all__ = [
+    "NOT_PROVIDED",
+    "GetOp",
+    "Item",
+    "ListNamespacesOp",
+    "MatchCondition",
+    "Namespace",
+    "NotProvided",
+    "Op",
+    "PutOp",
+    "Result",
+    "SearchItem",
+    "SearchOp",
+]
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+Namespace: TypeAlias = tuple[str, ...]
+Fields: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A stored value with its place and times; two with the same content are equal."""
+
+    value: dict[str, Any]
+    key: str
+    namespace: Namespace
+    created_at: datetime
+    updated_at: datetime
+
+    def __hash__(self) -> int:
+        return hash((self.namespace, self.key))
+
+    def dict(self) -> Fields:
+        """Return the fields in types that JSON has; the value as it is."""
+        return {
+            "namespace": list(self.namespace),
+            "key": self.key,
+            "value": self.value,
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchItem(Item):
+    """An item that a search found; `score` is its similarity to the query, None without one."""
+
+    score: float | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.namespace, self.key))
+
+    def dict(self) -> Fields:
+        """Return the fields in types that JSON has; the value as it is."""
+        return {**Item.dict(self), "score": self.score}
+
+
+class NotProvided:
+    """Type of `NOT_PROVIDED`."""
+
+    def __repr__(self) -> str:
+        return "NOT_PROVIDED"
+
+
+NOT_PROVIDED: Final = NotProvided()
+"""An argument that was left out, where None means something."""
+
+
+class GetOp(NamedTuple):
+    """Get an item."""
+
+    namespace: Namespace
+    key: str
+    refresh_ttl: bool = True
+
+
+class SearchOp(NamedTuple):
+    """Find items of the namespaces under a prefix."""
+
+    namespace_prefix: Namespace
+    filter: Mapping[str, Any] | None = None
+    limit: int = 10
+    offset: int = 0
+    query: str | None = None
+    refresh_ttl: bool = True
+
+
+class PutOp(NamedTuple):
+    """Store a value, or delete it if it is None; `ttl` in minutes, None for forever."""
+
+    namespace: Namespace
+    key: str
+    value: dict[str, Any] | None
+    index: Literal[False] | list[str] | None = None
+    ttl: float | None = None
+
+
+class MatchCondition(NamedTuple):
+    """What the first or the last labels of a namespace must be; "*" stands for any label."""
+
+    match_type: Literal["prefix", "suffix"]
+    path: tuple[str, ...]
+
+
+class ListNamespacesOp(NamedTuple):
+    """List namespaces that meet all conditions."""
+
+    match_conditions: tuple[MatchCondition, ...] | None = None
+    max_depth: int | None = None
+    limit: int = 100
+    offset: int = 0
+
+
+Op: TypeAlias = GetOp | SearchOp | PutOp | ListNamespacesOp
+Result: TypeAlias = Item | list[Item] | list[SearchItem] | list[Namespace] | None
