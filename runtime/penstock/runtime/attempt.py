@@ -23,6 +23,7 @@ from penstock.runtime.final import Final
 from penstock.runtime.future import Sight
 from penstock.runtime.interrupt import Interrupt, interrupt_id
 from penstock.runtime.journal import Durability, Fact, Journal
+from penstock.runtime.lineage import Branch
 from penstock.runtime.outcome import Outcome, encode_outcome
 from penstock.runtime.perform import Step
 from penstock.runtime.scope import Scope
@@ -81,7 +82,6 @@ class Attempt:
         self._failures: list[_Failure] = []
         self._asking: dict[str, str] = {}
         self._done: dict[str, Outcome] = {}
-        self._reused: set[str] = set()
 
     # -- what the run says ----------------------------------------------------------------------
 
@@ -192,7 +192,9 @@ class Attempt:
         if self._listener is not None:
             self._listener(fact)
 
-    def recall(self, step_id: str, name: str, digest: str, changed: str) -> Outcome | None:
+    def recall(
+        self, branch: Branch, step_id: str, name: str, digest: str, changed: str
+    ) -> Outcome | None:
         """Return a step's outcome if it has one; `changed` says what to do where arguments differ.
 
         Raises:
@@ -204,10 +206,11 @@ class Attempt:
             if text is None:
                 return None
             outcome = self._outcome(text)
-        if not digest or not outcome.digest or outcome.digest == digest:
-            self._reused.add(step_id)
+        alike = not digest or not outcome.digest or outcome.digest == digest
+        if alike and step_id not in branch.reused:
+            branch.reused.add(step_id)
             return outcome
-        moved = self._moved(step_id, digest)
+        moved = self._moved(branch, step_id, digest)
         if moved is not None or changed == "rerun":
             return moved
         raise ReplayError(
@@ -218,7 +221,7 @@ class Attempt:
             'with on_change="rerun" if it may run again; or start a new run.'
         )
 
-    def _moved(self, step_id: str, digest: str) -> Outcome | None:
+    def _moved(self, branch: Branch, step_id: str, digest: str) -> Outcome | None:
         """Find the same call under another number of the same name, as when completions reorder."""
         stem = step_id.rpartition(":")[0]
         for index in range(10_000):
@@ -226,8 +229,8 @@ class Attempt:
             text = self.journal.recorded(candidate)
             if text is None:
                 return None
-            if candidate not in self._reused and (found := self._outcome(text)).digest == digest:
-                self._reused.add(candidate)
+            if candidate not in branch.reused and (found := self._outcome(text)).digest == digest:
+                branch.reused.add(candidate)
                 return found
         return None
 

@@ -33,7 +33,7 @@ class Branch:
     needs neither: `load:0/parse=page-7`.
     """
 
-    __slots__ = ("counts", "forks", "owner", "prefix", "scope")
+    __slots__ = ("counts", "forks", "owner", "prefix", "reused", "scope")
 
     def __init__(self, scope: Scope, prefix: str, owner: Hashable = None) -> None:
         self.scope = scope
@@ -41,6 +41,7 @@ class Branch:
         self.owner = owner
         self.counts: dict[str, int] = {}
         self.forks = 0
+        self.reused: set[str] = set()
 
     def fork(self) -> Branch:
         """Open the branch of the next asyncio task created in this one."""

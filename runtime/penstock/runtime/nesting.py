@@ -52,7 +52,7 @@ def _step(child: Entrypoint[Any, Any], argument: Any) -> tuple[Step | None, Any]
     name = f"^{child.body.label}"
     digest, text = runner.attempt.digest((argument,), {})
     step_id = branch.identify(name, digest, None)
-    outcome = runner.attempt.recall(step_id, child.name, digest, "raise")
+    outcome = runner.attempt.recall(branch, step_id, child.name, digest, "raise")
     if outcome is not None:
         return None, Final.split(outcome.get())[0]
     step = runner.step(branch.scope, step_id, child.body, (argument,), {}, digest)

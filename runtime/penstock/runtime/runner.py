@@ -64,7 +64,7 @@ class Runner:
         step_id = branch.identify(task.label, digest, key)
         on_loop = self.loop is not None and events._get_running_loop() is self.loop
         sight = Sight(branch.scope)
-        outcome = attempt.recall(step_id, task.name, digest, task.on_change)
+        outcome = attempt.recall(branch, step_id, task.name, digest, task.on_change)
         if outcome is not None:
             if outcome.error is not None:
                 attempt.failed_before(step_id, outcome.error, sight)
