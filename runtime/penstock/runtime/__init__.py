@@ -1,5 +1,6 @@
 """Durable workflows: the authoring API, in process and on workers."""
 
+from penstock.publisher.registry import register_type
 from penstock.runtime.aclient import AsyncClient
 from penstock.runtime.client import Client
 from penstock.runtime.context import (
@@ -29,5 +30,6 @@ __all__ = [
     "get_store",
     "get_stream_writer",
     "interrupt",
+    "register_type",
     "task",
 ]

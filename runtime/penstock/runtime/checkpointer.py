@@ -24,6 +24,7 @@ class Order:
     argument: Any
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     context: Any = None
+    store: Any = None
     durability: Durability = "async"
 
 

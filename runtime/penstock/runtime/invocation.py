@@ -144,6 +144,7 @@ class Invocation:
                 argument=self._argument,
                 config=options.config,
                 context=options.context,
+                store=entrypoint.store,
                 durability=options.durability or "async",
             )
             opening: Opening = self._checkpointer.open(order)

@@ -6,7 +6,7 @@ __all__ = ["perform"]
 
 import asyncio
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from rq import get_current_job
 
@@ -18,6 +18,9 @@ from penstock.runtime.settings import load_settings
 from penstock.worker.app import load_app
 from penstock.worker.executor import Executor
 from penstock.worker.recover import Recovery
+
+ANNOUNCED: Final = 300.0
+"""Seconds for which the entrypoints of a plain RQ worker count as served; it cannot say so idle."""
 
 
 def perform(run_id: str) -> None:
@@ -37,6 +40,8 @@ def perform(run_id: str) -> None:
     recovery = Recovery(connect(job.connection), settings)
     recovery.start()
     try:
+        names = executor.calls.announce(executor.entrypoints, ANNOUNCED)
+        run(executor.sender.connection, names)
         call = executor.calls.acquire(run_id, "", uuid.uuid4().hex[:16], settings.lease)
         claim = executor.calls.acquired(run(executor.sender.connection, call))
         if isinstance(claim, Claim):

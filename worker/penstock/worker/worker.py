@@ -25,7 +25,7 @@ from penstock.publisher.connection import connect
 from penstock.publisher.script import run
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.redis.calls import Claim, Taken
-from penstock.runtime.settings import Settings
+from penstock.runtime.settings import Settings, load_settings
 from penstock.worker.executor import Executor
 from penstock.worker.ordinary import OrdinaryJobs
 from penstock.worker.recover import Recovery
@@ -65,7 +65,7 @@ class Worker(BaseWorker):
         grace: float = 25.0,
         name: str | None = None,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = settings or load_settings()
         self._given = self.settings.redis if connection is None else connection
         super().__init__(
             list(queues), name=name or uuid.uuid4().hex, connection=connect(self._given)

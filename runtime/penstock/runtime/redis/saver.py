@@ -20,13 +20,13 @@ from penstock.runtime.engine import Result
 from penstock.runtime.errors import EmptyInputError, ResumeError, Stop, ThreadBusyError
 from penstock.runtime.interrupt import Command
 from penstock.runtime.journal import Journal, NoJournal
-from penstock.runtime.redis.calls import Claim
+from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.lease import LeaseKeeper
 from penstock.runtime.redis.requests import Request, RequestPlans, Wanted, follow
 from penstock.runtime.redis.sender import Sender
-from penstock.runtime.settings import Settings
+from penstock.runtime.settings import Settings, load_settings
 
 
 class RedisSaver:
@@ -36,15 +36,32 @@ class RedisSaver:
         self, connection: Redis | str | None = None, *, settings: Settings | None = None
     ) -> None:
         self._given = connection
-        self.settings = settings or Settings()
-        self.codec = Codec(self.settings.value_limit)
-        self.plans = RequestPlans(self.settings, self.codec)
-        self.calls = self.plans.calls
+        self._settings = settings
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings: those given, else this process's."""
+        return self._settings or load_settings()
+
+    @cached_property
+    def codec(self) -> Codec:
+        """How values are written."""
+        return Codec(self.settings.value_limit)
+
+    @cached_property
+    def plans(self) -> RequestPlans:
+        """What can be asked of Redis."""
+        return RequestPlans(self.settings, self.codec)
+
+    @property
+    def calls(self) -> Calls:
+        """The script calls of the run protocol."""
+        return self.plans.calls
 
     @cached_property
     def connection(self) -> Redis:
         """The connection, opened at first use."""
-        return connect(self._given)
+        return connect(self._given or self.settings.redis)
 
     @cached_property
     def _sender(self) -> Sender:
@@ -154,6 +171,7 @@ class RedisSaver:
             config=order.config,
             previous=self.codec.loads(claim.saved) if claim.saved else None,
             context=order.context,
+            store=order.store,
         )
         fresh = not (order.argument is None or isinstance(order.argument, Command))
         return Opening(assignment, journal, order.argument if fresh else argument)
