@@ -1,0 +1,118 @@
+"""All keys of Penstock and of RQ as they are at one moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import redis
+
+# One script, so that no change comes between two reads.
+_DUMP: Final = """
+local found = {}
+for _, prefix in ipairs(ARGV) do
+  for _, key in ipairs(redis.call('KEYS', prefix .. ':*')) do
+    local kind = redis.call('TYPE', key).ok
+    local value
+    if kind == 'hash' then value = redis.call('HGETALL', key)
+    elseif kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    elseif kind == 'list' then value = redis.call('LRANGE', key, 0, -1)
+    elseif kind == 'set' then value = redis.call('SMEMBERS', key)
+    elseif kind == 'stream' then value = redis.call('XRANGE', key, '-', '+')
+    else value = redis.call('GET', key) end
+    found[#found + 1] = { key, kind, redis.call('PTTL', key), value }
+  end
+end
+return found
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored event, unread but for its JSON."""
+
+    seq: int
+    tree: Mapping[str, Any]
+
+    @property
+    def mode(self) -> str:
+        return str(self.tree["mode"])
+
+    @property
+    def attempt(self) -> int:
+        return int(self.tree.get("attempt", 1))
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Keys by name: hashes as dicts, sorted sets as dicts of scores, streams as entries."""
+
+    prefix: str
+    rq: str
+    hashes: dict[str, dict[str, bytes]] = field(default_factory=dict[str, "dict[str, bytes]"])
+    scores: dict[str, dict[str, float]] = field(default_factory=dict[str, "dict[str, float]"])
+    members: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
+    streams: dict[str, list[Entry]] = field(default_factory=dict[str, "list[Entry]"])
+    ttls: dict[str, int] = field(default_factory=dict[str, int])
+    """Milliseconds, -1 for none."""
+
+    @classmethod
+    def take(cls, client: redis.Redis, prefix: str = "penstock", rq: str = "rq") -> Snapshot:
+        """Read all keys."""
+        snapshot = cls(prefix, rq)
+        rows = cast("Sequence[Any]", client.eval(_DUMP, 0, prefix, rq))
+        for key, kind, ttl, value in rows:
+            snapshot.ttls[_text(key)] = ttl
+            snapshot._keep(_text(key), _text(kind), value)
+        return snapshot
+
+    def _keep(self, key: str, kind: str, value: Any) -> None:
+        if kind == "hash":
+            self.hashes[key] = {_text(name): text for name, text in _pairs(value)}
+        elif kind == "zset":
+            self.scores[key] = {_text(name): float(score) for name, score in _pairs(value)}
+        elif kind in ("list", "set"):
+            self.members[key] = [_text(item) for item in value]
+        elif kind == "stream":
+            if key.startswith(f"{self.prefix}:events:"):
+                self.streams[key] = [_entry(*row) for row in value]
+
+    def runs(self) -> dict[str, dict[str, str]]:
+        """The hashes of all runs by id, as text."""
+        start = f"{self.prefix}:run:"
+        return {
+            key.removeprefix(start): {name: _text(text) for name, text in fields.items()}
+            for key, fields in self.hashes.items()
+            if key.startswith(start) and b"status" in {name.encode() for name in fields}
+        }
+
+    def events(self, run_id: str) -> list[Entry]:
+        """The stored events of a run."""
+        return self.streams.get(f"{self.prefix}:events:{run_id}", [])
+
+    def checkpoints(self, run_id: str) -> dict[str, bytes]:
+        """What is recorded of a run."""
+        return self.hashes.get(f"{self.prefix}:checkpoints:{run_id}", {})
+
+    def index(self, name: str) -> dict[str, float]:
+        """A sorted set of run ids."""
+        return self.scores.get(f"{self.prefix}:{name}", {})
+
+    def waiting(self, thread_key: str) -> list[str]:
+        """The runs that wait for their turn on a thread."""
+        return self.members.get(f"{self.prefix}:waiting:{thread_key}", [])
+
+
+def _entry(name: bytes, flat: Sequence[bytes]) -> Entry:
+    fields = dict(_pairs(flat))
+    return Entry(int(name.partition(b"-")[0]), json.loads(fields[b"e"]))
+
+
+def _pairs(flat: Sequence[Any]) -> list[tuple[Any, Any]]:
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
