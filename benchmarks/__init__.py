@@ -1,0 +1,1 @@
+"""What Penstock costs, each figure beside its limit; `python -m benchmarks` writes RESULTS.md."""

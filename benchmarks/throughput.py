@@ -1,0 +1,63 @@
+"""Runs per second of one worker process, beside no-op jobs of RQ's SimpleWorker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rq import Queue
+
+from benchmarks.flows import nothing
+from benchmarks.harness import AT_LEAST, Bar, Bench, Row, rounds
+from benchmarks.processes import connected, penstock_worker, rq_worker, wait_until
+from penstock.runtime import Client
+
+
+def runs_per_second(bench: Bench) -> list[Row]:
+    parts: dict[str, Callable[[], float]] = {
+        "rq": lambda: _rq(bench),
+        "sync": lambda: _penstock(bench, "noop"),
+        "async": lambda: _penstock(bench, "anoop"),
+    }
+    samples = rounds(bench.scale.long_rounds, parts)
+    limit = samples.pop("rq")
+    return [
+        Row(
+            f"no-op runs with one step, one worker process, {kind} entrypoint",
+            "runs/s",
+            sample,
+            limit,
+            [Bar(AT_LEAST, 4, "ratio")],
+            "RQ's SimpleWorker",
+        )
+        for kind, sample in samples.items()
+    ]
+
+
+def _penstock(bench: Bench, name: str) -> float:
+    count = bench.scale.runs
+    with (
+        penstock_worker(bench.url),
+        Client(bench.url) as client,
+        connected(bench.url) as counting,
+    ):
+        began = time.perf_counter()
+        for number in range(count):
+            client.enqueue(name, number)
+        wait_until(lambda: counting.zcard("penstock:runs:completed") == count)
+        return count / (time.perf_counter() - began)
+
+
+def _rq(bench: Bench) -> float:
+    count = bench.scale.runs
+    with (
+        rq_worker(bench.url),
+        connected(bench.url) as client,
+        connected(bench.url) as counting,
+    ):
+        queue = Queue(connection=client)
+        began = time.perf_counter()
+        for number in range(count):
+            queue.enqueue(nothing, number)
+        wait_until(lambda: counting.zcard("rq:finished:default") == count)
+        return count / (time.perf_counter() - began)
