@@ -79,7 +79,7 @@ def copy_texts(folder: Path, listing: Listing, target: Path) -> list[str]:
 def default_folder() -> Path:
     """Return what the demo reads unless told: Penstock's checkout, else its installed sources."""
     here = Path(__file__).resolve()
-    for folder in (Path.cwd(), here.parents[4]):
+    for folder in (Path.cwd(), *here.parents[4:5]):
         if _is_checkout(folder):
             return folder
     return here.parents[2]

@@ -82,7 +82,7 @@ class Screen:
         line = Text(f"{time.monotonic() - self._began:6.1f} s  ", style="dim")
         line.append(text, style=style or "default not dim")
         line.append(f"  {detail}" if detail else "", style="dim")
-        self.console.print(line)
+        self.console.print(line, soft_wrap=True)
 
     def count(self, kind: str, done: int) -> None:
         """Take note of how many steps of a kind are done."""

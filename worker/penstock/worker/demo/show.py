@@ -59,7 +59,8 @@ def show(folder: Path, console: Console) -> int:
     signal.signal(signal.SIGHUP, _leave)
     listing = _look_at(folder)
     pause = _pause(len(listing.files))
-    console.print(f"Penstock demo: {_described(listing, folder)}", style="bold")
+    title = f"Penstock demo: {_described(listing, folder)}"
+    console.print(title, style="bold", soft_wrap=True)
     with (
         tempfile.TemporaryDirectory(prefix="penstock-demo-") as scratch,
         EmbeddedServer() as server,
@@ -169,6 +170,9 @@ class _Demo:
             self._watch(live, handle, screen)
             screen.say(f"the run is {handle.status()}", style="bold")
             evidence = self._evidence(handle, live, restless)
+            for error in (live.error, restless.error):
+                if error is not None:
+                    screen.say(f"a subscriber failed: {error}", style="red")
         return self._conclude(console, evidence)
 
     def _enqueue(self) -> RunHandle:
