@@ -1,7 +1,7 @@
 """Every failure Penstock raises, in one tree.
 
 PenstockError
-├── ConfigurationError         wrong use of the API or of a setting
+├── ConfigurationError         wrong use of the API or of a setting (also ValueError)
 ├── RedisUnavailableError      Redis did not answer, or refused the write
 ├── CodecError                 a value cannot be written or read exactly
 │   └── ValueTooLargeError     a value is over the size limit
@@ -29,7 +29,7 @@ class PenstockError(Exception):
     """Catches whatever Penstock raises on purpose."""
 
 
-class ConfigurationError(PenstockError):
+class ConfigurationError(PenstockError, ValueError):
     """Penstock is used or set up in a way that cannot work."""
 
 

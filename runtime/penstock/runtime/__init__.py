@@ -2,6 +2,7 @@
 
 from penstock.publisher.registry import register_type
 from penstock.runtime.aclient import AsyncClient
+from penstock.runtime.cache import CachePolicy
 from penstock.runtime.client import Client
 from penstock.runtime.context import (
     get_config,
@@ -12,18 +13,25 @@ from penstock.runtime.context import (
 )
 from penstock.runtime.entrypoint import entrypoint
 from penstock.runtime.interrupt import Command, Interrupt
+from penstock.runtime.redis.cache import InMemoryCache, RedisCache
 from penstock.runtime.redis.saver import InMemorySaver, RedisSaver
 from penstock.runtime.retry import RetryPolicy
 from penstock.runtime.task import task
+from penstock.runtime.timeout import StepTimeoutError, TimeoutPolicy
 
 __all__ = [
     "AsyncClient",
+    "CachePolicy",
     "Client",
     "Command",
+    "InMemoryCache",
     "InMemorySaver",
     "Interrupt",
+    "RedisCache",
     "RedisSaver",
     "RetryPolicy",
+    "StepTimeoutError",
+    "TimeoutPolicy",
     "entrypoint",
     "get_config",
     "get_runtime",

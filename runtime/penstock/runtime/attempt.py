@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.publisher.failure import dump_error, load_error
+from penstock.runtime.cache import Cache
 from penstock.runtime.errors import ReplayError, Stop, Suspend
 from penstock.runtime.final import Final
 from penstock.runtime.future import Sight
@@ -48,6 +49,7 @@ class Assignment:
     previous: Any = None
     context: Any = None
     store: Any = None
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +100,14 @@ class Attempt:
         if self._listener is not None:
             self._listener(fact)
 
-    def check(self) -> None:
-        """Leave, if the attempt is over.
+    def check(self, scope: Scope | None = None) -> None:
+        """Leave, if the attempt is over, or the body that asks was given up.
 
         Raises:
-            Stop: it was cancelled, drained, or lost its lease.
+            Stop: it was cancelled, drained, or lost its lease; or the body's time was over.
         """
+        if scope is not None and scope.is_abandoned:
+            raise Stop(f"the time of step {scope.step_id!r} was over")
         if self.stopping is not None:
             raise self.stopping
 
@@ -125,8 +129,8 @@ class Attempt:
             text = f'{{"id":{quote(step.id)},"input":{kept}}}'
         self.say("step.started", data, step.scope.namespace[:-1], text=text)
 
-    def finish_step(self, step: Step, value: Any) -> None:
-        """Record what a step returned.
+    def finish_step(self, step: Step, value: Any, *, cached: bool = False) -> None:
+        """Record what a step returned, or what the cache had of it.
 
         Raises:
             CodecError: the value cannot be stored; names the step.
@@ -134,7 +138,7 @@ class Attempt:
         self._leave_if_asking(step)
         value = Final.split(value)[0]
         if self._listener is not None or self.journal.stores:
-            self._conclude(step, Outcome(value=value, digest=step.digest))
+            self._conclude(step, Outcome(value=value, digest=step.digest), cached=cached)
         if self.journal.stores:
             self._done[step.id] = Outcome(value=value, digest=step.digest)
 
@@ -177,18 +181,22 @@ class Attempt:
             if any(where == step.id or where.startswith(f"{step.id}/") for where in asking):
                 raise Suspend(f"step {step.id!r} asks something that has no answer yet")
 
-    def _conclude(self, step: Step, outcome: Outcome) -> None:
+    def _conclude(self, step: Step, outcome: Outcome, *, cached: bool = False) -> None:
         ended = {"value": outcome.value} if outcome.error is None else {"error": outcome.error}
+        data: dict[str, Any] = {"id": step.id, "outcome": ended}
+        if cached:
+            data["cached"] = True
         fact = Fact(
             "step.finished",
-            {"id": step.id, "outcome": ended},
+            data,
             step.scope.namespace[:-1],
             time.time(),
             step.id,
         )
         if self.journal.stores:
             text = encode_outcome(outcome, self.codec, f"result of step {step.id!r}")
-            self.journal.append(fact, f'{{"id":{quote(step.id)}}}', text)
+            extra = ',"cached":true' if cached else ""
+            self.journal.append(fact, f'{{"id":{quote(step.id)}{extra}}}', text)
         if self._listener is not None:
             self._listener(fact)
 

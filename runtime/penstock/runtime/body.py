@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["acall", "call"]
+__all__ = ["acall", "call", "timed"]
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.inject import injected
 from penstock.runtime.scope import current
+from penstock.runtime.timeout import Deadline
 
 if TYPE_CHECKING:
     from penstock.runtime.perform import Step
@@ -45,6 +47,26 @@ async def acall(step: Step) -> Any:
         raise _own_doing(step, error) from error
     finally:
         current.reset(token)
+
+
+async def timed(step: Step, body: Callable[[Step], Awaitable[Any]]) -> Any:
+    """Run a body within the step's time.
+
+    A sync one runs on in its thread when the time is over; what it still does is refused.
+
+    Raises:
+        StepTimeoutError: the time was over.
+    """
+    if step.timeout is None:
+        return await body(step)
+    deadline = step.deadline = Deadline(step.timeout, step.name)
+    scope = step.scope
+    deadline.start()
+    try:
+        return await body(step)
+    finally:
+        scope.is_abandoned = deadline.is_over and not step.is_async
+        deadline.finish()
 
 
 def _own_doing(step: Step, error: BaseException) -> RuntimeError:

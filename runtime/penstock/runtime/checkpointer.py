@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from penstock.publisher.codec import Codec
 from penstock.runtime.attempt import Assignment
+from penstock.runtime.cache import Cache
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import Stop
 from penstock.runtime.journal import Durability, Journal
@@ -25,6 +26,7 @@ class Order:
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     context: Any = None
     store: Any = None
+    cache: Cache | None = None
     durability: Durability = "async"
 
 

@@ -142,7 +142,9 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         InputError: pydantic refuses the input.
     """
     name = entrypoint if isinstance(entrypoint, str) else entrypoint.name
-    value = argument if isinstance(entrypoint, str) else entrypoint.accept(argument)
+    value, context = argument, wanted.context
+    if not isinstance(entrypoint, str):
+        value, context = entrypoint.accept(argument), entrypoint.accept_context(context)
     return Wanted(
         name,
         value,
@@ -150,7 +152,7 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         run_id=wanted.run_id,
         queue=wanted.queue,
         on_busy=wanted.on_busy,
-        context=wanted.context,
+        context=context,
         config=wanted.config,
         durability=wanted.durability,
     )

@@ -55,6 +55,6 @@ def interrupt(value: Any) -> Any:
         Suspend: no answer yet. Not an Exception, so that `except Exception` lets it pass.
     """
     scope = current_branch("interrupt()").scope
-    scope.attempt.check()
-    scope.progress += 1
+    scope.attempt.check(scope)
+    scope.advance()
     return scope.attempt.ask(scope, value)

@@ -44,7 +44,11 @@ def execute(runner: Runner, body: Task[..., Any], argument: Any) -> Result:
     Raises:
         LeaseLostError: another attempt owns the run.
     """
-    step = runner.step(None, "", body, (argument,), {})
+    if body.timeout is not None:
+        raise RuntimeError(
+            f"entrypoint {body.name!r} has a timeout: use ainvoke or astream, or a worker."
+        )
+    step = Step(runner, None, "", body, (argument,), {})
     result: Result = drive(conduct(runner, step), lambda effect: runner.effect(step, effect))
     return result
 
@@ -56,7 +60,7 @@ async def aexecute(runner: Runner, body: Task[..., Any], argument: Any) -> Resul
         LeaseLostError: another attempt owns the run.
     """
     loop = asyncio.get_running_loop()
-    step = runner.step(None, "", body, (argument,), {})
+    step = Step(runner, None, "", body, (argument,), {})
     factory = TaskFactory.enter(loop)
     try:
         plan = conduct(runner, step)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 __all__ = ["AnyEntrypoint", "Entrypoint", "entrypoint"]
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_type_hints, overload
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_type_hints, overload
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
+from penstock.runtime.cache import Cache
 from penstock.runtime.checkpointer import Checkpointer
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import ConfigurationError, InputError
@@ -23,6 +25,7 @@ from penstock.runtime.nesting import ainvoke_nested, invoke_nested, nested
 from penstock.runtime.retry import Retries
 from penstock.runtime.task import Task, function_name, reject_generator
 from penstock.runtime.threads import Threads
+from penstock.runtime.timeout import Timeouts
 from penstock.runtime.view import INTERRUPT
 
 A = TypeVar("A")
@@ -41,7 +44,10 @@ class Entrypoint(Generic[A, R]):
         name: str | None = None,
         checkpointer: Checkpointer | None = None,
         store: Any = None,
+        cache: Cache | None = None,
+        context_schema: Any = None,
         retry_policy: Retries = None,
+        timeout: Timeouts = None,
     ) -> None:
         self.name = name or function_name(function)
         reject_generator(function, f"entrypoint {self.name!r}")
@@ -50,9 +56,13 @@ class Entrypoint(Generic[A, R]):
             raise ConfigurationError(
                 f"entrypoint {self.name!r} must have at least one parameter: the input."
             )
-        self.body: Task[..., Any] = Task(function, name=self.name, retry_policy=retry_policy)
+        self.body: Task[..., Any] = Task(
+            function, name=self.name, retry_policy=retry_policy, timeout=timeout
+        )
         self.checkpointer = checkpointer
         self.store = store
+        self.cache = cache
+        self.context_schema = context_schema
         self.threads = Threads()
         self._input = parameters[0].name
         functools.update_wrapper(self, function, updated=())
@@ -176,6 +186,22 @@ class Entrypoint(Generic[A, R]):
                 f"the input of entrypoint {self.name!r} is refused: {error}"
             ) from error
 
+    def accept_context(self, value: Any) -> Any:
+        """Return a run's context as its schema has it: a dict becomes a dataclass or a model.
+
+        Raises:
+            InputError: it does not fit.
+        """
+        schema: Any = self.context_schema
+        if not isinstance(value, dict) or not isinstance(schema, type):
+            return cast(Any, value)
+        if not (dataclasses.is_dataclass(schema) or issubclass(schema, BaseModel)):
+            return cast(Any, value)
+        try:
+            return schema(**cast("dict[str, Any]", value))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the context of {self.name!r} is refused: {error}") from error
+
     def thread_of(self, config: Config) -> str:
         """Return the thread that a config names, "" if none.
 
@@ -234,7 +260,8 @@ class entrypoint:
     """Declare a workflow: `@entrypoint()` over a function whose first parameter is the input.
 
     `name` is what workers and clients know it by (default: the function's); `checkpointer` keeps
-    its runs when it is invoked in this process; on workers the worker's Redis does.
+    its runs when it is invoked in this process; on workers the worker's Redis does. `cache` is
+    where its tasks' cached values are, `context_schema` the class of what runs get as context.
 
     Raises:
         ConfigurationError: the function cannot be an entrypoint.
@@ -248,12 +275,18 @@ class entrypoint:
         name: str | None = None,
         checkpointer: Checkpointer | None = None,
         store: Any = None,
+        cache: Cache | None = None,
+        context_schema: Any = None,
         retry_policy: Retries = None,
+        timeout: Timeouts = None,
     ) -> None:
         self._name = name
         self._checkpointer = checkpointer
         self._store = store
+        self._cache = cache
+        self._context_schema = context_schema
         self._retry_policy = retry_policy
+        self._timeout = timeout
 
     @overload
     def __call__(
@@ -274,5 +307,8 @@ class entrypoint:
             name=self._name,
             checkpointer=self._checkpointer,
             store=self._store,
+            cache=self._cache,
+            context_schema=self._context_schema,
             retry_policy=self._retry_policy,
+            timeout=self._timeout,
         )

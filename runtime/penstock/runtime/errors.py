@@ -1,7 +1,8 @@
 """What can go wrong with a run: the branch of the error tree that belongs to workflows.
 
 PenstockError (penstock.publisher.errors)
-├── ConfigurationError
+├── ConfigurationError         also ValueError
+│   └── GeneratorError         a task or entrypoint that yields (also NotImplementedError)
 ├── OutsideRunError            a task, a writer, ... used where no run is active (also RuntimeError)
 ├── UnknownEntrypointError     no such entrypoint in this process
 ├── InputError                 pydantic refused the input of a run (also ValueError)
@@ -35,6 +36,7 @@ __all__ = [
     "Drained",
     "EmptyInputError",
     "Fenced",
+    "GeneratorError",
     "InputError",
     "LeaseLostError",
     "OutsideRunError",
@@ -56,6 +58,10 @@ __all__ = [
 from collections.abc import Iterable
 
 from penstock.publisher.errors import ConfigurationError, PenstockError
+
+
+class GeneratorError(ConfigurationError, NotImplementedError):
+    """A function that yields was declared a task or an entrypoint."""
 
 
 class OutsideRunError(PenstockError, RuntimeError):

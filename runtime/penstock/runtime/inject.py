@@ -46,6 +46,8 @@ class Runtime:
     stream_writer: StreamWriter
     previous: Any
     execution_info: ExecutionInfo
+    heartbeat: Callable[[], None]
+    """Tells that the calling step is alive, for its idle timeout."""
 
     @property
     def step_id(self) -> str:
@@ -95,7 +97,7 @@ def _value(name: str, scope: Scope) -> Any:
     if name == "store":
         return assignment.store
     if name == "previous":
-        return assignment.previous
+        return previous_of(scope)
     return runtime_of(scope)
 
 
@@ -107,6 +109,12 @@ def config_of(scope: Scope) -> dict[str, Any]:
     return {**assignment.config, "configurable": configurable}
 
 
+def previous_of(scope: Scope) -> Any:
+    """Return what the thread's last run saved; inside a nested entrypoint None, as it has none."""
+    nested = any(part[0] == "^" for part in scope.namespace)
+    return None if nested else scope.attempt.assignment.previous
+
+
 def runtime_of(scope: Scope) -> Runtime:
     """Return what a run offers to the code of a scope."""
     assignment = scope.attempt.assignment
@@ -114,7 +122,7 @@ def runtime_of(scope: Scope) -> Runtime:
         context=assignment.context,
         store=assignment.store,
         stream_writer=writer_of(scope),
-        previous=assignment.previous,
+        previous=previous_of(scope),
         execution_info=ExecutionInfo(
             run_id=assignment.run_id,
             thread_id=assignment.thread_id,
@@ -122,4 +130,11 @@ def runtime_of(scope: Scope) -> Runtime:
             attempt=assignment.number,
             step_attempt=scope.step.tries,
         ),
+        heartbeat=lambda: _beat(scope),
     )
+
+
+def _beat(scope: Scope) -> None:
+    scope.attempt.check(scope)
+    if scope.step.deadline is not None:
+        scope.step.deadline.touch(heartbeat=True)

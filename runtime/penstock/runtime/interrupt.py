@@ -50,7 +50,8 @@ class Command:
         """Match the answer to the open questions.
 
         Raises:
-            ResumeError: it names a question that is not open, or does not say which it answers.
+            ResumeError: there is no answer in it, it names a question that is not open, or it
+                does not say which it answers.
         """
         if self.resume is NOTHING:
             raise ResumeError(

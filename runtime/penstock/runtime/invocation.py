@@ -137,14 +137,16 @@ class Invocation:
     def _open(self) -> Opening:
         entrypoint, options = self._entrypoint, self._options
         thread_id = entrypoint.thread_of(options.config)
+        context = entrypoint.accept_context(options.context)
         if self._checkpointer is not None:
             order = Order(
                 entrypoint=entrypoint.name,
                 thread_id=thread_id,
                 argument=self._argument,
                 config=options.config,
-                context=options.context,
+                context=context,
                 store=entrypoint.store,
+                cache=entrypoint.cache,
                 durability=options.durability or "async",
             )
             opening: Opening = self._checkpointer.open(order)
@@ -159,8 +161,9 @@ class Invocation:
             thread_id=thread_id or run_id,
             entrypoint=entrypoint.name,
             config=options.config,
-            context=options.context,
+            context=context,
             store=entrypoint.store,
+            cache=entrypoint.cache,
         )
         return Opening(assignment, NoJournal(), self._argument)
 

@@ -47,14 +47,14 @@ async def ainvoke_nested(child: Entrypoint[Any, Any], argument: Any) -> Any:
 def _step(child: Entrypoint[Any, Any], argument: Any) -> tuple[Step | None, Any]:
     branch = current_branch(f"entrypoint {child.name!r}")
     runner = branch.scope.step.runner
-    runner.attempt.check()
-    branch.scope.progress += 1
+    runner.attempt.check(branch.scope)
+    branch.scope.advance()
     name = f"^{child.body.label}"
     digest, text = runner.attempt.digest((argument,), {})
     step_id = branch.identify(name, digest, None)
     outcome = runner.attempt.recall(branch, step_id, child.name, digest, "raise")
     if outcome is not None:
         return None, Final.split(outcome.get())[0]
-    step = runner.step(branch.scope, step_id, child.body, (argument,), {}, digest)
+    step = Step(runner, branch.scope, step_id, child.body, (argument,), {}, digest)
     runner.attempt.start_step(step, text)
     return step, None

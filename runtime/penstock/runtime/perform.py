@@ -6,23 +6,38 @@ back, and returns the outcome. Sync and async code follow the same plans.
 
 from __future__ import annotations
 
-__all__ = ["Do", "Effect", "Plan", "Step", "Wait", "adrive", "drive", "perform", "tries", "ungroup"]
+__all__ = [
+    "Do",
+    "Effect",
+    "Keep",
+    "Plan",
+    "Step",
+    "Wait",
+    "adrive",
+    "drive",
+    "perform",
+    "tries",
+    "ungroup",
+]
 
 import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextvars import Context
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from penstock.runtime.errors import Stop, Suspend
-from penstock.runtime.retry import RetryPolicy, delay_after
+from penstock.runtime.retry import delay_after
 from penstock.runtime.scope import Scope
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt
+    from penstock.runtime.cache import CachedCall
     from penstock.runtime.future import Sight
     from penstock.runtime.runner import Runner
+    from penstock.runtime.task import Task
+    from penstock.runtime.timeout import Deadline
 
 
 class Do(enum.Enum):
@@ -32,6 +47,8 @@ class Do(enum.Enum):
     """Run the function; the answer is its value."""
     STORE = enum.auto()
     """Come back when everything said so far is stored."""
+    FIND = enum.auto()
+    """Look for the value in the cache; the answer is a tuple with it, or None."""
     CHILDREN = enum.auto()
     """Come back when no step of the run is running."""
 
@@ -43,7 +60,14 @@ class Wait:
     seconds: float
 
 
-Effect: TypeAlias = Do | Wait
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Ask to keep a value in the cache."""
+
+    value: Any
+
+
+Effect: TypeAlias = Do | Wait | Keep
 Plan: TypeAlias = Generator[Effect, Any, Any]
 
 
@@ -51,9 +75,9 @@ class Step:
     """One call of a task, while it is performed."""
 
     __slots__ = (
-        "args", "attempt", "caller", "children", "context", "counted", "digest", "ended",
-        "function", "id", "injects", "is_async", "kwargs", "name", "parent", "policies", "runner",
-        "scope", "sight", "tries",
+        "args", "attempt", "cached", "caller", "children", "context", "counted", "deadline",
+        "digest", "ended", "function", "id", "injects", "is_async", "kwargs", "name", "parent",
+        "policies", "runner", "scope", "sight", "timeout", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -61,36 +85,33 @@ class Step:
         runner: Runner,
         parent: Scope | None,
         step_id: str,
-        name: str,
-        function: Callable[..., Any],
-        *,
+        task: Task[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        is_async: bool,
-        policies: tuple[RetryPolicy, ...],
-        injects: tuple[tuple[str, int], ...],
-        digest: str,
-        context: Context,
+        digest: str = "",
     ) -> None:
         self.runner = runner
         self.attempt: Attempt = runner.attempt
         self.parent = parent
         self.id = step_id
-        self.name = name
-        self.function = function
+        self.name = task.name
+        self.function = task.function
+        self.is_async = task.is_async
+        self.policies = task.policies
+        self.timeout = task.timeout
+        self.injects = task.injects
         self.args = args
         self.kwargs = kwargs
-        self.is_async = is_async
-        self.policies = policies
-        self.injects = injects
         self.digest = digest
-        self.context = context
+        self.context = copy_context()
+        self.cached: CachedCall | None = None
+        self.deadline: Deadline | None = None
+        self.sight: Sight | None = None
         self.tries = 1
         self.caller: Step | None = parent.step.seated() if parent is not None else None
-        self.sight: Sight | None = None
-        self.ended = False
         self.children = 0
         self.counted = False
+        self.ended = False
         self.scope = Scope(self)
 
     def seated(self) -> Step | None:
@@ -102,8 +123,11 @@ def perform(step: Step) -> Plan:
     """Plan a step: its tries, then its recorded outcome."""
     attempt = step.attempt
     try:
-        value = yield from tries(step)
-        attempt.finish_step(step, value)
+        found = (yield Do.FIND) if step.cached is not None else None
+        value = found[0] if found is not None else (yield from tries(step))
+        attempt.finish_step(step, value, cached=found is not None)
+        if step.cached is not None and found is None:
+            yield Keep(value)
     except (Suspend, Stop, asyncio.CancelledError):
         raise
     except Exception as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from penstock.runtime.errors import ConfigurationError, PenstockError
+from penstock.runtime.timeout import StepTimeoutError
 
 Match: TypeAlias = (
     "type[BaseException] | Sequence[type[BaseException]] | Callable[[BaseException], bool]"
@@ -37,7 +38,7 @@ def worth_retrying(error: BaseException) -> bool:
 
     Connection errors may; of HTTP status errors those of the server (5xx).
     """
-    if isinstance(error, ConnectionError):
+    if isinstance(error, (ConnectionError, StepTimeoutError)):
         return True
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(status, int):

@@ -7,20 +7,18 @@ __all__ = ["Runner"]
 import asyncio
 import threading
 from asyncio import events
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from penstock.runtime.account import Account
 from penstock.runtime.attempt import Attempt
-from penstock.runtime.body import acall, call
+from penstock.runtime.body import acall, call, timed
 from penstock.runtime.errors import Stop
 from penstock.runtime.future import LoopFuture, Sight, StepFuture, StepTask, relay, settle
 from penstock.runtime.job import LoopSeat, ThreadJob
 from penstock.runtime.limiter import Limiter
 from penstock.runtime.lineage import Branch
 from penstock.runtime.outcome import Outcome
-from penstock.runtime.perform import Do, Effect, Step, adrive, drive, perform
-from penstock.runtime.scope import Scope
+from penstock.runtime.perform import Do, Effect, Keep, Step, Wait, adrive, drive, perform
 from penstock.runtime.threads import Threads
 
 if TYPE_CHECKING:
@@ -58,8 +56,8 @@ class Runner:
     ) -> StepFuture[Any]:
         """Start a step, or give back what it is recorded to have done."""
         attempt = self.attempt
-        attempt.check()
-        branch.scope.progress += 1
+        attempt.check(branch.scope)
+        branch.scope.advance()
         digest, text = attempt.digest(args, kwargs)
         step_id = branch.identify(task.label, digest, key)
         on_loop = self.loop is not None and events._get_running_loop() is self.loop
@@ -69,40 +67,17 @@ class Runner:
             if outcome.error is not None:
                 attempt.failed_before(step_id, outcome.error, sight)
             return self._settled(outcome, sight, on_loop)
-        if task.is_async and self.loop is None:
+        if self.loop is None and (task.is_async or task.timeout is not None):
+            what = "is async" if task.is_async else "has a timeout"
             raise RuntimeError(
-                f"task {task.name!r} is async and the run is not: "
+                f"task {task.name!r} {what} and the run is not async: "
                 "use ainvoke or astream, or enqueue the run to a worker."
             )
-        step = self.step(branch.scope, step_id, task, args, kwargs, digest)
+        step = Step(self, branch.scope, step_id, task, args, kwargs, digest)
         step.sight = sight
+        step.cached = task.cached_call(attempt, args, kwargs)
         attempt.start_step(step, text)
         return self._start(step, sight, on_loop)
-
-    def step(
-        self,
-        parent: Scope | None,
-        step_id: str,
-        task: Task[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        digest: str = "",
-    ) -> Step:
-        """Make the step of a call, in a copy of the caller's context."""
-        return Step(
-            self,
-            parent,
-            step_id,
-            task.name,
-            task.function,
-            args=args,
-            kwargs=kwargs,
-            is_async=task.is_async,
-            policies=task.policies,
-            injects=task.injects,
-            digest=digest,
-            context=copy_context(),
-        )
 
     def _settled(self, outcome: Outcome, sight: Sight, on_loop: bool) -> StepFuture[Any]:
         if on_loop and self.loop is not None:
@@ -115,7 +90,7 @@ class Runner:
         return future
 
     def _start(self, step: Step, sight: Sight, on_loop: bool) -> StepFuture[Any]:
-        if step.is_async:
+        if step.is_async or step.timeout is not None:
             return self._launch(step, sight) if on_loop else self._launch_from_thread(step, sight)
         job = ThreadJob(self, step, sight)
         self.account.began()
@@ -131,7 +106,8 @@ class Runner:
         assert self.loop is not None
         body = self._aperform(step, LoopSeat(step, self.loop) if self._limited else None)
         name = self.attempt.assignment.run_id
-        task = StepTask[Any](body, loop=self.loop, name=name, context=step.context)
+        context = step.context if step.is_async else step.context.copy()
+        task = StepTask[Any](body, loop=self.loop, name=name, context=context)
         task.sight = sight
         task.add_done_callback(_retrieve)
         self.account.began(task)
@@ -166,31 +142,42 @@ class Runner:
 
     def effect(self, step: Step, effect: Effect) -> Any:
         """Do what a plan asks for, in this thread."""
-        if effect is Do.BODY:
-            return step.context.run(call, step)
-        if effect is Do.STORE:
-            return self.attempt.journal.flush()
-        if effect is Do.CHILDREN:
-            return self.account.join()
-        assert not isinstance(effect, Do)
-        self._stop.wait(effect.seconds)
-        return self.attempt.check()
+        match effect:
+            case Do.BODY:
+                return step.context.run(call, step)
+            case Do.STORE:
+                return self.attempt.journal.flush()
+            case Do.CHILDREN:
+                return self.account.join()
+            case Do.FIND:
+                return step.cached.find() if step.cached is not None else None
+            case Keep(value):
+                return step.cached.keep(value) if step.cached is not None else None
+            case Wait(seconds):
+                self._stop.wait(seconds)
+                return self.attempt.check()
 
     async def aeffect(self, step: Step, effect: Effect) -> Any:
         """Do what a plan asks for, on the loop."""
-        if effect is Do.BODY:
-            if step.is_async:
-                return await acall(step)
-            pool = self.threads.executor
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(pool, lambda: step.context.run(call, step))
-        if effect is Do.STORE:
-            return await self.attempt.journal.aflush()
-        if effect is Do.CHILDREN:
-            return await self.account.ajoin()
-        assert not isinstance(effect, Do)
-        await asyncio.sleep(effect.seconds)
-        return self.attempt.check()
+        match effect:
+            case Do.BODY:
+                return await timed(step, self._abody)
+            case Do.STORE:
+                return await self.attempt.journal.aflush()
+            case Do.CHILDREN:
+                return await self.account.ajoin()
+            case Wait(seconds):
+                await asyncio.sleep(seconds)
+                return self.attempt.check()
+            case _:
+                return await asyncio.to_thread(self.effect, step, effect)
+
+    async def _abody(self, step: Step) -> Any:
+        if step.is_async:
+            return await acall(step)
+        pool = self.threads.executor
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, lambda: step.context.run(call, step))
 
     def stop(self, stop: Stop) -> None:
         """End the attempt: at its next step, or where it sleeps between tries."""

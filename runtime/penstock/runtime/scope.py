@@ -33,7 +33,10 @@ def current_branch(what: str) -> Branch:
 class Scope:
     """One execution of an entrypoint's body or of a step, with what is counted in it."""
 
-    __slots__ = ("attempt", "branch", "interrupts", "namespace", "progress", "step", "step_id")
+    __slots__ = (
+        "attempt", "branch", "interrupts", "is_abandoned", "namespace", "progress", "step",
+        "step_id",
+    )  # fmt: skip
 
     def __init__(self, step: Step) -> None:
         self.step = step
@@ -42,7 +45,14 @@ class Scope:
         self.namespace = namespace(step.id)
         self.progress = 0
         self.interrupts = 0
+        self.is_abandoned = False
         self.branch = Branch(self, f"{step.id}/" if step.id else "")
+
+    def advance(self) -> None:
+        """Take note that the code goes on: what it does from here on has seen what came before."""
+        self.progress += 1
+        if self.step.deadline is not None:
+            self.step.deadline.touch()
 
 
 class TaskFactory:

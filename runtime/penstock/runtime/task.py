@@ -4,18 +4,25 @@ from __future__ import annotations
 
 __all__ = ["Task", "task"]
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
+from penstock.publisher.codec import Codec
 from penstock.publisher.registry import registered
-from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.cache import Cache, CachedCall, CachePolicy, cache_key, cache_namespace
+from penstock.runtime.errors import GeneratorError
 from penstock.runtime.future import StepFuture
 from penstock.runtime.inject import injectable
 from penstock.runtime.lineage import label
 from penstock.runtime.retry import Retries, normalize
 from penstock.runtime.scope import current_branch
+from penstock.runtime.timeout import Timeouts, policy_of
+
+if TYPE_CHECKING:
+    from penstock.runtime.attempt import Attempt
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,12 +39,16 @@ class Task(Generic[P, T]):
         *,
         name: str | None = None,
         retry_policy: Retries = None,
+        cache_policy: CachePolicy | None = None,
+        timeout: Timeouts = None,
         on_change: OnChange = "raise",
     ) -> None:
         self.function = self.func = function
         self.name = name or function_name(function)
         self.label = label(self.name)
         self.policies = normalize(retry_policy)
+        self.cache_policy = cache_policy
+        self.timeout = policy_of(timeout)
         self.on_change = on_change
         self.is_async = is_async(function)
         self.injects = injectable(function)
@@ -68,6 +79,29 @@ class Task(Generic[P, T]):
 
         return call
 
+    def cached_call(
+        self, attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> CachedCall | None:
+        """Return where a call's value is cached, None if it is not.
+
+        Raises:
+            ConfigurationError, CodecError: nothing tells this call from others.
+        """
+        policy, cache = self.cache_policy, attempt.assignment.cache
+        if policy is None or cache is None:
+            return None
+        namespace = cache_namespace(self.name, self.function, attempt.codec)
+        key = cache_key(policy, self.function, args, kwargs, attempt.codec)
+        return CachedCall(cache, (namespace, key), policy.ttl, attempt.codec)
+
+    def clear_cache(self, cache: Cache) -> None:
+        """Forget the values that a cache keeps of this task."""
+        cache.clear([cache_namespace(self.name, self.function, Codec())])
+
+    async def aclear_cache(self, cache: Cache) -> None:
+        """As `clear_cache`."""
+        await asyncio.to_thread(self.clear_cache, cache)
+
     def __repr__(self) -> str:
         return f"<task {self.name!r}>"
 
@@ -83,6 +117,8 @@ def task(
     *,
     name: str | None = None,
     retry_policy: Retries = None,
+    cache_policy: CachePolicy | None = None,
+    timeout: Timeouts = None,
     on_change: OnChange = "raise",
 ) -> Task[P, T]: ...
 @overload
@@ -92,11 +128,18 @@ def task(
     *,
     name: str | None = None,
     retry_policy: Retries = None,
+    cache_policy: CachePolicy | None = None,
+    timeout: Timeouts = None,
     on_change: OnChange = "raise",
 ) -> Task[P, T]: ...
 @overload
 def task(
-    *, name: str | None = None, retry_policy: Retries = None, on_change: OnChange = "raise"
+    *,
+    name: str | None = None,
+    retry_policy: Retries = None,
+    cache_policy: CachePolicy | None = None,
+    timeout: Timeouts = None,
+    on_change: OnChange = "raise",
 ) -> _Decorator: ...
 def task(
     function: Callable[..., Any] | None = None,
@@ -104,19 +147,30 @@ def task(
     *,
     name: str | None = None,
     retry_policy: Retries = None,
+    cache_policy: CachePolicy | None = None,
+    timeout: Timeouts = None,
     on_change: OnChange = "raise",
 ) -> Any:
     """Declare a task: `@task`, `@task(name=...)` or `task(function, ...)`.
 
-    `retry_policy` is a number of attempts, a RetryPolicy or several; `on_change` says what a replay
-    does when the arguments are not those recorded: raise ReplayError, or run the step again.
+    `retry_policy` is a number of attempts, a RetryPolicy or several; `cache_policy` keeps values
+    for other runs, in the entrypoint's cache; `timeout` is seconds or a TimeoutPolicy, for each
+    try (a sync function needs a run on a loop, as on workers); `on_change` says what a replay does
+    when the arguments are not those recorded: raise ReplayError, or run the step again.
 
     Raises:
         ConfigurationError: the function cannot be a task.
     """
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any]:
-        return Task(function, name=name, retry_policy=retry_policy, on_change=on_change)
+        return Task(
+            function,
+            name=name,
+            retry_policy=retry_policy,
+            cache_policy=cache_policy,
+            timeout=timeout,
+            on_change=on_change,
+        )
 
     return decorate if function is None else decorate(function)
 
@@ -153,10 +207,10 @@ def reject_generator(function: Callable[..., Any], what: str) -> None:
     """Refuse functions that yield, as a generator cannot be recorded.
 
     Raises:
-        ConfigurationError: it does.
+        GeneratorError: it does.
     """
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigurationError(
+        raise GeneratorError(
             f"{what} is a generator function; return a list, "
             "or send parts with get_stream_writer() as they come."
         )

@@ -13,6 +13,9 @@ from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.lineage import namespace as step_path
 from penstock.runtime.lineage import step_name
 
+_ORDER: Final = ("custom", "messages", "updates", "tasks", "debug", "values")
+"""The order of what one fact looks like in several modes: what happened, then what came of it."""
+
 MODES: Final = ("values", "updates", "custom", "messages", "tasks", "debug")
 INTERRUPT: Final = "__interrupt__"
 
@@ -46,7 +49,7 @@ class View:
         entrypoint: str = "",
         subgraphs: bool = False,
     ) -> None:
-        self._modes = modes
+        self._modes = sorted(set(modes), key=_ORDER.index)
         self._subgraphs = subgraphs
         self.entrypoint = entrypoint
 
@@ -108,7 +111,8 @@ def _message(view: View, data: Mapping[str, Any], namespace: Namespace) -> Itera
 def _update(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
     value, error = view.outcome(data)
     if error is None and data.get("status", "completed") == "completed":
-        yield {_name(data): value}
+        update = {_name(data): value}
+        yield update | {"__metadata__": {"cached": True}} if data.get("cached") else update
 
 
 def _value(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:

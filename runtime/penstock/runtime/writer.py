@@ -25,13 +25,14 @@ class StreamWriter:
             CodecError: the value cannot be written; names the step.
         """
         scope = self._scope
-        scope.progress += 1
+        scope.attempt.check(scope)
+        scope.advance()
         scope.attempt.say("custom", value, scope.namespace)
 
     def message(self, chunk: Any, *, id: str) -> None:
         """Send a chunk of the message `id`, as mode `messages` shows it."""
         scope = self._scope
-        scope.progress += 1
+        scope.advance()
         data = {"chunk": chunk, "id": id, "step": scope.step_id}
         scope.attempt.say("message", data, scope.namespace)
 

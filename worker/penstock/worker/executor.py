@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Executor"]
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -149,6 +150,8 @@ class Executor:
             if entrypoint is None:
                 raise UnknownEntrypointError(fields["entrypoint"], self.entrypoints)
             argument = entrypoint.accept(self.codec.loads(claim.checkpoints["input"]))
+            context = entrypoint.accept_context(assignment.context)
+            attempt.assignment = dataclasses.replace(assignment, context=context)
         except PenstockError as error:
             return await aexecute(runner, _refusing(fields["entrypoint"], error), None)
         return await aexecute(runner, entrypoint.body, argument)
@@ -156,6 +159,7 @@ class Executor:
     def _assignment(self, claim: Claim) -> Assignment:
         fields, loads = claim.fields, self.codec.loads
         entrypoint = self.entrypoints.get(fields["entrypoint"])
+        context = claim.checkpoints.get("context")
         return Assignment(
             run_id=claim.lease.run_id,
             thread_id=fields["thread"],
@@ -163,8 +167,9 @@ class Executor:
             number=int(fields["attempt"]),
             config=loads(fields.get("config", "{}")),
             previous=loads(claim.saved) if claim.saved else None,
-            context=loads(claim.checkpoints["context"]) if "context" in claim.checkpoints else None,
+            context=loads(context) if context is not None else None,
             store=entrypoint.store if entrypoint is not None else None,
+            cache=entrypoint.cache if entrypoint is not None else None,
         )
 
     def _told(self, claim: Claim, stop: Stop) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 __all__ = ["OrdinaryJobs"]
 
+import ctypes
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
 from redis import Redis
+from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
@@ -41,12 +44,25 @@ class OrdinaryJobs:
         self._on_end = on_end
         self._threads = ThreadPoolExecutor(64, thread_name_prefix="penstock-rq")
         self._running: set[ThreadFuture[None]] = set()
+        self._threads_of: dict[str, int] = {}
 
     def begin(self, queue: str, job_id: str) -> None:
         """Execute a job in a thread."""
         future = self._threads.submit(self._perform, queue, job_id)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
+
+    def stop(self, job_id: str) -> bool:
+        """Stop a job, as soon as its code comes back from what it waits in; tell if it is here."""
+        thread = self._threads_of.get(job_id)
+        if thread is None:
+            return False
+        worker: Any = self._worker
+        worker._stopped_job_id = job_id  # so that RQ files it as stopped, not as failed
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread), ctypes.py_object(StopRequested)
+        )
+        return True
 
     def close(self, grace: float) -> None:
         """Wait for the jobs that run, at most `grace` seconds."""
@@ -60,9 +76,11 @@ class OrdinaryJobs:
             job = Job.fetch(job_id, connection=worker.connection)
             execution = worker.prepare_execution(job)
             worker.connection.lrem(queue.intermediate_queue_key, 1, job_id)
+            self._threads_of[job_id] = threading.get_ident()
             worker.perform_job(job, queue, execution)
             logger.info("RQ job %s ended", job_id, extra={"job_id": job_id, "event": "job.ended"})
         except Exception:
             logger.exception("RQ job %s could not be run", job_id, extra={"job_id": job_id})
         finally:
+            self._threads_of.pop(job_id, None)
             self._on_end()

@@ -295,7 +295,7 @@ class Worker(BaseWorker):
             return
         if command == "shutdown":
             os.kill(os.getpid(), signal.SIGINT)
-        elif command in ("stop-job", "stop-execution") and job_id:
+        elif command in ("stop-job", "stop-execution") and not self._ordinary.stop(job_id):
             calls = self._executor.calls
             run(self.connection, calls.cancel(job_id, "stopped by an RQ command"))
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from penstock.publisher.keys import EventKeys
 
-PERMANENT = ("leases", "ready", "timers", "runs:*", "entrypoints", "thread:*")
-"""Kinds of keys that have no TTL: indexes, and the state of threads until they are deleted."""
+PERMANENT = ("leases", "ready", "timers", "runs:*", "entrypoints", "thread:*", "cache:*")
+"""Kinds of keys that have no TTL: indexes, the state of threads, cached values without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import uuid
 import warnings
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast, get_args
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.event import encode
@@ -33,6 +33,7 @@ from penstock.runtime.errors import (
     ThreadBusyError,
 )
 from penstock.runtime.interrupt import NOTHING, Command, Interrupt
+from penstock.runtime.journal import durability_of
 from penstock.runtime.redis.calls import Calls, Creation, Enqueued, OnBusy
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.run import OPEN, Run, RunStatus
@@ -113,6 +114,11 @@ class RequestPlans:
             raise ConfigurationError(
                 f"queue {wanted.queue!r}: use letters, digits, '_', '-' and '.', at most 128."
             )
+        if wanted.on_busy not in get_args(OnBusy):
+            raise ConfigurationError(
+                f"on_busy is one of {', '.join(get_args(OnBusy))}, not {wanted.on_busy!r}."
+            )
+        durability_of(wanted.durability)
         text = self._codec.dumps(wanted.argument, f"input of entrypoint {wanted.entrypoint!r}")
         context = ""
         if wanted.context is not None:
@@ -318,7 +324,14 @@ def _checked_thread_id(thread_id: str | None) -> str | None:
             f"a thread id has 1 to {THREAD_ID_LIMIT} characters, not {len(thread_id)}; "
             "leave it out for a thread of the run's own."
         )
-    return str(thread_id)
+    try:
+        thread_id.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"thread id {thread_id[:80]!r} is no text that can be written: {error.reason}; "
+            "take out the half of a surrogate pair."
+        ) from error
+    return thread_id
 
 
 def _digest(parts: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import EmptyInputError, ResumeError, Stop, ThreadBusyError
-from penstock.runtime.interrupt import Command
+from penstock.runtime.interrupt import NOTHING, Command
 from penstock.runtime.journal import Journal, NoJournal
 from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.journal import RedisJournal
@@ -136,6 +136,8 @@ class RedisSaver:
 
     def _resume(self, run_id: str, status: str, order: Order) -> None:
         if isinstance(order.argument, Command):
+            if order.argument.resume is NOTHING:
+                order.argument.answers((), run_id)
             follow(self.plans.resume(run_id, order.argument.resume), self._ask)
         elif status == "failed":
             follow(self.plans.resume(run_id), self._ask)
@@ -172,6 +174,7 @@ class RedisSaver:
             previous=self.codec.loads(claim.saved) if claim.saved else None,
             context=order.context,
             store=order.store,
+            cache=order.cache,
         )
         fresh = not (order.argument is None or isinstance(order.argument, Command))
         return Opening(assignment, journal, order.argument if fresh else argument)

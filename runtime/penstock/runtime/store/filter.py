@@ -8,7 +8,7 @@ from __future__ import annotations
 __all__ = ["Matcher", "matcher"]
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 Matcher: TypeAlias = Callable[[Mapping[str, Any]], bool]
@@ -41,16 +41,20 @@ def matcher(filter: Mapping[str, Any] | None) -> Matcher | None:
 
 
 def _check(condition: Any) -> None:
-    if isinstance(condition, (list, tuple)):
-        for each in cast("Sequence[Any]", condition):
-            _check(each)
-    if not isinstance(condition, dict):
-        return
-    tree = cast("dict[Any, Any]", condition)
-    if not _has_operators(tree):
-        for each in tree.values():
-            _check(each)
-        return
+    inner: Iterable[Any] = ()
+    if isinstance(condition, dict):
+        tree = cast("Mapping[Any, Any]", condition)
+        if _has_operators(tree):
+            _check_operators(tree)
+            return
+        inner = tree.values()
+    elif isinstance(condition, (list, tuple)):
+        inner = cast("Sequence[Any]", condition)
+    for each in inner:
+        _check(each)
+
+
+def _check_operators(tree: Mapping[Any, Any]) -> None:
     for name, operand in tree.items():
         if name not in _KNOWN:
             raise ValueError(f"unknown operator {name!r} in a filter; known: {', '.join(_KNOWN)}.")
@@ -60,12 +64,12 @@ def _check(condition: Any) -> None:
 
 def _meets(value: Any, condition: Any) -> bool:
     if isinstance(condition, dict):
-        tree = cast("dict[Any, Any]", condition)
+        tree = cast("Mapping[Any, Any]", condition)
         if _has_operators(tree):
             return all(_holds(name, value, operand) for name, operand in tree.items())
         if not isinstance(value, dict):
             return False
-        fields = cast("dict[Any, Any]", value)
+        fields = cast("Mapping[Any, Any]", value)
         return fields.keys() == tree.keys() and all(
             _meets(fields[name], each) for name, each in tree.items()
         )

@@ -20,7 +20,7 @@ __all__ = [
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 Namespace: TypeAlias = tuple[str, ...]
 Fields: TypeAlias = dict[str, Any]
@@ -75,7 +75,8 @@ NOT_PROVIDED: Final = NotProvided()
 """An argument that was left out, where None means something."""
 
 
-class GetOp(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class GetOp:
     """Get an item."""
 
     namespace: Namespace
@@ -83,7 +84,8 @@ class GetOp(NamedTuple):
     refresh_ttl: bool = True
 
 
-class SearchOp(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SearchOp:
     """Find items of the namespaces under a prefix."""
 
     namespace_prefix: Namespace
@@ -94,7 +96,8 @@ class SearchOp(NamedTuple):
     refresh_ttl: bool = True
 
 
-class PutOp(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PutOp:
     """Store a value, or delete it if it is None; `ttl` in minutes, None for forever."""
 
     namespace: Namespace
@@ -104,14 +107,16 @@ class PutOp(NamedTuple):
     ttl: float | None = None
 
 
-class MatchCondition(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MatchCondition:
     """What the first or the last labels of a namespace must be; "*" stands for any label."""
 
     match_type: Literal["prefix", "suffix"]
     path: tuple[str, ...]
 
 
-class ListNamespacesOp(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ListNamespacesOp:
     """List namespaces that meet all conditions."""
 
     match_conditions: tuple[MatchCondition, ...] | None = None

@@ -6,6 +6,7 @@ __all__ = ["InvalidNamespaceError", "Listing", "check_labels", "check_namespace"
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.store.item import ListNamespacesOp, MatchCondition, Namespace
@@ -28,24 +29,25 @@ def check_labels(namespace: object, what: str = "a namespace") -> None:
         raise InvalidNamespaceError(
             f'{what} is a tuple of strings, as in ("users", "42"), not {namespace!r}.'
         )
-    for label in namespace:
+    for label in cast("tuple[object, ...]", namespace):
         if not isinstance(label, str):
             raise InvalidNamespaceError(f"{what} has strings only, not {label!r} in {namespace!r}.")
 
 
-def check_namespace(namespace: object) -> None:
+def check_namespace(namespace: Namespace) -> None:
     """Check that values may be put in a namespace.
 
     Raises:
         InvalidNamespaceError: they may not.
     """
     check_labels(namespace)
-    assert isinstance(namespace, tuple)
     if not namespace:
         raise InvalidNamespaceError("a namespace has at least one label; this one is ().")
     for label in namespace:
         if not label:
-            raise InvalidNamespaceError(f"a label of a namespace is not empty, as in {namespace!r}.")
+            raise InvalidNamespaceError(
+                f"a label of a namespace is not empty, as in {namespace!r}."
+            )
         if "." in label:
             raise InvalidNamespaceError(
                 f"a label of a namespace has no '.', as {label!r} in {namespace!r} has: "

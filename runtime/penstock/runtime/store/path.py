@@ -10,7 +10,7 @@ __all__ = ["Path", "parse", "texts_at"]
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
 ROOT = "$"
@@ -89,14 +89,13 @@ def texts_at(value: Any, path: Path) -> list[str]:
     if value is None:
         return []
     if isinstance(value, (dict, list, tuple)):
-        tree = cast("dict[str, Any]", value)
-        return [json.dumps(tree, sort_keys=True, ensure_ascii=False, default=str)]
+        return [json.dumps(_with_names(value), sort_keys=True, ensure_ascii=False, default=str)]
     return [str(value)]
 
 
 def _inside(value: Any, step: str | int | All) -> Iterable[Any]:
     if isinstance(value, dict):
-        fields = cast("dict[Any, Any]", value)
+        fields = cast("Mapping[Any, Any]", value)
         if isinstance(step, All):
             return fields.values() if step.fields else ()
         return [fields[step]] if isinstance(step, str) and step in fields else ()
@@ -107,3 +106,13 @@ def _inside(value: Any, step: str | int | All) -> Iterable[Any]:
         if isinstance(step, int) and -len(items) <= step < len(items):
             return [items[step]]
     return ()
+
+
+def _with_names(value: Any) -> Any:
+    """Return a value with all keys as text, as only these can be sorted and are JSON."""
+    if isinstance(value, dict):
+        fields = cast("Mapping[Any, Any]", value)
+        return {str(name): _with_names(each) for name, each in fields.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_names(each) for each in cast("list[Any]", value)]
+    return value

@@ -23,7 +23,10 @@ FRAME = 0.08
 """Seconds between two drawings of the bars."""
 
 BAR = 32
+"""Columns of a bar, where there is room."""
+
 WIDTH = 96
+"""Columns used at most."""
 
 
 def open_console() -> Console:
@@ -54,18 +57,20 @@ class Screen:
 
     def __init__(self, console: Console, kinds: Sequence[str], total: int) -> None:
         self.console = console
+        self.moves = console.is_terminal and not console.is_dumb_terminal
         self._began = time.monotonic()
         self._bars = dict.fromkeys(kinds, 0)
         self._total = total
         self._status = ""
         self._status_until = 0.0
         self._told = 0
+        self._bar = max(8, min(BAR, console.width - 48))
         self._drawn = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
-        if self.console.is_terminal:
+        if self.moves:
             self._live.start()
         return self
 
@@ -87,18 +92,18 @@ class Screen:
     def count(self, kind: str, done: int) -> None:
         """Take note of how many steps of a kind are done."""
         self._bars[kind] = done
-        if not self.console.is_terminal:
+        if not self.moves:
             self._tell(sum(self._bars.values()))
 
     def wait(self, text: str, seconds: float) -> None:
-        """Count down under the bars; no text ends it."""
+        """Count down under the bars, the seconds in the place of `{}`; no text ends it."""
         self._status = text
         self._status_until = time.monotonic() + seconds
 
     def draw(self) -> None:
         """Draw the bars as things stand, if it is time to."""
         now = time.monotonic()
-        if self.console.is_terminal and now - self._drawn >= FRAME:
+        if self.moves and now - self._drawn >= FRAME:
             self._drawn = now
             self._live.update(self._render(), refresh=True)
 
@@ -114,11 +119,11 @@ class Screen:
         for kind, done in self._bars.items():
             style = "green" if done == self._total else "cyan"
             bar = ProgressBar(
-                self._total, done, width=BAR, complete_style=style, finished_style=style
+                self._total, done, width=self._bar, complete_style=style, finished_style=style
             )
             grid.add_row("        ", Text(kind), bar, Text(f"{done} of {self._total}", style="dim"))
         status = Text("")
         if self._status:
             left = max(self._status_until - time.monotonic(), 0)
-            status = Text(f"{'':10}{self._status} {left:.0f} s", style="yellow")
+            status = Text(f"{'':10}{self._status.format(f'{left:.0f} s')}", style="yellow")
         return Group(Text(""), grid, Text(""), status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["show"]
 
+import logging
 import queue
 import signal
 import tempfile
@@ -42,6 +43,8 @@ LENGTH = 6.0
 KILL_AT = 0.55
 """The part of the steps after which a worker is killed: all files counted, some described."""
 
+LEASE = "its lease ends within {}, then another may go on"
+
 TICK = 0.05
 """Seconds between two looks at what happens."""
 
@@ -55,6 +58,7 @@ def show(folder: Path, console: Console) -> int:
         ConfigurationError: the folder has nothing to read.
         DemoError: a worker does not start, or ends by itself.
     """
+    logging.getLogger("penstock.publisher").addHandler(logging.NullHandler())
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGHUP, _leave)
     listing = _look_at(folder)
@@ -229,9 +233,9 @@ class _Demo:
             style="bold red",
         )
         left = self._lease_left()
-        if not screen.console.is_terminal:
-            screen.say(f"its lease ends within {left:.0f} s, then the other worker may go on")
-        screen.wait("the other worker may go on when the lease ends, within", left)
+        if not screen.moves:
+            screen.say(LEASE.format(f"{left:.0f} s"))
+        screen.wait(LEASE, left)
         self._oracle.start()
 
     def _lease_left(self) -> float:

@@ -1,0 +1,127 @@
+"""How long a body may take, and what happens when it takes longer."""
+
+from __future__ import annotations
+
+__all__ = ["Deadline", "StepTimeoutError", "TimeoutPolicy", "Timeouts"]
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, TypeAlias
+
+from penstock.runtime.errors import ConfigurationError, PenstockError
+
+Seconds: TypeAlias = "float | timedelta"
+Kind: TypeAlias = Literal["run", "idle"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutPolicy:
+    """Limits of one try of a body, in seconds.
+
+    `run_timeout` is for the whole try; `idle_timeout` for the time without a sign of life: an
+    event, a step started, `runtime.heartbeat()`; with `refresh_on="heartbeat"` only the last.
+    """
+
+    run_timeout: Seconds | None = None
+    idle_timeout: Seconds | None = None
+    refresh_on: Literal["auto", "heartbeat"] = "auto"
+
+    def __post_init__(self) -> None:
+        for limit in (self.run_timeout, self.idle_timeout):
+            if limit is not None and _seconds(limit) <= 0:
+                raise ConfigurationError(f"a timeout must be greater than 0, not {limit!r}.")
+
+
+Timeouts: TypeAlias = "TimeoutPolicy | float | timedelta | None"
+
+
+class StepTimeoutError(PenstockError):
+    """A body took longer than its policy allows."""
+
+    def __init__(self, name: str, kind: Kind, timeout: float, elapsed: float) -> None:
+        super().__init__(name, kind, timeout, elapsed)
+        self.name = name
+        self.kind = kind
+        self.timeout = timeout
+        self.elapsed = elapsed
+
+    def __str__(self) -> str:
+        what = "took longer than" if self.kind == "run" else "gave no sign of life for"
+        return f"{self.name!r} {what} {self.timeout:g} s (ended after {self.elapsed:.2f} s)"
+
+
+def policy_of(timeouts: Timeouts) -> TimeoutPolicy | None:
+    """Turn what a user may write into a policy; a bare number is the run timeout.
+
+    Raises:
+        ConfigurationError: it is not greater than 0.
+    """
+    if timeouts is None or isinstance(timeouts, TimeoutPolicy):
+        return timeouts
+    return TimeoutPolicy(run_timeout=timeouts)
+
+
+class Deadline:
+    """Watches one try of a body, and cancels the asyncio task that runs it or waits for it."""
+
+    def __init__(self, policy: TimeoutPolicy, name: str) -> None:
+        self._name = name
+        self._policy = policy
+        self._run = _seconds(policy.run_timeout) if policy.run_timeout is not None else None
+        self._idle = _seconds(policy.idle_timeout) if policy.idle_timeout is not None else None
+        self._began = self._alive = time.monotonic()
+        self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._expired: Kind | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return self._expired is not None
+
+    def touch(self, *, heartbeat: bool = False) -> None:
+        """Take note of a sign of life; from any thread."""
+        if heartbeat or self._policy.refresh_on == "auto":
+            self._alive = time.monotonic()
+
+    def start(self) -> None:
+        """Begin to watch the current asyncio task."""
+        self._began = self._alive = time.monotonic()
+        self._task = asyncio.current_task()
+        self._look()
+
+    def finish(self) -> None:
+        """Stop watching.
+
+        Raises:
+            StepTimeoutError: the time was over, whatever the body made of its cancellation.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._expired is not None:
+            limit = self._run if self._expired == "run" else self._idle
+            if self._task is not None:
+                self._task.uncancel()
+            elapsed = time.monotonic() - self._began
+            raise StepTimeoutError(self._name, self._expired, limit or 0.0, elapsed)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        ends: list[tuple[float, Kind]] = []
+        if self._run is not None:
+            ends.append((self._began + self._run, "run"))
+        if self._idle is not None:
+            ends.append((self._alive + self._idle, "idle"))
+        end, kind = min(ends)
+        assert self._task is not None
+        if end <= now:
+            self._expired = kind
+            self._task.cancel()
+        else:
+            self._timer = self._task.get_loop().call_later(end - now, self._look)
+
+
+def _seconds(limit: Seconds) -> float:
+    return limit.total_seconds() if isinstance(limit, timedelta) else float(limit)
