@@ -148,7 +148,7 @@ def _events(found: Evidence) -> Iterator[Promise]:
         (
             "the same to one who kept leaving",
             found.returning,
-            f"came back with its cursor, times: {found.returns}",
+            f"came back {found.returns} time{'s' * (found.returns != 1)} with its cursor",
         ),
     ):
         same = in_order and list(events) == list(found.live)

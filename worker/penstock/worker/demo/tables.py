@@ -20,7 +20,7 @@ def report_table(report: Report, width: int) -> Group:
     """Show what the folder is about: its terms, its most linked and its largest files."""
     room = (width - 29) // 3
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title, unit in (("terms", "weight"), ("most linked", "from"), ("largest", "words")):
+    for title, unit in (("most telling", "weight"), ("most linked", "from"), ("largest", "words")):
         grid.add_column(title, no_wrap=True, width=room)
         grid.add_column(Text(unit, style="dim not bold"), justify="right", no_wrap=True)
     terms = [(term, f"{weight:.0f}") for term, weight in report.terms]
