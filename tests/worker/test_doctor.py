@@ -1,0 +1,300 @@
+"""`penstock doctor`: its checks, each by itself, and what it reads of a real server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+from penstock.publisher.script import run as call
+from penstock.runtime.client import Client
+from penstock.worker.doctor import Finding, Level, Reading, examine
+from tests.support.server import RedisServer
+from tests.worker.commands import penstock, rows, until
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::penstock.runtime.redis.requests.UnannouncedEntrypointWarning"
+)
+
+WELL = {
+    "redis_version": "7.2.4",
+    "aof_enabled": 1,
+    "aof_last_write_status": "ok",
+    "maxmemory": 0,
+    "used_memory": 1024,
+    "maxmemory_policy": "noeviction",
+    "role": "master",
+    "connected_slaves": 0,
+}
+CONFIG = {
+    "save": "",
+    "appendfsync": "everysec",
+    "client-output-buffer-limit": "normal 0 0 0 pubsub 33554432 8388608 60",
+}
+
+
+def reading(**changes: Any) -> Reading:
+    config = CONFIG | changes.pop("config", {})
+    return Reading(info=WELL | changes.pop("info", {}), config=config, **changes)
+
+
+def bad(found: Reading) -> list[Finding]:
+    return [finding for finding in examine(found) if finding.level is not Level.OK]
+
+
+def enqueue(url: str, **options: Any) -> str:
+    with Client(url) as client:
+        return client.enqueue("main", 1, **options).run_id
+
+
+# -- the checks ---------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_well_gets_no_complaint() -> None:
+    assert bad(reading()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "level", "says"),
+    [
+        ({"info": {"redis_version": "6.0.9"}}, "version", Level.PROBLEM, "Redis 6.0.9"),
+        ({"info": {"cluster_enabled": 1}}, "version", Level.PROBLEM, "cluster mode"),
+        ({"info": {"aof_enabled": 0}}, "persistence", Level.PROBLEM, "nothing is written"),
+        (
+            {"info": {"aof_enabled": 0}, "config": {"save": "3600 1"}},
+            *("persistence", Level.WARNING, "snapshots only"),
+        ),
+        ({"config": {"appendfsync": "no"}}, "persistence", Level.WARNING, "appendfsync no"),
+        (
+            {"info": {"aof_last_write_status": "err"}},
+            *("persistence", Level.PROBLEM, "the last write"),
+        ),
+        (
+            {"info": {"maxmemory_policy": "allkeys-lru", "maxmemory": 10**9}},
+            *("memory", Level.PROBLEM, "allkeys-lru"),
+        ),
+        (
+            {"info": {"maxmemory_policy": "allkeys-lru"}},
+            *("memory", Level.WARNING, "with no maxmemory set"),
+        ),
+        (
+            {"info": {"maxmemory_policy": "volatile-ttl"}},
+            *("memory", Level.WARNING, "volatile-ttl"),
+        ),
+        (
+            {"info": {"maxmemory": 1000, "used_memory": 950}},
+            *("memory", Level.WARNING, "95% of 1000 B used"),
+        ),
+        (
+            {"config": {"client-output-buffer-limit": "pubsub 0 0 0"}},
+            *("pub/sub", Level.WARNING, "no limit"),
+        ),
+        (
+            {"config": {"client-output-buffer-limit": "pubsub 65536 0 0"}},
+            *("pub/sub", Level.WARNING, "cut off 64 KiB behind"),
+        ),
+        (
+            {"info": {"role": "slave", "master_host": "h", "master_port": 1}},
+            *("replication", Level.PROBLEM, "a replica of h:1"),
+        ),
+        (
+            {"info": {"connected_slaves": 1, "slave0": {"lag": 60}}},
+            *("replication", Level.WARNING, "60 s behind"),
+        ),
+        ({"clock_offset": -30.0}, "clock", Level.WARNING, "30.0 s behind"),
+        ({"paused": True}, "workers", Level.WARNING, "all workers pause"),
+        ({"unserved": {"gpu": 2}}, "workers", Level.WARNING, "serves queue 'gpu', 2 runs"),
+        ({"expired": {"r1": 60.0}}, "leases", Level.PROBLEM, "1 run ended up to 60 s ago: r1"),
+        (
+            {"orphans": ("a", "b", "c", "d")},
+            *("orphans", Level.PROBLEM, "4 queued runs without a ticket: a, b, c and 1 more"),
+        ),
+        ({"leaks": ("penstock:run:x",)}, "retention", Level.WARNING, "1 key of runs"),
+    ],
+)
+def test_a_finding_says_what_it_means_and_what_fixes_it(
+    changes: dict[str, Any], check: str, level: Level, says: str
+) -> None:
+    (finding,) = bad(reading(**changes))
+
+    assert (finding.check, finding.level) == (check, level)
+    assert says in finding.says
+    assert finding.means.endswith(".")
+    assert finding.fix
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"info": {"redis_version": "7.2.4", "valkey_version": "8.0.1"}},
+        {"info": {"redis_version": "6.2.14"}},
+        {"info": {"connected_slaves": 1, "slave0": {"lag": 1}}},
+        {"expired": {"r1": 1.0}},
+        {"config": {"appendfsync": "always"}},
+    ],
+)
+def test_what_is_as_it_may_be_is_no_complaint(changes: dict[str, Any]) -> None:
+    assert bad(reading(**changes)) == []
+
+
+def test_a_server_that_does_not_tell_its_configuration_gets_no_complaint_for_it() -> None:
+    found = Reading(info=WELL)
+
+    assert bad(found) == []
+    assert any("not known" in finding.says for finding in examine(found))
+
+
+# -- the command --------------------------------------------------------------------------------
+
+
+def test_doctor_of_a_good_server_exits_with_0(start_redis: Callable[..., RedisServer]) -> None:
+    server = start_redis("--appendonly", "yes")
+
+    result = penstock("doctor", "--redis", server.url)
+
+    assert result.exit_code == 0, result.output
+    assert all(line.startswith("✓ ") for line in result.stdout.splitlines())
+
+
+def test_doctor_of_a_forgetful_server_exits_with_2_and_says_the_fix(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis("--appendonly", "no", "--maxmemory-policy", "volatile-lru")
+
+    result = penstock("doctor", "--redis", server.url, "--json")
+
+    assert result.exit_code == 2
+    findings = {finding["check"]: finding for finding in rows(result)}
+    assert set(findings["memory"]) == {"check", "level", "says", "means", "fix"}
+    assert findings["memory"]["level"] == "warning"
+    assert findings["persistence"]["fix"].startswith(f"redis-cli -u {server.url} CONFIG SET")
+
+
+def test_the_fix_is_one(start_redis: Callable[..., RedisServer]) -> None:
+    server = start_redis("--appendonly", "no", "--maxmemory-policy", "volatile-lru")
+    before = rows(penstock("doctor", "--redis", server.url, "--json"))
+
+    for finding in before:
+        for command in finding["fix"].split("; "):
+            _, sets, words = command.partition(" CONFIG SET ")
+            if sets:
+                server.client().config_set(*words.split())
+
+    until(lambda: not server.client().info("persistence")["aof_rewrite_in_progress"])
+    assert penstock("doctor", "--redis", server.url).exit_code == 0
+
+
+def test_doctor_without_a_server_exits_with_2() -> None:
+    result = penstock("doctor", "--redis", "redis://127.0.0.1:1", "--json")
+
+    (finding,) = rows(result)
+    assert result.exit_code == 2
+    assert (finding["check"], finding["level"]) == ("server", "problem")
+
+
+def test_doctor_never_shows_a_password(start_redis: Callable[..., RedisServer]) -> None:
+    server = start_redis("--appendonly", "no")
+    server.client().config_set("requirepass", "secret")
+    url = server.url.replace("redis://", "redis://:secret@")
+
+    result = penstock("doctor", "--redis", url)
+
+    assert result.exit_code == 2
+    assert "$PENSTOCK_REDIS_URL" in result.stdout
+    assert "secret" not in result.output
+
+
+def by_check(url: str, *options: str) -> dict[str, dict[str, Any]]:
+    found = rows(penstock("doctor", "--redis", url, "--json", *options))
+    return {finding.get("check", "fixed"): finding for finding in found}
+
+
+@pytest.mark.open_runs
+def test_orphans_are_found_and_fixed(redis_url: str, redis_client: redis.Redis) -> None:
+    lost = enqueue(redis_url)
+    unindexed = enqueue(redis_url)
+    enqueue(redis_url, thread_id="t")
+    enqueue(redis_url, thread_id="t")
+    assert by_check(redis_url)["orphans"]["level"] == "ok"
+    redis_client.lrem("rq:queue:default", 0, lost)
+    redis_client.lrem("rq:queue:default", 0, unindexed)
+    redis_client.zrem("penstock:ready", unindexed)
+
+    before = by_check(redis_url)["orphans"]
+    after = by_check(redis_url, "--fix")
+
+    assert before["level"] == "problem"
+    assert lost in before["says"] and unindexed in before["says"]
+    assert sorted(after["fixed"]["fixed"]) == sorted([lost, unindexed])
+    assert after["orphans"]["level"] == "ok"
+    tickets = redis_client.lrange("rq:queue:default", 0, -1)
+    assert tickets.count(lost.encode()) == tickets.count(unindexed.encode()) == 1
+    assert len(tickets) == 3
+
+
+@pytest.mark.open_runs
+def test_many_orphans_are_all_fixed(redis_url: str, redis_client: redis.Redis) -> None:
+    with Client(redis_url) as client:
+        for number in range(250):
+            client.enqueue("main", number)
+    redis_client.delete("rq:queue:default")
+
+    after = by_check(redis_url, "--fix")
+
+    assert len(after["fixed"]["fixed"]) == 250
+    assert after["orphans"]["level"] == "ok"
+    assert redis_client.llen("rq:queue:default") == 250
+
+
+@pytest.mark.open_runs
+def test_leases_that_nobody_recovers_are_found_and_fixed(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
+    run_id = enqueue(redis_url)
+    with Client(redis_url) as client:
+        call(client.connection, client.plans.calls.acquire(run_id, "w", "n", 8.0))
+    redis_client.zadd("penstock:leases", {run_id: (time.time() - 60) * 1000})
+
+    before = by_check(redis_url)["leases"]
+    after = by_check(redis_url, "--fix")
+
+    assert before["level"] == "problem"
+    assert after["fixed"]["fixed"] == [run_id]
+    with Client(redis_url) as client:
+        run = client.get(run_id).info()
+    assert (run.status, run.crashes) == ("queued", 1)
+
+
+@pytest.mark.open_runs
+def test_queues_without_a_worker_are_named(redis_url: str, redis_client: redis.Redis) -> None:
+    enqueue(redis_url, queue="gpu")
+    enqueue(redis_url, queue="default")
+    redis_client.sadd("rq:workers:default", "rq:worker:w")
+    redis_client.set("rq:worker:w", 1)
+
+    assert "queue 'gpu', 1 run queued" in by_check(redis_url)["workers"]["says"]
+
+
+@pytest.mark.open_runs
+def test_keys_that_will_never_go_are_named(redis_url: str, redis_client: redis.Redis) -> None:
+    enqueue(redis_url)
+    over = enqueue(redis_url)
+    penstock("cancel", over, url=redis_url)
+    assert by_check(redis_url)["retention"]["level"] == "ok"
+    redis_client.persist(f"penstock:checkpoints:{over}")
+    redis_client.rpush("penstock:taken:w", "n")
+
+    finding = by_check(redis_url)["retention"]
+
+    assert finding["level"] == "warning"
+    assert "2 keys of runs" in finding["says"]
+    assert finding["fix"].startswith(
+        f"redis-cli -u {redis_url} EXPIRE 'penstock:checkpoints:{over}'"
+    )
+
+
+def test_nothing_to_fix_is_said(redis_url: str) -> None:
+    assert "nothing to queue again" in penstock("doctor", "--fix", url=redis_url).stdout
