@@ -38,6 +38,7 @@ USUAL_PORT = 6379
     "--concurrency",
     "-c",
     type=click.IntRange(min=1),
+    metavar="N",
     default=50,
     show_default=True,
     help="Runs at once.",
@@ -45,13 +46,15 @@ USUAL_PORT = 6379
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
+    metavar="SECONDS",
     default=5.0,
     show_default=True,
-    help="Seconds that running steps may take to end at a reload.",
+    help="How long running steps may take to end at a reload.",
 )
 @click.option(
     "--port",
     type=click.IntRange(1, 65_535),
+    metavar="PORT",
     help="The port of the Redis.  [default: 6379 if it is free, else any]",
 )
 @click.option(

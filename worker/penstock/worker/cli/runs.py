@@ -25,6 +25,7 @@ from penstock.worker.cli.trouble import note
     "--limit",
     "-n",
     type=click.IntRange(min=1),
+    metavar="N",
     default=20,
     show_default=True,
     help="How many at most.",

@@ -55,6 +55,7 @@ class Report:
     "--limit",
     "-n",
     type=click.IntRange(min=1),
+    metavar="N",
     default=100,
     show_default=True,
     help="How many steps, the newest; --json has all.",

@@ -23,6 +23,7 @@ from penstock.worker.cli.option import common
     "--concurrency",
     "-c",
     type=click.IntRange(min=1),
+    metavar="N",
     default=50,
     show_default=True,
     help="Runs at once in one process.",
@@ -31,6 +32,7 @@ from penstock.worker.cli.option import common
     "--processes",
     "-p",
     type=click.IntRange(min=1),
+    metavar="N",
     default=1,
     show_default=True,
     help="Worker processes; one that dies is replaced.",
@@ -38,14 +40,15 @@ from penstock.worker.cli.option import common
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
+    metavar="SECONDS",
     default=25.0,
     show_default=True,
-    help="Seconds that running steps may take to end after SIGTERM or Ctrl-C.",
+    help="How long running steps may take to end after SIGTERM or Ctrl-C.",
 )
 @click.option("--burst", is_flag=True, help="End when the queues are empty.")
 @click.option("--name", metavar="NAME", help="The name that `rq info` shows; with one process.")
 @click.option("--log-json", is_flag=True, help="Log a JSON object a line.")
-@click.option("--verbose", "-v", is_flag=True, help="Log each step too.")
+@click.option("--verbose", "-v", is_flag=True, help="Log more, and what RQ says.")
 @click.option("--greet", type=click.Choice(["first", "again"]), hidden=True)  # for `penstock dev`
 @common
 @click.pass_context
