@@ -80,6 +80,7 @@ class Attempt:
         self.lock = threading.Lock()
         self.interrupts: dict[str, Interrupt] = {}
         self.stopping: Stop | None = None
+        self.is_over = False
         self._listener = listener
         self._failures: list[_Failure] = []
         self._asking: dict[str, str] = {}
@@ -104,8 +105,11 @@ class Attempt:
         """Leave, if the attempt is over, or the body that asks was given up.
 
         Raises:
-            Stop: it was cancelled, drained, or lost its lease; or the body's time was over.
+            Stop: it has ended, was cancelled, drained, or lost its lease; or the body's time is
+                over.
         """
+        if self.is_over:
+            raise Stop(f"run {self.assignment.run_id!r} is over; what comes late does not count")
         if scope is not None and scope.is_abandoned:
             raise Stop(f"the time of step {scope.step_id!r} was over")
         if self.stopping is not None:

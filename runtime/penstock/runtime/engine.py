@@ -86,6 +86,7 @@ def conduct(runner: Runner, step: Step) -> Plan:
     except CodecError as error:  # the result itself cannot be written
         result = Result("failed", error=error)
         ending = _ending(attempt, result)
+    attempt.is_over = True
     attempt.journal.close(ending)
     yield Do.STORE
     if isinstance(ending, (Finished, Suspended)):

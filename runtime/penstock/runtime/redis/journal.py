@@ -87,6 +87,7 @@ class RedisJournal:
             if not (isinstance(ending, Finished) and ending.status == "completed"):
                 self._filling.checkpoints |= self._withheld
             self._filling.ending = ending
+            self._closed = True
 
     def _say(self, ending: Finished | Suspended) -> None:
         fact = ending.fact
@@ -141,11 +142,7 @@ class RedisJournal:
     @property
     def is_ending(self) -> bool:
         """Whether the run's ending is written, or on its way: Redis knows who owns the run."""
-        with self._lock:
-            return self._closed or any(
-                write is not None and write.ending is not None
-                for write in (self._sent, self._filling)
-            )
+        return self._closed
 
     @property
     def is_due(self) -> bool:
@@ -175,8 +172,7 @@ class RedisJournal:
             return
         with self._lock:
             assert self._sent is not None
-            stored, self._closed = self._sent.number, self._sent.ending is not None
-            self._sent = None
+            stored, self._sent = self._sent.number, None
             done = [waiter for number, waiter in self._waiters if number <= stored]
             self._waiters = [item for item in self._waiters if item[0] > stored]
         for waiter in done:
