@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from typing import Any
 
 from penstock.runtime.settings import load_settings
 from penstock.worker.options import WorkerOptions
 from penstock.worker.process import run_worker, supervise
+from tests.faults.support.sabotage import Sabotage
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -36,6 +38,8 @@ def main(options: dict[str, Any]) -> int:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    if "PENSTOCK_TEST_FAULT" in os.environ:
+        Sabotage(os.environ["PENSTOCK_TEST_FAULT"]).install()
     processes = options.pop("processes", 0)
     worker = WorkerOptions(
         app=tuple(options.pop("app")),
