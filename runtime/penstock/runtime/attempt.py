@@ -122,13 +122,14 @@ class Attempt:
 
     # -- steps ----------------------------------------------------------------------------------
 
-    def start_step(self, step: Step, arguments: str | None) -> None:
+    def start_step(self, step: Step) -> None:
         """Say that a step begins; rides along with what is stored next."""
         if self._listener is None and not self.journal.stores:
             return
         data = {"id": step.id, "input": (step.args, step.kwargs)}
         text = None
         if self.journal.stores:
+            arguments = step.arguments
             kept = arguments if arguments and len(arguments) <= INPUT_KEPT else "null"
             text = f'{{"id":{quote(step.id)},"input":{kept}}}'
         self.say("step.started", data, step.scope.namespace[:-1], text=text)

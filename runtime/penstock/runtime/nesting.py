@@ -55,6 +55,4 @@ def _step(child: Entrypoint[Any, Any], argument: Any) -> tuple[Step | None, Any]
     outcome = runner.attempt.recall(branch, step_id, child.name, digest, "raise")
     if outcome is not None:
         return None, Final.split(outcome.get())[0]
-    step = Step(runner, branch.scope, step_id, child.body, (argument,), {}, digest)
-    runner.attempt.start_step(step, text)
-    return step, None
+    return Step(runner, branch.scope, step_id, child.body, (argument,), {}, digest, text), None

@@ -75,9 +75,9 @@ class Step:
     """One call of a task, while it is performed."""
 
     __slots__ = (
-        "args", "attempt", "cached", "caller", "children", "context", "counted", "deadline",
-        "digest", "ended", "function", "id", "injects", "is_async", "kwargs", "name", "parent",
-        "policies", "runner", "scope", "sight", "timeout", "tries",
+        "args", "arguments", "attempt", "cached", "caller", "children", "context", "counted",
+        "deadline", "digest", "ended", "function", "id", "injects", "is_async", "kwargs", "name",
+        "parent", "policies", "runner", "scope", "sight", "timeout", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +89,7 @@ class Step:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         digest: str = "",
+        arguments: str | None = None,
     ) -> None:
         self.runner = runner
         self.attempt: Attempt = runner.attempt
@@ -103,6 +104,7 @@ class Step:
         self.args = args
         self.kwargs = kwargs
         self.digest = digest
+        self.arguments = arguments
         self.context = copy_context()
         self.cached: CachedCall | None = None
         self.deadline: Deadline | None = None
@@ -122,6 +124,7 @@ class Step:
 def perform(step: Step) -> Plan:
     """Plan a step: its tries, then its recorded outcome."""
     attempt = step.attempt
+    attempt.start_step(step)
     try:
         found = (yield Do.FIND) if step.cached is not None else None
         value = found[0] if found is not None else (yield from tries(step))

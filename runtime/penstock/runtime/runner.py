@@ -73,10 +73,9 @@ class Runner:
                 f"task {task.name!r} {what} and the run is not async: "
                 "use ainvoke or astream, or enqueue the run to a worker."
             )
-        step = Step(self, branch.scope, step_id, task, args, kwargs, digest)
+        step = Step(self, branch.scope, step_id, task, args, kwargs, digest, text)
         step.sight = sight
         step.cached = task.cached_call(attempt, args, kwargs)
-        attempt.start_step(step, text)
         return self._start(step, sight, on_loop)
 
     def _settled(self, outcome: Outcome, sight: Sight, on_loop: bool) -> StepFuture[Any]:

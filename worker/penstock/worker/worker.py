@@ -281,6 +281,13 @@ class Worker(BaseWorker):
 
     # -- what RQ calls --------------------------------------------------------------------------
 
+    def _set_ip_address(self, connection: Redis) -> None:
+        """Ask Redis for this worker's address, which an emulated server does not know."""
+        try:
+            super()._set_ip_address(connection)
+        except (RedisError, ValueError):
+            self.ip_address = "unknown"
+
     def _set_connection(self, connection: Redis) -> Redis:
         """Keep the connection as it is: it is this worker's own."""
         return connection

@@ -43,9 +43,13 @@ class RedisSaver:
         """The settings: those given, else this process's."""
         return self._settings or load_settings()
 
-    @cached_property
+    @property
     def codec(self) -> Codec:
         """How values are written."""
+        return self._codec
+
+    @cached_property
+    def _codec(self) -> Codec:
         return Codec(self.settings.value_limit)
 
     @cached_property
