@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
-from typing import Any, Final, cast
+from typing import Any, Final, TextIO, cast
 
 import click
 from pydantic import BaseModel
@@ -59,14 +59,18 @@ def say(text: Text | str) -> None:
     console().print(text, soft_wrap=True)
 
 
-def console(stderr: bool = False) -> Console:
+def console() -> Console:
     """Return the terminal, or where output goes instead: there without colours, lines uncut."""
-    stream = sys.stderr if stderr else sys.stdout
+    return _console(sys.stdout)
+
+
+@functools.lru_cache(maxsize=1)
+def _console(stream: TextIO) -> Console:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
     width = None if stream.isatty() else _WIDE
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
 class Grid:
