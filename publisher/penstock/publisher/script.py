@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Call", "Script", "arun", "load", "run", "run_all"]
+__all__ = ["Call", "Script", "arun", "load", "load_all", "run", "run_all"]
 
 import functools
 import hashlib
@@ -45,6 +45,12 @@ def load(package: str, name: str) -> Script:
     """Read `<name>.lua` of a package, with each line `-- include: package/chunk` replaced."""
     text = _INCLUDE.sub(lambda match: _chunk(match[1]), _read(package, name))
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def load_all(package: str) -> list[Script]:
+    """Read all scripts of a package."""
+    names = (entry.name for entry in files(package).iterdir())
+    return [load(package, name[:-4]) for name in sorted(names) if name.endswith(".lua")]
 
 
 def _chunk(path: str) -> str:

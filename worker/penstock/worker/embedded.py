@@ -18,13 +18,16 @@ import socket
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from redis import Redis
+
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
+from penstock.publisher.script import load_all
 from penstock.worker.server import ServerBinary, ServerKind, ServerProcess, find_server, search
 
 __all__ = ["EmbeddedServer", "ServerBinary", "ServerKind", "find_server"]
@@ -168,9 +171,18 @@ def _start_fakeredis(port: int | None, failures: list[str], cleanup: ExitStack) 
     cleanup.callback(server.server_close)
     cleanup.callback(server.shutdown)
     threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+    _preload(int(server.server_address[1]))
     logger.warning("no Redis server here, so fakeredis stands in: what it holds ends with it")
     version = ".".join(str(part) for part in server.fake_server.version)
     return _Running("fakeredis", os.getpid(), int(server.server_address[1]), version)
+
+
+def _preload(port: int) -> None:
+    """Give fakeredis all scripts: it drops a connection after an error, and NOSCRIPT is one."""
+    with closing(Redis(port=port)) as connection:
+        for package in ("penstock.publisher", "penstock.runtime.redis.scripts"):
+            for script in load_all(package):
+                connection.script_load(script.text)
 
 
 def _acquire(lock: IO[str], directory: Path) -> None:
