@@ -294,12 +294,12 @@ class Attempt:
     # -- the end --------------------------------------------------------------------------------
 
     def reopened(self, error: BaseException) -> tuple[str, ...]:
-        """Name the failed steps to do again: those that ended the run, or that nothing outlived."""
+        """Name the failed steps to do again: those that ended the run, or that nothing survived."""
         chain = set(map(id, _chain(error)))
         return tuple(
             failure.step_id
             for failure in self._failures
-            if id(failure.error) in chain or failure.sight is None or not failure.sight.is_outlived
+            if id(failure.error) in chain or failure.sight is None or not failure.sight.is_survived
         )
 
     def report_unseen(self) -> None:

@@ -160,7 +160,7 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
 
 def unavailable(error: Exception) -> RedisUnavailableError:
     """Say in one error what keeps Redis from doing what was asked, and what to do."""
-    text = str(error)
+    text = str(error).rstrip(".")
     if text.startswith("OOM"):
         fix = "it is out of memory: raise maxmemory, or let runs go sooner (retention)"
     elif text.startswith("READONLY"):
@@ -168,7 +168,7 @@ def unavailable(error: Exception) -> RedisUnavailableError:
     elif text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
         fix = "check user, password and ACL in the Redis URL"
     elif isinstance(error, (ConnectionError, TimeoutError, OSError)):
-        fix = "is it running, and is the URL right? (PENSTOCK_REDIS_URL, or Client(url))"
+        fix = "start it, or give the right URL: PENSTOCK_REDIS_URL, --redis, or Client(url)"
     else:
         fix = "see `penstock doctor`"
     return RedisUnavailableError(f"Redis cannot do this now: {text}; {fix}.")

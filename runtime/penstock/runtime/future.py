@@ -19,32 +19,40 @@ logger = logging.getLogger(__name__)
 
 
 class Sight:
-    """Whether the caller has looked at a step's outcome, and how far it had come by then.
+    """Whether the caller has seen a step's outcome, and how far it had come by then.
 
-    An error that the caller saw and outlived is part of what it did; one that nobody looked at, or
-    that ended the caller, is not.
+    An error that the caller saw and survived is part of what it did; one that it never got, or that
+    ended it, is not. `gather` looks at errors for the caller, who may get them or not: then it has
+    survived if it went on.
     """
 
-    __slots__ = ("_caller", "_seen")
+    __slots__ = ("_caller", "_looked", "_peeked")
 
     def __init__(self, caller: Scope) -> None:
         self._caller = caller
-        self._seen: int | None = None
+        self._looked = False
+        self._peeked: int | None = None
 
     def look(self) -> None:
         """Note that the caller asks for the outcome."""
-        if self._seen is None:
-            self._seen = self._caller.progress
+        self._looked = True
+
+    def peek(self) -> None:
+        """Note that somebody looks whether there is an error."""
+        if self._peeked is None:
+            self._peeked = self._caller.progress
 
     @property
     def is_seen(self) -> bool:
-        """Whether the caller has asked for the outcome."""
-        return self._seen is not None
+        """Whether anybody has asked for the outcome."""
+        return self._looked or self._peeked is not None
 
     @property
-    def is_outlived(self) -> bool:
-        """Whether the caller went on after it had asked for the outcome."""
-        return self._seen is not None and self._caller.progress > self._seen
+    def is_survived(self) -> bool:
+        """Whether an error reached the caller, or went to somebody else and the caller went on."""
+        if self._looked:
+            return True
+        return self._peeked is not None and self._caller.progress > self._peeked
 
 
 class StepFuture(concurrent.futures.Future[T], Generic[T]):
@@ -119,6 +127,11 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         self._sight.look()
         return super().result()
 
+    def exception(self) -> BaseException | None:
+        """Return the step's error, None if it has a value."""
+        self._sight.peek()
+        return super().exception()
+
 
 class StepTask(asyncio.Task[T], Generic[T]):
     """A step that runs on the loop, and its outcome."""
@@ -135,6 +148,11 @@ class StepTask(asyncio.Task[T], Generic[T]):
         """Return the step's value or raise its error."""
         self.sight.look()
         return super().result()
+
+    def exception(self) -> BaseException | None:
+        """Return the step's error, None if it has a value."""
+        self.sight.peek()
+        return super().exception()
 
 
 def settle(future: Any, outcome: Outcome) -> None:

@@ -130,7 +130,9 @@ class RunHandle(_Handle):
         with self._subscribe(after) as events:
             for event in events:
                 yield from seen(view, event)
-                if event.mode in PAUSES and self.status() is RunStatus.SUSPENDED:
+                if event.mode in PAUSES and self._client.do(
+                    self._client.plans.waits(self._run_id, event.seq)
+                ):
                     return
 
     def cancel(self) -> RunStatus:
@@ -200,7 +202,9 @@ class AsyncRunHandle(_Handle):
             async for event in events:
                 for chunk in seen(view, event):
                     yield chunk
-                if event.mode in PAUSES and await self.status() is RunStatus.SUSPENDED:
+                if event.mode in PAUSES and await self._client.do(
+                    self._client.plans.waits(self._run_id, event.seq)
+                ):
                     return
 
     async def cancel(self) -> RunStatus:

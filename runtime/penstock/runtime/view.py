@@ -110,7 +110,8 @@ def _message(view: View, data: Mapping[str, Any], namespace: Namespace) -> Itera
 
 def _update(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
     value, error = view.outcome(data)
-    if error is None and data.get("status", "completed") == "completed":
+    # A step that is to be done again has no outcome any more.
+    if error is None and "outcome" in data and data.get("status", "completed") == "completed":
         update = {_name(data): value}
         yield update | {"__metadata__": {"cached": True}} if data.get("cached") else update
 

@@ -47,6 +47,7 @@ class _Active:
 
     task: asyncio.Task[None]
     journal: RedisJournal
+    crashes: int
     runner: Runner | None = None
 
 
@@ -74,6 +75,12 @@ class Executor:
         self._on_end = on_end
         self._draining = False
 
+    @property
+    def suspects(self) -> int:
+        """How many of the runs here are given up if this process dies."""
+        last = self.settings.crashes - 1
+        return sum(active.crashes >= last for active in tuple(self._active.values()))
+
     def begin(self, claim: Claim) -> asyncio.Task[None]:
         """Start the attempt of a claimed run; call it on the loop."""
         durability = durability_of(claim.fields.get("durability", "async"))
@@ -81,7 +88,8 @@ class Executor:
         task = asyncio.get_running_loop().create_task(
             self._execute(claim, journal), name=claim.lease.run_id
         )
-        self._active[claim.lease.run_id] = _Active(task, journal)
+        crashes = int(claim.fields.get("crashes", 0))
+        self._active[claim.lease.run_id] = _Active(task, journal, crashes)
         return task
 
     def cancel(self, run_id: str) -> None:

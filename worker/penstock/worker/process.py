@@ -17,6 +17,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from penstock.publisher.connection import connect
+from penstock.publisher.errors import PenstockError
 from penstock.worker.app import load_app
 from penstock.worker.options import WorkerOptions
 from penstock.worker.recover import bury
@@ -115,6 +116,8 @@ class _Supervisor:
                 for signum in (signal.SIGTERM, signal.SIGINT):
                     signal.signal(signum, signal.SIG_DFL)
                 status = run_worker(options)
+            except PenstockError as error:
+                logger.error("worker process %s could not start: %s", name, error)
             except BaseException:
                 logger.exception("worker process %s broke", name)
             finally:

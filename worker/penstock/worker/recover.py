@@ -60,6 +60,8 @@ class Recovery:
             except (RedisError, OSError) as error:
                 logger.warning("no recovery for now, Redis does not answer: %s", error)
                 delay = min(2 * delay, 5.0)
+            except Exception:  # this thread must not end before its worker
+                logger.exception("a recovery broke off")
 
     def look(self) -> None:
         """Recover what is to be recovered now."""

@@ -22,7 +22,7 @@ from rq.timeouts import TimerDeathPenalty
 from rq.worker import BaseWorker, WorkerStatus
 
 from penstock.publisher.connection import connect
-from penstock.publisher.script import run
+from penstock.publisher.script import Call, run
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.redis.calls import Claim, Taken
 from penstock.runtime.settings import Settings, load_settings
@@ -85,6 +85,7 @@ class Worker(BaseWorker):
         self._room = threading.Condition()
         self._busy = 0
         self._asked_to_stop = 0.0
+        self._unanswered: Call | None = None
         self._due: dict[str, float] = {}
 
     # -- the loop -------------------------------------------------------------------------------
@@ -108,15 +109,13 @@ class Worker(BaseWorker):
         return worked
 
     def _start(self) -> None:
-        self.register_birth()
-        self.subscribe()
-        self.set_state(WorkerStatus.IDLE)
+        while not self._introduce():
+            time.sleep(POP_TIMEOUT)
         if threading.current_thread() is threading.main_thread():
             self._install_signal_handlers()
         self._loop_thread.start()
         self._watchdog.start()
         threading.Thread(target=self._listen, name="penstock-control", daemon=True).start()
-        self._tick()
         self._recovery.start()
         logger.info(
             "worker %s takes %d runs at once from %s",
@@ -125,6 +124,19 @@ class Worker(BaseWorker):
             ", ".join(self.queue_names()),
             extra={"worker": self.name, "event": "worker.started"},
         )
+
+    def _introduce(self) -> bool:
+        """Let Redis and RQ know of this worker; tell whether they do."""
+        try:
+            if self.birth_date is None or not self.connection.exists(self.key):
+                self.register_birth()
+            self.set_state(WorkerStatus.IDLE)
+            self._tick()
+        except (ConnectionError, TimeoutError, OSError) as error:
+            self._wait_for_redis(error)
+            return False
+        self.subscribe()
+        return True
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -164,10 +176,21 @@ class Worker(BaseWorker):
             return min(self._concurrency - self._busy, BATCH)
 
     def _claim(self, room: int, popped: tuple[str, str]) -> Taken:
+        """Claim runs; where the answer was lost, the very same call is sent again."""
         calls = self._executor.calls
-        nonce = uuid.uuid4().hex[:16]
-        call = calls.take(self.name, nonce, self.settings.lease, room, self.queue_names(), popped)
-        taken = calls.taken(run(self._popping, call))
+        if self._unanswered is None:
+            self._unanswered = calls.take(
+                self.name,
+                uuid.uuid4().hex[:16],
+                self.settings.lease,
+                room,
+                self.queue_names(),
+                popped,
+                self._executor.suspects,
+                self.settings.crashes,
+            )
+        taken = calls.taken(run(self._popping, self._unanswered))
+        self._unanswered = None
         if popped[1] and not taken.claims and taken.job is None:
             self._wait_while_suspended()
         return taken
@@ -194,6 +217,8 @@ class Worker(BaseWorker):
     def _wait_for_redis(self, error: Exception) -> None:
         transient = isinstance(error, (ConnectionError, TimeoutError, OSError))
         logger.warning("Redis %s: %s", "does not answer" if transient else "refuses", error)
+        if not transient:
+            self._unanswered = None  # the next try is not to meet the same refusal
         time.sleep(POP_TIMEOUT)
 
     def _begin(self, taken: Taken) -> None:
@@ -206,7 +231,12 @@ class Worker(BaseWorker):
 
     def _begin_runs(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
-            self._executor.begin(claim)
+            try:
+                self._executor.begin(claim)
+            except (KeyError, ValueError):  # its lease ends by itself
+                run_id = claim.lease.run_id
+                logger.exception("the record of run %s is spoilt", run_id, extra={"run_id": run_id})
+                self._one_ended()
 
     def _one_ended(self) -> None:
         with self._room:

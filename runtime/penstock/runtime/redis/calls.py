@@ -30,6 +30,7 @@ class Claim:
 
     lease: Lease
     fields: Mapping[str, str]
+    """The run's hash."""
     checkpoints: Mapping[str, bytes]
     saved: bytes
 
@@ -143,10 +144,16 @@ class Calls:
         room: int,
         queues: Sequence[str],
         popped: tuple[str, str] = ("", ""),
+        suspects: int = 0,
+        crashes: int = 3,
     ) -> Call:
-        """Claim up to `room` runs off queues; `popped` is a queue and a ticket off it already."""
+        """Claim up to `room` runs off queues; `popped` is a queue and a ticket off it already.
+
+        `suspects` says how many runs the worker has that are one death short of `crashes`.
+        """
         queue, ticket = popped
-        return self._call("take", worker, nonce, _ms(lease), room, ticket, queue, *queues)
+        common = (worker, nonce, _ms(lease), room, suspects, crashes)
+        return self._call("take", *common, ticket, queue, *queues)
 
     @staticmethod
     def taken(reply: Reply) -> Taken:
@@ -248,7 +255,7 @@ def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
 
 
 def _text(reply: Reply) -> str:
-    return reply.decode() if isinstance(reply, bytes) else str(reply)
+    return reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
 
 
 def _ms(seconds: float) -> int:

@@ -211,6 +211,13 @@ class RequestPlans:
         rows = yield ("XREVRANGE", self.keys.events(run_id), "+", "-", "COUNT", 1)
         return int(rows[0][0].partition(b"-")[0]) if rows else 0
 
+    def waits(self, run_id: str, seq: int) -> Plan[bool]:
+        """Tell whether a run waits for an answer to what it asked in the event `seq`."""
+        if (yield from self.last_seq(run_id)) != seq:
+            return False
+        run = yield from self.info(run_id)
+        return run.status is RunStatus.SUSPENDED
+
     def interrupts(self, run_id: str) -> Plan[list[Interrupt]]:
         """Read the questions that a run waits on."""
         questions = yield ("HGETALL", self.keys.questions(run_id))

@@ -7,7 +7,7 @@
 -- OK (this very write was applied before) or FENCED (the attempt does not own the run).
 local function commit()
   local id, fence, batch = ARGV[3], ARGV[4], tonumber(ARGV[5])
-  local run = redis.call('HMGET', key('run', id), 'fence', 'batch', 'status')
+  local run = redis.call('HMGET', key('run', id), 'fence', 'batch', 'status', 'crashes')
   if run[1] ~= fence then
     return nil, 'FENCED'
   end
@@ -19,6 +19,9 @@ local function commit()
   end
   redis.call('HSET', key('run', id), 'batch', batch)
   local checkpoints = tonumber(ARGV[7])
+  if checkpoints > 0 and run[4] ~= '0' then
+    redis.call('HSET', key('run', id), 'crashes', 0) -- it gets on
+  end
   for at = 8, 6 + 2 * checkpoints, 2 do
     redis.call('HSET', key('checkpoints', id), ARGV[at], ARGV[at + 1])
   end

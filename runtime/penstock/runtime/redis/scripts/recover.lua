@@ -1,6 +1,7 @@
 -- recover: give runs back whose lease is over, and ring again for those whose ticket was lost.
 --
--- ARGV[3] how many of each at most, ARGV[4] crashes after which a run is given up,
+-- ARGV[3] how many of each at most, ARGV[4] crashes without a recorded step between them after which a run
+-- is given up (or four times as many with steps between),
 -- ARGV[5] ms after which a queued run's ticket is looked for, ARGV[6] name of a worker that has died,
 -- ARGV[7] how, ARGV[8...] ids of the runs it may have had, whose leases end now.
 -- Returns { recovered ids, given up ids, ids rung for again, ids whose keys cannot be used }.
@@ -12,8 +13,19 @@
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/settle
 
-local limit, patience = ARGV[3], tonumber(ARGV[5])
+local limit, most, patience = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local recovered, given_up, rung, spoilt = {}, {}, {}, {}
+
+-- Names the step that was begun last, from the run's newest events.
+local function last_step(id)
+  for _, entry in ipairs(redis.call('XREVRANGE', key('events', id), '+', '-', 'COUNT', 50)) do
+    local step = string.match(entry[2][2], '^{"mode":"step.started","data":{"id":"([^"]*)"')
+    if step then
+      return '; its last step was ' .. step
+    end
+  end
+  return '; it had begun no step'
+end
 
 local function expire(id, reason, dead)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel')
@@ -29,9 +41,11 @@ local function expire(id, reason, dead)
     return
   end
   local crashes = redis.call('HINCRBY', key('run', id), 'crashes', 1)
-  redis.call('HSET', key('run', id), 'death:' .. crashes, reason)
-  if crashes >= tonumber(ARGV[4]) then
-    settle_here(id, 'failed', 'PoisonRunError: ' .. crashes .. ' workers died of it, the last: ' .. reason)
+  local deaths = redis.call('HINCRBY', key('run', id), 'deaths', 1)
+  redis.call('HSET', key('run', id), 'death:' .. deaths, reason)
+  if crashes >= most or deaths >= 4 * most then
+    settle_here(id, 'failed', 'PoisonRunError: ' .. deaths .. ' workers died of it, the last: ' .. reason
+      .. last_step(id))
     given_up[#given_up + 1] = id
     return
   end

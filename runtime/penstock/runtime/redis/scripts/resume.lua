@@ -44,7 +44,7 @@ for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
 end
 redis.call('PERSIST', key('thread', run[2]))
 redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel')
-redis.call('HSET', key('run', id), 'crashes', 0)
+redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0)
 append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
 status_to(id, status, 'queued')
 ring(id, false)

@@ -1,8 +1,11 @@
 -- take: pop tickets off queues and claim their runs, in one step, so that no ticket is lost between.
 --
--- ARGV[3] worker name, ARGV[4] nonce, ARGV[5] lease ms, ARGV[6] how many runs at most,
--- ARGV[7] id popped already ('' if none), ARGV[8] its queue's name, ARGV[9...] names of all queues, by priority.
+-- ARGV[3] worker name, ARGV[4] nonce, ARGV[5] lease ms, ARGV[6] how many runs at most, ARGV[7] how many
+-- suspects the worker has, ARGV[8] crashes after which a run is given up, ARGV[9] id popped already ('' if
+-- none), ARGV[10] its queue's name, ARGV[11...] names of all queues, by priority.
 -- Returns { claimed runs, { queue, id } of an ordinary RQ job or nothing }.
+-- A suspect is a run that is given up if its worker dies once more: a worker has one at a time, so that a
+-- deadly run does not take others with it. A further one's ticket is dropped; recovery rings for it again.
 -- A ticket whose run is not queued is dropped. Popping ends at the first ordinary RQ job, which is left
 -- in RQ's list of jobs popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop leaves it.
 -- Sent twice (same nonce), it gives the runs claimed the first time: taken:<worker> remembers them.
@@ -13,6 +16,7 @@
 -- include: penstock.runtime.redis.scripts/claim
 
 local worker, nonce, lease, room = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local suspects, limit = tonumber(ARGV[7]), tonumber(ARGV[8])
 local memory = key('taken', worker)
 local runs, job, names = {}, {}, {}
 
@@ -31,8 +35,13 @@ local BELL = '["penstock.worker.job.perform"' -- of a run that is gone
 
 local function open(id, queue)
   if redis.call('TYPE', key('run', id)).ok == 'hash' then
+    local suspect = tonumber(redis.call('HGET', key('run', id), 'crashes') or 0) >= limit - 1
+    if suspect and suspects > 0 then
+      return true
+    end
     local fence = claim(id, nonce, worker, lease)
     if fence then
+      suspects = suspects + (suspect and 1 or 0)
       runs[#runs + 1] = claimed(id, fence)
       names[#names + 1] = id
     end
@@ -49,15 +58,15 @@ end
 
 local function take()
   if redis.call('EXISTS', ARGV[2] .. ':suspended') == 1 then
-    if ARGV[7] ~= '' then
-      redis.call('LPUSH', rq('queue', ARGV[8]), ARGV[7])
+    if ARGV[9] ~= '' then
+      redis.call('LPUSH', rq('queue', ARGV[10]), ARGV[9])
     end
     return
   end
-  if ARGV[7] ~= '' and not open(ARGV[7], ARGV[8]) then
+  if ARGV[9] ~= '' and not open(ARGV[9], ARGV[10]) then
     return
   end
-  for at = 9, #ARGV do
+  for at = 11, #ARGV do
     while #runs < room do
       local id = redis.call('LPOP', rq('queue', ARGV[at]))
       if not id then
