@@ -14,6 +14,13 @@ PERMANENT = (
     "penstock:ready",
     "penstock:timers",
     "penstock:runs*",
+    "penstock:store:namespaces",
+    "penstock:store:expiries",
+    "penstock:store:space:*",
+    "penstock:store:items:*",
+    "penstock:store:order:*",
+    "penstock:store:expiry:*",
+    "penstock:store:vectors:*",
 )
 
 

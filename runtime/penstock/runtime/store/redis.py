@@ -1,0 +1,208 @@
+"""The store that keeps its items in Redis."""
+
+from __future__ import annotations
+
+__all__ = ["RedisStore"]
+
+import asyncio
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self, cast
+from weakref import WeakKeyDictionary
+
+from redis import Redis
+from redis import asyncio as aredis
+from redis.exceptions import ConnectionError, RedisError, TimeoutError
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.connection import aconnect, connect
+from penstock.publisher.errors import RedisUnavailableError
+from penstock.publisher.script import Call, arun, run
+from penstock.runtime.settings import Settings
+from penstock.runtime.store.embedding import Index, IndexConfig
+from penstock.runtime.store.item import Op, Result
+from penstock.runtime.store.keys import StoreKeys
+from penstock.runtime.store.plan import Commands, Request, Texts, afollow, follow
+from penstock.runtime.store.plans import StorePlans
+from penstock.runtime.store.store import BaseStore
+from penstock.runtime.store.sweeper import Sweeper
+from penstock.runtime.store.ttl import Lifetime, TTLConfig
+from penstock.runtime.store.twin import async_twin, sync_twin
+
+TRIES = 3
+PAUSE = 0.1
+"""Requests are sent again, as none of them does its work twice; seconds before the second try."""
+
+
+class RedisStore(BaseStore):
+    """Store in Redis: `RedisStore(url, index={"dims": 384, "embed": embed})`.
+
+    Safe to share between threads and loops. Async code ends its connections with `aclose()`.
+    """
+
+    supports_ttl = True
+
+    def __init__(
+        self,
+        connection: Redis | aredis.Redis | str | None = None,
+        *,
+        index: IndexConfig | None = None,
+        ttl: TTLConfig | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._given = connection
+        self.ttl_config = ttl
+        self.index_config = index
+        self.settings = settings or Settings()
+        self.lifetime = Lifetime.of(ttl)
+        self._index = Index.of(index)
+        self._plans = StorePlans(
+            StoreKeys(self.settings.prefix),
+            Codec(self.settings.value_limit),
+            self._index,
+            self.lifetime,
+        )
+        self._of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, aredis.Redis]
+        self._of_loops = WeakKeyDictionary()
+        self._sweeper: Sweeper | None = None
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Do what ops say.
+
+        Raises:
+            ValueError, TypeError: an op is wrong; nothing was done.
+            RedisUnavailableError: Redis does not answer, or refuses.
+        """
+        return follow(self._plans.batch(ops), self._ask)
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """As `batch`, on the running loop."""
+        return await afollow(self._plans.batch(ops), self._aask)
+
+    # -- what is over ---------------------------------------------------------------------------
+
+    def sweep_ttl(self) -> int:
+        """Remove all items that are over; returns how many that were."""
+        return follow(self._plans.sweep(), self._ask)
+
+    async def asweep_ttl(self) -> int:
+        """As `sweep_ttl`, on the running loop."""
+        return await afollow(self._plans.sweep(), self._aask)
+
+    def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> Future[None]:
+        """Sweep every so often in a thread; the future is done when it was stopped."""
+        if self._sweeper is None or self._sweeper.future.done():
+            minutes = sweep_interval_minutes or self.lifetime.sweep_interval
+            self._sweeper = Sweeper(self.sweep_ttl, minutes * 60)
+        return self._sweeper.future
+
+    def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
+        """Stop it; returns whether it has ended within the seconds given."""
+        return self._sweeper is None or self._sweeper.stop(timeout)
+
+    # -- requests -------------------------------------------------------------------------------
+
+    @cached_property
+    def connection(self) -> Redis:
+        """The connection of sync code, opened at first use."""
+        return connect(sync_twin(self._given))
+
+    @property
+    def _aconnection(self) -> aredis.Redis:
+        """The connection of the running loop: asyncio's connections belong to one."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._of_loops:
+            self._of_loops[loop] = aconnect(async_twin(self._given))
+        return self._of_loops[loop]
+
+    def _ask(self, request: Request) -> Any:
+        if isinstance(request, Texts):
+            return self._embedding.vectors(request)
+        for tries in range(1, TRIES + 1):
+            try:
+                return self._send(request)
+            except (ConnectionError, TimeoutError, OSError) as error:
+                if tries == TRIES:
+                    raise _unavailable(error) from error
+                time.sleep(PAUSE * tries)
+            except RedisError as error:
+                raise _unavailable(error) from error
+
+    async def _aask(self, request: Request) -> Any:
+        if isinstance(request, Texts):
+            return await self._embedding.avectors(request)
+        for tries in range(1, TRIES + 1):
+            try:
+                return await self._asend(request)
+            except (ConnectionError, TimeoutError, OSError) as error:
+                if tries == TRIES:
+                    raise _unavailable(error) from error
+                await asyncio.sleep(PAUSE * tries)
+            except RedisError as error:
+                raise _unavailable(error) from error
+
+    def _send(self, request: Call | Commands) -> Any:
+        if isinstance(request, Call):
+            return run(self.connection, request)
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for row in request.rows:
+                pipeline.execute_command(*row)
+            return cast(Any, pipeline.execute())
+
+    async def _asend(self, request: Call | Commands) -> Any:
+        connection = self._aconnection
+        if isinstance(request, Call):
+            return await arun(connection, request)
+        async with connection.pipeline(transaction=False) as pipeline:
+            for row in request.rows:
+                pipeline.execute_command(*row)
+            return cast(Any, await pipeline.execute())
+
+    @property
+    def _embedding(self) -> Index:
+        assert self._index is not None, "only plans of a store with an index embed"
+        return self._index
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop the sweeper and close the connection of sync code."""
+        self.stop_ttl_sweeper()
+        if "connection" in self.__dict__:
+            self.connection.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop, and all that `close` does."""
+        connection = self._of_loops.pop(asyncio.get_running_loop(), None)
+        if connection is not None:
+            await connection.aclose()
+        await asyncio.to_thread(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def _unavailable(error: Exception) -> RedisUnavailableError:
+    return RedisUnavailableError(f"Redis cannot do this for the store now: {error}")
