@@ -1,46 +1,35 @@
-"""`python -m benchmarks [FIGURE...]`: measure, print, and write RESULTS.md if all were measured."""
+"""`python -m benchmarks [FIGURE...]`: measure and print; all figures together make RESULTS.md."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from benchmarks.events import custom_events
-from benchmarks.harness import Bench, Row, Scale
-from benchmarks.latency import first_event
-from benchmarks.memory import bytes_per_step, idle_worker
-from benchmarks.replay import replay
-from benchmarks.report import line
-from benchmarks.steps import durable_steps, steps_in_process
-from benchmarks.throughput import runs_per_second
-from benchmarks.waiting import sleeping_runs
+from benchmarks.figures import FIGURES
+from benchmarks.harness import Bench, Row
+from benchmarks.machine import described
+from benchmarks.report import line, write
 from penstock.worker.embedded import EmbeddedServer
 
-FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
-    "steps": durable_steps,
-    "process": steps_in_process,
-    "runs": runs_per_second,
-    "latency": first_event,
-    "events": custom_events,
-    "waiting": sleeping_runs,
-    "replay": replay,
-    "rss": idle_worker,
-    "bytes": bytes_per_step,
-}
 
-
-def main(arguments: Sequence[str]) -> int:
-    chosen = arguments or list(FIGURES)
+def main(names: Sequence[str]) -> int:
+    """Measure the figures of these names, or all of them."""
+    unknown = [name for name in names if name not in FIGURES]
+    if unknown:
+        print(f"there is no figure {unknown[0]!r}; there are {', '.join(FIGURES)}", file=sys.stderr)
+        return 2
     rows: list[Row] = []
     with EmbeddedServer() as server:
-        bench = Bench(server.url, Scale())
-        for name in chosen:
+        machine = described(server)
+        for name in names or FIGURES:
             began = time.monotonic()
-            for row in FIGURES[name](bench):
+            for row in FIGURES[name](Bench(server.url)):
                 rows.append(row)
                 print(line(row), flush=True)
-            print(f"  ({name}: {time.monotonic() - began:.0f} s)", flush=True)
+            print(f"  {name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if not names:
+        print(f"\nwritten to {write(rows, machine)}")
     return 0
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.bare import publish_all
 from benchmarks.harness import AT_LEAST, Bar, Bench, Row, rounds
@@ -85,7 +85,7 @@ def listen(pipe: Connection[Any, Any], url: str, count: int) -> None:
             pipe.recv()
             with client.pubsub(ignore_subscribe_messages=True) as pubsub:
                 pubsub.subscribe("bare")
-                messages: Any = pubsub.listen()
+                messages = cast(Iterator[object], pubsub.listen())
                 for _ in range(count):
                     next(messages)
                 pipe.send(time.perf_counter())

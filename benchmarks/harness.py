@@ -108,6 +108,8 @@ class Row:
     limit: Sample | None = None
     bars: Sequence[Bar] = ()
     limit_name: str = ""
+    note: str = ""
+    """Why the bar is where it is, or why it is not reached, and what was tried."""
 
     @property
     def ratio(self) -> Sample | None:
@@ -121,11 +123,12 @@ class Row:
 def rounds(count: int, parts: Mapping[str, Callable[[], float]]) -> dict[str, Sample]:
     """Measure each part once a round, so that what disturbs the machine disturbs all of them.
 
-    The part that begins moves on from round to round. One round that is not counted comes first.
+    The part that begins moves on from round to round. Where there are several rounds, one that is
+    not counted comes first.
     """
     found: dict[str, list[float]] = {name: [] for name in parts}
     names = list(parts)
-    for number in range(-1, count):
+    for number in range(-1 if count > 1 else 0, count):
         at = number % len(names)
         for name in names[at:] + names[:at]:
             gc.collect()
@@ -152,7 +155,7 @@ def beside(
         return value
 
     found = rounds(count, {name: partial(between, name, part) for name, part in parts.items()})
-    return {name: (found[name], Sample(tuple(limits[name][1:]))) for name in parts}
+    return {name: (found[name], Sample(tuple(limits[name][-count:]))) for name in parts}
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.bare import EVENT
 from benchmarks.harness import AT_MOST, Bar, Bench, Row, Sample, percentile
@@ -86,6 +87,6 @@ def listen(pipe: Connection[Any, Any], url: str) -> None:
     """Report when each message was seen."""
     with connected(url) as client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
         pubsub.subscribe("bare")
-        messages: Any = pubsub.listen()
-        while next(messages):
+        messages = cast(Iterator[object], pubsub.listen())
+        for _ in messages:
             pipe.send(time.perf_counter())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -39,39 +39,34 @@ def wait_until(true: Callable[[], object], every: float = 0.005) -> None:
 @contextmanager
 def penstock_worker(url: str, *, concurrency: int = 50) -> Generator[subprocess.Popen[bytes]]:
     """An idle worker process with the workflows that are measured."""
-    code = f"""
-from penstock.runtime.settings import load_settings
-from penstock.worker.options import WorkerOptions
-from penstock.worker.process import run_worker
-run_worker(WorkerOptions(app=("benchmarks.flows",), queues=("default",), concurrency={concurrency},
-    settings=load_settings({{"redis": {url!r}}})))
-"""
-    with _process([sys.executable, "-c", code], url) as process:
+    command = ["-m", "penstock.worker.cli", "worker", "benchmarks.flows", "--redis", url]
+    with _process([*command, "--concurrency", str(concurrency)], url) as process:
         yield process
 
 
 @contextmanager
 def rq_worker(url: str) -> Generator[subprocess.Popen[bytes]]:
-    """RQ's SimpleWorker, idle."""
+    """RQ's SimpleWorker, idle; it does not log, which Penstock's worker does."""
     command = ["-m", "rq.cli", "worker", "--quiet", "--worker-class", "rq.SimpleWorker"]
-    with _process([sys.executable, *command, "--url", url], url) as process:
+    with _process([*command, "--url", url], url) as process:
         yield process
 
 
 @contextmanager
-def _process(command: list[str], url: str) -> Generator[subprocess.Popen[bytes]]:
-    with connected(url) as client:
+def _process(arguments: list[str], url: str) -> Generator[subprocess.Popen[bytes]]:
+    with connected(url) as client, tempfile.TemporaryFile() as log:
         client.flushall()
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=log)
         try:
             wait_until(lambda: process.poll() is not None or client.scard("rq:workers"))
             if process.poll() is not None:
-                raise RuntimeError(f"{command[1]} ended with status {process.returncode}")
+                log.seek(0)
+                raise RuntimeError(f"{arguments[1]} did not start: {log.read().decode()}")
             time.sleep(0.3)  # until it blocks on its queues
             yield process
         finally:
-            process.terminate()
-            process.wait(PATIENCE)
+            process.kill()  # it has nothing left to do, and its Redis is emptied
+            process.wait()
 
 
 @contextmanager

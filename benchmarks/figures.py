@@ -1,0 +1,28 @@
+"""All figures, in the order of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.events import custom_events
+from benchmarks.harness import Bench, Row
+from benchmarks.latency import first_event
+from benchmarks.memory import bytes_per_step, idle_worker
+from benchmarks.replay import replay
+from benchmarks.steps import durable_steps, steps_in_process
+from benchmarks.throughput import runs_per_second
+from benchmarks.waiting import sleeping_runs
+
+__all__ = ["FIGURES"]
+
+FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
+    "steps": durable_steps,
+    "process": steps_in_process,
+    "runs": runs_per_second,
+    "latency": first_event,
+    "events": custom_events,
+    "sleep": sleeping_runs,
+    "replay": replay,
+    "rss": idle_worker,
+    "bytes": bytes_per_step,
+}
