@@ -13,6 +13,7 @@ from tests.docs.story import Story
 pages = pytest.mark.parametrize("page", [Page(path) for path in PAGES], ids=lambda page: page.name)
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_TEST = re.compile(r"\[(test_\w+)\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -38,6 +39,17 @@ def test_a_page_links_to_what_exists(page: Page) -> None:
     ]
 
     assert broken == []
+
+
+@pages
+def test_a_page_names_tests_that_exist(page: Page) -> None:
+    missing = [
+        name
+        for name, target in _TEST.findall(page.prose)
+        if f"def {name}(" not in (page.path.parent / target).read_text(encoding="utf-8")
+    ]
+
+    assert missing == []
 
 
 @pages

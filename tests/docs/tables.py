@@ -1,0 +1,192 @@
+"""Tables of the reference that are made from the code, between two comments of a page.
+
+    <!-- table: settings -->
+    <!-- end -->
+
+`python -m tests.docs.tables` writes them anew; a test compares them.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+import penstock.publisher.errors
+import penstock.runtime.errors
+from penstock.publisher.errors import PenstockError
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings
+from penstock.worker.cli import SECTIONS, main
+from tests.docs.page import PAGES
+
+_PLACE = re.compile(r"(<!-- table: ([\w:]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def keys() -> Iterator[str]:
+    """All keys: those of a run and a thread, the indexes, then RQ's."""
+    yield from ("| key | what it is |", "|---|---|")
+    for name, value in _members(Keys):
+        if isinstance(value, property):
+            key = getattr(Keys(), name)
+        else:
+            parameter = list(inspect.signature(value).parameters)[1]
+            key = value(Keys(), f"<{_THING.get((name, parameter), parameter.replace('_', ' '))}>")
+        yield f"| `{key}` | {_says(value)} |"
+
+
+_THING = {
+    ("thread", "key"): "hash of the thread id",
+    ("waiting", "key"): "hash of the thread id",
+    ("queue", "name"): "queue",
+    ("worker", "name"): "worker",
+}
+
+
+def _members(cls: type) -> Iterator[tuple[str, Any]]:
+    for each in reversed(cls.__mro__[:-1]):
+        for name, value in vars(each).items():
+            if name[0] != "_" and (inspect.isfunction(value) or isinstance(value, property)):
+                yield name, value
+
+
+_PLAIN = {
+    "redis": "URL of the Redis.",
+    "prefix": "What Penstock's keys begin with.",
+    "rq_prefix": "What RQ's keys begin with.",
+    "queue": "The queue of runs and workers that name none.",
+}
+
+
+def settings() -> Iterator[str]:
+    """All settings, with what the environment calls them."""
+    says = _PLAIN | _attribute_docs(Settings)
+    yield from ("| setting | environment | default | |", "|---|---|---|---|")
+    for field in dataclasses.fields(Settings):
+        default = "none" if field.default == () else f"`{field.default}`"
+        env = f"`PENSTOCK_{field.name.upper()}`"
+        if field.name == "redis":
+            env = "`PENSTOCK_REDIS_URL`"
+        yield f"| `{field.name}` | {env} | {default} | {says.get(field.name, '')} |"
+
+
+def _attribute_docs(cls: type) -> dict[str, str]:
+    """The texts that stand below the fields of a class."""
+    body = ast.parse(inspect.getsource(cls)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found: dict[str, str] = {}
+    for node, following in zip(body.body, body.body[1:], strict=False):
+        if (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(following, ast.Expr)
+            and isinstance(following.value, ast.Constant)
+        ):
+            found[node.target.id] = str(following.value.value).replace("\n", " ")
+    return found
+
+
+def commands() -> Iterator[str]:
+    """All commands with their arguments and options, as `--help` has them."""
+    context = click.Context(main)
+    for name in (name for names in SECTIONS.values() for name in names):
+        command = main.get_command(context, name)
+        assert command is not None, f"there is no command {name!r}"
+        own = click.Context(command, info_name=name)
+        arguments = [each for each in command.params if isinstance(each, click.Argument)]
+        words = [f"penstock {name}", *(each.make_metavar(own) for each in arguments)]
+        yield from (f"### {name}", "", f"`{' '.join(words)}`", "", _paragraph(command), "")
+        rows = [row for each in command.params if (row := each.get_help_record(own))]
+        yield from ("| option | |", "|---|---|")
+        yield from (f"| `{option}` | {says} |" for option, says in rows)
+        yield ""
+
+
+def _paragraph(command: click.Command) -> str:
+    return " ".join(inspect.cleandoc(command.help or "").partition("\n\n")[0].split())
+
+
+def errors() -> Iterator[str]:
+    """The tree of errors, with the sentence that each of them has."""
+    for name in ("publisher", "runtime", "worker"):
+        room = importlib.import_module(f"penstock.{name}")
+        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    yield "```text"
+    yield from _branch(PenstockError, "", "")
+    yield "```"
+
+
+def _branch(cls: type[BaseException], before: str, below: str) -> Iterator[str]:
+    yield f"{before}{cls.__name__:<{40 - len(before)}}{_says(cls)}"
+    found = [each for each in cls.__subclasses__() if each.__module__.startswith("penstock.")]
+    ours = sorted(set(found), key=lambda each: (*_room_and_file(each), _line(each)))
+    for number, each in enumerate(ours, start=1):
+        is_last = number == len(ours)
+        branch, rest = ("└── ", "    ") if is_last else ("├── ", "│   ")
+        yield from _branch(each, below + branch, below + rest)
+
+
+def _room_and_file(cls: type) -> tuple[int, str]:
+    """The places of the trees themselves come first."""
+    trees = (penstock.publisher.errors.__name__, penstock.runtime.errors.__name__)
+    name = cls.__module__
+    return (trees.index(name) if name in trees else len(trees), name)
+
+
+def _line(cls: type) -> int:
+    return inspect.getsourcelines(cls)[1]
+
+
+def door(room: str) -> Iterator[str]:
+    """The names of a room's door."""
+    module = importlib.import_module(f"penstock.{room}")
+    yield from ("| name | |", "|---|---|")
+    for name in module.__all__:
+        value = getattr(module, name)
+        says = f"`{value!r}`" if isinstance(value, str) else _says(value)
+        yield f"| `{name}` | {says} |"
+
+
+def _says(value: object) -> str:
+    text = inspect.getdoc(value) or ""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "keys": keys,
+    "settings": settings,
+    "commands": commands,
+    "errors": errors,
+    "door:runtime": lambda: door("runtime"),
+    "door:publisher": lambda: door("publisher"),
+    "door:worker": lambda: door("worker"),
+}
+
+
+def filled(text: str) -> str:
+    """A page's text with all its tables as the code has them."""
+
+    def fill(found: re.Match[str]) -> str:
+        table = "\n".join(TABLES[found[2]]()).strip("\n")
+        return f"{found[1]}\n{table}\n\n{found[4]}"
+
+    return _PLACE.sub(fill, text)
+
+
+def shown(text: str) -> list[str]:
+    """The names of the tables that a page has."""
+    return [found[1] for found in _PLACE.findall(text)]
+
+
+if __name__ == "__main__":
+    for path in PAGES:
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
