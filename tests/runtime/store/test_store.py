@@ -30,6 +30,7 @@ from penstock.runtime.task import task
 from tests.runtime.store.aging import keys_of
 from tests.runtime.store.conftest import MakeStore
 from tests.runtime.store.embedders import count_words
+from tests.runtime.store.indexes import assert_indexes_agree
 
 USER = ("users", "42")
 
@@ -485,3 +486,4 @@ def test_a_store_does_what_a_dict_of_dicts_would(
     for namespace, key, _ in writes:
         item = store.get(namespace, key)
         assert (item and item.value) == oracle.get(namespace, {}).get(key)
+    assert_indexes_agree(store)

@@ -15,6 +15,7 @@ from penstock.runtime.store.memory import InMemoryStore
 from tests.runtime.store.aging import age, keys_of
 from tests.runtime.store.conftest import MakeStore
 from tests.runtime.store.embedders import count_words
+from tests.runtime.store.indexes import assert_indexes_agree
 
 SPACE = ("a", "b")
 OMIT = {"omit_expired": True}
@@ -289,3 +290,4 @@ def test_items_live_as_long_as_a_plain_model_says(steps: list[tuple[str, int, in
     store.sweep_ttl()
     spaces = {(str(number % 2),) for number in lives if alive(number)}
     assert store.list_namespaces() == sorted(spaces)
+    assert_indexes_agree(store)

@@ -9,6 +9,7 @@ from typing import Any
 
 from redis import Redis
 
+from penstock.publisher.codec import Codec
 from penstock.publisher.script import Call
 from penstock.runtime.settings import Settings
 from penstock.runtime.store.embedding import IndexConfig
@@ -26,8 +27,9 @@ class InMemoryStore(RedisStore):
         index: IndexConfig | None = None,
         ttl: TTLConfig | None = None,
         settings: Settings | None = None,
+        codec: Codec | None = None,
     ) -> None:
-        super().__init__(index=index, ttl=ttl, settings=settings)
+        super().__init__(index=index, ttl=ttl, settings=settings, codec=codec)
 
     @cached_property
     def connection(self) -> Redis:

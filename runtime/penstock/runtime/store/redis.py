@@ -52,6 +52,7 @@ class RedisStore(BaseStore):
         index: IndexConfig | None = None,
         ttl: TTLConfig | None = None,
         settings: Settings | None = None,
+        codec: Codec | None = None,
     ) -> None:
         self._given = connection
         self.ttl_config = ttl
@@ -61,7 +62,7 @@ class RedisStore(BaseStore):
         self._index = Index.of(index)
         self._plans = StorePlans(
             StoreKeys(self.settings.prefix),
-            Codec(self.settings.value_limit),
+            codec or Codec(self.settings.value_limit),
             self._index,
             self.lifetime,
         )

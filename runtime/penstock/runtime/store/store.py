@@ -56,7 +56,7 @@ class BaseStore(ABC):
         self, namespace: Namespace, key: str, *, refresh_ttl: bool | None = None
     ) -> Item | None:
         """As `get`, on the running loop."""
-        return cast("Item | None", (await self.abatch([self._get(namespace, key, refresh_ttl)]))[0])
+        return cast("Item | None", await self._ask_one(self._get(namespace, key, refresh_ttl)))
 
     def put(
         self,
@@ -88,7 +88,7 @@ class BaseStore(ABC):
         ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> None:
         """As `put`, on the running loop."""
-        await self.abatch([self._put(namespace, key, value, index, ttl)])
+        await self._ask_one(self._put(namespace, key, value, index, ttl))
 
     def delete(self, namespace: Namespace, key: str) -> None:
         """Delete an item, if there is one."""
@@ -96,7 +96,7 @@ class BaseStore(ABC):
 
     async def adelete(self, namespace: Namespace, key: str) -> None:
         """As `delete`, on the running loop."""
-        await self.abatch([PutOp(namespace, key, None)])
+        await self._ask_one(PutOp(namespace, key, None))
 
     def search(
         self,
@@ -135,7 +135,7 @@ class BaseStore(ABC):
         """As `search`, on the running loop."""
         refresh = self._refresh(refresh_ttl)
         op = SearchOp(namespace_prefix, filter, limit, offset, query, refresh)
-        return cast("list[SearchItem]", (await self.abatch([op]))[0])
+        return cast("list[SearchItem]", await self._ask_one(op))
 
     def list_namespaces(
         self,
@@ -164,7 +164,10 @@ class BaseStore(ABC):
     ) -> list[Namespace]:
         """As `list_namespaces`, on the running loop."""
         op = ListNamespacesOp(_conditions(prefix, suffix), max_depth, limit, offset)
-        return cast("list[Namespace]", (await self.abatch([op]))[0])
+        return cast("list[Namespace]", await self._ask_one(op))
+
+    async def _ask_one(self, op: Op) -> Result:
+        return (await self.abatch([op]))[0]
 
     def _get(self, namespace: Namespace, key: str, refresh_ttl: bool | None) -> GetOp:
         return GetOp(namespace, key, self._refresh(refresh_ttl))
