@@ -57,4 +57,4 @@ def interrupt(value: Any) -> Any:
     scope = current_branch("interrupt()").scope
     scope.attempt.check(scope)
     scope.advance()
-    return scope.attempt.ask(scope, value)
+    return scope.attempt.questions.ask(scope, value)

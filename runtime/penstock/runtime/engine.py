@@ -80,7 +80,7 @@ def conduct(runner: Runner, step: Step) -> Plan:
         text=json.dumps({"name": told.entrypoint}),
     )
     result: Result = yield from _body(runner, step)
-    attempt.report_unseen()
+    attempt.failures.report_unseen()
     try:
         ending = _ending(attempt, result)
     except CodecError as error:  # the result itself cannot be written
@@ -118,7 +118,7 @@ def _outcome(runner: Runner, step: Step) -> Plan:
     except Suspend:
         suspended = True
     yield Do.CHILDREN
-    interrupts = tuple(runner.attempt.interrupts.values())
+    interrupts = runner.attempt.questions.open
     if suspended or interrupts:
         # Also when the body caught the Suspend and went on: what it asks has no answer yet.
         return Result("suspended", interrupts=interrupts)
@@ -158,7 +158,7 @@ def _ending(attempt: Attempt, result: Result) -> Ending:
         told = dump_error(result.error, attempt.codec)
         checkpoints["result"] = attempt.codec.dumps({"error": told})
         reason = f"{reason}: {told['message']}"[:500]
-    return Finished("failed", fact, checkpoints, attempt.reopened(result.error), reason)
+    return Finished("failed", fact, checkpoints, attempt.failures.reopened(result.error), reason)
 
 
 def _suspended(attempt: Attempt, result: Result) -> Suspended:

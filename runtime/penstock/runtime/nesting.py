@@ -50,9 +50,9 @@ def _step(child: Entrypoint[Any, Any], argument: Any) -> tuple[Step | None, Any]
     runner.attempt.check(branch.scope)
     branch.scope.advance()
     name = f"^{child.body.label}"
-    digest, text = runner.attempt.digest((argument,), {})
+    digest, text = runner.attempt.replay.digest((argument,), {})
     step_id = branch.identify(name, digest, None)
-    outcome = runner.attempt.recall(branch, step_id, child.name, digest, "raise")
+    outcome = runner.attempt.replay.recall(branch, step_id, child.name, digest, "raise")
     if outcome is not None:
         return None, Final.split(outcome.get())[0]
     return Step(runner, branch.scope, step_id, child.body, (argument,), {}, digest, text), None

@@ -58,14 +58,14 @@ class Runner:
         attempt = self.attempt
         attempt.check(branch.scope)
         branch.scope.advance()
-        digest, text = attempt.digest(args, kwargs)
+        digest, text = attempt.replay.digest(args, kwargs)
         step_id = branch.identify(task.label, digest, key)
         on_loop = self.loop is not None and events._get_running_loop() is self.loop
         sight = Sight(branch.scope)
-        outcome = attempt.recall(branch, step_id, task.name, digest, task.on_change)
+        outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
         if outcome is not None:
             if outcome.error is not None:
-                attempt.failed_before(step_id, outcome.error, sight)
+                attempt.failures.add(step_id, outcome.error, sight)
             return self._settled(outcome, sight, on_loop)
         if self.loop is None and (task.is_async or task.timeout is not None):
             what = "is async" if task.is_async else "has a timeout"

@@ -1,0 +1,101 @@
+"""What is said and stored as a step begins, fails a try, and ends."""
+
+from __future__ import annotations
+
+__all__ = ["fail", "finish", "retry", "start"]
+
+import logging
+import time
+from json.encoder import encode_basestring_ascii as quote
+from typing import TYPE_CHECKING, Any, Final
+
+from penstock.publisher.failure import dump_error
+from penstock.runtime.final import Final as FinalValue
+from penstock.runtime.journal import Fact
+from penstock.runtime.outcome import Outcome, encode_outcome
+
+if TYPE_CHECKING:
+    from penstock.runtime.perform import Step
+
+logger = logging.getLogger(__name__)
+
+INPUT_KEPT: Final = 16 * 1024
+"""Bytes of a step's encoded arguments past which `step.started` does not carry them."""
+
+
+def start(step: Step) -> None:
+    """Say that a step begins; rides along with what is stored next."""
+    attempt = step.attempt
+    if not attempt.is_heard:
+        return
+    data = {"id": step.id, "input": (step.args, step.kwargs)}
+    text = None
+    if attempt.journal.stores:
+        given = step.arguments
+        kept = given if given and len(given) <= INPUT_KEPT else "null"
+        text = f'{{"id":{quote(step.id)},"input":{kept}}}'
+    attempt.say("step.started", data, step.scope.namespace[:-1], text=text)
+
+
+def retry(step: Step, error: BaseException, delay: float) -> None:
+    """Say that a step's try failed and when the next one comes."""
+    attempt = step.attempt
+    logger.warning(
+        "step %s failed, next try in %.1f s: %s",
+        step.id,
+        delay,
+        type(error).__name__,
+        extra={"run_id": attempt.assignment.run_id, "event": "step.retry"},
+    )
+    data = {
+        "id": step.id,
+        "attempt": step.tries,
+        "error": dump_error(error, attempt.codec),
+        "delay": delay,
+    }
+    attempt.say("step.retry", data, step.scope.namespace[:-1])
+
+
+def finish(step: Step, value: Any, *, cached: bool = False) -> None:
+    """Record what a step returned, or what the cache had of it.
+
+    Raises:
+        CodecError: the value cannot be stored; names the step.
+        Suspend: its body has caught the Suspend of a question that is still open.
+    """
+    attempt = step.attempt
+    attempt.questions.leave_if_asked(step.id)
+    outcome = Outcome(value=FinalValue.split(value)[0], digest=step.digest)
+    _conclude(step, outcome, cached=cached)
+    attempt.replay.remember(step.id, outcome)
+
+
+def fail(step: Step, error: BaseException) -> None:
+    """Record that a step failed for good.
+
+    Raises:
+        Suspend: its body has caught the Suspend of a question that is still open.
+    """
+    attempt = step.attempt
+    attempt.questions.leave_if_asked(step.id)
+    note = f"in task {step.name!r}, step {step.id!r} of run {attempt.assignment.run_id!r}"
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+    attempt.failures.add(step.id, error, step.sight)
+    _conclude(step, Outcome(error=error, digest=step.digest))
+
+
+def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
+    attempt = step.attempt
+    if not attempt.is_heard:
+        return
+    ended = {"value": outcome.value} if outcome.error is None else {"error": outcome.error}
+    data: dict[str, Any] = {"id": step.id, "outcome": ended}
+    if cached:
+        data["cached"] = True
+    fact = Fact("step.finished", data, step.scope.namespace[:-1], time.time(), step.id)
+    if attempt.journal.stores:
+        text = encode_outcome(outcome, attempt.codec, f"result of step {step.id!r}")
+        extra = ',"cached":true' if cached else ""
+        attempt.journal.append(fact, f'{{"id":{quote(step.id)}{extra}}}', text)
+    attempt.heard(fact)

@@ -1,0 +1,102 @@
+"""What earlier attempts, and earlier tries of this one, have recorded."""
+
+from __future__ import annotations
+
+__all__ = ["Replay"]
+
+import hashlib
+import inspect
+from types import FrameType
+from typing import Any, Final
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.errors import CodecError
+from penstock.publisher.failure import load_error
+from penstock.runtime.errors import ReplayError
+from penstock.runtime.journal import Journal
+from penstock.runtime.lineage import Branch
+from penstock.runtime.outcome import Outcome
+
+MOST_ALIKE: Final = 10_000
+"""Calls of one name in one branch among which a call that moved is looked for."""
+
+
+class Replay:
+    """Gives each call the outcome that is recorded for it, and no other's."""
+
+    def __init__(self, journal: Journal, codec: Codec) -> None:
+        self._journal = journal
+        self._codec = codec
+        self._done: dict[str, Outcome] = {}
+
+    def remember(self, step_id: str, outcome: Outcome) -> None:
+        """Keep a step's outcome for later tries of the body that called it."""
+        if self._journal.stores:
+            self._done[step_id] = outcome
+
+    def recall(
+        self, branch: Branch, step_id: str, name: str, digest: str, changed: str
+    ) -> Outcome | None:
+        """Return a step's outcome if it has one; `changed` says what to do where arguments differ.
+
+        Raises:
+            ReplayError: the step was recorded with other arguments, and `changed` is "raise".
+        """
+        outcome = self._find(step_id)
+        if outcome is None:
+            return None
+        alike = not digest or not outcome.digest or outcome.digest == digest
+        if alike and step_id not in branch.reused:
+            branch.reused.add(step_id)
+            return outcome
+        moved = self._moved(branch, step_id, digest)
+        if moved is not None or changed == "rerun":
+            return moved
+        raise ReplayError(
+            f"expected step {step_id!r} with the arguments recorded (digest {outcome.digest}), "
+            f"found a call of task {name!r} with others (digest {digest}) at {_caller()}. "
+            "Give the call a key, task.keyed(key)(...), if its order may change; declare the task "
+            'with on_change="rerun" if it may run again; or start a new run.'
+        )
+
+    def _find(self, step_id: str) -> Outcome | None:
+        if step_id in self._done:
+            return self._done[step_id]
+        text = self._journal.recorded(step_id)
+        if text is None:
+            return None
+        tree: dict[str, Any] = self._codec.loads(text)
+        error = load_error(tree["error"]) if "error" in tree else None
+        return Outcome(tree.get("value"), error, tree.get("digest", ""))
+
+    def _moved(self, branch: Branch, step_id: str, digest: str) -> Outcome | None:
+        """Find the same call under another number of the same name, as when completions reorder."""
+        stem = step_id.rpartition(":")[0]
+        for index in range(MOST_ALIKE):
+            candidate = f"{stem}:{index}"
+            found = self._find(candidate)
+            if found is None:
+                return None
+            if candidate not in branch.reused and found.digest == digest:
+                branch.reused.add(candidate)
+                return found
+        return None
+
+    def digest(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str | None]:
+        """Return a digest of a call's arguments and their text; "" and None if they have none."""
+        if not self._journal.stores:
+            return "", None
+        try:
+            text = self._codec.dumps([list(args), dict(sorted(kwargs.items()))], "arguments")
+        except CodecError:
+            return "", None
+        data = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data, digest_size=6).hexdigest(), text
+
+
+def _caller() -> str:
+    """Return file and line of the user's code that is calling."""
+    frame: FrameType | None = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("penstock.runtime"):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}" if frame else "an unknown place"
