@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import importlib
 import inspect
 import io
 import os
@@ -60,9 +61,7 @@ class Story:
         blocks = list(self._page.blocks())
         for block, following in zip(blocks, [*blocks[1:], None], strict=False):
             if block.file:
-                target = self._folder / block.file
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(self._real(block.text), encoding="utf-8")
+                self._write(block.file, self._real(block.text))
             elif block.language in ("python", "check"):
                 shown = following.text if following and following.language == "text" else ""
                 _compare(block, shown, self._execute(block))
@@ -71,6 +70,13 @@ class Story:
                     if command.startswith("make "):  # has tests of its own
                         continue
                     _compare(block, self._real(shown), self._shell(self._real(command)))
+
+    def _write(self, name: str, text: str) -> None:
+        target = self._folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+        sys.modules.pop(target.stem, None)  # of another page, or of another test
+        importlib.invalidate_caches()
 
     # -- Python ---------------------------------------------------------------------------------
 

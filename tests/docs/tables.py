@@ -24,21 +24,22 @@ import penstock.runtime.errors
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
+from penstock.runtime.store.keys import StoreKeys
 from penstock.worker.cli import SECTIONS, main
 from tests.docs.page import PAGES
 
 _PLACE = re.compile(r"(<!-- table: ([\w:]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def keys() -> Iterator[str]:
-    """All keys: those of a run and a thread, the indexes, then RQ's."""
+def keys(cls: type[Keys] | type[StoreKeys]) -> Iterator[str]:
+    """The keys that a class names, each with its docstring."""
     yield from ("| key | what it is |", "|---|---|")
-    for name, value in _members(Keys):
+    for name, value in _members(cls):
         if isinstance(value, property):
-            key = getattr(Keys(), name)
+            key = getattr(cls(), name)
         else:
             parameter = list(inspect.signature(value).parameters)[1]
-            key = value(Keys(), f"<{_THING.get((name, parameter), parameter.replace('_', ' '))}>")
+            key = value(cls(), f"<{_THING.get((name, parameter), parameter.replace('_', ' '))}>")
         yield f"| `{key}` | {_says(value)} |"
 
 
@@ -162,7 +163,8 @@ def _says(value: object) -> str:
 
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
-    "keys": keys,
+    "keys": lambda: keys(Keys),
+    "keys:store": lambda: keys(StoreKeys),
     "settings": settings,
     "commands": commands,
     "errors": errors,
