@@ -1,0 +1,281 @@
+"""When what a step did is in Redis, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import Any
+
+import pytest
+import redis
+
+from penstock.publisher.errors import CodecError
+from penstock.runtime import (
+    Command,
+    RedisSaver,
+    entrypoint,
+    get_config,
+    get_stream_writer,
+    interrupt,
+    task,
+)
+from penstock.runtime.redis.keys import Keys
+from tests.runtime.flows import thread
+from tests.support.server import RedisServer
+
+KEYS = Keys()
+
+
+@pytest.fixture
+def other(redis_saver: RedisSaver, redis_server: RedisServer) -> Any:
+    """A second connection to the server that the saver writes to."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        yield client
+
+
+@task
+def double(x: int) -> int:
+    return 2 * x
+
+
+@task
+async def adouble(x: int) -> int:
+    return 2 * x
+
+
+@task
+def fail() -> None:
+    raise ValueError("recorded")
+
+
+def run_id() -> str:
+    return str(get_config()["configurable"]["run_id"])
+
+
+def modes(client: Any, run: str) -> list[str]:
+    return [json.loads(fields[b"e"])["mode"] for _, fields in client.xrange(KEYS.events(run))]
+
+
+def recorded(client: Any, run: str) -> set[str]:
+    return {name.decode() for name in client.hkeys(KEYS.checkpoints(run))}
+
+
+@pytest.mark.parametrize("kind", ["sync", "async", "sync on loop"])
+def test_sync_durability_stores_an_outcome_before_its_future_resolves(
+    redis_saver: RedisSaver, other: Any, kind: str
+) -> None:
+    stored: list[bool] = []
+
+    def look(step: str) -> None:
+        stored.append(step in recorded(other, run_id()))
+        stored.append("step.finished" in modes(other, run_id()))
+
+    @entrypoint(checkpointer=redis_saver)
+    def main(_: str) -> None:
+        for number in range(3):
+            double(number).result()
+            look(f"double:{number}")
+        with pytest.raises(ValueError, match="recorded"):
+            fail().result()
+        look("fail:0")
+
+    @entrypoint(checkpointer=redis_saver)
+    async def amain(_: str) -> None:
+        for number in range(3):
+            await adouble(number)
+            look(f"adouble:{number}")
+        with pytest.raises(ValueError, match="recorded"):
+            await fail()
+        look("fail:0")
+
+    if kind == "sync":
+        main.invoke("x", thread(), durability="sync")
+    elif kind == "async":
+        asyncio.run(amain.ainvoke("x", thread(), durability="sync"))
+    else:
+        asyncio.run(main.ainvoke("x", thread(), durability="sync"))
+
+    assert stored == [True] * 8
+
+
+def test_async_durability_stores_soon_and_in_order(redis_saver: RedisSaver, other: Any) -> None:
+    @entrypoint(checkpointer=redis_saver)
+    def main(_: str) -> str:
+        for number in range(50):
+            double(number).result()
+        return run_id()
+
+    run = main.invoke("x", thread())
+
+    finished = [
+        json.loads(fields[b"e"])["data"]["id"]
+        for _, fields in other.xrange(KEYS.events(run))
+        if json.loads(fields[b"e"])["mode"] == "step.finished"
+    ]
+    assert finished == [f"double:{number}" for number in range(50)]
+    assert modes(other, run)[:2] == ["run.queued", "run.started"]
+    assert modes(other, run)[-1] == "run.finished"
+    ids = [entry.decode() for entry, _ in other.xrange(KEYS.events(run))]
+    assert ids == [f"{seq}-0" for seq in range(1, len(ids) + 1)]
+
+
+def test_async_durability_stores_what_was_done_while_the_body_goes_on(
+    redis_saver: RedisSaver, other: Any
+) -> None:
+    @entrypoint(checkpointer=redis_saver)
+    def main(_: str) -> bool:
+        double(1).result()
+        seen = threading.Event()
+        for _attempt in range(200):
+            if "double:0" in recorded(other, run_id()):
+                return True
+            seen.wait(0.005)
+        return False
+
+    assert main.invoke("x", thread()) is True
+
+
+def test_exit_durability_stores_outcomes_only_when_the_run_stops(
+    redis_saver: RedisSaver, other: Any
+) -> None:
+    during: list[set[str]] = []
+
+    @entrypoint(checkpointer=redis_saver)
+    def main(how: str) -> str:
+        double(1).result()
+        during.append(recorded(other, run_id()))
+        runs.append(run_id())
+        if how == "interrupt":
+            interrupt("?")
+        if how == "fail":
+            raise ValueError("stop")
+        return how
+
+    runs: list[str] = []
+    main.invoke("return", thread("a"), durability="exit")
+    main.invoke("interrupt", thread("b"), durability="exit")
+    with pytest.raises(ValueError, match="stop"):
+        main.invoke("fail", thread("c"), durability="exit")
+
+    assert all("double:0" not in each for each in during)
+    after = ["double:0" in recorded(other, run) for run in runs]
+    assert after[1:] == [True, True]
+
+
+def test_exit_durability_reuses_steps_after_an_interrupt(saver: RedisSaver) -> None:
+    calls: list[int] = []
+
+    @task
+    def work(x: int) -> int:
+        calls.append(x)
+        return x
+
+    @entrypoint(checkpointer=saver)
+    def main(_: str) -> list[Any]:
+        return [work(1).result(), interrupt("?"), work(2).result()]
+
+    main.invoke("x", thread(), durability="exit")
+
+    assert main.invoke(Command(resume="a"), thread(), durability="exit") == [1, "a", 2]
+    assert calls == [1, 2]
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_every_durability_gives_the_same_result_and_the_same_stream(
+    any_saver: RedisSaver | None, durability: Any, kind: str
+) -> None:
+    @entrypoint(checkpointer=any_saver)
+    def main(x: int) -> int:
+        get_stream_writer()("hello")
+        return double(x).result()
+
+    @entrypoint(checkpointer=any_saver)
+    async def amain(x: int) -> int:
+        get_stream_writer()("hello")
+        return await double(x)
+
+    async def collect() -> list[Any]:
+        chunks = amain.astream(
+            2, thread(), stream_mode=["custom", "updates", "values"], durability=durability
+        )
+        return [chunk async for chunk in chunks]
+
+    if kind == "sync":
+        chunks = list(
+            main.stream(
+                2, thread(), stream_mode=["custom", "updates", "values"], durability=durability
+            )
+        )
+        name = "main"
+    else:
+        chunks, name = asyncio.run(collect()), "amain"
+
+    assert chunks == [
+        ("custom", "hello"),
+        ("updates", {"double": 4}),
+        ("updates", {name: 4}),
+        ("values", 4),
+    ]
+
+
+def test_the_terminal_event_is_the_last_one_though_coroutines_outlive_the_body(
+    redis_saver: RedisSaver, other: Any
+) -> None:
+    async def forever() -> None:
+        while True:
+            await adouble(1)
+
+    async def leave() -> None:
+        await asyncio.sleep(0.005)
+        runs.append(run_id())
+        raise ValueError("over")
+
+    @entrypoint(checkpointer=redis_saver)
+    async def main(_: str) -> None:
+        await asyncio.gather(forever(), leave())
+
+    async def run() -> None:
+        with pytest.raises(ValueError, match="over"):
+            await main.ainvoke("x", thread(str(len(runs))))
+        await asyncio.sleep(0.01)
+
+    runs: list[str] = []
+    for _ in range(15):
+        asyncio.run(run())
+
+    assert {modes(other, run)[-1] for run in runs} == {"run.finished"}
+
+
+def test_a_custom_event_that_cannot_be_written_names_its_step(saver: RedisSaver) -> None:
+    @task
+    def speak() -> None:
+        get_stream_writer()(object())
+
+    @entrypoint(checkpointer=saver)
+    def main(_: str) -> str:
+        try:
+            speak().result()
+        except CodecError as error:
+            return str(error)
+        return "not refused"
+
+    assert "speak:0" in main.invoke("x", thread())
+
+
+def test_a_large_outcome_is_stored_once(redis_saver: RedisSaver, other: Any) -> None:
+    @task
+    def large() -> str:
+        return "x" * 200_000
+
+    @entrypoint(checkpointer=redis_saver)
+    def main(_: str) -> str:
+        large().result()
+        return run_id()
+
+    run = main.invoke("x", thread())
+
+    events = sum(len(fields[b"e"]) for _, fields in other.xrange(KEYS.events(run)))
+    assert events < 10_000
+    assert len(other.hget(KEYS.checkpoints(run), "large:0")) > 200_000

@@ -1,0 +1,122 @@
+"""Key names: one list in Python, the same in Lua, and each script's header tells the truth."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import fakeredis
+import pytest
+
+import penstock.runtime.redis.keys as module
+from penstock.runtime.redis.keys import Keys, thread_key
+
+SCRIPTS = Path(module.__file__).parent / "scripts"
+NAMES = sorted(path.stem for path in SCRIPTS.glob("*.lua"))
+KEYS = Keys("p", "q")
+
+
+def text_of(name: str) -> str:
+    return (SCRIPTS / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def code_of(name: str) -> str:
+    return "\n".join(line for line in text_of(name).splitlines() if not line.startswith("--"))
+
+
+def header_of(name: str) -> str:
+    lines: list[str] = []
+    for line in text_of(name).splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def lua(expression: str) -> str:
+    """Evaluate an expression after names.lua."""
+    server = fakeredis.FakeRedis()
+    answer: Any = server.eval(f"{text_of('names')}\nreturn {expression}", 0, "p", "q")
+    return str(answer.decode())
+
+
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        ("key('run', 'r')", KEYS.run("r")),
+        ("key('events', 'r')", KEYS.events("r")),
+        ("key('channel', 'r')", KEYS.channel("r")),
+        ("key('checkpoints', 'r')", KEYS.checkpoints("r")),
+        ("key('questions', 'r')", KEYS.questions("r")),
+        ("key('thread', 't')", KEYS.thread("t")),
+        ("key('waiting', 't')", KEYS.waiting("t")),
+        ("key('taken', 'w')", KEYS.taken("w")),
+        ("LEASES", KEYS.leases),
+        ("READY", KEYS.ready),
+        ("CONTROL", KEYS.control),
+        ("ARGV[1] .. ':entrypoints'", KEYS.entrypoints),
+        ("ARGV[1] .. ':runs:' .. 'failed'", KEYS.runs("failed")),
+        ("rq('job', 'r')", KEYS.job("r")),
+        ("rq('queue', 'default')", KEYS.queue("default")),
+        ("rq('worker', 'w')", KEYS.worker("w")),
+        ("rq('worker', 'w') .. ':executions'", KEYS.executions("w")),
+        ("ARGV[2] .. ':suspended'", KEYS.suspended),
+    ],
+)
+def test_python_and_lua_build_the_same_names(expression: str, name: str) -> None:
+    assert lua(expression) == name
+
+
+def test_lua_uses_no_kind_of_key_that_python_does_not_know() -> None:
+    known = {name for name in vars(Keys) | vars(Keys.__mro__[1]) if not name.startswith("_")}
+    used = {kind for name in NAMES for kind in re.findall(r"\bkey\('(\w+)'", code_of(name))}
+
+    assert used - {"timers"} <= known
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_script_opens_with_what_it_is(name: str) -> None:
+    assert len(header_of(name).splitlines()) >= 2
+
+
+UNTOLD = {"claim", "commit", "resume", "settle"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=[pytest.mark.xfail(strict=True, reason="B22")] if name in UNTOLD else []
+        )
+        for name in NAMES
+    ],
+)
+def test_the_header_of_a_script_names_every_key_it_builds_itself(name: str) -> None:
+    header = header_of(name)
+    included = " ".join(re.findall(r"-- include: [\w.]+/(\w+)", text_of(name)))
+    about = header + " ".join(header_of(each) for each in included.split() if each in NAMES)
+    before_code = text_of(name).split("\nlocal function", 1)[0] if name == "settle" else ""
+    kinds = set(re.findall(r"\bkey\('(\w+)'", code_of(name)))
+
+    missing = {kind for kind in kinds if not re.search(rf"\b{kind}\b", about + before_code)}
+
+    assert not missing
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_include_exists(name: str) -> None:
+    for package, other in re.findall(r"-- include: ([\w.]+)/(\w+)", text_of(name)):
+        if package == "penstock.runtime.redis.scripts":
+            assert other in NAMES
+        else:
+            assert (package, other) == ("penstock.publisher", "append")
+
+
+@pytest.mark.parametrize("thread_id", ["a", "ünï", "{x}", "a:b", "x" * 10_000, "\ud800", ""])
+def test_a_thread_key_has_only_plain_characters(thread_id: str) -> None:
+    assert re.fullmatch(r"[0-9a-f]{32}", thread_key(thread_id))
+
+
+def test_different_threads_have_different_keys() -> None:
+    assert len({thread_key(f"thread {i}") for i in range(1000)}) == 1000

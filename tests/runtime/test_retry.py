@@ -1,0 +1,132 @@
+"""When a step is tried again, and how long it waits before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from penstock.publisher.errors import CodecError
+from penstock.runtime import RetryPolicy
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.retry import delay_after, normalize, worth_retrying
+
+PLAIN = RetryPolicy(jitter=False)
+
+
+class ServerError(Exception):
+    """An error of an HTTP client's."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.response = type("Response", (), {"status_code": status})()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionError(),
+        ConnectionResetError(),
+        ServerError(500),
+        ServerError(503),
+        AssertionError(),
+        AttributeError(),
+        EOFError(),
+        Exception(),
+        type("Own", (Exception,), {})(),
+    ],
+    ids=repr,
+)
+def test_what_may_pass_by_itself_is_tried_again(error: BaseException) -> None:
+    assert worth_retrying(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(),
+        TypeError(),
+        ZeroDivisionError(),
+        ImportError(),
+        KeyError(),
+        NameError(),
+        SyntaxError(),
+        RuntimeError(),
+        ReferenceError(),
+        StopIteration(),
+        StopAsyncIteration(),
+        OSError(),
+        TimeoutError(),
+        ServerError(404),
+        ServerError(429),
+        CodecError("no"),
+    ],
+    ids=repr,
+)
+def test_what_a_bug_or_its_input_causes_is_not(error: BaseException) -> None:
+    assert not worth_retrying(error)
+
+
+def test_intervals_grow_up_to_the_longest() -> None:
+    policy = RetryPolicy(
+        initial_interval=1, backoff_factor=3, max_interval=10, max_attempts=6, jitter=False
+    )
+
+    assert [policy.delay(tries) for tries in range(1, 7)] == [1, 3, 9, 10, 10, None]
+
+
+def test_jitter_adds_up_to_a_second() -> None:
+    delays = {RetryPolicy(initial_interval=5).delay(1) or 0 for _ in range(50)}
+
+    assert len(delays) > 1
+    assert all(5 <= delay <= 6 for delay in delays)
+
+
+@pytest.mark.xfail(strict=True, reason="B21: OverflowError")
+def test_a_very_long_series_of_tries_does_not_overflow() -> None:
+    assert RetryPolicy(max_attempts=10**9, jitter=False).delay(100_000) == 128.0
+
+
+def says_again(error: BaseException) -> bool:
+    return str(error) == "again"
+
+
+@pytest.mark.parametrize(
+    ("match", "error", "matches"),
+    [
+        (KeyError, KeyError(), True),
+        (LookupError, KeyError(), True),
+        (KeyError, ValueError(), False),
+        ((KeyError, ValueError), ValueError(), True),
+        ([KeyError], ValueError(), False),
+        (says_again, ValueError("again"), True),
+        (says_again, ValueError("no"), False),
+    ],
+)
+def test_a_policy_is_about_a_class_or_several_or_what_a_predicate_says(
+    match: Any, error: Exception, matches: bool
+) -> None:
+    assert RetryPolicy(retry_on=match).matches(error) is matches
+
+
+def test_the_first_policy_that_matches_decides_and_tries_are_counted_together() -> None:
+    policies = (
+        RetryPolicy(initial_interval=1, max_attempts=2, jitter=False, retry_on=KeyError),
+        RetryPolicy(initial_interval=7, max_attempts=4, jitter=False, retry_on=Exception),
+    )
+
+    assert delay_after(policies, KeyError(), 1) == 1
+    assert delay_after(policies, KeyError(), 2) is None
+    assert delay_after(policies, ValueError(), 3) == 28
+    assert delay_after(policies, KeyboardInterrupt(), 1) is None
+    assert delay_after((), KeyError(), 1) is None
+
+
+def test_what_users_write_becomes_policies() -> None:
+    assert normalize(None) == ()
+    assert normalize(PLAIN) == (PLAIN,)
+    assert normalize([PLAIN, PLAIN]) == (PLAIN, PLAIN)
+    assert normalize(5) == (RetryPolicy(max_attempts=5),)
+    wrong: Any = [PLAIN, 3]
+    with pytest.raises(ConfigurationError):
+        normalize(wrong)

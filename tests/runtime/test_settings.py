@@ -1,0 +1,80 @@
+"""Where settings come from, and which wins."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.settings import Settings, load_settings
+
+
+def project(folder: Path, text: str) -> Path:
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_defaults_without_any_source(tmp_path: Path) -> None:
+    assert load_settings(environ={}, folder=tmp_path) == Settings()
+
+
+def test_arguments_win_over_the_environment_and_that_over_the_project(tmp_path: Path) -> None:
+    folder = project(
+        tmp_path,
+        '[tool.penstock]\nredis = "redis://p"\nqueue = "p"\nretention = 1\napp = ["a", "b"]',
+    )
+    environ = {"PENSTOCK_REDIS": "redis://e", "PENSTOCK_QUEUE": "e"}
+
+    settings = load_settings({"redis": "redis://a"}, environ=environ, folder=folder)
+
+    assert settings == Settings(redis="redis://a", queue="e", retention=1.0, app=("a", "b"))
+
+
+def test_an_argument_that_is_none_was_not_given(tmp_path: Path) -> None:
+    settings = load_settings(
+        {"redis": None}, environ={"PENSTOCK_REDIS": "redis://e"}, folder=tmp_path
+    )
+
+    assert settings.redis == "redis://e"
+
+
+def test_the_project_is_found_from_a_folder_inside(tmp_path: Path) -> None:
+    project(tmp_path, '[tool.penstock]\nqueue = "p"')
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+
+    assert load_settings(environ={}, folder=inside).queue == "p"
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Settings)])
+def test_every_setting_can_come_from_the_environment(tmp_path: Path, field: str) -> None:
+    kind = str(type(getattr(Settings(), field)).__name__)
+    given = {"tuple": "x,y", "float": "1.5", "int": "7", "str": "text"}[kind]
+
+    settings = load_settings(environ={f"PENSTOCK_{field.upper()}": given}, folder=tmp_path)
+
+    found = getattr(settings, field)
+    assert type(found).__name__ == kind
+    assert found in (("x", "y"), 1.5, 7, "text", True)
+
+
+@pytest.mark.parametrize("value", ["", "abc", "1s"])
+def test_a_number_that_is_none_names_its_source(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"environment.*lease"):
+        load_settings(environ={"PENSTOCK_LEASE": value}, folder=tmp_path)
+
+
+def test_an_unknown_setting_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    folder = project(tmp_path, '[tool.penstock]\nqueues = "p"')
+
+    with pytest.raises(ConfigurationError, match=r"'queues'.*queue"):
+        load_settings(environ={}, folder=folder)
+
+
+def test_a_project_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
+    folder = project(tmp_path, "[tool.penstock")
+
+    with pytest.raises(ConfigurationError, match=r"pyproject\.toml"):
+        load_settings(environ={}, folder=folder)
