@@ -5,54 +5,49 @@ from __future__ import annotations
 __all__ = ["Worker"]
 
 import asyncio
-import json
 import logging
-import os
-import signal
 import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis import Redis
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
-from rq.timeouts import TimerDeathPenalty
-from rq.worker import BaseWorker, WorkerStatus
+from rq.worker import WorkerStatus
 
 from penstock.publisher.connection import connect
-from penstock.publisher.script import Call, run
+from penstock.publisher.script import run
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.redis.calls import Claim, Taken
 from penstock.runtime.settings import Settings, load_settings
+from penstock.worker.base import RQWorker
+from penstock.worker.control import Control
 from penstock.worker.executor import Executor
+from penstock.worker.intake import Intake
+from penstock.worker.looping import LoopThread
 from penstock.worker.ordinary import OrdinaryJobs
 from penstock.worker.recover import Recovery
-from penstock.worker.watchdog import Watchdog
+from penstock.worker.room import Room
 
 logger = logging.getLogger(__name__)
 
-POP_TIMEOUT: Final = 1
+PAUSE: Final = 1
 """Seconds that a look at empty queues blocks; also how long a worker takes to see it is to end."""
-
-BATCH: Final = 64
-"""Runs claimed in one round trip, at most."""
 
 ANNOUNCE_EVERY: Final = 5.0
 HEARTBEAT_EVERY: Final = 15.0
 MAINTENANCE_EVERY: Final = 600.0
 
 
-class Worker(BaseWorker):
+class Worker(RQWorker):
     """Takes runs off queues and executes up to `concurrency` of them at once.
 
     Queues are served in the order given. RQ sees an ordinary worker: its heartbeats, what it is
     executing, suspend and resume, shutdown and stop-job commands. Ordinary RQ jobs on its queues
     run too, in threads, with RQ's own serializer.
     """
-
-    death_penalty_class = TimerDeathPenalty
 
     def __init__(
         self,
@@ -66,29 +61,21 @@ class Worker(BaseWorker):
         name: str | None = None,
     ) -> None:
         self.settings = settings or load_settings()
-        self._given = self.settings.redis if connection is None else connection
-        super().__init__(
-            list(queues), name=name or uuid.uuid4().hex, connection=connect(self._given)
-        )
+        given = self.settings.redis if connection is None else connection
+        super().__init__(list(queues), name=name or uuid.uuid4().hex, connection=connect(given))
         self._concurrency = concurrency
         self._grace = grace
-        self._popping = connect(self._given)
-        self._executor = Executor(self._given, entrypoints, self.settings, on_end=self._one_ended)
-        self._ordinary = OrdinaryJobs(self, on_end=self._one_ended)
-        self._recovery = Recovery(connect(self._given), self.settings, also=self._tick)
-        self._loop = asyncio.new_event_loop()
-        self._loop_thread = threading.Thread(
-            target=self._run_loop, name="penstock-loop", daemon=True
-        )
-        self._watchdog = Watchdog(self._loop, self._loop_thread)
+        self._room = Room(concurrency)
+        self._loop = LoopThread()
+        self._executor = Executor(given, entrypoints, self.settings, on_end=self._room.leave)
+        calls = self._executor.calls
+        self._intake = Intake(connect(given), calls, self.settings, self.name, list(queues))
+        self._ordinary = OrdinaryJobs(self, on_end=self._room.leave)
+        self._control = Control(connect(given), calls.keys.control, self._executor.cancel)
+        self._recovery = Recovery(connect(given), self.settings, also=self._tick)
         self._cut = asyncio.Event()
-        self._room = threading.Condition()
-        self._busy = 0
         self._asked_to_stop = 0.0
-        self._unanswered: Call | None = None
         self._due: dict[str, float] = {}
-
-    # -- the loop -------------------------------------------------------------------------------
 
     def work(self, burst: bool = False, *_: Any, **__: Any) -> bool:
         """Take and execute runs until asked to stop, or in a burst until the queues are empty.
@@ -110,13 +97,11 @@ class Worker(BaseWorker):
 
     def _start(self) -> None:
         while not self._introduce():
-            time.sleep(POP_TIMEOUT)
+            time.sleep(PAUSE)
         if threading.current_thread() is threading.main_thread():
             self._install_signal_handlers()
-        self._loop_thread.start()
-        self._watchdog.start()
-        threading.Thread(target=self._listen, name="penstock-control", daemon=True).start()
-        self._recovery.start()
+        for part in (self._loop, self._control, self._recovery):
+            part.start()
         logger.info(
             "worker %s takes %d runs at once from %s",
             self.name,
@@ -133,99 +118,47 @@ class Worker(BaseWorker):
             self.set_state(WorkerStatus.IDLE)
             self._tick()
         except (ConnectionError, TimeoutError, OSError) as error:
-            self._wait_for_redis(error)
+            logger.warning("Redis does not answer: %s", error)
             return False
         self.subscribe()
         return True
 
-    def _run_loop(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-
     def _take(self, burst: bool) -> Taken | None:
-        """Claim what there is; None when a burst is over."""
-        room = self._wait_for_room()
+        """Take what there is; None when a burst is over."""
+        nothing = Taken((), None)
+        room = self._room.free(PAUSE)
         if room == 0:
-            return Taken((), None)
+            return nothing
         try:
-            taken = self._claim(room, ("", ""))
-            if not taken.claims and taken.job is None:
-                if burst:
-                    return self._end_of_burst()
-                popped = self._pop()
-                if popped is not None:
-                    taken = self._claim(room, popped)
-        except (RedisError, OSError) as error:
-            self._wait_for_redis(error)
-            return Taken((), None)
+            taken = self._intake.claim(room, self._executor.suspects)
+            if not taken and burst:
+                return nothing if self._room.wait(PAUSE) else None
+            if not taken:
+                taken = self._wait_for_ticket(room) or nothing
+        except (ConnectionError, TimeoutError, OSError) as error:
+            logger.warning("Redis does not answer: %s", error)
+            time.sleep(PAUSE)
+            return nothing
+        except RedisError as error:
+            logger.warning("Redis refuses: %s", error)
+            self._intake.forget()
+            time.sleep(PAUSE)
+            return nothing
         self._begin(taken)
         return taken
 
-    def _end_of_burst(self) -> Taken | None:
-        """Wait for the runs that are being executed, as they may bring others."""
-        with self._room:
-            if self._busy == 0:
-                return None
-            self._room.wait(POP_TIMEOUT)
-        return Taken((), None)
-
-    def _wait_for_room(self) -> int:
-        with self._room:
-            if self._busy >= self._concurrency:
-                self._room.wait(POP_TIMEOUT)
-            return min(self._concurrency - self._busy, BATCH)
-
-    def _claim(self, room: int, popped: tuple[str, str]) -> Taken:
-        """Claim runs; where the answer was lost, the very same call is sent again."""
-        calls = self._executor.calls
-        if self._unanswered is None:
-            self._unanswered = calls.take(
-                self.name,
-                uuid.uuid4().hex[:16],
-                self.settings.lease,
-                room,
-                self.queue_names(),
-                popped,
-                self._executor.suspects,
-                self.settings.crashes,
-            )
-        taken = calls.taken(run(self._popping, self._unanswered))
-        self._unanswered = None
-        if popped[1] and not taken.claims and taken.job is None:
-            self._wait_while_suspended()
+    def _wait_for_ticket(self, room: int) -> Taken | None:
+        popped = self._intake.pop(PAUSE)
+        taken = self._intake.claim(room, self._executor.suspects, popped) if popped else None
+        while not taken and self._intake.is_suspended() and not self._stop_requested:
+            self.set_state(WorkerStatus.SUSPENDED)
+            time.sleep(PAUSE)
         return taken
 
-    def _pop(self) -> tuple[str, str] | None:
-        """Block until a ticket comes; returns its queue and itself.
-
-        A worker that dies right after this loses the ticket, not the run: recovery rings again.
-        """
-        popped = cast(Any, self._popping.blpop(self.queue_keys(), POP_TIMEOUT))
-        if popped is None:
-            self._wait_while_suspended()
-            return None
-        key, ticket = popped
-        prefix = f"{self.settings.rq_prefix}:queue:"
-        return key.decode().removeprefix(prefix), ticket.decode("utf-8", "replace")
-
-    def _wait_while_suspended(self) -> None:
-        flag = self._executor.calls.keys.suspended
-        while not self._stop_requested and self._popping.exists(flag):
-            self.set_state(WorkerStatus.SUSPENDED)
-            time.sleep(POP_TIMEOUT)
-
-    def _wait_for_redis(self, error: Exception) -> None:
-        transient = isinstance(error, (ConnectionError, TimeoutError, OSError))
-        logger.warning("Redis %s: %s", "does not answer" if transient else "refuses", error)
-        if not transient:
-            self._unanswered = None  # the next try is not to meet the same refusal
-        time.sleep(POP_TIMEOUT)
-
     def _begin(self, taken: Taken) -> None:
-        with self._room:
-            self._busy += len(taken.claims) + (taken.job is not None)
+        self._room.enter(len(taken.claims) + (taken.job is not None))
         if taken.claims:
-            self._loop.call_soon_threadsafe(self._begin_runs, taken.claims)
+            self._loop.call(self._begin_runs, taken.claims)
         if taken.job is not None:
             self._ordinary.begin(*taken.job)
 
@@ -236,14 +169,7 @@ class Worker(BaseWorker):
             except (KeyError, ValueError):  # its lease ends by itself
                 run_id = claim.lease.run_id
                 logger.exception("the record of run %s is spoilt", run_id, extra={"run_id": run_id})
-                self._one_ended()
-
-    def _one_ended(self) -> None:
-        with self._room:
-            self._busy -= 1
-            self._room.notify()
-
-    # -- the end --------------------------------------------------------------------------------
+                self._room.leave()
 
     def request_stop(self, signum: int | None, frame: FrameType | None) -> None:
         """Begin to drain; the second time, if not within a second, cut what still runs."""
@@ -253,18 +179,13 @@ class Worker(BaseWorker):
             self._asked_to_stop = now
             logger.info("worker %s ends: handing its runs over", self.name)
         elif now - self._asked_to_stop > 1:
-            self._loop.call_soon_threadsafe(self._cut.set)
+            self._loop.call(self._cut.set)
 
     def _finish(self) -> None:
-        drained = asyncio.run_coroutine_threadsafe(
-            self._executor.drain(self._grace, self._cut), self._loop
-        )
-        drained.result()
+        self._loop.run(self._executor.drain(self._grace, self._cut))
         self._ordinary.close(self._grace)
-        self._recovery.close()
-        self._watchdog.close()
-        self._executor.close()
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        for part in (self._recovery, self._control, self._executor, self._loop):
+            part.close()
         try:
             self.unsubscribe()
             self.register_death()
@@ -272,13 +193,11 @@ class Worker(BaseWorker):
             logger.warning("Redis does not answer at the end of worker %s: %s", self.name, error)
         logger.info("worker %s has ended", self.name, extra={"event": "worker.ended"})
 
-    # -- beside the loop ------------------------------------------------------------------------
-
     def _tick(self) -> None:
         """Do what is due about each second; in the recovery's thread."""
-        busy = WorkerStatus.BUSY if self._busy else WorkerStatus.IDLE
-        if self.get_state() != busy and not self._stop_requested:
-            self.set_state(busy)
+        state = WorkerStatus.BUSY if self._room.busy else WorkerStatus.IDLE
+        if self.get_state() != state and not self._stop_requested:
+            self.set_state(state)
         if self._is_due("announce", ANNOUNCE_EVERY):
             names = self._executor.entrypoints
             run(self.connection, self._executor.calls.announce(names, 3 * ANNOUNCE_EVERY))
@@ -294,49 +213,8 @@ class Worker(BaseWorker):
         self._due[what] = now + every
         return True
 
-    def _listen(self) -> None:
-        """Hear of cancelled runs at once; what is missed here comes with the next renewal."""
-        channel = self._executor.calls.keys.control
-        client = connect(self._given)
-        while not self._stop_requested:
-            try:
-                with client.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    pubsub.subscribe(channel)
-                    while not self._stop_requested:
-                        message = cast(Any, pubsub.get_message(timeout=POP_TIMEOUT))
-                        if message is not None:
-                            self._executor.cancel(message["data"].decode("utf-8", "replace"))
-            except (RedisError, OSError):
-                time.sleep(POP_TIMEOUT)
-
-    # -- what RQ calls --------------------------------------------------------------------------
-
-    def _set_ip_address(self, connection: Redis) -> None:
-        """Ask Redis for this worker's address, which an emulated server does not know."""
-        try:
-            super()._set_ip_address(connection)
-        except (RedisError, ValueError):
-            self.ip_address = "unknown"
-
-    def _set_connection(self, connection: Redis) -> Redis:
-        """Keep the connection as it is: it is this worker's own."""
-        return connection
-
-    def handle_payload(self, message: Mapping[str, Any]) -> None:
-        """Do what an RQ command says: shutdown, stop-job, stop-execution; ignore all else."""
-        try:
-            payload = json.loads(message["data"])
-            command, job_id = payload["command"], str(payload.get("job_id", ""))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            logger.warning("ignored a command that is not one of RQ's")
-            return
-        if command == "shutdown":
-            os.kill(os.getpid(), signal.SIGINT)
-        elif command in ("stop-job", "stop-execution") and not self._ordinary.stop(job_id):
+    def stop_job(self, job_id: str) -> None:
+        """Stop an ordinary job of this worker, or cancel a run."""
+        if not self._ordinary.stop(job_id):
             calls = self._executor.calls
             run(self.connection, calls.cancel(job_id, "stopped by an RQ command"))
-
-    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
-        """Keep listening, whatever went wrong."""
-        logger.warning("the line for RQ's commands broke, trying again: %s", exc)
-        time.sleep(POP_TIMEOUT)

@@ -42,6 +42,9 @@ class Taken:
     claims: Sequence[Claim]
     job: tuple[str, str] | None
 
+    def __bool__(self) -> bool:
+        return bool(self.claims) or self.job is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
