@@ -21,7 +21,8 @@ from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.handle import AsyncRunHandle
 from penstock.runtime.journal import Durability
 from penstock.runtime.redis.calls import OnBusy
-from penstock.runtime.redis.requests import Plan, Request, RequestPlans, Wanted, afollow
+from penstock.runtime.redis.creation import Wanted
+from penstock.runtime.redis.requests import Plan, Request, RequestPlans, afollow
 from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
 

@@ -5,24 +5,19 @@ A request is a script call, or a reading command as a tuple. All of them may be 
 
 from __future__ import annotations
 
-__all__ = ["Plan", "Request", "RequestPlans", "Wanted", "afollow", "follow"]
+__all__ = ["Plan", "Request", "RequestPlans", "afollow", "follow"]
 
-import hashlib
 import json
-import re
 import time
-import uuid
 import warnings
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar, cast, get_args
+from typing import Any, TypeAlias, TypeVar, cast
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.event import encode
 from penstock.publisher.failure import load_error
 from penstock.publisher.script import Call
 from penstock.runtime.errors import (
-    ConfigurationError,
     PoisonRunError,
     ResumeError,
     RunCancelledError,
@@ -33,8 +28,8 @@ from penstock.runtime.errors import (
     ThreadBusyError,
 )
 from penstock.runtime.interrupt import NOTHING, Command, Interrupt
-from penstock.runtime.journal import durability_of
-from penstock.runtime.redis.calls import Calls, Creation, Enqueued, OnBusy
+from penstock.runtime.redis.calls import Calls, Enqueued
+from penstock.runtime.redis.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.run import OPEN, Run, RunStatus
 from penstock.runtime.settings import Settings
@@ -43,10 +38,6 @@ T = TypeVar("T")
 
 Request: TypeAlias = "Call | tuple[str | int, ...]"
 Plan: TypeAlias = Generator[Request, Any, T]
-
-_RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-THREAD_ID_LIMIT = 65_536
 
 
 def follow(plan: Plan[T], ask: Callable[[Request], Any]) -> T:
@@ -75,21 +66,6 @@ class UnannouncedEntrypointWarning(UserWarning):
     """No live worker has announced the entrypoint that a run was enqueued for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A run that somebody wants."""
-
-    entrypoint: str
-    argument: Any
-    thread_id: str | None = None
-    run_id: str | None = None
-    queue: str = "default"
-    on_busy: OnBusy = "queue"
-    context: Any = None
-    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    durability: str = "async"
-
-
 class RequestPlans:
     """The plans for one Redis and one way to write values."""
 
@@ -101,50 +77,6 @@ class RequestPlans:
 
     # -- create ---------------------------------------------------------------------------------
 
-    def creation(self, wanted: Wanted) -> Creation:
-        """Write down a wanted run; the same one gives the same digest.
-
-        Raises:
-            ConfigurationError: an id or a queue's name cannot be used.
-            CodecError: the input or the context cannot be written.
-        """
-        run_id = _checked_run_id(wanted.run_id)
-        thread_id = _checked_thread_id(wanted.thread_id) or run_id
-        if wanted.queue and not _QUEUE.fullmatch(wanted.queue):
-            raise ConfigurationError(
-                f"queue {wanted.queue!r}: use letters, digits, '_', '-' and '.', at most 128."
-            )
-        if wanted.on_busy not in get_args(OnBusy):
-            raise ConfigurationError(
-                f"on_busy is one of {', '.join(get_args(OnBusy))}, not {wanted.on_busy!r}."
-            )
-        durability_of(wanted.durability)
-        text = self._codec.dumps(wanted.argument, f"input of entrypoint {wanted.entrypoint!r}")
-        context = ""
-        if wanted.context is not None:
-            context = self._codec.dumps(wanted.context, "context of the run")
-        config = self._codec.dumps(dict(wanted.config), "config of the run")
-        own = thread_id == run_id
-        queued = json.dumps({"name": wanted.entrypoint, "queue": wanted.queue})
-        parts = (wanted.entrypoint, "" if own else thread_id, text, context, config)
-        return Creation(
-            run_id=run_id,
-            thread_id=thread_id,
-            queue=wanted.queue,
-            digest=_digest(parts),
-            input=text,
-            event=encode("run.queued", queued, thread="" if own else thread_id, time=time.time()),
-            context=context,
-            on_busy=wanted.on_busy,
-            fields={
-                "entrypoint": wanted.entrypoint,
-                "retention": round(self._settings.retention * 1000),
-                "keep": self._settings.keep,
-                "durability": wanted.durability,
-                "config": config,
-            },
-        )
-
     def enqueue(self, wanted: Wanted) -> Plan[tuple[str, str]]:
         """Create a run; returns its id and its thread's.
 
@@ -152,7 +84,7 @@ class RequestPlans:
             RunConflictError: the run id is taken by another input.
             ThreadBusyError: the thread is busy, and on_busy is "reject".
         """
-        creation = self.creation(wanted)
+        creation = create(wanted, self._settings, self._codec)
         enqueued: Enqueued = self.calls.enqueued((yield self.calls.enqueue(creation)))
         if enqueued.word == "conflict":
             raise RunConflictError(
@@ -184,7 +116,7 @@ class RequestPlans:
         Raises:
             RunNotFoundError: there is none.
         """
-        fields = _texts((yield ("HGETALL", self.keys.run(_checked_run_id(run_id)))))
+        fields = _texts((yield ("HGETALL", self.keys.run(checked_run_id(run_id)))))
         if "status" not in fields:
             raise RunNotFoundError(
                 run_id, f"no run {run_id!r}: it never existed, or its retention is over."
@@ -255,7 +187,7 @@ class RequestPlans:
         Raises:
             RunNotFoundError: there is none.
         """
-        word = self.calls.word((yield self.calls.cancel(_checked_run_id(run_id), reason)))
+        word = self.calls.word((yield self.calls.cancel(checked_run_id(run_id), reason)))
         if not word:
             raise RunNotFoundError(run_id, f"no run {run_id!r} to cancel.")
         return RunStatus(word)
@@ -311,39 +243,6 @@ class RequestPlans:
 def is_open(run: Run) -> bool:
     """Tell whether a run is neither over nor waiting."""
     return run.status in OPEN and run.status is not RunStatus.SUSPENDED
-
-
-def _checked_run_id(run_id: str | None) -> str:
-    if run_id is None:
-        return uuid.uuid4().hex
-    if not _RUN_ID.fullmatch(run_id):
-        raise ConfigurationError(
-            f"run id {run_id[:80]!r}: use letters, digits, '_' and '-', at most 128 of them."
-        )
-    return run_id
-
-
-def _checked_thread_id(thread_id: str | None) -> str | None:
-    if thread_id is None:
-        return None
-    if not thread_id or len(thread_id) > THREAD_ID_LIMIT:
-        raise ConfigurationError(
-            f"a thread id has 1 to {THREAD_ID_LIMIT} characters, not {len(thread_id)}; "
-            "leave it out for a thread of the run's own."
-        )
-    try:
-        thread_id.encode()
-    except UnicodeEncodeError as error:
-        raise ConfigurationError(
-            f"thread id {thread_id[:80]!r} is no text that can be written: {error.reason}; "
-            "take out the half of a surrogate pair."
-        ) from error
-    return thread_id
-
-
-def _digest(parts: tuple[str, ...]) -> str:
-    text = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -21,10 +21,11 @@ from penstock.runtime.errors import EmptyInputError, ResumeError, Stop, ThreadBu
 from penstock.runtime.interrupt import NOTHING, Command
 from penstock.runtime.journal import Journal, NoJournal
 from penstock.runtime.redis.calls import Calls, Claim
+from penstock.runtime.redis.creation import Wanted
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.lease import LeaseKeeper
-from penstock.runtime.redis.requests import Request, RequestPlans, Wanted, follow
+from penstock.runtime.redis.requests import Request, RequestPlans, follow
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.settings import Settings, load_settings
 

@@ -1,0 +1,123 @@
+"""A run that somebody wants, and how it is written down."""
+
+from __future__ import annotations
+
+__all__ = ["Wanted", "checked_run_id", "create"]
+
+import hashlib
+import json
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.event import encode
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.journal import durability_of
+from penstock.runtime.redis.calls import Creation, OnBusy
+from penstock.runtime.settings import Settings
+
+_RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+THREAD_ID_LIMIT = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A run that somebody wants."""
+
+    entrypoint: str
+    argument: Any
+    thread_id: str | None = None
+    run_id: str | None = None
+    queue: str = "default"
+    on_busy: OnBusy = "queue"
+    context: Any = None
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    durability: str = "async"
+
+
+def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
+    """Write down a wanted run; the same one gives the same digest.
+
+    Raises:
+        ConfigurationError: an id or a queue's name cannot be used.
+        CodecError: the input or the context cannot be written.
+    """
+    run_id = checked_run_id(wanted.run_id)
+    thread_id = _checked_thread_id(wanted.thread_id) or run_id
+    if wanted.queue and not _QUEUE.fullmatch(wanted.queue):
+        raise ConfigurationError(
+            f"queue {wanted.queue!r}: use letters, digits, '_', '-' and '.', at most 128."
+        )
+    if wanted.on_busy not in get_args(OnBusy):
+        raise ConfigurationError(
+            f"on_busy is one of {', '.join(get_args(OnBusy))}, not {wanted.on_busy!r}."
+        )
+    durability_of(wanted.durability)
+    text = codec.dumps(wanted.argument, f"input of entrypoint {wanted.entrypoint!r}")
+    context = ""
+    if wanted.context is not None:
+        context = codec.dumps(wanted.context, "context of the run")
+    config = codec.dumps(dict(wanted.config), "config of the run")
+    own = thread_id == run_id
+    queued = json.dumps({"name": wanted.entrypoint, "queue": wanted.queue})
+    parts = (wanted.entrypoint, "" if own else thread_id, text, context, config)
+    return Creation(
+        run_id=run_id,
+        thread_id=thread_id,
+        queue=wanted.queue,
+        digest=_digest(parts),
+        input=text,
+        event=encode("run.queued", queued, thread="" if own else thread_id, time=time.time()),
+        context=context,
+        on_busy=wanted.on_busy,
+        fields={
+            "entrypoint": wanted.entrypoint,
+            "retention": round(settings.retention * 1000),
+            "keep": settings.keep,
+            "durability": wanted.durability,
+            "config": config,
+        },
+    )
+
+
+def checked_run_id(run_id: str | None) -> str:
+    """Return a run id that can stand in key names; a new one for None.
+
+    Raises:
+        ConfigurationError: it has other characters than those, or too many.
+    """
+    if run_id is None:
+        return uuid.uuid4().hex
+    if not _RUN_ID.fullmatch(run_id):
+        raise ConfigurationError(
+            f"run id {run_id[:80]!r}: use letters, digits, '_' and '-', at most 128 of them."
+        )
+    return run_id
+
+
+def _checked_thread_id(thread_id: str | None) -> str | None:
+    if thread_id is None:
+        return None
+    if not thread_id or len(thread_id) > THREAD_ID_LIMIT:
+        raise ConfigurationError(
+            f"a thread id has 1 to {THREAD_ID_LIMIT} characters, not {len(thread_id)}; "
+            "leave it out for a thread of the run's own."
+        )
+    try:
+        thread_id.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"thread id {thread_id[:80]!r} is no text that can be written: {error.reason}; "
+            "take out the half of a surrogate pair."
+        ) from error
+    return thread_id
+
+
+def _digest(parts: tuple[str, ...]) -> str:
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
