@@ -8,6 +8,7 @@ import functools
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -255,6 +256,9 @@ def test_a_timeout_around_a_task_cancels_it_and_the_body_goes_on(
 # -- call forms ----------------------------------------------------------------------------------
 
 
+_six_times: Callable[[int], int] = lambda x: x * 6  # noqa: E731
+
+
 class Scale:
     def __init__(self, by: int) -> None:
         self.by = by
@@ -279,8 +283,7 @@ def test_tasks_are_made_of_any_callable(any_saver: RedisSaver | None) -> None:
     named = task(Scale(4).apply, name="quadruple")
     partial = task(functools.partial(add, y=10))
     instance = task(Scale(5))
-    functions: dict[str, Any] = {"six times": lambda x: x * 6}
-    anonymous: Any = task(functions["six times"])
+    anonymous: Any = task(_six_times)
     kind = task(str)
 
     @entrypoint(checkpointer=any_saver)

@@ -1,0 +1,104 @@
+"""Types that calls have, for mypy and pyright; nothing here is executed."""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+from penstock.runtime import Command, InMemorySaver, RetryPolicy, entrypoint, task
+from penstock.runtime.entrypoint import Entrypoint
+from penstock.runtime.future import StepFuture
+from penstock.runtime.task import Task
+
+
+@task
+def sync(x: int, *, y: str = "") -> float:
+    return x + len(y)
+
+
+@task
+async def asynchronous(x: int) -> list[str]:
+    return [str(x)]
+
+
+@task(name="other", retry_policy=RetryPolicy(max_attempts=2))
+def with_options(x: bytes) -> int:
+    return len(x)
+
+
+@task(name="other", retry_policy=3, on_change="rerun")
+async def async_with_options(x: bytes) -> int:
+    return len(x)
+
+
+def plain(x: int) -> str:
+    return str(x)
+
+
+async def aplain(x: int) -> str:
+    return str(x)
+
+
+wrapped = task(plain)
+wrapped_named = task(plain, name="named")
+awrapped_named = task(aplain, name="named")
+
+assert_type(sync(1), StepFuture[float])
+assert_type(sync(1, y="a").result(), float)
+assert_type(asynchronous(1), StepFuture[list[str]])
+assert_type(asynchronous(1).result(), list[str])
+assert_type(with_options(b""), StepFuture[int])
+assert_type(async_with_options(b""), StepFuture[int])
+assert_type(wrapped(1), StepFuture[str])
+assert_type(wrapped_named(1), StepFuture[str])
+assert_type(awrapped_named(1), StepFuture[str])
+assert_type(sync.keyed("k")(1, y="a"), StepFuture[float])
+assert_type(asynchronous.keyed("k")(1), StepFuture[list[str]])
+
+
+async def awaiting() -> None:
+    assert_type(await sync(1), float)
+    assert_type(await asynchronous(1), list[str])
+    assert_type(await with_options(b""), int)
+    assert_type(await asynchronous.keyed("k")(1), list[str])
+
+
+@entrypoint()
+def flow(x: dict[str, int]) -> int:
+    return x["a"]
+
+
+@entrypoint(checkpointer=InMemorySaver(), name="other")
+async def aflow(x: dict[str, int]) -> str:
+    return str(x)
+
+
+@entrypoint()
+def with_previous(x: int, *, previous: int | None = None) -> int:
+    return x + (previous or 0)
+
+
+assert_type(flow, Entrypoint[dict[str, int], int])
+assert_type(flow.invoke({"a": 1}), int)
+assert_type(flow.invoke(None), int)
+assert_type(flow.invoke(Command(resume=1)), int)
+assert_type(flow.invoke({"a": 1}, stream_mode="updates"), Any)
+assert_type(aflow, Entrypoint[dict[str, int], str])
+assert_type(with_previous.invoke(1), int)
+
+
+class Service:
+    def __init__(self) -> None:
+        self.step = task(self.work)
+
+    def work(self, x: int) -> str:
+        return str(x)
+
+
+assert_type(Service().step(1), StepFuture[str])
+
+
+def takes_task(work: Task[[int], str]) -> StepFuture[str]:
+    return work(1)
+
+
+assert_type(takes_task(wrapped), StepFuture[str])
