@@ -12,7 +12,6 @@ PERMANENT = (
     "penstock:entrypoints",
     "penstock:leases",
     "penstock:ready",
-    "penstock:timers",
     "penstock:runs*",
     "penstock:store:namespaces",
     "penstock:store:expiries",

@@ -16,6 +16,8 @@ from penstock.runtime.interrupt import Command, Interrupt
 from penstock.runtime.redis.cache import InMemoryCache, RedisCache
 from penstock.runtime.redis.saver import InMemorySaver, RedisSaver
 from penstock.runtime.retry import RetryPolicy
+from penstock.runtime.store.memory import InMemoryStore
+from penstock.runtime.store.redis import RedisStore
 from penstock.runtime.task import task
 from penstock.runtime.timeout import StepTimeoutError, TimeoutPolicy
 
@@ -26,9 +28,11 @@ __all__ = [
     "Command",
     "InMemoryCache",
     "InMemorySaver",
+    "InMemoryStore",
     "Interrupt",
     "RedisCache",
     "RedisSaver",
+    "RedisStore",
     "RetryPolicy",
     "StepTimeoutError",
     "TimeoutPolicy",

@@ -37,6 +37,7 @@ class Run:
     attempt: int
     """Tries so far; more than 1 after a worker died of it or with it."""
     crashes: int
+    """Workers that died with it so far."""
     worker: str
     reason: str
     """Why it ended, if not by completing; the error's type and message."""
@@ -54,7 +55,7 @@ class Run:
             status=RunStatus(fields["status"]),
             queue=fields["queue"],
             attempt=int(fields["attempt"]),
-            crashes=int(fields["crashes"]),
+            crashes=int(fields.get("deaths", 0)),
             worker=fields.get("worker", ""),
             reason=fields.get("reason", ""),
             created_at=_time(fields["created"]),

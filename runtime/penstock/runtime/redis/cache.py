@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from penstock.publisher.connection import connect
 from penstock.runtime.cache import FullKey
+from penstock.runtime.redis.keys import Keys
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class RedisCache:
 
     def __init__(self, connection: Redis | str | None = None, *, prefix: str = "penstock") -> None:
         self._given = connection
-        self._prefix = prefix
+        self._keys = Keys(prefix)
 
     @cached_property
     def _connection(self) -> Redis:
@@ -74,7 +75,7 @@ class RedisCache:
     def clear(self, namespaces: Sequence[tuple[str, ...]] | None = None) -> None:
         """Forget the given namespaces, or everything."""
         if namespaces is None:
-            homes = [*cast(Any, self._connection.scan_iter(f"{self._prefix}:cache:*", count=1000))]
+            homes = [*cast(Any, self._connection.scan_iter(self._keys.cached("*"), count=1000))]
             for home in homes:
                 self._connection.unlink(home)
             return
@@ -88,7 +89,7 @@ class RedisCache:
 
     def _home(self, namespace: tuple[str, ...]) -> str:
         text = "\0".join(namespace).encode("utf-8", "surrogatepass")
-        return f"{self._prefix}:cache:{hashlib.blake2b(text, digest_size=16).hexdigest()}"
+        return self._keys.cached(hashlib.blake2b(text, digest_size=16).hexdigest())
 
     def _timed(self, home: str, generation: bytes | None, key: str) -> str:
         return f"{home}:{(generation or b'0').decode()}:{key}"

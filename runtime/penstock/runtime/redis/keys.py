@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from penstock.publisher.keys import EventKeys
 
-PERMANENT = ("leases", "ready", "timers", "runs:*", "entrypoints", "thread:*", "cache:*")
+PERMANENT = ("leases", "ready", "runs:*", "entrypoints", "thread:*", "cache:*")
 """Kinds of keys that have no TTL: indexes, the state of threads, cached values without one."""
 
 
@@ -42,6 +42,13 @@ class Keys(EventKeys):
     def runs(self, status: str) -> str:
         """Sorted set of the runs in a status, by when they came to it (ms). Permanent."""
         return f"{self.prefix}:runs:{status}"
+
+    def cached(self, namespace: str) -> str:
+        """Hash of a cached task's values; those with a TTL have keys of their own below it.
+
+        Permanent, until the cache is cleared; the namespace is a digest.
+        """
+        return f"{self.prefix}:cache:{namespace}"
 
     @property
     def leases(self) -> str:

@@ -6,7 +6,6 @@ __all__ = ["Standing", "stand"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from penstock.runtime.interrupt import Interrupt
@@ -98,10 +97,6 @@ def _suspended(plans: RequestPlans, run: Run) -> Plan[Standing]:
     if questions:
         says = "an answer" if len(questions) == 1 else f"answers to {len(questions)} questions"
         return Standing(says, questions=questions)
-    due = yield ("ZSCORE", f"{plans.keys.prefix}:timers", run.run_id)
-    if due is not None:
-        at = datetime.fromtimestamp(due / 1000, UTC).astimezone()
-        return Standing(f"the time to come: {at:%Y-%m-%d %H:%M:%S}")
     return Standing("something it does not name")
 
 
