@@ -1,0 +1,279 @@
+"""The scripts of the run protocol: each may be sent twice, and only the owner of a run writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import penstock.runtime.redis.keys as keys_module
+from penstock.publisher.script import Call, load_all, run
+from penstock.runtime import RedisSaver
+from penstock.runtime.journal import Fact, Finished, HandedOver, Suspended
+from penstock.runtime.redis.calls import Claim, Lease, Write
+from penstock.runtime.redis.creation import Wanted, create
+from penstock.runtime.redis.keys import thread_key
+from tests.runtime.flows import keys
+
+CHUNKS = {
+    include.rpartition("/")[2]
+    for path in (Path(keys_module.__file__).parent / "scripts").glob("*.lua")
+    for include in re.findall(r"-- include: (\S+)", path.read_text(encoding="utf-8"))
+}
+
+
+class Desk:
+    """Sends calls over one saver's connection, each of them twice."""
+
+    def __init__(self, saver: RedisSaver) -> None:
+        self.saver = saver
+        self.calls = saver.calls
+        self.names = saver.calls.keys
+        self.redis = saver.connection
+
+    def twice(self, call: Call) -> Any:
+        first, again = run(self.redis, call), run(self.redis, call)
+        assert again == first
+        return first
+
+    def create(self, run_id: str = "r", thread: str = "t", **wanted: Any) -> Any:
+        what = Wanted("main", wanted.pop("argument", 1), thread_id=thread, run_id=run_id, **wanted)
+        return run(
+            self.redis, self.calls.enqueue(create(what, self.saver.settings, self.saver.codec))
+        )
+
+    def claim(self, run_id: str = "r", nonce: str = "n", lease: float = 8) -> Claim | str:
+        return self.calls.acquired(run(self.redis, self.calls.acquire(run_id, "w", nonce, lease)))
+
+    def claimed(self, run_id: str = "r", nonce: str = "n", lease: float = 8) -> Claim:
+        claim = self.claim(run_id, nonce, lease)
+        assert isinstance(claim, Claim)
+        return claim
+
+    def write(self, lease: Lease, write: Write) -> str:
+        return self.calls.word(run(self.redis, self.calls.write(lease, write, 0)))
+
+    def status(self, run_id: str = "r") -> str:
+        value: Any = self.redis.hget(self.names.run(run_id), "status")
+        return str(value.decode())
+
+    def modes(self, run_id: str = "r") -> list[str]:
+        rows: Any = self.redis.xrange(self.names.events(run_id))
+        return [json.loads(fields[b"e"])["mode"] for _, fields in rows]
+
+    def recorded(self, run_id: str = "r") -> dict[str, str]:
+        found: Any = self.redis.hgetall(self.names.checkpoints(run_id))
+        return {name.decode(): text.decode() for name, text in found.items()}
+
+    def resume(self, answers: dict[str, str], run_id: str = "r") -> str:
+        event = '{"mode":"run.resumed","data":{},"time":0}'
+        return self.calls.word(run(self.redis, self.calls.resume(run_id, event, answers)))
+
+
+@pytest.fixture
+def desk(saver: RedisSaver) -> Desk:
+    """A desk over each kind of saver."""
+    return Desk(saver)
+
+
+def said(mode: str = "custom") -> list[str]:
+    return [f'{{"mode":"{mode}","data":1,"time":0}}', ""]
+
+
+def ended(status: Any = "completed", **more: Any) -> Finished:
+    return Finished(status, Fact("run.finished", {}, (), 0.0), **more)
+
+
+def test_every_script_compiles_on_a_real_server(redis_saver: RedisSaver) -> None:
+    scripts = load_all("penstock.runtime.redis.scripts")
+
+    for script in scripts:
+        if script.name in CHUNKS:
+            continue
+        assert redis_saver.connection.script_load(script.text) in (script.sha, script.sha.encode())
+
+
+def test_an_enqueue_sent_again_finds_its_run(desk: Desk) -> None:
+    assert desk.create()[0] == b"created"
+    assert desk.create()[0] == b"exists"
+    assert desk.create(argument=2)[0] == b"conflict"
+
+    assert desk.modes() == ["run.queued"]
+    assert desk.redis.llen(desk.names.queue("default")) == 1
+
+
+def test_a_claim_sent_again_gives_the_same_and_another_process_gets_none(desk: Desk) -> None:
+    desk.create()
+
+    first, again = desk.claimed(), desk.claimed()
+
+    assert first.lease == again.lease
+    assert desk.claim(nonce="other") == "running"
+    assert desk.claim("unknown") == ""
+
+
+def test_a_write_sent_again_is_applied_once(desk: Desk) -> None:
+    desk.create()
+    lease = desk.claimed().lease
+    write = Write(1, {"work:0": '{"value":1}'}, said() + said("message"))
+
+    assert [desk.write(lease, write) for _ in range(3)] == ["OK"] * 3
+
+    assert desk.modes() == ["run.queued", "custom", "message"]
+    assert desk.recorded()["work:0"] == '{"value":1}'
+
+
+@pytest.mark.parametrize(
+    "ending", [None, ended(), Suspended(Fact("x", {}, (), 0), {}), HandedOver()]
+)
+def test_a_process_that_lost_its_lease_writes_nothing(desk: Desk, ending: Any) -> None:
+    desk.create()
+    old = desk.claimed(lease=0.001).lease
+    time.sleep(0.005)
+    run(desk.redis, desk.calls.recover(3, 60))
+    new = desk.claimed(nonce="new").lease
+    before = (desk.modes(), desk.recorded())
+
+    assert desk.write(old, Write(1, {"work:0": "1"}, said(), ending)) == "FENCED"
+    assert (desk.modes(), desk.recorded()) == before
+    assert desk.status() == "running"
+    assert desk.write(new, Write(1, {"work:0": "2"}, [])) == "OK"
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_an_ending_sent_again_ends_the_run_once(desk: Desk, status: str) -> None:
+    desk.create("r")
+    desk.create("next")
+    lease = desk.claimed().lease
+    write = Write(1, {"saved": "5"}, said("run.finished"), ended(status))
+
+    assert [desk.write(lease, write) for _ in range(2)] == ["OK", "OK"]
+
+    assert desk.status() == status
+    assert desk.modes().count("run.finished") == 1
+    following: Any = desk.redis.hget(desk.names.thread(thread_key("t")), "run")
+    assert following == b"next"
+    saved: Any = desk.redis.hget(desk.names.thread(thread_key("t")), "saved")
+    assert saved == (b"5" if status == "completed" else None)
+
+
+def test_nothing_is_written_after_the_end(desk: Desk) -> None:
+    desk.create()
+    lease = desk.claimed().lease
+    desk.write(lease, Write(1, {}, said("run.finished"), ended()))
+
+    assert desk.write(lease, Write(2, {"late:0": "1"}, said())) == "FENCED"
+    assert desk.modes()[-1] == "run.finished"
+    assert "late:0" not in desk.recorded()
+
+
+def test_an_ending_reopens_the_steps_that_failed_it(desk: Desk) -> None:
+    desk.create()
+    lease = desk.claimed().lease
+    desk.write(lease, Write(1, {"good:0": "1", "bad:0": "2"}, []))
+    desk.write(lease, Write(2, {}, said("run.finished"), ended("failed", reopen=("bad:0",))))
+
+    assert "good:0" in desk.recorded()
+    assert "bad:0" not in desk.recorded()
+
+
+def waiting(desk: Desk, *questions: str) -> None:
+    desk.create()
+    suspended = Suspended(Fact("run.interrupted", {}, (), 0.0), dict.fromkeys(questions, '"?"'))
+    desk.write(desk.claimed().lease, Write(1, {}, said("run.interrupted"), suspended))
+    assert desk.status() == "suspended"
+
+
+def test_an_answer_sent_again_is_one_answer_and_another_comes_too_late(desk: Desk) -> None:
+    waiting(desk, "q")
+
+    assert [desk.resume({"q": "1"}) for _ in range(3)] == ["queued"] * 3
+    assert desk.resume({"q": "2"}) == "answered"
+    assert desk.modes().count("run.resumed") == 1
+    assert desk.recorded()["!q"] == "1"
+
+
+def test_an_answer_that_nobody_asked_for_changes_nothing(desk: Desk) -> None:
+    waiting(desk, "q")
+
+    assert desk.resume({"other": "1"}) == "unknown"
+    assert desk.resume({"q": "1", "other": "1"}) == "unknown"
+    assert desk.status() == "suspended"
+    assert "!q" not in desk.recorded()
+    assert desk.resume({"q": "1"}, "no such run") == ""
+
+
+def test_an_answer_to_one_of_two_questions_leaves_the_other_open(desk: Desk) -> None:
+    waiting(desk, "a", "b")
+
+    desk.resume({"a": "1"})
+
+    assert desk.redis.hkeys(desk.names.questions("r")) == [b"b"]
+
+
+def test_answers_are_void_when_newer_input_came(desk: Desk) -> None:
+    waiting(desk, "q")
+    desk.create("newer")
+
+    assert desk.resume({"q": "1"}) == "cancelled"
+    assert desk.status() == "cancelled"
+
+
+def test_a_run_in_process_whose_process_died_is_closed_by_new_input(desk: Desk) -> None:
+    desk.create(queue="", on_busy="reject")
+    desk.claimed(lease=0.001)
+    assert desk.create("second", queue="", on_busy="reject")[0] == b"busy"
+    time.sleep(0.005)
+    run(desk.redis, desk.calls.recover(3, 60))
+
+    assert desk.create("second", queue="", on_busy="reject")[0] == b"created"
+    assert desk.status() == "cancelled"
+    assert desk.claimed("second").lease.run_id == "second"
+
+
+def test_renewing_tells_each_lease_how_it_stands(desk: Desk) -> None:
+    for name in "abc":
+        desk.create(name, name)
+    leases = [desk.claimed(name).lease for name in "abc"]
+    run(desk.redis, desk.calls.cancel("b", "asked"))
+    desk.write(leases[2], Write(1, {}, said("run.finished"), ended()))
+
+    call = desk.calls.renew(leases, 8)
+    assert desk.calls.words(desk.twice(call)) == ["OK", "CANCEL", "LOST"]
+
+
+def test_a_cancel_sent_again_says_the_same(desk: Desk) -> None:
+    desk.create("waits")
+    desk.create("works", "other")
+    desk.claimed("works")
+
+    assert desk.twice(desk.calls.cancel("waits", "x")) == b"cancelled"
+    assert desk.twice(desk.calls.cancel("works", "x")) == b"running"
+    assert desk.twice(desk.calls.cancel("unknown", "x")) in (b"", None)
+    assert desk.modes("waits").count("run.finished") == 1
+
+
+def test_a_run_handed_over_is_first_in_its_queue_and_no_try_is_counted(desk: Desk) -> None:
+    desk.create("first")
+    desk.create("second", "other")
+    desk.redis.lpop(desk.names.queue("default"))
+    lease = desk.claimed("first").lease
+
+    assert desk.write(lease, Write(1, {"work:0": "1"}, [], HandedOver())) == "OK"
+
+    assert desk.redis.lrange(desk.names.queue("default"), 0, -1) == [b"first", b"second"]
+    claim = desk.claimed("first", "again")
+    assert (claim.fields["attempt"], claim.checkpoints["work:0"]) == ("1", b"1")
+
+
+def test_a_refused_enqueue_leaves_nothing(desk: Desk) -> None:
+    desk.create("r", queue="", on_busy="reject")
+    desk.claimed()
+    before = keys(desk.saver)
+
+    assert desk.create("second", on_busy="reject")[0] == b"busy"
+    assert sorted(keys(desk.saver)) == sorted(before)

@@ -1,0 +1,88 @@
+"""What attempts write reaches Redis in order, also when Redis goes away for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from penstock.runtime import Command, RedisSaver, entrypoint, get_stream_writer, interrupt, task
+from tests.runtime.flows import in_background, keys, thread
+from tests.support.server import RedisServer
+
+
+@task
+def echo(x: int) -> int:
+    get_stream_writer()(x)
+    return x
+
+
+@task
+async def aecho(x: int) -> int:
+    get_stream_writer()(x)
+    return x
+
+
+@pytest.mark.parametrize("durability", ["sync", "async"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_run_outlives_a_restart_of_redis(  # noqa: C901
+    start_redis: Callable[..., RedisServer], durability: Any, kind: str
+) -> None:
+    server = start_redis("--appendonly", "yes", "--appendfsync", "always")
+    saver = RedisSaver(server.client())
+    halfway, back = threading.Event(), threading.Event()
+
+    def wait_for_redis() -> None:
+        halfway.set()
+        assert back.wait(5)
+
+    @entrypoint(checkpointer=saver)
+    def main(count: int) -> list[int]:
+        done: list[int] = []
+        for x in range(count):
+            done.append(echo(x).result())
+            if x == count // 2:
+                wait_for_redis()
+        interrupt("?")
+        return done
+
+    @entrypoint(checkpointer=saver)
+    async def amain(count: int) -> list[int]:
+        done: list[int] = []
+        for x in range(count):
+            done.append(await aecho(x))
+            if x == count // 2:
+                await asyncio.to_thread(wait_for_redis)
+        interrupt("?")
+        return done
+
+    def run(value: Any) -> Any:
+        if kind == "sync":
+            return main.invoke(value, thread(), durability=durability)
+        return asyncio.run(amain.ainvoke(value, thread(), durability=durability))
+
+    running = in_background(lambda: run(20))
+    assert halfway.wait(5)
+    server.restart()
+    back.set()
+
+    assert "__interrupt__" in running.result(5)
+    assert run(Command(resume=1)) == list(range(20))
+
+
+def test_many_writers_at_once_lose_nothing(redis_saver: RedisSaver) -> None:
+    @entrypoint(checkpointer=redis_saver)
+    async def main(x: int) -> int:
+        return sum(await asyncio.gather(*[aecho(x) for _ in range(20)]))
+
+    async def run() -> list[Any]:
+        return list(await asyncio.gather(*[main.ainvoke(x, thread(str(x))) for x in range(20)]))
+
+    assert asyncio.run(run()) == [20 * x for x in range(20)]
+    totals: list[Any] = [
+        redis_saver.connection.xlen(key) for key in keys(redis_saver, "penstock:events:*")
+    ]
+    assert totals == [3 + 3 * 20] * 20
