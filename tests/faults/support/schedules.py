@@ -1,0 +1,219 @@
+"""Orders of operations that chance seldom finds: each is a race that was thought of beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from tests.faults.support.protocol import QUEUE, Protocol
+from tests.faults.support.world import Held
+
+
+def begin(protocol: Protocol, run_id: str = "run-0", worker: str = "left") -> Held:
+    """A run that a worker has just claimed."""
+    protocol.enqueue(run_id, "queue")
+    protocol.take(worker, 1)
+    return protocol.held[-1]
+
+
+def ask(protocol: Protocol) -> Held:
+    """A run that waits for an answer to i0."""
+    held = begin(protocol)
+    protocol.record(held)
+    protocol.suspend(held, 1)
+    return held
+
+
+def a_zombie_is_fenced(protocol: Protocol) -> None:
+    zombie = begin(protocol)
+    protocol.record(zombie)
+    protocol.expire("run-0")
+    protocol.recover()
+    for expected in ("FENCED", "FENCED"):  # while nobody owns the run, and when another does
+        assert protocol.record(zombie) == expected
+        assert protocol.suspend(zombie, 1) == expected
+        assert protocol.handover(zombie) == expected
+        assert protocol.finish(zombie, "completed") == expected
+        protocol.take("right", 1)
+
+
+def a_lost_answer_is_no_second_effect(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.record(held, again=True)
+    protocol.record(held, step=False, again=True)
+    protocol.handover(held, again=True)
+    protocol.take("right", 1, again=True)
+    protocol.suspend(protocol.held[-1], 2, again=True)
+    protocol.resume("run-0", {"i0": '"A"', "i1": '"A"'}, again=True)
+    protocol.acquire("run-0", "right", again=True)
+    protocol.finish(protocol.held[-1], "completed", again=True)
+
+
+def a_failover_that_sets_the_epoch_back_fences_the_old_owner(protocol: Protocol) -> None:
+    zombie = begin(protocol)
+    protocol.client.hset("penstock:run:run-0", "epoch", 0)
+    protocol.world.runs["run-0"].epoch = 0
+    protocol.expire("run-0")
+    protocol.recover()
+    protocol.take("right", 1)
+    owner = protocol.held[-1]
+    assert owner.fence.partition(".")[0] == zombie.fence.partition(".")[0]
+    assert protocol.record(zombie) == "FENCED"
+
+
+def a_cancel_between_a_question_and_its_suspension_ends_the_run(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.cancel("run-0")
+    assert protocol.suspend(held, 1) == "CANCELLED"
+    assert protocol.resume("run-0", {"i0": '"A"'}) == "cancelled"
+
+
+def nothing_brings_a_cancelled_run_back(protocol: Protocol) -> None:
+    held = ask(protocol)
+    protocol.cancel("run-0", again=True)
+    protocol.client.zadd(protocol.keys.leases, {"run-0": 0})
+    protocol.client.zadd(protocol.keys.ready, {"run-0": 0})
+    protocol.recover("left")
+    protocol.client.rpush(protocol.keys.queue(QUEUE), "run-0")
+    protocol.take("right", 1)
+    protocol.acquire("run-0", "right")
+    protocol.wake("run-0")
+    assert protocol.resume("run-0", {"i0": '"A"'}) == "cancelled"
+    assert protocol.record(held) == "FENCED"
+
+
+def a_second_bell_does_not_steal_a_running_run(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.client.rpush(protocol.keys.queue(QUEUE), "run-0", "run-0")
+    assert protocol.take("right", 3) == "0"
+    assert protocol.acquire("run-0", "right") == "running"
+    assert protocol.record(held) == "OK"
+
+
+def a_lease_that_was_renewed_in_time_is_not_ended(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.expire("run-0")
+    protocol.renew("left")
+    protocol.recover()
+    assert protocol.record(held) == "OK"
+
+
+def a_lost_bell_is_rung_again(protocol: Protocol) -> None:
+    protocol.enqueue("run-0", "queue")
+    protocol.client.delete(protocol.keys.queue(QUEUE))
+    protocol.recover()
+    assert protocol.take("left", 1) == "1"
+
+
+def a_recovered_run_rings_at_once_and_goes_first(protocol: Protocol) -> None:
+    begin(protocol)
+    protocol.expire("run-0")
+    protocol.client.rpush(protocol.keys.queue(QUEUE), "another's")
+    protocol.recover()
+    assert protocol.bells() == ["run-0", "another's"]
+
+
+def a_lost_lease_is_not_renewed(protocol: Protocol) -> None:
+    begin(protocol)
+    protocol.renew("left")
+    protocol.expire("run-0")
+    protocol.recover()
+    protocol.renew("left")  # nobody owns the run
+    protocol.take("right", 1)
+    protocol.record(protocol.held[-1])
+    protocol.expire("run-0")
+    protocol.renew("left")  # another does
+    protocol.recover()
+    assert protocol.bells() == ["run-0"]
+    protocol.take("right", 1)
+    protocol.finish(protocol.held[-1], "completed")
+    protocol.renew("right")
+
+
+def a_cancel_is_told_with_the_renewal(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.cancel("run-0")
+    protocol.renew("left")
+    protocol.finish(held, "cancelled")
+
+
+def a_woken_run_rings(protocol: Protocol) -> None:
+    ask(protocol)
+    assert protocol.wake("run-0") == "queued"
+    assert protocol.bells() == ["run-0"]
+
+
+def a_suspect_has_a_worker_of_its_own(protocol: Protocol) -> None:
+    begin(protocol)
+    protocol.expire("run-0")
+    protocol.recover()
+    assert protocol.take("right", 1, suspects=1) == "0"
+    protocol.recover()
+    held = begin(protocol, "run-1", "right")
+    assert held.run_id == "run-0"
+    protocol.record(held)
+    assert not protocol.world.runs["run-0"].suspect
+
+
+def an_answer_to_nothing_asked_is_refused(protocol: Protocol) -> None:
+    ask(protocol)
+    assert protocol.resume("run-0", {"i7": '"A"'}) == "unknown"
+    assert protocol.resume("run-0", {"i0": '"A"'}) == "queued"
+    assert protocol.resume("run-0", {"i0": '"B"'}) == "answered"
+
+
+def the_next_run_of_a_thread_begins_when_the_last_one_ends(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.enqueue("run-1", "queue")
+    protocol.enqueue("run-2", "queue")
+    assert protocol.take("right", 3) == "0"
+    protocol.cancel("run-1")
+    protocol.finish(held, "failed")
+    assert protocol.bells() == ["run-2"]
+
+
+def a_rolled_back_run_keeps_nothing_of_its_end(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.enqueue("run-1", "rollback")
+    assert protocol.finish(held, "completed") == "CANCELLED"
+
+
+def a_deadly_run_is_given_up(protocol: Protocol) -> None:
+    begin(protocol)
+    for _ in range(2):
+        protocol.expire("run-0")
+        protocol.recover()
+        protocol.take("right", 1)
+    assert protocol.world.runs["run-0"].status == "failed"
+
+
+def the_death_of_a_worker_does_not_end_the_lease_of_another(protocol: Protocol) -> None:
+    begin(protocol)
+    protocol.expire("run-0")
+    protocol.recover()
+    protocol.take("right", 1)
+    protocol.client.sadd(protocol.keys.executions("left"), "run-0:1.n1")
+    protocol.recover("left")
+    assert protocol.record(protocol.held[-1]) == "OK"
+
+
+SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
+    a_zombie_is_fenced,
+    a_lost_answer_is_no_second_effect,
+    a_failover_that_sets_the_epoch_back_fences_the_old_owner,
+    a_cancel_between_a_question_and_its_suspension_ends_the_run,
+    nothing_brings_a_cancelled_run_back,
+    a_second_bell_does_not_steal_a_running_run,
+    a_lease_that_was_renewed_in_time_is_not_ended,
+    a_lost_bell_is_rung_again,
+    a_recovered_run_rings_at_once_and_goes_first,
+    a_lost_lease_is_not_renewed,
+    a_cancel_is_told_with_the_renewal,
+    a_woken_run_rings,
+    a_suspect_has_a_worker_of_its_own,
+    an_answer_to_nothing_asked_is_refused,
+    the_next_run_of_a_thread_begins_when_the_last_one_ends,
+    a_rolled_back_run_keeps_nothing_of_its_end,
+    a_deadly_run_is_given_up,
+    the_death_of_a_worker_does_not_end_the_lease_of_another,
+)

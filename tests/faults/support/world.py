@@ -1,0 +1,289 @@
+"""The run protocol in plain Python: what each script has to answer, and what it has to leave.
+
+One thread and its runs. Written from the invariants, not from the scripts: where the two differ,
+one of them is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+CRASHES: Final = 2
+"""Deaths after which a run is given up that records no step between; 4 times as many if it does."""
+
+
+@dataclass(slots=True)
+class Ran:
+    """A run as it should be."""
+
+    run_id: str
+    status: str = "queued"
+    epoch: int = 0
+    fence: str = ""
+    worker: str | None = None
+    attempt: int = 1
+    crashes: int = 0
+    deaths: int = 0
+    batch: int = 0
+    cancel: str | None = None
+    expired: bool = False
+    recorded: dict[str, str] = field(default_factory=dict[str, str])
+    questions: dict[str, str] = field(default_factory=dict[str, str])
+    log: list[str] = field(default_factory=list[str])
+
+    @property
+    def suspect(self) -> bool:
+        return self.crashes >= CRASHES - 1
+
+    @property
+    def over(self) -> bool:
+        return self.status in ("completed", "failed", "cancelled")
+
+
+@dataclass(slots=True)
+class Held:
+    """What a worker believes to own, and how far it is in writing."""
+
+    run_id: str
+    fence: str
+    worker: str
+    attempt: int
+    known: dict[str, str]
+    number: int = 0
+
+    def next_step(self) -> str:
+        return f"step:{sum(name.startswith('step:') for name in self.known)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write of an attempt: its number, what it records, the tags of its events."""
+
+    number: int
+    recorded: Mapping[str, str]
+    tags: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Looked:
+    """What a recovery is to report."""
+
+    queued: list[str] = field(default_factory=list[str])
+    given_up: list[str] = field(default_factory=list[str])
+    cancelled: list[str] = field(default_factory=list[str])
+
+
+class World:
+    """The thread's runs; each method is an operation and returns its answer."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Ran] = {}
+        self.waiting: list[str] = []
+        self.active = ""
+        self.rung: list[tuple[str, bool]] = []
+        """Which runs were rung for since it was emptied, and whether at the queue's front."""
+
+    # -- clients --------------------------------------------------------------------------------
+
+    def enqueue(self, run_id: str, on_busy: str) -> str:
+        if run_id in self.runs:
+            return "exists"
+        active = self.runs.get(self.active)
+        busy = active is not None and active.status in ("queued", "running")
+        if busy and on_busy == "reject":
+            return "busy"
+        new = self.runs[run_id] = Ran(run_id, log=["run.queued"])
+        if active is not None and busy:
+            self.waiting.append(run_id)
+            self._interrupt(active, on_busy)
+            return "created"
+        self.active = run_id
+        if active is not None and active.status == "suspended":
+            self._end_here(active)
+        self._ring(new)
+        return "created"
+
+    def _interrupt(self, active: Ran, on_busy: str) -> None:
+        if on_busy in ("interrupt", "rollback"):
+            active.cancel = on_busy
+            if active.status == "queued":
+                self._end_here(active)
+
+    def cancel(self, run_id: str, reason: str) -> str:
+        run = self.runs[run_id]
+        if run.status == "running":
+            run.cancel = run.cancel or reason
+        elif not run.over:
+            self._end_here(run)
+        return run.status
+
+    def resume(self, run_id: str, answers: Mapping[str, str]) -> str:
+        run = self.runs[run_id]
+        word = self._refuse(run, answers)
+        if word:
+            return word
+        for name, answer in answers.items():
+            run.recorded[f"!{name}"] = answer
+            run.questions.pop(name, None)
+        run.cancel, run.crashes, run.deaths = None, 0, 0
+        run.log.append("run.resumed")
+        run.status = "queued"
+        self._ring(run)
+        return "queued"
+
+    def _refuse(self, run: Ran, answers: Mapping[str, str]) -> str:
+        given = {name: run.recorded.get(f"!{name}") for name in answers}
+        fresh = [name for name in answers if given[name] is None]
+        for name, answer in answers.items():
+            if given[name] not in (None, answer):
+                return "answered"
+            if given[name] is None and name not in run.questions:
+                return "unknown" if run.status == "suspended" else run.status
+        if answers and not fresh:
+            return "queued"  # the same answers again change nothing
+        if run.status != ("suspended" if answers else "failed"):
+            return run.status
+        return "" if self.active == run.run_id else "moved"
+
+    def wake(self, run_id: str) -> str:
+        run = self.runs[run_id]
+        if run.status == "suspended":
+            run.status = "queued"
+            self._ring(run)
+        return run.status
+
+    # -- workers --------------------------------------------------------------------------------
+
+    def claim(self, run_id: str, nonce: str, worker: str) -> Held | None:
+        run = self.runs.get(run_id)
+        if run is None or run.status != "queued" or run_id in self.waiting:
+            return None
+        run.epoch += 1
+        run.fence = f"{run.epoch}.{nonce}"
+        run.status, run.worker, run.batch, run.expired = "running", worker, 0, False
+        return Held(run_id, run.fence, worker, run.attempt, dict(run.recorded))
+
+    def take(self, tickets: Iterable[str], nonce: str, worker: str, suspects: int) -> list[Held]:
+        """Claim the runs of popped tickets, but for a suspect too many."""
+        taken: list[Held] = []
+        for ticket in tickets:
+            run = self.runs.get(ticket)
+            suspect = run is not None and run.suspect
+            if suspect and suspects:
+                continue
+            held = self.claim(ticket, nonce, worker)
+            if held is not None:
+                suspects += suspect
+                taken.append(held)
+        return taken
+
+    def owns(self, held: Held) -> bool:
+        run = self.runs[held.run_id]
+        return run.status == "running" and run.fence == held.fence
+
+    def record(self, held: Held, change: Change) -> str:
+        run = self.runs[held.run_id]
+        if run.fence == held.fence and run.batch >= change.number:
+            return "OK"
+        if not self.owns(held):
+            return "FENCED"
+        run.batch = change.number
+        run.recorded |= change.recorded
+        run.crashes = 0 if change.recorded else run.crashes
+        run.log += change.tags
+        return ""
+
+    def suspend(self, held: Held, change: Change, questions: Mapping[str, str]) -> str:
+        answer = self.record(held, change)
+        if answer:
+            return answer
+        run = self.runs[held.run_id]
+        run.questions = dict(questions)
+        if run.cancel:
+            self._end_here(run)
+            return "CANCELLED"
+        run.status, run.worker = "suspended", None
+        if self.waiting:
+            self._end_here(run)
+        return "OK"
+
+    def finish(self, held: Held, change: Change, status: str) -> str:
+        run = self.runs[held.run_id]
+        if self.owns(held) and run.cancel == "rollback":
+            self._end_here(run)
+            return "CANCELLED"
+        answer = self.record(held, change)
+        if not answer:
+            self._end(run, status)
+        return answer or "OK"
+
+    def handover(self, held: Held, change: Change) -> str:
+        answer = self.record(held, change)
+        if not answer:
+            run = self.runs[held.run_id]
+            run.status, run.worker = "queued", None
+            self._ring(run, front=True)
+        return answer or "OK"
+
+    def renew(self, held: Held) -> str:
+        run = self.runs[held.run_id]
+        if not self.owns(held):
+            return "LOST"
+        run.expired = False
+        return "CANCEL" if run.cancel else "OK"
+
+    # -- recovery -------------------------------------------------------------------------------
+
+    def recover(self, dead: str = "", listed: Iterable[str] = ()) -> Looked:
+        looked = Looked()
+        for run_id in listed:
+            run = self.runs[run_id]
+            if run.worker == dead and run.status == "running":
+                self._expire(run, looked)
+        for run in sorted(self.runs.values(), key=lambda run: run.run_id):
+            if run.status == "running" and run.expired:
+                self._expire(run, looked)
+        return looked
+
+    def unheard(self, bells: Collection[str]) -> set[str]:
+        """Return the runs that need a bell, when those in the queue are these."""
+        heard = {*bells, *(run_id for run_id, _ in self.rung)}
+        ready = (run for run in self.runs.values() if run.status == "queued")
+        ids = {run.run_id for run in ready if run.run_id not in self.waiting}
+        return ids - heard
+
+    def _expire(self, run: Ran, looked: Looked) -> None:
+        run.expired = False
+        if run.cancel:
+            self._end_here(run)
+            looked.cancelled.append(run.run_id)
+            return
+        run.crashes += 1
+        run.deaths += 1
+        if run.crashes >= CRASHES or run.deaths >= 4 * CRASHES:
+            self._end_here(run, "failed")
+            looked.given_up.append(run.run_id)
+            return
+        run.attempt += 1
+        run.status, run.worker = "queued", None
+        self._ring(run, front=True)
+        looked.queued.append(run.run_id)
+
+    # -- ends -----------------------------------------------------------------------------------
+
+    def _end_here(self, run: Ran, status: str = "cancelled") -> None:
+        run.log.append(f"run.finished:{status}")
+        self._end(run, status)
+
+    def _end(self, run: Ran, status: str) -> None:
+        run.status, run.worker, run.expired = status, None, False
+        if self.active != run.run_id:
+            self.waiting = [other for other in self.waiting if other != run.run_id]
+        elif self.waiting:
+            self.active = self.waiting.pop(0)
+            self._ring(self.runs[self.active])
+
+    def _ring(self, run: Ran, *, front: bool = False) -> None:
+        self.rung.append((run.run_id, front))

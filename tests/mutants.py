@@ -1,0 +1,194 @@
+"""Breaks the protocol's scripts on purpose, one line at a time; the tests have to notice.
+
+`python -m tests.mutants [name ...]` prints a table and exits with 1 if a mutant survives.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from penstock.publisher import script
+from tests.faults.support.machine import ProtocolMachine
+from tests.faults.support.protocol import Protocol
+from tests.faults.support.schedules import SCHEDULES
+from tests.support.server import RedisServer
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One text in one file put in place of another."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS: Final = (
+    Mutant("no fence", "commit", "if run[1] ~= fence then", "if false then"),
+    Mutant("no fence after the end", "commit", "if run[3] ~= 'running' then", "if false then"),
+    Mutant("repeated writes are done again", "commit", "tonumber(run[2]) >= batch", "false"),
+    Mutant("writes are not counted", "commit", "'batch', batch)", "'batch', 0)"),
+    Mutant("progress does not clear deaths", "commit", "'crashes', 0)", "'crashes', run[4])"),
+    Mutant("a running run can be claimed", "claim", "run[1] ~= 'queued'", "run[1] == false"),
+    Mutant("any run can be claimed", "claim", "if run[1] ~= 'queued' then", "if false then"),
+    Mutant("the epoch does not grow", "claim", "'epoch', 1)", "'epoch', 0)"),
+    Mutant("a fence is its epoch alone", "claim", "'%.0f.%s', epoch, nonce", "'%.0f.', epoch"),
+    Mutant("a claim leaves the write count", "claim", "'batch', 0, ", ""),
+    Mutant("a claim has no lease", "claim", "redis.call('ZADD', LEASES", "redis.call('ECHO', ''"),
+    Mutant("take forgets what it gave", "take", "before[1] == nonce", "false"),
+    Mutant("acquire forgets what it gave", "acquire", "run[1] == 'running' and", "false and"),
+    Mutant("suspects share a worker", "take", "suspect and suspects > 0", "false"),
+    Mutant("suspension ignores a cancel", "suspend", "if run[5] then", "if false then"),
+    Mutant("suspension ignores its thread", "suspend", "key('waiting', run[4])) > 0", "id) > 9"),
+    Mutant("suspension keeps the lease", "suspend", "drop(id)\n", ""),
+    Mutant("old questions stay", "suspend", "redis.call('DEL', key('questions', id))", ""),
+    Mutant("rollback keeps the end", "finish", "asked[3] == 'rollback'", "false"),
+    Mutant("any question is answered", "resume", "ARGV[at]) == 0 then", "ARGV[at]) == 7 then"),
+    Mutant("the last answer wins", "resume", "given ~= ARGV[at + 1]", "false"),
+    Mutant("an answer does not ring", "resume", "ring(id, false)", ""),
+    Mutant(
+        "an answer resurrects", "resume", "if status ~= 'suspended' and not", "if false and not"
+    ),
+    Mutant("waking resurrects", "wake", "if status ~= 'suspended' then", "if false then"),
+    Mutant("waking does not ring", "wake", "ring(id, false)", ""),
+    Mutant("a cancel resurrects", "cancel", "status == 'queued' or", "status ~= 'running' or"),
+    Mutant("a cancel of a wait is lost", "cancel", "or status == 'suspended'", ""),
+    Mutant("a running run hears no cancel", "cancel", "'HSETNX'", "'HEXISTS'"),
+    Mutant("renewal is not fenced", "renew", "run[1] ~= ARGV[at + 1] or", ""),
+    Mutant("renewal after the end", "renew", "or run[2] ~= 'running'", ""),
+    Mutant("renewal does not tell", "renew", "run[3] and 'CANCEL' or 'OK'", "'OK'"),
+    Mutant(
+        "renewal does nothing",
+        "renew",
+        "redis.call('ZADD'",
+        "redis.call('ECHO', '') local _ = ('ZADD'",
+    ),
+    Mutant(
+        "recovery does not look at the run",
+        "recover",
+        "if run[1] ~= 'running' then",
+        "if false then",
+    ),
+    Mutant("recovery resurrects the cancelled", "recover", "if run[5] then", "if false then"),
+    Mutant("recovery does not ring", "recover", "  ring(id, true)\n  recovered", "  recovered"),
+    Mutant(
+        "recovery rings at the back",
+        "recover",
+        "ring(id, true)\n  recovered",
+        "ring(id, false)\n  recovered",
+    ),
+    Mutant("a death is not counted", "recover", "'crashes', 1)", "'crashes', 0)"),
+    Mutant("a recovery is no attempt", "recover", "'attempt', 1)", "'attempt', 0)"),
+    Mutant(
+        "burial takes others' runs", "recover", "if dead and run[3] ~= dead then", "if false then"
+    ),
+    Mutant(
+        "a lost bell stays lost", "recover", "not redis.call('LPOS'", "false and redis.call('LPOS'"
+    ),
+    Mutant("poison is never given up", "recover", "if crashes >= most or deaths", "if deaths"),
+    Mutant("a hand-over does not ring", "handover", "ring(id, true)", ""),
+    Mutant("a hand-over keeps the lease", "handover", "redis.call('ZREM', LEASES, id)", ""),
+    Mutant("an end keeps the lease", "settle", "redis.call('ZREM', LEASES, id)", ""),
+    Mutant("the next of a thread is not rung for", "settle", "    ring(following, false)\n", ""),
+    Mutant("a cancelled run keeps its turn", "settle", "redis.call('LREM'", "redis.call('LPOS'"),
+    Mutant(
+        "an end leaves RQ's list of begun jobs",
+        "bell",
+        "redis.call('ZREM', rq('wip'",
+        "redis.call('ZSCORE', rq('wip'",
+    ),
+    Mutant("enqueue creates twice", "enqueue", "if known[1] then", "if false then"),
+    Mutant("a busy thread is not rejected", "enqueue", "on_busy == 'reject'", "false"),
+    Mutant("a busy thread takes another run", "enqueue", "if busy then", "if false then"),
+    Mutant("a replaced run is not told", "enqueue", "'cancel', on_busy)", "'canceled', on_busy)"),
+    Mutant("a waiting run is not replaced", "enqueue", "status == 'suspended' or", "false or"),
+)
+
+SEARCH: Final = settings(
+    max_examples=400,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+    report_multiple_bugs=False,
+    print_blob=False,
+)
+
+
+@contextmanager
+def applied(mutant: Mutant) -> Generator[None]:
+    """Let the loader read the mutated text."""
+    loader: Any = script
+    read = loader._read
+
+    def mutated(package: str, name: str) -> str:
+        text = read(package, name)
+        if name != mutant.file:
+            return text
+        assert mutant.old in text, f"mutant {mutant.name!r}: {name}.lua has no {mutant.old!r}"
+        return text.replace(mutant.old, mutant.new, 1)
+
+    loader._read = mutated
+    script.load.cache_clear()
+    try:
+        script.load("penstock.runtime.redis.scripts", "take")
+        yield
+    finally:
+        loader._read = read
+        script.load.cache_clear()
+
+
+def killer(mutant: Mutant, server: RedisServer) -> str:
+    """Return what notices a mutant, '' for nothing."""
+    client = server.client()
+    with applied(mutant):
+        for schedule in SCHEDULES:
+            try:
+                protocol = Protocol(client)
+                schedule(protocol)
+                protocol.check()
+                protocol.end()
+            except Exception as error:
+                _check_compiles(error)
+                return schedule.__name__.replace("_", " ")
+        ProtocolMachine.client = client
+        try:
+            run_state_machine_as_test(ProtocolMachine, settings=SEARCH)
+        except Exception:
+            return "the state machine"
+    return ""
+
+
+def _check_compiles(error: Exception) -> None:
+    if "compiling" in str(error):  # killed by Redis, not by the tests
+        raise error
+
+
+def main(names: Sequence[str]) -> int:
+    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    survivors = 0
+    with RedisServer() as server:
+        for mutant in chosen:
+            began = time.monotonic()
+            by = killer(mutant, server)
+            survivors += not by
+            seconds = time.monotonic() - began
+            print(
+                f"{mutant.name:42} {mutant.file:9} {seconds:6.1f} s  {by or 'SURVIVES'}", flush=True
+            )
+    print(f"{len(chosen) - survivors} of {len(chosen)} mutants killed")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
