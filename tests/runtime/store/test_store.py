@@ -263,6 +263,13 @@ def test_many_items_are_got_in_one_batch(store: RedisStore) -> None:
     assert set(items[1200:]) == {None}
 
 
+def test_items_of_one_batch_are_in_its_order(store: RedisStore) -> None:
+    keys = [str(i) for i in range(30, 0, -1)]
+    store.batch([PutOp(USER, key, {}) for key in keys])
+
+    assert found(store.search((), limit=50)) == keys
+
+
 def test_a_write_that_is_sent_twice_is_made_once(redis_url: str) -> None:
     class LosesReplies(RedisStore):
         lost = 0

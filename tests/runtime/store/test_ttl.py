@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from penstock.publisher.errors import ConfigurationError
 from penstock.runtime.store.item import PutOp
 from penstock.runtime.store.memory import InMemoryStore
+from penstock.runtime.store.redis import RedisStore
 from tests.runtime.store.aging import age, keys_of
 from tests.runtime.store.conftest import MakeStore
 from tests.runtime.store.embedders import count_words
@@ -173,6 +174,25 @@ def test_many_items_are_swept_in_parts(
 
     assert store.sweep_ttl() == 50
     assert len(store.search((), limit=200)) == 50
+
+
+def test_a_sweep_that_is_sent_twice_counts_what_it_removed(redis_url: str) -> None:
+    class LosesReplies(RedisStore):
+        lost = 0
+
+        def _send(self, request: Any) -> Any:
+            reply = super()._send(request)
+            if getattr(getattr(request, "script", None), "name", "") == "sweep" and not self.lost:
+                self.lost += 1
+                raise ConnectionError("the reply was lost")
+            return reply
+
+    with LosesReplies(redis_url) as store:
+        store.put(SPACE, "x", {}, ttl=1)
+        age(store, 2)
+
+        assert store.sweep_ttl() == 1
+        assert store.lost == 1
 
 
 def test_time_passes_by_itself(make_store: MakeStore) -> None:

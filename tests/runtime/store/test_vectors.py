@@ -101,7 +101,9 @@ def test_a_search_sees_each_change_of_any_process(redis_url: str) -> None:
         other.delete(PETS, "a")
         other.put(PETS, "a", {"text": "cat"})
         assert seen() == [("a", 1)]
-        other.delete(PETS, "a")
+        other.batch([PutOp(PETS, "a", None), PutOp(PETS, "c", {"text": "cat"})])
+        assert seen() == [("c", 1)]
+        other.delete(PETS, "c")
         assert seen() == []
 
 

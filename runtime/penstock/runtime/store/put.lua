@@ -1,14 +1,15 @@
 -- put: store and delete items, once, however often the call is sent.
 --
--- ARGV[2] nonce, ARGV[3] ms for which an item must have been over for this write to remove it, ARGV[4] the items, six
--- parts each: path and digest of the namespace, key, TTL in ms (0: none), value ('': delete the item), vectors ('': none).
+-- ARGV[2] nonce, ARGV[3] ms for which an item must have been over for this write to remove it, ARGV[4] the items, none
+-- of them twice, six parts each: path and digest of the namespace, key, TTL in ms (0: none), value ('': delete the item),
+-- vectors ('': none).
 -- A part is `<length>:<bytes>`: one argument, as the emulated server takes quadratic time for many.
 -- An item keeps the time of its creation, by which searches without a query are in order.
 -- Keys: those of items.
 -- include: penstock.runtime.store/names
 -- include: penstock.runtime.store/items
 
-local known = {} -- digest of a namespace -> whether any of its items expire, and have vectors
+local known = {} -- digest of a namespace -> whether items there before expire, and have vectors
 
 local function open(path, digest)
   redis.call('ZADD', NAMESPACES, 0, path)
@@ -29,7 +30,6 @@ end
 
 local function expire(digest, item, ttl)
   if ttl > 0 then
-    known[digest].expires = true
     redis.call('ZADD', key('expiry', digest), whole(ms + ttl), item)
     local soonest = redis.call('ZSCORE', EXPIRIES, digest)
     if not soonest or tonumber(soonest) > ms + ttl then
@@ -42,7 +42,6 @@ end
 
 local function index(digest, item, vectors)
   if vectors ~= '' then
-    known[digest].vectors = true
     redis.call('HSET', key('vectors', digest), item, vectors)
     mark(digest)
   elseif known[digest].vectors and redis.call('HDEL', key('vectors', digest), item) == 1 then
@@ -81,7 +80,6 @@ while at <= #batch do
   local ttl, value, vectors = part(), part(), part()
   if value == '' then
     drop(digest, item)
-    known[digest] = nil
   else
     put(path, digest, item, ttl, value, vectors)
   end

@@ -26,7 +26,7 @@ local function read(how, digest, item)
   end
   if expires and how ~= 'read' then
     local ttl = tonumber(string.match(record, '^%d+ (%d+) '))
-    redis.call('ZADD', key('expiry', digest), 'XX', whole(ms + ttl), item)
+    redis.call('ZADD', key('expiry', digest), whole(ms + ttl), item)
   end
   return how ~= 'touch' and { record, redis.call('ZSCORE', key('order', digest), item) }
 end
