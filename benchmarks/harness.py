@@ -32,7 +32,7 @@ AT_LEAST: Relation = ">="
 class Scale:
     """How much is measured; the defaults are what RESULTS.md reports."""
 
-    rounds: int = 21
+    rounds: int = 31
     long_rounds: int = 5
     """Rounds of the figures that take seconds each."""
     steps: int = 100

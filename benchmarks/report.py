@@ -16,14 +16,14 @@ HEAD = """# What Penstock costs
 Written by `make bench`. A figure is the median of several rounds with the least and the most in
 brackets; beside it stands its limit, which is what bare redis-py (or RQ itself) needs for the same
 on the same Redis, **measured in the same run, round by round**. The ratio is the median of the
-rounds' own ratios. Where other work on the machine comes and goes, absolute figures move by a
-factor of three and ratios by much less: compare ratios, and compare figures of one run only.
+rounds' own ratios. Where other work on the machine comes and goes, figures move by a factor of
+three or more: compare ratios rather than figures, and figures of one run only.
 """
 
 READING = """## How to read it
 
 - **Steps** do nothing: what is measured is what Penstock adds. 100 of them in one run, the run's
-  own beginning and end included (three script calls). One EVALSHA does XADD, PUBLISH and HSET, one
+  own beginning and end included (four script calls). One EVALSHA does XADD, PUBLISH and HSET, one
   after the other from sync code with redis-py's defaults, right before and right after each run.
 - **Runs per second** counts from the first enqueue to the last terminal status, 2,000 of them, the
   worker running all the while. RQ's worker is told not to log; Penstock's logs a line a run.
@@ -31,7 +31,7 @@ READING = """## How to read it
   it, so that the end of the run does not hurry it. Its subscriber is a process of its own, as is
   the one of the bare hop (PUBLISH to a message from `listen()`).
 - **Custom events** are counted from the first call of the writer to the last event seen; the bare
-  side publishes the same bytes, a hundred in a pipeline, and does not decode them.
+  side publishes the text of one such event, a hundred in a pipeline, and does not decode them.
 - **Sleeping runs** are measured by Redis's clock, from claim to end; the slowest of them counts.
 - **Replay** is the time from `invoke(Command(resume=...))` to the first line of the first step that
   is not recorded yet.
