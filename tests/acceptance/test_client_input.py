@@ -51,10 +51,6 @@ def keys(raw: redis.Redis) -> set[bytes]:
     return set(cast("list[bytes]", raw.keys()))
 
 
-def bug(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=name)
-
-
 REFUSED: list[Any] = [
     pytest.param(InputError, ("steps", flows.steps), {"steps": "many"}, {}, id="input"),
     pytest.param(InputError, ("steps", flows.steps), None, {}, id="none"),
@@ -69,17 +65,11 @@ REFUSED: list[Any] = [
     pytest.param(ConfigurationError, ("x", "x"), 1, {"run_id": "x" * 129}, id="long run id"),
     pytest.param(ConfigurationError, ("x", "x"), 1, {"thread_id": ""}, id="empty thread id"),
     pytest.param(ConfigurationError, ("x", "x"), 1, {"thread_id": "x" * 65_537}, id="long thread"),
-    pytest.param(
-        ConfigurationError, ("x", "x"), 1, {"thread_id": "\ud800"}, id="surrogate", marks=bug("W1")
-    ),
+    pytest.param(ConfigurationError, ("x", "x"), 1, {"thread_id": "\ud800"}, id="surrogate"),
     pytest.param(ConfigurationError, ("x", "x"), 1, {"queue": "a:intermediate"}, id="queue"),
     pytest.param(ConfigurationError, ("x", "x"), 1, {"queue": "a\n"}, id="queue with newline"),
-    pytest.param(
-        ConfigurationError, ("x", "x"), 1, {"on_busy": "explode"}, id="on_busy", marks=bug("W2")
-    ),
-    pytest.param(
-        ConfigurationError, ("x", "x"), 1, {"durability": "maybe"}, id="durability", marks=bug("W2")
-    ),
+    pytest.param(ConfigurationError, ("x", "x"), 1, {"on_busy": "explode"}, id="on_busy"),
+    pytest.param(ConfigurationError, ("x", "x"), 1, {"durability": "maybe"}, id="durability"),
 ]
 
 

@@ -162,7 +162,7 @@ def test_f16_a_rolling_restart_under_load_finishes_every_run(
     for index in range(2):
         for kind in ("steps", "asteps"):
             runs += [client.enqueue(kind, {"steps": 12, "seconds": 0.1}) for _ in range(4)]
-        until(lambda run=runs[-1]: fleet.executions(run.run_id))
+        fleet.executing(runs[-1].run_id)
         old, workers[index] = workers[index], fleet.start()
         old.term()
         assert old.wait(10) == 0

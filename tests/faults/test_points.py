@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import pytest
@@ -15,7 +16,7 @@ from penstock.runtime import Client
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
+from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
@@ -59,7 +60,7 @@ def relieve(fleet: Fleet, victims: Iterable[Victim]) -> None:
 def see_through(victims: Iterable[Victim]) -> None:
     """See all runs to their ends, answering those that ask."""
     for victim in victims:
-        until(lambda ask=victim.ask: ask.status() is RunStatus.SUSPENDED, 20, victim.point)
+        reaches(victim.ask, RunStatus.SUSPENDED, timeout=20, what=victim.point)
         victim.ask.resume("yes")
     for victim in victims:
         assert victim.ask.result(20) == [1, "yes", 2], victim.point
@@ -78,7 +79,7 @@ def test_f01_to_f07_a_kill_at_any_point_loses_nothing(
     dying = [victim for victim in victims if victim.point != "finish:2:before"]
     for victim in victims:
         if victim.point.startswith("finish:2"):  # its second end comes after an answer
-            until(lambda ask=victim.ask: ask.status() is RunStatus.SUSPENDED, 20)
+            reaches(victim.ask, RunStatus.SUSPENDED, timeout=20, what=victim.point)
             victim.ask.resume("yes")
     for victim in dying:
         assert victim.worker.wait(20) == -9, victim.point
@@ -102,7 +103,7 @@ def test_f11_a_zombie_is_fenced_wherever_it_stopped(
 ) -> None:
     victims = strike(fleet, client, POINTS[:-2], "stop")
     for victim in victims:
-        until(lambda worker=victim.worker: is_stopped(worker), 20, victim.point)
+        until(partial(is_stopped, victim.worker), 20, victim.point)
 
     relieve(fleet, victims)
     see_through(victims)
@@ -135,7 +136,6 @@ LOST = [
         pytest.param(
             [each for each in LOST if "take" in each],
             id="takes",
-            marks=pytest.mark.xfail(strict=True, reason="W6"),
         ),
     ],
 )

@@ -144,8 +144,8 @@ def add(number: int, *, previous: int | None = None) -> int:
 def slow_add(number: int, *, previous: int | None = None) -> int:
     """As `add`, in a number of steps long enough to be caught in."""
     executed(number=number)
-    for index in range(20):
-        step(index, 0.05).result()
+    for index in range(10):
+        step(index, 0.04).result()
     return (previous or 0) + number
 
 

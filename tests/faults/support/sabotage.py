@@ -40,8 +40,8 @@ class Sabotage:
     def install(self) -> None:
         """Watch all connections that are made from now on."""
         # A pipeline is a Redis of its own kind: its commands wait for `execute`.
-        plain: Any = redis.Redis.execute_command
-        piped: Any = Pipeline.execute
+        plain: Any = vars(redis.Redis)["execute_command"]
+        piped: Any = vars(Pipeline)["execute"]
 
         def execute_command(client: Any, *args: Any, **options: Any) -> Any:
             with _Strike(self, [self._name(args)]):
@@ -52,8 +52,11 @@ class Sabotage:
             with _Strike(self, names):
                 return piped(pipeline, raise_on_error)
 
-        redis.Redis.execute_command = execute_command  # type: ignore[method-assign]
-        Pipeline.execute = execute  # type: ignore[method-assign]
+        for owner, name, spy in (
+            (redis.Redis, "execute_command", execute_command),
+            (Pipeline, "execute", execute),
+        ):
+            setattr(owner, name, spy)
 
     def reach(self, names: Sequence[str], when: str) -> None:
         """Strike, if this is the point."""

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from penstock.runtime.handle import RunHandle
+from penstock.runtime.run import RunStatus
+
 T = TypeVar("T")
 
 
@@ -22,3 +25,13 @@ def until(
         assert time.monotonic() < deadline, f"not within {timeout} s: {what or condition}"
         time.sleep(every)
     return value
+
+
+def reaches(run: RunHandle, *statuses: RunStatus, timeout: float = 10.0, what: str = "") -> None:
+    """Return once a run has one of these statuses.
+
+    Raises:
+        AssertionError: it does not get there in time.
+    """
+    what = f"{what} run {run.run_id} {' or '.join(statuses)}"
+    until(lambda: run.status() in statuses, timeout, what, every=0.05)
