@@ -196,7 +196,6 @@ def test_cancelling_a_run_at_work_in_this_process_stops_it_and_frees_the_thread(
     assert main.invoke(2, thread()) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="B19: ThreadBusyError")
 def test_cancelling_a_run_that_waits_ends_it(saver: RedisSaver) -> None:
     client = Client(saver.connection)
 

@@ -72,7 +72,7 @@ def test_lua_uses_no_kind_of_key_that_python_does_not_know() -> None:
     known = {name for name in vars(Keys) | vars(Keys.__mro__[1]) if not name.startswith("_")}
     used = {kind for name in NAMES for kind in re.findall(r"\bkey\('(\w+)'", code_of(name))}
 
-    assert used - {"timers"} <= known
+    assert used <= known
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,18 +80,7 @@ def test_every_script_opens_with_what_it_is(name: str) -> None:
     assert len(header_of(name).splitlines()) >= 2
 
 
-UNTOLD = {"claim", "commit", "resume", "settle"}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=[pytest.mark.xfail(strict=True, reason="B22")] if name in UNTOLD else []
-        )
-        for name in NAMES
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_header_of_a_script_names_every_key_it_builds_itself(name: str) -> None:
     header = header_of(name)
     included = " ".join(re.findall(r"-- include: [\w.]+/(\w+)", text_of(name)))

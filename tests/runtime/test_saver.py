@@ -142,7 +142,6 @@ def test_a_run_that_is_over_leaves_only_keys_that_expire_or_are_indexes(
     assert forever == []
 
 
-@pytest.mark.xfail(strict=True, reason="B20: redis.exceptions.ConnectionError")
 def test_redis_that_is_not_there_is_a_clear_error_and_not_a_hang() -> None:
     count = counter(RedisSaver("redis://127.0.0.1:1/0"))
 

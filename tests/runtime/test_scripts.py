@@ -71,7 +71,9 @@ class Desk:
 
     def resume(self, answers: dict[str, str], run_id: str = "r") -> str:
         event = '{"mode":"run.resumed","data":{},"time":0}'
-        return self.calls.word(run(self.redis, self.calls.resume(run_id, event, answers)))
+        known: Any = self.redis.hget(self.names.run(run_id), "epoch")
+        epoch = (known or b"").decode()
+        return self.calls.word(run(self.redis, self.calls.resume(run_id, event, epoch, answers)))
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ PERMANENT = (
     "penstock:leases",
     "penstock:ready",
     "penstock:runs*",
+    "penstock:thread:*",
+    "penstock:cache:*",
     "penstock:store:namespaces",
     "penstock:store:expiries",
     "penstock:store:space:*",

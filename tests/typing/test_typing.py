@@ -58,7 +58,6 @@ def test_calls_have_the_types_of_their_functions(found: Found) -> None:
     assert found["calls.py"] == set()
 
 
-@pytest.mark.xfail(strict=True, reason="B24: for mypy entrypoint.final is a variable")
 def test_final_is_a_type(found: Found) -> None:
     assert found["final.py.txt"] == set()
 

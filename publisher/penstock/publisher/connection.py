@@ -8,6 +8,7 @@ import builtins
 import logging
 import os
 import random
+import re
 from typing import Any
 
 from redis import ConnectionPool, Redis
@@ -22,7 +23,7 @@ from redis.exceptions import (
     ClusterDownError,
     ConnectionError,
     ReadOnlyError,
-    ResponseError,
+    RedisError,
     TimeoutError,
     TryAgainError,
 )
@@ -38,20 +39,23 @@ TIMEOUT = 5.0
 
 _WAIT = (ConnectionError, TimeoutError, builtins.ConnectionError, BusyLoadingError)
 _REFUSED = (AuthenticationError, AuthorizationError)
+_PASSING = frozenset("BUSY CLUSTERDOWN LOADING MASTERDOWN MISCONF OOM READONLY TRYAGAIN".split())
+_CODE = re.compile(r"(?:^|@user_script[^-]*-)([A-Z]{3,})\b")
 _LATER = (ReadOnlyError, ClusterDownError, TryAgainError)
 
 
-def connect(connection: Redis | str | None) -> Redis:
+def connect(connection: Redis | str | None, timeout: float = TIMEOUT) -> Redis:
     """Make a client of our own that reaches the same server as the given one, or a URL.
 
     None is the environment's `PENSTOCK_REDIS_URL`, else `redis://localhost:6379`. It never repeats
-    a command by itself and never reconnects unseen, whatever the given client does.
+    a command by itself and never reconnects unseen, whatever the given client does; after
+    `timeout` seconds without an answer a connection counts as lost.
 
     Raises:
         ConfigurationError: the URL is not one of Redis.
     """
     pool: Any = _given(connection, Redis).connection_pool
-    settings = _settings(pool, Retry(NoBackoff(), 0))
+    settings = _settings(pool, Retry(NoBackoff(), 0), timeout)
     if "sentinel_manager" in settings:
         return Redis.from_pool(SentinelConnectionPool(**settings))
     return Redis.from_pool(ConnectionPool(**settings))
@@ -77,7 +81,7 @@ def _given(connection: Any, client: Any) -> Any:
         raise ConfigurationError(f"this is not the URL of a Redis server: {error}") from error
 
 
-def _settings(pool: Any, retry: object) -> dict[str, Any]:
+def _settings(pool: Any, retry: object, timeout: float = TIMEOUT) -> dict[str, Any]:
     # What redis-py ties to one pool stays with it; RESP 2 is what a subscription speaks.
     bound = ("maint_", "orig_", "oss_", "himport_", "connection_pool", "retry")
     settings = {
@@ -98,8 +102,8 @@ def _settings(pool: Any, retry: object) -> dict[str, Any]:
         "health_check_interval": 0,
         "protocol": 2,
         "retry": retry,
-        "socket_connect_timeout": TIMEOUT,
-        "socket_timeout": TIMEOUT,
+        "socket_connect_timeout": timeout,
+        "socket_timeout": timeout,
     }
 
 
@@ -107,9 +111,13 @@ def transient(error: Exception) -> bool:
     """Whether the same command may succeed later: no connection, no answer, or not just now."""
     if isinstance(error, _REFUSED):
         return False
-    if isinstance(error, _WAIT + _LATER):
-        return True
-    return isinstance(error, ResponseError) and str(error).startswith(("BUSY ", "LOADING "))
+    return isinstance(error, _WAIT + _LATER) or refusal(error) in _PASSING
+
+
+def refusal(error: Exception) -> str:
+    """Return the code of Redis's refusal, as `OOM`, also where a script of Redis 6 has met it."""
+    found = _CODE.search(str(error)) if isinstance(error, RedisError) else None
+    return found[1] if found else ""
 
 
 class Backoff:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 __all__ = ["AsyncClient"]
 
-import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import aconnect
 from penstock.publisher.hub import Hub
-from penstock.publisher.script import Call, arun
-from penstock.runtime.client import PAUSE, TRIES, unavailable, wanted_run
+from penstock.runtime.client import wanted_run
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.handle import AsyncRunHandle
 from penstock.runtime.journal import Durability
+from penstock.runtime.redis.asking import aask
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.creation import Wanted
 from penstock.runtime.redis.requests import Plan, Request, RequestPlans, afollow
@@ -93,17 +91,7 @@ class AsyncClient:
         return await afollow(plan, self._ask)
 
     async def _ask(self, request: Request) -> Any:
-        for tries in range(1, TRIES + 1):
-            try:
-                if isinstance(request, Call):
-                    return await arun(self.connection, request)
-                return cast(Any, await self.connection.execute_command(*request))
-            except (ConnectionError, TimeoutError, OSError) as error:
-                if tries == TRIES:
-                    raise unavailable(error) from error
-                await asyncio.sleep(PAUSE * tries)
-            except RedisError as error:
-                raise unavailable(error) from error
+        return await aask(self.connection, request)
 
     async def __aenter__(self) -> Self:
         await self.hub.__aenter__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["fail", "finish", "retry", "start"]
+__all__ = ["fail_step", "finish_step", "retry_step", "start_step"]
 
 import logging
 import time
@@ -23,7 +23,7 @@ INPUT_KEPT: Final = 16 * 1024
 """Bytes of a step's encoded arguments past which `step.started` does not carry them."""
 
 
-def start(step: Step) -> None:
+def start_step(step: Step) -> None:
     """Say that a step begins; rides along with what is stored next."""
     attempt = step.attempt
     if not attempt.is_heard:
@@ -37,7 +37,7 @@ def start(step: Step) -> None:
     attempt.say("step.started", data, step.scope.namespace[:-1], text=text)
 
 
-def retry(step: Step, error: BaseException, delay: float) -> None:
+def retry_step(step: Step, error: BaseException, delay: float) -> None:
     """Say that a step's try failed and when the next one comes."""
     attempt = step.attempt
     logger.warning(
@@ -56,7 +56,7 @@ def retry(step: Step, error: BaseException, delay: float) -> None:
     attempt.say("step.retry", data, step.scope.namespace[:-1])
 
 
-def finish(step: Step, value: Any, *, cached: bool = False) -> None:
+def finish_step(step: Step, value: Any, *, cached: bool = False) -> None:
     """Record what a step returned, or what the cache had of it.
 
     Raises:
@@ -70,7 +70,7 @@ def finish(step: Step, value: Any, *, cached: bool = False) -> None:
     attempt.replay.remember(step.id, outcome)
 
 
-def fail(step: Step, error: BaseException) -> None:
+def fail_step(step: Step, error: BaseException) -> None:
     """Record that a step failed for good.
 
     Raises:

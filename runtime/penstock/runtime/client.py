@@ -4,21 +4,18 @@ from __future__ import annotations
 
 __all__ = ["Client"]
 
-import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from redis import Redis
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
-from penstock.publisher.errors import RedisUnavailableError
-from penstock.publisher.script import Call, run
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.journal import Durability
+from penstock.runtime.redis.asking import ask
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.creation import Wanted
 from penstock.runtime.redis.requests import Plan, Request, RequestPlans, follow
@@ -26,10 +23,6 @@ from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
 
 T = TypeVar("T")
-
-TRIES = 3
-PAUSE = 0.1
-"""Requests are sent again, as none of them does its work twice; seconds before the second try."""
 
 
 class Client:
@@ -108,17 +101,7 @@ class Client:
         return follow(plan, self._ask)
 
     def _ask(self, request: Request) -> Any:
-        for tries in range(1, TRIES + 1):
-            try:
-                if isinstance(request, Call):
-                    return run(self.connection, request)
-                return cast(Any, self.connection.execute_command(*request))
-            except (ConnectionError, TimeoutError, OSError) as error:
-                if tries == TRIES:
-                    raise unavailable(error) from error
-                time.sleep(PAUSE * tries)
-            except RedisError as error:
-                raise unavailable(error) from error
+        return ask(self.connection, request)
 
     def close(self) -> None:
         """Close the client's connections."""
@@ -157,19 +140,3 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         config=wanted.config,
         durability=wanted.durability,
     )
-
-
-def unavailable(error: Exception) -> RedisUnavailableError:
-    """Say in one error what keeps Redis from doing what was asked, and what to do."""
-    text = str(error).rstrip(".")
-    if text.startswith("OOM"):
-        fix = "it is out of memory: raise maxmemory, or let runs go sooner (retention)"
-    elif text.startswith("READONLY"):
-        fix = "this is a replica: connect to the primary"
-    elif text.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
-        fix = "check user, password and ACL in the Redis URL"
-    elif isinstance(error, (ConnectionError, TimeoutError, OSError)):
-        fix = "start it, or give the right URL: PENSTOCK_REDIS_URL, --redis, or Client(url)"
-    else:
-        fix = "see `penstock doctor`"
-    return RedisUnavailableError(f"Redis cannot do this now: {text}; {fix}.")

@@ -267,7 +267,7 @@ class entrypoint:
         ConfigurationError: the function cannot be an entrypoint.
     """
 
-    final = Final
+    final: TypeAlias = Final  # pyright: ignore[reportMissingTypeArgument]
 
     def __init__(
         self,

@@ -41,7 +41,7 @@ class Command:
     """Given as the input of a run to go on with one that waits.
 
     `resume` is the answer to the one question that is open, or a map of interrupt ids to answers;
-    None is an answer like any other.
+    None is an answer like any other, {} an empty map that answers nothing.
     """
 
     resume: Any = NOTHING

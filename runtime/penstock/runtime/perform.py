@@ -27,7 +27,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from penstock.runtime import checkpoint
+from penstock.runtime.checkpoint import fail_step, finish_step, retry_step, start_step
 from penstock.runtime.errors import Stop, Suspend
 from penstock.runtime.retry import delay_after
 from penstock.runtime.scope import Scope
@@ -125,17 +125,17 @@ class Step:
 def perform(step: Step) -> Plan:
     """Plan a step: its tries, then its recorded outcome."""
     attempt = step.attempt
-    checkpoint.start(step)
+    start_step(step)
     try:
         found = (yield Do.FIND) if step.cached is not None else None
         value = found[0] if found is not None else (yield from tries(step))
-        checkpoint.finish(step, value, cached=found is not None)
+        finish_step(step, value, cached=found is not None)
         if step.cached is not None and found is None:
             yield Keep(value)
     except (Suspend, Stop, asyncio.CancelledError):
         raise
     except Exception as error:
-        checkpoint.fail(step, error)
+        fail_step(step, error)
         if attempt.durability == "sync":
             yield Do.STORE
         raise
@@ -160,7 +160,7 @@ def tries(step: Step) -> Plan:
                 if error is raised:
                     raise
                 raise error from None
-            checkpoint.retry(step, error, delay)
+            retry_step(step, error, delay)
             yield Wait(delay)
             step.tries += 1
             step.scope = Scope(step)

@@ -74,9 +74,11 @@ class RetryPolicy:
         """Return the seconds to wait after the given number of tries, None when it was the last."""
         if tries >= self.max_attempts:
             return None
-        interval = min(
-            self.initial_interval * self.backoff_factor ** (tries - 1), self.max_interval
-        )
+        try:
+            interval = self.initial_interval * self.backoff_factor ** (tries - 1)
+        except OverflowError:
+            interval = self.max_interval
+        interval = min(interval, self.max_interval)
         return interval + random.random() if self.jitter else interval
 
 

@@ -21,13 +21,14 @@ from penstock.runtime.attempt import Assignment, Attempt
 from penstock.runtime.engine import Result, aexecute
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.errors import (
+    Cancelled,
     Drained,
     Fenced,
     LeaseLostError,
     Stop,
     UnknownEntrypointError,
 )
-from penstock.runtime.journal import durability_of
+from penstock.runtime.journal import Fact, Finished, HandedOver, durability_of
 from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import Keys
@@ -68,7 +69,10 @@ class Executor:
         self.codec = Codec(settings.value_limit)
         self.sender = Sender(connect(connection))
         self.keeper = LeaseKeeper(
-            connect(connection), self.calls, lease=settings.lease, every=settings.renew
+            connect(connection, settings.lease / 4),
+            self.calls,
+            lease=settings.lease,
+            every=settings.renew,
         )
         self._threads = Threads()
         self._active: dict[str, _Active] = {}
@@ -96,19 +100,24 @@ class Executor:
         """Stop a run of this process because somebody cancelled it; from any thread."""
         self.keeper.cancel(run_id)
 
-    async def drain(self, grace: float, cut: asyncio.Event) -> None:
-        """Hand all runs over: at their next step, or when `grace` seconds or `cut` end it."""
+    def hand_over(self) -> None:
+        """Let all runs stop at their next step, for other workers; call it on the loop."""
         self._draining = True
         for active in self._active.values():
-            if active.runner is not None:
+            if active.runner is not None and active.runner.attempt.stopping is None:
                 active.runner.stop(Drained("the worker is about to end"))
-        tasks = [active.task for active in self._active.values()]
-        if tasks:
-            ended = asyncio.gather(*tasks, return_exceptions=True)
-            await _first(ended, cut.wait(), timeout=grace)
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=5.0)
+
+    def cut(self) -> None:
+        """Break off what still runs; call it on the loop."""
+        for active in self._active.values():
+            active.task.cancel()
+
+    def let_go(self) -> None:
+        """Hand over what did not even let itself be broken off; from any thread."""
+        for active in tuple(self._active.values()):
+            if not active.journal.is_ending:
+                active.journal.close(HandedOver())
+                self.sender.notice(active.journal, urgent=True)
 
     def close(self) -> None:
         """End the threads of the process's own."""
@@ -191,7 +200,27 @@ class Executor:
             run_id = claim.lease.run_id
             logger.warning("lost the lease of run %s", run_id, extra=_extra(claim, "lease.lost"))
             active.journal.fail(LeaseLostError(str(stop)))
-        active.task.get_loop().call_soon_threadsafe(active.task.cancel)
+        loop = active.task.get_loop()
+        loop.call_soon_threadsafe(active.task.cancel)
+        if isinstance(stop, Cancelled):
+            loop.call_soon_threadsafe(loop.call_later, self.settings.lease, self._abandon, claim)
+
+    def _abandon(self, claim: Claim) -> None:
+        """End a run for good whose code does not let itself be cancelled."""
+        active = self._active.get(claim.lease.run_id)
+        if active is None or active.journal.lease != claim.lease or active.journal.is_ending:
+            return
+        logger.warning(
+            "run %s goes on in spite of its cancellation, it is left alone",
+            claim.lease.run_id,
+            extra=_extra(claim, "run.abandoned"),
+        )
+        if active.runner is not None:
+            active.runner.attempt.is_over = True
+        data = {"name": claim.fields["entrypoint"], "status": "cancelled"}
+        fact = Fact("run.finished", data, (), time.time())
+        active.journal.close(Finished("cancelled", fact, reason="cancelled"))
+        self.sender.notice(active.journal, urgent=True)
 
 
 def _refusing(name: str, error: PenstockError) -> Task[..., Any]:
@@ -201,13 +230,6 @@ def _refusing(name: str, error: PenstockError) -> Task[..., Any]:
         raise error
 
     return Task(refuse, name=name)
-
-
-async def _first(*awaitables: Any, timeout: float) -> None:
-    tasks = [asyncio.ensure_future(item) for item in awaitables]
-    await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks[1:]:
-        task.cancel()
 
 
 def _extra(claim: Claim, event: str) -> dict[str, str]:

@@ -69,6 +69,11 @@ class Intake:
         key, ticket = popped
         return self._queues[keys.index(key.decode())], ticket.decode("utf-8", "replace")
 
+    def put_back(self, popped: tuple[str, str]) -> None:
+        """Give a ticket back to the front of its queue."""
+        queue, ticket = popped
+        self._connection.lpush(self._calls.keys.queue(queue), ticket)
+
     def is_suspended(self) -> bool:
         """Tell whether `rq suspend` has told all workers to pause."""
         return bool(self._connection.exists(self._calls.keys.suspended))

@@ -7,12 +7,13 @@ __all__ = ["run_worker", "supervise"]
 import dataclasses
 import logging
 import os
+import select
 import signal
 import socket
 import time
 import uuid
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 from redis.exceptions import RedisError
 
@@ -28,6 +29,8 @@ SETTLED: Final = 10.0
 """Seconds after which a process that dies is replaced without a pause."""
 
 LONGEST_PAUSE: Final = 30.0
+
+_ASKED: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def run_worker(options: WorkerOptions) -> int:
@@ -50,11 +53,14 @@ def run_worker(options: WorkerOptions) -> int:
         name=options.name or None,
     )
     worker.work(burst=options.burst)
+    if worker.is_cut:  # threads that run on would be waited for
+        logging.shutdown()
+        os._exit(0)
     return 0
 
 
 def _check_redis(options: WorkerOptions) -> None:
-    from penstock.runtime.client import unavailable
+    from penstock.runtime.redis.asking import unavailable
 
     try:
         connect(options.settings.redis).ping()
@@ -85,45 +91,74 @@ class _Child:
 
 
 class _Supervisor:
+    """Sleeps until a child dies, a signal comes, or a replacement is due."""
+
     def __init__(self, options: WorkerOptions, processes: int) -> None:
         self._options = options
-        self._processes = processes
         self._children: dict[int, _Child] = {}
+        self._due: list[tuple[float, float]] = [(0.0, 0.0)] * processes
         self._stopping = False
 
     def run(self) -> int:
-        for signum in (signal.SIGTERM, signal.SIGINT):
+        """Keep the processes alive until asked to stop."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        for signum in _ASKED:
             signal.signal(signum, self._stop)
-        for _ in range(self._processes):
-            self._fork(0.0)
-        while self._children:
-            try:
-                pid, status, usage = os.wait4(-1, 0)
-            except ChildProcessError:
-                break
-            child = self._children.pop(pid, None)
-            if child is not None:
-                self._bury(child, pid, status, usage.ru_maxrss)
-        return 0
+        while True:
+            self._start_due()
+            if not self._children and not self._due:
+                return 0
+            if select.select([reader], [], [], self._left())[0]:
+                os.read(reader, 4096)
+            self._reap()
+
+    def _start_due(self) -> None:
+        if self._stopping:
+            self._due.clear()
+        now = time.monotonic()
+        for due in [due for due in self._due if due[0] <= now]:
+            self._due.remove(due)
+            self._fork(due[1])
+
+    def _left(self) -> float | None:
+        if not self._due:
+            return None
+        return max(0.0, min(self._due)[0] - time.monotonic())
 
     def _fork(self, pause: float) -> None:
         name = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
-        options = dataclasses.replace(self._options, name=name)
+        # A signal between the fork and the note of it would miss the child, or meet it half made.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED)
         pid = os.fork()
         if pid == 0:
-            status = 1
-            try:
-                for signum in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(signum, signal.SIG_DFL)
-                status = run_worker(options)
-            except PenstockError as error:
-                logger.error("worker process %s could not start: %s", name, error)
-            except BaseException:
-                logger.exception("worker process %s broke", name)
-            finally:
-                logging.shutdown()
-                os._exit(status)
+            self._become_worker(dataclasses.replace(self._options, name=name))
         self._children[pid] = _Child(name, time.monotonic(), pause)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
+
+    def _become_worker(self, options: WorkerOptions) -> NoReturn:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for signum in (*_ASKED, signal.SIGCHLD):
+                signal.signal(signum, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
+            status = run_worker(options)
+        except PenstockError as error:
+            logger.error("worker process %s could not start: %s", options.name, error)
+        except BaseException:
+            logger.exception("worker process %s broke", options.name)
+        finally:
+            logging.shutdown()
+            os._exit(status)
+
+    def _reap(self) -> None:
+        for pid in list(self._children):
+            ended, status, usage = os.wait4(pid, os.WNOHANG)
+            if ended:
+                self._bury(self._children.pop(pid), pid, status, usage.ru_maxrss)
 
     def _bury(self, child: _Child, pid: int, status: int, peak: int) -> None:
         code = os.waitstatus_to_exitcode(status)
@@ -132,17 +167,14 @@ class _Supervisor:
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         reason = f"worker process {pid} ended by {how}, {peak // 1024} MB at its largest"
         logger.error("%s", reason, extra={"worker": child.name, "event": "worker.died"})
+        settings = self._options.settings
         try:
-            bury(connect(self._options.settings.redis), self._options.settings, child.name, reason)
+            bury(connect(settings.redis, 1.0), settings, child.name, reason)
         except (RedisError, OSError) as error:
             logger.warning("its leases end by themselves, Redis does not answer: %s", error)
-        if self._stopping:
-            return
         young = time.monotonic() - child.began < SETTLED
         pause = min(max(2 * child.pause, 0.5), LONGEST_PAUSE) if young else 0.0
-        time.sleep(pause)
-        if not self._stopping:
-            self._fork(pause)
+        self._due.append((time.monotonic() + pause, pause))
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Worker"]
 
-import asyncio
 import logging
 import threading
 import time
@@ -73,7 +72,8 @@ class Worker(RQWorker):
         self._ordinary = OrdinaryJobs(self, on_end=self._room.leave)
         self._control = Control(connect(given), calls.keys.control, self._executor.cancel)
         self._recovery = Recovery(connect(given), self.settings, also=self._tick)
-        self._cut = asyncio.Event()
+        self._cut = threading.Event()
+        self.is_cut = False
         self._asked_to_stop = 0.0
         self._due: dict[str, float] = {}
 
@@ -129,10 +129,12 @@ class Worker(RQWorker):
         room = self._room.free(PAUSE)
         if room == 0:
             return nothing
+        was_busy = self._room.busy > 0
         try:
             taken = self._intake.claim(room, self._executor.suspects)
             if not taken and burst:
-                return nothing if self._room.wait(PAUSE) else None
+                self._room.wait(PAUSE)
+                return nothing if was_busy else None
             if not taken:
                 taken = self._wait_for_ticket(room) or nothing
         except (ConnectionError, TimeoutError, OSError) as error:
@@ -149,6 +151,9 @@ class Worker(RQWorker):
 
     def _wait_for_ticket(self, room: int) -> Taken | None:
         popped = self._intake.pop(PAUSE)
+        if popped and self._stop_requested:
+            self._intake.put_back(popped)
+            return None
         taken = self._intake.claim(room, self._executor.suspects, popped) if popped else None
         while not taken and self._intake.is_suspended() and not self._stop_requested:
             self.set_state(WorkerStatus.SUSPENDED)
@@ -178,12 +183,13 @@ class Worker(RQWorker):
             self._stop_requested = True
             self._asked_to_stop = now
             logger.info("worker %s ends: handing its runs over", self.name)
+            self._loop.call(self._executor.hand_over)
         elif now - self._asked_to_stop > 1:
-            self._loop.call(self._cut.set)
+            self._cut.set()
 
     def _finish(self) -> None:
-        self._loop.run(self._executor.drain(self._grace, self._cut))
-        self._ordinary.close(self._grace)
+        self._drain()
+        self._ordinary.close(0.0 if self.is_cut else self._grace)
         for part in (self._recovery, self._control, self._executor, self._loop):
             part.close()
         try:
@@ -193,6 +199,18 @@ class Worker(RQWorker):
             logger.warning("Redis does not answer at the end of worker %s: %s", self.name, error)
         logger.info("worker %s has ended", self.name, extra={"event": "worker.ended"})
 
+    def _drain(self) -> None:
+        """Let runs come to a step's end, at most for the grace, then cut what still runs."""
+        self._loop.call(self._executor.hand_over)
+        end = time.monotonic() + self._grace
+        while self._room.busy and time.monotonic() < end and not self._cut.is_set():
+            self._room.wait(0.1)
+        self.is_cut = self._room.busy > 0
+        if self.is_cut:
+            self._loop.call(self._executor.cut)
+            self._room.wait(1.0)
+            self._executor.let_go()
+
     def _tick(self) -> None:
         """Do what is due about each second; in the recovery's thread."""
         state = WorkerStatus.BUSY if self._room.busy else WorkerStatus.IDLE
@@ -201,10 +219,21 @@ class Worker(RQWorker):
         if self._is_due("announce", ANNOUNCE_EVERY):
             names = self._executor.entrypoints
             run(self.connection, self._executor.calls.announce(names, 3 * ANNOUNCE_EVERY))
+            if not self.connection.exists(self.key):
+                self.register_birth()  # Redis has lost what it knew
         if self._is_due("heartbeat", HEARTBEAT_EVERY):
             self.heartbeat()
         if self._is_due("maintenance", MAINTENANCE_EVERY):
+            self._clean()
+
+    def _clean(self) -> None:
+        """Let RQ look after its own jobs; what it trips over is no reason to end."""
+        try:
             self.clean_registries()
+        except (RedisError, OSError):
+            raise
+        except Exception:
+            logger.exception("RQ could not clean its registries")
 
     def _is_due(self, what: str, every: float) -> bool:
         now = time.monotonic()

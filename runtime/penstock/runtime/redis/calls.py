@@ -193,9 +193,10 @@ class Calls:
             "finish", *common, ending.status, ending.reason, len(ending.reopen), *ending.reopen
         )
 
-    def resume(self, run_id: str, event: str, answers: Mapping[str, str]) -> Call:
-        """Answer a run's interrupts, or let a failed run go on."""
-        return self._call("resume", run_id, event, *(p for pair in answers.items() for p in pair))
+    def resume(self, run_id: str, event: str, epoch: str, answers: Mapping[str, str]) -> Call:
+        """Answer a run's interrupts, or let one go on that failed at `epoch`."""
+        pairs = [part for pair in answers.items() for part in pair]
+        return self._call("resume", run_id, event, epoch, *pairs)
 
     def wake(self, run_id: str) -> Call:
         """Queue a suspended run again, without an answer."""

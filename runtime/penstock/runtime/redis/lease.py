@@ -81,6 +81,7 @@ class LeaseKeeper:
                 leases = list(self._kept)
             if not leases:
                 continue
+            self._give_up_old()
             try:
                 self._renew(leases)
             except (RedisError, OSError) as error:

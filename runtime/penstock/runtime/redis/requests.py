@@ -206,16 +206,21 @@ class RequestPlans:
                 run = yield from self.info(run_id)
                 raise ResumeError(f"run {run_id!r} waits for no answer: it is {run.status}.")
             answers = Command(resume=answer).answers(pending, run_id)
+            if not answers:
+                return (yield from self.wake(run_id))
         texts = {
             name: self._codec.dumps(value, f"answer to interrupt {name}")
             for name, value in answers.items()
         }
         run = yield from self.info(run_id)
+        epoch = yield ("HGET", self.keys.run(run_id), "epoch")
         thread = "" if run.thread_id == run_id else run.thread_id
         event = encode(
             "run.resumed", json.dumps({"interrupts": list(texts)}), thread=thread, time=time.time()
         )
-        word = self.calls.word((yield self.calls.resume(run_id, event, texts)))
+        word = self.calls.word(
+            (yield self.calls.resume(run_id, event, (epoch or b"").decode(), texts))
+        )
         if word == "queued":
             return
         said = {

@@ -13,13 +13,13 @@ from redis import Redis
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
-from penstock.publisher.script import Call, run
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import EmptyInputError, ResumeError, Stop, ThreadBusyError
 from penstock.runtime.interrupt import NOTHING, Command
 from penstock.runtime.journal import Journal, NoJournal
+from penstock.runtime.redis.asking import ask
 from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.creation import Wanted
 from penstock.runtime.redis.journal import RedisJournal
@@ -75,7 +75,11 @@ class RedisSaver:
     @cached_property
     def _keeper(self) -> LeaseKeeper:
         settings = self.settings
-        return LeaseKeeper(self.connection, self.calls, lease=settings.lease, every=settings.renew)
+        connection = self._patient(settings.lease / 4)
+        return LeaseKeeper(connection, self.calls, lease=settings.lease, every=settings.renew)
+
+    def _patient(self, timeout: float) -> Redis:
+        return connect(self._given or self.settings.redis, timeout)
 
     def open(self, order: Order) -> Opening:
         """Begin a run, or go on with the one that waits.
@@ -85,12 +89,16 @@ class RedisSaver:
             ResumeError: the Command answers nothing that is asked.
             ThreadBusyError: the thread's run is at work elsewhere.
         """
-        run(self.connection, self.calls.recover(self.settings.crashes, 60.0))
+        self._ask(self.calls.recover(self.settings.crashes, 60.0))
         if order.argument is None or isinstance(order.argument, Command):
             run_id = self._last_run(order)
             status = self._field(run_id, "status")
             if status == "completed":
                 return self._settled(run_id, order)
+            if status == "cancelled":
+                raise EmptyInputError(
+                    f"the last run of thread {order.thread_id!r} was cancelled: give new input."
+                )
             self._resume(run_id, status, order)
         else:
             run_id = self._create(order)
@@ -107,13 +115,11 @@ class RedisSaver:
             self._keeper.remove(journal.lease)
 
     def _ask(self, request: Request) -> Any:
-        if isinstance(request, Call):
-            return run(self.connection, request)
-        return cast(Any, self.connection.execute_command(*request))
+        return ask(self.connection, request)
 
     def _last_run(self, order: Order) -> str:
         record = self.calls.keys.thread(thread_key(order.thread_id))
-        found = cast("bytes | None", self.connection.hget(record, "run"))
+        found = cast("bytes | None", self._ask(("HGET", record, "run")))
         entrypoint = self._field(found.decode(), "entrypoint") if found is not None else ""
         if found is not None and entrypoint == order.entrypoint:
             return found.decode()
@@ -129,12 +135,12 @@ class RedisSaver:
         raise ResumeError(f"thread {order.thread_id!r} has no run that waits for an answer.")
 
     def _field(self, run_id: str, name: str) -> str:
-        value = cast("bytes | None", self.connection.hget(self.calls.keys.run(run_id), name))
+        value = cast("bytes | None", self._ask(("HGET", self.calls.keys.run(run_id), name)))
         return (value or b"").decode()
 
     def _settled(self, run_id: str, order: Order) -> Opening:
         key = self.calls.keys.checkpoints(run_id)
-        text = cast("bytes | None", self.connection.hget(key, "result"))
+        text = cast("bytes | None", self._ask(("HGET", key, "result")))
         tree: dict[str, Any] = self.codec.loads(text) if text is not None else {}
         assignment = Assignment(run_id, order.thread_id, order.entrypoint)
         return Opening(assignment, NoJournal(), None, Result("completed", tree.get("value")))
@@ -162,7 +168,7 @@ class RedisSaver:
 
     def _claim(self, run_id: str, order: Order) -> Opening:
         call = self.calls.acquire(run_id, "", uuid.uuid4().hex, self.settings.lease)
-        claim = self.calls.acquired(run(self.connection, call))
+        claim = self.calls.acquired(self._ask(call))
         if not isinstance(claim, Claim):
             raise ThreadBusyError(
                 run_id, f"run {run_id!r} of thread {order.thread_id!r} is {claim}, not to be taken."
@@ -197,3 +203,6 @@ class InMemorySaver(RedisSaver):
         from fakeredis import FakeRedis
 
         return FakeRedis()
+
+    def _patient(self, timeout: float) -> Redis:
+        return self.connection

@@ -13,15 +13,13 @@ from typing import Final, Protocol
 from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
+from penstock.publisher.connection import transient
 from penstock.publisher.script import Call, Reply, run_all
 
 logger = logging.getLogger(__name__)
 
 LINGER: Final = 0.002
 """Seconds between two flushes, so that what comes close together travels together."""
-
-TRANSIENT: Final = ("LOADING", "READONLY", "OOM", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN")
-"""Refusals that pass by themselves."""
 
 
 class Outbox(Protocol):
@@ -151,7 +149,7 @@ class Sender:
             return False
         taken = True
         for outbox, reply in zip(outboxes, replies, strict=True):
-            if isinstance(reply, ResponseError) and str(reply).startswith(TRANSIENT):
+            if isinstance(reply, ResponseError) and transient(reply):
                 logger.warning("Redis refuses for now, trying again: %s", reply)
                 taken = False
             else:

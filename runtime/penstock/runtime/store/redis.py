@@ -21,7 +21,7 @@ from penstock.publisher.codec import Codec
 from penstock.publisher.connection import aconnect, connect
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.script import Call, arun, run
-from penstock.runtime.settings import Settings
+from penstock.runtime.settings import Settings, load_settings
 from penstock.runtime.store.embedding import Index, IndexConfig
 from penstock.runtime.store.item import Op, Result
 from penstock.runtime.store.keys import StoreKeys
@@ -57,7 +57,7 @@ class RedisStore(BaseStore):
         self._given = connection
         self.ttl_config = ttl
         self.index_config = index
-        self.settings = settings or Settings()
+        self.settings = settings or load_settings()
         self.lifetime = Lifetime.of(ttl)
         self._index = Index.of(index)
         self._plans = StorePlans(

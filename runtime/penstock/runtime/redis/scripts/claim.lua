@@ -1,10 +1,12 @@
 -- claim(id, nonce, worker, lease): take the lease of a queued run. Needs names, clock and bell.
 --
--- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued. The nonce makes a fence
--- unique even where a failover has set the epoch back.
+-- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
+-- at. The nonce makes a fence unique even where a failover has set the epoch back.
+-- claimed(id, fence): what an attempt starts from.
+-- Keys: run:<id>, thread:<key>, checkpoints:<id>, leases, ready, runs:<status>.
 local function claim(id, nonce, worker, lease)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue')
-  if run[1] ~= 'queued' then
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key')
+  if run[1] ~= 'queued' or redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then
     return nil
   end
   local epoch = redis.call('HINCRBY', key('run', id), 'epoch', 1)

@@ -1,4 +1,5 @@
 -- The part that all writes of an attempt share. Needs names and append.
+-- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>.
 --
 -- ARGV[3] run id, ARGV[4] fence, ARGV[5] batch: number of this write within the attempt, from 1,
 -- ARGV[6] keep: events to keep at least (0: all), ARGV[7] number of checkpoints, then pairs of field

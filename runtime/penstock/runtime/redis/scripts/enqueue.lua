@@ -48,8 +48,16 @@ redis.call('PERSIST', record)
 
 local name = redis.call('HGET', key('run', id), 'entrypoint')
 local announced = tonumber(redis.call('ZSCORE', ARGV[1] .. ':entrypoints', name) or 0) > now and '1' or ''
+if not status and redis.call('LLEN', key('waiting', thread)) > 0 then
+  -- The run that the thread was at is gone; the first of those behind it is next.
+  redis.call('RPUSH', key('waiting', thread), id)
+  redis.call('ZADD', READY, ms(now), id)
+  start_next(thread)
+  return { 'created', '', announced }
+end
 if busy then
   redis.call('RPUSH', key('waiting', thread), id)
+  redis.call('ZADD', READY, ms(now), id)
   if on_busy == 'interrupt' or on_busy == 'rollback' then
     redis.call('HSET', key('run', active), 'cancel', on_busy)
     if status == 'running' then

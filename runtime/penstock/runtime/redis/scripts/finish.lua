@@ -12,6 +12,7 @@
 -- include: penstock.runtime.redis.scripts/commit
 
 local id = ARGV[3]
+redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
 local asked = redis.call('HMGET', key('run', id), 'fence', 'status', 'cancel')
 if asked[1] == ARGV[4] and asked[2] == 'running' and asked[3] == 'rollback' then
   settle_here(id, 'cancelled', 'rollback')
@@ -24,5 +25,9 @@ end
 for field = at + 3, at + 2 + tonumber(ARGV[at + 2]) do
   redis.call('HDEL', key('checkpoints', id), ARGV[field])
 end
-settle(id, ARGV[at], ARGV[at + 1])
+local reason = ARGV[at + 1]
+if ARGV[at] == 'cancelled' then
+  reason = asked[3] or reason
+end
+settle(id, ARGV[at], reason)
 return 'OK'

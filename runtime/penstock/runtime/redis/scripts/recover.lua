@@ -58,9 +58,15 @@ local function expire(id, reason, dead)
 end
 
 local function look_for_ticket(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key')
+  local first = run[3] and redis.call('HGET', key('thread', run[3]), 'run')
   if run[1] ~= 'queued' then
     redis.call('ZREM', READY, id)
+  elseif first ~= id then
+    redis.call('ZADD', READY, 'XX', ms(now), id)
+    if not first or redis.call('EXISTS', key('run', first)) == 0 then
+      start_next(run[3]) -- the run that the thread was at is gone
+    end
   elseif run[2] ~= '' and not redis.call('LPOS', rq('queue', run[2]), id) then
     ring(id, true)
     rung[#rung + 1] = id

@@ -1,10 +1,11 @@
 -- resume: answer a run that waits, or let one that failed go on; it is queued again.
 --
--- ARGV[3] run id, ARGV[4] event run.resumed, ARGV[5...] pairs of interrupt id and encoded answer.
+-- ARGV[3] run id, ARGV[4] event run.resumed, ARGV[5] epoch of the run as the caller knows it, ARGV[6...] pairs
+-- of interrupt id and encoded answer; without a pair, a failed run goes on.
 -- Returns 'queued' | 'answered' (another answer came first) | 'unknown' (no such question) |
 -- 'moved' (new input came on the thread) | the run's status where it cannot be resumed ('' for no run).
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
--- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, thread:<key>, and those of bell.
+-- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, and those of bell.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
@@ -14,7 +15,7 @@ local id = ARGV[3]
 local run = redis.call('HMGET', key('run', id), 'status', 'thread_key')
 local status = run[1] or ''
 local fresh = 0
-for at = 5, #ARGV, 2 do
+for at = 6, #ARGV, 2 do
   local given = redis.call('HGET', key('checkpoints', id), '!' .. ARGV[at])
   if given and given ~= ARGV[at + 1] then
     return 'answered'
@@ -26,16 +27,19 @@ for at = 5, #ARGV, 2 do
     fresh = fresh + 1
   end
 end
-if #ARGV > 4 and fresh == 0 and status ~= 'suspended' then
+if #ARGV > 5 and fresh == 0 then
   return 'queued'
 end
-if status ~= 'suspended' and not (status == 'failed' and #ARGV == 4) then
-  return status
+if #ARGV == 5 and redis.call('HGET', key('run', id), 'epoch') ~= ARGV[5] then
+  return 'queued' -- it has gone on since the caller read that it failed
+end
+if status ~= (#ARGV > 5 and 'suspended' or 'failed') then
+  return #ARGV == 5 and status == 'queued' and 'queued' or status
 end
 if redis.call('HGET', key('thread', run[2]), 'run') ~= id then
   return 'moved'
 end
-for at = 5, #ARGV, 2 do
+for at = 6, #ARGV, 2 do
   redis.call('HSET', key('checkpoints', id), '!' .. ARGV[at], ARGV[at + 1])
   redis.call('HDEL', key('questions', id), ARGV[at])
 end

@@ -1,6 +1,6 @@
 -- Ends a run, and lets the next run of its thread begin. Needs names, clock, bell and append.
 --
--- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL;
+-- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, saved), waiting:<key> (list of run ids); leases and ready lose the run.
 local function drop(id)
   redis.call('ZREM', LEASES, id)
@@ -49,6 +49,7 @@ end
 
 -- The terminal event of a run that no attempt ends by itself; thread is JSON text, '' if the run's own.
 local function settle_here(id, status, reason)
+  drop(id) -- a write that needs no memory first: so Redis takes the rest when it is full
   local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'own_thread', 'keep', 'attempt')
   local data = cjson.encode({ name = told[1], status = status, reason = reason })
   local thread = ''

@@ -48,7 +48,7 @@ local function open(id, queue)
     return true
   end
   local data = redis.call('HGET', rq('job', id), 'data')
-  if data and string.sub(data, 1, #BELL) ~= BELL then
+  if data and string.sub(data, 1, #BELL) ~= BELL and string.match(id, '^[%w_-]+$') then
     redis.call('RPUSH', rq('queue', queue) .. ':intermediate', id)
     job = { queue, id }
     return false
