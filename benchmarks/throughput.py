@@ -14,11 +14,12 @@ from penstock.runtime import Client
 
 WHY = (
     "a run takes 0.65 ms of the worker's processor time, 0.35 ms of Redis's and 0.2 ms of the "
-    "client's, more when the machine is busy. How the ratio fares depends on what else runs: it "
-    "was (sync, async) 4.8 x and 5.6 x at a load of 1.3, 5.5 x and 4.1 x at 8, 2.2 x and 2.8 x at "
-    "15. That three processes of ours compete for two cores where RQ keeps two busy is the likely "
+    "client's, more when the machine is busy. The ratio is not the same from run to run of this "
+    "report: (sync, async) 4.8 x and 5.6 x at a load of 1.3, 5.4 x and 5.4 x at 2.7, 2.8 x and "
+    "3.5 x at 4, 5.5 x and 4.1 x at 8, 2.2 x and 2.8 x at 15, with changes to the code between. "
+    "That three processes of ours compete for two cores where RQ keeps two busy is the likely "
     "reason, not a proven one: an early version of the worker, run by turns with a late one under "
-    "the same load, was no faster."
+    "the same load, was no faster. Nothing was tried yet."
 )
 
 
