@@ -101,22 +101,20 @@ def texts(
     event is stored with the reference and published with `outcome`, the JSON text it stands for;
     `data` is then the text of a JSON object.
     """
-    stored = encode(
-        mode, data, namespace=namespace, attempt=attempt, thread=thread, time=time, ref=ref
-    )
+    extra = f',"ns":[{",".join(map(_quote, namespace))}]' if namespace else ""
+    if attempt != 1:
+        extra += f',"attempt":{attempt}'
+    if thread:
+        extra += f',"thread":{_quote(thread)}'
+    head, tail = f'{{"mode":{_quote(mode)},"data":{data}', f',"time":{time:.3f}}}'
     if not ref:
+        stored = f"{head}{extra}{tail}"
         return stored, "*" if _large(stored) else ""
+    stored = f'{head}{extra},"ref":{_quote(ref)}{tail}'
     if len(stored) + len(outcome) > LARGE:
         return stored, "*"
-    separator = "" if data[1:-1].isspace() or data == "{}" else ","
-    published = encode(
-        mode,
-        f'{data[:-1]}{separator}"outcome":{outcome}}}',
-        namespace=namespace,
-        attempt=attempt,
-        thread=thread,
-        time=time,
-    )
+    separator = "" if data == "{}" or data[1:-1].isspace() else ","
+    published = f'{head[:-1]}{separator}"outcome":{outcome}}}{extra}{tail}'
     return stored, "*" if _large(published) else published
 
 

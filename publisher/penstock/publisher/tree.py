@@ -43,9 +43,14 @@ _INT_END = 10**4300
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _FLOATS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
-to_text: Callable[[Any], str] = json.JSONEncoder(
+_encode = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
 ).encode
+
+
+def to_text(value: Any) -> str:
+    """Write a tree as JSON text; at once where it is a whole number, as the encoder is not."""
+    return int.__repr__(value) if type(value) is int else _encode(value)
 
 
 class Tree:

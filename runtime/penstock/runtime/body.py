@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def call(step: Step) -> Any:
     """Call a sync function; in the step's own context."""
-    branch = step.scope.branch
+    branch = step.scope.branch()
     branch.owner = threading.get_ident()
-    current.set(branch)
+    token = current.set(branch)
     try:
         return step.function(*step.args, **injected(step))
     except (asyncio.CancelledError, StopIteration) as error:
@@ -30,11 +30,13 @@ def call(step: Step) -> Any:
         if threading.current_thread() is threading.main_thread():
             raise  # the user's own, by Ctrl-C
         raise _own_doing(step, error) from error
+    finally:
+        current.reset(token)
 
 
 async def acall(step: Step) -> Any:
     """Call an async function, in the running asyncio task."""
-    branch = step.scope.branch
+    branch = step.scope.branch()
     task = branch.owner = asyncio.current_task()
     token = current.set(branch)
     try:

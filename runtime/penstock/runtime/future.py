@@ -74,9 +74,13 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
             TimeoutError: it took longer than `timeout` seconds.
         """
         self._sight.look()
-        if self._help_out is not None and timeout is None and not self.done():
+        if self._help_out is not None and timeout is None:
             self._help_out()
         return super().result(timeout)
+
+    def forget_job(self) -> None:
+        """Let go of what would run the step: it is over, and refers to this future."""
+        self._help_out = None
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the step's error, None if it has a value.

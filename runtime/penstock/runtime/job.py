@@ -6,6 +6,8 @@ __all__ = ["LoopSeat", "ThreadJob"]
 
 import asyncio
 import threading
+from concurrent.futures import InvalidStateError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.runtime.future import Sight, StepFuture, settle
@@ -30,7 +32,7 @@ class ThreadJob:
         self._runner = runner
         self._free = threading.Lock()
         self.step = step
-        self.future = StepFuture[Any](sight, self.help_out)
+        self.future: StepFuture[Any] = StepFuture(sight, self.help_out)
 
     def begin(self) -> None:
         """Let a thread run it soon."""
@@ -58,10 +60,13 @@ class ThreadJob:
         future = self.future
         try:
             if not future.cancelled():
-                self._settle(Outcome(value=self._runner.perform(self.step)))
+                value = self._runner.perform(self.step)
+                with suppress(InvalidStateError):  # cancelled: recorded, and nobody waits for it
+                    future.set_result(value)
         except BaseException as error:
             self._settle(Outcome(error=error))
         finally:
+            future.forget_job()
             self._runner.limiter.leave(self)
             self._runner.account.ended()
 

@@ -124,6 +124,13 @@ class Step:
 
 def perform(step: Step) -> Plan:
     """Plan a step: its tries, then its recorded outcome."""
+    try:
+        return (yield from _performed(step))
+    finally:
+        del step.scope  # which refers to the step: without the circle both go at once
+
+
+def _performed(step: Step) -> Plan:
     attempt = step.attempt
     start_step(step)
     try:

@@ -80,11 +80,11 @@ class Runner:
 
     def _settled(self, outcome: Outcome, sight: Sight, on_loop: bool) -> StepFuture[Any]:
         if on_loop and self.loop is not None:
-            awaitable = LoopFuture[Any](sight, self.loop)
+            awaitable: LoopFuture[Any] = LoopFuture(sight, self.loop)
             awaitable.add_done_callback(_retrieve)
             settle(awaitable, outcome)
             return cast("StepFuture[Any]", awaitable)
-        future = StepFuture[Any](sight)
+        future: StepFuture[Any] = StepFuture(sight)
         settle(future, outcome)
         return future
 
@@ -106,7 +106,7 @@ class Runner:
         body = self._aperform(step, LoopSeat(step, self.loop) if self._limited else None)
         name = self.attempt.assignment.run_id
         context = step.context if step.is_async else step.context.copy()
-        task = StepTask[Any](body, loop=self.loop, name=name, context=context)
+        task: StepTask[Any] = StepTask(body, loop=self.loop, name=name, context=context)
         task.sight = sight
         task.add_done_callback(_retrieve)
         self.account.began(task)
@@ -114,7 +114,7 @@ class Runner:
 
     def _launch_from_thread(self, step: Step, sight: Sight) -> StepFuture[Any]:
         assert self.loop is not None
-        future = StepFuture[Any](sight)
+        future: StepFuture[Any] = StepFuture(sight)
         self.account.began()
 
         def launch() -> None:

@@ -34,8 +34,7 @@ class Scope:
     """One execution of an entrypoint's body or of a step, with what is counted in it."""
 
     __slots__ = (
-        "attempt", "branch", "interrupts", "is_abandoned", "namespace", "progress", "step",
-        "step_id",
+        "attempt", "interrupts", "is_abandoned", "namespace", "progress", "step", "step_id",
     )  # fmt: skip
 
     def __init__(self, step: Step) -> None:
@@ -46,7 +45,10 @@ class Scope:
         self.progress = 0
         self.interrupts = 0
         self.is_abandoned = False
-        self.branch = Branch(self, f"{step.id}/" if step.id else "")
+
+    def branch(self) -> Branch:
+        """Open the branch in which the body begins."""
+        return Branch(self, f"{self.step_id}/" if self.step_id else "")
 
     def advance(self) -> None:
         """Take note that the code goes on: what it does from here on has seen what came before."""

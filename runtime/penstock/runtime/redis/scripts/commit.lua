@@ -18,16 +18,14 @@ local function commit()
   if run[3] ~= 'running' then
     return nil, 'FENCED'
   end
-  redis.call('HSET', key('run', id), 'batch', batch)
   local checkpoints = tonumber(ARGV[7])
-  if checkpoints > 0 and run[4] ~= '0' then
-    redis.call('HSET', key('run', id), 'crashes', 0) -- it gets on
-  end
-  for at = 8, 6 + 2 * checkpoints, 2 do
-    redis.call('HSET', key('checkpoints', id), ARGV[at], ARGV[at + 1])
-  end
   local at = 8 + 2 * checkpoints
+  for first = 8, at - 1, 1000 do
+    redis.call('HSET', key('checkpoints', id), unpack(ARGV, first, math.min(first + 999, at - 1)))
+  end
   local events = tonumber(ARGV[at])
   append(key('events', id), key('channel', id), tonumber(ARGV[6]), at + 1, events)
+  local crashes = checkpoints > 0 and '0' or run[4] -- none from here on, as it gets on
+  redis.call('HSET', key('run', id), 'batch', batch, 'crashes', crashes)
   return at + 1 + 2 * events
 end
