@@ -14,6 +14,9 @@ from typing import Final, Protocol
 GRACE: Final = 0.001
 """Seconds that whoever called a step has to run it itself by asking for its result."""
 
+MOST_GRACE: Final = 0.004
+"""The longest it gets, while bodies do so."""
+
 MOST: Final = 10_000
 """Threads at most; how many bodies run is up to the limiter of each attempt."""
 
@@ -78,12 +81,14 @@ class Threads:
         self._pool.shutdown(wait=False)
 
     def _dispatch(self) -> None:
-        idle, more = 0, 1
+        idle, more, pause = 0, 1, GRACE
         while not self._closed:
-            time.sleep(GRACE)
+            time.sleep(pause)
             moved = self._forget_taken()
+            # Where bodies run their own steps, one after the other, looking often only disturbs.
+            pause = min(2 * pause, MOST_GRACE) if moved else GRACE
             if not self._jobs:
-                idle, more = idle + 1, 1
+                idle, more = 0 if moved else idle + 1, 1
                 if idle >= 5:
                     self._sleep()
                     idle = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["run_worker", "supervise"]
 
 import dataclasses
+import gc
 import logging
 import os
 import select
@@ -52,6 +53,8 @@ def run_worker(options: WorkerOptions) -> int:
         grace=options.grace,
         name=options.name or None,
     )
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: collections need not look at it again
     worker.work(burst=options.burst)
     if worker.is_cut:  # threads that run on would be waited for
         logging.shutdown()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 __all__ = ["InMemorySaver", "RedisSaver"]
 
+import time
 import uuid
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from redis import Redis
 
@@ -29,6 +30,8 @@ from penstock.runtime.redis.requests import Request, RequestPlans, follow
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.settings import Settings, load_settings
 
+RECOVER_EVERY: Final = 1.0
+
 
 class RedisSaver:
     """Checkpointer over Redis: runs, steps, events and threads as workers keep them."""
@@ -38,6 +41,7 @@ class RedisSaver:
     ) -> None:
         self._given = connection
         self._settings = settings
+        self._recovered = -RECOVER_EVERY
 
     @cached_property
     def settings(self) -> Settings:
@@ -78,6 +82,13 @@ class RedisSaver:
         connection = self._patient(settings.lease / 4)
         return LeaseKeeper(connection, self.calls, lease=settings.lease, every=settings.renew)
 
+    def _recover(self) -> None:
+        """Give up the leases of processes that died, once a second at most."""
+        now = time.monotonic()
+        if now >= self._recovered + RECOVER_EVERY:
+            self._recovered = now
+            self._ask(self.calls.recover(self.settings.crashes, 60.0))
+
     def _patient(self, timeout: float) -> Redis:
         return connect(self._given or self.settings.redis, timeout)
 
@@ -89,7 +100,7 @@ class RedisSaver:
             ResumeError: the Command answers nothing that is asked.
             ThreadBusyError: the thread's run is at work elsewhere.
         """
-        self._ask(self.calls.recover(self.settings.crashes, 60.0))
+        self._recover()
         if order.argument is None or isinstance(order.argument, Command):
             run_id = self._last_run(order)
             status = self._field(run_id, "status")

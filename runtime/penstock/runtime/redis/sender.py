@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 LINGER: Final = 0.002
 """Seconds between two flushes, so that what comes close together travels together."""
 
+MOST_LINGER: Final = 0.016
+"""The longest it gets, while what is written is flushed by those who write it."""
+
 
 class Outbox(Protocol):
     """What one attempt has to send; one call at a time is on its way."""
@@ -50,6 +53,7 @@ class Sender:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._asleep = True
+        self._pace = LINGER
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -103,11 +107,11 @@ class Sender:
     def _wait(self) -> bool:
         """Return when there is something to send, or False when there never will be again.
 
-        Looks every LINGER seconds while there is traffic, which costs those who write nothing, and
-        sleeps until it is woken where there is none.
+        Looks every LINGER seconds while there is traffic, which costs those who write nothing, less
+        often where they flush themselves, and sleeps until it is woken where there is none.
         """
         for _ in range(5):
-            self._wake.wait(LINGER)
+            self._wake.wait(self._pace)
             self._wake.clear()
             if self._dirty:
                 return True
@@ -131,6 +135,7 @@ class Sender:
                     mine.append(outbox)
             ready = [(outbox, call) for outbox in mine if (call := outbox.next_call()) is not None]
             calls = [call for _, call in ready]
+            self._pace = LINGER if calls else min(2 * self._pace, MOST_LINGER)
             sent = not calls or self._send([outbox for outbox, _ in ready], calls)
         finally:
             for outbox in mine:
