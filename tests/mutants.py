@@ -39,11 +39,24 @@ MUTANTS: Final = (
     Mutant("writes are not counted", "commit", "'batch', batch)", "'batch', 0)"),
     Mutant("progress does not clear deaths", "commit", "'crashes', 0)", "'crashes', run[4])"),
     Mutant("a running run can be claimed", "claim", "run[1] ~= 'queued'", "run[1] == false"),
-    Mutant("any run can be claimed", "claim", "if run[1] ~= 'queued' then", "if false then"),
+    Mutant("any run can be claimed", "claim", "if run[1] ~= 'queued' or", "if"),
+    Mutant(
+        "a run can be claimed out of its turn",
+        "claim",
+        " or redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id",
+        "",
+    ),
+    Mutant("a late answer wakes", "resume", "if #ARGV > 5 and fresh == 0 then", "if false then"),
+    Mutant(
+        "a late retry is done again",
+        "resume",
+        "redis.call('HGET', key('run', id), 'epoch') ~= ARGV[5]",
+        "false",
+    ),
     Mutant("the epoch does not grow", "claim", "'epoch', 1)", "'epoch', 0)"),
     Mutant("a fence is its epoch alone", "claim", "'%.0f.%s', epoch, nonce", "'%.0f.', epoch"),
     Mutant("a claim leaves the write count", "claim", "'batch', 0, ", ""),
-    Mutant("a claim has no lease", "claim", "redis.call('ZADD', LEASES", "redis.call('ECHO', ''"),
+    Mutant("a claim has no lease", "claim", "redis.call('ZADD', LEASES, ms(now + lease), id)", ""),
     Mutant("take forgets what it gave", "take", "before[1] == nonce", "false"),
     Mutant("acquire forgets what it gave", "acquire", "run[1] == 'running' and", "false and"),
     Mutant("suspects share a worker", "take", "suspect and suspects > 0", "false"),
@@ -56,7 +69,10 @@ MUTANTS: Final = (
     Mutant("the last answer wins", "resume", "given ~= ARGV[at + 1]", "false"),
     Mutant("an answer does not ring", "resume", "ring(id, false)", ""),
     Mutant(
-        "an answer resurrects", "resume", "if status ~= 'suspended' and not", "if false and not"
+        "an answer resurrects",
+        "resume",
+        "if status ~= (#ARGV > 5",
+        "if false and status ~= (#ARGV > 5",
     ),
     Mutant("waking resurrects", "wake", "if status ~= 'suspended' then", "if false then"),
     Mutant("waking does not ring", "wake", "ring(id, false)", ""),
@@ -69,8 +85,8 @@ MUTANTS: Final = (
     Mutant(
         "renewal does nothing",
         "renew",
-        "redis.call('ZADD'",
-        "redis.call('ECHO', '') local _ = ('ZADD'",
+        "redis.call('ZADD', LEASES, ms(now + tonumber(ARGV[3])), ARGV[at])",
+        "",
     ),
     Mutant(
         "recovery does not look at the run",
@@ -132,7 +148,7 @@ def applied(mutant: Mutant) -> Generator[None]:
     read = loader._read
 
     def mutated(package: str, name: str) -> str:
-        text = read(package, name)
+        text: str = read(package, name)
         if name != mutant.file:
             return text
         assert mutant.old in text, f"mutant {mutant.name!r}: {name}.lua has no {mutant.old!r}"

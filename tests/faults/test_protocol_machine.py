@@ -85,7 +85,6 @@ def test_scripts_and_model_agree_in_any_order(client: redis.Redis) -> None:
     raise AssertionError(f"never seen: {missed}; seen: {sorted(COVERED)}")
 
 
-@pytest.mark.xfail(reason="K1: it wakes a run that waits for its next answer", strict=True)
 def test_an_answer_delivered_late_changes_nothing(protocol: Protocol) -> None:
     ask(protocol)
     protocol.resume("run-0", {"i0": '"A"'})
@@ -98,7 +97,6 @@ def test_an_answer_delivered_late_changes_nothing(protocol: Protocol) -> None:
     protocol.check()
 
 
-@pytest.mark.xfail(reason="K2: two runs of one thread run at once", strict=True)
 def test_a_bell_for_a_run_that_waits_for_its_turn_is_ignored(protocol: Protocol) -> None:
     begin(protocol)
     protocol.enqueue("run-1", "queue")
@@ -109,7 +107,6 @@ def test_a_bell_for_a_run_that_waits_for_its_turn_is_ignored(protocol: Protocol)
     protocol.check()
 
 
-@pytest.mark.xfail(reason="K5: it goes on, and asks again", strict=True)
 def test_a_waiting_run_does_not_go_on_without_an_answer(protocol: Protocol) -> None:
     ask(protocol)
 

@@ -64,17 +64,18 @@ class ProtocolMachine(RuleBasedStateMachine):
     def resume(self, index: int, asked: int, value: str, again: bool) -> None:
         self.protocol.resume(self.run_id(index), {f"i{asked}": value}, again=again)
 
-    @rule(value=ANSWER, all_of_them=twice, again=twice)
-    def answer(self, value: str, all_of_them: bool, again: bool) -> None:
+    @rule(value=ANSWER, all_of_them=twice, again=twice, contradict=twice)
+    def answer(self, value: str, all_of_them: bool, again: bool, contradict: bool) -> None:
         for ran in list(self.protocol.world.runs.values()):
             if ran.status == "suspended":
                 asked = list(ran.questions)[: None if all_of_them else 1]
                 self.protocol.resume(ran.run_id, dict.fromkeys(asked, value), again=again)
+                if contradict:
+                    self.protocol.resume(ran.run_id, dict.fromkeys(asked, '"C"'))
 
     @rule(index=few)
     def retry(self, index: int) -> None:
-        if self.protocol.world.runs[self.run_id(index)].status != "suspended":
-            self.protocol.resume(self.run_id(index), {})
+        self.protocol.resume(self.run_id(index), {})
 
     @rule(index=few, again=twice)
     def wake(self, index: int, again: bool) -> None:
@@ -94,8 +95,7 @@ class ProtocolMachine(RuleBasedStateMachine):
 
     @rule(worker=st.sampled_from(WORKERS), index=few, again=twice)
     def acquire(self, worker: str, index: int, again: bool) -> None:
-        if self.run_id(index) not in self.protocol.world.waiting:  # K2
-            self.protocol.acquire(self.run_id(index), worker, again=again)
+        self.protocol.acquire(self.run_id(index), worker, again=again)
 
     @precondition(lambda self: self.owned())
     @rule(index=few, step=twice, again=twice)
@@ -155,7 +155,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     def bury(self, worker: str) -> None:
         self.protocol.recover(worker)
 
-    @rule(junk=st.sampled_from(["", "run-0", "never heard of"]))
+    @rule(junk=st.sampled_from(["", "run-0", "run-1", "run-2", "never heard of"]))
     def disturb_bells(self, junk: str) -> None:
         """Lose all tickets, or bring one that nobody rang."""
         key = self.protocol.keys.queue(QUEUE)
@@ -168,12 +168,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     @rule(back=st.integers(0, 9))
     def late(self, back: int) -> None:
         sent = self.protocol.sent[-1 - back % len(self.protocol.sent)]
-        if sent.op not in (
-            "retry",
-            "wake",
-            "cancel",
-            "resume",
-        ):  # K1 they ask for no more than what they say
+        if sent.op not in ("wake", "cancel"):  # they ask for no more than what they say
             self.protocol.deliver(sent, "late")
 
     @invariant()

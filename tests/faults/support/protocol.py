@@ -78,8 +78,8 @@ class Protocol:
         assert answer == expected, f"{op} {call.args[2:]}: {answer}, not {expected}"
         return answer
 
-    def word(self, reply: Any) -> str:
-        return self.calls.word(reply[0] if isinstance(reply, list) else reply)
+    def word(self, reply: object) -> str:
+        return self.calls.word(cast("list[object]", reply)[0] if isinstance(reply, list) else reply)
 
     def bells(self) -> list[str]:
         """Return the tickets in the queue."""
@@ -118,9 +118,10 @@ class Protocol:
 
     def resume(self, run_id: str, answers: Mapping[str, str], *, again: bool = False) -> str:
         event = json.dumps({"mode": "run.resumed", "data": {}, "thread": THREAD, "time": 1.0})
-        call = self.calls.resume(run_id, event, answers)
+        epoch = self.world.runs[run_id].epoch
+        call = self.calls.resume(run_id, event, str(epoch or ""), answers)
         op = "resume" if answers else "retry"
-        return self.both(op, call, lambda: self.world.resume(run_id, answers), again=again)
+        return self.both(op, call, lambda: self.world.resume(run_id, epoch, answers), again=again)
 
     def wake(self, run_id: str, *, again: bool = False) -> str:
         call = self.calls.wake(run_id)

@@ -37,6 +37,17 @@ def a_zombie_is_fenced(protocol: Protocol) -> None:
         protocol.take("right", 1)
 
 
+def a_zombie_takes_nothing_off_the_indexes(protocol: Protocol) -> None:
+    zombie = begin(protocol)
+    protocol.expire("run-0")
+    protocol.recover()
+    protocol.finish(zombie, "completed")
+    protocol.check()
+    protocol.client.delete(protocol.keys.queue(QUEUE))
+    protocol.recover()
+    assert protocol.bells() == ["run-0"]
+
+
 def a_lost_answer_is_no_second_effect(protocol: Protocol) -> None:
     held = begin(protocol)
     protocol.record(held, again=True)
@@ -199,6 +210,7 @@ def the_death_of_a_worker_does_not_end_the_lease_of_another(protocol: Protocol) 
 
 SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_zombie_is_fenced,
+    a_zombie_takes_nothing_off_the_indexes,
     a_lost_answer_is_no_second_effect,
     a_failover_that_sets_the_epoch_back_fences_the_old_owner,
     a_cancel_between_a_question_and_its_suspension_ends_the_run,

@@ -119,9 +119,11 @@ class World:
             self._end_here(run)
         return run.status
 
-    def resume(self, run_id: str, answers: Mapping[str, str]) -> str:
+    def resume(self, run_id: str, epoch: int, answers: Mapping[str, str]) -> str:
         run = self.runs[run_id]
-        word = self._refuse(run, answers)
+        word = self._refuse(run, answers) if answers else self._refuse_retry(run, epoch)
+        if not word and self.active != run_id:
+            word = "moved"
         if word:
             return word
         for name, answer in answers.items():
@@ -135,17 +137,19 @@ class World:
 
     def _refuse(self, run: Ran, answers: Mapping[str, str]) -> str:
         given = {name: run.recorded.get(f"!{name}") for name in answers}
-        fresh = [name for name in answers if given[name] is None]
         for name, answer in answers.items():
             if given[name] not in (None, answer):
                 return "answered"
             if given[name] is None and name not in run.questions:
                 return "unknown" if run.status == "suspended" else run.status
-        if answers and not fresh:
+        if None not in given.values():
             return "queued"  # the same answers again change nothing
-        if run.status != ("suspended" if answers else "failed"):
-            return run.status
-        return "" if self.active == run.run_id else "moved"
+        return "" if run.status == "suspended" else run.status
+
+    def _refuse_retry(self, run: Ran, epoch: int) -> str:
+        if not epoch or run.epoch != epoch:
+            return "queued"  # it has gone on since
+        return "" if run.status == "failed" else run.status
 
     def wake(self, run_id: str) -> str:
         run = self.runs[run_id]
