@@ -11,6 +11,8 @@
 PYTHON ?= python3
 FOLDER ?=
 ARGS ?=
+# Most tests wait for a lease or a process: more of them at once than there are cores.
+JOBS ?= 3
 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -30,7 +32,7 @@ demo: .venv/.demo
 	@$(BIN)/penstock demo $(FOLDER)
 
 test: .venv/.dev
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: .venv/.dev
 	@$(BIN)/ruff check

@@ -86,7 +86,7 @@ def test_without_redis_each_command_says_so_in_a_sentence(command: tuple[str, ..
     sentence = refused(penstock(*command, "--redis", NOWHERE))
 
     assert "127.0.0.1:1" in sentence
-    assert "is it running" in sentence
+    assert "start it, or give the right URL" in sentence
 
 
 @pytest.mark.parametrize("command", COMMANDS_WITH_REDIS, ids=lambda command: command[0])
