@@ -121,7 +121,7 @@ class Soak:
     # -- the work -------------------------------------------------------------------------------
 
     def _ask_and_answer(self) -> None:
-        while not self._ended.wait(0.1):
+        while not self._ended.wait(0.05):
             with suppress(RedisUnavailableError):
                 self._answer()
                 if sum(len(self._client.runs(each, 100)) for each in ("queued", "running")) < OPEN:
@@ -135,7 +135,7 @@ class Soak:
             seed=number,
             width=work.randint(1, 6),
             questions=work.choice([0, 0, 1, 2]),
-            seconds=work.choice([0.0, 0.02, 0.2]),
+            seconds=work.choice([0.0, 0.05, 0.3, 1.0]),
         )
         if number % FOLLOWED == 0:
             self._listeners[run_id] = Listener(self._server.url, run_id)

@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.protocol import COVERED, QUEUE, Protocol
 from tests.faults.support.schedules import SCHEDULES, ask, begin
+from tests.mutants import without_a_line
 from tests.support.server import RedisServer
 
 INTERESTING: Final = {
@@ -111,3 +112,7 @@ def test_a_waiting_run_does_not_go_on_without_an_answer(protocol: Protocol) -> N
     ask(protocol)
 
     assert protocol.resume("run-0", {}) == "suspended"
+
+
+def test_each_mutant_has_something_to_change() -> None:
+    assert without_a_line() == []

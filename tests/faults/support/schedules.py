@@ -173,6 +173,14 @@ def an_answer_to_nothing_asked_is_refused(protocol: Protocol) -> None:
     assert protocol.resume("run-0", {"i0": '"B"'}) == "answered"
 
 
+def a_question_asked_no_more_takes_no_answer(protocol: Protocol) -> None:
+    protocol.suspend(begin(protocol), 2)
+    protocol.wake("run-0")
+    protocol.take("left", 1)
+    protocol.suspend(protocol.held[-1], 1)
+    assert protocol.resume("run-0", {"i1": '"A"'}) == "unknown"
+
+
 def the_next_run_of_a_thread_begins_when_the_last_one_ends(protocol: Protocol) -> None:
     held = begin(protocol)
     protocol.enqueue("run-1", "queue")
@@ -224,6 +232,7 @@ SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_woken_run_rings,
     a_suspect_has_a_worker_of_its_own,
     an_answer_to_nothing_asked_is_refused,
+    a_question_asked_no_more_takes_no_answer,
     the_next_run_of_a_thread_begins_when_the_last_one_ends,
     a_rolled_back_run_keeps_nothing_of_its_end,
     a_deadly_run_is_given_up,
