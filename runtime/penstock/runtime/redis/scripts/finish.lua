@@ -12,11 +12,13 @@
 -- include: penstock.runtime.redis.scripts/commit
 
 local id = ARGV[3]
-redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
 local asked = redis.call('HMGET', key('run', id), 'fence', 'status', 'cancel')
-if asked[1] == ARGV[4] and asked[2] == 'running' and asked[3] == 'rollback' then
-  settle_here(id, 'cancelled', 'rollback')
-  return 'CANCELLED'
+if asked[1] == ARGV[4] and asked[2] == 'running' then
+  redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
+  if asked[3] == 'rollback' then
+    settle_here(id, 'cancelled', 'rollback')
+    return 'CANCELLED'
+  end
 end
 local at, answer = commit()
 if not at then
