@@ -241,11 +241,13 @@ def test_an_ordinary_job_begun_is_let_end_by_a_drain(fleet: Fleet, raw: redis.Re
     assert job.return_value() == 1.0
 
 
-@pytest.mark.xfail(strict=True, reason="W3")
-def test_the_stop_job_command_stops_an_ordinary_job(fleet: Fleet, raw: redis.Redis) -> None:
+def test_the_stop_job_command_stops_an_ordinary_job(
+    fleet: Fleet, raw: redis.Redis, tmp_path: Path
+) -> None:
     fleet.start()
-    job = Queue("default", connection=raw).enqueue(f"{JOBS}.sleep", 8.0)
-    until(lambda: job.get_status(refresh=True) is JobStatus.STARTED)
+    begun = tmp_path / "begun"
+    job = Queue("default", connection=raw).enqueue(f"{JOBS}.doze", 8.0, str(begun))
+    until(begun.exists)
 
     command.send_stop_job_command(raw, job.id)
 

@@ -126,7 +126,6 @@ def test_a_burst_ends_when_the_queues_are_empty(
     checker.check(over=True)
 
 
-@pytest.mark.xfail(strict=True, reason="W18")
 def test_a_burst_takes_what_its_own_runs_ring_for(fleet: Fleet, client: Client) -> None:
     runs = [client.enqueue("slow_add", 1, thread_id="t") for _ in range(3)]
 

@@ -17,8 +17,6 @@ from tests.faults.support.workers import Fleet
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
-W11 = pytest.mark.xfail(strict=True, reason="W11")
-
 
 @pytest.mark.parametrize("entrypoint", ["steps", "asteps", "fan", "afan"])
 def test_f15_a_drain_ends_after_the_running_step_and_burns_no_attempt(
@@ -45,7 +43,6 @@ def test_f15_a_drain_ends_after_the_running_step_and_burns_no_attempt(
     checker.check(over=True)
 
 
-@pytest.mark.xfail(strict=True, reason="W10")
 def test_f15_a_draining_worker_takes_nothing_new(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:
@@ -83,7 +80,7 @@ def test_f15_a_nap_does_not_hold_up_a_drain(fleet: Fleet, client: Client, checke
 
 @pytest.mark.parametrize(
     "entrypoint",
-    [pytest.param("steps", marks=W11), "asteps", pytest.param("blocking", marks=W11)],
+    ["steps", "asteps", "blocking"],
 )
 def test_f15_the_end_of_the_grace_cuts_what_still_runs(
     fleet: Fleet, client: Client, checker: Checker, entrypoint: str
@@ -98,14 +95,14 @@ def test_f15_the_end_of_the_grace_cuts_what_still_runs(
     worker.wait(4)
 
     assert time.monotonic() - started < 4
-    fleet.start()
     times = len(fleet.journal(run.run_id))
+    fleet.start()
     fleet.executing(run.run_id, times + 1, timeout=5)  # goes on elsewhere
     run.cancel()
     checker.check()
 
 
-@pytest.mark.parametrize("entrypoint", [pytest.param("steps", marks=W11), "asteps"])
+@pytest.mark.parametrize("entrypoint", ["steps", "asteps"])
 def test_f15_a_second_signal_cuts_at_once(
     fleet: Fleet, client: Client, checker: Checker, entrypoint: str
 ) -> None:
@@ -121,8 +118,8 @@ def test_f15_a_second_signal_cuts_at_once(
     worker.wait(3)
 
     assert time.monotonic() - started < 3
-    fleet.start()
     times = len(fleet.journal(run.run_id))
+    fleet.start()
     fleet.executing(run.run_id, times + 1, timeout=5)
     run.cancel()
     checker.check()

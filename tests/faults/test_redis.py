@@ -6,12 +6,14 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 import redis
 
 from penstock.publisher import subscribe
+from penstock.publisher.connection import connect
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
 from penstock.runtime import Client
@@ -263,7 +265,6 @@ def test_f29_a_full_redis_refuses_new_runs_and_ends_old_ones(
     assert before.runs().keys() <= checker.check(over=True).runs().keys()
 
 
-@pytest.mark.xfail(strict=True, reason="W16")
 def test_f29_a_full_redis_lets_a_run_be_cancelled(
     fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker
 ) -> None:
@@ -277,7 +278,6 @@ def test_f29_a_full_redis_lets_a_run_be_cancelled(
     checker.check(over=True)
 
 
-@pytest.mark.xfail(strict=True, reason="W16")
 def test_f29_an_enqueue_at_a_full_redis_says_what_to_do(client: Client, raw: redis.Redis) -> None:
     raw.config_set("maxmemory", 1)
 
@@ -506,7 +506,7 @@ def test_f21_a_client_repeats_what_may_be_repeated(
 def test_f22_an_answer_slower_than_the_timeout_is_one_effect(
     fleet: Fleet, proxy: Proxy, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.publisher.connection.TIMEOUT", 0.3)
+    monkeypatch.setattr("penstock.runtime.client.connect", partial(connect, timeout=0.3))
     with Client(proxy.url) as client:
         client.runs()
         proxy.delay(0.5)

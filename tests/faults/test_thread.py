@@ -185,7 +185,6 @@ def test_f77_racing_enqueues_and_a_dying_worker_leave_one_run_at_a_time(
     checker.check(over=True)
 
 
-@pytest.mark.xfail(strict=True, reason="W13")
 def test_f65_a_deleted_run_does_not_block_its_thread(
     fleet: Fleet, client: Client, raw: redis.Redis
 ) -> None:

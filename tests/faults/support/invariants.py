@@ -122,7 +122,7 @@ def _indexes(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
     waits = run_id in now.waiting(run["thread_key"])
     expected = {
         "leases": status == "running",
-        "ready": status == "queued" and not waits,
+        "ready": status == "queued",
         f"runs:{status}": True,
     }
     for name, should in expected.items():

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from penstock.publisher.script import run
+from penstock.runtime import Client
+from penstock.runtime.handle import RunHandle
+from penstock.runtime.redis.calls import Claim
+from penstock.runtime.settings import Settings
+from penstock.worker.app import load_app
+from penstock.worker.executor import Executor
+from tests.faults.support.invariants import Checker
+from tests.faults.support.workers import FLOWS
+
+pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
+
+
+@pytest.fixture
+def client(redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Client:
+    monkeypatch.setenv("PENSTOCK_TEST_JOURNAL", str(tmp_path / "journal"))
+    return Client(redis_url, settings=Settings(redis=redis_url))
+
+
+@pytest.fixture
+def ended() -> list[None]:
+    """One item for each run that the executor has let go."""
+    return []
+
+
+@pytest.fixture
+def executor(redis_url: str, client: Client, ended: list[None]) -> Iterator[Executor]:
+    settings = Settings(redis=redis_url, lease=2.0, renew=0.1)
+    executor = Executor(
+        redis_url, load_app([str(FLOWS)]), settings, on_end=lambda: ended.append(None)
+    )
+    yield executor
+    executor.close()
+
+
+@pytest.fixture
+def claim(executor: Executor, redis_client: redis.Redis) -> Callable[[RunHandle], Claim]:
+    def claim(handle: RunHandle) -> Claim:
+        call = executor.calls.acquire(handle.run_id, "", uuid.uuid4().hex[:16], 2.0)
+        claimed = executor.calls.acquired(run(redis_client, call))
+        assert isinstance(claimed, Claim)
+        return claimed
+
+    return claim
+
+
+Claims = Callable[[RunHandle], Claim]
+
+
+def test_it_executes_many_runs_at_once(
+    executor: Executor, client: Client, claim: Claims, ended: list[None], redis_client: redis.Redis
+) -> None:
+    handles = [client.enqueue(kind, {"steps": 3}) for kind in ("steps", "asteps") * 5]
+    claims = [claim(handle) for handle in handles]
+
+    async def work() -> None:
+        await asyncio.gather(*[executor.begin(each) for each in claims])
+
+    asyncio.run(work())
+
+    assert [handle.result(1) for handle in handles] == [[0, 1, 2]] * 10
+    assert len(ended) == 10
+    Checker(redis_client).check(over=True)
+
+
+def test_a_drain_hands_runs_over(
+    executor: Executor, client: Client, claim: Claims, ended: list[None], redis_client: redis.Redis
+) -> None:
+    handles = [client.enqueue(kind, {"steps": 50, "seconds": 0.1}) for kind in ("steps", "asteps")]
+    claims = [claim(handle) for handle in handles]
+
+    async def work() -> None:
+        tasks = [executor.begin(each) for each in claims]
+        await asyncio.sleep(0.3)
+        executor.hand_over()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*tasks)
+
+    asyncio.run(work())
+
+    assert [handle.status() for handle in handles] == ["queued"] * 2
+    assert [handle.info().attempt for handle in handles] == [1, 1]
+    assert len(ended) == 2
+    checker = Checker(redis_client)
+    checker.check()
+    for handle in handles:
+        handle.cancel()
+    checker.check(over=True)
+
+
+def test_a_cancel_is_heard_with_the_next_renewal(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("nap", 30.0)
+    claimed = claim(handle)
+
+    async def work() -> None:
+        task = executor.begin(claimed)
+        handle.cancel()  # nobody listens to the control channel here
+        async with asyncio.timeout(2):
+            await task
+
+    asyncio.run(work())
+
+    assert handle.status() == "cancelled"
+    Checker(redis_client).check(over=True)
+
+
+def test_a_run_that_was_taken_away_is_stopped_and_changes_nothing(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("asteps", {"steps": 50, "seconds": 0.05})
+    claimed = claim(handle)
+    checker = Checker(redis_client)
+
+    async def work() -> None:
+        task = executor.begin(claimed)
+        await asyncio.sleep(0.2)
+        redis_client.zadd("penstock:leases", {handle.run_id: 1})
+        run(redis_client, executor.calls.recover(3, 60.0))
+        claim(handle)
+        before = checker.check().events(handle.run_id)
+        async with asyncio.timeout(2):
+            await task
+        assert checker.check().events(handle.run_id) == before
+
+    asyncio.run(work())
+
+    assert handle.status() == "running"
+    assert handle.info().attempt == 2
+    redis_client.flushall()
+
+
+def test_an_unknown_entrypoint_is_the_runs_failure(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("nothing", 1)
+    claimed = claim(handle)
+
+    async def work() -> None:
+        await executor.begin(claimed)
+
+    asyncio.run(work())
+
+    assert handle.info().reason.startswith("UnknownEntrypointError: no entrypoint named 'nothing'")
+    Checker(redis_client).check(over=True)

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+from penstock.publisher.script import run
+from penstock.runtime import Client
+from penstock.runtime.handle import RunHandle
+from penstock.runtime.redis.calls import Calls, Claim
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings
+from penstock.worker.recover import Recovery, bury
+from tests.faults.support.invariants import Checker
+from tests.faults.support.until import until
+
+pytestmark = [
+    pytest.mark.open_runs,
+    pytest.mark.filterwarnings("ignore:no live worker has announced"),
+]
+
+CALLS = Calls(Keys())
+
+
+@pytest.fixture
+def client(redis_url: str) -> Client:
+    return Client(redis_url, settings=Settings(redis=redis_url))
+
+
+@pytest.fixture
+def look(redis_client: redis.Redis) -> Callable[[], None]:
+    return Recovery(redis_client, Settings()).look
+
+
+def claim(raw: redis.Redis, handle: RunHandle, worker: str = "w") -> Claim:
+    call = CALLS.acquire(handle.run_id, worker, uuid.uuid4().hex[:16], 60.0)
+    claim = CALLS.acquired(run(raw, call))
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def lapse(raw: redis.Redis, handle: RunHandle) -> None:
+    """Let the lease of a run be over."""
+    assert raw.zadd("penstock:leases", {handle.run_id: 1}, xx=True, ch=True) == 1
+
+
+def test_a_run_whose_lease_is_over_is_queued_again_at_the_front(
+    client: Client, redis_client: redis.Redis, look: Callable[[], None]
+) -> None:
+    handle = client.enqueue("flow", 1)
+    claim(redis_client, handle)
+    redis_client.delete("rq:queue:default")
+    later = client.enqueue("flow", 2)
+    lapse(redis_client, handle)
+
+    look()
+
+    info = handle.info()
+    assert (info.status, info.attempt, info.crashes, info.worker) == ("queued", 2, 1, "")
+    queue = redis_client.lrange("rq:queue:default", 0, -1)
+    assert queue == [handle.run_id.encode(), later.run_id.encode()]
+    Checker(redis_client).check()
+
+
+def test_a_lease_that_holds_is_left_alone(
+    client: Client, redis_client: redis.Redis, look: Callable[[], None]
+) -> None:
+    handle = client.enqueue("flow", 1)
+    claim(redis_client, handle)
+
+    look()
+
+    assert handle.status() == "running"
+    assert handle.info().attempt == 1
+
+
+def test_a_run_that_was_to_be_cancelled_ends_so(
+    client: Client, redis_client: redis.Redis, look: Callable[[], None]
+) -> None:
+    handle = client.enqueue("flow", 1)
+    claim(redis_client, handle)
+    handle.cancel()
+    lapse(redis_client, handle)
+
+    look()
+
+    assert handle.status() == "cancelled"
+    Checker(redis_client).check(over=True)
+
+
+def test_a_run_is_given_up_after_so_many_deaths(
+    client: Client,
+    redis_client: redis.Redis,
+    look: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    handle = client.enqueue("flow", 1)
+    for _ in range(3):
+        claim(redis_client, handle)
+        lapse(redis_client, handle)
+        look()
+
+    assert handle.status() == "failed"
+    assert handle.info().reason.startswith("PoisonRunError: 3 workers died of it")
+    assert told(caplog) == ["run.recovered", "run.recovered", "run.poison"]
+    Checker(redis_client).check(over=True)
+
+
+def test_a_lost_ticket_is_replaced_once_it_is_old(
+    client: Client,
+    redis_client: redis.Redis,
+    look: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    handle = client.enqueue("flow", 1)
+    redis_client.delete("rq:queue:default")
+    look()
+    assert redis_client.llen("rq:queue:default") == 0
+
+    redis_client.zadd("penstock:ready", {handle.run_id: 1})
+    look()
+    look()
+
+    assert redis_client.lrange("rq:queue:default", 0, -1) == [handle.run_id.encode()]
+    assert told(caplog) == ["run.rung"]
+    Checker(redis_client).check()
+
+
+def test_an_index_that_names_no_run_is_cleaned(
+    redis_client: redis.Redis, look: Callable[[], None]
+) -> None:
+    redis_client.zadd("penstock:leases", {"gone": 1})
+    redis_client.zadd("penstock:ready", {"gone": 1})
+
+    look()
+
+    assert redis_client.keys("penstock:*") == []
+
+
+def test_more_than_a_hundred_are_recovered_over_several_looks(
+    client: Client, redis_client: redis.Redis, look: Callable[[], None]
+) -> None:
+    handles = [client.enqueue("flow", number) for number in range(250)]
+    for handle in handles:
+        claim(redis_client, handle)
+        lapse(redis_client, handle)
+
+    for _ in range(3):
+        look()
+
+    assert redis_client.zcard("penstock:leases") == 0
+    assert redis_client.zcard("penstock:ready") == 250
+    Checker(redis_client).check()
+
+
+def test_bury_ends_the_leases_of_one_worker_at_once(
+    client: Client, redis_client: redis.Redis
+) -> None:
+    dead, alive = client.enqueue("flow", 1), client.enqueue("flow", 2)
+    claim(redis_client, dead, "dead")
+    claim(redis_client, alive, "alive")
+    for worker in ("dead", "alive"):
+        redis_client.sadd("rq:workers", f"rq:worker:{worker}")
+        redis_client.hset(f"rq:worker:{worker}", "pid", 1)
+
+    bury(redis_client, Settings(), "dead", "ended by signal SIGKILL")
+
+    assert (dead.status(), alive.status()) == ("queued", "running")
+    assert redis_client.hget(f"penstock:run:{dead.run_id}", "death:1") == b"ended by signal SIGKILL"
+    assert redis_client.smembers("rq:workers") == {b"rq:worker:alive"}
+    assert redis_client.exists("rq:worker:dead", "rq:worker:dead:executions") == 0
+    Checker(redis_client).check()
+
+
+def test_bury_leaves_a_run_that_another_worker_has_by_now(
+    client: Client, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("flow", 1)
+    first = claim(redis_client, handle, "dead")
+    lapse(redis_client, handle)
+    Recovery(redis_client, Settings()).look()
+    claim(redis_client, handle, "alive")
+    redis_client.sadd("rq:worker:dead:executions", f"{handle.run_id}:{first.lease.fence}")
+
+    bury(redis_client, Settings(), "dead", "ended by signal SIGKILL")
+
+    assert handle.status() == "running"
+    assert handle.info().crashes == 1
+    Checker(redis_client).check()
+
+
+def test_what_goes_wrong_beside_it_does_not_end_the_thread(
+    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    times: list[int] = []
+
+    def also() -> None:
+        times.append(1)
+        raise RuntimeError("beside") if len(times) == 1 else redis.ConnectionError("away")
+
+    recovery = Recovery(redis_client, Settings(), also)
+    recovery.start()
+    until(lambda: len(times) >= 2)
+    recovery.close()
+
+    assert "beside" in caplog.text
+    assert "no recovery for now" in caplog.text
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    records = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    return [vars(record).get("event") for record in records]
