@@ -69,7 +69,6 @@ def test_f42_a_running_run_is_cancelled(
     checker.check(over=True)
 
 
-@pytest.mark.xfail(strict=True, reason="W14")
 def test_f71_a_run_that_swallows_its_cancellation_is_cancelled_all_the_same(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:

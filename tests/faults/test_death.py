@@ -282,7 +282,6 @@ def _ask_or_steps(where: str) -> Any:
     return "well?" if where == "suspended" else {"steps": 3, "seconds": 0.2}
 
 
-@pytest.mark.xfail(strict=True, reason="W5b")
 def test_f45_garbage_in_a_queue_is_dropped(
     fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker
 ) -> None:

@@ -375,7 +375,6 @@ def test_f27_f65_after_flushall_runs_are_gone_and_workers_go_on(
     checker.check(over=True)  # and no key of theirs has come back
 
 
-@pytest.mark.xfail(strict=True, reason="W17")
 def test_f27_after_flushall_rq_sees_the_worker_again(fleet: Fleet, raw: redis.Redis) -> None:
     fleet.start()
 

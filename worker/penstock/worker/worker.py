@@ -213,14 +213,14 @@ class Worker(RQWorker):
 
     def _tick(self) -> None:
         """Do what is due about each second; in the recovery's thread."""
+        if not self.connection.exists(self.key):
+            self.register_birth()  # Redis has lost what it knew
         state = WorkerStatus.BUSY if self._room.busy else WorkerStatus.IDLE
         if self.get_state() != state and not self._stop_requested:
             self.set_state(state)
         if self._is_due("announce", ANNOUNCE_EVERY):
             names = self._executor.entrypoints
             run(self.connection, self._executor.calls.announce(names, 3 * ANNOUNCE_EVERY))
-            if not self.connection.exists(self.key):
-                self.register_birth()  # Redis has lost what it knew
         if self._is_due("heartbeat", HEARTBEAT_EVERY):
             self.heartbeat()
         if self._is_due("maintenance", MAINTENANCE_EVERY):
