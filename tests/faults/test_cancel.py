@@ -151,8 +151,8 @@ def test_a_cancel_that_races_with_the_end_has_one_outcome(
     fleet.start()
     outcomes: dict[str, int] = {}
     for number in range(60):
-        run = client.enqueue("asteps", {"steps": 1, "seconds": 0.0})
-        time.sleep(number / 60 * 0.02)  # anywhere between queued and over
+        run = client.enqueue("asteps", {"steps": 3, "seconds": 0.01})
+        time.sleep(number / 60 * 0.06)  # anywhere between queued and over
         run.cancel()
         reaches(run, *OVER)
         status = run.status()
@@ -160,7 +160,7 @@ def test_a_cancel_that_races_with_the_end_has_one_outcome(
         with subscribe(run.run_id, connection=fleet.url) as events:
             assert list(events)[-1].data["status"] == status
         try:
-            assert run.result(1) == [0]
+            assert run.result(1) == [0, 1, 2]
             assert status is RunStatus.COMPLETED
         except RunCancelledError:
             assert status is RunStatus.CANCELLED

@@ -99,8 +99,7 @@ def test_a_worker_without_redis_says_so_and_ends(
 # -- in the middle ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("entrypoint", ["talk", "asteps"])
-@pytest.mark.parametrize("how", ["restart", "kill"])
+@pytest.mark.parametrize(("entrypoint", "how"), [("talk", "kill"), ("asteps", "restart")])
 def test_f24_f25_runs_go_on_after_redis_restarts(
     fleet: Fleet,
     client: Client,
