@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.support.journeys import oracle
 from tests.faults.support.storm import Found, Point, Storm
 from tests.support.server import RedisServer
 
@@ -41,6 +40,10 @@ POINTS = (
     Point("after:suspend:1", entrypoint="walk", questions=2, attempts=1),
     Point("before:resume:1", "ask", "resume", questions=2, attempts=1),
     Point("after:resume:1", "ask", "resume", questions=2, attempts=1),
+    # cancel
+    Point("before:cancel:1", "ask", "cancel", questions=1, attempts=1),
+    Point("after:cancel:1", "ask", "cancel", "walk", questions=1, attempts=1),
+    Point("after:cancel:1", "ask", "cancel", seconds=60.0, attempts=1),
     # finish
     Point("before:finish:1"),
     Point("after:finish:1", attempts=1),
@@ -51,9 +54,9 @@ POINTS = (
     Point("before:recover:2", seconds=3.0),
     Point("after:recover:1", "sweep", attempts=1),
     # drain
-    Point("before:handover:1", seconds=0.7, term=True),
-    Point("after:handover:1", seconds=0.7, term=True, attempts=1),
-    Point("after:handover:1", entrypoint="walk", seconds=0.7, term=True, attempts=1),
+    Point("before:handover:1", seconds=1.5, late=True, term=True),
+    Point("after:handover:1", seconds=1.5, late=True, term=True, attempts=1),
+    Point("after:handover:1", entrypoint="walk", seconds=1.5, late=True, term=True, attempts=1),
 )
 
 
@@ -75,7 +78,7 @@ def test_nothing_is_lost_and_nothing_done_twice(found: Found, number: int) -> No
     point = POINTS[number]
 
     assert point.key in found.struck
-    assert found.results[point.key] == oracle(point.journey(number))
+    assert found.results[point.key] == point.expected(number)
     assert found.attempts[point.key] == point.attempts
     assert [line for line in found.broken if f"run {point.key}" in line] == []
 

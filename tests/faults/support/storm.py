@@ -59,6 +59,10 @@ class Point:
     def journey(self, number: int) -> Journey:
         return Journey(seed=number, questions=self.questions, seconds=self.seconds)
 
+    def expected(self, number: int) -> Any:
+        """What the run comes to, wherever it was struck."""
+        return "RunCancelledError" if self.verb == "cancel" else oracle(self.journey(number))
+
 
 class Listener:
     """Follows all facts of a run in a thread, from before it exists."""
@@ -162,8 +166,15 @@ class Storm:
         return mother, children
 
     def _is_struck(self, pid: int) -> bool:
-        ends = self.folder / "roles.json.ends"
-        return _state(pid) == "T" or f"{pid} -9\n" in (ends.read_text() if ends.exists() else "")
+        if _state(pid) == "T":
+            return True
+        file = self.folder / "roles.json.ends"
+
+        def ends() -> list[str]:
+            lines = file.read_text().splitlines() if file.exists() else []
+            return [line for line in lines if line.startswith(f"{pid} ")]
+
+        return until(ends, PATIENCE, f"the end of {pid}") == [f"{pid} -9"]
 
     def _role(self, number: int, point: Point) -> dict[str, Any]:
         told: dict[str, Any] = {"app": [APP], "queues": [point.key], "name": point.key}
