@@ -136,9 +136,11 @@ def test_the_server_ends_with_a_parent_that_does_not_leave_the_block(tmp_path: P
 def test_ctrl_c_is_for_the_parent_alone(tmp_path: Path) -> None:
     parent = _start_parent(
         tmp_path,
-        "try: time.sleep(60)\nexcept KeyboardInterrupt: print(redis.Redis.from_url(s.url).ping())",
+        "try: print('ready', flush=True); time.sleep(60)\n"
+        "except KeyboardInterrupt: print(redis.Redis.from_url(s.url).ping())",
     )
     _read(parent)
+    assert _read(parent) == "ready"
 
     os.killpg(parent.pid, signal.SIGINT)
     output, _ = parent.communicate()

@@ -39,6 +39,9 @@ class LoopThread:
         """End the loop; what is left on it does not go on."""
         self._watchdog.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(0.2)
+        if not self._thread.is_alive():  # else it is blocked, and ends with the process
+            self._loop.close()
 
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -72,6 +72,8 @@ class Worker(RQWorker):
         self._ordinary = OrdinaryJobs(self, on_end=self._room.leave)
         self._control = Control(connect(given), calls.keys.control, self._executor.cancel)
         self._recovery = Recovery(connect(given), self.settings, also=self._tick)
+        self._begun = threading.Event()
+        self._begun.set()
         self._cut = threading.Event()
         self.is_cut = False
         self._asked_to_stop = 0.0
@@ -127,7 +129,7 @@ class Worker(RQWorker):
         """Take what there is; None when a burst is over."""
         nothing = Taken((), None)
         room = self._room.free(PAUSE)
-        if room == 0:
+        if room == 0 or not self._begun.wait(PAUSE):
             return nothing
         was_busy = self._room.busy > 0
         try:
@@ -163,6 +165,7 @@ class Worker(RQWorker):
     def _begin(self, taken: Taken) -> None:
         self._room.enter(len(taken.claims) + (taken.job is not None))
         if taken.claims:
+            self._begun.clear()  # no more are taken while something blocks the loop
             self._loop.call(self._begin_runs, taken.claims)
         if taken.job is not None:
             self._ordinary.begin(*taken.job)
@@ -175,6 +178,7 @@ class Worker(RQWorker):
                 run_id = claim.lease.run_id
                 logger.exception("the record of run %s is spoilt", run_id, extra={"run_id": run_id})
                 self._room.leave()
+        self._begun.set()
 
     def request_stop(self, signum: int | None, frame: FrameType | None) -> None:
         """Begin to drain; the second time, if not within a second, cut what still runs."""
