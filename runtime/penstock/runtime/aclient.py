@@ -17,10 +17,11 @@ from penstock.runtime.client import wanted_run
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.handle import AsyncRunHandle
 from penstock.runtime.journal import Durability
+from penstock.runtime.plan import afollow
 from penstock.runtime.redis.asking import aask
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.creation import Wanted
-from penstock.runtime.redis.requests import Plan, Request, RequestPlans, afollow
+from penstock.runtime.redis.requests import Plan, Request, RequestPlans
 from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
 

@@ -15,10 +15,11 @@ from penstock.publisher.connection import connect
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.journal import Durability
+from penstock.runtime.plan import follow
 from penstock.runtime.redis.asking import ask
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.creation import Wanted
-from penstock.runtime.redis.requests import Plan, Request, RequestPlans, follow
+from penstock.runtime.redis.requests import Plan, Request, RequestPlans
 from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
 

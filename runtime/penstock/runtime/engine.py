@@ -18,7 +18,8 @@ from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Su
 from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
-from penstock.runtime.perform import Do, Plan, Step, adrive, drive, tries
+from penstock.runtime.perform import Do, Plan, Step, tries
+from penstock.runtime.plan import afollow, follow
 from penstock.runtime.runner import Runner
 from penstock.runtime.scope import TaskFactory
 
@@ -49,7 +50,7 @@ def execute(runner: Runner, body: Task[..., Any], argument: Any) -> Result:
             f"entrypoint {body.name!r} has a timeout: use ainvoke or astream, or a worker."
         )
     step = Step(runner, None, "", body, (argument,), {})
-    result: Result = drive(conduct(runner, step), lambda effect: runner.effect(step, effect))
+    result: Result = follow(conduct(runner, step), lambda effect: runner.effect(step, effect))
     return result
 
 
@@ -64,7 +65,7 @@ async def aexecute(runner: Runner, body: Task[..., Any], argument: Any) -> Resul
     factory = TaskFactory.enter(loop)
     try:
         plan = conduct(runner, step)
-        result: Result = await adrive(plan, lambda effect: runner.aeffect(step, effect))
+        result: Result = await afollow(plan, lambda effect: runner.aeffect(step, effect))
     finally:
         factory.leave(loop)
     return result

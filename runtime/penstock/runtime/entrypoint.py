@@ -30,6 +30,8 @@ from penstock.runtime.view import INTERRUPT
 
 A = TypeVar("A")
 R = TypeVar("R")
+V = TypeVar("V")
+S = TypeVar("S")
 
 Config = Mapping[str, Any]
 
@@ -267,7 +269,10 @@ class entrypoint:
         ConfigurationError: the function cannot be an entrypoint.
     """
 
-    final: TypeAlias = Final  # pyright: ignore[reportMissingTypeArgument]
+    class final(Final[V, S]):
+        """What a body returns: `value` is the run's result, `save` the next run's `previous`."""
+
+        __slots__ = ()
 
     def __init__(
         self,

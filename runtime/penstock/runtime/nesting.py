@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.final import Final
-from penstock.runtime.perform import Step, adrive, drive, perform
+from penstock.runtime.perform import Step, perform
+from penstock.runtime.plan import afollow, follow
 from penstock.runtime.scope import current, current_branch
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def invoke_nested(child: Entrypoint[Any, Any], argument: Any) -> Any:
     if step is None:
         return outcome
     runner = step.runner
-    return Final.split(drive(perform(step), lambda effect: runner.effect(step, effect)))[0]
+    return Final.split(follow(perform(step), lambda effect: runner.effect(step, effect)))[0]
 
 
 async def ainvoke_nested(child: Entrypoint[Any, Any], argument: Any) -> Any:
@@ -40,7 +41,7 @@ async def ainvoke_nested(child: Entrypoint[Any, Any], argument: Any) -> Any:
     if step is None:
         return outcome
     runner = step.runner
-    value = await adrive(perform(step), lambda effect: runner.aeffect(step, effect))
+    value = await afollow(perform(step), lambda effect: runner.aeffect(step, effect))
     return Final.split(value)[0]
 
 

@@ -1,28 +1,12 @@
-"""What happens to a body from start to outcome, as a plan without IO, and the two that drive it.
-
-A plan is a generator: it yields what has to be done, gets the answer sent or the error thrown
-back, and returns the outcome. Sync and async code follow the same plans.
-"""
+"""What happens to a body from start to outcome, as a plan without IO."""
 
 from __future__ import annotations
 
-__all__ = [
-    "Do",
-    "Effect",
-    "Keep",
-    "Plan",
-    "Step",
-    "Wait",
-    "adrive",
-    "drive",
-    "perform",
-    "tries",
-    "ungroup",
-]
+__all__ = ["Do", "Effect", "Keep", "Plan", "Step", "Wait", "perform", "tries", "ungroup"]
 
 import asyncio
 import enum
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -194,33 +178,3 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield from _leaves(cast("BaseExceptionGroup[BaseException]", member))
         else:
             yield member
-
-
-def drive(plan: Plan, effect: Callable[[Effect], Any]) -> Any:
-    """Follow a plan in this thread."""
-    try:
-        wanted = next(plan)
-        while True:
-            try:
-                answer = effect(wanted)
-            except BaseException as error:
-                wanted = plan.throw(error)
-            else:
-                wanted = plan.send(answer)
-    except StopIteration as stop:
-        return stop.value
-
-
-async def adrive(plan: Plan, effect: Callable[[Effect], Awaitable[Any]]) -> Any:
-    """Follow a plan on the running loop."""
-    try:
-        wanted = next(plan)
-        while True:
-            try:
-                answer = await effect(wanted)
-            except BaseException as error:
-                wanted = plan.throw(error)
-            else:
-                wanted = plan.send(answer)
-    except StopIteration as stop:
-        return stop.value

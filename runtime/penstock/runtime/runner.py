@@ -18,7 +18,8 @@ from penstock.runtime.job import LoopSeat, ThreadJob
 from penstock.runtime.limiter import Limiter
 from penstock.runtime.lineage import Branch
 from penstock.runtime.outcome import Outcome
-from penstock.runtime.perform import Do, Effect, Keep, Step, Wait, adrive, drive, perform
+from penstock.runtime.perform import Do, Effect, Keep, Step, Wait, perform
+from penstock.runtime.plan import afollow, follow
 from penstock.runtime.threads import Threads
 
 if TYPE_CHECKING:
@@ -127,15 +128,15 @@ class Runner:
 
     def perform(self, step: Step) -> Any:
         """Perform a step in this thread."""
-        return drive(perform(step), lambda effect: self.effect(step, effect))
+        return follow(perform(step), lambda effect: self.effect(step, effect))
 
     async def _aperform(self, step: Step, seat: LoopSeat | None) -> Any:
         if seat is None:
-            return await adrive(perform(step), lambda effect: self.aeffect(step, effect))
+            return await afollow(perform(step), lambda effect: self.aeffect(step, effect))
         self.limiter.enter(seat)
         try:
             await seat.free.wait()
-            return await adrive(perform(step), lambda effect: self.aeffect(step, effect))
+            return await afollow(perform(step), lambda effect: self.aeffect(step, effect))
         finally:
             self.limiter.leave(seat)
 

@@ -5,12 +5,12 @@ A request is a script call, or a reading command as a tuple. All of them may be 
 
 from __future__ import annotations
 
-__all__ = ["Plan", "Request", "RequestPlans", "afollow", "follow"]
+__all__ = ["Plan", "Request", "RequestPlans"]
 
 import json
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, TypeAlias, TypeVar, cast
 
 from penstock.publisher.codec import Codec
@@ -38,28 +38,6 @@ T = TypeVar("T")
 
 Request: TypeAlias = "Call | tuple[str | int, ...]"
 Plan: TypeAlias = Generator[Request, Any, T]
-
-
-def follow(plan: Plan[T], ask: Callable[[Request], Any]) -> T:
-    """Follow a plan, with `ask` to send its requests."""
-    try:
-        request = next(plan)
-        while True:
-            request = plan.send(ask(request))
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-
-
-async def afollow(plan: Plan[T], ask: Callable[[Request], Awaitable[Any]]) -> T:
-    """Follow a plan on the running loop."""
-    try:
-        request = next(plan)
-        while True:
-            request = plan.send(await ask(request))
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
 
 
 class UnannouncedEntrypointWarning(UserWarning):

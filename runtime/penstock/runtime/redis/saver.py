@@ -20,13 +20,14 @@ from penstock.runtime.engine import Result
 from penstock.runtime.errors import EmptyInputError, ResumeError, Stop, ThreadBusyError
 from penstock.runtime.interrupt import NOTHING, Command
 from penstock.runtime.journal import Journal, NoJournal
+from penstock.runtime.plan import follow
 from penstock.runtime.redis.asking import ask
 from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.creation import Wanted
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.lease import LeaseKeeper
-from penstock.runtime.redis.requests import Request, RequestPlans, follow
+from penstock.runtime.redis.requests import Request, RequestPlans
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.settings import Settings, load_settings
 

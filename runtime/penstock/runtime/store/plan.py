@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Commands", "Plan", "Request", "Texts", "Vector", "afollow", "follow"]
+__all__ = ["Commands", "Plan", "Request", "Texts", "Vector"]
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -34,25 +34,3 @@ Request: TypeAlias = Call | Commands | Texts
 """All may be made twice."""
 
 Plan: TypeAlias = Generator[Request, Any, T]
-
-
-def follow(plan: Plan[T], ask: Callable[[Request], Any]) -> T:
-    """Follow a plan, with `ask` to make its requests."""
-    try:
-        request = next(plan)
-        while True:
-            request = plan.send(ask(request))
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-
-
-async def afollow(plan: Plan[T], ask: Callable[[Request], Awaitable[Any]]) -> T:
-    """Follow a plan on the running loop."""
-    try:
-        request = next(plan)
-        while True:
-            request = plan.send(await ask(request))
-    except StopIteration as stop:
-        value: T = stop.value
-        return value

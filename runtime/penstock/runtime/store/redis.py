@@ -21,11 +21,12 @@ from penstock.publisher.codec import Codec
 from penstock.publisher.connection import aconnect, connect
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.script import Call, arun, run
+from penstock.runtime.plan import afollow, follow
 from penstock.runtime.settings import Settings, load_settings
 from penstock.runtime.store.embedding import Index, IndexConfig
 from penstock.runtime.store.item import Op, Result
 from penstock.runtime.store.keys import StoreKeys
-from penstock.runtime.store.plan import Commands, Request, Texts, afollow, follow
+from penstock.runtime.store.plan import Commands, Request, Texts
 from penstock.runtime.store.plans import StorePlans
 from penstock.runtime.store.store import BaseStore
 from penstock.runtime.store.sweeper import Sweeper
