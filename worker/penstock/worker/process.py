@@ -90,7 +90,8 @@ def supervise(options: WorkerOptions, processes: int) -> int:
 class _Child:
     name: str
     began: float
-    pause: float
+    strikes: int
+    """How many before it in a row have died young."""
 
 
 class _Supervisor:
@@ -99,7 +100,7 @@ class _Supervisor:
     def __init__(self, options: WorkerOptions, processes: int) -> None:
         self._options = options
         self._children: dict[int, _Child] = {}
-        self._due: list[tuple[float, float]] = [(0.0, 0.0)] * processes
+        self._due: list[tuple[float, int]] = [(0.0, 0)] * processes
         self._stopping = False
 
     def run(self) -> int:
@@ -131,14 +132,14 @@ class _Supervisor:
             return None
         return max(0.0, min(self._due)[0] - time.monotonic())
 
-    def _fork(self, pause: float) -> None:
+    def _fork(self, strikes: int) -> None:
         name = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
         # A signal between the fork and the note of it would miss the child, or meet it half made.
         signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED)
         pid = os.fork()
         if pid == 0:
             self._become_worker(dataclasses.replace(self._options, name=name))
-        self._children[pid] = _Child(name, time.monotonic(), pause)
+        self._children[pid] = _Child(name, time.monotonic(), strikes)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
 
     def _become_worker(self, options: WorkerOptions) -> NoReturn:
@@ -176,8 +177,8 @@ class _Supervisor:
         except (RedisError, OSError) as error:
             logger.warning("its leases end by themselves, Redis does not answer: %s", error)
         young = time.monotonic() - child.began < SETTLED
-        pause = min(max(2 * child.pause, 0.5), LONGEST_PAUSE) if young else 0.0
-        self._due.append((time.monotonic() + pause, pause))
+        pause = min(0.5 * 2 ** min(child.strikes - 1, 6), LONGEST_PAUSE) if child.strikes else 0.0
+        self._due.append((time.monotonic() + pause * young, (child.strikes + 1) * young))
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping = True
