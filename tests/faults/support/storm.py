@@ -195,6 +195,8 @@ class Storm:
         for point in self.points:
             if point.term:
                 self.fleet.executing(point.key, timeout=PATIENCE)
+                log = self.folder / f"{point.key}.log"
+                assert _state(children[point.key]) not in ("Z", ""), log.read_text()
                 os.kill(children[point.key], signal.SIGTERM)
 
     def _unstruck(self, children: Mapping[str, int]) -> list[str]:
@@ -287,5 +289,5 @@ def _state(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return stat.read().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second: reaped while being read
         return ""
