@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
 from rq.worker import WorkerStatus
 
-from penstock.publisher.connection import connect
+from penstock.publisher.connection import connect, transient
 from penstock.publisher.script import run
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.redis.calls import Claim, Taken
@@ -145,7 +145,8 @@ class Worker(RQWorker):
             return nothing
         except RedisError as error:
             logger.warning("Redis refuses: %s", error)
-            self._intake.forget()
+            if not transient(error):  # else the same call again, with the ticket it has popped
+                self._intake.forget()
             time.sleep(PAUSE)
             return nothing
         self._begin(taken)
