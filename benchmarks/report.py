@@ -25,10 +25,10 @@ READING = """## How to read it
 - **Steps** do nothing: what is measured is what Penstock adds. 100 of them in one run, the run's
   own beginning and end included (four script calls). One EVALSHA does XADD, PUBLISH and HSET, one
   after the other from sync code with redis-py's defaults, right before and right after each run.
-- **The limit of a step** has two speeds on this kind of machine: one EVALSHA takes about 40 or about
-  90 to 130 µs, by the minute and by what else runs, and the Python of a step does not change as
-  much. So at 40 µs the ratios are higher than at 100: an earlier version measured 3.9 x with `sync`
-  durability and 1.3 to 1.6 x with `async` there, over their bars.
+- **The limit of a step** has two speeds on this kind of machine: one EVALSHA takes about 40 µs, or
+  90 to 130, by the minute and by what else runs, and the Python of a step changes less. So the
+  ratios are higher at 40 µs than at 100: an earlier version measured 3.9 x with `sync` durability
+  and 1.3 to 1.6 x with `async` there, over their bars.
 - **Runs per second** counts from the first enqueue to the last terminal status, 2,000 of them, the
   worker running all the while. RQ's worker is told not to log; Penstock's logs a line a run.
 - **First event** is the first that the worker sends, not `run.queued`, and the run goes on after
