@@ -22,8 +22,8 @@ POINTS = (
     # take: a ticket off the list is no run lost
     Point("before:take:1", attempts=1),
     Point("after:take:1"),
-    Point("before:BLPOP:1", late=True, attempts=1),
-    Point("after:BLPOP:1", late=True, attempts=1),
+    Point("before:pop:1", late=True, attempts=1),
+    Point("after:pop:1", late=True, attempts=1),
     Point("after:take:1", entrypoint="walk", late=True),
     # record: start, steps and events, over several flushes
     Point("before:record:1"),

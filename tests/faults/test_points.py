@@ -21,7 +21,7 @@ from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
-CALLS = ["BLPOP:2", "take:2", "take:3", "record:1", "record:3", "suspend:1", "finish:1", "finish:2"]
+CALLS = ["pop:2", "take:2", "take:3", "record:1", "record:3", "suspend:1", "finish:1", "finish:2"]
 POINTS = [f"{call}:{when}" for call, when in product(CALLS, ["before", "after"])]
 
 

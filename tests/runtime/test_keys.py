@@ -57,6 +57,7 @@ def lua(expression: str) -> str:
         ("CONTROL", KEYS.control),
         ("ARGV[1] .. ':entrypoints'", KEYS.entrypoints),
         ("ARGV[1] .. ':runs:' .. 'failed'", KEYS.runs("failed")),
+        ("popped('x')", KEYS.popped("x")),
         ("rq('job', 'r')", KEYS.job("r")),
         ("rq('queue', 'default')", KEYS.queue("default")),
         ("rq('worker', 'w')", KEYS.worker("w")),

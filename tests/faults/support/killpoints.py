@@ -4,8 +4,8 @@
 for each; it appends `<name> <pid>` to `<file>.pids` and `<pid> <exit code>` to `<file>.ends`.
 
 A point is `before:finish:2`: before the second call of the script `finish` the process sends itself
-the signal PENSTOCK_TEST_SIGNAL (SIGKILL if unset); or `after:BLPOP:1`: after the first answer of
-BLPOP that brought something. A file `<name>.idle` says that a worker is about to wait for tickets.
+the signal PENSTOCK_TEST_SIGNAL (SIGKILL if unset); or `after:pop:1`: after the first answer of
+a pop off the queues that brought something. A file `<name>.idle` says that a worker is about to wait for tickets.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ from penstock.worker.recover import Recovery
 from tests.faults.support.main import main as work
 
 SCRIPTS: Final = "penstock.runtime.redis.scripts"
-BRINGING: Final = ("BLPOP", "take", "recover")
+POPS: Final = ("BLPOP", "BLMOVE")
+"""Commands that wait for a ticket: of several queues, of one."""
+
+BRINGING: Final = ("pop", "take", "recover")
 """Calls whose answers are mostly empty; those do not count."""
 
 
@@ -69,7 +72,7 @@ class KillPoint:
 
     def send(self, commands: Sequence[Any], send: Any) -> Any:
         names = [self._name(args) for args in commands]
-        if "BLPOP" in names:
+        if "pop" in names:
             self._idle.touch()
         if self._when == "before":
             for name in names:
@@ -96,13 +99,13 @@ class KillPoint:
         if args[0] == "EVAL":
             text = str(args[1]).encode()
             return self._scripts.get(hashlib.sha1(text, usedforsecurity=False).hexdigest(), "")
-        return str(args[0])
+        return "pop" if args[0] in POPS else str(args[0])
 
 
 def _brings(name: str, answer: Any) -> bool:
     if name not in BRINGING:
         return True
-    return bool(answer) and (name == "BLPOP" or any(answer))
+    return bool(answer) and (name == "pop" or any(answer))
 
 
 # -- roles --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Faults at named points of a worker process, between any two of its calls to Redis.
 
 PENSTOCK_TEST_FAULT is `<call>:<nth>:<when>:<what>`, as in `finish:1:after:kill`: the call is a
-script's name or BLPOP, counted from 1; `before` it is sent or `after` it was answered; `kill` and
+script's name or `pop` (off the queues), counted from 1; `before` it is sent or `after` it was answered; `kill` and
 `stop` are signals the process sends to itself, `lose` cuts the connection in place of the answer.
 """
 
@@ -22,6 +22,8 @@ from redis.exceptions import ResponseError
 from penstock.publisher.script import load
 
 SCRIPTS = "penstock.runtime.redis.scripts"
+POPS = ("BLPOP", "BLMOVE")
+"""Commands that wait for a ticket: of several queues, of one."""
 
 
 class Sabotage:
@@ -76,7 +78,7 @@ class Sabotage:
         if args[0] == "EVAL":
             text = args[1].encode()
             return self._names.get(hashlib.sha1(text, usedforsecurity=False).hexdigest(), "")
-        return str(args[0])
+        return "pop" if args[0] in POPS else str(args[0])
 
 
 class _Strike:

@@ -6,7 +6,7 @@ __all__ = ["Intake"]
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Final
 
 from redis import Redis
 
@@ -60,20 +60,33 @@ class Intake:
     def pop(self, timeout: int) -> tuple[str, str] | None:
         """Block until a ticket comes; returns its queue and itself.
 
-        A worker that dies right after this loses the ticket, not the run: recovery rings again.
+        A worker that dies right after this loses a ticket, not the run: recovery rings again. An
+        ordinary RQ job is as safe as in RQ's own pop: kept in the queue's intermediate list where
+        the worker has one queue; where it has several, Redis has no such command.
         """
-        keys = [self._calls.keys.queue(name) for name in self._queues]
-        popped = cast(Any, self._connection.blpop(keys, timeout))
-        if popped is None:
-            return None
-        key, ticket = popped
-        return self._queues[keys.index(key.decode())], ticket.decode("utf-8", "replace")
+        keys = self._calls.keys
+        if len(self._queues) == 1:
+            queue = self._queues[0]
+            alone = self._connection.blmove(
+                keys.queue(queue), keys.popped(queue), timeout, "LEFT", "RIGHT"
+            )
+            return (queue, _text(alone)) if alone is not None else None
+        queues = {keys.queue(name): name for name in self._queues}
+        found = self._connection.blpop(list(queues), timeout)
+        return (queues[_text(found[0])], _text(found[1])) if found is not None else None
 
     def put_back(self, popped: tuple[str, str]) -> None:
         """Give a ticket back to the front of its queue."""
         queue, ticket = popped
-        self._connection.lpush(self._calls.keys.queue(queue), ticket)
+        with self._connection.pipeline(transaction=True) as both:
+            both.lrem(self._calls.keys.popped(queue), 1, ticket)
+            both.lpush(self._calls.keys.queue(queue), ticket)
+            both.execute()
 
     def is_suspended(self) -> bool:
         """Tell whether `rq suspend` has told all workers to pause."""
         return bool(self._connection.exists(self._calls.keys.suspended))
+
+
+def _text(reply: str | bytes) -> str:
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply

@@ -78,6 +78,10 @@ class Keys(EventKeys):
         """RQ's list of the tickets of a queue."""
         return f"{self.rq}:queue:{name}"
 
+    def popped(self, queue: str) -> str:
+        """RQ's list of the tickets popped off a queue whose jobs have not begun."""
+        return f"{self.rq}:queue:{queue}:intermediate"
+
     @property
     def workers(self) -> str:
         """RQ's set of the keys of live workers."""

@@ -9,6 +9,10 @@ local function rq(kind, id)
   return ARGV[2] .. ':' .. kind .. ':' .. id
 end
 
+local function popped(queue)
+  return rq('queue', queue) .. ':intermediate'
+end
+
 local LEASES = ARGV[1] .. ':leases'
 local READY = ARGV[1] .. ':ready'
 local CONTROL = ARGV[1] .. ':control'

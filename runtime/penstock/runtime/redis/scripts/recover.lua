@@ -68,6 +68,7 @@ local function look_for_ticket(id)
       start_next(run[3]) -- the run that the thread was at is gone
     end
   elseif run[2] ~= '' and not redis.call('LPOS', rq('queue', run[2]), id) then
+    redis.call('LREM', popped(run[2]), 0, id) -- where a worker that died had it
     ring(id, true)
     rung[#rung + 1] = id
   else

@@ -1,13 +1,13 @@
 -- take: pop tickets off queues and claim their runs, in one step, so that no ticket is lost between.
 --
 -- ARGV[3] worker name, ARGV[4] nonce, ARGV[5] lease ms, ARGV[6] how many runs at most, ARGV[7] how many
--- suspects the worker has, ARGV[8] crashes after which a run is given up, ARGV[9] id popped already ('' if
--- none), ARGV[10] its queue's name, ARGV[11...] names of all queues, by priority.
+-- suspects the worker has, ARGV[8] crashes after which a run is given up, ARGV[9] id popped already, which
+-- may be in the list of those popped but not begun ('' if none), ARGV[10] its queue's name, ARGV[11...] names of all queues, by priority.
 -- Returns { claimed runs, { queue, id } of an ordinary RQ job or nothing }.
 -- A suspect is a run that is given up if its worker dies once more: a worker has one at a time, so that a
 -- deadly run does not take others with it. A further one's ticket is dropped; recovery rings for it again.
 -- A ticket whose run is not queued is dropped. Popping ends at the first ordinary RQ job, which is left
--- in RQ's list of jobs popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop leaves it.
+-- in RQ's list of those popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop leaves it.
 -- Sent twice (same nonce), it gives the runs claimed the first time: taken:<worker> remembers them.
 -- Keys: those of claim; taken:<worker>; rq:suspended.
 -- include: penstock.runtime.redis.scripts/names
@@ -49,7 +49,7 @@ local function open(id, queue)
   end
   local data = redis.call('HGET', rq('job', id), 'data')
   if data and string.sub(data, 1, #BELL) ~= BELL and string.match(id, '^[%w_-]+$') then
-    redis.call('RPUSH', rq('queue', queue) .. ':intermediate', id)
+    redis.call('RPUSH', popped(queue), id)
     job = { queue, id }
     return false
   end
@@ -57,6 +57,9 @@ local function open(id, queue)
 end
 
 local function take()
+  if ARGV[9] ~= '' then
+    redis.call('LREM', popped(ARGV[10]), 1, ARGV[9])
+  end
   if redis.call('EXISTS', ARGV[2] .. ':suspended') == 1 then
     if ARGV[9] ~= '' then
       redis.call('LPUSH', rq('queue', ARGV[10]), ARGV[9])

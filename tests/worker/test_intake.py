@@ -1,0 +1,121 @@
+"""Tickets off RQ's queues: what happens to one whose worker dies with it in its hand."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+from rq import Queue
+from rq.intermediate_queue import IntermediateQueue
+
+from penstock.publisher.script import run as send
+from penstock.runtime import Client
+from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings
+from penstock.worker.intake import Intake
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:no live worker has announced"),
+    pytest.mark.open_runs,
+]
+
+JOB = "tests.support.jobs.multiply"
+
+
+def intake(connection: redis.Redis, *queues: str) -> Intake:
+    return Intake(connection, Calls(Keys("penstock")), Settings(), "one", queues)
+
+
+def popped(connection: redis.Redis, queue: str = "default") -> list[str]:
+    return IntermediateQueue(f"rq:queue:{queue}", connection).get_job_ids()
+
+
+def test_an_ordinary_job_is_where_rq_looks_for_it_while_it_is_popped_and_not_begun(
+    redis_client: redis.Redis,
+) -> None:
+    job = Queue("default", connection=redis_client).enqueue(JOB, 2, 3)
+
+    ticket = intake(redis_client, "default").pop(1)
+
+    assert ticket == ("default", job.id)
+    assert popped(redis_client) == [job.id]
+
+
+def test_an_ordinary_job_that_is_begun_is_there_once(redis_client: redis.Redis) -> None:
+    job = Queue("default", connection=redis_client).enqueue(JOB, 2, 3)
+    queues = intake(redis_client, "default")
+
+    ticket = queues.pop(1)
+    assert ticket is not None
+    taken = queues.claim(8, 0, ticket)
+
+    assert taken.job == ("default", job.id)
+    assert popped(redis_client) == [job.id]
+
+
+@pytest.mark.parametrize("names", [("default",), ("first", "default")])
+def test_a_run_that_is_claimed_leaves_no_ticket(
+    redis_client: redis.Redis, names: tuple[str, ...]
+) -> None:
+    run = Client(redis_client).enqueue("main", {"x": 1})
+    queues = intake(redis_client, *names)
+
+    ticket = queues.pop(1)
+    assert ticket is not None
+    taken = queues.claim(8, 0, ticket)
+
+    assert [claim.lease.run_id for claim in taken.claims] == [run.run_id]
+    assert popped(redis_client) == []
+
+
+@pytest.mark.parametrize("names", [("default",), ("first", "default")])
+def test_a_ticket_put_back_is_first_in_its_queue_again(
+    redis_client: redis.Redis, names: tuple[str, ...]
+) -> None:
+    first = Queue("default", connection=redis_client).enqueue(JOB, 2, 3)
+    second = Queue("default", connection=redis_client).enqueue(JOB, 4, 5)
+    queues = intake(redis_client, *names)
+
+    ticket = queues.pop(1)
+    assert ticket is not None
+    queues.put_back(ticket)
+
+    assert Queue("default", connection=redis_client).job_ids == [first.id, second.id]
+    assert popped(redis_client) == []
+
+
+def test_a_ticket_is_kept_while_all_workers_are_suspended(redis_client: redis.Redis) -> None:
+    job = Queue("default", connection=redis_client).enqueue(JOB, 2, 3)
+    queues = intake(redis_client, "default")
+    ticket = queues.pop(1)
+    assert ticket is not None
+    redis_client.set("rq:suspended", 1)
+
+    assert not queues.claim(8, 0, ticket)
+
+    assert Queue("default", connection=redis_client).job_ids == [job.id]
+    assert popped(redis_client) == []
+
+
+def test_the_ticket_of_a_dead_worker_goes_as_recovery_rings_again(
+    redis_client: redis.Redis,
+) -> None:
+    calls = Calls(Keys("penstock"))
+    run = Client(redis_client).enqueue("main", {"x": 1})
+    intake(redis_client, "default").pop(1)
+    assert popped(redis_client) == [run.run_id]
+
+    rung = calls.recovered(send(redis_client, calls.recover(3, 0.0))).rung
+
+    assert rung == [run.run_id]
+    assert popped(redis_client) == []
+    assert Queue("default", connection=redis_client).job_ids == [run.run_id]
+
+
+def test_pops_come_by_the_order_of_the_queues(redis_client: redis.Redis) -> None:
+    late = Queue("late", connection=redis_client).enqueue(JOB, 2, 3)
+    soon = Queue("soon", connection=redis_client).enqueue(JOB, 4, 5)
+    queues = intake(redis_client, "soon", "late")
+
+    assert [queues.pop(1), queues.pop(1)] == [("soon", soon.id), ("late", late.id)]
+    assert queues.pop(1) is None
