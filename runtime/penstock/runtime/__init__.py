@@ -5,11 +5,13 @@ from penstock.runtime.aclient import AsyncClient
 from penstock.runtime.cache import CachePolicy
 from penstock.runtime.client import Client
 from penstock.runtime.context import (
+    asleep,
     get_config,
     get_runtime,
     get_store,
     get_stream_writer,
     interrupt,
+    sleep,
 )
 from penstock.runtime.entrypoint import entrypoint
 from penstock.runtime.interrupt import Command, Interrupt
@@ -36,6 +38,7 @@ __all__ = [
     "RetryPolicy",
     "StepTimeoutError",
     "TimeoutPolicy",
+    "asleep",
     "entrypoint",
     "get_config",
     "get_runtime",
@@ -43,5 +46,6 @@ __all__ = [
     "get_stream_writer",
     "interrupt",
     "register_type",
+    "sleep",
     "task",
 ]

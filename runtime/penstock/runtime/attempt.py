@@ -12,12 +12,13 @@ from typing import Any, TypeAlias
 
 from penstock.publisher.codec import Codec
 from penstock.runtime.cache import Cache
-from penstock.runtime.errors import Stop
+from penstock.runtime.errors import Stop, Suspend
 from penstock.runtime.failures import Failures
 from penstock.runtime.journal import Durability, Fact, Journal
 from penstock.runtime.questions import Questions
 from penstock.runtime.replay import Replay
 from penstock.runtime.scope import Scope
+from penstock.runtime.timers import Timers
 
 Listener: TypeAlias = Callable[[Fact], None]
 
@@ -57,6 +58,7 @@ class Attempt:
         self.replay = Replay(journal, codec)
         self.failures = Failures(assignment.run_id)
         self.questions = Questions(self)
+        self.timers = Timers(journal)
         self.stopping: Stop | None = None
         self.is_over = False
         self._listener = listener
@@ -96,3 +98,16 @@ class Attempt:
             raise Stop(f"the time of step {scope.step_id!r} was over")
         if self.stopping is not None:
             raise self.stopping
+
+    def leave_if_waiting(self, step_id: str) -> None:
+        """Leave a step whose body has caught a Suspend, as if it had not.
+
+        Raises:
+            Suspend: the step, or one below it, waits for what has not come yet.
+        """
+        asking, awaiting = self.questions.asking, self.timers.awaiting
+        if not (asking or awaiting):
+            return
+        waiting = (*asking.values(), *awaiting.values())
+        if any(where == step_id or where.startswith(f"{step_id}/") for where in waiting):
+            raise Suspend(f"step {step_id!r} waits for what has not come yet")

@@ -61,10 +61,10 @@ def finish_step(step: Step, value: Any, *, cached: bool = False) -> None:
 
     Raises:
         CodecError: the value cannot be stored; names the step.
-        Suspend: its body has caught the Suspend of a question that is still open.
+        Suspend: its body has caught the Suspend of what it still waits for.
     """
     attempt = step.attempt
-    attempt.questions.leave_if_asked(step.id)
+    attempt.leave_if_waiting(step.id)
     outcome = Outcome(value=FinalValue.split(value)[0], digest=step.digest)
     _conclude(step, outcome, cached=cached)
     attempt.replay.remember(step.id, outcome)
@@ -74,10 +74,10 @@ def fail_step(step: Step, error: BaseException) -> None:
     """Record that a step failed for good.
 
     Raises:
-        Suspend: its body has caught the Suspend of a question that is still open.
+        Suspend: its body has caught the Suspend of what it still waits for.
     """
     attempt = step.attempt
-    attempt.questions.leave_if_asked(step.id)
+    attempt.leave_if_waiting(step.id)
     note = f"in task {step.name!r}, step {step.id!r} of run {attempt.assignment.run_id!r}"
     if note not in getattr(error, "__notes__", ()):
         error.add_note(note)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["get_config", "get_runtime", "get_store", "get_stream_writer", "interrupt"]
+__all__ = [
+    "asleep",
+    "get_config",
+    "get_runtime",
+    "get_store",
+    "get_stream_writer",
+    "interrupt",
+    "sleep",
+]
 
 from typing import Any
 
 from penstock.runtime.inject import Runtime, config_of, runtime_of
-from penstock.runtime.scope import current_branch
+from penstock.runtime.interrupt import NOTHING
+from penstock.runtime.perform import Wait
+from penstock.runtime.questions import Limit
+from penstock.runtime.scope import Scope, current_branch
+from penstock.runtime.timeout import Seconds, seconds_of
 from penstock.runtime.writer import StreamWriter, writer_of
 
 
@@ -47,14 +59,54 @@ def get_runtime(schema: type | None = None) -> Runtime:
     return runtime_of(current_branch("get_runtime()").scope)
 
 
-def interrupt(value: Any) -> Any:
+def interrupt(value: Any, *, timeout: Seconds | None = None, default: Any = NOTHING) -> Any:
     """Ask a question and leave the process; once it is answered, return the answer here.
+
+    `timeout` says in seconds, or as a timedelta, how long an answer may take; then `default` stands
+    in for it.
 
     Raises:
         OutsideRunError: no run is active here.
+        InterruptTimeoutError: the time is over, and there is no default.
         Suspend: no answer yet. Not an Exception, so that `except Exception` lets it pass.
     """
     scope = current_branch("interrupt()").scope
     scope.attempt.check(scope)
     scope.advance()
-    return scope.attempt.questions.ask(scope, value)
+    limit = None if timeout is None else Limit(seconds_of(timeout), default)
+    return scope.attempt.questions.ask(scope, value, limit)
+
+
+def sleep(seconds: Seconds) -> None:
+    """Pause the run; on workers a long pause leaves the process, and no replay pauses again.
+
+    For sync code; async code has `asleep`.
+
+    Raises:
+        OutsideRunError: no run is active here.
+        Suspend: it takes longer than the setting `patience`. Not an Exception.
+    """
+    scope = current_branch("sleep()").scope
+    runner = scope.step.runner
+    if runner.is_on_loop:
+        raise RuntimeError("sleep() would hold up the event loop: await asleep(...) instead.")
+    left = _pause(scope, seconds)
+    if left > 0:
+        runner.effect(scope.step, Wait(left))
+
+
+async def asleep(seconds: Seconds) -> None:
+    """As `sleep`, on the running loop."""
+    scope = current_branch("asleep()").scope
+    left = _pause(scope, seconds)
+    if left > 0:
+        await scope.step.runner.aeffect(scope.step, Wait(left))
+
+
+def _pause(scope: Scope, seconds: Seconds) -> float:
+    scope.attempt.check(scope)
+    scope.advance()
+    number, scope.pauses = scope.pauses, scope.pauses + 1
+    return scope.attempt.timers.pause(
+        f"{scope.step_id}%{number}", scope.step_id, seconds_of(seconds)
+    )

@@ -120,8 +120,10 @@ def _outcome(runner: Runner, step: Step) -> Plan:
         suspended = True
     yield Do.CHILDREN
     interrupts = runner.attempt.questions.open
-    if suspended or interrupts:
-        # Also when the body caught the Suspend and went on: what it asks has no answer yet.
+    if suspended or interrupts or runner.attempt.timers.awaiting:
+        # Also when the body caught the Suspend and went on: what it waits for has not come yet.
+        if not (interrupts or runner.attempt.timers.awaiting):
+            raise RuntimeError(f"{step.name!r} raised Suspend itself, and waits for nothing")
         return Result("suspended", interrupts=interrupts)
     return Result("completed", value=value)
 
@@ -159,7 +161,9 @@ def _ending(attempt: Attempt, result: Result) -> Ending:
         told = dump_error(result.error, attempt.codec)
         checkpoints["result"] = attempt.codec.dumps({"error": told})
         reason = f"{reason}: {told['message']}"[:500]
-    return Finished("failed", fact, checkpoints, attempt.failures.reopened(result.error), reason)
+    reopened = attempt.failures.reopened(result.error)
+    tries = [name for step_id in (*reopened, "") for name in attempt.timers.of_retries(step_id)]
+    return Finished("failed", fact, checkpoints, (*reopened, *tries), reason)
 
 
 def _suspended(attempt: Attempt, result: Result) -> Suspended:
@@ -167,7 +171,12 @@ def _suspended(attempt: Attempt, result: Result) -> Suspended:
     questions: dict[str, str] = {}
     if attempt.journal.stores:
         questions = {item.id: attempt.codec.dumps(item.value) for item in result.interrupts}
-    return Suspended(Fact("run.interrupted", {"interrupts": asked}, (), time.time()), questions)
+    wakes = attempt.timers.wakes
+    fact = Fact("run.interrupted", {"interrupts": asked}, (), time.time())
+    if not asked and wakes is not None:
+        seconds = max(0.0, wakes - attempt.journal.now()) / 1000
+        fact = Fact("run.suspended", {"seconds": round(seconds, 3)}, (), time.time())
+    return Suspended(fact, questions, wakes)
 
 
 def _completed(attempt: Attempt, result: Result) -> Finished:

@@ -16,6 +16,7 @@ PenstockError (penstock.publisher.errors)
     ├── RunFailedError         the run ended with an error; its cause where it can be rebuilt
     │   └── PoisonRunError     the run killed its workers
     ├── RunCancelledError
+    ├── InterruptTimeoutError  nobody answered in time (also TimeoutError)
     └── ThreadBusyError        another run of the thread is at work
 
 Control flow, never failures, so that `except Exception` lets it pass:
@@ -38,6 +39,7 @@ __all__ = [
     "Fenced",
     "GeneratorError",
     "InputError",
+    "InterruptTimeoutError",
     "LeaseLostError",
     "OutsideRunError",
     "PenstockError",
@@ -136,6 +138,10 @@ class PoisonRunError(RunFailedError):
 
 class RunCancelledError(RunError):
     """The run was cancelled."""
+
+
+class InterruptTimeoutError(RunError, TimeoutError):
+    """Nobody answered an interrupt in time, and it has no default; raised in the run's code."""
 
 
 class ThreadBusyError(RunError):

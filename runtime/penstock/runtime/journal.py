@@ -14,6 +14,8 @@ __all__ = [
     "durability_of",
 ]
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
@@ -60,10 +62,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """The run waits on interrupts, given as id -> encoded question."""
+    """The run waits: for answers, given as id -> encoded question, or for a time, or for both."""
 
     fact: Fact
     questions: Mapping[str, str]
+    wakes: float | None = None
+    """When it goes on without an answer, in ms by Redis's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,25 @@ class Journal(Protocol):
         """Whether anything is kept; if not, nothing needs to be encoded."""
         ...
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a wait may hold the process; a longer one leaves it and comes back."""
+        ...
+
+    def now(self) -> float:
+        """Return the time, in ms by the clock of what keeps the run."""
+        ...
+
     def recorded(self, field: str) -> str | bytes | None:
         """Return what earlier attempts recorded under a step's id or an answer's name."""
         ...
 
     def append(self, fact: Fact, text: str, outcome: str = "") -> None:
         """Add a fact with its encoded data, and the outcome it refers to; stored soon, in order."""
+        ...
+
+    def keep(self, field: str, text: str) -> None:
+        """Add a checkpoint that no fact tells of; stored with what comes next."""
         ...
 
     def flush(self) -> None:
@@ -115,12 +132,20 @@ class NoJournal:
     """Keeps nothing: for runs without a checkpointer."""
 
     stores = False
+    patience = math.inf
+
+    def now(self) -> float:
+        """Return the time by this machine's clock."""
+        return time.time() * 1000
 
     def recorded(self, field: str) -> None:
         """Return None: nothing was recorded."""
 
     def append(self, fact: Fact, text: str, outcome: str = "") -> None:
         """Drop the fact."""
+
+    def keep(self, field: str, text: str) -> None:
+        """Drop the checkpoint."""
 
     def flush(self) -> None:
         """Return at once."""

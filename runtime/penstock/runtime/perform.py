@@ -15,6 +15,7 @@ from penstock.runtime.checkpoint import fail_step, finish_step, retry_step, star
 from penstock.runtime.errors import Stop, Suspend
 from penstock.runtime.retry import delay_after
 from penstock.runtime.scope import Scope
+from penstock.runtime.timers import retry_timer
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt
@@ -136,7 +137,11 @@ def _performed(step: Step) -> Plan:
 
 
 def tries(step: Step) -> Plan:
-    """Plan the tries of a body: again, after a wait, as long as its policies say so."""
+    """Plan the tries of a body: again, after a wait, as long as its policies say so.
+
+    Those of earlier attempts count.
+    """
+    yield from _earlier_tries(step)
     while True:
         try:
             return (yield Do.BODY)
@@ -152,9 +157,24 @@ def tries(step: Step) -> Plan:
                     raise
                 raise error from None
             retry_step(step, error, delay)
-            yield Wait(delay)
             step.tries += 1
+            yield from _pause(step, delay)
             step.scope = Scope(step)
+
+
+def _earlier_tries(step: Step) -> Plan:
+    while step.policies and step.attempt.timers.has_begun(retry_timer(step.id, step.tries + 1)):
+        step.tries += 1
+    if step.tries > 1:
+        yield from _pause(step, 0.0)
+
+
+def _pause(step: Step, seconds: float) -> Plan:
+    """Wait for a step's next try: here, or away from the process if that takes long."""
+    timer = retry_timer(step.id, step.tries)
+    left = step.attempt.timers.pause(timer, step.id, seconds)
+    if left > 0:
+        yield Wait(left)
 
 
 def ungroup(error: BaseException) -> BaseException:

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-__all__ = ["Questions"]
+__all__ = ["Limit", "Questions"]
 
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.runtime.errors import Suspend
-from penstock.runtime.interrupt import Interrupt, interrupt_id
+from penstock.runtime.errors import InterruptTimeoutError, Suspend
+from penstock.runtime.interrupt import NOTHING, Interrupt, interrupt_id
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt
     from penstock.runtime.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How long an interrupt waits, and the answer that stands in for none, if there is one."""
+
+    seconds: float
+    default: Any = NOTHING
+
+    def answer(self, run_id: str, step_id: str) -> Any:
+        """Return what stands in for an answer that never came.
+
+        Raises:
+            InterruptTimeoutError: nothing does.
+        """
+        if self.default is NOTHING:
+            where = f"step {step_id!r} of run" if step_id else "run"
+            raise InterruptTimeoutError(
+                run_id,
+                f"nobody answered {where} {run_id!r} within {self.seconds:g} s; "
+                "give interrupt(..., default=...) to go on without an answer.",
+            )
+        return self.default
 
 
 class Questions:
@@ -29,11 +54,12 @@ class Questions:
         """All open questions, in the order in which they were asked."""
         return tuple(self._open.values())
 
-    def ask(self, scope: Scope, value: Any) -> Any:
-        """Return the answer to a scope's next interrupt.
+    def ask(self, scope: Scope, value: Any, limit: Limit | None = None) -> Any:
+        """Return the answer to a scope's next interrupt, or what stands in for one that never came.
 
         Raises:
             Suspend: it has none yet.
+            InterruptTimeoutError: its time is over, and nothing stands in for it.
         """
         attempt, run_id = self._attempt, self._attempt.assignment.run_id
         number, scope.interrupts = scope.interrupts, scope.interrupts + 1
@@ -41,6 +67,10 @@ class Questions:
         answer = attempt.journal.recorded(f"!{name}")
         if answer is not None:
             return attempt.codec.loads(answer)
+        if limit is not None:
+            if attempt.timers.begin(name, limit.seconds) <= 0:
+                return limit.answer(run_id, scope.step_id)
+            attempt.timers.wake_at(name, scope.step_id)
         if attempt.journal.stores:
             attempt.codec.dumps(value, f"interrupt of step {scope.step_id!r}")
         with self._lock:
@@ -54,15 +84,7 @@ class Questions:
             "answer it with Command(resume=...) or run.resume(...)"
         )
 
-    def leave_if_asked(self, step_id: str) -> None:
-        """Leave a step whose body has caught the Suspend of a question, as if it had not.
-
-        Raises:
-            Suspend: the step, or one below it, asks something that has no answer yet.
-        """
-        if not self._open:
-            return
-        with self._lock:
-            asking = tuple(self._asking.values())
-        if any(where == step_id or where.startswith(f"{step_id}/") for where in asking):
-            raise Suspend(f"step {step_id!r} asks something that has no answer yet")
+    @property
+    def asking(self) -> Mapping[str, str]:
+        """The steps that wait for an answer, by the ids of their questions."""
+        return self._asking

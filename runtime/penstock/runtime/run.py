@@ -44,6 +44,10 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    asks: bool = False
+    """Whether it waits for an answer, if it is suspended."""
+    wakes_at: datetime | None = None
+    """When it goes on by itself, if it is suspended."""
 
     @classmethod
     def from_fields(cls, run_id: str, fields: Mapping[str, str]) -> Run:
@@ -57,6 +61,8 @@ class Run:
             attempt=int(fields["attempt"]),
             crashes=int(fields.get("deaths", 0)),
             worker=fields.get("worker", ""),
+            asks=fields.get("asks") == "1",
+            wakes_at=_time(fields["wakes"]) if fields.get("wakes") else None,
             reason=fields.get("reason", ""),
             created_at=_time(fields["created"]),
             started_at=_time(fields["started"]) if "started" in fields else None,

@@ -47,6 +47,11 @@ class Runner:
         self._limited = limit is not None
         self._stop = threading.Event()
 
+    @property
+    def is_on_loop(self) -> bool:
+        """Whether the calling code runs on the attempt's loop."""
+        return self.loop is not None and events._get_running_loop() is self.loop
+
     def call(
         self,
         branch: Branch,
@@ -61,7 +66,7 @@ class Runner:
         branch.scope.advance()
         digest, text = attempt.replay.digest(args, kwargs)
         step_id = branch.identify(task.label, digest, key)
-        on_loop = self.loop is not None and events._get_running_loop() is self.loop
+        on_loop = self.is_on_loop
         sight = Sight(branch.scope)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
         if outcome is not None:

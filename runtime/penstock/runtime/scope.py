@@ -34,7 +34,8 @@ class Scope:
     """One execution of an entrypoint's body or of a step, with what is counted in it."""
 
     __slots__ = (
-        "attempt", "interrupts", "is_abandoned", "namespace", "progress", "step", "step_id",
+        "attempt", "interrupts", "is_abandoned", "namespace", "pauses", "progress", "step",
+        "step_id",
     )  # fmt: skip
 
     def __init__(self, step: Step) -> None:
@@ -44,6 +45,7 @@ class Scope:
         self.namespace = namespace(step.id)
         self.progress = 0
         self.interrupts = 0
+        self.pauses = 0
         self.is_abandoned = False
 
     def branch(self) -> Branch:

@@ -34,6 +34,8 @@ class Settings:
     """How many events of a run are kept at least; 0 for all."""
     value_limit: int = 8 * 1024 * 1024
     """How large one encoded value may be."""
+    patience: float = 30.0
+    """How long a retry's wait or a sleep may hold the process; a longer one leaves it."""
     crashes: int = 3
     """Deaths of workers after which a run is given up."""
     queue: str = "default"

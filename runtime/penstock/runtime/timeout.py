@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Deadline", "StepTimeoutError", "TimeoutPolicy", "Timeouts"]
+__all__ = ["Deadline", "Seconds", "StepTimeoutError", "TimeoutPolicy", "Timeouts", "seconds_of"]
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ class TimeoutPolicy:
 
     def __post_init__(self) -> None:
         for limit in (self.run_timeout, self.idle_timeout):
-            if limit is not None and _seconds(limit) <= 0:
+            if limit is not None and seconds_of(limit) <= 0:
                 raise ConfigurationError(f"a timeout must be greater than 0, not {limit!r}.")
 
 
@@ -69,8 +69,8 @@ class Deadline:
     def __init__(self, policy: TimeoutPolicy, name: str) -> None:
         self._name = name
         self._policy = policy
-        self._run = _seconds(policy.run_timeout) if policy.run_timeout is not None else None
-        self._idle = _seconds(policy.idle_timeout) if policy.idle_timeout is not None else None
+        self._run = seconds_of(policy.run_timeout) if policy.run_timeout is not None else None
+        self._idle = seconds_of(policy.idle_timeout) if policy.idle_timeout is not None else None
         self._began = self._alive = time.monotonic()
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -123,5 +123,6 @@ class Deadline:
             self._timer = self._task.get_loop().call_later(end - now, self._look)
 
 
-def _seconds(limit: Seconds) -> float:
+def seconds_of(limit: Seconds) -> float:
+    """Return a duration in seconds."""
     return limit.total_seconds() if isinstance(limit, timedelta) else float(limit)

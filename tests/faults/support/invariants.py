@@ -124,6 +124,7 @@ def _indexes(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
         "leases": status == "running",
         "ready": status == "queued",
         f"runs:{status}": True,
+        "timers": status == "suspended" and bool(run.get("wakes")) and run["queue"] != "",
     }
     for name, should in expected.items():
         if (run_id in now.index(name)) != should:
@@ -141,8 +142,11 @@ def _wake_up(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
     questions = now.hashes.get(f"{now.prefix}:questions:{run_id}", {})
     if run["status"] != "suspended":
         return
-    if not questions:
+    timed = run_id in now.index("timers")
+    if not questions and not timed:
         yield f"I7 run {run_id} waits for nothing"
+    if (run.get("asks") == "1") != bool(questions):
+        yield f"I7 run {run_id} says asks={run.get('asks')}, its questions are {list(questions)}"
     if "cancel" in run:
         yield f"I7 run {run_id} waits though it was cancelled"
     answered = [name for name in questions if f"!{name}" in now.checkpoints(run_id)]

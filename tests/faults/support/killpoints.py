@@ -4,8 +4,8 @@
 for each; it appends `<name> <pid>` to `<file>.pids` and `<pid> <exit code>` to `<file>.ends`.
 
 A point is `before:finish:2`: before the second call of the script `finish` the process sends itself
-the signal PENSTOCK_TEST_SIGNAL (SIGKILL if unset); or `after:pop:1`: after the first answer of
-a pop off the queues that brought something. A file `<name>.idle` says that a worker is about to wait for tickets.
+the signal PENSTOCK_TEST_SIGNAL (SIGKILL if unset); or `after:pop:1`: after the first pop off
+the queues that brought something. A file `<name>.idle` says that a worker is about to wait for one.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     @rule(value=ANSWER, all_of_them=twice, again=twice, contradict=twice)
     def answer(self, value: str, all_of_them: bool, again: bool, contradict: bool) -> None:
         for ran in list(self.protocol.world.runs.values()):
-            if ran.status == "suspended":
+            if ran.status == "suspended" and ran.questions:
                 asked = list(ran.questions)[: None if all_of_them else 1]
                 self.protocol.resume(ran.run_id, dict.fromkeys(asked, value), again=again)
                 if contradict:
@@ -104,9 +104,12 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.protocol.record(owned[index % len(owned)], step=step, again=again)
 
     @precondition(lambda self: self.owned())
-    @rule(number=st.integers(1, 2), again=twice)
-    def suspend(self, number: int, again: bool) -> None:
-        self.protocol.suspend(self.owned()[0], number, again=again)
+    @rule(number=st.sampled_from([0, 1, 1, 2]), timed=twice, again=twice, cancel=rare)
+    def suspend(self, number: int, timed: bool, again: bool, cancel: bool) -> None:
+        held = self.owned()[0]
+        if cancel:
+            self.protocol.cancel(held.run_id)
+        self.protocol.suspend(held, number, timed=timed or number == 0, again=again)
 
     @precondition(lambda self: self.owned())
     @rule(status=st.sampled_from(ENDS), again=twice, do=rare)
@@ -121,12 +124,16 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.protocol.handover(self.owned()[0], again=again)
 
     @precondition(lambda self: len(self.protocol.held) > len(self.owned()))
-    @rule(op=st.sampled_from(["record", "suspend", "finish", "handover"]), back=few, again=twice)
+    @rule(
+        op=st.sampled_from(["record", "suspend", "sleep", "finish", "handover"]),
+        back=few,
+        again=twice,
+    )
     def write_as_a_zombie(self, op: str, back: int, again: bool) -> None:
         lost = [held for held in self.protocol.held if not self.protocol.world.owns(held)]
         held = lost[-1 - back % len(lost)]
-        if op == "suspend":
-            self.protocol.suspend(held, 1, again=again)
+        if op in ("suspend", "sleep"):
+            self.protocol.suspend(held, int(op == "suspend"), timed=op == "sleep", again=again)
         elif op == "finish":
             self.protocol.finish(held, "completed", again=again)
         elif op == "record":
@@ -144,6 +151,12 @@ class ProtocolMachine(RuleBasedStateMachine):
     @rule(index=few, look=twice)
     def expire(self, index: int, look: bool) -> None:
         self.protocol.expire(self.run_id(index))
+        if look:
+            self.protocol.recover()
+
+    @rule(index=few, look=twice)
+    def let_be_due(self, index: int, look: bool) -> None:
+        self.protocol.let_be_due(self.run_id(index))
         if look:
             self.protocol.recover()
 

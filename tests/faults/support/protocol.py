@@ -23,6 +23,9 @@ from tests.faults.support.snapshot import Entry, Snapshot
 from tests.faults.support.world import CRASHES, Change, Held, World
 
 LEASE: Final = 3600.0
+FAR: Final = 4e12
+"""A time in ms that does not come by itself."""
+
 QUEUE: Final = "q"
 THREAD: Final = "the thread"
 
@@ -140,7 +143,7 @@ class Protocol:
     ) -> str:
         nonce, bells = self._nonce(), self.bells()
         if popped and bells:
-            self.client.lpop(self.keys.queue(QUEUE))
+            self.client.lmove(self.keys.queue(QUEUE), self.keys.popped(QUEUE))
         first, rest = bells[: int(popped)], bells[int(popped) :]
         mine = self.world.take(first, nonce, worker, suspects)
         while rest and len(mine) < room:
@@ -160,6 +163,7 @@ class Protocol:
             claims = self.calls.taken(run(self.client, call)).claims
             assert [claim.lease.fence for claim in claims] == [held.fence for held in mine]
             assert self.bells() == rest
+            assert self.client.llen(self.keys.popped(QUEUE)) == 0
         COVERED["take a popped one" if first else "take", str(len(mine))] += 1
         self.held += mine
         return str(len(mine))
@@ -187,15 +191,20 @@ class Protocol:
             held.known |= change.recorded
         return answer
 
-    def suspend(self, held: Held, number: int, *, again: bool = False) -> str:
+    def suspend(self, held: Held, number: int, *, timed: bool = False, again: bool = False) -> str:
+        """Wait for answers to so many questions, for a time, or for either."""
         change, write = self._write(held, step=False)
         unanswered = [f"i{index}" for index in range(99) if f"!i{index}" not in held.known]
         questions = dict.fromkeys(unanswered[:number], '"?"')
         change = Change(change.number, change.recorded, (*change.tags, "run.interrupted"))
         write.events += self._event(held, "run.interrupted", {})
-        write.ending = Suspended(_fact("run.interrupted"), questions)
+        write.ending = Suspended(_fact("run.interrupted"), questions, FAR if timed else None)
         return self._send(
-            "suspend", held, write, lambda: self.world.suspend(held, change, questions), again
+            "suspend" if questions else "sleep",
+            held,
+            write,
+            lambda: self.world.suspend(held, change, questions, timed),
+            again,
         )
 
     def finish(self, held: Held, status: Any, *, again: bool = False) -> str:
@@ -257,6 +266,11 @@ class Protocol:
         if self.client.zadd(self.keys.leases, {run_id: 0}, xx=True, ch=True):
             self.world.runs[run_id].expired = True
 
+    def let_be_due(self, run_id: str) -> None:
+        """Let the time come that a run waits for, if it does."""
+        if self.client.zadd(self.keys.timers, {run_id: 0}, xx=True, ch=True):
+            self.world.runs[run_id].due = True
+
     def recover(self, dead: str = "") -> None:
         """Look for what is lost; `dead` names a worker that has died."""
         before = self.bells()
@@ -271,13 +285,14 @@ class Protocol:
         unheard = self.world.unheard(before)
         assert list(got.queued) == looked.queued
         assert list(got.given_up) == looked.given_up
+        assert list(got.woken) == looked.woken
         assert set(got.rung) == unheard, f"rung for {got.rung}, unheard were {unheard}"
         assert not got.spoilt, f"spoilt: {got.spoilt}"
         now = self.bells()
         assert set(now) == {*before, *unheard, *(run_id for run_id, _ in self.world.rung)}
         assert len(now) == len(before) + len(self.world.rung) + len(unheard)
         self.world.rung = []
-        for what in ("queued", "given_up", "rung"):
+        for what in ("queued", "given_up", "rung", "woken"):
             COVERED["bury" if dead else "recover", what] += len(getattr(got, what))
         COVERED["recover", "cancelled"] += len(looked.cancelled)
 
@@ -327,7 +342,8 @@ class Protocol:
                 return
             for run_id, ran in list(self.world.runs.items()):
                 self.expire(run_id)
-                if ran.status == "suspended":
+                self.let_be_due(run_id)
+                if ran.status == "suspended" and ran.questions:
                     self.resume(run_id, dict.fromkeys(ran.questions, '"A"'))
             self.recover()
             self.take("healer", 10)

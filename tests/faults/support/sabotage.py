@@ -1,8 +1,9 @@
 """Faults at named points of a worker process, between any two of its calls to Redis.
 
 PENSTOCK_TEST_FAULT is `<call>:<nth>:<when>:<what>`, as in `finish:1:after:kill`: the call is a
-script's name or `pop` (off the queues), counted from 1; `before` it is sent or `after` it was answered; `kill` and
-`stop` are signals the process sends to itself, `lose` cuts the connection in place of the answer.
+script's name or `pop` (off the queues), counted from 1; `before` it is sent or `after` it was
+answered; `kill` and `stop` are signals the process sends to itself, `lose` cuts the connection in
+place of the answer.
 """
 
 from __future__ import annotations

@@ -84,6 +84,7 @@ def nothing_brings_a_cancelled_run_back(protocol: Protocol) -> None:
     protocol.cancel("run-0", again=True)
     protocol.client.zadd(protocol.keys.leases, {"run-0": 0})
     protocol.client.zadd(protocol.keys.ready, {"run-0": 0})
+    protocol.client.zadd(protocol.keys.timers, {"run-0": 0})
     protocol.recover("left")
     protocol.client.rpush(protocol.keys.queue(QUEUE), "run-0")
     protocol.take("right", 1)
@@ -216,6 +217,64 @@ def the_death_of_a_worker_does_not_end_the_lease_of_another(protocol: Protocol) 
     assert protocol.record(protocol.held[-1]) == "OK"
 
 
+def a_timer_that_is_due_wakes_once(protocol: Protocol) -> None:
+    protocol.suspend(begin(protocol), 0, timed=True)
+    protocol.let_be_due("run-0")
+    protocol.recover()
+    protocol.recover()
+    assert protocol.bells() == ["run-0"]
+    assert protocol.take("right", 1) == "1"
+
+
+def a_late_timer_does_not_wake_a_run_that_asks_again(protocol: Protocol) -> None:
+    protocol.suspend(begin(protocol), 1, timed=True)
+    protocol.resume("run-0", {"i0": '"A"'})
+    protocol.take("right", 1)
+    protocol.suspend(protocol.held[-1], 1)
+    protocol.let_be_due("run-0")
+    protocol.recover()
+    assert protocol.bells() == []
+
+
+def a_stale_timer_does_not_wake_what_runs(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.client.zadd(protocol.keys.timers, {"run-0": 0})
+    protocol.recover()
+    assert protocol.record(held) == "OK"
+
+
+def a_question_whose_time_is_over_takes_no_answer(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.suspend(held, 1, timed=True)
+    protocol.client.hset(protocol.keys.checkpoints("run-0"), "~i0", 1)
+    protocol.world.runs["run-0"].recorded["~i0"] = "1"
+    protocol.let_be_due("run-0")
+    protocol.recover()
+    protocol.world.runs["run-0"].questions.clear()
+    assert protocol.resume("run-0", {"i0": '"A"'}) == "queued"
+    assert "!i0" not in protocol.world.runs["run-0"].recorded
+    assert protocol.client.exists(protocol.keys.questions("run-0")) == 0
+
+
+def a_run_that_sleeps_keeps_its_thread(protocol: Protocol) -> None:
+    protocol.suspend(begin(protocol), 0, timed=True)
+    assert protocol.enqueue("run-1", "reject") == "busy"
+    assert protocol.enqueue("run-2", "queue") == "created"
+    assert protocol.bells() == []
+    protocol.enqueue("run-3", "interrupt")
+    assert protocol.world.runs["run-0"].status == "cancelled"
+    assert protocol.bells() == ["run-2"]
+
+
+def a_run_sleeps_though_others_wait_for_its_thread(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.enqueue("run-1", "queue")
+    assert protocol.suspend(held, 0, timed=True) == "OK"
+    assert protocol.world.runs["run-0"].status == "suspended"
+    protocol.cancel("run-0")
+    assert protocol.bells() == ["run-1"]
+
+
 SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_zombie_is_fenced,
     a_zombie_takes_nothing_off_the_indexes,
@@ -237,4 +296,10 @@ SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_rolled_back_run_keeps_nothing_of_its_end,
     a_deadly_run_is_given_up,
     the_death_of_a_worker_does_not_end_the_lease_of_another,
+    a_timer_that_is_due_wakes_once,
+    a_late_timer_does_not_wake_a_run_that_asks_again,
+    a_stale_timer_does_not_wake_what_runs,
+    a_question_whose_time_is_over_takes_no_answer,
+    a_run_that_sleeps_keeps_its_thread,
+    a_run_sleeps_though_others_wait_for_its_thread,
 )

@@ -29,6 +29,10 @@ class Ran:
     batch: int = 0
     cancel: str | None = None
     expired: bool = False
+    timed: bool = False
+    """Whether it goes on by itself, at a time."""
+    due: bool = False
+    """Whether that time has come."""
     recorded: dict[str, str] = field(default_factory=dict[str, str])
     questions: dict[str, str] = field(default_factory=dict[str, str])
     log: list[str] = field(default_factory=list[str])
@@ -36,6 +40,12 @@ class Ran:
     @property
     def suspect(self) -> bool:
         return self.crashes >= CRASHES - 1
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it keeps its thread: also where it sleeps, as it asks nobody anything."""
+        sleeps = self.status == "suspended" and not self.questions
+        return sleeps or self.status in ("queued", "running")
 
     @property
     def over(self) -> bool:
@@ -73,6 +83,7 @@ class Looked:
     queued: list[str] = field(default_factory=list[str])
     given_up: list[str] = field(default_factory=list[str])
     cancelled: list[str] = field(default_factory=list[str])
+    woken: list[str] = field(default_factory=list[str])
 
 
 class World:
@@ -91,7 +102,7 @@ class World:
         if run_id in self.runs:
             return "exists"
         active = self.runs.get(self.active)
-        busy = active is not None and active.status in ("queued", "running")
+        busy = active is not None and active.at_work
         if busy and on_busy == "reject":
             return "busy"
         new = self.runs[run_id] = Ran(run_id, log=["run.queued"])
@@ -108,7 +119,7 @@ class World:
     def _interrupt(self, active: Ran, on_busy: str) -> None:
         if on_busy in ("interrupt", "rollback"):
             active.cancel = on_busy
-            if active.status == "queued":
+            if active.status != "running":
                 self._end_here(active)
 
     def cancel(self, run_id: str, reason: str) -> str:
@@ -131,8 +142,7 @@ class World:
             run.questions.pop(name, None)
         run.cancel, run.crashes, run.deaths = None, 0, 0
         run.log.append("run.resumed")
-        run.status = "queued"
-        self._ring(run)
+        self._queue(run)
         return "queued"
 
     def _refuse(self, run: Ran, answers: Mapping[str, str]) -> str:
@@ -154,8 +164,7 @@ class World:
     def wake(self, run_id: str) -> str:
         run = self.runs[run_id]
         if run.status == "suspended":
-            run.status = "queued"
-            self._ring(run)
+            self._queue(run)
         return run.status
 
     # -- workers --------------------------------------------------------------------------------
@@ -199,7 +208,7 @@ class World:
         run.log += change.tags
         return ""
 
-    def suspend(self, held: Held, change: Change, questions: Mapping[str, str]) -> str:
+    def suspend(self, held: Held, change: Change, questions: Mapping[str, str], timed: bool) -> str:
         answer = self.record(held, change)
         if answer:
             return answer
@@ -208,8 +217,8 @@ class World:
         if run.cancel:
             self._end_here(run)
             return "CANCELLED"
-        run.status, run.worker = "suspended", None
-        if self.waiting:
+        run.status, run.worker, run.timed = "suspended", None, timed
+        if self.waiting and questions:
             self._end_here(run)
         return "OK"
 
@@ -249,6 +258,10 @@ class World:
         for run in sorted(self.runs.values(), key=lambda run: run.run_id):
             if run.status == "running" and run.expired:
                 self._expire(run, looked)
+        for run in sorted(self.runs.values(), key=lambda run: run.run_id):
+            if run.status == "suspended" and run.timed and run.due:
+                self._queue(run, front=True)
+                looked.woken.append(run.run_id)
         return looked
 
     def unheard(self, bells: Collection[str]) -> set[str]:
@@ -283,11 +296,16 @@ class World:
 
     def _end(self, run: Ran, status: str) -> None:
         run.status, run.worker, run.expired = status, None, False
+        run.timed = run.due = False
         if self.active != run.run_id:
             self.waiting = [other for other in self.waiting if other != run.run_id]
         elif self.waiting:
             self.active = self.waiting.pop(0)
             self._ring(self.runs[self.active])
+
+    def _queue(self, run: Ran, *, front: bool = False) -> None:
+        run.status, run.timed, run.due = "queued", False, False
+        self._ring(run, front=front)
 
     def _ring(self, run: Ran, *, front: bool = False) -> None:
         self.rung.append((run.run_id, front))

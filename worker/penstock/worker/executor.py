@@ -88,7 +88,13 @@ class Executor:
     def begin(self, claim: Claim) -> asyncio.Task[None]:
         """Start the attempt of a claimed run; call it on the loop."""
         durability = durability_of(claim.fields.get("durability", "async"))
-        journal = RedisJournal(claim, self.calls, self.sender, durability=durability)
+        journal = RedisJournal(
+            claim,
+            self.calls,
+            self.sender,
+            durability=durability,
+            patience=self.settings.patience,
+        )
         task = asyncio.get_running_loop().create_task(
             self._execute(claim, journal), name=claim.lease.run_id
         )

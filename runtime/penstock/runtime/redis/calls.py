@@ -90,6 +90,7 @@ class Recovered:
     given_up: Sequence[str]
     rung: Sequence[str]
     spoilt: Sequence[str]
+    woken: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -188,7 +189,8 @@ class Calls:
             return self._call("handover", *common)
         if isinstance(ending, Suspended):
             pairs = [part for pair in ending.questions.items() for part in pair]
-            return self._call("suspend", *common, len(ending.questions), *pairs)
+            wakes = "" if ending.wakes is None else f"{ending.wakes:.0f}"
+            return self._call("suspend", *common, wakes, *pairs)
         return self._call(
             "finish", *common, ending.status, ending.reason, len(ending.reopen), *ending.reopen
         )

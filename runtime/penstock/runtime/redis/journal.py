@@ -6,7 +6,9 @@ __all__ = ["RedisJournal"]
 
 import asyncio
 import json
+import math
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -27,7 +29,13 @@ class RedisJournal:
     stores = True
 
     def __init__(
-        self, claim: Claim, calls: Calls, sender: Sender, *, durability: Durability = "async"
+        self,
+        claim: Claim,
+        calls: Calls,
+        sender: Sender,
+        *,
+        durability: Durability = "async",
+        patience: float = math.inf,
     ) -> None:
         fields = claim.fields
         self.lease = claim.lease
@@ -35,6 +43,8 @@ class RedisJournal:
         self._calls = calls
         self._sender = sender
         self.durability: Durability = durability
+        self.patience = patience
+        self._ahead = float(fields["updated"]) - time.monotonic() * 1000
         self._recorded: Mapping[str, bytes] = claim.checkpoints
         self._attempt = int(fields["attempt"])
         self._thread = "" if fields["own_thread"] == "1" else fields["thread"]
@@ -51,6 +61,17 @@ class RedisJournal:
     def recorded(self, field: str) -> bytes | None:
         """Return what earlier attempts recorded under a step's id or an answer's name."""
         return self._recorded.get(field)
+
+    def now(self) -> float:
+        """Return the time in ms by Redis's clock, as it was at the claim and has gone on since."""
+        return time.monotonic() * 1000 + self._ahead
+
+    def keep(self, field: str, text: str) -> None:
+        """Add a checkpoint that no fact tells of; stored with what comes next."""
+        with self._lock:
+            self._check()
+            kept = self._withheld if self.durability == "exit" else self._filling.checkpoints
+            kept[field] = text
 
     def append(self, fact: Fact, text: str, outcome: str = "") -> None:
         """Add a fact, and the outcome it refers to."""
@@ -98,9 +119,7 @@ class RedisJournal:
                 self._filling.checkpoints |= ending.checkpoints
             text = json.dumps({key: fact.data[key] for key in ("name", "status")})
         else:
-            pairs = ending.questions.items()
-            asked = ",".join(f'{{"value":{value},"id":"{name}"}}' for name, value in pairs)
-            text = f'{{"interrupts":[{asked}]}}'
+            text = _suspension(ending)
         if outcome:
             fact = replace(fact, ref="result")
         stored, published = self._texts(fact, text, outcome)
@@ -186,3 +205,11 @@ class RedisJournal:
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+
+def _suspension(ending: Suspended) -> str:
+    if not ending.questions:
+        return json.dumps(ending.fact.data)
+    pairs = ending.questions.items()
+    asked = ",".join(f'{{"value":{value},"id":"{name}"}}' for name, value in pairs)
+    return f'{{"interrupts":[{asked}]}}'

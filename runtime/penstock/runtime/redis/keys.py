@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from penstock.publisher.keys import EventKeys
 
-PERMANENT = ("leases", "ready", "runs:*", "entrypoints", "thread:*", "cache:*")
+PERMANENT = ("leases", "ready", "timers", "runs:*", "entrypoints", "thread:*", "cache:*")
 """Kinds of keys that have no TTL: indexes, the state of threads, cached values without one."""
 
 
@@ -59,6 +59,11 @@ class Keys(EventKeys):
     def ready(self) -> str:
         """Sorted set of queued runs by when their ticket was last seen (ms). Permanent."""
         return f"{self.prefix}:ready"
+
+    @property
+    def timers(self) -> str:
+        """Sorted set of suspended runs by when they go on by themselves (ms). Permanent."""
+        return f"{self.prefix}:timers"
 
     @property
     def entrypoints(self) -> str:

@@ -126,7 +126,7 @@ class RequestPlans:
         if (yield from self.last_seq(run_id)) != seq:
             return False
         run = yield from self.info(run_id)
-        return run.status is RunStatus.SUSPENDED
+        return run.status is RunStatus.SUSPENDED and run.asks
 
     def interrupts(self, run_id: str) -> Plan[list[Interrupt]]:
         """Read the questions that a run waits on."""
@@ -224,8 +224,8 @@ class RequestPlans:
 
 
 def is_open(run: Run) -> bool:
-    """Tell whether a run is neither over nor waiting."""
-    return run.status in OPEN and run.status is not RunStatus.SUSPENDED
+    """Tell whether a run gets on without anybody's answer."""
+    return run.status in OPEN and not (run.status is RunStatus.SUSPENDED and run.asks)
 
 
 def _texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:

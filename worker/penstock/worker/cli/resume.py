@@ -61,6 +61,8 @@ def resume(
 
 def _require_failed(handle: RunHandle) -> None:
     run_id, status = handle.run_id, handle.status()
+    if status is RunStatus.SUSPENDED and not handle.info().asks:
+        raise Refusal(f"run {run_id!r} goes on by itself when its time comes.")
     if status is RunStatus.SUSPENDED:
         raise Refusal(
             f"run {run_id!r} waits for an answer: penstock resume {run_id} 'ANSWER' "

@@ -6,6 +6,7 @@ __all__ = ["Standing", "stand"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from penstock.runtime.interrupt import Interrupt
@@ -96,8 +97,17 @@ def _suspended(plans: RequestPlans, run: Run) -> Plan[Standing]:
     questions = yield from plans.interrupts(run.run_id)
     if questions:
         says = "an answer" if len(questions) == 1 else f"answers to {len(questions)} questions"
+        if run.wakes_at is not None:
+            says += f", at most {yield from _until(plans.keys, run.wakes_at)} more"
         return Standing(says, questions=questions)
+    if run.wakes_at is not None:
+        return Standing(f"its timer: it goes on in {yield from _until(plans.keys, run.wakes_at)}")
     return Standing("something it does not name")
+
+
+def _until(keys: Keys, moment: datetime) -> Plan[str]:
+    now = yield from _now(keys)
+    return duration(max(0.0, moment.timestamp() - now / 1000))
 
 
 def _now(keys: Keys) -> Plan[float]:

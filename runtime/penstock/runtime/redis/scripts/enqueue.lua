@@ -24,6 +24,9 @@ local record = key('thread', thread)
 local active = redis.call('HGET', record, 'run')
 local status = active and redis.call('HGET', key('run', active), 'status')
 local busy = status == 'queued' or status == 'running'
+if status == 'suspended' then
+  busy = redis.call('HGET', key('run', active), 'asks') == '0' -- it comes back by itself
+end
 if status == 'queued' and redis.call('HGET', key('run', active), 'queue') == '' then
   busy = false -- left behind by a process that ran it itself and died: new input closes it
 end

@@ -15,4 +15,5 @@ end
 
 local LEASES = ARGV[1] .. ':leases'
 local READY = ARGV[1] .. ':ready'
+local TIMERS = ARGV[1] .. ':timers'
 local CONTROL = ARGV[1] .. ':control'

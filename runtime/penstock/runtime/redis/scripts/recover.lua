@@ -1,12 +1,14 @@
--- recover: give runs back whose lease is over, and ring again for those whose ticket was lost.
+-- recover: give runs back whose lease is over, ring again for those whose ticket was lost, wake those whose
+-- time has come.
 --
 -- ARGV[3] how many of each at most, ARGV[4] crashes without a recorded step between them after which a run
 -- is given up (or four times as many with steps between),
 -- ARGV[5] ms after which a queued run's ticket is looked for, ARGV[6] name of a worker that has died,
 -- ARGV[7] how, ARGV[8...] ids of the runs it may have had, whose leases end now.
--- Returns { recovered ids, given up ids, ids rung for again, ids whose keys cannot be used }.
+-- Returns { recovered ids, given up ids, ids rung for again, ids whose keys cannot be used,
+-- ids whose timer was due }.
 -- Whatever was read from an index is checked again on the run itself before it is changed.
--- Keys: leases, ready, run:<id> and those of settle; rq:queue:<name> is searched for the ticket.
+-- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, run:<id> and those of settle; rq:queue:<name> is searched for the ticket.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
@@ -14,7 +16,7 @@
 -- include: penstock.runtime.redis.scripts/settle
 
 local limit, most, patience = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local recovered, given_up, rung, spoilt = {}, {}, {}, {}
+local recovered, given_up, rung, spoilt, woken = {}, {}, {}, {}, {}
 
 -- Names the step that was begun last, from the run's newest events.
 local function last_step(id)
@@ -76,6 +78,23 @@ local function look_for_ticket(id)
   end
 end
 
+-- A question whose time is over takes no answer any more: what the run does without one is its own affair.
+local function fire(id)
+  redis.call('ZREM', TIMERS, id)
+  if redis.call('HGET', key('run', id), 'status') ~= 'suspended' then
+    return
+  end
+  for _, name in ipairs(redis.call('HKEYS', key('questions', id))) do
+    local due = redis.call('HGET', key('checkpoints', id), '~' .. name)
+    if due and tonumber(due) <= now then
+      redis.call('HDEL', key('questions', id), name)
+    end
+  end
+  status_to(id, 'suspended', 'queued')
+  ring(id, true)
+  woken[#woken + 1] = id
+end
+
 -- One run whose keys are spoilt must not keep the others from being recovered.
 local function attend(list, act, id, ...)
   if not pcall(act, id, ...) then
@@ -93,4 +112,7 @@ end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', READY, '-inf', ms(now - patience), 'LIMIT', 0, limit)) do
   attend(READY, look_for_ticket, id)
 end
-return { recovered, given_up, rung, spoilt }
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', TIMERS, '-inf', ms(now), 'LIMIT', 0, limit)) do
+  attend(TIMERS, fire, id)
+end
+return { recovered, given_up, rung, spoilt, woken }

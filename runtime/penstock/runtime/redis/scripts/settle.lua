@@ -1,10 +1,11 @@
 -- Ends a run, and lets the next run of its thread begin. Needs names, clock, bell and append.
 --
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
--- thread:<key> (hash: id, run, saved), waiting:<key> (list of run ids); leases and ready lose the run.
+-- thread:<key> (hash: id, run, saved), waiting:<key> (list of run ids); leases, ready and timers lose the run.
 local function drop(id)
   redis.call('ZREM', LEASES, id)
   redis.call('ZREM', READY, id)
+  redis.call('ZREM', TIMERS, id)
 end
 
 local function start_next(thread)
