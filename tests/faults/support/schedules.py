@@ -216,6 +216,24 @@ def the_death_of_a_worker_does_not_end_the_lease_of_another(protocol: Protocol) 
     assert protocol.record(protocol.held[-1]) == "OK"
 
 
+def an_attempt_whose_write_redis_has_lost_is_fenced(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.record(held)
+    protocol.record(held)
+    protocol.client.hset(protocol.keys.run("run-0"), "batch", 1)  # as a failover leaves it
+    protocol.world.runs["run-0"].batch = 1
+    for end in (protocol.record, protocol.handover):
+        assert end(held) == "FENCED"
+    assert protocol.finish(held, "completed") == "FENCED"
+
+
+def a_run_that_is_to_be_cancelled_is_not_handed_over(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.cancel("run-0")
+    assert protocol.handover(held, again=True) == "CANCELLED"
+    assert protocol.bells() == []
+
+
 SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_zombie_is_fenced,
     a_zombie_takes_nothing_off_the_indexes,
@@ -237,4 +255,6 @@ SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_rolled_back_run_keeps_nothing_of_its_end,
     a_deadly_run_is_given_up,
     the_death_of_a_worker_does_not_end_the_lease_of_another,
+    an_attempt_whose_write_redis_has_lost_is_fenced,
+    a_run_that_is_to_be_cancelled_is_not_handed_over,
 )
