@@ -123,3 +123,9 @@ def march(work: Work) -> Any:
     answer = interrupt("on?")
     step(work.steps).result()
     return answer
+
+
+@entrypoint()
+def twice(_: None) -> list[Any]:
+    """Asks, and asks again."""
+    return [interrupt("first?"), interrupt("second?")]
