@@ -104,6 +104,11 @@ class Write:
     events: list[str] = field(default_factory=list[str])
     ending: Ending | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it to store."""
+        return not (self.events or self.checkpoints or self.ending)
+
 
 class Calls:
     """Builds the calls for one pair of key prefixes, and reads their replies."""
