@@ -36,6 +36,8 @@ class Mutant:
 MUTANTS: Final = (
     Mutant("no fence", "commit", "if run[1] ~= fence then", "if false then"),
     Mutant("no fence after the end", "commit", "if run[3] ~= 'running' then", "if false then"),
+    Mutant("a lost write is not missed", "commit", "tonumber(run[2]) ~= batch - 1", "false"),
+    Mutant("a hand-over ignores a cancel", "handover", "if run[4] then", "if false then"),
     Mutant("repeated writes are done again", "commit", "tonumber(run[2]) >= batch", "false"),
     Mutant(
         "writes are not counted", "commit", "'batch', batch, 'crashes'", "'batch', 0, 'crashes'"

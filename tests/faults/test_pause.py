@@ -73,6 +73,23 @@ def test_f13_a_blocked_event_loop_keeps_its_lease(
     checker.check(over=True)
 
 
+def test_f14_a_process_that_lets_no_thread_run_loses_its_lease(
+    fleet: Fleet, client: Client, checker: Checker
+) -> None:
+    workers = [fleet.start(), fleet.start()]
+    run = client.enqueue("hold", 6)
+
+    assert run.result(25) == [1, 2]
+
+    assert run.info().attempt == 2
+    lines = fleet.journal(run.run_id)
+    held = next(worker for worker in workers if worker.pid == lines[0]["pid"])
+    assert {line["pid"] for line in lines if line["attempt"] == 2} != {held.pid}
+    until(lambda: held.logged("run.lost"), 10)
+    assert held.running
+    checker.check(over=True)
+
+
 def test_a_blocked_event_loop_does_not_keep_sync_runs_waiting_elsewhere(
     fleet: Fleet, client: Client
 ) -> None:

@@ -12,6 +12,7 @@ import redis
 from penstock.runtime import Client
 from penstock.runtime.errors import RunCancelledError, ThreadBusyError
 from penstock.runtime.handle import RunHandle
+from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches
@@ -197,3 +198,48 @@ def test_f65_a_deleted_run_does_not_block_its_thread(
 
     assert behind.result(5) == 10
     assert client.enqueue("add", 100, thread_id="t").result(5) == 110
+
+
+@pytest.mark.parametrize("what", ["thread", "waiting"])
+def test_f65_a_threads_deleted_keys_do_not_keep_its_runs_from_beginning(
+    fleet: Fleet, client: Client, raw: redis.Redis, what: str
+) -> None:
+    runs = [client.enqueue("slow_add", number, thread_id="t") for number in (1, 10, 100)]
+    fleet.start()
+    fleet.executing(runs[0].run_id, 2)
+
+    raw.delete(f"penstock:{what}:{thread_key('t')}")
+
+    for run in runs:
+        reaches(run, RunStatus.COMPLETED, timeout=20)
+    assert client.enqueue("add", 1000, thread_id="t").result(5) >= 1100
+
+
+def test_a_thread_that_began_as_a_runs_own_lives_as_long_as_the_runs_on_it(
+    fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker
+) -> None:
+    fleet.start()
+    first = client.enqueue("ask", "well?")
+    reaches(first, RunStatus.SUSPENDED)
+
+    second = client.enqueue("ask", "and?", thread_id=first.run_id)  # closes the first
+
+    reaches(second, RunStatus.SUSPENDED)
+    assert first.status() is RunStatus.CANCELLED
+    assert raw.ttl(f"penstock:thread:{thread_key(first.run_id)}") == -1
+    checker.check()
+    second.resume("yes")
+    assert second.result(5) == [1, "yes", 2]
+
+
+def test_runs_behind_one_on_its_own_thread_keep_the_thread(
+    fleet: Fleet, client: Client, checker: Checker
+) -> None:
+    fleet.start()
+    first = client.enqueue("slow_add", 1)
+    second = client.enqueue("ask", "and?", thread_id=first.run_id)
+
+    reaches(second, RunStatus.SUSPENDED, timeout=15)
+
+    assert first.result(5) == 1
+    checker.check()

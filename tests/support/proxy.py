@@ -30,6 +30,7 @@ class Proxy:
     | blackhole  | a partition: connections stay, nothing arrives until it heals       |
     | delay      | a slow network: each reply comes later                              |
     | drop_reply | a command is carried out, but its reply is lost with the connection |
+    | switch     | a failover: every connection breaks, new ones reach another server  |
     """
 
     def __init__(self, port: int) -> None:
@@ -77,6 +78,11 @@ class Proxy:
     def refuse(self) -> None:
         """Break the connections there are and any new one."""
         self._refusing = True
+        self.cut()
+
+    def switch(self, port: int) -> None:
+        """Lead to another server from now on."""
+        self._upstream = port
         self.cut()
 
     def blackhole(self, *directions: Direction) -> None:

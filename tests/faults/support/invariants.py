@@ -163,6 +163,9 @@ def _retention(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
             yield f"I21 run {run_id} is {run['status']}, TTL of its {kind} is {ttl} ms"
         if run["status"] not in TERMINAL and ttl != -1:
             yield f"I21 run {run_id} is {run['status']}, its {kind} expires in {ttl} ms"
+    thread = now.ttls.get(f"{now.prefix}:thread:{run['thread_key']}", -1)
+    if run["status"] not in TERMINAL and thread != -1:
+        yield f"I21 run {run_id} is {run['status']}, its thread expires in {thread} ms"
 
 
 def _strangers(now: Snapshot) -> Iterator[str]:

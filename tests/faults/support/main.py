@@ -14,6 +14,7 @@ from typing import Any
 from penstock.runtime.settings import load_settings
 from penstock.worker.options import WorkerOptions
 from penstock.worker.process import run_worker, supervise
+from tests.faults.support.oddities import make_odd
 from tests.faults.support.sabotage import Sabotage
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -38,6 +39,7 @@ def main(options: dict[str, Any]) -> int:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    make_odd(os.environ)
     if "PENSTOCK_TEST_FAULT" in os.environ:
         Sabotage(os.environ["PENSTOCK_TEST_FAULT"]).install()
     processes = options.pop("processes", 0)

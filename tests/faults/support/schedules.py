@@ -275,6 +275,24 @@ def a_run_sleeps_though_others_wait_for_its_thread(protocol: Protocol) -> None:
     assert protocol.bells() == ["run-1"]
 
 
+def an_attempt_whose_write_redis_has_lost_is_fenced(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.record(held)
+    protocol.record(held)
+    protocol.client.hset(protocol.keys.run("run-0"), "batch", 1)  # as a failover leaves it
+    protocol.world.runs["run-0"].batch = 1
+    for end in (protocol.record, protocol.handover):
+        assert end(held) == "FENCED"
+    assert protocol.finish(held, "completed") == "FENCED"
+
+
+def a_run_that_is_to_be_cancelled_is_not_handed_over(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.cancel("run-0")
+    assert protocol.handover(held, again=True) == "CANCELLED"
+    assert protocol.bells() == []
+
+
 SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_zombie_is_fenced,
     a_zombie_takes_nothing_off_the_indexes,
@@ -302,4 +320,6 @@ SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_question_whose_time_is_over_takes_no_answer,
     a_run_that_sleeps_keeps_its_thread,
     a_run_sleeps_though_others_wait_for_its_thread,
+    an_attempt_whose_write_redis_has_lost_is_fenced,
+    a_run_that_is_to_be_cancelled_is_not_handed_over,
 )

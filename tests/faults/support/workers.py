@@ -17,6 +17,7 @@ from tests.faults.support.until import until
 
 ROOT = Path(__file__).parents[3]
 FLOWS = Path(__file__).parent / "flows.py"
+APPS = [str(FLOWS), str(FLOWS.with_name("ill_flows.py"))]
 
 QUICK: Final[Mapping[str, str]] = {"PENSTOCK_LEASE": "2", "PENSTOCK_RENEW": "0.5"}
 """Leases short enough for tests that are not about the defaults."""
@@ -112,14 +113,14 @@ class Fleet:
         self,
         *,
         url: str = "",
-        app: str = str(FLOWS),
+        app: str = "",
         queues: tuple[str, ...] = ("default",),
         environ: Mapping[str, str] = QUICK,
         ready: bool = True,
         **options: Any,
     ) -> WorkerProcess:
         """Start a worker; options are those of `WorkerOptions`, and `processes`."""
-        told = json.dumps({"app": [app], "queues": queues, **options})
+        told = json.dumps({"app": [app] if app else APPS, "queues": queues, **options})
         worker = self.run(
             [sys.executable, "-m", "tests.faults.support.main", told],
             {"PENSTOCK_REDIS": url or self.url, **environ},

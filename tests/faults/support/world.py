@@ -200,7 +200,7 @@ class World:
         run = self.runs[held.run_id]
         if run.fence == held.fence and run.batch >= change.number:
             return "OK"
-        if not self.owns(held):
+        if not self.owns(held) or run.batch != change.number - 1:
             return "FENCED"
         run.batch = change.number
         run.recorded |= change.recorded
@@ -234,11 +234,15 @@ class World:
 
     def handover(self, held: Held, change: Change) -> str:
         answer = self.record(held, change)
-        if not answer:
-            run = self.runs[held.run_id]
-            run.status, run.worker = "queued", None
-            self._ring(run, front=True)
-        return answer or "OK"
+        if answer:
+            return answer
+        run = self.runs[held.run_id]
+        if run.cancel:
+            self._end_here(run)
+            return "CANCELLED"
+        run.status, run.worker = "queued", None
+        self._ring(run, front=True)
+        return "OK"
 
     def renew(self, held: Held) -> str:
         run = self.runs[held.run_id]

@@ -16,11 +16,14 @@ import uuid
 from types import FrameType
 from typing import Final, NoReturn
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from penstock.publisher.connection import connect
 from penstock.publisher.errors import PenstockError
 from penstock.worker.app import load_app
+from penstock.worker.doctor import risks
+from penstock.worker.doctor.reading import glance
 from penstock.worker.options import WorkerOptions
 from penstock.worker.recover import bury
 
@@ -34,8 +37,10 @@ LONGEST_PAUSE: Final = 30.0
 _ASKED: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def run_worker(options: WorkerOptions) -> int:
+def run_worker(options: WorkerOptions, *, alone: bool = True) -> int:
     """Load the app and work in this process; returns the exit status.
+
+    A server that may lose runs is warned of, unless a supervisor did so: then it is not `alone`.
 
     Raises:
         ConfigurationError: the app cannot be loaded.
@@ -44,7 +49,7 @@ def run_worker(options: WorkerOptions) -> int:
     from penstock.worker.worker import Worker  # RQ takes its time to import
 
     entrypoints = load_app(options.app)
-    _check_redis(options)
+    _check_redis(options, warn=alone)
     worker = Worker(
         options.queues,
         entrypoints=entrypoints,
@@ -62,13 +67,30 @@ def run_worker(options: WorkerOptions) -> int:
     return 0
 
 
-def _check_redis(options: WorkerOptions) -> None:
+def _check_redis(options: WorkerOptions, *, warn: bool) -> None:
     from penstock.runtime.redis.asking import unavailable
 
+    with connect(options.settings.redis) as connection:
+        try:
+            connection.ping()
+        except (RedisError, OSError) as error:
+            raise unavailable(error) from error
+        if warn:
+            _warn_of_risks(connection)
+
+
+def _warn_of_risks(connection: Redis) -> None:
     try:
-        connect(options.settings.redis).ping()
-    except (RedisError, OSError) as error:
-        raise unavailable(error) from error
+        found = risks(glance(connection))
+    except RedisError:  # a user who may not ask, or a server that is not real
+        return
+    for finding in found:
+        logger.warning(
+            "Redis: %s. %s See penstock doctor.",
+            finding.says,
+            finding.means,
+            extra={"event": "redis.risk"},
+        )
 
 
 def supervise(options: WorkerOptions, processes: int) -> int:
@@ -82,7 +104,7 @@ def supervise(options: WorkerOptions, processes: int) -> int:
         RedisUnavailableError: Redis cannot be reached at the start.
     """
     load_app(options.app)
-    _check_redis(options)
+    _check_redis(options, warn=True)
     return _Supervisor(options, processes).run()
 
 
@@ -149,7 +171,7 @@ class _Supervisor:
             for signum in (*_ASKED, signal.SIGCHLD):
                 signal.signal(signum, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKED)
-            status = run_worker(options)
+            status = run_worker(options, alone=False)
         except PenstockError as error:
             logger.error("worker process %s could not start: %s", options.name, error)
         except BaseException:

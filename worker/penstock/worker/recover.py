@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from penstock.publisher.script import run
-from penstock.runtime.redis.calls import Calls, Death
+from penstock.runtime.redis.calls import AT_ONCE, Calls, Death, Recovered
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 
@@ -54,7 +54,8 @@ class Recovery:
         delay = EVERY
         while not self._ended.wait(delay * random.uniform(0.8, 1.2)):
             try:
-                self.look()
+                while self.look() and not self._ended.is_set():
+                    pass  # a whole fleet has died: the rest at once
                 self._also()
                 delay = EVERY
             except (RedisError, OSError) as error:
@@ -63,10 +64,12 @@ class Recovery:
             except Exception:  # this thread must not end before its worker
                 logger.exception("a recovery broke off")
 
-    def look(self) -> None:
-        """Recover what is to be recovered now."""
+    def look(self) -> bool:
+        """Recover what is to be recovered now; tell whether there may be more of it."""
         call = self._calls.recover(self._crashes, PATIENCE)
-        report(self._calls, run(self._connection, call))
+        found = report(self._calls, run(self._connection, call))
+        ended = len(found.queued) + len(found.given_up)
+        return max(ended, len(found.rung), len(found.woken)) >= AT_ONCE
 
 
 def bury(connection: Redis, settings: Settings, worker: str, reason: str) -> None:
@@ -75,18 +78,17 @@ def bury(connection: Redis, settings: Settings, worker: str, reason: str) -> Non
     calls = Calls(keys)
     listed: Any = connection.smembers(keys.executions(worker))
     run_ids = tuple({member.decode().partition(":")[0] for member in listed})
-    report(
-        calls,
-        run(connection, calls.recover(settings.crashes, 60.0, Death(worker, reason, run_ids))),
-    )
+    for at in range(0, len(run_ids), AT_ONCE):
+        death = Death(worker, reason, run_ids[at : at + AT_ONCE])
+        report(calls, run(connection, calls.recover(settings.crashes, 60.0, death)))
     with connection.pipeline() as pipeline:
         pipeline.srem(keys.workers, keys.worker(worker))
         pipeline.delete(keys.worker(worker), keys.executions(worker))
         pipeline.execute()
 
 
-def report(calls: Calls, reply: object) -> None:
-    """Log what came of a recovery."""
+def report(calls: Calls, reply: object) -> Recovered:
+    """Log what came of a recovery, and return it."""
     recovered = calls.recovered(reply)
     for run_id in recovered.queued:
         _log(logging.WARNING, run_id, "run.recovered", "lost its worker, it is queued again")
@@ -96,6 +98,7 @@ def report(calls: Calls, reply: object) -> None:
         _log(logging.WARNING, run_id, "run.rung", "had lost its ticket, it has a new one")
     for run_id in recovered.spoilt:
         _log(logging.ERROR, run_id, "run.spoilt", "cannot be recovered, its keys are spoilt")
+    return recovered
 
 
 def _log(level: int, run_id: str, event: str, text: str) -> None:

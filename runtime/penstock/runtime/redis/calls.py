@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["Calls", "Claim", "Creation", "Death", "Enqueued", "Lease", "Taken", "Write"]
+__all__ = ["AT_ONCE", "Calls", "Claim", "Creation", "Death", "Enqueued", "Lease", "Taken", "Write"]
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from penstock.publisher.script import Call, Reply, Script, load
 from penstock.runtime.journal import Ending, HandedOver, Suspended
 from penstock.runtime.redis.keys import Keys, thread_key
 
 OnBusy = Literal["queue", "reject", "interrupt", "rollback"]
+
+AT_ONCE: Final = 100
+"""Runs that one recovery looks at, of each kind: the script is to take a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,11 @@ class Write:
     checkpoints: dict[str, str] = field(default_factory=dict[str, str])
     events: list[str] = field(default_factory=list[str])
     ending: Ending | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it to store."""
+        return not (self.events or self.checkpoints or self.ending)
 
 
 class Calls:
@@ -217,7 +225,7 @@ class Calls:
         """Give back runs whose leases are over, at once those of a worker that died."""
         death = death or Death("", "")
         return self._call(
-            "recover", 100, crashes, _ms(patience), death.worker, death.reason, *death.run_ids
+            "recover", AT_ONCE, crashes, _ms(patience), death.worker, death.reason, *death.run_ids
         )
 
     def announce(self, names: Iterable[str], seconds: float) -> Call:

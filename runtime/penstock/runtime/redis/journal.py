@@ -9,9 +9,11 @@ import json
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Final
 
 from redis.exceptions import ResponseError
 
@@ -21,6 +23,15 @@ from penstock.runtime.errors import Fenced, LeaseLostError
 from penstock.runtime.journal import Durability, Ending, Fact, Finished, Suspended
 from penstock.runtime.redis.calls import Calls, Claim, Write
 from penstock.runtime.redis.sender import Sender
+
+WEIGHT: Final = 256 * 1024
+"""Bytes of one write, about: what Redis stores in a few milliseconds."""
+
+ENTRY: Final = 128
+"""What an event weighs besides its text."""
+
+AHEAD: Final = 128
+"""Writes that may wait for Redis before code in a thread has to wait too."""
 
 
 class RedisJournal:
@@ -51,6 +62,8 @@ class RedisJournal:
         self._keep = int(fields.get("keep", 0))
         self._lock = threading.Lock()
         self._filling = Write(1)
+        self._weight = 0
+        self._full: deque[Write] = deque()
         self._sent: Write | None = None
         self._withheld: dict[str, str] = {}
         self._waiters: list[tuple[int, Future[None]]] = []
@@ -84,7 +97,12 @@ class RedisJournal:
                 kept = self._withheld if self.durability == "exit" else self._filling.checkpoints
                 kept[fact.ref] = outcome
             self._filling.events += (stored, published)
+            self._weight += ENTRY + len(stored) + len(outcome)
+            if self._weight > WEIGHT:
+                self._turn_over()
         self._sender.notice(self)
+        if len(self._full) > AHEAD and not _on_a_loop():
+            self.flush()
 
     def _texts(self, fact: Fact, text: str, outcome: str = "") -> tuple[str, str]:
         if outcome and self.durability == "exit":  # nothing there yet to refer to
@@ -140,7 +158,7 @@ class RedisJournal:
         """As `flush`, without blocking the event loop."""
         with self._lock:
             self._check()
-            last = self._filling if self._is_filled() else self._sent
+            last = self._last()
             if last is None:
                 return
             waiter: Future[None] = Future()
@@ -177,7 +195,9 @@ class RedisJournal:
             if self._sent is None:
                 if not self._is_filled():
                     return None
-                self._sent, self._filling = self._filling, Write(self._filling.number + 1)
+                if not self._full:
+                    self._turn_over()
+                self._sent = self._full.popleft()
             return self._calls.write(self.lease, self._sent, self._keep)
 
     def settle(self, reply: Reply | ResponseError) -> None:
@@ -199,8 +219,18 @@ class RedisJournal:
                 waiter.set_result(None)
 
     def _is_filled(self) -> bool:
-        filling = self._filling
-        return bool(filling.events or filling.checkpoints or filling.ending)
+        return bool(self._full or not self._filling.is_empty)
+
+    def _turn_over(self) -> None:
+        """Let what is appended from here on go into another write."""
+        self._full.append(self._filling)
+        self._filling, self._weight = Write(self._filling.number + 1), 0
+
+    def _last(self) -> Write | None:
+        """Return the newest write that has something in it and is not stored yet."""
+        if not self._filling.is_empty:
+            return self._filling
+        return self._full[-1] if self._full else self._sent
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -213,3 +243,12 @@ def _suspension(ending: Suspended) -> str:
     pairs = ending.questions.items()
     asked = ",".join(f'{{"value":{value},"id":"{name}"}}' for name, value in pairs)
     return f'{{"interrupts":[{asked}]}}'
+
+
+def _on_a_loop() -> bool:
+    """Tell whether this thread runs an event loop, which must not wait."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -5,7 +5,7 @@ A check is a pure function from what was read of a Redis to findings.
 
 from __future__ import annotations
 
-__all__ = ["Finding", "Level", "Reading", "examine"]
+__all__ = ["Finding", "Level", "Reading", "examine", "risks"]
 
 from penstock.worker.doctor import runs, server
 from penstock.worker.doctor.finding import Finding, Level, Reading
@@ -14,3 +14,9 @@ from penstock.worker.doctor.finding import Finding, Level, Reading
 def examine(reading: Reading) -> list[Finding]:
     """Make all checks."""
     return [finding for check in (*server.CHECKS, *runs.CHECKS) for finding in check(reading)]
+
+
+def risks(reading: Reading) -> list[Finding]:
+    """Find what may lose runs: no disk behind the server, or a server that deletes when full."""
+    found = [finding for check in server.KEEPING for finding in check(reading)]
+    return [finding for finding in found if finding.level is not Level.OK]

@@ -10,11 +10,8 @@ from typing import cast
 from redis import Redis
 
 from penstock.publisher.script import run
-from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.calls import AT_ONCE, Calls
 from penstock.runtime.redis.keys import Keys
-
-AT_ONCE = 100
-"""Runs that one call of the script looks at, of each kind."""
 
 
 def mend(connection: Redis, keys: Keys, orphans: Iterable[str], crashes: int) -> list[str]:

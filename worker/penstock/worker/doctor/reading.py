@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["read"]
+__all__ = ["glance", "read"]
 
 import time
 from collections import Counter
@@ -55,6 +55,15 @@ def read(connection: Redis, keys: Keys, *, cli: str, all_keys: bool) -> Reading:
         all_keys_read=whole,
         cli=cli,
     )
+
+
+def glance(connection: Redis) -> Reading:
+    """Read what the server says of itself, in two round trips or so.
+
+    Raises:
+        redis.exceptions.RedisError: it does not answer, or refuses.
+    """
+    return Reading(info=connection.info(), config=_config(connection))
 
 
 def _config(connection: Redis) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "KEEPING"]
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -209,3 +209,6 @@ CHECKS: Final[Sequence[Callable[[Reading], Iterator[Finding]]]] = (
     _replication,
     _clock,
 )
+
+KEEPING: Final[Sequence[Callable[[Reading], Iterator[Finding]]]] = (_persistence, _memory)
+"""Those of whether the server keeps what it is given."""

@@ -5,7 +5,7 @@
 -- ARGV[6] keep: events to keep at least (0: all), ARGV[7] number of checkpoints, then pairs of field
 -- and text; then the number of events, then pairs of stored and published text; then the script's own.
 -- commit() returns the index of the script's own first argument, or nil and the answer to give:
--- OK (this very write was applied before) or FENCED (the attempt does not own the run).
+-- OK (this very write was applied before) or FENCED (the attempt does not own the run, or one of its writes is lost).
 local function commit()
   local id, fence, batch = ARGV[3], ARGV[4], tonumber(ARGV[5])
   local run = redis.call('HMGET', key('run', id), 'fence', 'batch', 'status', 'crashes')
@@ -17,6 +17,9 @@ local function commit()
   end
   if run[3] ~= 'running' then
     return nil, 'FENCED'
+  end
+  if tonumber(run[2]) ~= batch - 1 then
+    return nil, 'FENCED' -- Redis has lost what came before, at a failover or on its disk
   end
   local checkpoints = tonumber(ARGV[7])
   local at = 8 + 2 * checkpoints

@@ -1,11 +1,12 @@
 -- handover: an attempt gives its run back, to the front of its queue, as if it had not begun.
 --
--- ARGV as in commit. Returns OK or FENCED.
--- Keys: those of commit and bell; leases, ready.
+-- ARGV as in commit. Returns OK, CANCELLED (a cancel came first: the run has ended so) or FENCED.
+-- Keys: those of commit and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/commit
 
 local at, answer = commit()
@@ -13,7 +14,11 @@ if not at then
   return answer
 end
 local id = ARGV[3]
-local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence')
+local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'cancel')
+if run[4] then
+  settle_here(id, 'cancelled', run[4])
+  return 'CANCELLED'
+end
 redis.call('ZREM', LEASES, id)
 status_to(id, 'running', 'queued')
 redis.call('HDEL', key('run', id), 'worker')

@@ -59,6 +59,22 @@ local function expire(id, reason, dead)
   recovered[#recovered + 1] = id
 end
 
+local OPEN = { queued = true, running = true, suspended = true }
+
+local function is_open(id)
+  return id and OPEN[redis.call('HGET', key('run', id), 'status') or '']
+end
+
+-- The run that a thread was at is gone, with the thread's record or without: the next is at it, else this one.
+local function free(thread, id)
+  if redis.call('EXISTS', key('waiting', thread)) == 1 then
+    return start_next(thread)
+  end
+  redis.call('HSET', key('thread', thread), 'id', redis.call('HGET', key('run', id), 'thread'), 'run', id)
+  ring(id, true)
+  rung[#rung + 1] = id
+end
+
 local function look_for_ticket(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key')
   local first = run[3] and redis.call('HGET', key('thread', run[3]), 'run')
@@ -66,8 +82,8 @@ local function look_for_ticket(id)
     redis.call('ZREM', READY, id)
   elseif first ~= id then
     redis.call('ZADD', READY, 'XX', ms(now), id)
-    if not first or redis.call('EXISTS', key('run', first)) == 0 then
-      start_next(run[3]) -- the run that the thread was at is gone
+    if not is_open(first) then
+      free(run[3], id)
     end
   elseif run[2] ~= '' and not redis.call('LPOS', rq('queue', run[2]), id) then
     redis.call('LREM', popped(run[2]), 0, id) -- where a worker that died had it

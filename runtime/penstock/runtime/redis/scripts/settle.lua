@@ -38,13 +38,13 @@ local function settle(id, status, reason)
       redis.call('HSET', record, 'saved', saved)
     end
   end
-  if run[7] == '1' then
-    redis.call('PEXPIRE', record, ms(retention))
-  end
   if redis.call('HGET', record, 'run') == id then
     start_next(thread)
   else
     redis.call('LREM', key('waiting', thread), 0, id)
+  end
+  if run[7] == '1' and redis.call('HGET', record, 'run') == id then -- else others live on its thread
+    redis.call('PEXPIRE', record, ms(retention))
   end
 end
 
