@@ -14,9 +14,9 @@ from penstock.publisher.connection import connect
 from penstock.publisher.script import run
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.redis.calls import Claim
+from penstock.runtime.redis.executor import Executor
 from penstock.runtime.settings import load_settings
 from penstock.worker.app import load_app
-from penstock.worker.executor import Executor
 from penstock.worker.recover import Recovery
 
 ANNOUNCED: Final = 300.0

@@ -20,10 +20,10 @@ from penstock.publisher.connection import connect, transient
 from penstock.publisher.script import run
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.redis.calls import Claim, Taken
+from penstock.runtime.redis.executor import Executor
 from penstock.runtime.settings import Settings, load_settings
 from penstock.worker.base import RQWorker
 from penstock.worker.control import Control
-from penstock.worker.executor import Executor
 from penstock.worker.intake import Intake
 from penstock.worker.looping import LoopThread
 from penstock.worker.ordinary import OrdinaryJobs

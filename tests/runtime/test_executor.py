@@ -12,9 +12,9 @@ from penstock.publisher.script import run
 from penstock.runtime import Client
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.redis.calls import Claim
+from penstock.runtime.redis.executor import Executor
 from penstock.runtime.settings import Settings
 from penstock.worker.app import load_app
-from penstock.worker.executor import Executor
 from tests.faults.support.invariants import Checker
 from tests.faults.support.workers import FLOWS
 
