@@ -224,7 +224,7 @@ def test_f62_a_thousand_timers_at_once_all_fire(
     until(lambda: raw.zcard("penstock:timers") == 1000, 60)
     worker.kill()
     for run in runs:  # as if the hour were over
-        raw.hset(f"penstock:checkpoints:{run.run_id}", "~%0", "1")
+        raw.hset(f"penstock:checkpoints:{run.run_id}", ":%0", "1")
     raw.zadd("penstock:timers", {run.run_id: 1 for run in runs})
 
     start(fleet)

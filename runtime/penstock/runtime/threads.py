@@ -41,8 +41,8 @@ class Threads:
     another and back would cost several times what a small step does.
     """
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(MOST, thread_name_prefix="penstock")
+    def __init__(self, pool: ThreadPoolExecutor | None = None) -> None:
+        self._pool = pool or ThreadPoolExecutor(MOST, thread_name_prefix="penstock")
         self._jobs: deque[Job] = deque()
         self._wake = threading.Event()
         self._asleep = True
@@ -56,6 +56,11 @@ class Threads:
     def executor(self) -> ThreadPoolExecutor:
         """The pool itself, for what has to begin now."""
         return self._pool
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job waits for a thread."""
+        return not self._jobs
 
     def start(self, job: Job) -> None:
         """Let a job begin within a millisecond or two."""

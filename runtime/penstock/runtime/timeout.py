@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["Deadline", "Seconds", "StepTimeoutError", "TimeoutPolicy", "Timeouts", "seconds_of"]
 
 import asyncio
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
@@ -71,7 +70,8 @@ class Deadline:
         self._policy = policy
         self._run = seconds_of(policy.run_timeout) if policy.run_timeout is not None else None
         self._idle = seconds_of(policy.idle_timeout) if policy.idle_timeout is not None else None
-        self._began = self._alive = time.monotonic()
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._alive = self._clock()
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expired: Kind | None = None
@@ -84,11 +84,11 @@ class Deadline:
     def touch(self, *, heartbeat: bool = False) -> None:
         """Take note of a sign of life; from any thread."""
         if heartbeat or self._policy.refresh_on == "auto":
-            self._alive = time.monotonic()
+            self._alive = self._clock()
 
     def start(self) -> None:
         """Begin to watch the current asyncio task."""
-        self._began = self._alive = time.monotonic()
+        self._began = self._alive = self._clock()
         self._task = asyncio.current_task()
         self._look()
 
@@ -104,11 +104,11 @@ class Deadline:
             limit = self._run if self._expired == "run" else self._idle
             if self._task is not None:
                 self._task.uncancel()
-            elapsed = time.monotonic() - self._began
+            elapsed = self._clock() - self._began
             raise StepTimeoutError(self._name, self._expired, limit or 0.0, elapsed)
 
     def _look(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         ends: list[tuple[float, Kind]] = []
         if self._run is not None:
             ends.append((self._began + self._run, "run"))

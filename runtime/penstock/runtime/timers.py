@@ -11,8 +11,11 @@ from typing import Final
 from penstock.runtime.errors import Suspend
 from penstock.runtime.journal import Journal
 
-MARK: Final = "~"
-"""First character of the checkpoints that say when a timer is due, in ms by Redis's clock."""
+MARK: Final = ":"
+"""First character of the checkpoints that say when a timer is due, in ms by Redis's clock.
+
+No step's id begins so, but for a task without a name.
+"""
 
 
 class Timers:

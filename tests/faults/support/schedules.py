@@ -246,8 +246,8 @@ def a_stale_timer_does_not_wake_what_runs(protocol: Protocol) -> None:
 def a_question_whose_time_is_over_takes_no_answer(protocol: Protocol) -> None:
     held = begin(protocol)
     protocol.suspend(held, 1, timed=True)
-    protocol.client.hset(protocol.keys.checkpoints("run-0"), "~i0", 1)
-    protocol.world.runs["run-0"].recorded["~i0"] = "1"
+    protocol.client.hset(protocol.keys.checkpoints("run-0"), ":i0", 1)
+    protocol.world.runs["run-0"].recorded[":i0"] = "1"
     protocol.let_be_due("run-0")
     protocol.recover()
     protocol.world.runs["run-0"].questions.clear()

@@ -62,19 +62,21 @@ class Executor:
         settings: Settings,
         *,
         on_end: Callable[[], None] = lambda: None,
+        threads: Threads | None = None,
+        sender: Sender | None = None,
     ) -> None:
         self.settings = settings
         self.entrypoints = entrypoints
         self.calls = Calls(Keys(settings.prefix, settings.rq_prefix))
         self.codec = Codec(settings.value_limit)
-        self.sender = Sender(connect(connection))
+        self.sender = sender or Sender(connect(connection))
         self.keeper = LeaseKeeper(
             connect(connection, settings.lease / 4),
             self.calls,
             lease=settings.lease,
             every=settings.renew,
         )
-        self._threads = Threads()
+        self._threads = threads or Threads()
         self._active: dict[str, _Active] = {}
         self._on_end = on_end
         self._draining = False

@@ -67,6 +67,11 @@ class Sender:
                 self._asleep = False
                 self._wake.set()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to send, and has not been for some milliseconds."""
+        return self._asleep and not self._dirty
+
     def flush(self, outbox: Outbox) -> None:
         """Send what an outbox holds from this thread, and return when it is stored."""
         delay = 0.01

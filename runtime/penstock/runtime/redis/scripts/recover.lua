@@ -101,7 +101,7 @@ local function fire(id)
     return
   end
   for _, name in ipairs(redis.call('HKEYS', key('questions', id))) do
-    local due = redis.call('HGET', key('checkpoints', id), '~' .. name)
+    local due = redis.call('HGET', key('checkpoints', id), ':' .. name)
     if due and tonumber(due) <= now then
       redis.call('HDEL', key('questions', id), name)
     end

@@ -1,0 +1,6 @@
+"""What tests of workflows need: a worker in memory, time that passes at once, crashes on demand."""
+
+from penstock.runtime.testing.crash import crash_after_each_step
+from penstock.runtime.testing.worker import InMemoryWorker
+
+__all__ = ["InMemoryWorker", "crash_after_each_step"]

@@ -1,0 +1,143 @@
+"""Does a workflow survive a crash after any of its steps? Finds out by crashing it."""
+
+from __future__ import annotations
+
+__all__ = ["crash_after_each_step"]
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from penstock.publisher.event import parse
+from penstock.publisher.script import Call
+from penstock.runtime.entrypoint import AnyEntrypoint
+from penstock.runtime.errors import LeaseLostError, RunFailedError
+from penstock.runtime.handle import RunHandle
+from penstock.runtime.interrupt import Interrupt
+from penstock.runtime.redis.journal import RedisJournal
+from penstock.runtime.redis.sender import Outbox, Sender
+from penstock.runtime.run import RunStatus
+from penstock.runtime.testing.worker import InMemoryWorker
+
+Answer = Callable[[Interrupt], Any]
+
+DAY: Final = 24 * 3600.0
+"""Seconds that pass where a run waits for a time."""
+
+MOST_WAITS: Final = 1000
+
+
+def crash_after_each_step(
+    workflow: AnyEntrypoint, input: Any, *, answer: Answer | None = None, context: Any = None
+) -> Any:
+    """Run a workflow once undisturbed, then once for each of its steps, with a crash after it.
+
+    Each run has to end as the undisturbed one did, with each step recorded once. Interrupts are
+    answered by `answer(interrupt)`. Returns the result.
+
+    Raises:
+        AssertionError: a crash changed what came of the run, or had a step recorded twice.
+        RunFailedError: the undisturbed run failed.
+    """
+    trial = _Trial(workflow, input, answer, context)
+    expected, steps = trial.run(None)
+    for number in range(1, sum(steps.values()) + 1):
+        found, recorded = trial.run(number)
+        where = f"after a crash behind recorded step {number} of {workflow.name!r}"
+        assert found == expected, f"{where} it ended with {found}, not with {expected}"
+        twice = [name for name, times in recorded.items() if times > 1]
+        assert not twice, f"{where} these steps are recorded more than once: {twice}"
+        assert recorded == steps, f"{where} it took the steps {recorded}, not {steps}"
+    if expected.error is not None:
+        raise expected.error
+    return expected.value
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    value: Any = None
+    reason: str = ""
+    error: RunFailedError | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _End) and (self.value, self.reason) == (other.value, other.reason)
+
+    def __repr__(self) -> str:
+        return f"error {self.reason}" if self.reason else f"result {self.value!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    workflow: AnyEntrypoint
+    input: Any
+    answer: Answer | None
+    context: Any
+
+    def run(self, crash: int | None) -> tuple[_End, Counter[str]]:
+        """Run to the end, with a crash after so many steps; returns what came and was recorded."""
+        with InMemoryWorker([self.workflow]) as worker:
+            handle = worker.client.enqueue(
+                self.workflow, self.input, context=self.context, durability="sync"
+            )
+            if crash is not None:
+                worker.work(lambda _: _Mortal(worker, handle.run_id, crash))
+                worker.advance(worker.settings.lease)
+            self._finish(worker, handle)
+            return _end(handle), Counter(_steps(worker, handle.run_id))
+
+    def _finish(self, worker: InMemoryWorker, handle: RunHandle) -> None:
+        worker.work()
+        for _ in range(MOST_WAITS):
+            info = handle.info()
+            if info.status is not RunStatus.SUSPENDED:
+                return
+            if info.asks and self.answer is not None:
+                asked = worker.client.do(worker.client.plans.interrupts(handle.run_id))
+                handle.resume({question.id: self.answer(question) for question in asked})
+                worker.work()
+            elif info.wakes_at is not None:
+                worker.advance(DAY)
+            else:
+                raise AssertionError(
+                    f"{self.workflow.name!r} waits for an answer: give "
+                    "crash_after_each_step(..., answer=lambda interrupt: ...)."
+                )
+
+
+class _Mortal(Sender):
+    """Dies when a run has recorded so many steps: nothing it would still write gets to Redis."""
+
+    def __init__(self, worker: InMemoryWorker, run_id: str, steps: int) -> None:
+        super().__init__(worker.connection)
+        self._worker = worker
+        self._run_id = run_id
+        self._steps = steps
+        self._is_dead = False
+
+    def _send(self, outboxes: Sequence[Outbox], calls: Sequence[Call]) -> bool:
+        if not self._is_dead:
+            taken = super()._send(outboxes, calls)
+            self._is_dead = len(_steps(self._worker, self._run_id)) >= self._steps
+            if not self._is_dead:
+                return taken
+        for outbox in outboxes:
+            if isinstance(outbox, RedisJournal):
+                outbox.fail(LeaseLostError("the process crashed, as it was to"))
+        return True
+
+
+def _end(handle: RunHandle) -> _End:
+    try:
+        return _End(value=handle.result(0))
+    except RunFailedError as error:
+        return _End(reason=handle.info().reason, error=error)
+
+
+def _steps(worker: InMemoryWorker, run_id: str) -> list[str]:
+    """Name the steps that a run has recorded, in that order."""
+    rows = worker.connection.xrange(worker.client.plans.keys.events(run_id))
+    facts = [
+        parse(next(iter(row.values())), int(seq.partition(b"-")[0]), run_id) for seq, row in rows
+    ]
+    return [fact["data"]["id"] for fact in facts if fact["mode"] == "step.finished"]

@@ -1,0 +1,127 @@
+"""A client and a worker in one process, on an emulated server of their own."""
+
+from __future__ import annotations
+
+__all__ = ["InMemoryWorker"]
+
+import asyncio
+import dataclasses
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Final, Self
+
+from fakeredis import FakeAsyncRedis, FakeRedis, FakeServer
+from redis import Redis
+
+from penstock.publisher.script import run
+from penstock.runtime.aclient import AsyncClient
+from penstock.runtime.client import Client
+from penstock.runtime.entrypoint import AnyEntrypoint
+from penstock.runtime.redis.calls import Claim
+from penstock.runtime.redis.executor import Executor
+from penstock.runtime.redis.sender import Sender
+from penstock.runtime.settings import Settings, load_settings
+from penstock.runtime.testing.loop import CountingPool, SkippingLoop
+from penstock.runtime.testing.passing import pass_time
+from penstock.runtime.threads import Threads
+
+AT_ONCE: Final = 50
+"""Runs that are executed at the same time."""
+
+NAME: Final = "in-memory"
+
+
+class InMemoryWorker:
+    """Executes runs as workers do, when told to, and lets time pass at once.
+
+    The scripts, the engine and the client are those of real workers; the server is emulated, and
+    gone with this object. Waits of the runs (`sleep`, retries, time limits of interrupts) end by
+    `advance`; those of their own code (`asyncio.sleep`, timeouts of steps) are skipped.
+    """
+
+    def __init__(
+        self, entrypoints: Iterable[AnyEntrypoint], *, settings: Settings | None = None
+    ) -> None:
+        self.entrypoints = {entrypoint.name: entrypoint for entrypoint in entrypoints}
+        # With no patience at all, every wait of a run leaves the process.
+        self.settings = dataclasses.replace(settings or load_settings(), patience=0.0)
+        self._server = FakeServer()
+        self.connection: Any = FakeRedis(server=self._server)
+        self.client = Client(self.connection, settings=self.settings)
+        self._announce()
+
+    @cached_property
+    def aclient(self) -> AsyncClient:
+        """A client for asyncio code: `async with worker.aclient as client`."""
+        return AsyncClient(FakeAsyncRedis(server=self._server), settings=self.settings)
+
+    def work(self, make_sender: Callable[[Redis], Sender] = Sender) -> int:
+        """Execute runs until there is nothing left to do now; returns how many attempts it took."""
+        attempts = 0
+        while claims := self._take():
+            attempts += len(claims)
+            self._execute(claims, make_sender(self.connection))
+        return attempts
+
+    async def awork(self) -> int:
+        """As `work`, from asyncio code; the runs have a loop of their own."""
+        return await asyncio.to_thread(self.work)
+
+    def advance(self, seconds: float) -> int:
+        """Let time pass, and work on what is due then; returns how many attempts it took."""
+        pass_time(self.connection, self.settings.prefix, seconds)
+        self._announce()
+        return self.work()
+
+    async def aadvance(self, seconds: float) -> int:
+        """As `advance`, from asyncio code."""
+        return await asyncio.to_thread(self.advance, seconds)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.client.close()
+        self.connection.flushall()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _announce(self) -> None:
+        run(self.connection, self.client.plans.calls.announce(self.entrypoints, 3600.0))
+
+    def _take(self) -> Sequence[Claim]:
+        calls, settings = self.client.plans.calls, self.settings
+        run(self.connection, calls.recover(settings.crashes, 0.0))
+        listed: Any = self.connection.smembers(f"{settings.rq_prefix}:queues")
+        start = f"{settings.rq_prefix}:queue:"
+        queues = sorted(name.decode().removeprefix(start) for name in listed)
+        nonce = uuid.uuid4().hex[:16]
+        call = calls.take(NAME, nonce, settings.lease, AT_ONCE, queues, crashes=settings.crashes)
+        return calls.taken(run(self.connection, call)).claims
+
+    def _execute(self, claims: Sequence[Claim], sender: Sender) -> None:
+        pool = CountingPool()
+        threads = Threads(pool)
+        executor = Executor(
+            self.connection, self.entrypoints, self.settings, threads=threads, sender=sender
+        )
+        loop = SkippingLoop(lambda: pool.is_idle and threads.is_idle and sender.is_idle)
+        loop.set_default_executor(pool)
+
+        async def execute() -> None:
+            await asyncio.gather(*(executor.begin(claim) for claim in claims))
+
+        try:
+            loop.run_until_complete(execute())
+        finally:
+            executor.close()
+            loop.close()
