@@ -99,6 +99,7 @@ def _body(runner: Runner, step: Step) -> Plan:
     try:
         return (yield from _outcome(runner, step))
     except LeaseLostError:
+        runner.account.cancel_tasks()
         raise
     except BaseException as error:
         if step.is_async or isinstance(error, asyncio.CancelledError):

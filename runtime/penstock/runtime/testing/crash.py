@@ -81,10 +81,10 @@ class _Trial:
                 self.workflow, self.input, context=self.context, durability="sync"
             )
             if crash is not None:
-                worker.work(lambda _: _Mortal(worker, handle.run_id, crash))
+                worker.work(lambda _: Mortal(worker, handle.run_id, crash))
                 worker.advance(worker.settings.lease)
             self._finish(worker, handle)
-            return _end(handle), Counter(_steps(worker, handle.run_id))
+            return _end(handle), Counter(recorded_steps(worker, handle.run_id))
 
     def _finish(self, worker: InMemoryWorker, handle: RunHandle) -> None:
         worker.work()
@@ -105,7 +105,7 @@ class _Trial:
                 )
 
 
-class _Mortal(Sender):
+class Mortal(Sender):
     """Dies when a run has recorded so many steps: nothing it would still write gets to Redis."""
 
     def __init__(self, worker: InMemoryWorker, run_id: str, steps: int) -> None:
@@ -118,7 +118,7 @@ class _Mortal(Sender):
     def _send(self, outboxes: Sequence[Outbox], calls: Sequence[Call]) -> bool:
         if not self._is_dead:
             taken = super()._send(outboxes, calls)
-            self._is_dead = len(_steps(self._worker, self._run_id)) >= self._steps
+            self._is_dead = len(recorded_steps(self._worker, self._run_id)) >= self._steps
             if not self._is_dead:
                 return taken
         for outbox in outboxes:
@@ -134,7 +134,7 @@ def _end(handle: RunHandle) -> _End:
         return _End(reason=handle.info().reason, error=error)
 
 
-def _steps(worker: InMemoryWorker, run_id: str) -> list[str]:
+def recorded_steps(worker: InMemoryWorker, run_id: str) -> list[str]:
     """Name the steps that a run has recorded, in that order."""
     rows = worker.connection.xrange(worker.client.plans.keys.events(run_id))
     facts = [

@@ -119,6 +119,10 @@ class InMemoryWorker:
 
         async def execute() -> None:
             await asyncio.gather(*(executor.begin(claim) for claim in claims))
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
         try:
             loop.run_until_complete(execute())
