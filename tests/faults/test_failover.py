@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +158,8 @@ def test_f35_of_two_primaries_one_wins_whole(pair: Pair, client: Client) -> None
     pair.part()
     first, second = pair.worker(pair.old), pair.worker(pair.new)
     for run in runs:
-        until(lambda run=run: fence_of(pair.new, run.run_id), 10)
-        until(lambda run=run: fence_of(pair.old, run.run_id), 10)
+        for server in (pair.old, pair.new):
+            until(partial(fence_of, server, run.run_id), 10)
 
     with Client(pair.new.url) as new, Client(pair.old.url) as old:
         results = [new.get(run.run_id).result(20) for run in runs]

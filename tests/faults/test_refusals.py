@@ -77,7 +77,7 @@ def test_f31_a_server_that_takes_no_more_clients_is_waited_for(
     worker = fleet.start()
     run = client.enqueue("asteps", {"steps": 30, "seconds": 0.1})
     fleet.executing(run.run_id, 4)
-    most = raw.config_get("maxclients")["maxclients"]
+    most = raw.config_get("maxclients")["maxclients"] or ""
 
     raw.config_set("maxclients", 1)
     raw.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

@@ -347,6 +347,17 @@ def test_a_value_of_an_unregistered_class_says_how_to_register_it() -> None:
         codec.dumps([Stranger(1)])
 
 
+@pytest.mark.parametrize("text", ["2020-01-01T12:00:00Z", "2020-01-01T12:00:00+05:30"])
+def test_a_time_that_pydantic_has_parsed_comes_back_at_its_offset(text: str) -> None:
+    parsed = pydantic.TypeAdapter(datetime).validate_python(text)
+
+    back = codec.loads(codec.dumps(parsed))
+
+    assert back == parsed
+    assert back.isoformat() == parsed.isoformat().replace("Z", "+00:00")
+    assert type(back.tzinfo) is timezone
+
+
 def test_a_time_zone_without_a_name_is_refused() -> None:
     class Odd(tzinfo):
         def utcoffset(self, dt: datetime | None) -> timedelta:

@@ -32,7 +32,7 @@ def client(redis_url: str) -> Client:
 
 
 @pytest.fixture
-def look(redis_client: redis.Redis) -> Callable[[], None]:
+def look(redis_client: redis.Redis) -> Callable[[], bool]:
     return Recovery(redis_client, Settings()).look
 
 
@@ -49,7 +49,7 @@ def lapse(raw: redis.Redis, handle: RunHandle) -> None:
 
 
 def test_a_run_whose_lease_is_over_is_queued_again_at_the_front(
-    client: Client, redis_client: redis.Redis, look: Callable[[], None]
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
 ) -> None:
     handle = client.enqueue("flow", 1)
     claim(redis_client, handle)
@@ -67,7 +67,7 @@ def test_a_run_whose_lease_is_over_is_queued_again_at_the_front(
 
 
 def test_a_lease_that_holds_is_left_alone(
-    client: Client, redis_client: redis.Redis, look: Callable[[], None]
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
 ) -> None:
     handle = client.enqueue("flow", 1)
     claim(redis_client, handle)
@@ -79,7 +79,7 @@ def test_a_lease_that_holds_is_left_alone(
 
 
 def test_a_run_that_was_to_be_cancelled_ends_so(
-    client: Client, redis_client: redis.Redis, look: Callable[[], None]
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
 ) -> None:
     handle = client.enqueue("flow", 1)
     claim(redis_client, handle)
@@ -95,7 +95,7 @@ def test_a_run_that_was_to_be_cancelled_ends_so(
 def test_a_run_is_given_up_after_so_many_deaths(
     client: Client,
     redis_client: redis.Redis,
-    look: Callable[[], None],
+    look: Callable[[], bool],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     handle = client.enqueue("flow", 1)
@@ -113,7 +113,7 @@ def test_a_run_is_given_up_after_so_many_deaths(
 def test_a_lost_ticket_is_replaced_once_it_is_old(
     client: Client,
     redis_client: redis.Redis,
-    look: Callable[[], None],
+    look: Callable[[], bool],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     handle = client.enqueue("flow", 1)
@@ -131,7 +131,7 @@ def test_a_lost_ticket_is_replaced_once_it_is_old(
 
 
 def test_an_index_that_names_no_run_is_cleaned(
-    redis_client: redis.Redis, look: Callable[[], None]
+    redis_client: redis.Redis, look: Callable[[], bool]
 ) -> None:
     redis_client.zadd("penstock:leases", {"gone": 1})
     redis_client.zadd("penstock:ready", {"gone": 1})
@@ -142,7 +142,7 @@ def test_an_index_that_names_no_run_is_cleaned(
 
 
 def test_more_than_a_hundred_are_recovered_over_several_looks(
-    client: Client, redis_client: redis.Redis, look: Callable[[], None]
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
 ) -> None:
     handles = [client.enqueue("flow", number) for number in range(250)]
     for handle in handles:

@@ -1,8 +1,8 @@
 """Scalar: a value without parts of its own, and the JSON that stands behind its tag.
 
 Time zones: no zone, fixed offsets (to the microsecond, with their name) and `ZoneInfo` by its key
-come back as they were, `fold` included. Any other tzinfo is refused: its offset alone would forget
-what it does on the next change of clocks.
+come back as they were, `fold` included; fixed offsets that pydantic has parsed, as Python's own.
+Any other tzinfo is refused: its offset alone would forget what it does when clocks change.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pydantic
+from pydantic_core import TzInfo
 
 from penstock.publisher.refusal import Refusal
 
@@ -89,6 +90,9 @@ def _read_zone(tree: Any) -> tzinfo | None:
 
 def _write_clock(value: datetime | time) -> Any:
     zone = value.tzinfo
+    if type(zone) is TzInfo:
+        zone = timezone(zone.utcoffset(None) or timedelta())
+        value = value.replace(tzinfo=zone)
     if not value.fold and _is_in_isoformat(zone):
         return value.isoformat()
     try:

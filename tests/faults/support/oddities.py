@@ -17,7 +17,7 @@ import resource
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from penstock.publisher import script
 
@@ -30,8 +30,8 @@ JUMPING: Final = f"{CLOCK}clock[1] = clock[1] + tonumber(redis.call('GET', '{JUM
 def make_odd(environ: Mapping[str, str]) -> None:
     """Make this process what its environment says."""
     if skew := float(environ.get("PENSTOCK_TEST_SKEW", 0)):
-        right = time.time
-        vars(time)["time"] = lambda: right() + skew
+        clock, right = cast(Any, time), time.time
+        clock.time = lambda: right() + skew
     if release := environ.get("PENSTOCK_TEST_RELEASE"):
         _rewrite(lambda text: f"-- as release {release} has it\n{text}")
     if files := int(environ.get("PENSTOCK_TEST_FILES", 0)):
@@ -58,7 +58,11 @@ def _rewrite(change: Callable[[str], str]) -> Callable[[], None]:
     """Let the loader of scripts change their texts; returns what undoes it."""
     loader: Any = script
     read = loader._read
-    loader._read = lambda package, name: change(read(package, name))
+
+    def changed(package: str, name: str) -> str:
+        return change(read(package, name))
+
+    loader._read = changed
     script.load.cache_clear()
 
     def undo() -> None:
