@@ -34,8 +34,8 @@ def jump(raw: redis.Redis, seconds: int) -> None:
 def test_f36_a_workers_wrong_clock_changes_nothing(
     fleet: Fleet, client: Client, checker: Checker, skew: int
 ) -> None:
-    wrong = fleet.start(environ={**QUICK, "PENSTOCK_TEST_SKEW": str(skew)})
-    right = fleet.start()
+    wrong = fleet.start(environ={**QUICK, "PENSTOCK_TEST_SKEW": str(skew)}, concurrency=4)
+    right = fleet.start(concurrency=4)
     runs = [client.enqueue("asteps", {"steps": 10, "seconds": 0.3}) for _ in range(8)]
     until(lambda: len(fleet.journal()) > 16)
 

@@ -104,8 +104,8 @@ def test_f68_runs_that_an_older_release_has_stored_go_on(
 def test_f69_workers_of_two_releases_serve_one_queue(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:
-    old = fleet.start()
-    new = fleet.start(environ={**QUICK, "PENSTOCK_TEST_RELEASE": "next"})
+    old = fleet.start(concurrency=6)
+    new = fleet.start(environ={**QUICK, "PENSTOCK_TEST_RELEASE": "next"}, concurrency=6)
     runs = [client.enqueue("asteps", {"steps": 8, "seconds": 0.15}) for _ in range(12)]
     until(lambda: {line["pid"] for line in fleet.journal()} == {old.pid, new.pid})
     asked = [client.enqueue("ask", "well?") for _ in range(4)]
