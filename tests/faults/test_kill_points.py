@@ -40,6 +40,13 @@ POINTS = (
     Point("after:suspend:1", entrypoint="walk", questions=2, attempts=1),
     Point("before:resume:1", "ask", "resume", questions=2, attempts=1),
     Point("after:resume:1", "ask", "resume", questions=2, attempts=1),
+    Point("before:resume:1", "command", "resume", questions=1, attempts=1),
+    Point("after:resume:1", "command", "resume", questions=1, attempts=1),
+    Point("before:wake:1", "ask", "wake", questions=1, attempts=1),
+    Point("after:wake:1", "ask", "wake", questions=1, attempts=1),
+    # announce
+    Point("before:announce:1", attempts=1),
+    Point("after:announce:1", attempts=1),
     # cancel
     Point("before:cancel:1", "ask", "cancel", questions=1, attempts=1),
     Point("after:cancel:1", "ask", "cancel", "walk", questions=1, attempts=1),
@@ -53,6 +60,8 @@ POINTS = (
     Point("after:renew:2", entrypoint="walk", seconds=3.0),
     Point("before:recover:2", seconds=3.0),
     Point("after:recover:1", "sweep", attempts=1),
+    Point("before:bury:1", seconds=1.0, orphans=True),
+    Point("after:bury:1", seconds=1.0, orphans=True),
     # drain
     Point("before:handover:1", seconds=1.5, late=True, term=True),
     Point("after:handover:1", seconds=1.5, late=True, term=True, attempts=1),

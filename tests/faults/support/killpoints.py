@@ -30,12 +30,17 @@ from penstock.publisher.connection import connect
 from penstock.publisher.script import load
 from penstock.runtime import Client
 from penstock.runtime.settings import load_settings
+from penstock.worker.cli import main as cli
 from penstock.worker.recover import Recovery
+from tests.faults.support.local import invoke
 from tests.faults.support.main import main as work
 
 SCRIPTS: Final = "penstock.runtime.redis.scripts"
 POPS: Final = ("BLPOP", "BLMOVE")
 """Commands that wait for a ticket: of several queues, of one."""
+
+DEAD: Final = 8
+"""Where the arguments of `recover` name a worker that has died: a supervisor's look, `bury`."""
 
 BRINGING: Final = ("pop", "take", "recover")
 """Calls whose answers are mostly empty; those do not count."""
@@ -94,12 +99,13 @@ class KillPoint:
                 signal.pthread_kill(threading.get_ident(), self._signum)
 
     def _name(self, args: Sequence[Any]) -> str:
-        if args[0] == "EVALSHA":
-            return self._scripts.get(args[1], "")
+        if args[0] not in ("EVALSHA", "EVAL"):
+            return "pop" if args[0] in POPS else str(args[0])
+        sha = str(args[1])
         if args[0] == "EVAL":
-            text = str(args[1]).encode()
-            return self._scripts.get(hashlib.sha1(text, usedforsecurity=False).hexdigest(), "")
-        return "pop" if args[0] in POPS else str(args[0])
+            sha = hashlib.sha1(sha.encode(), usedforsecurity=False).hexdigest()
+        name = self._scripts.get(sha, "")
+        return "bury" if name == "recover" and args[DEAD] else name
 
 
 def _brings(name: str, answer: Any) -> bool:
@@ -126,14 +132,26 @@ def ask(told: dict[str, Any]) -> int:
     with Client() as client:
         if verb == "enqueue":
             client.enqueue(told.pop("entrypoint"), told.pop("input"), **told)
-        elif verb == "resume":
+        elif verb in ("resume", "wake"):
             client.get(told["run_id"]).resume(told["answer"])
         else:
             client.get(told["run_id"]).cancel()
     return 0
 
 
-ROLES: Final[dict[str, Any]] = {"work": work, "sweep": sweep, "ask": ask}
+def command(told: dict[str, Any]) -> int:
+    """Be a user at a terminal who answers."""
+    cli(["resume", told["run_id"], json.dumps(told["answer"])], standalone_mode=False)
+    return 0
+
+
+ROLES: Final[dict[str, Any]] = {
+    "work": work,
+    "sweep": sweep,
+    "ask": ask,
+    "command": command,
+    "invoke": invoke,
+}
 
 
 def play(name: str, role: dict[str, Any], folder: Path) -> int:

@@ -49,12 +49,15 @@ class Point:
     late: bool = False
     """Whether the run comes when the worker is there already."""
     term: bool = False
+    orphans: bool = False
+    """Whether the process is a supervisor whose child dies."""
     attempts: int = 2
     """Attempts that the run takes; 1 where nothing was begun, or all was done."""
 
     @property
     def key(self) -> str:
-        return f"{self.verb}{self.name}-{self.entrypoint}".replace(":", "-")
+        role = "" if self.role in ("work", "ask") else f"{self.role}-"
+        return f"{role}{self.verb}{self.name}-{self.entrypoint}".replace(":", "-")
 
     def journey(self, number: int) -> Journey:
         return Journey(seed=number, questions=self.questions, seconds=self.seconds)
@@ -113,7 +116,7 @@ class Storm:
             if not point.late and point.verb != "enqueue":
                 self.enqueue(number, point)
         self.fleet.start(app=APP, queues=("healthy",), environ=SHORT)
-        asked = [point.key for point in self.points if point.verb == "resume"]
+        asked = [point.key for point in self.points if point.verb in ("resume", "wake")]
         until(lambda: all(self._waits(key) for key in asked), PATIENCE, "questions")
         mother, pids = self._strike(signum)
         self._check()
@@ -178,8 +181,12 @@ class Storm:
 
     def _role(self, number: int, point: Point) -> dict[str, Any]:
         told: dict[str, Any] = {"app": [APP], "queues": [point.key], "name": point.key}
-        if point.role == "ask":
+        if point.orphans:
+            told |= {"processes": 1, "name": ""}
+        if point.role in ("ask", "command"):
             told = {"verb": point.verb, "run_id": point.key}
+        if point.verb == "wake":
+            told["answer"] = {}
         if point.verb == "enqueue":
             told["entrypoint"], told["queue"] = point.entrypoint, "healthy"
             told["input"] = point.journey(number).model_dump()
@@ -193,6 +200,9 @@ class Storm:
                 until((self.folder / f"{point.key}.idle").exists, PATIENCE, "an idle worker")
                 self.enqueue(number, point)
         for point in self.points:
+            if point.orphans:
+                line = self.fleet.executing(point.key, timeout=PATIENCE)
+                os.kill(line["pid"], signal.SIGKILL)
             if point.term:
                 self.fleet.executing(point.key, timeout=PATIENCE)
                 log = self.folder / f"{point.key}.log"
@@ -239,7 +249,7 @@ class Storm:
         marker = self.client.enqueue("awalk", {"seed": 1}, queue="healthy", run_id="marker")
         assert marker.result(PATIENCE) == oracle(Journey(seed=1))
         for point in self.points:
-            if point.role != "ask":
+            if point.role not in ("ask", "command"):
                 _signal(pids[point.key], signal.SIGTERM)
         until(lambda: all(_state(pid) in ("Z", "") for pid in pids.values()), PATIENCE)
         now = self._check(over=True)
