@@ -8,6 +8,7 @@ from benchmarks.events import custom_events
 from benchmarks.harness import Bench, Row
 from benchmarks.latency import first_event
 from benchmarks.memory import bytes_per_step, idle_worker
+from benchmarks.recovery import recovery
 from benchmarks.replay import replay
 from benchmarks.steps import durable_steps, steps_in_process
 from benchmarks.throughput import runs_per_second
@@ -23,6 +24,7 @@ FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
     "events": custom_events,
     "sleep": sleeping_runs,
     "replay": replay,
+    "recovery": recovery,
     "rss": idle_worker,
     "bytes": bytes_per_step,
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 from penstock.runtime import entrypoint, get_stream_writer, interrupt, task
@@ -100,6 +102,25 @@ async def nap(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
+@task
+async def pace(x: int) -> int:
+    await asyncio.sleep(0.05)
+    return x
+
+
+@entrypoint()
+async def walk(paces: int) -> None:
+    """Goes on for as long as it takes, a recorded step every 50 ms."""
+    for number in range(paces):
+        await pace(number)
+
+
 def nothing(x: int) -> int:
     """What RQ is given to do."""
     return x
+
+
+def doze(told: str, seconds: float) -> None:
+    """What RQ is given to die over; tells in a file which process it is."""
+    Path(told).write_text(str(os.getpid()))
+    time.sleep(seconds)

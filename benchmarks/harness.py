@@ -44,11 +44,18 @@ class Scale:
     latencies: int = 100
     settling: float = 3.0
     """Seconds after which an idle worker's memory is read."""
+    kills: int = 20
+    lanes: int = 5
+    """Kills that are measured at the same time, where each takes a lease."""
+    fleet: int = 1000
+    """Runs of the one process that dies."""
+    rq: bool = True
+    """Whether to wait, for more than a minute, for RQ to notice a dead worker."""
 
 
 TINY = Scale(
     rounds=1, long_rounds=1, steps=10, runs=20, events=200, sleepers=20, nap=0.3, recorded=50,
-    latencies=3, settling=0.1,
+    latencies=3, settling=0.1, kills=1, lanes=1, fleet=20, rq=False,
 )  # fmt: skip
 
 

@@ -1,0 +1,185 @@
+"""Clients that enqueue hundreds of runs, answer, replace and cancel them; and what is right."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final, Protocol, cast
+
+from penstock.publisher.errors import RedisUnavailableError
+from penstock.publisher.event import Event
+from penstock.runtime import Client
+from penstock.runtime.errors import ResumeError, ThreadBusyError
+from penstock.runtime.run import RunStatus
+from penstock.runtime.settings import Settings
+from tests.faults.support.hearers import Hearers
+from tests.faults.support.journeys import Journey, answer_to, oracle
+from tests.faults.support.snapshot import Snapshot
+from tests.faults.support.storm import Listener
+
+OPEN: Final = 40
+"""Runs that are under way at once, about."""
+
+FOLLOWED: Final = 4
+"""Of so many runs one is followed from before it exists."""
+
+PATIENCE: Final = 60.0
+"""Seconds for which a client asks again and again."""
+
+POLICIES: Final = ("queue", "queue", "reject", "interrupt", "rollback")
+
+
+class Follower(Protocol):
+    """Follows the facts of one run."""
+
+    def all(self) -> list[Event]:
+        """Wait for the terminal event; returns all there were."""
+        ...
+
+
+class Traffic:
+    """Asks, by chance, for what plain Python can tell the outcome of."""
+
+    def __init__(self, url: str, chance: random.Random) -> None:
+        self.journeys: dict[str, Journey] = {}
+        self.followers: dict[str, Follower] = {}
+        self._url = url
+        self._chance = chance
+        self._client = Client(url, settings=Settings(redis=url))
+        self._hearers = Hearers(url)
+        self._replaceable: set[str] = set()
+        self._doomed: dict[str, float] = {}
+        self._gone: set[str] = set()
+
+    def close(self) -> None:
+        """Let go of Redis."""
+        self._hearers.close()
+        self._client.close()
+
+    def turn(self) -> None:
+        """Do what is due now: answer, cancel, ask for another run."""
+        self.answer()
+        self._cancel()
+        if sum(len(self._client.runs(each, 100)) for each in ("queued", "running")) < OPEN:
+            self._enqueue()
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def _enqueue(self) -> None:
+        number, chance = len(self.journeys), self._chance
+        run_id = f"soak-{number}"
+        journey = Journey(
+            seed=number,
+            width=chance.randint(1, 6),
+            questions=chance.choice([0, 0, 1, 2]),
+            seconds=chance.choice([0.0, 0.05, 0.3, 1.0]),
+        )
+        told: dict[str, Any] = {"run_id": run_id, "durability": chance.choice(["async", "sync"])}
+        told |= self._place(run_id)
+        if number % FOLLOWED == 0 and told.get("on_busy") != "reject":
+            self.followers[run_id] = self._follow(run_id)
+        entrypoint = chance.choice(["walk", "awalk"])
+        self.journeys[run_id] = journey
+        try:
+            _persist(lambda: self._client.enqueue(entrypoint, journey.model_dump(), **told))
+        except ThreadBusyError:
+            self.journeys[run_id] = REFUSED
+        if chance.random() < 0.1:
+            self._doomed[run_id] = time.monotonic() + chance.uniform(0.0, 3.0)
+
+    def _place(self, run_id: str) -> dict[str, Any]:
+        where = self._chance.random()
+        if where < 0.4:
+            return {}
+        if where < 0.8:
+            return {"thread_id": f"thread-of-{run_id}"}
+        self._replaceable.add(run_id)
+        shared = f"shared-{self._chance.randrange(4)}"
+        return {"thread_id": shared, "on_busy": self._chance.choice(POLICIES)}
+
+    def _follow(self, run_id: str) -> Follower:
+        if self._chance.random() < 0.5:
+            return Listener(self._url, run_id)
+        return self._hearers.follow(run_id)
+
+    def answer(self) -> None:
+        """Answer whatever is asked."""
+        for run in self._client.runs("suspended", 200):
+            handle = self._client.get(run.run_id)
+            with suppress(ResumeError):  # its answer was lost on the way back, or it was replaced
+                for each in self._questions(run.run_id):
+                    handle.resume({each.id: answer_to(each.value)})
+
+    def _questions(self, run_id: str) -> list[Any]:
+        return self._client.do(self._client.plans.interrupts(run_id))
+
+    def _cancel(self) -> None:
+        for run_id, due in list(self._doomed.items()):
+            if due < time.monotonic() and self.journeys[run_id] is not REFUSED:
+                if self._client.get(run_id).cancel() is RunStatus.CANCELLED:
+                    self._gone.add(run_id)
+                self._replaceable.add(run_id)
+                del self._doomed[run_id]
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def is_over(self) -> bool:
+        """Tell whether nothing is under way, and nothing asked."""
+        self.answer()
+        return not any(self._client.runs(each, 1) for each in ("queued", "running", "suspended"))
+
+    def attempts(self) -> int:
+        """Count the attempts that were lost."""
+        return sum(self._client.get(run_id).info().attempt - 1 for run_id in self._created())
+
+    def wrong(self, now: Snapshot) -> Iterator[str]:
+        """Say which runs did not come to what plain Python comes to, or were not seen so."""
+        runs = now.runs()
+        for run_id in self._created():
+            if run_id not in runs:
+                yield f"run {run_id} is not there"
+                continue
+            yield from self._outcome(run_id, runs[run_id])
+        for run_id, follower in self.followers.items():
+            seen = [(event.seq, event.mode, event.attempt) for event in follower.all()]
+            stored = [(entry.seq, entry.mode, entry.attempt) for entry in now.events(run_id)]
+            if seen != stored:
+                yield f"I15 run {run_id}: seen {seen}, stored {stored}"
+
+    def _created(self) -> list[str]:
+        return [run_id for run_id, journey in self.journeys.items() if journey is not REFUSED]
+
+    def _outcome(self, run_id: str, run: Mapping[str, str]) -> Iterator[str]:
+        if run["status"] == "cancelled":
+            if run_id not in self._replaceable:
+                yield f"run {run_id} was cancelled by nobody: {run.get('reason')}"
+            return
+        if run_id in self._gone:
+            yield f"run {run_id} is {run['status']}, though it was cancelled"
+            return
+        if run["status"] != "completed":
+            yield f"run {run_id} is {run['status']}: {run.get('reason')}"
+            return
+        expected = oracle(self.journeys[run_id])
+        result = cast("dict[str, Any]", self._client.get(run_id).result(1))
+        if result != expected:
+            yield f"run {run_id} came to {result}, not {expected}"
+
+
+REFUSED: Final = Journey(seed=-1)
+"""In place of a journey whose thread was busy."""
+
+
+def _persist(act: Callable[[], Any]) -> None:
+    """Do it, as often as it takes."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            act()
+            return
+        except RedisUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
