@@ -107,6 +107,27 @@ async def test_many_runs_share_two_connections(redis_url: str, redis_client: red
 
 
 @in_loop
+async def test_a_connection_that_breaks_while_subscribers_come_and_go_is_replaced(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
+    async def glance(hub: Hub, run_id: str) -> None:
+        async with hub.subscribe(run_id, timeout=0.01) as events:
+            with pytest.raises(TimeoutError):
+                await seqs(events)
+
+    async with Hub(redis_url) as hub, AsyncPublisher(redis_url) as publisher:
+        staying = asyncio.create_task(follow(hub, "staying"))
+        for number in range(100):
+            glances = [asyncio.create_task(glance(hub, f"{number}-{i}")) for i in range(5)]
+            await asyncio.sleep(0.005)
+            redis_client.client_kill_filter(_type="pubsub")
+            await asyncio.gather(*glances)
+        await publisher.publish("staying", [END])
+
+        assert await staying == [1]
+
+
+@in_loop
 async def test_the_last_subscriber_to_leave_ends_the_subscription(
     redis_url: str, redis_client: redis.Redis
 ) -> None:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from copy import copy
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -26,6 +26,8 @@ from penstock.publisher.pages import Pages
 from penstock.publisher.tail import IDLE, Tail
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -175,16 +177,16 @@ class Hub:
         for name in self._channels.keys() - wanted:
             del self._channels[name]
         if wanted - subscribed:
-            await pubsub.subscribe(*(wanted - subscribed))
+            await _on(pubsub.subscribe(*(wanted - subscribed)))
         if subscribed - wanted:
-            await pubsub.unsubscribe(*(subscribed - wanted))
+            await _on(pubsub.unsubscribe(*(subscribed - wanted)))
         return wanted
 
     async def _receive(self, pubsub: PubSub, backoff: Backoff) -> None:
         loop = asyncio.get_running_loop()
         get = cast("Callable[..., Awaitable[dict[str, Any] | None]]", pubsub.get_message)
         while True:
-            message = await get(timeout=None) or {}
+            message = await _on(get(timeout=None)) or {}
             self._heard = loop.time()
             self._pinged = False
             channel = self._channels.get(message.get("channel", b""))
@@ -208,7 +210,20 @@ class Hub:
                 raise ConnectionError("no answer to PING on the subscriptions")
             self._pinged = True
             self._heard = now
-            await pubsub.ping()
+            await _on(pubsub.ping())
+
+
+async def _on(answer: Awaitable[T]) -> T:
+    """Await redis-py on the connection that two tasks share.
+
+    Raises:
+        ConnectionError: it is lost; also where the other task saw so first. Then redis-py is closing
+            it, or opening it anew, and this task finds it in pieces.
+    """
+    try:
+        return await answer
+    except (AttributeError, RuntimeError) as error:
+        raise ConnectionError(f"it was closed while it was used: {error}") from error
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:
