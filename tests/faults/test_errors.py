@@ -83,12 +83,12 @@ def test_f72_a_wait_of_ages_does_not_hold_up_a_drain(
     worker.term()
 
     assert worker.wait(10) == 0
-    assert run.status() is RunStatus.QUEUED
+    assert run.status() in (RunStatus.QUEUED, RunStatus.SUSPENDED)  # handed over, or asleep
     assert run.info().crashes == 0
     checker.check()
 
 
-def test_f72_a_death_between_two_tries_burns_no_more_than_an_attempts_tries(
+def test_f72_a_death_between_two_tries_costs_no_try_and_no_wait(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:
     victim = fleet.start()
@@ -103,8 +103,8 @@ def test_f72_a_death_between_two_tries_burns_no_more_than_an_attempts_tries(
         run.result(20)
     assert run.info().attempt == 2
     tries = fleet.journal(run.run_id)
-    assert [line["attempt"] for line in tries] == [1, 2, 2, 2]
-    assert all(late["time"] - early["time"] >= 1.4 for early, late in itertools.pairwise(tries[1:]))
+    assert [line["attempt"] for line in tries] == [1, 2, 2]
+    assert all(late["time"] - early["time"] >= 1.4 for early, late in itertools.pairwise(tries))
     log = checker.check(over=True).events(run.run_id)
     ended = [entry for entry in log if entry.mode == "step.finished"]
     assert len(ended) == 1
