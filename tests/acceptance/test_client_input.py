@@ -160,7 +160,7 @@ def test_an_announced_entrypoint_brings_no_warning(fleet: Fleet, client: Client)
     assert client.enqueue("main", {"x": 1}).result(5) == 2
 
 
-def test_a_value_that_cannot_be_written_fails_its_step(
+def test_f56_a_value_that_cannot_be_written_fails_its_step(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:
     fleet.start()
@@ -187,7 +187,7 @@ def test_a_result_that_cannot_be_written_fails_its_run(
     checker.check(over=True)
 
 
-def test_a_step_over_the_limit_fails_and_others_go_on(
+def test_f55_a_step_over_the_limit_fails_and_others_go_on(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:
     fleet.start(environ={"PENSTOCK_VALUE_LIMIT": "100000"})
@@ -201,7 +201,7 @@ def test_a_step_over_the_limit_fails_and_others_go_on(
     checker.check(over=True)
 
 
-def test_a_large_value_travels_whole(fleet: Fleet, client: Client, checker: Checker) -> None:
+def test_f55_a_large_value_travels_whole(fleet: Fleet, client: Client, checker: Checker) -> None:
     fleet.start()
 
     run = client.enqueue("large", 8_000_000)
@@ -230,7 +230,7 @@ ODD_THREADS = [
 ]
 
 
-def test_odd_thread_ids_are_kept_apart_and_given_back(
+def test_f63_odd_thread_ids_are_kept_apart_and_given_back(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:
     fleet.start()

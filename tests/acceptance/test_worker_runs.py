@@ -162,7 +162,7 @@ def test_each_run_is_one_quiet_line(fleet: Fleet, client: Client) -> None:
     assert "a secret" not in worker.text()
 
 
-def test_nothing_of_ours_in_redis_is_a_pickle(
+def test_f59_nothing_of_ours_in_redis_is_a_pickle(
     fleet: Fleet, client: Client, raw: redis.Redis
 ) -> None:
     fleet.start()

@@ -156,7 +156,7 @@ values = st.recursive(scalars, containers, max_leaves=12)
 @example(datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1))
 @example({float("nan")})
 @example([10**4299, -(2**70)])
-def test_a_value_reads_back_as_exactly_the_same_value(value: Any) -> None:
+def test_f58_a_value_reads_back_as_exactly_the_same_value(value: Any) -> None:
     assert_same(codec.loads(codec.dumps(value)), value)
 
 
@@ -230,7 +230,7 @@ def test_wrong_shapes_behind_a_tag_are_an_error_or_plain_data(tag: str, inside: 
         pass
 
 
-def test_nothing_named_by_data_is_imported_or_called(capfd: pytest.CaptureFixture[str]) -> None:
+def test_f59_nothing_named_by_data_is_imported_or_called(capfd: pytest.CaptureFixture[str]) -> None:
     sys.modules.pop("this", None)
 
     found = [
@@ -274,7 +274,7 @@ def test_a_class_that_is_not_registered_here_reads_as_its_fields() -> None:
     ],
     ids=lambda text: repr(text[:12]),
 )
-def test_damaged_or_hostile_text_is_a_codec_error(text: str | bytes) -> None:
+def test_f59_damaged_or_hostile_text_is_a_codec_error(text: str | bytes) -> None:
     with pytest.raises(CodecError):
         codec.loads(text)
 
@@ -326,7 +326,7 @@ unwritable: list[tuple[Any, str, str]] = [
 @pytest.mark.parametrize(
     ("value", "path", "says"), unwritable, ids=[path for _, path, _ in unwritable]
 )
-def test_what_cannot_be_written_is_named_by_place_and_type(
+def test_f56_what_cannot_be_written_is_named_by_place_and_type(
     value: Any, path: str, says: str
 ) -> None:
     with pytest.raises(CodecError, match="the result of step 'fetch'") as caught:
@@ -392,7 +392,7 @@ def cycle_of_records() -> Any:
 
 
 @pytest.mark.parametrize("make", [cycle_of_lists, cycle_of_tuples, cycle_of_records])
-def test_a_value_that_contains_itself_is_refused(make: Callable[[], Any]) -> None:
+def test_f57_a_value_that_contains_itself_is_refused(make: Callable[[], Any]) -> None:
     with pytest.raises(CodecError, match="contains itself") as caught:
         codec.dumps(make())
 
@@ -419,7 +419,7 @@ wrappers: list[Callable[[Any], Any]] = [
 
 
 @pytest.mark.parametrize("wrap", wrappers)
-def test_what_is_nested_too_deeply_is_refused_and_all_else_can_be_read(
+def test_f57_what_is_nested_too_deeply_is_refused_and_all_else_can_be_read(
     wrap: Callable[[Any], Any],
 ) -> None:
     deepest = 0

@@ -71,7 +71,7 @@ class CountingCodec(Codec):
 
 
 @in_loop
-async def test_a_thousand_subscribers_of_one_run_see_every_event(
+async def test_f53_a_thousand_subscribers_of_one_run_see_every_event(
     redis_url: str, redis_client: redis.Redis
 ) -> None:
     codec = CountingCodec()
@@ -89,7 +89,9 @@ async def test_a_thousand_subscribers_of_one_run_see_every_event(
 
 
 @in_loop
-async def test_many_runs_share_two_connections(redis_url: str, redis_client: redis.Redis) -> None:
+async def test_f53_many_runs_share_two_connections(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
     redis_client.ping()
     before = len(redis_client.client_list())
     runs = [f"r{n}" for n in range(100)]

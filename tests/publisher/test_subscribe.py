@@ -68,7 +68,7 @@ def numbered(first: int, last: int) -> list[tuple[str, Any]]:
     return [("custom", n) for n in range(first, last + 1)]
 
 
-def test_one_that_comes_late_gets_all(kind: Kind, redis_url: str, publisher: Publisher) -> None:
+def test_f48_one_that_comes_late_gets_all(kind: Kind, redis_url: str, publisher: Publisher) -> None:
     publisher.publish("r", [*numbered(1, 1200), END])
 
     follower = Follower(kind, redis_url, "r")
@@ -77,7 +77,7 @@ def test_one_that_comes_late_gets_all(kind: Kind, redis_url: str, publisher: Pub
     assert [event.data for event in follower.events[:-1]] == list(range(1, 1201))
 
 
-def test_one_that_comes_before_the_run_waits_for_it(
+def test_f48_one_that_comes_before_the_run_waits_for_it(
     kind: Kind, redis_url: str, redis_client: redis.Redis, publisher: Publisher
 ) -> None:
     follower = Follower(kind, redis_url, "r")
@@ -90,7 +90,7 @@ def test_one_that_comes_before_the_run_waits_for_it(
     assert follower.seqs() == list(range(1, 101))
 
 
-def test_one_that_comes_in_the_middle_misses_nothing(
+def test_f48_one_that_comes_in_the_middle_misses_nothing(
     kind: Kind, redis_url: str, publisher: Publisher
 ) -> None:
     followers: list[Follower] = []
@@ -131,7 +131,7 @@ def test_a_terminal_event_is_the_end_only_where_nothing_follows(
     until(lambda: not subscribers(redis_client, "r"))
 
 
-def test_each_event_comes_once_while_its_connection_is_killed_at_random(
+def test_f49_each_event_comes_once_while_its_connection_is_killed_at_random(
     kind: Kind, redis_url: str, redis_client: redis.Redis, publisher: Publisher
 ) -> None:
     chance = random.Random(kind)
@@ -149,7 +149,7 @@ def test_each_event_comes_once_while_its_connection_is_killed_at_random(
     assert killed > 5
 
 
-def test_each_event_comes_once_while_all_its_connections_are_cut(
+def test_f49_each_event_comes_once_while_all_its_connections_are_cut(
     kind: Kind, proxy: Proxy, publisher: Publisher
 ) -> None:
     chance = random.Random(kind)
@@ -177,7 +177,7 @@ def test_what_is_published_while_it_is_away_is_read_when_it_is_back(
     assert follower.seqs() == [1, 2, 3]
 
 
-def test_a_subscriber_dropped_for_its_backlog_reads_what_it_missed(
+def test_f51_a_subscriber_dropped_for_its_backlog_reads_what_it_missed(
     kind: Kind, start_redis: Callable[..., RedisServer]
 ) -> None:
     server = start_redis("--client-output-buffer-limit", "pubsub", "100kb", "0", "0")
@@ -267,7 +267,7 @@ def test_a_referred_outcome_is_there_live_and_late(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_message_lost_in_silence_is_found(
+def test_f50_a_message_lost_in_silence_is_found(
     kind: Kind, redis_url: str, redis_client: redis.Redis, publisher: Publisher
 ) -> None:
     publisher.publish("r", numbered(1, 1))
@@ -319,7 +319,7 @@ def test_events_that_are_no_longer_kept_are_not_skipped_in_silence(
         Follower(kind, redis_url, "gone", after=1).seqs()
 
 
-def test_a_slow_subscriber_of_a_capped_stream_is_told_what_it_lost(
+def test_f52_a_slow_subscriber_of_a_capped_stream_is_told_what_it_lost(
     kind: Kind, redis_url: str, redis_client: redis.Redis
 ) -> None:
     go_on = threading.Event()
@@ -358,7 +358,7 @@ def test_garbage_on_the_channel_changes_nothing(
     assert follower.seqs() == [1, 2]
 
 
-def test_garbage_in_the_stream_is_an_error(
+def test_f46_garbage_in_the_stream_is_an_error(
     kind: Kind, redis_url: str, redis_client: redis.Redis
 ) -> None:
     redis_client.xadd("penstock:events:r", {"e": "garbage"}, id="1-0")
@@ -395,7 +395,7 @@ def test_a_wrong_password_is_not_waited_out(
         Follower(kind, server.url, "r").seqs()
 
 
-def test_a_key_of_another_kind_is_named(
+def test_f47_a_key_of_another_kind_is_named(
     kind: Kind, redis_url: str, redis_client: redis.Redis
 ) -> None:
     redis_client.set("penstock:events:r", "text", ex=60)

@@ -108,5 +108,5 @@ def test_a_thread_key_has_only_plain_characters(thread_id: str) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", thread_key(thread_id))
 
 
-def test_different_threads_have_different_keys() -> None:
+def test_f64_different_threads_have_different_keys() -> None:
     assert len({thread_key(f"thread {i}") for i in range(1000)}) == 1000

@@ -442,7 +442,7 @@ def test_a_loop_over_completed_steps_may_complete_in_another_order(saver: RedisS
 # -- arguments that changed ----------------------------------------------------------------------
 
 
-def test_changed_arguments_raise_a_replay_error_that_names_the_step(saver: RedisSaver) -> None:
+def test_f66_changed_arguments_raise_a_replay_error_that_names_the_step(saver: RedisSaver) -> None:
     given = [1]
 
     @task
@@ -576,7 +576,7 @@ def test_a_keyed_call_with_changed_arguments_is_a_replay_error(saver: RedisSaver
         main.invoke(Command(resume=0), thread())
 
 
-def test_one_more_call_at_the_front_is_noticed_and_not_answered_with_anothers_result(
+def test_f66_one_more_call_at_the_front_is_noticed_and_not_answered_with_anothers_result(
     saver: RedisSaver,
 ) -> None:
     more = [False]
@@ -599,7 +599,7 @@ def test_one_more_call_at_the_front_is_noticed_and_not_answered_with_anothers_re
         main.invoke(Command(resume=0), thread())
 
 
-def test_a_call_of_another_task_before_does_not_shift_the_numbers(saver: RedisSaver) -> None:
+def test_f66_a_call_of_another_task_before_does_not_shift_the_numbers(saver: RedisSaver) -> None:
     more = [False]
     calls = Calls()
 
