@@ -13,10 +13,12 @@ from pydantic import BaseModel
 
 from penstock.runtime import (
     RetryPolicy,
+    asleep,
     entrypoint,
     get_runtime,
     get_stream_writer,
     interrupt,
+    sleep,
     task,
 )
 from tests.faults.support.flows import executed
@@ -35,6 +37,8 @@ class Journey(BaseModel):
     width: int = 3
     questions: int = 0
     seconds: float = 0.02
+    nap: float = 0.0
+    """Seconds of sleep on the way, for which the run may leave its process."""
 
 
 # -- the oracle ---------------------------------------------------------------------------------
@@ -137,6 +141,8 @@ def walk(journey: Journey) -> dict[str, Any]:
     found: dict[str, Any] = {"fan": [future.result() for future in futures]}
     write(found)
     found["shaky"] = shaky(seed).result()
+    if journey.nap:
+        sleep(journey.nap)
     found["nested"] = nested(seed % 4).result()
     found["answers"], found["sum"] = [], 0
     for number in range(journey.questions):
@@ -154,6 +160,8 @@ async def awalk(journey: Journey) -> dict[str, Any]:
     found: dict[str, Any] = {"fan": list(await asyncio.gather(*fan))}
     write(found)
     found["shaky"] = await ashaky(seed)
+    if journey.nap:
+        await asleep(journey.nap)
     found["nested"] = await anested(seed % 4)
     found["answers"], found["sum"] = [], 0
     for number in range(journey.questions):

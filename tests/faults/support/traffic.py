@@ -75,6 +75,7 @@ class Traffic:
             width=chance.randint(1, 6),
             questions=chance.choice([0, 0, 1, 2]),
             seconds=chance.choice([0.0, 0.05, 0.3, 1.0]),
+            nap=chance.choice([0.0, 0.0, 0.1, 1.0, 3.0]),
         )
         told: dict[str, Any] = {"run_id": run_id, "durability": chance.choice(["async", "sync"])}
         told |= self._place(run_id)

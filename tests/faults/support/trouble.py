@@ -18,7 +18,12 @@ from tests.faults.support.workers import Fleet, WorkerProcess
 from tests.support.proxy import Proxy
 from tests.support.server import RedisServer
 
-ENVIRON: Final = {"PENSTOCK_LEASE": "2", "PENSTOCK_RENEW": "0.5", "PENSTOCK_CRASHES": "1000"}
+ENVIRON: Final = {
+    "PENSTOCK_LEASE": "2",
+    "PENSTOCK_RENEW": "0.5",
+    "PENSTOCK_PATIENCE": "0.5",
+    "PENSTOCK_CRASHES": "1000",
+}
 """Here innocent runs die often, and are not to be given up for it."""
 
 NOBODY: Final = 0x3FFFFF
