@@ -48,7 +48,7 @@ class Ended:
     """What became of each process, and of the workflow it ran."""
 
     def __init__(self) -> None:
-        self.codes: dict[str, int] = {}
+        self.codes: Mapping[str, int] = {}
         self.results: dict[str, Any] = {}
         self.executions: dict[str, int] = {}
 

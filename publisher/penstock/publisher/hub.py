@@ -179,7 +179,7 @@ class Hub:
         if wanted - subscribed:
             await _on(pubsub.subscribe(*(wanted - subscribed)))
         if subscribed - wanted:
-            await _on(pubsub.unsubscribe(*(subscribed - wanted)))
+            await _on(cast("Awaitable[object]", pubsub.unsubscribe(*(subscribed - wanted))))
         return wanted
 
     async def _receive(self, pubsub: PubSub, backoff: Backoff) -> None:
@@ -217,8 +217,8 @@ async def _on(answer: Awaitable[T]) -> T:
     """Await redis-py on the connection that two tasks share.
 
     Raises:
-        ConnectionError: it is lost; also where the other task saw so first. Then redis-py is closing
-            it, or opening it anew, and this task finds it in pieces.
+        ConnectionError: it is lost; also where the other task saw it first: redis-py closes it then,
+            or opens it anew, and this task finds it in pieces.
     """
     try:
         return await answer
