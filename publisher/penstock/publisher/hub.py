@@ -217,7 +217,7 @@ async def _on(answer: Awaitable[T]) -> T:
     """Await redis-py on the connection that two tasks share.
 
     Raises:
-        ConnectionError: it is lost; also where the other task saw it first: redis-py closes it then,
+        ConnectionError: it is lost; also where the other task saw that first: redis-py closes it,
             or opens it anew, and this task finds it in pieces.
     """
     try:
