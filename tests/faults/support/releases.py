@@ -1,7 +1,7 @@
 """What a release has left in Redis: `python -m tests.faults.support.releases <file>` records it.
 
 A file holds all keys of a server with runs in each state, as this version writes them. It is made
-once for a release and then kept, so that later versions are held to reading it.
+anew until the release is out, and never after, so that later versions are held to reading it.
 """
 
 from __future__ import annotations
