@@ -97,7 +97,8 @@ class StorePlans:
             call = self._calls.read(wanted, omit_expired=self._lifetime.omit_expired)
             for (at, op), reply in zip(some, (yield call), strict=True):
                 if reply is not None:
-                    results[at] = Record(reply, self._codec).item(op.namespace, op.key)
+                    codec = self._codec.at(*op.namespace, op.key)
+                    results[at] = Record(reply, codec).item(op.namespace, op.key)
 
     def _queries(self, ops: Sequence[SearchOp]) -> Plan[Mapping[str | None, Vector]]:
         texts = [op.query for op in ops if op.query]
@@ -110,7 +111,8 @@ class StorePlans:
         space = Space.of(op.namespace)
         if op.value is None:
             return Put(space, op.key), []
-        text = self._codec.dumps(op.value, f"the value of {op.key[:80]!r} in {op.namespace!r}")
+        codec = self._codec.at(*op.namespace, op.key)
+        text = codec.dumps(op.value, f"the value of {op.key[:80]!r} in {op.namespace!r}")
         texts = self._index.texts(op.value, op.index) if self._index else []
         return Put(space, op.key, text, milliseconds(op.ttl)), texts
 

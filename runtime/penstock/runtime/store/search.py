@@ -158,7 +158,8 @@ class Search:
             call = self._shelf.calls.read(wanted, omit_expired=self._shelf.omit_expired)
             for candidate, reply in zip(some, (yield call), strict=True):
                 if reply is not None and self._missing:
-                    self._consider(candidate, Record(reply, self._shelf.codec))
+                    codec = self._shelf.codec.at(*candidate.space.namespace, candidate.key)
+                    self._consider(candidate, Record(reply, codec))
 
     def _consider(self, candidate: Candidate, record: Record) -> None:
         if self._matches is not None and not self._matches(record.value):
