@@ -45,7 +45,8 @@ def _member(codec: Codec, data: dict[str, Any], name: str, inside: Any) -> Any:
     if name == "outcome":
         return read_outcome(codec, inside, about)
     if name == "interrupts" and isinstance(inside, list):
-        return [_question(codec, item) for item in inside]
+        questions: list[Any] = inside
+        return [_question(codec, item) for item in questions]
     if inside is None:  # a value too large to be told
         return None
     if name in _VALUES:

@@ -69,7 +69,7 @@ class KeyRing:
                 )
         self._keys = dict(keys)
         self._cipher = cache(self._make_cipher)
-        self._digester = cache(lambda key_id: _derive(self._keys[key_id], b"digest"))
+        self._digester = cache(self._derive_digester)
 
     @staticmethod
     def parse(text: str) -> KeyRing:
@@ -120,6 +120,9 @@ class KeyRing:
     def digest(self, key_id: str, data: bytes, size: int) -> str:
         """Return a keyed digest of data, `size` bytes as hex."""
         return hmac.new(self._digester(key_id), data, hashlib.sha256).hexdigest()[: 2 * size]
+
+    def _derive_digester(self, key_id: str) -> bytes:
+        return _derive(self._keys[key_id], b"digest")
 
     def _make_cipher(self, key_id: str) -> Cipher:
         try:

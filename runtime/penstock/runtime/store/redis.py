@@ -63,7 +63,7 @@ class RedisStore(BaseStore):
         self._index = Index.of(index)
         self._plans = StorePlans(
             StoreKeys(self.settings.prefix),
-            (codec or self.settings.codec()).at(self.settings.prefix, "store"),
+            (codec or self.settings.codec()).at(self.settings.prefix),
             self._index,
             self.lifetime,
         )
