@@ -388,5 +388,5 @@ def test_vectors_are_encrypted_and_found_by(server: RedisServer) -> None:
     (vectors,) = raw.keys("penstock:store:vectors:*")
     blobs: Any = raw.hgetall(vectors)
     raw.hset(vectors, mapping={"one": blobs[b"two"], "two": blobs[b"one"]})
-    with pytest.raises(EncryptionError, match="vectors/a/(one|two)"):
+    with pytest.raises(EncryptionError, match=r"vectors/a/(one|two)"):
         store(EncryptedCodec(NEW)).search(("a",), query=SECRET)

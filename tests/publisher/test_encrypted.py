@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from penstock.publisher.keyring import KeyRing
 from tests.publisher.exactness import assert_same
 from tests.support.contents import leaks
 
-OLD, NEW, OTHER = (os.urandom(32) for _ in range(3))
+OLD, NEW, OTHER = (bytes([number]) * 32 for number in (1, 2, 3))
 codec = EncryptedCodec({"2026": NEW, "2025": OLD})
 place = codec.at("penstock", "run", "r1", "input")
 

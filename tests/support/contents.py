@@ -44,7 +44,7 @@ def _parts(value: Any) -> Iterator[bytes]:
     if isinstance(value, bytes):
         yield value
     elif isinstance(value, dict):
-        for pair in cast("dict[Any, Any]", value).items():
+        for pair in cast("dict[object, object]", value).items():
             yield from _parts(pair)
     elif isinstance(value, (list, tuple, set)):
         for item in cast("list[Any]", value):

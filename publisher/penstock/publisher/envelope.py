@@ -45,8 +45,7 @@ def _member(codec: Codec, data: dict[str, Any], name: str, inside: Any) -> Any:
     if name == "outcome":
         return read_outcome(codec, inside, about)
     if name == "interrupts" and isinstance(inside, list):
-        questions: list[Any] = inside
-        return [_question(codec, item) for item in questions]
+        return [_question(codec, item) for item in cast("list[object]", inside)]
     if inside is None:  # a value too large to be told
         return None
     if name in _VALUES:
@@ -56,7 +55,7 @@ def _member(codec: Codec, data: dict[str, Any], name: str, inside: Any) -> Any:
     raise EncryptionError(f"the member {name[:40]!r} of an event is not encrypted: it was forged.")
 
 
-def _question(codec: Codec, item: Any) -> Any:
+def _question(codec: Codec, item: object) -> Any:
     if isinstance(item, str):  # an answered one, by its id
         return item
     asked = cast("dict[str, Any]", item)
