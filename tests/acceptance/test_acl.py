@@ -12,6 +12,8 @@ import pytest
 import redis
 import rq
 from redis.exceptions import NoPermissionError
+from rq.command import send_shutdown_command
+from rq.suspension import resume, suspend
 
 from penstock.publisher import subscribe
 from penstock.publisher.connection import connect
@@ -131,10 +133,10 @@ def test_a_worker_runs_ordinary_jobs_and_obeys_rq(server: RedisServer, work: Wor
 
     job = queue.enqueue("operator.add", 1, 2)
     until(lambda: job.get_status(refresh=True) == "finished", 20, "the job to end")
-    rq.suspension.suspend(raw)
-    rq.suspension.resume(raw)
+    suspend(raw)
+    resume(raw)
     (name,) = [worker.name for worker in rq.Worker.all(raw)]
-    rq.command.send_shutdown_command(raw, name)
+    send_shutdown_command(raw, name)
 
     assert job.return_value() == 3
     assert worker.wait(20) == 0
@@ -166,9 +168,13 @@ def test_a_reader_follows_what_others_do(app: Client, reader: Client, work: Work
 
 RUN = "penstock:run:r"
 ADMIN = [("FLUSHALL",), ("CONFIG", "GET", "save"), ("KEYS", "*"), ("ACL", "LIST"), ("SHUTDOWN",)]
-CLAIM = [("HINCRBY", RUN, "epoch", 1), ("BLPOP", "rq:queue:default", 1)]
-ENQUEUE = [("HSET", RUN, "status", "queued"), ("RPUSH", "rq:queue:default", "r")]
-ENQUEUE += [("EVAL", "return 1", 0), ("XADD", "penstock:events:r", "*", "e", "x")]
+CLAIM = [("HINCRBY", RUN, "epoch", "1"), ("BLPOP", "rq:queue:default", "1")]
+ENQUEUE = [
+    ("HSET", RUN, "status", "queued"),
+    ("RPUSH", "rq:queue:default", "r"),
+    ("EVAL", "return 1", "0"),
+    ("XADD", "penstock:events:r", "*", "e", "x"),
+]
 FOREIGN = [("GET", "other"), ("HGETALL", "other:run:r"), ("XRANGE", "other:events:r", "-", "+")]
 STORE = [("HGETALL", "penstock:store:items:x"), ("HGETALL", "penstock:cache:x")]
 
@@ -232,7 +238,7 @@ def test_the_fix_that_the_doctor_names_is_one(server: RedisServer, role: str, us
         return
     assert found.exit_code == 2
     command, _, _ = finding["fix"].partition(",")
-    admin.execute_command(*command.split()[1:])
+    admin.execute_command(*command[command.index("ACL") :].split())
 
     with connect(url(server, user)) as connection:
         assert rights(connection, Keys(), role).missing == []

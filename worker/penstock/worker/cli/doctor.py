@@ -5,14 +5,16 @@ from __future__ import annotations
 __all__ = ["doctor"]
 
 from collections.abc import Sequence
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 import click
+from redis import Redis
 from redis.exceptions import RedisError
+from redis.sentinel import SentinelConnectionPool
 from rich.text import Text
 
 from penstock.publisher.connection import connect
+from penstock.publisher.url import redacted
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings, load_settings
 from penstock.worker.cli.option import as_json, common
@@ -75,13 +77,15 @@ def doctor(
 def _look(settings: Settings, all_keys: bool) -> Sequence[Finding]:
     keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
-        return examine(read(connection, keys, cli=_cli(settings.redis), all_keys=all_keys))
+        return examine(
+            read(connection, keys, cli=_cli(connection, settings.redis), all_keys=all_keys)
+        )
 
 
 def _look_at_rights(settings: Settings, role: str) -> Sequence[Finding]:
     keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
-        return [rights(connection, keys, role).finding("redis-cli")]
+        return [rights(connection, keys, role).finding(_cli(connection, settings.redis))]
 
 
 def _mend(settings: Settings) -> list[str]:
@@ -101,9 +105,13 @@ def _no_answer(error: Exception) -> Finding:
     )
 
 
-def _cli(url: str) -> str:
+def _cli(connection: Redis, url: str) -> str:
     """Begin a redis-cli command for a URL, without showing its password."""
-    if urlsplit(url).password:
+    pool: Any = connection.connection_pool
+    if isinstance(pool, SentinelConnectionPool):
+        address: Any = pool.get_master_address()
+        return f"redis-cli -h {address[0]} -p {address[1]}"
+    if redacted(url) != url:
         return 'redis-cli -u "$PENSTOCK_REDIS_URL"'
     return f"redis-cli -u {url}"
 
