@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+import redis
 
 from penstock.publisher.connection import aconnect, connect
 from penstock.publisher.errors import ConfigurationError
@@ -88,3 +90,18 @@ def test_other_urls_are_none_of_sentinel() -> None:
     assert SentinelURL.parse("redis://localhost?x=+sentinel://") is None
     url = SentinelURL.parse("redis+sentinel://:secret@one/mymaster")
     assert "secret" not in repr(url)
+
+
+def test_sentinels_that_do_not_answer_are_said_in_a_sentence_without_a_password() -> None:
+    with connect("redis+sentinel://:secret@127.0.0.1:1,127.0.0.1:2/mymaster") as client:
+        with pytest.raises(redis.ConnectionError) as sync:
+            client.ping()
+
+    async def ping() -> None:
+        async with aconnect("redis+sentinel://:secret@127.0.0.1:1/mymaster") as client:
+            await client.ping()
+
+    with pytest.raises(redis.ConnectionError) as on_a_loop:
+        asyncio.run(ping())
+    says = "no Sentinel that answers knows a primary of 'mymaster'"
+    assert [str(sync.value), str(on_a_loop.value)] == [says, says]

@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import redis
 
@@ -67,9 +67,10 @@ class Watched:
 
     def fail_over(self) -> None:
         """Kill the primary, and return once the replica has taken its place."""
-        self._until(lambda: self._asked("REPLICAS"))  # which it was told of
+        self._until(lambda: bool(self._asked("REPLICAS")))  # which it was told of
         self.primary.kill()
         self._until(lambda: self._info(self.replica.client())["role"] == "master")
+        self._until(lambda: self._address()[1] == self.replica.port)
 
     def _answers(self) -> bool:
         try:
@@ -77,10 +78,17 @@ class Watched:
         except redis.RedisError:
             return False
 
-    def _asked(self, what: str) -> Any:
+    def _address(self) -> tuple[str, int]:
+        with redis.Redis("127.0.0.1", self.port, decode_responses=True) as sentinel:
+            name = "GET-MASTER-ADDR-BY-NAME"
+            host, port = cast(
+                "tuple[str, str]", sentinel.execute_command("SENTINEL", name, SERVICE)
+            )
+        return host, int(port)
+
+    def _asked(self, what: str) -> object:
         with redis.Redis("127.0.0.1", self.port) as sentinel:
-            answer: Any = sentinel.execute_command("SENTINEL", what, SERVICE)
-            return answer
+            return cast(object, sentinel.execute_command("SENTINEL", what, SERVICE))
 
     @staticmethod
     def _info(client: redis.Redis) -> Any:

@@ -9,11 +9,12 @@ import logging
 import os
 import random
 import re
-from typing import Any
+from typing import Any, cast
 
 from redis import ConnectionPool, Redis
 from redis import asyncio as aredis
 from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import MasterNotFoundError as AsyncMasterNotFoundError
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
 from redis.backoff import NoBackoff
@@ -29,7 +30,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
 from penstock.publisher.url import SentinelURL, redacted
@@ -60,8 +61,9 @@ def connect(connection: Redis | str | None, timeout: float = TIMEOUT) -> Redis:
     Raises:
         ConfigurationError: the URL is not one of Redis.
     """
-    pool: Any = _given(connection, Redis, Sentinel).connection_pool
-    settings = _settings(pool, Retry(NoBackoff(), 0), timeout)
+    once = Retry(NoBackoff(), 0)
+    pool: Any = _given(connection, Redis, _Sentinel, once).connection_pool
+    settings = _settings(pool, once, timeout)
     if "sentinel_manager" in settings:
         return Redis.from_pool(SentinelConnectionPool(**settings))
     return Redis.from_pool(ConnectionPool(**settings))
@@ -69,26 +71,43 @@ def connect(connection: Redis | str | None, timeout: float = TIMEOUT) -> Redis:
 
 def aconnect(connection: aredis.Redis | str | None) -> aredis.Redis:
     """Make an asyncio client as `connect` makes one; it connects in the loop that first uses it."""
-    pool: Any = _given(connection, aredis.Redis, _AsyncSentinel).connection_pool
-    settings = _settings(pool, AsyncRetry(NoBackoff(), 0))
+    once = AsyncRetry(NoBackoff(), 0)
+    pool: Any = _given(connection, aredis.Redis, _AsyncSentinel, once).connection_pool
+    settings = _settings(pool, once)
     if "sentinel_manager" in settings:
         return aredis.Redis.from_pool(AsyncSentinelConnectionPool(**settings))
     return aredis.Redis.from_pool(aredis.ConnectionPool(**settings))
 
 
-class _AsyncSentinel(AsyncSentinel):
-    """Leaves no connection behind, as nobody closes those to the Sentinels."""
+class _Sentinel(Sentinel):
+    """Says in one sentence that there is no primary."""
 
-    async def discover_master(self, service_name: str) -> Any:
+    def discover_master(self, service_name: str) -> tuple[str, int]:
         try:
-            found: Any = await super().discover_master(service_name)
-            return found
+            asked: Any = super()
+            return cast("tuple[str, int]", asked.discover_master(service_name))
+        except MasterNotFoundError:
+            raise _no_primary(service_name) from None
+
+
+class _AsyncSentinel(AsyncSentinel):
+    """As `_Sentinel`; leaves no connection behind, as nobody closes those to the Sentinels."""
+
+    async def discover_master(self, service_name: str) -> tuple[str, int]:
+        try:
+            return cast("tuple[str, int]", await super().discover_master(service_name))
+        except AsyncMasterNotFoundError:
+            raise _no_primary(service_name) from None
         finally:
             for sentinel in self.sentinels:
                 await sentinel.aclose()
 
 
-def _given(connection: Any, client: Any, sentinel: Any) -> Any:
+def _no_primary(service: str) -> ConnectionError:
+    return ConnectionError(f"no Sentinel that answers knows a primary of {service!r}")
+
+
+def _given(connection: Any, client: Any, sentinel: Any, retry: object) -> Any:
     if connection is None:
         connection = os.environ.get("PENSTOCK_REDIS_URL") or "redis://localhost:6379"
     if not isinstance(connection, str):
@@ -104,8 +123,12 @@ def _given(connection: Any, client: Any, sentinel: Any) -> Any:
             "rediss://, unix://, or redis+sentinel://host1:26379,host2:26379/service/0; write what "
             "is no letter or digit in a user or a password as %2F."
         ) from error
-    waits = {"socket_timeout": SENTINEL_TIMEOUT, "socket_connect_timeout": SENTINEL_TIMEOUT}
-    asked = sentinel(url.hosts, sentinel_kwargs={**url.sentinel_options, **waits}, **url.options)
+    of_sentinels = url.sentinel_options | {
+        "retry": retry,
+        "socket_timeout": SENTINEL_TIMEOUT,
+        "socket_connect_timeout": SENTINEL_TIMEOUT,
+    }
+    asked = sentinel(url.hosts, sentinel_kwargs=of_sentinels, **url.options)
     return asked.master_for(url.service, redis_class=client)
 
 

@@ -9,7 +9,7 @@ It is bound to its place (prefix, run, field...), so that a text moved elsewhere
 
 from __future__ import annotations
 
-__all__ = ["EncryptedCodec", "codec_for", "codec_of_environment", "is_sealed"]
+__all__ = ["EncryptedCodec", "codec_for", "codec_of_environment", "is_sealed", "key_of"]
 
 import base64
 import binascii
@@ -73,9 +73,7 @@ class EncryptedCodec(Codec):
 
         Where that key is not here nothing is pinned: whoever reads the text is told.
         """
-        tree = _parse(text)
-        key_id = str(tree[SEALED]).partition(":")[0] if is_sealed(tree) else ""
-        codec = object.__new__(type(self))
+        codec, key_id = object.__new__(type(self)), key_of(text)
         codec.__dict__.update(self.__dict__, _pin=key_id if key_id in self._ring.ids else "")
         return codec
 
@@ -150,6 +148,15 @@ def is_sealed(tree: Any) -> bool:
     if not isinstance(tree, dict) or len(cast("dict[str, Any]", tree)) != 1:
         return False
     return isinstance(cast("dict[str, Any]", tree).get(SEALED), str)
+
+
+def key_of(text: str | bytes) -> str:
+    """Return the id of the key that has sealed a text, "" if none has."""
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    return str(tree[SEALED]).partition(":")[0] if is_sealed(tree) else ""
 
 
 def _ring_of(keys: KeyRing | Mapping[str, bytes] | str) -> KeyRing:

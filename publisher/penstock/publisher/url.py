@@ -6,7 +6,7 @@ __all__ = ["SentinelURL", "redacted"]
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlencode
 
 import redis.connection
@@ -77,7 +77,7 @@ def _options(
     """Read what all Redis URLs have as redis-py reads it."""
     login = f"{user}@" if user else ""
     url = f"{scheme}://{login}host/{db or 0}?{urlencode(query)}"
-    options: dict[str, Any] = redis.connection.parse_url(url)
+    options = cast("dict[str, Any]", redis.connection.parse_url(url))
     del options["host"]
     if options.pop("connection_class", None) is redis.connection.SSLConnection:
         options["ssl"] = True

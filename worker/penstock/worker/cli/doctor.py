@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["doctor"]
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import click
 from redis import Redis
@@ -77,9 +77,8 @@ def doctor(
 def _look(settings: Settings, all_keys: bool) -> Sequence[Finding]:
     keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
-        return examine(
-            read(connection, keys, cli=_cli(connection, settings.redis), all_keys=all_keys)
-        )
+        cli = _cli(connection, settings.redis)
+        return examine(read(connection, keys, settings.codec(), cli=cli, all_keys=all_keys))
 
 
 def _look_at_rights(settings: Settings, role: str) -> Sequence[Finding]:
@@ -91,7 +90,7 @@ def _look_at_rights(settings: Settings, role: str) -> Sequence[Finding]:
 def _mend(settings: Settings) -> list[str]:
     keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
-        orphans = read(connection, keys, cli="", all_keys=False).orphans
+        orphans = read(connection, keys, settings.codec(), cli="", all_keys=False).orphans
         return mend(connection, keys, orphans, settings.crashes)
 
 
@@ -109,8 +108,8 @@ def _cli(connection: Redis, url: str) -> str:
     """Begin a redis-cli command for a URL, without showing its password."""
     pool: Any = connection.connection_pool
     if isinstance(pool, SentinelConnectionPool):
-        address: Any = pool.get_master_address()
-        return f"redis-cli -h {address[0]} -p {address[1]}"
+        host, port = cast("tuple[str, int]", pool.get_master_address())
+        return f"redis-cli -h {host} -p {port}"
     if redacted(url) != url:
         return 'redis-cli -u "$PENSTOCK_REDIS_URL"'
     return f"redis-cli -u {url}"
