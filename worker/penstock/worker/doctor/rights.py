@@ -40,11 +40,11 @@ ROLES: Final[Mapping[str, Role]] = {
     "app": Role(
         _ASK,
         f"{_RUNS} {{p}}:runs:* {{p}}:thread:* {{p}}:waiting:* {{p}}:leases {{p}}:ready "
-        "{p}:entrypoints {rq}:queues {rq}:queue:* {rq}:job:*",
+        "{p}:timers {p}:entrypoints {rq}:queues {rq}:queue:* {rq}:job:*",
         "{p}:channel:* {p}:control",
     ),
     "worker": Role(
-        f"{_ASK} blmove blpop del exec expire get hincrby lmove lpos lrange pttl set smembers srem "
+        f"{_ASK} blmove blpop del exec expire get hincrby hkeys lmove lpos lrange pttl set smembers srem "
         "type unwatch watch xread zcard zcount zrange zrangebyscore",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
