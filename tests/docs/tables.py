@@ -71,7 +71,7 @@ def settings() -> Iterator[str]:
     says = _PLAIN | _attribute_docs(Settings)
     yield from ("| setting | environment | default | |", "|---|---|---|---|")
     for field in dataclasses.fields(Settings):
-        default = "none" if field.default == () else f"`{field.default}`"
+        default = "none" if field.default in ((), "") else f"`{field.default}`"
         env = f"`PENSTOCK_{field.name.upper()}`"
         if field.name == "redis":
             env = "`PENSTOCK_REDIS_URL`"

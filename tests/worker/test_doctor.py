@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from penstock.publisher.script import run as call
 from penstock.runtime.client import Client
 from penstock.worker.doctor import Finding, Level, Reading, examine
 from tests.support.server import RedisServer
-from tests.worker.commands import penstock, rows, until
+from tests.worker.commands import penstock, refused, rows, until
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::penstock.runtime.redis.requests.UnannouncedEntrypointWarning"
@@ -298,3 +299,43 @@ def test_keys_that_will_never_go_are_named(redis_url: str, redis_client: redis.R
 
 def test_nothing_to_fix_is_said(redis_url: str) -> None:
     assert "nothing to queue again" in penstock("doctor", "--fix", url=redis_url).stdout
+
+
+# -- encryption ---------------------------------------------------------------------------------
+
+OLD, NEW = (f"{name}:{base64.b64encode(name.encode() * 8).decode()}" for name in ("2025", "2026"))
+
+
+@pytest.mark.open_runs
+@pytest.mark.parametrize(
+    ("written", "here", "level", "says"),
+    [
+        ("", "", "ok", "off: values are stored as they are"),
+        (OLD, f"{NEW},{OLD}", "ok", "on; newest runs: 2 under '2025'"),
+        ("", NEW, "problem", "config is not encrypted, and keys are set here"),
+        (NEW, "", "problem", "encrypted under key '2026', and no keys are set here"),
+        (NEW, OLD, "problem", "encrypted under key '2026', and the keys here are 2025"),
+    ],
+)
+def test_keys_and_stored_values_are_compared(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, written: str, here: str, level: str, says: str
+) -> None:
+    monkeypatch.setenv("PENSTOCK_ENCRYPTION_KEYS", written)
+    enqueue(redis_url)
+    penstock("cancel", enqueue(redis_url), url=redis_url)
+    monkeypatch.setenv("PENSTOCK_ENCRYPTION_KEYS", here)
+
+    finding = by_check(redis_url)["encryption"]
+
+    assert (finding["level"], says in finding["says"]) == (level, True), finding
+
+
+def test_keys_of_a_wrong_form_are_refused_in_one_sentence(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_ENCRYPTION_KEYS", "2026:c2VjcmV0")
+
+    for command in ("doctor", "runs"):
+        sentence = refused(penstock(command, url=redis_url))
+        assert sentence.startswith("encryption key '2026' has 6 bytes and needs 32")
+        assert "c2VjcmV0" not in sentence

@@ -1,10 +1,12 @@
 """Events of runs: publish them, follow them. Knows nothing of workflows."""
 
 from penstock.publisher.codec import Codec
+from penstock.publisher.encrypted import EncryptedCodec
 from penstock.publisher.errors import (
     CodecError,
     ConfigurationError,
     CursorExpiredError,
+    EncryptionError,
     PenstockError,
     RedisUnavailableError,
 )
@@ -21,6 +23,8 @@ __all__ = [
     "CodecError",
     "ConfigurationError",
     "CursorExpiredError",
+    "EncryptedCodec",
+    "EncryptionError",
     "Event",
     "Hub",
     "PenstockError",

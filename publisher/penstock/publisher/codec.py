@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from penstock.publisher.errors import CodecError, ValueTooLargeError
 from penstock.publisher.refusal import Refusal
@@ -26,7 +26,8 @@ _TAG = '"~'
 class Codec:
     """Writes and reads values; `limit` is in bytes of text.
 
-    `dumps` and `loads` are the only ways between values and text.
+    Whatever is stored or published goes through it. `EncryptedCodec` is the same with the text
+    sealed; where values are kept is said to both by `at`, and only matters to that one.
     """
 
     def __init__(self, limit: int = 8 * 1024 * 1024, registry: TypeRegistry = registered) -> None:
@@ -35,9 +36,9 @@ class Codec:
 
     def dumps(self, value: Any, what: str = "") -> str:
         """Return the text of a value; `what` names it in errors ("the result of step 'fetch'")."""
-        text = self._text(value, what)
+        text = _text(self._tree, value, what)
         if len(text) * 4 > self._limit:  # a character has at most four bytes
-            self._check_size(text, what)
+            _check_size(text, what, self._limit)
         return text
 
     def loads(self, text: str | bytes) -> Any:
@@ -56,49 +57,71 @@ class Codec:
         except RecursionError as error:
             raise CodecError("stored text is nested too deeply to be read") from error
 
-    def digest(self, value: Any) -> str:
-        """Return 16 hex digits that are the same for the same value, "" if it has no text.
+    def fact(self, mode: str, tree: Any) -> Any:
+        """Return the data of an event that was parsed already."""
+        return self.revive(tree)
 
-        For the arguments of a call, `(args, kwargs)`, the order of kwargs makes no difference.
-        """
-        try:
-            text = self._text(_in_order(value), "")
-        except CodecError:
-            return ""
-        return blake2b(text.encode(), digest_size=8).hexdigest()
+    def outcome(self, text: str | bytes, name: str) -> Any:
+        """Return how a step or a run ended, from the text of the checkpoint of that name."""
+        return self.loads(text)
 
-    def _text(self, value: Any, what: str) -> str:
-        if value is None:
-            return "null"
-        try:
-            if _is_plain(value, 0):
-                text = to_text(value)
-                if _TAG not in text and (text.isascii() or text.encode()):
-                    return text
-        except (ValueError, RuntimeError):
-            pass  # nan, a lone surrogate, a cycle...: the walk below finds it
-        return self._tagged_text(value, what)
+    # -- what encryption needs ------------------------------------------------------------------
 
-    def _tagged_text(self, value: Any, what: str) -> str:
-        try:
-            text = to_text(self._tree.of(value))
-        except Refusal as refusal:
-            raise refusal.error(what) from None
-        except (ValueError, RuntimeError) as error:  # changed meanwhile, or no stack left
-            raise CodecError(
-                f"{what or 'the value'} cannot be stored: {error}", what=what
-            ) from error
-        # A lone surrogate has no UTF-8; what stands for it here is also its JSON escape.
-        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    @property
+    def plain(self) -> Codec:
+        """The codec without encryption."""
+        return self
 
-    def _check_size(self, text: str, what: str) -> None:
-        size = len(text) if text.isascii() else len(text.encode())
-        if size > self._limit:
-            raise ValueTooLargeError(
-                f"{what or 'the value'} has {size:,} bytes, over the limit of {self._limit:,}: "
-                "store it elsewhere and pass a reference, or raise the setting value_limit",
-                what=what,
-            )
+    def at(self, *place: str) -> Self:
+        """Return the codec of what is kept at a place below this one's: `at("run", run_id)`."""
+        return self
+
+    def pinned(self, text: str | bytes) -> Self:
+        """Return the codec whose digests stay the same as long as this stored text does."""
+        return self
+
+    def seal(self, text: str) -> str:
+        """Return what is stored for a text that `plain` has written."""
+        return text
+
+    def digests(self, text: str, size: int) -> tuple[str, ...]:
+        """Return the digests, of `size` bytes, that a text is known by; the first is to be kept."""
+        data = text.encode("utf-8", "surrogatepass")
+        return (blake2b(data, digest_size=size).hexdigest(),)
+
+
+def _text(tree: Tree, value: Any, what: str) -> str:
+    if value is None:
+        return "null"
+    try:
+        if _is_plain(value, 0):
+            text = to_text(value)
+            if _TAG not in text and (text.isascii() or text.encode()):
+                return text
+    except (ValueError, RuntimeError):
+        pass  # nan, a lone surrogate, a cycle...: the walk below finds it
+    return _tagged_text(tree, value, what)
+
+
+def _tagged_text(tree: Tree, value: Any, what: str) -> str:
+    try:
+        text = to_text(tree.of(value))
+    except Refusal as refusal:
+        raise refusal.error(what) from None
+    except (ValueError, RuntimeError) as error:  # changed meanwhile, or no stack left
+        raise CodecError(f"{what or 'the value'} cannot be stored: {error}", what=what) from error
+    # A lone surrogate has no UTF-8; what stands for it here is also its JSON escape.
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _check_size(text: str, what: str, limit: int) -> None:
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > limit:
+        raise ValueTooLargeError(
+            f"{what or 'the value'} has {size:,} bytes, over the limit of {limit:,}: "
+            "store it elsewhere and pass a reference, or raise the setting value_limit",
+            what=what,
+        )
 
 
 def _is_plain(value: object, depth: int) -> bool:
@@ -117,17 +140,6 @@ def _is_plain(value: object, depth: int) -> bool:
     if depth >= MAX_DEPTH or not _PLAIN.issuperset(kinds):
         return False
     return all(_is_plain(child, depth + 1) for child in children if type(child) not in _LEAVES)
-
-
-def _in_order(value: Any) -> Any:
-    """Sort the kwargs of `(args, kwargs)`; a list in place of the tuple has the fast way open."""
-    try:
-        args, kwargs = value
-        if list(map(type, (value, args, kwargs))) != [tuple, tuple, dict]:
-            return value
-        return [list(args), dict(sorted(kwargs.items())) if len(kwargs) > 1 else kwargs]
-    except (TypeError, ValueError):  # not two parts, or keys that have no order
-        return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -9,11 +9,13 @@ import logging
 import os
 import random
 import re
-from typing import Any
+from typing import Any, cast
 
 from redis import ConnectionPool, Redis
 from redis import asyncio as aredis
 from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import MasterNotFoundError as AsyncMasterNotFoundError
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -28,14 +30,18 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.retry import Retry
-from redis.sentinel import SentinelConnectionPool
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
+from penstock.publisher.url import SentinelURL, redacted
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 5.0
 """Seconds without an answer after which a connection counts as lost."""
+
+SENTINEL_TIMEOUT = 1.0
+"""Seconds until the next Sentinel is asked."""
 
 _WAIT = (ConnectionError, TimeoutError, builtins.ConnectionError, BusyLoadingError)
 _REFUSED = (AuthenticationError, AuthorizationError)
@@ -47,15 +53,17 @@ _LATER = (ReadOnlyError, ClusterDownError, TryAgainError)
 def connect(connection: Redis | str | None, timeout: float = TIMEOUT) -> Redis:
     """Make a client of our own that reaches the same server as the given one, or a URL.
 
-    None is the environment's `PENSTOCK_REDIS_URL`, else `redis://localhost:6379`. It never repeats
-    a command by itself and never reconnects unseen, whatever the given client does; after
-    `timeout` seconds without an answer a connection counts as lost.
+    None is the environment's `PENSTOCK_REDIS_URL`, else `redis://localhost:6379`; a URL may be one
+    of Sentinel (`SentinelURL`), whose primary is then asked for at each connection. The client
+    never repeats a command by itself and never reconnects unseen, whatever the given one does;
+    after `timeout` seconds without an answer a connection counts as lost.
 
     Raises:
         ConfigurationError: the URL is not one of Redis.
     """
-    pool: Any = _given(connection, Redis).connection_pool
-    settings = _settings(pool, Retry(NoBackoff(), 0), timeout)
+    once = Retry(NoBackoff(), 0)
+    pool: Any = _given(connection, Redis, _Sentinel, once).connection_pool
+    settings = _settings(pool, once, timeout)
     if "sentinel_manager" in settings:
         return Redis.from_pool(SentinelConnectionPool(**settings))
     return Redis.from_pool(ConnectionPool(**settings))
@@ -63,22 +71,65 @@ def connect(connection: Redis | str | None, timeout: float = TIMEOUT) -> Redis:
 
 def aconnect(connection: aredis.Redis | str | None) -> aredis.Redis:
     """Make an asyncio client as `connect` makes one; it connects in the loop that first uses it."""
-    pool: Any = _given(connection, aredis.Redis).connection_pool
-    settings = _settings(pool, AsyncRetry(NoBackoff(), 0))
+    once = AsyncRetry(NoBackoff(), 0)
+    pool: Any = _given(connection, aredis.Redis, _AsyncSentinel, once).connection_pool
+    settings = _settings(pool, once)
     if "sentinel_manager" in settings:
         return aredis.Redis.from_pool(AsyncSentinelConnectionPool(**settings))
     return aredis.Redis.from_pool(aredis.ConnectionPool(**settings))
 
 
-def _given(connection: Any, client: Any) -> Any:
+class _Sentinel(Sentinel):
+    """Says in one sentence that there is no primary."""
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        try:
+            asked: Any = super()
+            return cast("tuple[str, int]", asked.discover_master(service_name))
+        except MasterNotFoundError:
+            raise _no_primary(service_name) from None
+
+
+class _AsyncSentinel(AsyncSentinel):
+    """As `_Sentinel`; leaves no connection behind, as nobody closes those to the Sentinels."""
+
+    async def discover_master(self, service_name: str) -> tuple[str, int]:
+        try:
+            return cast("tuple[str, int]", await super().discover_master(service_name))
+        except AsyncMasterNotFoundError:
+            raise _no_primary(service_name) from None
+        finally:
+            for sentinel in self.sentinels:
+                await sentinel.aclose()
+
+
+def _no_primary(service: str) -> ConnectionError:
+    return ConnectionError(f"no Sentinel that answers knows a primary of {service!r}")
+
+
+def _given(connection: Any, client: Any, sentinel: Any, retry: object) -> Any:
     if connection is None:
         connection = os.environ.get("PENSTOCK_REDIS_URL") or "redis://localhost:6379"
     if not isinstance(connection, str):
         return connection
     try:
-        return client.from_url(connection)
+        url = SentinelURL.parse(connection)
+        if url is None:
+            return client.from_url(connection)
     except ValueError as error:
-        raise ConfigurationError(f"this is not the URL of a Redis server: {error}") from error
+        # What redis-py says may hold the half of a password that has a "/" in it.
+        raise ConfigurationError(
+            f"{redacted(connection)!r} is not the URL of a Redis server, which is redis://, "
+            "rediss://, unix://, or redis+sentinel://host1:26379,host2:26379/service/0; write what "
+            "is no letter or digit in a user or a password as %2F."
+        ) from error
+    of_sentinels = url.sentinel_options | {
+        "retry": retry,
+        "socket_timeout": SENTINEL_TIMEOUT,
+        "socket_connect_timeout": SENTINEL_TIMEOUT,
+    }
+    asked = sentinel(url.hosts, sentinel_kwargs=of_sentinels, **url.options)
+    return asked.master_for(url.service, redis_class=client)
 
 
 def _settings(pool: Any, retry: object, timeout: float = TIMEOUT) -> dict[str, Any]:

@@ -4,7 +4,8 @@ PenstockError
 ├── ConfigurationError         wrong use of the API or of a setting (also ValueError)
 ├── RedisUnavailableError      Redis did not answer, or refused the write
 ├── CodecError                 a value cannot be written or read exactly
-│   └── ValueTooLargeError     a value is over the size limit
+│   ├── ValueTooLargeError     a value is over the size limit
+│   └── EncryptionError        a value is encrypted with no key here, or not encrypted as it must be
 ├── RemoteError                stands for an exception class this process has not loaded
 ├── CursorExpiredError         the events after a cursor are no longer kept
 ├── InvalidCursorError         a cursor is not the number of an event
@@ -17,6 +18,7 @@ __all__ = [
     "CodecError",
     "ConfigurationError",
     "CursorExpiredError",
+    "EncryptionError",
     "InvalidCursorError",
     "PenstockError",
     "RedisUnavailableError",
@@ -51,6 +53,14 @@ class CodecError(PenstockError):
 
 class ValueTooLargeError(CodecError):
     """A value is over the size limit."""
+
+
+class EncryptionError(CodecError):
+    """A value is encrypted and no key here opens it, or is not encrypted where it must be."""
+
+    def __init__(self, message: str, *, key_id: str = "") -> None:
+        super().__init__(message)
+        self.key_id = key_id
 
 
 class RemoteError(PenstockError):

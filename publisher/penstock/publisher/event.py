@@ -146,9 +146,10 @@ def build(
         CodecError: the object is not an event.
     """
     try:
-        data = codec.revive(tree["data"])
+        codec = codec.at("run", run_id)
+        data = codec.fact(tree["mode"], tree["data"])
         if outcome is not None:
-            data["outcome"] = codec.loads(outcome)
+            data["outcome"] = codec.outcome(outcome, tree["ref"])
         namespace = tree.get("ns")
         return Event(
             seq,

@@ -40,6 +40,7 @@ def dump_error(error: BaseException, codec: Codec = _DEFAULT) -> dict[str, Any]:
     `attributes`, `hidden`, `notes`, `cause`, `context`, `members`. What cannot be written or is
     too large is kept as text or left out, so this never raises and the codec can always write it.
     """
+    codec = codec.plain
     found = _Dump(codec).of(error)
     try:
         codec.dumps(found)

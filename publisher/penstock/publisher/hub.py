@@ -19,6 +19,7 @@ from redis.exceptions import ConnectionError, RedisError
 from penstock.publisher.channel import Channel, Subscriber
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import Backoff, aconnect
+from penstock.publisher.encrypted import codec_of_environment
 from penstock.publisher.errors import ConfigurationError, PenstockError
 from penstock.publisher.event import Event
 from penstock.publisher.keys import EventKeys
@@ -76,7 +77,7 @@ class Hub:
     ) -> None:
         self._client = aconnect(connection)
         self._keys = EventKeys(prefix)
-        self._codec = codec or Codec()
+        self._codec = (codec or codec_of_environment()).at(prefix)
         self._pages = Pages(self._client, self._keys, self._codec)
         self._channels: dict[bytes, Channel] = {}
         self._changed = asyncio.Event()

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import Backoff, aconnect, connect
+from penstock.publisher.encrypted import codec_of_environment
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
 from penstock.publisher.event import Event, texts
 from penstock.publisher.keys import EventKeys
@@ -41,7 +42,7 @@ class _Batches:
         if keep < 0 or seconds < 0:
             raise ConfigurationError("keep and ttl are 0 (no limit) or more")
         self._keys = EventKeys(prefix)
-        self._codec = codec or Codec()
+        self._codec = (codec or codec_of_environment()).at(prefix)
         self._keep = keep
         self._ttl = int(seconds * 1000)
         self._script = load("penstock.publisher", "publish")
@@ -52,10 +53,11 @@ class _Batches:
         """Encode events once; the call itself depends on how far back to look for itself."""
         now = time.time()
         pairs: list[Argument] = []
+        codec = self._codec.at("run", run_id, "event")
         for mode, data in events:
             pairs += texts(
                 mode,
-                self._codec.dumps(data, f"event {mode!r} of run {run_id!r}"),
+                codec.at(mode).dumps(data, f"event {mode!r} of run {run_id!r}"),
                 namespace=namespace,
                 thread="" if thread_id == run_id else thread_id,
                 time=now,

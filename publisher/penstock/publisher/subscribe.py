@@ -17,6 +17,7 @@ from redis.exceptions import ConnectionError, RedisError, TimeoutError
 from penstock.publisher.batch import Frame, Page
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import TIMEOUT, Backoff, connect
+from penstock.publisher.encrypted import codec_of_environment
 from penstock.publisher.event import Event
 from penstock.publisher.keys import EventKeys
 from penstock.publisher.tail import IDLE, Tail
@@ -48,7 +49,7 @@ def subscribe(
         TimeoutError: no event for `timeout` seconds.
         RedisUnavailableError: Redis refuses the subscription (wrong password, no permission).
     """
-    codec = codec or Codec()
+    codec = (codec or codec_of_environment()).at(prefix)
     tail = Tail(run_id, after, codec)
     with closing(connect(connection)) as client:
         follower = _Follower(client, tail, run_id, EventKeys(prefix), codec, timeout)

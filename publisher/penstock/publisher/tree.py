@@ -12,6 +12,7 @@ else is an object of one member whose name begins with "~":
                                                what an instance has beside its fields
     {"~enum": [class, member, value]}
     {"~bytes": base64} and the other scalars of `scalar.py`
+    {"~sealed": ...}                           what `encrypted.py` has written
 
 A class is a name that the registry of the reading process knows; for an unknown one the reader
 gets the fields as a dict, or the enum's value. Subclasses of the builtin types are refused, as
@@ -25,18 +26,21 @@ import re
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, NoReturn
 
-from penstock.publisher.errors import CodecError
+from penstock.publisher.errors import CodecError, EncryptionError
 from penstock.publisher.record import Enumeration, Record, record_of
 from penstock.publisher.refusal import Refusal, attribute, key
 from penstock.publisher.registry import TypeRegistry
 from penstock.publisher.scalar import READERS, SCALARS, write_surrogates
 
-__all__ = ["MAX_DEPTH", "Tree", "to_text"]
+__all__ = ["MAX_DEPTH", "SEALED", "Tree", "to_text"]
 
 MAX_DEPTH = 200
 """Levels of JSON a value may have: room for the reader's own frames below Python's limit."""
+
+SEALED = "~sealed"
+"""Tag of what an `EncryptedCodec` has written."""
 
 # Python reads and writes no longer ints by default, and reading must not depend on a setting.
 _INT_END = 10**4300
@@ -250,6 +254,15 @@ def _write_str(_tree: Tree, value: str, _depth: int) -> Any:
     return value
 
 
+def _refuse_sealed(_tree: Tree, inside: Any) -> NoReturn:
+    key_id = str(inside).partition(":")[0]
+    raise EncryptionError(
+        f"a stored value is encrypted under key {key_id[:80]!r}, and no keys are set here: set "
+        "PENSTOCK_ENCRYPTION_KEYS, or give codec=EncryptedCodec(...).",
+        key_id=key_id,
+    )
+
+
 def _sorted(trees: list[Any]) -> list[Any]:
     return sorted(trees, key=to_text)
 
@@ -296,4 +309,5 @@ _READERS: dict[str, Callable[[Tree, Any], Any]] = {
     "~counter": lambda tree, inside: Counter(tree.read_pairs(inside)),
     "~record": Tree.read_record,
     "~enum": Tree.read_enum,
+    SEALED: _refuse_sealed,
 }

@@ -44,7 +44,7 @@ class AsyncClient:
         self.settings = settings or load_settings(
             {"redis": redis if isinstance(redis, str) else None}
         )
-        self.codec = codec or Codec(self.settings.value_limit)
+        self.codec = codec or self.settings.codec()
         self.plans = RequestPlans(self.settings, self.codec)
         given = self.settings.redis if redis is None else redis
         self.connection = aconnect(given)

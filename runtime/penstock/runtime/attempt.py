@@ -52,10 +52,11 @@ class Attempt:
     ) -> None:
         self.assignment = assignment
         self.journal = journal
-        self.codec = codec
+        self.shared_codec = codec
+        self.codec = codec.at("run", assignment.run_id)
         self.durability: Durability = durability
         self.lock = threading.Lock()
-        self.replay = Replay(journal, codec)
+        self.replay = Replay(journal, self.codec)
         self.failures = Failures(assignment.run_id)
         self.questions = Questions(self)
         self.timers = Timers(journal)
@@ -77,7 +78,9 @@ class Attempt:
         fact = Fact(mode, data, namespace, time.time())
         if self.journal.stores:
             what = f"{mode} event of step {namespace[-1]!r}" if namespace else f"{mode} event"
-            self.journal.append(fact, self.codec.dumps(data, what) if text is None else text)
+            if text is None:
+                text = self.codec.at("event", mode).dumps(data, what)
+            self.journal.append(fact, text)
         self.heard(fact)
 
     def heard(self, fact: Fact) -> None:

@@ -54,7 +54,8 @@ class CachedCall:
         self._cache = cache
         self._key = key
         self._ttl = ttl
-        self._codec = codec
+        namespace, name = key
+        self._codec = codec.at(*namespace, name)
 
     def find(self) -> tuple[Any] | None:
         """Return the value that is kept, in a tuple of its own, or None."""
@@ -80,7 +81,7 @@ def cache_namespace(name: str, function: Callable[..., Any], codec: Codec) -> tu
     if not bound:
         return path, name
     try:
-        state = codec.dumps(bound)
+        state = codec.plain.dumps(bound)
     except CodecError as error:
         raise ConfigurationError(
             f"task {name!r} cannot be cached: its function is bound to something that has no "
@@ -103,14 +104,14 @@ def cache_key(
     """
     if policy.key_func is not None:
         key = policy.key_func(*args, **kwargs)
-        return _digest(key if isinstance(key, str) else key.hex())
+        return codec.digests(key if isinstance(key, str) else key.hex(), 16)[0]
     try:
         call = inspect.signature(function).bind(*args, **kwargs)
         call.apply_defaults()
         given: Any = [list(call.args), dict(sorted(call.kwargs.items()))]
     except (TypeError, ValueError):
         given = [list(args), dict(sorted(kwargs.items()))]
-    return _digest(codec.dumps(given, "arguments of a cached task"))
+    return codec.digests(codec.plain.dumps(given, "arguments of a cached task"), 16)[0]
 
 
 def _unbind(function: Callable[..., Any]) -> tuple[Callable[..., Any], list[Any]]:

@@ -32,7 +32,9 @@ def start_step(step: Step) -> None:
     text = None
     if attempt.journal.stores:
         given = step.arguments
-        kept = given if given and len(given) <= INPUT_KEPT else "null"
+        kept = "null"
+        if given and len(given) <= INPUT_KEPT:
+            kept = attempt.codec.at("input", step.id).seal(given)
         text = f'{{"id":{quote(step.id)},"input":{kept}}}'
     attempt.say("step.started", data, step.scope.namespace[:-1], text=text)
 
@@ -47,13 +49,13 @@ def retry_step(step: Step, error: BaseException, delay: float) -> None:
         type(error).__name__,
         extra={"run_id": attempt.assignment.run_id, "event": "step.retry"},
     )
-    data = {
-        "id": step.id,
-        "attempt": step.tries,
-        "error": dump_error(error, attempt.codec),
-        "delay": delay,
-    }
-    attempt.say("step.retry", data, step.scope.namespace[:-1])
+    told = dump_error(error, attempt.codec)
+    data = {"id": step.id, "attempt": step.tries, "error": told, "delay": delay}
+    text = None
+    if attempt.journal.stores:
+        sealed = attempt.codec.at("retry", step.id).dumps(told)
+        text = f'{{"id":{quote(step.id)},"attempt":{step.tries},"error":{sealed},"delay":{delay}}}'
+    attempt.say("step.retry", data, step.scope.namespace[:-1], text=text)
 
 
 def finish_step(step: Step, value: Any, *, cached: bool = False) -> None:
@@ -95,7 +97,7 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
         data["cached"] = True
     fact = Fact("step.finished", data, step.scope.namespace[:-1], time.time(), step.id)
     if attempt.journal.stores:
-        text = encode_outcome(outcome, attempt.codec, f"result of step {step.id!r}")
+        text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
         extra = ',"cached":true' if cached else ""
         attempt.journal.append(fact, f'{{"id":{quote(step.id)}{extra}}}', text)
     attempt.heard(fact)

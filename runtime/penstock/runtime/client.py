@@ -39,7 +39,7 @@ class Client:
         self.settings = settings or load_settings(
             {"redis": redis if isinstance(redis, str) else None}
         )
-        self.codec = codec or Codec(self.settings.value_limit)
+        self.codec = codec or self.settings.codec()
         self.plans = RequestPlans(self.settings, self.codec)
         self.connection = connect(self.settings.redis if redis is None else redis)
 

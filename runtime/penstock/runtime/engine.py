@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.publisher.errors import CodecError
-from penstock.publisher.failure import dump_error
 from penstock.runtime.attempt import Attempt
 from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Suspend
 from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
+from penstock.runtime.outcome import Outcome, encode_outcome
 from penstock.runtime.perform import Do, Plan, Step, tries
 from penstock.runtime.plan import afollow, follow
+from penstock.runtime.reason import reason_of
 from penstock.runtime.runner import Runner
 from penstock.runtime.scope import TaskFactory
 
@@ -159,9 +160,9 @@ def _ending(attempt: Attempt, result: Result) -> Ending:
     checkpoints: dict[str, str] = {}
     reason = type(result.error).__name__
     if attempt.journal.stores:
-        told = dump_error(result.error, attempt.codec)
-        checkpoints["result"] = attempt.codec.dumps({"error": told})
-        reason = f"{reason}: {told['message']}"[:500]
+        failed = Outcome(error=result.error)
+        checkpoints["result"] = encode_outcome(failed, attempt.codec, "result", "error of the run")
+        reason = reason_of(result.error, attempt.codec)
     reopened = attempt.failures.reopened(result.error)
     tries = [name for step_id in (*reopened, "") for name in attempt.timers.of_retries(step_id)]
     return Finished("failed", fact, checkpoints, (*reopened, *tries), reason)
@@ -171,7 +172,10 @@ def _suspended(attempt: Attempt, result: Result) -> Suspended:
     asked = [{"value": item.value, "id": item.id} for item in result.interrupts]
     questions: dict[str, str] = {}
     if attempt.journal.stores:
-        questions = {item.id: attempt.codec.dumps(item.value) for item in result.interrupts}
+        codec = attempt.codec
+        questions = {
+            item.id: codec.at("question", item.id).dumps(item.value) for item in result.interrupts
+        }
     wakes = attempt.timers.wakes
     fact = Fact("run.interrupted", {"interrupts": asked}, (), time.time())
     if not asked and wakes is not None:
@@ -184,9 +188,11 @@ def _completed(attempt: Attempt, result: Result) -> Finished:
     value, save = Final.split(result.value)
     checkpoints: dict[str, str] = {}
     if attempt.journal.stores:
-        text = attempt.codec.dumps(value, "result of the run")
-        checkpoints["result"] = f'{{"value":{text}}}'
-        checkpoints["saved"] = attempt.codec.dumps(save, "saved value of the run")
+        codec, told = attempt.codec, attempt.assignment
+        done = Outcome(value)
+        checkpoints["result"] = encode_outcome(done, codec, "result", "result of the run")
+        codec = attempt.shared_codec.at("thread", told.thread_id, "saved")
+        checkpoints["saved"] = codec.dumps(save, "saved value of the run")
     data = {"name": attempt.assignment.entrypoint, "status": "completed"}
     fact = Fact("run.finished", data | {"outcome": {"value": value}}, (), time.time(), "result")
     return Finished("completed", fact, checkpoints)

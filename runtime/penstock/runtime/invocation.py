@@ -13,7 +13,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.encrypted import codec_of_environment
 from penstock.runtime.attempt import Assignment, Attempt
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result, aexecute, execute
@@ -179,7 +179,8 @@ class Invocation:
             raise
 
     def _attempt(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Attempt:
-        codec = self._checkpointer.codec if self._checkpointer is not None else Codec()
+        saver = self._checkpointer
+        codec = saver.codec if saver is not None else codec_of_environment()
         durability = self._options.durability or "async"
         return Attempt(
             opening.assignment, opening.journal, codec, durability=durability, listener=listen

@@ -26,13 +26,14 @@ class Outcome:
         return self.value
 
 
-def encode_outcome(outcome: Outcome, codec: Codec, what: str) -> str:
-    """Write an outcome as the JSON object that the checkpoints hash keeps.
+def encode_outcome(outcome: Outcome, codec: Codec, name: str, what: str) -> str:
+    """Write an outcome as the JSON object that the checkpoints hash keeps under a name.
 
     Raises:
         CodecError: the value cannot be written; names `what`.
     """
     digest = f',"digest":"{outcome.digest}"' if outcome.digest else ""
+    codec = codec.at("outcome", name)
     if outcome.error is not None:
         return f'{{"error":{codec.dumps(dump_error(outcome.error, codec), what)}{digest}}}'
     return f'{{"value":{codec.dumps(outcome.value, what)}{digest}}}'

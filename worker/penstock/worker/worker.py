@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
 from rq.worker import WorkerStatus
 
+from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect, transient
 from penstock.publisher.script import run
 from penstock.runtime.entrypoint import AnyEntrypoint
@@ -58,6 +59,7 @@ class Worker(RQWorker):
         concurrency: int = 50,
         grace: float = 25.0,
         name: str | None = None,
+        codec: Codec | None = None,
     ) -> None:
         self.settings = settings or load_settings()
         given = self.settings.redis if connection is None else connection
@@ -66,7 +68,9 @@ class Worker(RQWorker):
         self._grace = grace
         self._room = Room(concurrency)
         self._loop = LoopThread()
-        self._executor = Executor(given, entrypoints, self.settings, on_end=self._room.leave)
+        self._executor = Executor(
+            given, entrypoints, self.settings, codec=codec, on_end=self._room.leave
+        )
         calls = self._executor.calls
         self._intake = Intake(connect(given), calls, self.settings, self.name, list(queues))
         self._ordinary = OrdinaryJobs(self, on_end=self._room.leave)

@@ -10,7 +10,13 @@ from typing import Any, Final, cast
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,
+    NoPermissionError,
+    RedisError,
+    TimeoutError,
+)
 
 from penstock.publisher.connection import refusal
 from penstock.publisher.errors import RedisUnavailableError
@@ -66,8 +72,10 @@ def unavailable(error: Exception) -> RedisUnavailableError:
         fix = "it is out of memory: raise maxmemory, or let runs go sooner (retention)"
     elif code == "READONLY":
         fix = "this is a replica: connect to the primary"
-    elif code in ("NOAUTH", "WRONGPASS", "NOPERM"):
-        fix = "check user, password and ACL in the Redis URL"
+    elif isinstance(error, NoPermissionError):
+        fix = "see what its user lacks: penstock doctor --user app (or worker, or reader)"
+    elif isinstance(error, AuthenticationError) or code in ("NOAUTH", "WRONGPASS"):
+        fix = "check user and password in the Redis URL"
     elif isinstance(error, (ConnectionError, TimeoutError, OSError)):
         fix = "start it, or give the right URL: PENSTOCK_REDIS_URL, --redis, or Client(url)"
     else:

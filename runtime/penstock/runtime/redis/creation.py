@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Wanted", "checked_run_id", "create"]
 
-import hashlib
 import json
 import re
 import time
@@ -58,29 +57,30 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
             f"on_busy is one of {', '.join(get_args(OnBusy))}, not {wanted.on_busy!r}."
         )
     durability_of(wanted.durability)
-    text = codec.dumps(wanted.argument, f"input of entrypoint {wanted.entrypoint!r}")
+    own = thread_id == run_id
+    codec = codec.at("run", run_id)
+    text = codec.plain.dumps(wanted.argument, f"input of entrypoint {wanted.entrypoint!r}")
     context = ""
     if wanted.context is not None:
-        context = codec.dumps(wanted.context, "context of the run")
-    config = codec.dumps(dict(wanted.config), "config of the run")
-    own = thread_id == run_id
+        context = codec.plain.dumps(wanted.context, "context of the run")
+    config = codec.plain.dumps(dict(wanted.config), "config of the run")
     queued = json.dumps({"name": wanted.entrypoint, "queue": wanted.queue})
     parts = (wanted.entrypoint, "" if own else thread_id, text, context, config)
     return Creation(
         run_id=run_id,
         thread_id=thread_id,
         queue=wanted.queue,
-        digest=_digest(parts),
-        input=text,
+        digest=" ".join(codec.digests("\0".join(parts), 16)),
+        input=codec.at("input").seal(text),
         event=encode("run.queued", queued, thread="" if own else thread_id, time=time.time()),
-        context=context,
+        context=codec.at("context").seal(context) if context else "",
         on_busy=wanted.on_busy,
         fields={
             "entrypoint": wanted.entrypoint,
             "retention": round(settings.retention * 1000),
             "keep": settings.keep,
             "durability": wanted.durability,
-            "config": config,
+            "config": codec.at("config").seal(config),
         },
     )
 
@@ -116,8 +116,3 @@ def _checked_thread_id(thread_id: str | None) -> str | None:
             "take out the half of a surrogate pair."
         ) from error
     return thread_id
-
-
-def _digest(parts: tuple[str, ...]) -> str:
-    text = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=16).hexdigest()

@@ -61,6 +61,7 @@ class Executor:
         entrypoints: Mapping[str, AnyEntrypoint],
         settings: Settings,
         *,
+        codec: Codec | None = None,
         on_end: Callable[[], None] = lambda: None,
         threads: Threads | None = None,
         sender: Sender | None = None,
@@ -68,7 +69,7 @@ class Executor:
         self.settings = settings
         self.entrypoints = entrypoints
         self.calls = Calls(Keys(settings.prefix, settings.rq_prefix))
-        self.codec = Codec(settings.value_limit)
+        self.codec = (codec or settings.codec()).at(settings.prefix)
         self.sender = sender or Sender(connect(connection))
         self.keeper = LeaseKeeper(
             connect(connection, settings.lease / 4),
@@ -159,7 +160,12 @@ class Executor:
     async def _attempt(self, claim: Claim, journal: RedisJournal) -> Result:
         loop = asyncio.get_running_loop()
         fields = claim.fields
-        assignment = self._assignment(claim)
+        bare = Assignment(claim.lease.run_id, fields["thread"], fields["entrypoint"])
+        spoilt: PenstockError | None = None
+        try:
+            assignment = self._assignment(claim, bare)
+        except PenstockError as error:  # what is stored cannot be read, or not by this process
+            assignment, spoilt = bare, error
         attempt = Attempt(assignment, journal, self.codec, durability=journal.durability)
         limit = assignment.config.get("max_concurrency")
         runner = Runner(attempt, self._threads, loop, limit)
@@ -174,25 +180,28 @@ class Executor:
             entrypoint = self.entrypoints.get(fields["entrypoint"])
             if entrypoint is None:
                 raise UnknownEntrypointError(fields["entrypoint"], self.entrypoints)
-            argument = entrypoint.accept(self.codec.loads(claim.checkpoints["input"]))
+            if spoilt is not None:
+                raise spoilt
+            argument = entrypoint.accept(
+                attempt.codec.at("input").loads(claim.checkpoints["input"])
+            )
             context = entrypoint.accept_context(assignment.context)
             attempt.assignment = dataclasses.replace(assignment, context=context)
         except PenstockError as error:
             return await aexecute(runner, _refusing(fields["entrypoint"], error), None)
         return await aexecute(runner, entrypoint.body, argument)
 
-    def _assignment(self, claim: Claim) -> Assignment:
-        fields, loads = claim.fields, self.codec.loads
-        entrypoint = self.entrypoints.get(fields["entrypoint"])
-        context = claim.checkpoints.get("context")
-        return Assignment(
-            run_id=claim.lease.run_id,
-            thread_id=fields["thread"],
-            entrypoint=fields["entrypoint"],
+    def _assignment(self, claim: Claim, bare: Assignment) -> Assignment:
+        fields, codec = claim.fields, self.codec.at("run", bare.run_id)
+        entrypoint = self.entrypoints.get(bare.entrypoint)
+        config, context = fields.get("config"), claim.checkpoints.get("context")
+        saved = self.codec.at("thread", bare.thread_id, "saved")
+        return dataclasses.replace(
+            bare,
             number=int(fields["attempt"]),
-            config=loads(fields.get("config", "{}")),
-            previous=loads(claim.saved) if claim.saved else None,
-            context=loads(context) if context is not None else None,
+            config=codec.at("config").loads(config) if config else {},
+            previous=saved.loads(claim.saved) if claim.saved else None,
+            context=codec.at("context").loads(context) if context is not None else None,
             store=entrypoint.store if entrypoint is not None else None,
             cache=entrypoint.cache if entrypoint is not None else None,
         )

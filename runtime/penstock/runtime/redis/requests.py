@@ -11,6 +11,7 @@ import json
 import time
 import warnings
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar, cast
 
 from penstock.publisher.codec import Codec
@@ -28,6 +29,7 @@ from penstock.runtime.errors import (
     ThreadBusyError,
 )
 from penstock.runtime.interrupt import NOTHING, Command, Interrupt
+from penstock.runtime.reason import read_reason
 from penstock.runtime.redis.calls import Calls, Enqueued
 from penstock.runtime.redis.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.keys import Keys, thread_key
@@ -51,7 +53,7 @@ class RequestPlans:
         self.keys = Keys(settings.prefix, settings.rq_prefix)
         self.calls = Calls(self.keys)
         self._settings = settings
-        self._codec = codec
+        self.codec = codec.at(settings.prefix)
 
     # -- create ---------------------------------------------------------------------------------
 
@@ -62,7 +64,7 @@ class RequestPlans:
             RunConflictError: the run id is taken by another input.
             ThreadBusyError: the thread is busy, and on_busy is "reject".
         """
-        creation = create(wanted, self._settings, self._codec)
+        creation = create(wanted, self._settings, self.codec)
         enqueued: Enqueued = self.calls.enqueued((yield self.calls.enqueue(creation)))
         if enqueued.word == "conflict":
             raise RunConflictError(
@@ -99,7 +101,14 @@ class RequestPlans:
             raise RunNotFoundError(
                 run_id, f"no run {run_id!r}: it never existed, or its retention is over."
             )
-        return Run.from_fields(run_id, fields)
+        return self._run(run_id, fields)
+
+    def _run(self, run_id: str, fields: Mapping[str, str]) -> Run:
+        run = Run.from_fields(run_id, fields)
+        return replace(run, reason=read_reason(run.reason, self._of(run_id)))
+
+    def _of(self, run_id: str) -> Codec:
+        return self.codec.at("run", run_id)
 
     def runs(self, status: str | None, limit: int) -> Plan[list[Run]]:
         """Read the newest runs, of one status or of all."""
@@ -111,7 +120,7 @@ class RequestPlans:
         for _, run_id in sorted(found, reverse=True):
             fields = _texts((yield ("HGETALL", self.keys.run(run_id))))
             if "status" in fields:
-                runs.append(Run.from_fields(run_id, fields))
+                runs.append(self._run(run_id, fields))
             if len(runs) == limit:
                 break
         return runs
@@ -132,7 +141,8 @@ class RequestPlans:
         """Read the questions that a run waits on."""
         questions = yield ("HGETALL", self.keys.questions(run_id))
         return [
-            Interrupt(self._codec.loads(text), name.decode()) for name, text in questions.items()
+            Interrupt(self._of(run_id).at("question", name.decode()).loads(text), name.decode())
+            for name, text in questions.items()
         ]
 
     def outcome(self, run: Run) -> Plan[Any]:
@@ -148,7 +158,9 @@ class RequestPlans:
                 run.run_id, f"run {run.run_id!r} was cancelled: {run.reason or 'asked for'}."
             )
         text = yield ("HGET", self.keys.checkpoints(run.run_id), "result")
-        tree: dict[str, Any] = self._codec.loads(text) if text is not None else {}
+        tree: dict[str, Any] = {}
+        if text is not None:
+            tree = self._of(run.run_id).outcome(text, "result")
         if run.status is RunStatus.COMPLETED:
             return tree.get("value")
         kind: type[RunError] = RunFailedError
@@ -187,7 +199,7 @@ class RequestPlans:
             if not answers:
                 return (yield from self.wake(run_id))
         texts = {
-            name: self._codec.dumps(value, f"answer to interrupt {name}")
+            name: self._of(run_id).at("answer", name).dumps(value, f"answer to interrupt {name}")
             for name, value in answers.items()
         }
         run = yield from self.info(run_id)
@@ -215,7 +227,9 @@ class RequestPlans:
     def saved(self, thread_id: str) -> Plan[Any]:
         """Read what a thread's last completed run saved, None if none did."""
         text = yield ("HGET", self.keys.thread(thread_key(thread_id)), "saved")
-        return self._codec.loads(text) if text is not None else None
+        if text is None:
+            return None
+        return self.codec.at("thread", thread_id, "saved").loads(text)
 
     def last_run(self, thread_id: str) -> Plan[str | None]:
         """Read the id of the run that a thread is at."""

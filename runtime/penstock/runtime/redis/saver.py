@@ -14,12 +14,13 @@ from redis import Redis
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
+from penstock.publisher.errors import CodecError
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import EmptyInputError, ResumeError, Stop, ThreadBusyError
 from penstock.runtime.interrupt import NOTHING, Command
-from penstock.runtime.journal import Journal, NoJournal
+from penstock.runtime.journal import HandedOver, Journal, NoJournal
 from penstock.runtime.plan import follow
 from penstock.runtime.redis.asking import ask
 from penstock.runtime.redis.calls import Calls, Claim
@@ -38,10 +39,15 @@ class RedisSaver:
     """Checkpointer over Redis: runs, steps, events and threads as workers keep them."""
 
     def __init__(
-        self, connection: Redis | str | None = None, *, settings: Settings | None = None
+        self,
+        connection: Redis | str | None = None,
+        *,
+        settings: Settings | None = None,
+        codec: Codec | None = None,
     ) -> None:
         self._given = connection
         self._settings = settings
+        self._given_codec = codec
         self._recovered = -RECOVER_EVERY
 
     @cached_property
@@ -52,16 +58,12 @@ class RedisSaver:
     @property
     def codec(self) -> Codec:
         """How values are written."""
-        return self._codec
-
-    @cached_property
-    def _codec(self) -> Codec:
-        return Codec(self.settings.value_limit)
+        return self.plans.codec
 
     @cached_property
     def plans(self) -> RequestPlans:
         """What can be asked of Redis."""
-        return RequestPlans(self.settings, self.codec)
+        return RequestPlans(self.settings, self._given_codec or self.settings.codec())
 
     @property
     def calls(self) -> Calls:
@@ -153,7 +155,9 @@ class RedisSaver:
     def _settled(self, run_id: str, order: Order) -> Opening:
         key = self.calls.keys.checkpoints(run_id)
         text = cast("bytes | None", self._ask(("HGET", key, "result")))
-        tree: dict[str, Any] = self.codec.loads(text) if text is not None else {}
+        tree: dict[str, Any] = {}
+        if text is not None:
+            tree = self.codec.at("run", run_id).outcome(text, "result")
         assignment = Assignment(run_id, order.thread_id, order.entrypoint)
         return Opening(assignment, NoJournal(), None, Result("completed", tree.get("value")))
 
@@ -186,15 +190,24 @@ class RedisSaver:
                 run_id, f"run {run_id!r} of thread {order.thread_id!r} is {claim}, not to be taken."
             )
         journal = RedisJournal(claim, self.calls, self._sender, durability=order.durability)
+        try:
+            return self._opening(claim, journal, order)
+        except CodecError:  # for whoever can read it
+            journal.close(HandedOver())
+            journal.flush()
+            raise
 
-        argument = self.codec.loads(claim.checkpoints["input"])
+    def _opening(self, claim: Claim, journal: RedisJournal, order: Order) -> Opening:
+        run_id = claim.lease.run_id
+        argument = self.codec.at("run", run_id, "input").loads(claim.checkpoints["input"])
+        saved = self.codec.at("thread", order.thread_id, "saved")
         assignment = Assignment(
             run_id=run_id,
             thread_id=order.thread_id,
             entrypoint=order.entrypoint,
             number=int(claim.fields["attempt"]),
             config=order.config,
-            previous=self.codec.loads(claim.saved) if claim.saved else None,
+            previous=saved.loads(claim.saved) if claim.saved else None,
             context=order.context,
             store=order.store,
             cache=order.cache,
@@ -206,8 +219,8 @@ class RedisSaver:
 class InMemorySaver(RedisSaver):
     """Checkpointer in memory: the Redis code on an emulated server of its own."""
 
-    def __init__(self, *, settings: Settings | None = None) -> None:
-        super().__init__(settings=settings)
+    def __init__(self, *, settings: Settings | None = None, codec: Codec | None = None) -> None:
+        super().__init__(settings=settings, codec=codec)
 
     @cached_property
     def connection(self) -> Redis:

@@ -22,7 +22,7 @@ from penstock.runtime.store.item import (
 from penstock.runtime.store.keys import Space, StoreKeys
 from penstock.runtime.store.namespace import Listing, check_labels, check_namespace
 from penstock.runtime.store.plan import Plan, Texts, Vector
-from penstock.runtime.store.record import Record
+from penstock.runtime.store.record import Record, seal_blob
 from penstock.runtime.store.search import Search, Shelf
 from penstock.runtime.store.spaces import list_namespaces
 from penstock.runtime.store.ttl import Lifetime, milliseconds, minutes
@@ -97,7 +97,8 @@ class StorePlans:
             call = self._calls.read(wanted, omit_expired=self._lifetime.omit_expired)
             for (at, op), reply in zip(some, (yield call), strict=True):
                 if reply is not None:
-                    results[at] = Record(reply, self._codec).item(op.namespace, op.key)
+                    codec = self._codec.at("store", *op.namespace, op.key)
+                    results[at] = Record(reply, codec).item(op.namespace, op.key)
 
     def _queries(self, ops: Sequence[SearchOp]) -> Plan[Mapping[str | None, Vector]]:
         texts = [op.query for op in ops if op.query]
@@ -110,7 +111,8 @@ class StorePlans:
         space = Space.of(op.namespace)
         if op.value is None:
             return Put(space, op.key), []
-        text = self._codec.dumps(op.value, f"the value of {op.key[:80]!r} in {op.namespace!r}")
+        codec = self._codec.at("store", *op.namespace, op.key)
+        text = codec.dumps(op.value, f"the value of {op.key[:80]!r} in {op.namespace!r}")
         texts = self._index.texts(op.value, op.index) if self._index else []
         return Put(space, op.key, text, milliseconds(op.ttl)), texts
 
@@ -119,7 +121,9 @@ class StorePlans:
         puts: list[Put] = []
         for put, texts in drafts:
             if texts:
-                put = dataclasses.replace(put, vectors=_pack([vectors[text] for text in texts]))
+                blob = _pack([vectors[text] for text in texts])
+                codec = self._codec.at("vectors", *put.space.namespace, put.key)
+                put = dataclasses.replace(put, vectors=seal_blob(codec, blob))
             puts.append(put)
         yield self._calls.put(puts, milliseconds(self._lifetime.sweep_interval))
 

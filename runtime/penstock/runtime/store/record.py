@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Record"]
+__all__ = ["Record", "open_blobs", "seal_blob"]
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from penstock.publisher.codec import Codec
 from penstock.runtime.store.item import Item, Namespace, SearchItem
+from penstock.runtime.store.keys import from_bytes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,6 +51,22 @@ class Record:
             updated_at=_time(self._updated),
             score=score,
         )
+
+
+def seal_blob(codec: Codec, blob: bytes) -> bytes:
+    """Return what is kept of an item's vectors: as they are, where nothing is encrypted."""
+    return blob if codec.plain is codec else codec.dumps(blob).encode()
+
+
+def open_blobs(codec: Codec, kept: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+    """Read the vectors of a namespace's items, by their keys.
+
+    Raises:
+        EncryptionError: they are not encrypted, or not for this place.
+    """
+    if codec.plain is codec:
+        return kept
+    return {key: codec.at(from_bytes(key)).loads(text) for key, text in kept.items()}
 
 
 def _time(microseconds: bytes) -> datetime:

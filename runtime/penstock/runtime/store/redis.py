@@ -63,7 +63,7 @@ class RedisStore(BaseStore):
         self._index = Index.of(index)
         self._plans = StorePlans(
             StoreKeys(self.settings.prefix),
-            codec or Codec(self.settings.value_limit),
+            (codec or self.settings.codec()).at(self.settings.prefix),
             self._index,
             self.lifetime,
         )

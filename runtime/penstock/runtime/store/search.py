@@ -15,7 +15,7 @@ from penstock.runtime.store.filter import matcher
 from penstock.runtime.store.item import SearchItem, SearchOp
 from penstock.runtime.store.keys import Space, from_bytes
 from penstock.runtime.store.plan import Commands, Plan, Vector
-from penstock.runtime.store.record import Record
+from penstock.runtime.store.record import Record, open_blobs
 from penstock.runtime.store.spaces import spaces_under
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ class Search:
             replies = yield from self._ask([*rows, *blobs])
             for at, space in enumerate(some):
                 version = replies[at] or b""
-                matrices[space] = Matrix.of(version, replies[len(some) + at], shelf.dims)
+                sealed = replies[len(some) + at]
+                opened = open_blobs(shelf.codec.at("vectors", *space.namespace), sealed)
+                matrices[space] = Matrix.of(version, opened, shelf.dims)
                 cache.put(space.digest, matrices[space])
         return [matrices[space] for space in spaces]
 
@@ -158,7 +160,8 @@ class Search:
             call = self._shelf.calls.read(wanted, omit_expired=self._shelf.omit_expired)
             for candidate, reply in zip(some, (yield call), strict=True):
                 if reply is not None and self._missing:
-                    self._consider(candidate, Record(reply, self._shelf.codec))
+                    codec = self._shelf.codec.at("store", *candidate.space.namespace, candidate.key)
+                    self._consider(candidate, Record(reply, codec))
 
     def _consider(self, candidate: Candidate, record: Record) -> None:
         if self._matches is not None and not self._matches(record.value):

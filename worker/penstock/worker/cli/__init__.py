@@ -29,6 +29,7 @@ SECTIONS: Final = {
     },
     "Care": {
         "doctor": "Check what your Redis promises, and what is stuck.",
+        "du": "Show what takes memory in Redis: kinds of keys, runs, threads.",
     },
 }
 """All commands with a sentence each; command `x` is the object `x` of the module `cli.x`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["dev"]
 
+import os
 import signal
 import sys
 from collections.abc import Generator, Sequence
@@ -79,6 +80,7 @@ def dev(
     goes on with the new code from its last recorded step. With --redis that one is used, and none
     is started. Ctrl-C ends it all.
     """
+    from penstock.publisher.url import redacted
     from penstock.runtime.settings import load_settings
 
     settings = load_settings({"redis": redis, "app": app or None})
@@ -88,7 +90,7 @@ def dev(
         arguments += ["--queue", queue]
     with _ended_by_signals():
         if redis is not None:
-            click.echo(f"Redis   {redis}")
+            click.echo(f"Redis   {redacted(redis)}")
             _work(settings.app, redis, arguments, grace)
             return
         with _embedded(data, port) as server:
@@ -126,11 +128,16 @@ def _is_free(port: int) -> bool:
 
 
 def _work(app: Sequence[str], url: str, arguments: Sequence[str], grace: float) -> None:
+    from penstock.publisher.url import redacted
     from penstock.worker.reload import Reloader, Watch, source_folders
 
     folders = source_folders(app)
     click.echo(f"Watch   {', '.join(map(str, folders))}  (*.py)\n")
-    command = [sys.executable, "-m", "penstock.worker.cli", "worker", *app, "--redis", url]
+    command = [sys.executable, "-m", "penstock.worker.cli", "worker", *app]
+    if redacted(url) == url:
+        command += ["--redis", url]
+    else:  # a command line is seen by all users of a machine
+        os.environ["PENSTOCK_REDIS_URL"] = url
     command += [*arguments, "--greet"]
     reloader = Reloader([*command, "first"], [*command, "again"], Watch(folders), grace + 5)
     try:

@@ -5,14 +5,16 @@ from __future__ import annotations
 __all__ = ["doctor"]
 
 from collections.abc import Sequence
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Any, Final, cast
 
 import click
+from redis import Redis
 from redis.exceptions import RedisError
+from redis.sentinel import SentinelConnectionPool
 from rich.text import Text
 
 from penstock.publisher.connection import connect
+from penstock.publisher.url import redacted
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings, load_settings
 from penstock.worker.cli.option import as_json, common
@@ -20,6 +22,7 @@ from penstock.worker.cli.output import emit, say
 from penstock.worker.doctor import Finding, Level, examine
 from penstock.worker.doctor.mending import mend
 from penstock.worker.doctor.reading import read
+from penstock.worker.doctor.rights import ROLES, rights
 
 STATUS: Final = {Level.OK: 0, Level.WARNING: 1, Level.PROBLEM: 2}
 """Exit statuses, for monitoring."""
@@ -33,11 +36,23 @@ _MARKS: Final = {
 
 @click.command(short_help="Check what your Redis promises, and what is stuck.")
 @click.option("--fix", is_flag=True, help="Queue again what has lost its ticket or its worker.")
+@click.option(
+    "--user",
+    type=click.Choice(sorted(ROLES)),
+    help="Check only whether the connected Redis user may do what such a process does.",
+)
 @click.option("--all-keys", is_flag=True, help="Look for keys without TTL among more than 100,000.")
 @as_json
 @common
 @click.pass_context
-def doctor(ctx: click.Context, fix: bool, all_keys: bool, as_json: bool, redis: str | None) -> None:
+def doctor(
+    ctx: click.Context,
+    fix: bool,
+    user: str | None,
+    all_keys: bool,
+    as_json: bool,
+    redis: str | None,
+) -> None:
     """Check the server and the runs; say what each finding means, and the command that fixes it.
 
     The exit status is 0 if all is well, 1 if there are warnings, and 2 if there are problems or
@@ -46,15 +61,15 @@ def doctor(ctx: click.Context, fix: bool, all_keys: bool, as_json: bool, redis: 
     settings = load_settings({"redis": redis})
     mended: list[str] = []
     try:
-        findings = _look(settings, all_keys)
-        if fix:
+        findings = _look(settings, all_keys) if user is None else _look_at_rights(settings, user)
+        if fix and user is None:
             mended = _mend(settings)
             findings = _look(settings, all_keys)
     except (RedisError, OSError) as error:
         findings = [_no_answer(error)]
     for finding in findings:
         emit(finding) if as_json else _print(finding)
-    if fix:
+    if fix and user is None:
         _tell_mended(mended, as_json)
     ctx.exit(max(STATUS[finding.level] for finding in findings))
 
@@ -62,13 +77,20 @@ def doctor(ctx: click.Context, fix: bool, all_keys: bool, as_json: bool, redis: 
 def _look(settings: Settings, all_keys: bool) -> Sequence[Finding]:
     keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
-        return examine(read(connection, keys, cli=_cli(settings.redis), all_keys=all_keys))
+        cli = _cli(connection, settings.redis)
+        return examine(read(connection, keys, settings.codec(), cli=cli, all_keys=all_keys))
+
+
+def _look_at_rights(settings: Settings, role: str) -> Sequence[Finding]:
+    keys = Keys(settings.prefix, settings.rq_prefix)
+    with connect(settings.redis) as connection:
+        return [rights(connection, keys, role).finding(_cli(connection, settings.redis))]
 
 
 def _mend(settings: Settings) -> list[str]:
     keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
-        orphans = read(connection, keys, cli="", all_keys=False).orphans
+        orphans = read(connection, keys, settings.codec(), cli="", all_keys=False).orphans
         return mend(connection, keys, orphans, settings.crashes)
 
 
@@ -82,9 +104,13 @@ def _no_answer(error: Exception) -> Finding:
     )
 
 
-def _cli(url: str) -> str:
+def _cli(connection: Redis, url: str) -> str:
     """Begin a redis-cli command for a URL, without showing its password."""
-    if urlsplit(url).password:
+    pool: Any = connection.connection_pool
+    if isinstance(pool, SentinelConnectionPool):
+        host, port = cast("tuple[str, int]", pool.get_master_address())
+        return f"redis-cli -h {host} -p {port}"
+    if redacted(url) != url:
         return 'redis-cli -u "$PENSTOCK_REDIS_URL"'
     return f"redis-cli -u {url}"
 

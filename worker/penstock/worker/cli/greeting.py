@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from rich.text import Text
 
 from penstock.publisher.errors import PenstockError
+from penstock.publisher.url import redacted
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.settings import DEFAULT_URL, load_settings
 from penstock.worker.cli.option import shell_quoted
@@ -38,7 +39,7 @@ def greet(entrypoints: Mapping[str, AnyEntrypoint], redis: str, *, again: bool) 
         return
     name, entrypoint = next(iter(entrypoints.items()))
     given = shell_quoted(json.dumps(sample(entrypoint)))
-    where = "" if redis in _usual_urls() else f" --redis {redis}"
+    where = "" if redis in _usual_urls() else f" --redis {redacted(redis)}"
     click.echo("\nTry, in another terminal:")
     click.secho(f"  penstock run {name} {given} --follow{where}\n", bold=True)
 

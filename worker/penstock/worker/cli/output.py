@@ -12,6 +12,7 @@ __all__ = [
     "one_line",
     "plain",
     "say",
+    "size",
 ]
 
 import base64
@@ -133,6 +134,17 @@ def duration(seconds: float) -> str:
     if whole < 86_400:
         return f"{whole // 3600} h {whole % 3600 // 60:02} min"
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def size(number: float) -> str:
+    """Write a number of bytes: `12 B`, `1.2 KiB`, `3.4 GiB`."""
+    if number < 1024:
+        return f"{number:.0f} B"
+    for unit in ("KiB", "MiB"):
+        number /= 1024
+        if number < 1023.95:
+            return f"{number:.1f} {unit}"
+    return f"{number / 1024:.1f} GiB"
 
 
 def age(then: datetime, now: datetime | None = None) -> str:

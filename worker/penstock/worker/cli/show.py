@@ -13,7 +13,6 @@ from typing import Any, Final
 import click
 from rich.text import Text
 
-from penstock.publisher.codec import Codec
 from penstock.runtime.redis.requests import Plan, RequestPlans
 from penstock.runtime.run import Run, RunStatus
 from penstock.worker.cli.follow import answer_hint
@@ -70,7 +69,7 @@ def show(run_id: str, limit: int, traceback: bool, as_json: bool, redis: str | N
     before it did: it runs again when the run goes on.
     """
     with open_client(redis) as client:
-        report = client.do(read(client.plans, run_id, client.codec))
+        report = client.do(read(client.plans, run_id))
     if as_json:
         emit(_as_object(report))
         return
@@ -80,7 +79,7 @@ def show(run_id: str, limit: int, traceback: bool, as_json: bool, redis: str | N
         _print_traceback(report.outcome)
 
 
-def read(plans: RequestPlans, run_id: str, codec: Codec) -> Plan[Report]:
+def read(plans: RequestPlans, run_id: str) -> Plan[Report]:
     """Read all that is shown of a run.
 
     Raises:
@@ -96,7 +95,8 @@ def read(plans: RequestPlans, run_id: str, codec: Codec) -> Plan[Report]:
     outcome: Mapping[str, Any] = {}
     if run.status in (RunStatus.COMPLETED, RunStatus.FAILED):
         text = yield ("HGET", plans.keys.checkpoints(run_id), "result")
-        outcome = codec.loads(text) if text is not None else {}
+        if text is not None:
+            outcome = plans.codec.at("run", run_id).outcome(text, "result")
     standing = yield from stand(plans, run)
     steps = yield from read_steps(plans, run)
     return Report(run, deaths[: run.crashes], standing, steps, outcome)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 __all__ = ["Finding", "Level", "Reading", "examine", "risks"]
 
-from penstock.worker.doctor import runs, server
+from penstock.worker.doctor import encryption, runs, server
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
 
 def examine(reading: Reading) -> list[Finding]:
     """Make all checks."""
-    return [finding for check in (*server.CHECKS, *runs.CHECKS) for finding in check(reading)]
+    checks = (*server.CHECKS, *encryption.CHECKS, *runs.CHECKS)
+    return [finding for check in checks for finding in check(reading)]
 
 
 def risks(reading: Reading) -> list[Finding]:

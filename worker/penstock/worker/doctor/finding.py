@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Finding", "Level", "Reading"]
+__all__ = ["Encryption", "Finding", "Level", "Reading"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +30,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Encryption:
+    """What was seen of encrypted runs."""
+
+    is_on: bool = False
+    """Whether this process has keys."""
+    runs: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Id of a key, "" for none -> how many runs were written with it."""
+    unreadable: Sequence[str] = ()
+    """Ids of runs that this process cannot read."""
+    why: str = ""
+    """What reading the first of them said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What was read of a Redis."""
 
@@ -53,5 +67,6 @@ class Reading:
     """Keys that will never go."""
     keys_read: int = 0
     all_keys_read: bool = True
+    encryption: Encryption = field(default_factory=Encryption)
     cli: str = "redis-cli"
     """How a command for this Redis begins."""

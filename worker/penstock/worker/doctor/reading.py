@@ -12,8 +12,10 @@ from typing import Any, Final, NamedTuple, cast
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from penstock.publisher.codec import Codec
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.run import OPEN, RunStatus
+from penstock.worker.doctor.encryption import read_encryption
 from penstock.worker.doctor.finding import Reading
 
 KEYS_READ: Final = 100_000
@@ -27,7 +29,7 @@ _CONFIG: Final = ("save", "appendfsync", "client-output-buffer-limit")
 _OF_RUNS: Final = ("run", "checkpoints", "questions", "events")
 
 
-def read(connection: Redis, keys: Keys, *, cli: str, all_keys: bool) -> Reading:
+def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: bool) -> Reading:
     """Read a Redis.
 
     Raises:
@@ -53,6 +55,7 @@ def read(connection: Redis, keys: Keys, *, cli: str, all_keys: bool) -> Reading:
         leaks=leaks,
         keys_read=count,
         all_keys_read=whole,
+        encryption=read_encryption(connection, keys, codec),
         cli=cli,
     )
 

@@ -1,7 +1,7 @@
 -- enqueue: create a run and ring for it, once, however often the call is sent.
 --
 -- ARGV[3] run id, ARGV[4] thread key, ARGV[5] on_busy (queue, reject, interrupt, rollback),
--- ARGV[6] digest of what is asked for, ARGV[7] input as a checkpoint, ARGV[8] context or '',
+-- ARGV[6] digests that what is asked for may be known by (the first is kept), ARGV[7] input as a checkpoint, ARGV[8] context or '',
 -- ARGV[9] run.queued event, ARGV[10...] pairs of field and value of the run's hash (queue, entrypoint, thread, own_thread,
 -- retention, keep, created_at, config, ...).
 -- Returns { word, thread id or the id of the run at work, 1 if a live worker announces the entrypoint };
@@ -17,7 +17,7 @@
 local id, thread, on_busy = ARGV[3], ARGV[4], ARGV[5]
 local known = redis.call('HMGET', key('run', id), 'digest', 'thread')
 if known[1] then
-  return { known[1] == ARGV[6] and 'exists' or 'conflict', known[2], '1' }
+  return { string.find(ARGV[6], known[1], 1, true) and 'exists' or 'conflict', known[2], '1' }
 end
 
 local record = key('thread', thread)
@@ -34,7 +34,7 @@ if busy and on_busy == 'reject' then
   return { 'busy', active, '1' }
 end
 
-local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', ARGV[6], 'thread_key', thread,
+local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', string.match(ARGV[6], '^%S*'), 'thread_key', thread,
   'created', ms(now), 'updated', ms(now), 'attempt', 1, 'crashes', 0, 'batch', 0 }
 for at = 10, #ARGV do
   run[#run + 1] = ARGV[at]

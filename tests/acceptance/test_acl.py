@@ -1,0 +1,305 @@
+"""The ACL files of the documentation: what each user may, and what not, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import rq
+from redis.exceptions import NoPermissionError
+from rq.command import send_shutdown_command
+from rq.suspension import resume, suspend
+
+from penstock.publisher import subscribe
+from penstock.publisher.connection import connect
+from penstock.publisher.errors import RedisUnavailableError
+from penstock.publisher.script import Script, load, load_all
+from penstock.runtime import AsyncClient, Client, RedisStore
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings
+from penstock.worker.doctor.rights import ROLES, rights
+from tests.faults.support.until import until
+from tests.faults.support.workers import QUICK, Fleet
+from tests.support.server import RedisServer
+from tests.worker.commands import penstock, rows
+
+pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
+
+FILES = Path(__file__).parents[2] / "docs" / "acl"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server with the users of the files, and one without a password who may do all."""
+    users = ["user default on nopass ~* &* +@all"]
+    users += [path.read_text().strip() for path in sorted(FILES.glob("*.acl"))]
+    file = tmp_path / "users.acl"
+    file.write_text("\n".join(users) + "\n")
+    with RedisServer("--appendonly", "yes", "--aclfile", str(file)) as server:
+        yield server
+
+
+def url(server: RedisServer, user: str) -> str:
+    return f"redis://{user}:{user}-password@127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def app(server: RedisServer) -> Iterator[Client]:
+    with Client(url(server, "app"), settings=Settings()) as app:
+        yield app
+
+
+@pytest.fixture
+def reader(server: RedisServer) -> Iterator[Client]:
+    with Client(url(server, "reader"), settings=Settings()) as reader:
+        yield reader
+
+
+@pytest.fixture
+def work(server: RedisServer, fleet: Fleet) -> Callable[..., Any]:
+    """Start a worker as the user `worker`."""
+
+    def work(**environ: str) -> Any:
+        return fleet.start(url=url(server, "worker"), environ={**QUICK, **environ})
+
+    return work
+
+
+Work = Callable[..., Any]
+
+
+# -- what they may ------------------------------------------------------------------------------
+
+
+def test_an_app_enqueues_waits_answers_and_cancels(app: Client, work: Work) -> None:
+    work()
+
+    done = app.enqueue("main", {"x": 5}, thread_id="t")
+    asks = app.enqueue("ask", "why?")
+    until(lambda: asks.status() == "suspended", 20, "a question")
+    cancelled = app.enqueue("asteps", {"steps": 100, "seconds": 1.0})
+    until(lambda: cancelled.status() == "running", 20, "the run to begin")
+    cancelled.cancel()
+    waiting = app.enqueue("main", {"x": 1}, queue="nobody")
+    waiting.cancel()
+
+    assert done.result(20) == 10
+    assert [event.data for event in done.stream("updates")][-1] == {"main": 10}
+    question = asks.result(20)["__interrupt__"][0]
+    asks.resume({question.id: "yes"})
+    until(lambda: cancelled.status() == "cancelled", 20, "the cancellation")
+    assert waiting.status() == "cancelled"
+    assert len(app.runs()) == 4
+    for on_busy in ("queue", "interrupt", "rollback"):
+        app.enqueue("main", {"x": 1}, thread_id="busy", queue="nobody", on_busy=on_busy)
+
+
+def test_an_asyncio_app_may_the_same(server: RedisServer, work: Work) -> None:
+    work()
+
+    async def ask() -> Any:
+        async with AsyncClient(url(server, "app"), settings=Settings()) as app:
+            run = await app.enqueue("main", {"x": 5})
+            return [e.data async for e in run.stream("custom")], await run.result(20)
+
+    assert asyncio.run(ask())[1] == 10
+
+
+def test_a_worker_takes_over_from_one_that_died(
+    app: Client, work: Work, fleet: Fleet, server: RedisServer
+) -> None:
+    first = work()
+    run = app.enqueue("asteps", {"steps": 6, "seconds": 0.3})
+    fleet.executing(run.run_id, 2)
+    first.kill()
+    second = work()
+
+    assert run.result(30) == list(range(6))
+    assert run.info().crashes == 1
+    second.term()
+    assert second.wait(20) == 0
+    assert "permission" not in second.text().lower()
+
+
+def test_a_worker_runs_ordinary_jobs_and_obeys_rq(server: RedisServer, work: Work) -> None:
+    worker = work()
+    raw = server.client()
+    queue = rq.Queue("default", connection=redis.Redis.from_url(url(server, "worker")))
+
+    job = queue.enqueue("operator.add", 1, 2)
+    until(lambda: job.get_status(refresh=True) == "finished", 20, "the job to end")
+    suspend(raw)
+    resume(raw)
+    (name,) = [worker.name for worker in rq.Worker.all(raw)]
+    send_shutdown_command(raw, name)
+
+    assert job.return_value() == 3
+    assert worker.wait(20) == 0
+    assert "permission" not in worker.text().lower()
+
+
+def test_a_worker_uses_store_and_doctor(server: RedisServer) -> None:
+    store = RedisStore(url(server, "worker"), settings=Settings())
+    store.put(("a",), "k", {"v": 1})
+
+    assert [item.key for item in store.search(("a",))] == ["k"]
+    assert store.list_namespaces() == [("a",)]
+    found = penstock("doctor", "--redis", url(server, "worker"), "--json")
+    assert found.exit_code == 0, found.output
+
+
+def test_a_reader_follows_what_others_do(app: Client, reader: Client, work: Work) -> None:
+    run = app.enqueue("main", {"x": 5})
+    work()
+
+    with subscribe(run.run_id, connection=reader.connection) as events:
+        assert [event.mode for event in events][-1] == "run.finished"
+    handle = reader.get(run.run_id)
+    assert handle.result(20) == 10
+    assert {"main": 10} in [event.data for event in handle.stream("updates")]
+
+
+# -- what they may not --------------------------------------------------------------------------
+
+RUN = "penstock:run:r"
+ADMIN = [("FLUSHALL",), ("CONFIG", "GET", "save"), ("KEYS", "*"), ("ACL", "LIST"), ("SHUTDOWN",)]
+CLAIM = [("HINCRBY", RUN, "epoch", "1"), ("BLPOP", "rq:queue:default", "1")]
+ENQUEUE = [
+    ("HSET", RUN, "status", "queued"),
+    ("RPUSH", "rq:queue:default", "r"),
+    ("EVAL", "return 1", "0"),
+    ("XADD", "penstock:events:r", "*", "e", "x"),
+]
+FOREIGN = [("GET", "other"), ("HGETALL", "other:run:r"), ("XRANGE", "other:events:r", "-", "+")]
+STORE = [("HGETALL", "penstock:store:items:x"), ("HGETALL", "penstock:cache:x")]
+
+
+@pytest.mark.parametrize(
+    ("user", "command"),
+    [("app", command) for command in [*ADMIN, *CLAIM, *FOREIGN, *STORE]]
+    + [("app", ("PUBLISH", "rq:pubsub:w", "{}")), ("app", ("DEL", RUN))]
+    + [("app", ("HSET", "rq:worker:w", "name", "w"))]
+    + [("worker", command) for command in [*ADMIN, *FOREIGN, ("SCRIPT", "FLUSH")]]
+    + [("worker", ("PUBLISH", "other:channel:r", "x"))]
+    + [("reader", command) for command in [*ADMIN, *CLAIM, *ENQUEUE, *FOREIGN, *STORE]]
+    + [("reader", ("PUBLISH", "penstock:channel:r", "x"))],
+    ids=lambda value: value if isinstance(value, str) else " ".join(map(str, value)),
+)
+def test_a_user_is_denied_what_is_not_its_own(
+    server: RedisServer, user: str, command: tuple[str, ...]
+) -> None:
+    with connect(url(server, user)) as connection, pytest.raises(NoPermissionError):
+        connection.execute_command(*command)
+
+
+@pytest.mark.parametrize("channel", ["penstock:control", "rq:pubsub:w", "other:channel:r"])
+def test_a_reader_hears_runs_only(server: RedisServer, channel: str) -> None:
+    with connect(url(server, "reader")) as connection, connection.pubsub() as pubsub:
+        pubsub.subscribe(channel)
+        with pytest.raises(NoPermissionError):
+            pubsub.get_message(timeout=5)
+
+
+def test_a_reader_that_enqueues_is_told_why_not(reader: Client) -> None:
+    with pytest.raises(RedisUnavailableError, match=r"permissions.*penstock doctor --user app"):
+        reader.enqueue("main", {"x": 1})
+
+
+# -- who looks ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_the_doctor_finds_each_user_able(server: RedisServer, role: str) -> None:
+    before = server.client().dbsize()
+
+    found = penstock("doctor", "--user", role, "--redis", url(server, role), "--json")
+
+    assert found.exit_code == 0, found.output
+    (finding,) = rows(found)
+    assert finding["says"] == f"Redis user {role!r} may do what a {role} does"
+    assert server.client().dbsize() == before
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+@pytest.mark.parametrize("user", ["reader", "nobody"])
+def test_the_fix_that_the_doctor_names_is_one(server: RedisServer, role: str, user: str) -> None:
+    admin = server.client()
+    admin.execute_command("ACL", "SETUSER", "nobody", "on", ">nobody-password", "resetchannels")
+
+    found = penstock("doctor", "--user", role, "--redis", url(server, user), "--json")
+    (finding,) = rows(found)
+    if (user, role) == ("reader", "reader"):
+        assert finding["level"] == "ok"
+        return
+    assert found.exit_code == 2
+    command, _, _ = finding["fix"].partition(",")
+    admin.execute_command(*command[command.index("ACL") :].split())
+
+    with connect(url(server, user)) as connection:
+        assert rights(connection, Keys(), role).missing == []
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ("-hincrby", "+hincrby"),
+        ("-time", "+time"),
+        ("-subscribe", "+subscribe"),
+        ("-watch", "+watch"),
+    ],
+)
+def test_each_right_that_is_missing_is_named(
+    server: RedisServer, change: str, missing: str
+) -> None:
+    server.client().execute_command("ACL", "SETUSER", "worker", change)
+
+    with connect(url(server, "worker")) as connection:
+        assert rights(connection, Keys(), "worker").missing == [missing]
+
+
+def test_a_worker_that_lacks_rights_says_so_in_one_sentence(
+    server: RedisServer, fleet: Fleet
+) -> None:
+    server.client().execute_command("ACL", "SETUSER", "worker", "-zadd", "resetchannels")
+
+    result = penstock("worker", "tests/faults/support/flows.py", "--redis", url(server, "worker"))
+
+    assert result.exit_code == 1
+    assert result.stderr.strip() == (
+        "error: Redis user 'worker' may not do all that a worker does: "
+        "ACL SETUSER worker +zadd &penstock:* &rq:pubsub:*"
+    )
+
+
+# -- the lists themselves -----------------------------------------------------------------------
+
+_COMMAND = re.compile(r"redis\.call\((?:front and )?'([A-Z]+)'(?: or '([A-Z]+)')?|\{ '(XADD|HSET)'")
+
+
+def commands(*scripts: Script) -> set[str]:
+    found = {
+        word for script in scripts for words in _COMMAND.findall(script.text) for word in words
+    }
+    return {word.lower() for word in found if word}
+
+
+def test_a_worker_has_the_commands_of_all_scripts() -> None:
+    packages = ("publisher", "runtime.redis.scripts", "runtime.store")
+    scripts = [script for name in packages for script in load_all(f"penstock.{name}")]
+
+    assert commands(*scripts) - set(ROLES["worker"].commands.split()) == set()
+
+
+def test_an_app_has_the_commands_of_its_scripts() -> None:
+    scripts = [
+        load("penstock.runtime.redis.scripts", name)
+        for name in ("enqueue", "cancel", "resume", "wake")
+    ]
+    of_executions = {"del", "expire", "srem"}  # which an app's calls never come to
+
+    assert commands(*scripts) - set(ROLES["app"].commands.split()) == of_executions

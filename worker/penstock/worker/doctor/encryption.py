@@ -1,0 +1,69 @@
+"""Check of the encryption keys: are there any, and do they open what is stored."""
+
+from __future__ import annotations
+
+__all__ = ["CHECKS", "read_encryption"]
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, cast
+
+from redis import Redis
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.encrypted import key_of
+from penstock.publisher.errors import CodecError
+from penstock.publisher.keyring import ENVIRONMENT
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.run import RunStatus
+from penstock.worker.doctor.finding import Encryption, Finding, Level, Reading
+
+RUNS_READ: Final = 100
+"""Runs of each status, the newest, that are looked at."""
+
+
+def read_encryption(connection: Redis, keys: Keys, codec: Codec) -> Encryption:
+    """Look at the newest runs of each status.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer, or refuses.
+    """
+    codec = codec.at(keys.prefix)
+    runs: Counter[str] = Counter()
+    unreadable: list[str] = []
+    why = ""
+    for status in RunStatus:
+        newest = connection.zrevrange(keys.runs(status), 0, RUNS_READ - 1)
+        for run_id in (name.decode() for name in cast("list[bytes]", newest)):
+            text = cast("bytes | None", connection.hget(keys.run(run_id), "config"))
+            if text is None:
+                continue
+            runs[key_of(text)] += 1
+            try:
+                codec.at("run", run_id, "config").loads(text)
+            except CodecError as error:
+                unreadable.append(run_id)
+                why = why or str(error)
+    return Encryption(codec.plain is not codec, runs, tuple(unreadable), why)
+
+
+def _encryption(reading: Reading) -> Iterator[Finding]:
+    seen = reading.encryption
+    read = sum(seen.runs.values())
+    if seen.unreadable:
+        yield Finding(
+            "encryption",
+            Level.PROBLEM,
+            f"{len(seen.unreadable)} of the {read} newest runs cannot be read here, as "
+            f"{seen.unreadable[0]}: {seen.why}",
+            "A worker with these settings lets such runs fail; they go on with the right keys.",
+            f"give all apps and workers the same keys, new ones first: {ENVIRONMENT}",
+        )
+    elif seen.is_on:
+        under = ", ".join(f"{count} under {key!r}" for key, count in seen.runs.items())
+        yield Finding("encryption", Level.OK, f"on; newest runs: {under or 'none'}")
+    else:
+        yield Finding("encryption", Level.OK, "off: values are stored as they are")
+
+
+CHECKS: Final[Sequence[Callable[[Reading], Iterator[Finding]]]] = (_encryption,)
