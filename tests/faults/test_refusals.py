@@ -64,6 +64,24 @@ def test_f31_a_redis_whose_disk_is_full_is_waited_for(
     checker.check(over=True)
 
 
+def test_f31_a_primary_without_its_replicas_is_waited_for(
+    fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker
+) -> None:
+    worker = fleet.start()
+    run = client.enqueue("asteps", {"steps": 30, "seconds": 0.1})
+    fleet.executing(run.run_id, 4)
+
+    raw.config_set("min-replicas-to-write", 1)
+    until(lambda: "NOREPLICAS" in worker.text())
+    refused(client, "NOREPLICAS")
+    raw.config_set("min-replicas-to-write", 0)
+
+    assert run.result(15) == list(range(30))
+    assert run.info().attempt == 1
+    assert worker.running
+    checker.check(over=True)
+
+
 def test_f31_a_cluster_is_refused_with_its_own_words(start_redis: Callable[..., Any]) -> None:
     server: RedisServer = start_redis("--cluster-enabled", "yes")
 

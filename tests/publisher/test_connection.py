@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 import redis
+from redis._parsers.base import BaseParser
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
 from redis.sentinel import Sentinel
 
-from penstock.publisher.connection import Backoff, aconnect, connect, transient
+from penstock.publisher.connection import Backoff, aconnect, connect, refusal, transient
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
 
 
@@ -78,12 +79,30 @@ def test_a_sentinels_master_is_found_through_the_sentinel(make: Any, sentinel: A
         (ConnectionResetError(), True),
         (redis.AuthenticationError("wrong password"), False),
         (NoPermissionError("no"), False),
-        (OutOfMemoryError("full"), False),
+        (OutOfMemoryError("full"), True),
+        (redis.ResponseError("NOREPLICAS Not enough good replicas to write."), True),
         (redis.ResponseError("WRONGTYPE"), False),
     ],
 )
 def test_some_errors_pass_and_others_do_not(error: Exception, expected: bool) -> None:
     assert transient(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        ("OOM command not allowed when used memory > 'maxmemory'.", "OOM"),
+        ("READONLY You can't write against a read only replica.", "READONLY"),
+        ("NOPERM this user has no permissions to run the 'get' command", "NOPERM"),
+        ("NOAUTH Authentication required.", "NOAUTH"),
+        ("MISCONF Redis is configured to save RDB snapshots", "MISCONF"),
+        ("ERR unknown command", ""),
+    ],
+)
+def test_a_refusal_is_known_by_its_code_however_redis_py_reads_it(reply: str, code: str) -> None:
+    parser: Any = BaseParser
+
+    assert refusal(parser.parse_error(reply)) == code
 
 
 def test_waits_grow_up_to_a_second_and_start_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Backoff", "aconnect", "connect", "transient"]
+__all__ = ["Backoff", "aconnect", "connect", "refusal", "transient"]
 
 import builtins
 import logging
@@ -24,6 +24,8 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     ConnectionError,
+    NoPermissionError,
+    OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     TimeoutError,
@@ -45,9 +47,18 @@ SENTINEL_TIMEOUT = 1.0
 
 _WAIT = (ConnectionError, TimeoutError, builtins.ConnectionError, BusyLoadingError)
 _REFUSED = (AuthenticationError, AuthorizationError)
-_PASSING = frozenset("BUSY CLUSTERDOWN LOADING MASTERDOWN MISCONF OOM READONLY TRYAGAIN".split())
+_PASSING = frozenset(
+    "BUSY CLUSTERDOWN LOADING MASTERDOWN MISCONF NOREPLICAS OOM READONLY TRYAGAIN".split()
+)
 _CODE = re.compile(r"(?:^|@user_script[^-]*-)([A-Z]{3,})\b")
 _LATER = (ReadOnlyError, ClusterDownError, TryAgainError)
+_CODES = {
+    AuthenticationError: "NOAUTH",
+    NoPermissionError: "NOPERM",
+    OutOfMemoryError: "OOM",
+    ReadOnlyError: "READONLY",
+}
+"""Of these redis-py drops the code from the text."""
 
 
 def connect(connection: Redis | str | None, timeout: float = TIMEOUT) -> Redis:
@@ -167,6 +178,9 @@ def transient(error: Exception) -> bool:
 
 def refusal(error: Exception) -> str:
     """Return the code of Redis's refusal, as `OOM`, also where a script of Redis 6 has met it."""
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            return code
     found = _CODE.search(str(error)) if isinstance(error, RedisError) else None
     return found[1] if found else ""
 

@@ -123,8 +123,10 @@ class Worker(RQWorker):
                 self.register_birth()
             self.set_state(WorkerStatus.IDLE)
             self._tick()
-        except (ConnectionError, TimeoutError, OSError) as error:
-            logger.warning("Redis does not answer: %s", error)
+        except (RedisError, OSError) as error:
+            if isinstance(error, RedisError) and not transient(error):
+                raise
+            logger.warning("Redis does not answer, or refuses for now: %s", error)
             return False
         self.subscribe()
         return True

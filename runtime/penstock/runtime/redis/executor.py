@@ -130,7 +130,7 @@ class Executor:
 
     def close(self) -> None:
         """End the threads of the process's own."""
-        self.sender.close()
+        self.sender.close(self.settings.lease)  # past that, others may have the runs
         self.keeper.close()
         self._threads.close()
 

@@ -85,13 +85,13 @@ class Sender:
             time.sleep(delay)
             delay = min(2 * delay, 1.0)
 
-    def close(self) -> None:
-        """Send what is left and end the thread."""
+    def close(self, patience: float | None = None) -> None:
+        """Send what is left and end the thread; wait for Redis at most `patience` seconds."""
         self._closed = True
         self._wake.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            thread.join(patience)
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="penstock-sender", daemon=True)
