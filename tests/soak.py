@@ -38,7 +38,7 @@ EVERY: Final = 2.0
 LAST: Final = 60.0
 """Seconds for the runs that are left when nothing breaks any more."""
 
-LOOK: Final = 5
+LOOK: Final = 15
 """So many rounds of trouble are between two looks at the invariants."""
 
 

@@ -41,7 +41,7 @@ def test_a_worker_asked_to_end_while_redis_is_away_ends(
     fleet: Fleet, client: Client, proxy: Proxy, checker: Checker, how: str
 ) -> None:
     worker = fleet.start(url=proxy.url, grace=2.0)
-    run = client.enqueue("asteps", {"steps": 100, "seconds": 0.1})
+    run = client.enqueue("asteps", {"steps": 40, "seconds": 0.1})
     fleet.executing(run.run_id, 4)
     getattr(proxy, how)()
 
@@ -49,7 +49,7 @@ def test_a_worker_asked_to_end_while_redis_is_away_ends(
 
     assert worker.wait(20) == 0
     fleet.start()
-    assert run.result(30) == list(range(100))
+    assert run.result(30) == list(range(40))
     checker.check(over=True)
 
 

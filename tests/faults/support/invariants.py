@@ -206,16 +206,11 @@ def _changes(past: Snapshot, now: Snapshot) -> Iterable[str]:
             yield f"I1 run {run_id}: two fences of one epoch: {old['fence']}, {new['fence']}"
         resumed = any(entry.mode == "run.resumed" for entry in now.events(run_id))
         if old["status"] in TERMINAL and not resumed:
-            yield from _after_the_end(run_id, past, now)
+            if old != new:
+                yield f"I4 run {run_id} changed after its end: {old} became {new}"
+            if past.events(run_id) != now.events(run_id):
+                yield f"I4 the log of run {run_id} changed after its end"
         yield from _rewritten(run_id, past, now)
-
-
-def _after_the_end(run_id: str, past: Snapshot, now: Snapshot) -> Iterator[str]:
-    old, new = past.runs()[run_id], now.runs()[run_id]
-    if old != new:
-        yield f"I4 run {run_id} changed after its end: {old} became {new}"
-    if past.events(run_id) != now.events(run_id):
-        yield f"I4 the log of run {run_id} changed after its end"
 
 
 def _rewritten(run_id: str, past: Snapshot, now: Snapshot) -> Iterator[str]:

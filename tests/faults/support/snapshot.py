@@ -85,7 +85,7 @@ class Snapshot:
         return {
             key.removeprefix(start): {name: _text(text) for name, text in fields.items()}
             for key, fields in self.hashes.items()
-            if key.startswith(start) and b"status" in {name.encode() for name in fields}
+            if key.startswith(start) and "status" in fields
         }
 
     def events(self, run_id: str) -> list[Entry]:
