@@ -253,7 +253,7 @@ def test_the_fix_that_the_doctor_names_is_one(server: RedisServer, role: str, us
         ("-watch", "+watch"),
     ],
 )
-def test_each_right_that_is_missing_is_named(
+def test_f74_each_right_that_is_missing_is_named(
     server: RedisServer, change: str, missing: str
 ) -> None:
     server.client().execute_command("ACL", "SETUSER", "worker", change)
@@ -262,7 +262,7 @@ def test_each_right_that_is_missing_is_named(
         assert rights(connection, Keys(), "worker").missing == [missing]
 
 
-def test_a_worker_that_lacks_rights_says_so_in_one_sentence(
+def test_f74_a_worker_that_lacks_rights_says_so_in_one_sentence(
     server: RedisServer, fleet: Fleet
 ) -> None:
     server.client().execute_command("ACL", "SETUSER", "worker", "-zadd", "resetchannels")

@@ -43,7 +43,7 @@ def fleet(watched: Watched, tmp_path: Path) -> Iterator[Fleet]:
     fleet.close()
 
 
-def test_a_worker_and_a_subscriber_go_on_after_the_primary_is_killed(
+def test_f32_a_worker_and_a_subscriber_go_on_after_the_primary_is_killed(
     watched: Watched, client: Client, fleet: Fleet
 ) -> None:
     worker = fleet.start()

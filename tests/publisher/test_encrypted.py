@@ -68,7 +68,7 @@ def test_what_cannot_be_written_is_named_as_without_encryption() -> None:
 # -- keys ---------------------------------------------------------------------------------------
 
 
-def test_the_first_key_writes_and_all_of_them_read() -> None:
+def test_f76_the_first_key_writes_and_all_of_them_read() -> None:
     before = EncryptedCodec({"2025": OLD}).dumps(1)
     after = codec.dumps(2)
 
@@ -76,7 +76,7 @@ def test_the_first_key_writes_and_all_of_them_read() -> None:
     assert [codec.loads(before), codec.loads(after)] == [1, 2]
 
 
-def test_an_unknown_key_is_named_with_the_fix() -> None:
+def test_f76_an_unknown_key_is_named_with_the_fix() -> None:
     text = codec.dumps(1)
 
     with pytest.raises(EncryptionError, match=r"under key '2026'.*PENSTOCK_ENCRYPTION_KEYS") as at:
@@ -155,7 +155,7 @@ def test_no_value_of_a_user_is_taken_for_ciphertext() -> None:
         codec.at("penstock", "run", "r1/input"),
     ],
 )
-def test_a_text_does_not_open_at_another_place(other: EncryptedCodec) -> None:
+def test_f76_a_text_does_not_open_at_another_place(other: EncryptedCodec) -> None:
     with pytest.raises(EncryptionError, match="changed or moved"):
         other.loads(place.dumps(1))
 
@@ -262,7 +262,7 @@ def test_what_is_published_is_encrypted_and_subscribers_decrypt_it(
         asyncio.run(follow(redis_url, EncryptedCodec({"2025": OLD})))
 
 
-def test_an_event_moved_to_another_run_does_not_open(
+def test_f76_an_event_moved_to_another_run_does_not_open(
     redis_url: str, redis_client: redis.Redis
 ) -> None:
     with Publisher(redis_url, codec=codec) as publisher:
