@@ -109,9 +109,10 @@ def test_keys_of_a_wrong_form_are_refused_and_not_shown(text: str, says: str) ->
 
 
 def test_no_key_is_shown_by_what_holds_it() -> None:
-    shown = f"{codec!r} {KeyRing({'2026': NEW})!r}"
+    ring = KeyRing({"2026": NEW})
 
-    assert shown == "<EncryptedCodec 2026, 2025> <KeyRing 2026>"
+    assert repr(ring) == "<KeyRing 2026>"
+    assert all(repr(key)[2:-1] not in f"{codec!r}{place!r}" for key in (NEW, OLD))
 
 
 def test_settings_and_environment_choose_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,18 +49,10 @@ class EncryptedCodec(Codec):
         self._place: tuple[str, ...] = ()
         self._pin = ""
 
-    def __repr__(self) -> str:
-        return f"<EncryptedCodec {', '.join(self._ring.ids)}>"
-
     @property
     def plain(self) -> Codec:
         """The codec of the texts inside."""
         return self._plain
-
-    @property
-    def key_ids(self) -> tuple[str, ...]:
-        """The ids of the keys, that of the one that writes first."""
-        return self._ring.ids
 
     def at(self, *place: str) -> Self:
         """Return the codec of what is kept at a place below this one's."""
@@ -84,7 +76,7 @@ class EncryptedCodec(Codec):
     def seal(self, text: str) -> str:
         """Encrypt a text that `plain` has written."""
         key_id, nonce = self._ring.ids[0], os.urandom(NONCE_BYTES)
-        data = self._ring.cipher(key_id).encrypt(nonce, text.encode(), self._bound(key_id))
+        data = self._ring.cipher(key_id).encrypt(nonce, text.encode(), _bound(self._place, key_id))
         return f"{_HEAD}{key_id}:{base64.b64encode(nonce + data).decode()}{_TAIL}"
 
     def loads(self, text: str | bytes) -> Any:
@@ -101,7 +93,9 @@ class EncryptedCodec(Codec):
         try:
             cipher = self._ring.cipher(key_id)
             data = base64.b64decode(encoded, validate=True)
-            inside = cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], self._bound(key_id))
+            inside = cipher.decrypt(
+                data[:NONCE_BYTES], data[NONCE_BYTES:], _bound(self._place, key_id)
+            )
         except EncryptionError as error:
             raise EncryptionError(f"{_name(self._place)}: {error}", key_id=key_id) from None
         except Exception as error:  # InvalidTag, or a text too short: all say the same
@@ -123,9 +117,6 @@ class EncryptedCodec(Codec):
     def outcome(self, text: str | bytes, name: str) -> Any:
         """Return how a step or a run ended: an object whose value or error is sealed."""
         return read_outcome(self, _parse(text), name)
-
-    def _bound(self, key_id: str) -> bytes:
-        return json.dumps(("penstock 1", key_id, *self._place)).encode()
 
 
 def codec_for(keys: str, limit: int) -> Codec:
@@ -163,6 +154,11 @@ def _ring_of(keys: KeyRing | Mapping[str, bytes] | str) -> KeyRing:
     if isinstance(keys, KeyRing):
         return keys
     return KeyRing.parse(keys) if isinstance(keys, str) else KeyRing(keys)
+
+
+def _bound(place: tuple[str, ...], key_id: str) -> bytes:
+    """Return what a text is bound to: it opens under the same key, at the same place only."""
+    return json.dumps(("penstock 1", key_id, *place)).encode()
 
 
 def _parse(text: str | bytes) -> Any:

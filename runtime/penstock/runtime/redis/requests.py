@@ -101,14 +101,7 @@ class RequestPlans:
             raise RunNotFoundError(
                 run_id, f"no run {run_id!r}: it never existed, or its retention is over."
             )
-        return self._run(run_id, fields)
-
-    def _run(self, run_id: str, fields: Mapping[str, str]) -> Run:
-        run = Run.from_fields(run_id, fields)
-        return replace(run, reason=read_reason(run.reason, self._of(run_id)))
-
-    def _of(self, run_id: str) -> Codec:
-        return self.codec.at("run", run_id)
+        return _read_run(run_id, fields, self.codec)
 
     def runs(self, status: str | None, limit: int) -> Plan[list[Run]]:
         """Read the newest runs, of one status or of all."""
@@ -120,7 +113,7 @@ class RequestPlans:
         for _, run_id in sorted(found, reverse=True):
             fields = _texts((yield ("HGETALL", self.keys.run(run_id))))
             if "status" in fields:
-                runs.append(self._run(run_id, fields))
+                runs.append(_read_run(run_id, fields, self.codec))
             if len(runs) == limit:
                 break
         return runs
@@ -140,8 +133,9 @@ class RequestPlans:
     def interrupts(self, run_id: str) -> Plan[list[Interrupt]]:
         """Read the questions that a run waits on."""
         questions = yield ("HGETALL", self.keys.questions(run_id))
+        codec = self.codec.at("run", run_id, "question")
         return [
-            Interrupt(self._of(run_id).at("question", name.decode()).loads(text), name.decode())
+            Interrupt(codec.at(name.decode()).loads(text), name.decode())
             for name, text in questions.items()
         ]
 
@@ -160,7 +154,7 @@ class RequestPlans:
         text = yield ("HGET", self.keys.checkpoints(run.run_id), "result")
         tree: dict[str, Any] = {}
         if text is not None:
-            tree = self._of(run.run_id).outcome(text, "result")
+            tree = self.codec.at("run", run.run_id).outcome(text, "result")
         if run.status is RunStatus.COMPLETED:
             return tree.get("value")
         kind: type[RunError] = RunFailedError
@@ -198,8 +192,9 @@ class RequestPlans:
             answers = Command(resume=answer).answers(pending, run_id)
             if not answers:
                 return (yield from self.wake(run_id))
+        codec = self.codec.at("run", run_id, "answer")
         texts = {
-            name: self._of(run_id).at("answer", name).dumps(value, f"answer to interrupt {name}")
+            name: codec.at(name).dumps(value, f"answer to interrupt {name}")
             for name, value in answers.items()
         }
         run = yield from self.info(run_id)
@@ -235,6 +230,11 @@ class RequestPlans:
         """Read the id of the run that a thread is at."""
         name = yield ("HGET", self.keys.thread(thread_key(thread_id)), "run")
         return name.decode() if name is not None else None
+
+
+def _read_run(run_id: str, fields: Mapping[str, str], codec: Codec) -> Run:
+    run = Run.from_fields(run_id, fields)
+    return replace(run, reason=read_reason(run.reason, codec.at("run", run_id)))
 
 
 def is_open(run: Run) -> bool:

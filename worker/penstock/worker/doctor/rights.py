@@ -44,8 +44,8 @@ ROLES: Final[Mapping[str, Role]] = {
         "{p}:channel:* {p}:control",
     ),
     "worker": Role(
-        f"{_ASK} blmove blpop del exec expire get hincrby hkeys lmove lpos lrange pttl set smembers srem "
-        "type unwatch watch xread zcard zcount zrange zrangebyscore",
+        f"{_ASK} blmove blpop del exec expire get hincrby hkeys lmove lpos lrange pttl set "
+        "smembers srem type unwatch watch xread zcard zcount zrange zrangebyscore",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),
