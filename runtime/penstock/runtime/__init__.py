@@ -13,7 +13,7 @@ from penstock.runtime.context import (
     interrupt,
     sleep,
 )
-from penstock.runtime.entrypoint import entrypoint
+from penstock.runtime.decorator import entrypoint
 from penstock.runtime.interrupt import Command, Interrupt
 from penstock.runtime.redis.cache import InMemoryCache, RedisCache
 from penstock.runtime.redis.saver import InMemorySaver, RedisSaver

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Invocation", "Options"]
+__all__ = ["Invocation"]
 
 import asyncio
 import queue
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock.publisher.encrypted import codec_of_environment
 from penstock.runtime.attempt import Assignment, Attempt
@@ -26,32 +25,15 @@ from penstock.runtime.errors import (
     Stop,
 )
 from penstock.runtime.interrupt import Command
-from penstock.runtime.journal import Durability, Fact, HandedOver, NoJournal
+from penstock.runtime.journal import Fact, HandedOver, NoJournal
+from penstock.runtime.options import Options
 from penstock.runtime.runner import Runner
-from penstock.runtime.view import INTERRUPT, View, check_modes
+from penstock.runtime.shape import Shape
 
 if TYPE_CHECKING:
     from penstock.runtime.entrypoint import Entrypoint
 
 _END: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How an entrypoint is called, beyond its input."""
-
-    config: Mapping[str, Any]
-    context: Any = None
-    stream_mode: str | Sequence[str] | None = None
-    subgraphs: bool = False
-    durability: Durability | None = None
-    version: Literal["v1", "v2"] = "v1"
-
-    @property
-    def limit(self) -> int | None:
-        """How many bodies may run at once."""
-        limit = self.config.get("max_concurrency")
-        return int(limit) if limit is not None else None
 
 
 class Invocation:
@@ -76,7 +58,7 @@ class Invocation:
 
     def stream(self) -> Iterator[Any]:
         """Execute in a thread of its own, and give the chunks as they come."""
-        shape = _Shape(self._entrypoint.name, self._options)
+        shape = Shape(self._entrypoint.name, self._options)
         opening = self._open()
         if opening.result is not None:
             yield from shape.settled(opening.result)
@@ -105,7 +87,7 @@ class Invocation:
 
     async def astream(self) -> AsyncIterator[Any]:
         """Execute on the running loop, and give the chunks as they come."""
-        shape = _Shape(self._entrypoint.name, self._options)
+        shape = Shape(self._entrypoint.name, self._options)
         opening = await self._aopen()
         if opening.result is not None:
             for item in shape.settled(opening.result):
@@ -254,38 +236,3 @@ class _Relay:
     def end(self) -> None:
         """Let the reader see that nothing more comes, after what other threads still relay."""
         self._loop.call_soon(self._facts.put_nowait, _END)
-
-
-class _Shape:
-    """The form in which chunks reach the caller of `stream`."""
-
-    def __init__(self, name: str, options: Options) -> None:
-        mode = options.stream_mode if options.stream_mode is not None else "updates"
-        self._labelled = not isinstance(mode, str)
-        self._subgraphs = options.subgraphs
-        self._version = options.version
-        self._view = View(check_modes(mode), entrypoint=name, subgraphs=options.subgraphs)
-        self._modes = check_modes(mode)
-
-    def items(self, fact: Fact) -> Iterator[Any]:
-        """Give what a fact looks like in the wanted modes."""
-        for namespace, mode, payload in self._view.chunks(
-            fact.mode, fact.data, fact.namespace, fact.time
-        ):
-            yield self._item(namespace, mode, payload)
-
-    def settled(self, result: Result) -> Iterator[Any]:
-        """Give what is to be seen of a run that had its result before the call."""
-        if "values" in self._modes:
-            yield self._item((), "values", result.value)
-
-    def _item(self, namespace: tuple[str, ...], mode: str, payload: Any) -> Any:
-        if self._version == "v2":
-            item: dict[str, Any] = {"type": mode, "ns": namespace, "data": payload}
-            if mode == "values":
-                asked = cast(Any, payload).get(INTERRUPT, ()) if isinstance(payload, dict) else ()
-                item["interrupts"] = asked
-            return item
-        if self._subgraphs:
-            return (namespace, mode, payload) if self._labelled else (namespace, payload)
-        return (mode, payload) if self._labelled else payload
