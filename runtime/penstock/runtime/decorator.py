@@ -7,9 +7,10 @@ __all__ = ["entrypoint"]
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, overload
 
-from penstock.runtime.cache import Cache
+from penstock.runtime.cache import Cache, CachePolicy
 from penstock.runtime.checkpointer import Checkpointer
 from penstock.runtime.definition import Declared
+from penstock.runtime.deprecation import renamed
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.final import Final
 from penstock.runtime.retry import Retries
@@ -25,8 +26,11 @@ class entrypoint:
     """Declare a workflow: `@entrypoint()` over a function whose first parameter is the input.
 
     `name` is what workers and clients know it by (default: the function's); `checkpointer` keeps
-    its runs when it is invoked in this process; on workers the worker's Redis does. `cache` is
-    where its tasks' cached values are, `context_schema` the class of what runs get as context.
+    its runs when it is invoked in this process; on workers the worker's Redis does. Nested in a
+    run of another it belongs to that run; False there records nothing of it, True lets it keep a
+    `previous` of its own on the thread. `cache` is where cached values are, its own (with
+    `cache_policy`) and those of its tasks; `context_schema` is the class of what runs get as
+    context. `retry_policy`, `cache_policy` and `timeout` are for the body, not for its tasks.
 
     Raises:
         ConfigurationError: the function cannot be an entrypoint.
@@ -41,19 +45,27 @@ class entrypoint:
         self,
         *,
         name: str | None = None,
-        checkpointer: Checkpointer | None = None,
+        checkpointer: Checkpointer | bool | None = None,
         store: Any = None,
         cache: Cache | None = None,
         context_schema: Any = None,
+        cache_policy: CachePolicy | None = None,
         retry_policy: Retries = None,
         timeout: Timeouts = None,
+        config_schema: Any = None,
+        retry: Retries = None,
     ) -> None:
+        context_schema = renamed(
+            context_schema, config_schema, old="config_schema", new="context_schema"
+        )
+        retry_policy = renamed(retry_policy, retry, old="retry", new="retry_policy")
         self._declared = Declared(
             name=name,
             checkpointer=checkpointer,
             store=store,
             cache=cache,
             context_schema=context_schema,
+            cache_policy=cache_policy,
             retry_policy=retry_policy,
             timeout=timeout,
         )

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 __all__ = ["AnyEntrypoint", "Entrypoint"]
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, cast, overload
 
-from penstock.runtime.definition import Config, Definition
+from penstock.runtime.batch import Batch
+from penstock.runtime.config import Config, merged
 from penstock.runtime.engine import Result
-from penstock.runtime.final import Final
+from penstock.runtime.errors import WrongKindError
 from penstock.runtime.interrupt import Command, Interrupt
 from penstock.runtime.invocation import Invocation
-from penstock.runtime.journal import Durability
 from penstock.runtime.nesting import ainvoke_nested, invoke_nested, nested
-from penstock.runtime.options import Options
+from penstock.runtime.options import CallOptions, Options, StreamOptions, options_of
+from penstock.runtime.output import GraphOutput
+from penstock.runtime.schemas import Described
+from penstock.runtime.shape import output_of
 from penstock.runtime.view import INTERRUPT
 
 A = TypeVar("A")
 R = TypeVar("R")
 
+Modes: TypeAlias = "str | Sequence[str]"
 
-class Entrypoint(Definition, Generic[A, R]):
+
+class Entrypoint(Described, Batch[A, R], Generic[A, R]):
     """A workflow: the decorated function with a stable name; run it here or on workers."""
 
     @overload
@@ -30,8 +35,8 @@ class Entrypoint(Definition, Generic[A, R]):
         input: A | Command | None,
         config: Config | None = None,
         *,
-        context: Any = None,
-        durability: Durability | None = None,
+        version: Literal["v1"] = "v1",
+        **options: Unpack[CallOptions],
     ) -> R: ...
     @overload
     def invoke(
@@ -39,93 +44,86 @@ class Entrypoint(Definition, Generic[A, R]):
         input: A | Command | None,
         config: Config | None = None,
         *,
-        context: Any = None,
-        durability: Durability | None = None,
-        stream_mode: str | Sequence[str],
-    ) -> Any: ...
+        version: Literal["v2"],
+        **options: Unpack[CallOptions],
+    ) -> GraphOutput[R]: ...
+    @overload
     def invoke(
         self,
         input: A | Command | None,
         config: Config | None = None,
         *,
-        context: Any = None,
-        durability: Durability | None = None,
-        stream_mode: str | Sequence[str] = "values",
+        stream_mode: Modes,
+        subgraphs: bool = False,
+        version: Literal["v1", "v2"] = "v1",
+        **options: Unpack[CallOptions],
+    ) -> Any: ...
+    def invoke(
+        self, input: A | Command | None, config: Config | None = None, **options: Any
     ) -> Any:
         """Run in this thread and return the result, or `{"__interrupt__": [...]}` if it waits.
 
-        With another `stream_mode` than `values`, returns the list of all chunks.
+        With another `stream_mode` than `values`, returns the list of all chunks; with
+        `version="v2"` a `GraphOutput`.
 
         Raises:
             EmptyInputError: the input is None and there is nothing to resume.
             ResumeError: the Command answers nothing that is asked.
+            AnswerError: the Command's answer does not fit the question's `response_schema`.
+            RunDrainedError: the run's `control` was asked to drain.
         """
+        called = self._options(config, options)
         self._reject_async("invoke")
-        if nested(config):
-            return invoke_nested(self, input)
-        if stream_mode != "values":
-            return list(
-                self.stream(
-                    input,
-                    config,
-                    context=context,
-                    durability=durability,
-                    stream_mode=stream_mode,
-                )
-            )
-        options = Options(config or {}, context, durability=durability)
-        return _returned(Invocation(self, input, options).run())
+        if nested(called.config):
+            return invoke_nested(self, input, called)
+        self._reject_rootless()
+        if called.stream_mode not in (None, "values"):
+            return list(Invocation(self, input, called).stream())
+        return _returned(called, Invocation(self, input, called).run())
 
     async def ainvoke(
-        self,
-        input: A | Command | None,
-        config: Config | None = None,
-        *,
-        context: Any = None,
-        durability: Durability | None = None,
-        stream_mode: str | Sequence[str] = "values",
+        self, input: A | Command | None, config: Config | None = None, **options: Any
     ) -> Any:
         """As `invoke`, on the running loop; a sync body runs in a thread."""
-        if nested(config):
-            return await ainvoke_nested(self, input)
-        if stream_mode != "values":
-            chunks = self.astream(
-                input, config, context=context, durability=durability, stream_mode=stream_mode
-            )
-            return [chunk async for chunk in chunks]
-        options = Options(config or {}, context, durability=durability)
-        return _returned(await Invocation(self, input, options).arun())
+        called = self._options(config, options)
+        if nested(called.config):
+            return await ainvoke_nested(self, input, called)
+        self._reject_rootless()
+        if called.stream_mode not in (None, "values"):
+            return [chunk async for chunk in Invocation(self, input, called).astream()]
+        return _returned(called, await Invocation(self, input, called).arun())
 
     def stream(
         self,
         input: A | Command | None,
         config: Config | None = None,
-        *,
-        context: Any = None,
-        stream_mode: str | Sequence[str] | None = None,
-        subgraphs: bool = False,
-        durability: Durability | None = None,
-        version: Literal["v1", "v2"] = "v1",
+        **options: Unpack[StreamOptions],
     ) -> Iterator[Any]:
         """Run, and give the chunks of one stream mode, or `(mode, chunk)` for a list of modes."""
+        called = self._options(config, options)
         self._reject_async("stream")
-        options = Options(config or {}, context, stream_mode, subgraphs, durability, version)
-        return Invocation(self, input, options).stream()
+        self._reject_rootless()
+        return Invocation(self, input, called).stream()
 
     def astream(
         self,
         input: A | Command | None,
         config: Config | None = None,
-        *,
-        context: Any = None,
-        stream_mode: str | Sequence[str] | None = None,
-        subgraphs: bool = False,
-        durability: Durability | None = None,
-        version: Literal["v1", "v2"] = "v1",
+        **options: Unpack[StreamOptions],
     ) -> AsyncIterator[Any]:
         """As `stream`, on the running loop."""
-        options = Options(config or {}, context, stream_mode, subgraphs, durability, version)
-        return Invocation(self, input, options).astream()
+        called = self._options(config, options)
+        self._reject_rootless()
+        return Invocation(self, input, called).astream()
+
+    def _run(self, input: A, config: Config, options: Mapping[str, Any]) -> R:
+        return cast(R, self.invoke(input, config, **options))
+
+    async def _arun(self, input: A, config: Config, options: Mapping[str, Any]) -> R:
+        return cast(R, await self.ainvoke(input, config, **options))
+
+    def _options(self, config: Config | None, given: Any) -> Options:
+        return options_of(self.name, merged(self.config, config), given)
 
     def _reject_async(self, method: str) -> None:
         if self.body.is_async:
@@ -134,14 +132,30 @@ class Entrypoint(Definition, Generic[A, R]):
                 f"use a{method} instead of {method}."
             )
 
+    def _reject_rootless(self) -> None:
+        if self.declared.checkpointer is True:
+            raise RootlessError(self.name)
+
 
 AnyEntrypoint: TypeAlias = Entrypoint[Any, Any]
 
 
-def _returned(result: Result) -> Any:
+class RootlessError(WrongKindError, RuntimeError):
+    """An entrypoint that keeps its state on the thread of a parent was called without one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"entrypoint {name!r} has checkpointer=True, which is for entrypoints nested in "
+            "others: to call it by itself, give it a saver."
+        )
+
+
+def _returned(options: Options, result: Result) -> Any:
     if result.error is not None:
         raise result.error
+    is_whole = options.version == "v2"
     if result.status == "suspended":
         interrupts: list[Interrupt] = list(result.interrupts)
-        return {INTERRUPT: interrupts}
-    return Final.split(result.value)[0]
+        return GraphOutput(None, tuple(interrupts)) if is_whole else {INTERRUPT: interrupts}
+    value = output_of(options, result.value)
+    return GraphOutput(value) if is_whole else value

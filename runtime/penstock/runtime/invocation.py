@@ -8,6 +8,7 @@ import asyncio
 import queue
 import threading
 import uuid
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
@@ -17,11 +18,13 @@ from penstock.runtime.attempt import Assignment, Attempt
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result, aexecute, execute
 from penstock.runtime.errors import (
+    ConfigurationError,
     EmptyInputError,
     Fenced,
     LeaseLostError,
     ResumeError,
     RunCancelledError,
+    RunDrainedError,
     Stop,
 )
 from penstock.runtime.interrupt import Command
@@ -47,14 +50,15 @@ class Invocation:
     def run(self) -> Result:
         """Execute in this thread, for the result alone."""
         opening = self._open()
-        return _checked(opening, opening.result or self._execute(opening, None))
+        return _checked(opening, opening.result or self._execute(opening, self._printer()))
 
     async def arun(self) -> Result:
         """Execute on the running loop, for the result alone."""
         opening = await self._aopen()
         if opening.result is not None:
             return opening.result
-        return _checked(opening, await asyncio.create_task(self._aexecute(opening, None)))
+        listen = self._printer()
+        return _checked(opening, await asyncio.create_task(self._aexecute(opening, listen)))
 
     def stream(self) -> Iterator[Any]:
         """Execute in a thread of its own, and give the chunks as they come."""
@@ -84,6 +88,7 @@ class Invocation:
             thread.join()
         if (error := _checked(opening, fact[1]).error) is not None:
             raise error
+        yield from shape.ended()
 
     async def astream(self) -> AsyncIterator[Any]:
         """Execute on the running loop, and give the chunks as they come."""
@@ -109,6 +114,8 @@ class Invocation:
                 await asyncio.wait([task])
         if (error := _checked(opening, result).error) is not None:
             raise error
+        for item in shape.ended():
+            yield item
 
     # -- parts ----------------------------------------------------------------------------------
 
@@ -116,8 +123,14 @@ class Invocation:
     def _checkpointer(self) -> Any:
         return self._entrypoint.checkpointer
 
+    def _printer(self) -> Callable[[Fact], None] | None:
+        options = self._options
+        return Shape(self._entrypoint.name, options, "values").show if options.printed else None
+
     def _open(self) -> Opening:
         entrypoint, options = self._entrypoint, self._options
+        if isinstance(self._argument, Command):
+            self._argument.reject_update()
         thread_id = entrypoint.thread_of(options.config)
         context = entrypoint.accept_context(options.context)
         if self._checkpointer is not None:
@@ -130,9 +143,22 @@ class Invocation:
                 store=entrypoint.store,
                 cache=entrypoint.cache,
                 durability=options.durability or "async",
+                hold=bool(options.interrupt_before),
             )
             opening: Opening = self._checkpointer.open(order)
             return opening
+        return self._open_unkept(thread_id, context)
+
+    def _open_unkept(self, thread_id: str, context: Any) -> Opening:
+        entrypoint, options = self._entrypoint, self._options
+        if options.interrupt_before:
+            raise ConfigurationError("interrupt_before needs an entrypoint with a checkpointer.")
+        if options.durability is not None:
+            warnings.warn(
+                f"durability={options.durability!r} has no meaning for {entrypoint.name!r}: it has "
+                "no checkpointer.",
+                stacklevel=4,
+            )
         if isinstance(self._argument, Command):
             raise ResumeError("Command(resume=...) needs an entrypoint with a checkpointer.")
         if self._argument is None:
@@ -165,7 +191,12 @@ class Invocation:
         codec = saver.codec if saver is not None else codec_of_environment()
         durability = self._options.durability or "async"
         return Attempt(
-            opening.assignment, opening.journal, codec, durability=durability, listener=listen
+            opening.assignment,
+            opening.journal,
+            codec,
+            durability=durability,
+            listener=listen,
+            control=self._options.control,
         )
 
     def _execute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
@@ -175,6 +206,7 @@ class Invocation:
         try:
             return execute(runner, self._entrypoint.body, opening.argument)
         finally:
+            runner.close()
             self._release(opening)
 
     async def _aexecute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
@@ -186,6 +218,7 @@ class Invocation:
         try:
             return await aexecute(runner, self._entrypoint.body, opening.argument)
         finally:
+            runner.close()
             self._release(opening)
 
     def _guard(self, opening: Opening, runner: Runner, interrupt: Callable[[], object]) -> None:
@@ -204,10 +237,14 @@ class Invocation:
 
 
 def _checked(opening: Opening, result: Result) -> Result:
-    """Return a result, unless it is that somebody cancelled the run."""
+    """Return a result, unless it is that somebody cancelled the run or asked it to drain."""
+    run_id = opening.assignment.run_id
     if result.status == "cancelled":
-        run_id = opening.assignment.run_id
         raise RunCancelledError(run_id, f"run {run_id!r} was cancelled.")
+    if result.status == "handed over":
+        raise RunDrainedError(
+            run_id, f"run {run_id!r} was asked to drain; invoke with None and it goes on."
+        )
     return result
 
 
