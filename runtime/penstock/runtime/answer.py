@@ -125,7 +125,7 @@ class _Reader:
             )
             for number, (name, each) in enumerate(properties.items())
         }
-        config = ConfigDict(from_attributes=True, extra="forbid" if more is False else "allow")
+        config = ConfigDict(extra="forbid" if more is False else "allow")
         model: type[BaseModel] = create_model(
             str(schema.get("title", "answer")), __config__=config, **fields
         )

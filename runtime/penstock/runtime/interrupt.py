@@ -4,12 +4,14 @@ from __future__ import annotations
 
 __all__ = ["Command", "Interrupt", "interrupt_id"]
 
+import enum
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, cast
 
+from penstock.publisher.registry import register_type
 from penstock.runtime.errors import InvalidUpdateError, ResumeError
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -37,16 +39,17 @@ class Interrupt:
         )
 
 
-class _Nothing:
+@register_type
+class Nothing(enum.Enum):
     """Stands for a resume that was not given, as None is an answer."""
 
-    def __repr__(self) -> str:
-        return "NOTHING"
+    NOTHING = "nothing"
 
 
-NOTHING: Final = _Nothing()
+NOTHING: Final = Nothing.NOTHING
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class Command:
     """Given as the input of a run to go on with one that waits.

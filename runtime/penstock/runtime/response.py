@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
+from pydantic_core import to_jsonable_python
 
 from penstock.runtime.answer import type_of
 from penstock.runtime.errors import AnswerError, ConfigurationError
@@ -45,12 +46,15 @@ class Response:
             return {}
 
     def accept(self, answer: Any) -> Any:
-        """Return an answer as what the type makes of it.
+        """Return an answer as what the type makes of it; one that fits a JSON schema as it is.
 
         Raises:
             ValidationError: it does not fit.
         """
-        return self._adapter.validate_python(answer)
+        if _json_schema(self._given) is None:
+            return self._adapter.validate_python(answer)
+        self._adapter.validate_python(_plain(answer))
+        return answer
 
 
 def check_answers(pending: Iterable[Interrupt], answers: Mapping[str, Any]) -> None:
@@ -62,8 +66,9 @@ def check_answers(pending: Iterable[Interrupt], answers: Mapping[str, Any]) -> N
     for question in pending:
         if question.response_schema is None or question.id not in answers:
             continue
+        answer = answers[question.id]
         try:
-            TypeAdapter(type_of(question.response_schema)).validate_python(answers[question.id])
+            TypeAdapter(type_of(question.response_schema)).validate_python(_plain(answer))
         except ValidationError as error:
             raise AnswerError(
                 f"the answer to interrupt {question.id} is refused, the run waits on: {error}"
@@ -72,3 +77,14 @@ def check_answers(pending: Iterable[Interrupt], answers: Mapping[str, Any]) -> N
 
 def _json_schema(given: Any) -> Mapping[str, Any] | None:
     return cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else None
+
+
+def _plain(answer: Any) -> Any:
+    """Return an answer as JSON has it: models as objects, dates as text."""
+    return to_jsonable_python(
+        answer,
+        by_alias=True,
+        bytes_mode="base64",
+        inf_nan_mode="constants",
+        serialize_unknown=True,
+    )

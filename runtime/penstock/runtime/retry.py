@@ -98,8 +98,10 @@ def normalize(retries: Retries) -> tuple[RetryPolicy, ...]:
     if isinstance(retries, int):
         return (RetryPolicy(max_attempts=retries),)
     given: Any = retries
-    is_several = isinstance(given, Sequence)
-    policies: tuple[Any, ...] = tuple(given) if is_several else (given,)
+    try:
+        policies: tuple[Any, ...] = tuple(given)
+    except TypeError:
+        policies = (given,)
     if not all(isinstance(policy, RetryPolicy) for policy in policies):
         raise WrongKindError(f"retry_policy must hold RetryPolicy objects, not {retries!r}.")
     return policies
