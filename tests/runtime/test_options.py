@@ -57,9 +57,7 @@ def doubling(saver: RedisSaver | None = None) -> Any:
 
 @pytest.mark.parametrize("method", ["invoke", "stream"])
 def test_decide_16_unknown_keywords_are_refused(call: Call, method: str) -> None:
-    with pytest.raises(
-        TypeError, match=r"'strem_mode', which does not exist; there are .*stream_mode"
-    ):
+    with pytest.raises(TypeError, match=r"'strem_mode', which .*there are .*stream_mode"):
         call(doubling(), method, 1, strem_mode="values")
     with pytest.raises(PenstockError, match="main"):
         call(doubling(), method, 1, tags=["a"])

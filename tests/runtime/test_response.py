@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
 class Approval(BaseModel):
     ok: bool
-    note: str = Field("", max_length=5)
+    note: Annotated[str, Field(max_length=5)] = ""
 
 
 @pytest.mark.parametrize("schema", [Approval, TypeAdapter(Approval), Approval.model_json_schema()])
@@ -139,7 +139,7 @@ def test_streams_and_tasks_events_tell_the_schema() -> None:
 
     told = [chunk.get("interrupts") for mode, chunk in chunks if mode == "tasks"]
     assert [each[0]["response_schema"] for each in told if each] == [{"type": "integer"}] * 2
-    (shown,) = [chunk["__interrupt__"] for mode, chunk in chunks if "__interrupt__" in chunk]
+    (shown,) = [chunk["__interrupt__"] for _, chunk in chunks if "__interrupt__" in chunk]
     assert shown[0].response_schema == {"type": "integer"}
 
 
