@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["Config", "RunnableConfig", "merged"]
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias, TypedDict, cast
+from typing import Any, Required, TypeAlias, TypedDict, cast
 
 Config: TypeAlias = Mapping[str, Any]
 
@@ -13,8 +13,8 @@ Config: TypeAlias = Mapping[str, Any]
 class RunnableConfig(TypedDict, total=False):
     """The config of a run, as its code sees it; for annotations."""
 
-    configurable: dict[str, Any]
-    """`thread_id`, and whatever the workflow's own code looks for."""
+    configurable: Required[dict[str, Any]]
+    """`thread_id` and `run_id`, and whatever the workflow's own code looks for."""
     metadata: dict[str, Any]
     tags: list[str]
     run_name: str

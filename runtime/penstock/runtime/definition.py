@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias, cast, get_type_hints
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
+from penstock.publisher.registry import registered
 from penstock.runtime.cache import Cache, CachePolicy
 from penstock.runtime.checkpointer import Checkpointer
 from penstock.runtime.config import Config, merged
@@ -76,6 +77,7 @@ class Definition:
         self.store = declared.store
         self.cache = declared.cache
         self.context_schema = declared.context_schema
+        registered.offer(declared.context_schema)
         self.threads = Threads()
         self.config: Config = {}
         self.input_name = parameters[0].name

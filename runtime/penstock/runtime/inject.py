@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ANY: Final = frozenset({"Any", "object", "None", "NoneType", "Optional", "Union", "typing"})
 
 _NAMES: Final[dict[str, frozenset[str] | None]] = {
-    "config": _ANY | {"RunnableConfig", "Config", "Mapping", "str", "config", "runnables"},
+    "config": _ANY | {"RunnableConfig", "Config", "Mapping"},
     "writer": _ANY | {"StreamWriter", "Callable"},
     "store": _ANY | {"BaseStore", "Store", "InMemoryStore", "RedisStore"},
     "previous": None,

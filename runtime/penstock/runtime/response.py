@@ -12,6 +12,7 @@ from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import to_jsonable_python
 
+from penstock.publisher.registry import registered
 from penstock.runtime.answer import type_of
 from penstock.runtime.errors import AnswerError, ConfigurationError
 from penstock.runtime.interrupt import Interrupt
@@ -22,6 +23,7 @@ class Response:
 
     def __init__(self, given: Any) -> None:
         self._given = given
+        registered.offer(given)
         self._adapter: TypeAdapter[Any]
         if isinstance(given, TypeAdapter):
             self._adapter = given

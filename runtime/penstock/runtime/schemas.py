@@ -6,7 +6,7 @@ __all__ = ["Described"]
 
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, RootModel, create_model
+from pydantic import BaseModel, RootModel, TypeAdapter, create_model
 
 from penstock.runtime.definition import Definition
 from penstock.runtime.final import Final
@@ -39,8 +39,9 @@ class Described(Definition):
         """Return the type of the context as a JSON schema, None without a `context_schema`."""
         if self.context_schema is None:
             return None
-        name = getattr(self.context_schema, "__name__", f"{self.name}_context")
-        return _model(name, self.context_schema).model_json_schema()
+        schema: Any = self.context_schema
+        name = getattr(schema, "__name__", f"{self.name}_context")
+        return {"title": name, **TypeAdapter(schema).json_schema()}
 
 
 def _model(title: str, kind: Any) -> type[BaseModel]:
