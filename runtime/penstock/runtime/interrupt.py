@@ -29,6 +29,10 @@ class Interrupt:
     response_schema: Mapping[str, Any] | None = None
     """JSON schema that an answer has to fit."""
 
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.told().items())
+        return f"Interrupt({fields})"
+
     def told(self) -> dict[str, Any]:
         """Return what events say of it."""
         data = {"value": self.value, "id": self.id}
