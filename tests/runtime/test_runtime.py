@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +12,19 @@ import pytest
 from pydantic import BaseModel
 
 from penstock.runtime import (
+    Command,
+    RedisSaver,
     RetryPolicy,
     RunControl,
     Runtime,
     entrypoint,
     get_runtime,
+    interrupt,
     task,
 )
 from penstock.runtime.errors import InputError, OutsideRunError
 from penstock.runtime.runtime import ExecutionInfo
+from tests.runtime.flows import thread
 from tests.support.drive import Drive
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
@@ -119,6 +124,34 @@ def test_a_dict_becomes_what_the_context_schema_says(drive: Drive, schema: Any) 
     assert drive(main, "x", thread="other", context=schema(name="Ben"))[1] == "Ben"
     with pytest.raises(InputError, match=r"name|colour"):
         drive(main, "x", thread="third", context={"colour": "red"})
+
+
+def test_a_resume_needs_no_context_and_may_bring_another(drive: Drive) -> None:
+    @entrypoint(context_schema=User)
+    def main(_: str) -> Any:
+        before = get_runtime(User).context.name
+        return [before, interrupt("?"), interrupt("?")]
+
+    drive(main, "x", context={"name": "Ann"})
+    drive(main, Command(resume=1))
+    if drive.kind == "worker":
+        assert drive(main, Command(resume=2)) == ["Ann", 1, 2]
+    else:
+        assert drive(main, Command(resume=2), context=User("Ben")) == ["Ben", 1, 2]
+
+
+def test_a_context_that_cannot_be_stored_is_for_this_process_alone(saver: RedisSaver) -> None:
+    lock = threading.Lock()
+
+    @entrypoint(checkpointer=saver)
+    def main(_: str) -> Any:
+        return [get_runtime().context is lock, interrupt("?")]
+
+    main.invoke("x", thread(), context=lock)
+
+    assert main.invoke(Command(resume=1), thread()) == [False, 1]
+    main.invoke("x", thread(), context=lock)
+    assert main.invoke(Command(resume=1), thread(), context=lock) == [True, 1]
 
 
 def test_without_a_context_there_is_none_whatever_the_schema_asks_for(drive: Drive) -> None:

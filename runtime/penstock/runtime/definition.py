@@ -105,7 +105,7 @@ class Definition:
                 )
         declared = dataclasses.replace(self.declared, **(update or {}))
         other = type(self)(self.body.function, declared)
-        other.config = self.config
+        other.config, other.threads = self.config, self.threads
         return other
 
     def clear_cache(self) -> None:

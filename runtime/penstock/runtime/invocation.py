@@ -202,8 +202,8 @@ class Invocation:
     def _execute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
         attempt = self._attempt(opening, listen)
         runner = Runner(attempt, self._entrypoint.threads, limit=self._options.limit)
-        self._guard(opening, runner, lambda: None)
         try:
+            self._guard(opening, runner, lambda: None)
             return execute(runner, self._entrypoint.body, opening.argument)
         finally:
             runner.close()
@@ -214,8 +214,8 @@ class Invocation:
         assert task is not None
         attempt = self._attempt(opening, listen)
         runner = Runner(attempt, self._entrypoint.threads, loop, self._options.limit)
-        self._guard(opening, runner, lambda: loop.call_soon_threadsafe(task.cancel))
         try:
+            self._guard(opening, runner, lambda: loop.call_soon_threadsafe(task.cancel))
             return await aexecute(runner, self._entrypoint.body, opening.argument)
         finally:
             runner.close()

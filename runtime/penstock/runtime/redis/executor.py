@@ -155,7 +155,9 @@ class Executor:
             )
         finally:
             self.keeper.remove(claim.lease)
-            self._active.pop(run_id, None)
+            active = self._active.pop(run_id, None)
+            if active is not None and active.runner is not None:
+                active.runner.close()
             self._on_end()
 
     async def _attempt(self, claim: Claim, journal: RedisJournal) -> Result:

@@ -188,9 +188,25 @@ class RedisSaver:
             thread_id=order.thread_id,
             queue="",
             on_busy="reject",
+            context=self._storable(order.context),
             durability=order.durability,
         )
         return follow(self.plans.enqueue(wanted), self._ask)[0]
+
+    def _storable(self, context: Any) -> Any:
+        """Return a context as it is stored for a resume: None if it cannot be, as a connection."""
+        try:
+            self.codec.dumps(context)
+        except CodecError:
+            return None
+        return context
+
+    def _context(self, order: Order, claim: Claim) -> Any:
+        """Return what a run gets as context: what this call gives, else what its first one gave."""
+        text = claim.checkpoints.get("context")
+        if order.context is not None or text is None:
+            return order.context
+        return self.codec.at("run", claim.lease.run_id, "context").loads(text)
 
     def _claim(self, run_id: str, order: Order) -> Opening:
         call = self.calls.acquire(run_id, "", uuid.uuid4().hex, self.settings.lease)
@@ -218,7 +234,7 @@ class RedisSaver:
             number=int(claim.fields["attempt"]),
             config=order.config,
             previous=saved.loads(claim.saved) if claim.saved else None,
-            context=order.context,
+            context=self._context(order, claim),
             store=order.store,
             cache=order.cache,
         )
