@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from penstock.runtime import InMemorySaver, RedisSaver, entrypoint, task
+from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt, task
 from penstock.runtime.errors import ConfigurationError
-from tests.runtime.flows import Calls, thread
+from tests.runtime.flows import Calls, ids, thread
 from tests.support.drive import Drive
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
@@ -204,6 +204,33 @@ def test_a_batch_inside_a_run_is_replayed(drive: Drive, kind: str) -> None:
 
     assert drive(flow, None) == [2, 4, 6]
     assert sorted(calls.made) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_all_questions_of_a_batch_inside_a_run_are_asked_at_once(drive: Drive, kind: str) -> None:
+    @task
+    def work(x: int) -> int:
+        time.sleep(0.01 * x)
+        return x
+
+    @entrypoint()
+    def child(x: int) -> Any:
+        return [work(x).result(), interrupt(x)]
+
+    @entrypoint()
+    def main(xs: list[int]) -> Any:
+        return child.batch(xs)
+
+    @entrypoint(name="main")
+    async def amain(xs: list[int]) -> Any:
+        return await child.abatch(xs)
+
+    flow: Any = main if kind == "sync" else amain
+    questions = ids(drive(flow, [1, 2, 3]))
+    assert sorted(questions) == [1, 2, 3]
+
+    answers = {name: f"to {question}" for question, name in questions.items()}
+    assert drive(flow, Command(resume=answers)) == [[x, f"to {x}"] for x in (1, 2, 3)]
 
 
 def test_runs_of_a_batch_on_one_thread_refuse_each_other() -> None:

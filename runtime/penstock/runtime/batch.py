@@ -12,7 +12,7 @@ from contextvars import copy_context
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from penstock.runtime.config import Config
-from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.errors import ConfigurationError, Suspend
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -123,6 +123,9 @@ class Batch(Generic[A, R]):
         try:
             for completed in asyncio.as_completed(tasks):
                 yield await completed
+        except Suspend:
+            await asyncio.gather(*tasks, return_exceptions=True)  # they may have questions too
+            raise
         finally:
             for task in tasks:
                 task.cancel()

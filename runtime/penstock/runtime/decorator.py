@@ -7,6 +7,7 @@ __all__ = ["entrypoint"]
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, overload
 
+from penstock.publisher.registry import register_type
 from penstock.runtime.cache import Cache, CachePolicy
 from penstock.runtime.checkpointer import Checkpointer
 from penstock.runtime.definition import Declared
@@ -36,6 +37,7 @@ class entrypoint:
         ConfigurationError: the function cannot be an entrypoint.
     """
 
+    @register_type  # a cache keeps it as it is
     class final(Final[V, S]):
         """What a body returns: `value` is the run's result, `save` the next run's `previous`."""
 
