@@ -10,28 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import redis
 
 from penstock.publisher.errors import CodecError
 from penstock.runtime import CachePolicy, InMemoryCache, RedisCache, entrypoint, task
 from penstock.runtime.errors import ConfigurationError
 from tests.runtime.flows import Calls
 from tests.support.drive import Drive
-from tests.support.server import RedisServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
 CACHED = CachePolicy()
-
-
-@pytest.fixture(params=["memory", "redis"])
-def cache(request: pytest.FixtureRequest, redis_server: RedisServer) -> Any:
-    """A cache, empty."""
-    if request.param == "memory":
-        return InMemoryCache()
-    client = redis.Redis.from_url(redis_server.url)
-    client.flushall()
-    return RedisCache(client)
 
 
 def run(cache: Any, *calls: Callable[[], Any]) -> list[Any]:

@@ -14,7 +14,6 @@ from penstock.runtime import (
     CachePolicy,
     InMemoryCache,
     InMemorySaver,
-    RedisCache,
     RetryPolicy,
     TimeoutPolicy,
     entrypoint,
@@ -24,7 +23,6 @@ from penstock.runtime.deprecation import PenstockDeprecationWarning
 from penstock.runtime.errors import ConfigurationError, PenstockError, WrongKindError
 from tests.runtime.flows import Calls, thread
 from tests.support.drive import Drive
-from tests.support.server import RedisServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
@@ -184,17 +182,6 @@ def test_a_callable_without_a_name_may_be_an_entrypoint() -> None:
 
 
 # -- entrypoints that are cached ------------------------------------------------------------------
-
-
-@pytest.fixture(params=["memory", "redis"])
-def cache(request: pytest.FixtureRequest, redis_server: RedisServer) -> Any:
-    if request.param == "memory":
-        return InMemoryCache()
-    import redis
-
-    client = redis.Redis.from_url(redis_server.url)
-    client.flushall()
-    return RedisCache(client)
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])

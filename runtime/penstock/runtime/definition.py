@@ -108,18 +108,6 @@ class Definition:
         other.config, other.threads = self.config, self.threads
         return other
 
-    def clear_cache(self) -> None:
-        """Forget what the cache keeps of this entrypoint; of its tasks, ask them.
-
-        Raises:
-            ConfigurationError: it has no cache.
-        """
-        self.body.clear_cache(self.cache)
-
-    async def aclear_cache(self) -> None:
-        """As `clear_cache`."""
-        await self.body.aclear_cache(self.cache)
-
     def accept(self, value: Any) -> Any:
         """Return an input in the form its annotation asks for; used where it crosses processes.
 

@@ -116,6 +116,18 @@ class Entrypoint(Described, Batch[A, R], Generic[A, R]):
         self._reject_rootless()
         return Invocation(self, input, called).astream()
 
+    def clear_cache(self) -> None:
+        """Forget what the cache keeps of this entrypoint; of its tasks, ask them.
+
+        Raises:
+            ConfigurationError: it has no cache.
+        """
+        self.body.clear_cache(self.cache)
+
+    async def aclear_cache(self) -> None:
+        """As `clear_cache`."""
+        await self.body.aclear_cache(self.cache)
+
     def _run(self, input: A, config: Config, options: Mapping[str, Any]) -> R:
         return cast(R, self.invoke(input, config, **options))
 

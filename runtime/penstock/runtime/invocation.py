@@ -11,7 +11,7 @@ import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from penstock.publisher.encrypted import codec_of_environment
 from penstock.runtime.attempt import Assignment, Attempt
@@ -30,13 +30,12 @@ from penstock.runtime.errors import (
 from penstock.runtime.interrupt import Command
 from penstock.runtime.journal import Fact, HandedOver, NoJournal
 from penstock.runtime.options import Options
+from penstock.runtime.relay import END, Relay
 from penstock.runtime.runner import Runner
 from penstock.runtime.shape import Shape
 
 if TYPE_CHECKING:
     from penstock.runtime.entrypoint import Entrypoint
-
-_END: Final = object()
 
 
 class Invocation:
@@ -75,7 +74,7 @@ class Invocation:
                 result = context.run(self._execute, opening, facts.put)
             except BaseException as error:
                 result = Result("failed", error=error)
-            facts.put((_END, result))
+            facts.put((END, result))
 
         thread = threading.Thread(
             target=work, name=f"penstock-{self._entrypoint.name}", daemon=True
@@ -100,7 +99,7 @@ class Invocation:
             return
         loop = asyncio.get_running_loop()
         facts: asyncio.Queue[Any] = asyncio.Queue()
-        listen = _Relay(loop, facts)
+        listen = Relay(loop, facts)
         task = loop.create_task(self._aexecute(opening, listen), context=copy_context())
         task.add_done_callback(lambda _: listen.end())
         try:
@@ -254,22 +253,3 @@ def _give_back(opening: asyncio.Future[Opening]) -> None:
     journal = opening.result().journal
     journal.close(HandedOver())
     opening.get_loop().run_in_executor(None, journal.flush)
-
-
-class _Relay:
-    """Takes facts from any thread to a queue of the loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, facts: asyncio.Queue[Any]) -> None:
-        self._loop = loop
-        self._facts = facts
-        self._thread = threading.get_ident()
-
-    def __call__(self, fact: Fact) -> None:
-        if threading.get_ident() == self._thread:
-            self._facts.put_nowait(fact)
-        else:
-            self._loop.call_soon_threadsafe(self._facts.put_nowait, fact)
-
-    def end(self) -> None:
-        """Let the reader see that nothing more comes, after what other threads still relay."""
-        self._loop.call_soon(self._facts.put_nowait, _END)
