@@ -19,6 +19,7 @@ from penstock.runtime import (
     task,
 )
 from penstock.runtime.errors import EmptyInputError, ResumeError, ThreadBusyError
+from penstock.runtime.testing import crash_after_each_step
 from tests.runtime.flows import Calls, asked, ids, thread
 from tests.support.drive import Drive
 
@@ -502,3 +503,31 @@ def test_a_timeout_of_a_sync_child_needs_a_loop(drive: Drive) -> None:
     assert drive(main, 0.0) == 0.0
     with pytest.raises(StepTimeoutError):
         drive(main, 0.3)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("persistence", [None, False, True])
+def test_a_crash_behind_any_step_changes_nothing(kind: str, persistence: bool | None) -> None:
+    @task
+    def work(x: int) -> int:
+        return x + 1
+
+    @entrypoint(checkpointer=persistence)
+    def child(x: int, *, previous: Any = None) -> Any:
+        found = [work(x).result(), interrupt("?"), work(x + 10).result()]
+        return entrypoint.final(value=[previous, *found], save=x)
+
+    @entrypoint()
+    def main(x: int) -> Any:
+        return [child.invoke(x), work(x).result(), child.invoke(x + 1)]
+
+    @entrypoint(name="main")
+    async def amain(x: int) -> Any:
+        return [await child.ainvoke(x), await work(x), await child.ainvoke(x + 1)]
+
+    result = crash_after_each_step(
+        main if kind == "sync" else amain, 1, answer=lambda question: "!"
+    )
+
+    before = 1 if persistence else None
+    assert result == [[None, 2, "!", 12], 2, [before, 3, "!", 13]]

@@ -99,6 +99,8 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
     data: dict[str, Any] = {"id": step.id, "outcome": ended}
     if cached:
         data["cached"] = True
+    if not step.is_recorded:
+        data["recorded"] = False
     fact = Fact("step.finished", data, step.scope.namespace[:-1], time.time(), step.id)
     if attempt.journal.stores:
         head = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
@@ -112,7 +114,9 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
 
 def _told(step: Step, outcome: Outcome) -> str:
     """Write the outcome of a step that is not recorded for its event, if it can be written."""
+    told = ',"recorded":false'
     try:
-        return ',"outcome":' + encode_outcome(outcome, step.attempt.codec, step.id, "")
+        text = encode_outcome(outcome, step.attempt.codec, step.id, "")
+        return f'{told},"outcome":{text}'
     except CodecError:
-        return ""
+        return told

@@ -126,7 +126,7 @@ class Questions:
                 logger.warning(
                     "the answer to interrupt %s does not fit, it is asked again: %s",
                     name,
-                    error,
+                    ", ".join(each["type"] for each in error.errors(include_input=False)),
                     extra={"run_id": run_id, "event": "interrupt.refused"},
                 )
 

@@ -78,7 +78,7 @@ def check_answers(pending: Iterable[Interrupt], answers: Mapping[str, Any]) -> N
 
 
 def _json_schema(given: Any) -> Mapping[str, Any] | None:
-    return cast("Mapping[str, Any]", given) if isinstance(given, Mapping) else None
+    return dict(cast("Mapping[str, Any]", given)) if isinstance(given, Mapping) else None
 
 
 def _plain(answer: Any) -> Any:
