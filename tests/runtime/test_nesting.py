@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from penstock.publisher.encrypted import EncryptedCodec
+from penstock.publisher.keyring import KeyRing
 from penstock.runtime import (
     Command,
     InMemorySaver,
@@ -18,7 +20,7 @@ from penstock.runtime import (
     interrupt,
     task,
 )
-from penstock.runtime.errors import EmptyInputError, ResumeError, ThreadBusyError
+from penstock.runtime.errors import AnswerError, EmptyInputError, ResumeError, ThreadBusyError
 from penstock.runtime.testing import crash_after_each_step
 from tests.runtime.flows import Calls, asked, ids, thread
 from tests.support.drive import Drive
@@ -531,3 +533,37 @@ def test_a_crash_behind_any_step_changes_nothing(kind: str, persistence: bool | 
 
     before = 1 if persistence else None
     assert result == [[None, 2, "!", 12], 2, [before, 3, "!", 13]]
+
+
+def test_what_children_keep_and_questions_ask_for_is_encrypted() -> None:
+    saver = InMemorySaver(codec=EncryptedCodec(KeyRing({"k": bytes(32)})))
+
+    @entrypoint(checkpointer=True)
+    def secret(x: str, *, previous: Any = None) -> Any:
+        return entrypoint.final(value=previous, save=f"hidden {x}")
+
+    @task
+    def work() -> str:
+        return "hidden in a step that is not recorded"
+
+    @entrypoint(checkpointer=False)
+    def quiet(_: str) -> Any:
+        return len(work().result())
+
+    @entrypoint(checkpointer=saver)
+    def main(x: str) -> Any:
+        schema = {"type": "string", "title": "hidden title"}
+        return [secret.invoke(x), quiet.invoke(x), interrupt("?", response_schema=schema)]
+
+    for turn, before in enumerate([None, "hidden 0"]):
+        (question,) = main.invoke(f"{turn}", thread())["__interrupt__"]
+        assert question.response_schema["title"] == "hidden title"
+        with pytest.raises(AnswerError):
+            main.invoke(Command(resume=5), thread())
+        assert main.invoke(Command(resume="yes"), thread())[0] == before
+
+    redis: Any = saver.connection
+    for name in redis.keys("penstock:*"):
+        kind = redis.type(name)
+        kept = {b"hash": redis.hgetall, b"stream": redis.xrange}.get(kind, redis.dump)(name)
+        assert "hidden" not in repr(kept), name
