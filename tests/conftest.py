@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 import redis
 
+from tests.support.drive import KINDS, Drive
 from tests.support.keys import keys_without_ttl
 from tests.support.server import RedisServer
 
@@ -57,3 +58,13 @@ def no_key_forever(request: pytest.FixtureRequest) -> Iterator[None]:
         forever = keys_without_ttl(client)
     if forever:
         pytest.fail(f"keys without TTL that are not on the permanent list: {', '.join(forever)}")
+
+
+@pytest.fixture(params=KINDS)
+def drive(request: pytest.FixtureRequest, redis_server: RedisServer) -> Drive:
+    """Runs entrypoints in process, sync and async, over Redis, and on a worker."""
+    if not redis_server.running:
+        redis_server.start()
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return Drive(request.param, redis_server.url)

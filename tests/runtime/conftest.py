@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from penstock.runtime import InMemorySaver, RedisSaver
+from penstock.runtime import InMemoryCache, InMemorySaver, RedisCache, RedisSaver
 from tests.support.server import RedisServer
 
 
@@ -37,3 +37,16 @@ def any_saver(request: pytest.FixtureRequest) -> RedisSaver | None:
         return InMemorySaver()
     saver: RedisSaver = request.getfixturevalue("redis_saver")
     return saver
+
+
+@pytest.fixture(params=["memory", "redis"])
+def cache(
+    request: pytest.FixtureRequest, redis_server: RedisServer
+) -> Iterator[InMemoryCache | RedisCache]:
+    """A cache, empty: in memory, then in Redis."""
+    if request.param == "memory":
+        yield InMemoryCache()
+        return
+    with redis.Redis.from_url(redis_server.url) as connection:
+        connection.flushall()
+        yield RedisCache(connection)

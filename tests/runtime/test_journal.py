@@ -181,6 +181,7 @@ def test_exit_durability_reuses_steps_after_an_interrupt(saver: RedisSaver) -> N
     assert calls == [1, 2]
 
 
+@pytest.mark.filterwarnings("ignore:durability=")  # without a checkpointer it has no meaning
 @pytest.mark.parametrize("durability", ["sync", "async", "exit"])
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_every_durability_gives_the_same_result_and_the_same_stream(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from penstock.publisher.errors import CodecError
-from penstock.runtime import RetryPolicy
-from penstock.runtime.errors import ConfigurationError
+from penstock.runtime import RetryPolicy, StepTimeoutError
+from penstock.runtime.errors import ConfigurationError, StepCancelledError
 from penstock.runtime.retry import delay_after, normalize, worth_retrying
 
 PLAIN = RetryPolicy(jitter=False)
@@ -33,6 +33,9 @@ class ServerError(Exception):
         AttributeError(),
         EOFError(),
         Exception(),
+        StepTimeoutError("step", "run", 1.0, 1.0),
+        StepCancelledError("no"),
+        MemoryError(),
         type("Own", (Exception,), {})(),
     ],
     ids=repr,
@@ -47,16 +50,26 @@ def test_what_may_pass_by_itself_is_tried_again(error: BaseException) -> None:
         ValueError(),
         TypeError(),
         ZeroDivisionError(),
+        OverflowError(),
+        UnicodeDecodeError("utf-8", b"", 0, 1, "no"),
+        ModuleNotFoundError(),
         ImportError(),
         KeyError(),
+        IndexError(),
+        UnboundLocalError(),
         NameError(),
         SyntaxError(),
         RuntimeError(),
+        RecursionError(),
+        NotImplementedError(),
         ReferenceError(),
         StopIteration(),
         StopAsyncIteration(),
         OSError(),
+        FileNotFoundError(),
+        PermissionError(),
         TimeoutError(),
+        ServerError(400),
         ServerError(404),
         ServerError(429),
         CodecError("no"),
@@ -106,6 +119,12 @@ def test_a_policy_is_about_a_class_or_several_or_what_a_predicate_says(
     match: Any, error: Exception, matches: bool
 ) -> None:
     assert RetryPolicy(retry_on=match).matches(error) is matches
+
+
+@pytest.mark.parametrize("match", ["KeyError", 5, None, [5], object()])
+def test_a_match_of_a_wrong_kind_is_a_type_error_when_it_is_used(match: Any) -> None:
+    with pytest.raises(TypeError):
+        RetryPolicy(retry_on=match).matches(KeyError())
 
 
 def test_the_first_policy_that_matches_decides_and_tries_are_counted_together() -> None:

@@ -146,8 +146,13 @@ def test_an_unknown_mode_is_refused_and_nothing_runs(
 def test_unknown_keywords_are_refused(method: str) -> None:
     flow = flows(None, "sync")
 
+    async def call() -> None:
+        result = getattr(flow, method)({"x": 1}, None, nonsense=1)
+        if method == "ainvoke":
+            await result
+
     with pytest.raises(TypeError, match="nonsense"):
-        getattr(flow, method)({"x": 1}, None, nonsense=1)
+        asyncio.run(call())
 
 
 def test_invoke_with_another_mode_returns_all_chunks() -> None:

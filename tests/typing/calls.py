@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any, assert_type
 
-from penstock.runtime import Command, InMemorySaver, RetryPolicy, entrypoint, task
+from penstock.runtime import (
+    CachePolicy,
+    Command,
+    GraphOutput,
+    InMemorySaver,
+    RetryPolicy,
+    RunControl,
+    Runtime,
+    entrypoint,
+    get_runtime,
+    task,
+)
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.future import StepFuture
 from penstock.runtime.task import Task
@@ -72,6 +83,25 @@ async def aflow(x: dict[str, int]) -> str:
     return str(x)
 
 
+@entrypoint(checkpointer=True, cache_policy=CachePolicy(ttl=1), context_schema=dict)
+def child(x: int, *, runtime: Runtime[dict[str, int]]) -> int:
+    return runtime.context["a"]
+
+
+@entrypoint(checkpointer=False)
+async def achild(x: int) -> str:
+    return str(x)
+
+
+async def batches() -> None:
+    assert_type(await achild.abatch([1, 2]), list[str])
+    async for number, result in achild.abatch_as_completed([1, 2]):
+        assert_type(number, int)
+        assert_type(result, str)
+    for number, got in child.batch_as_completed([1, 2]):
+        assert_type((number, got), tuple[int, int])
+
+
 @entrypoint()
 def with_previous(x: int, *, previous: int | None = None) -> int:
     return x + (previous or 0)
@@ -82,6 +112,15 @@ assert_type(flow.invoke({"a": 1}), int)
 assert_type(flow.invoke(None), int)
 assert_type(flow.invoke(Command(resume=1)), int)
 assert_type(flow.invoke({"a": 1}, stream_mode="updates"), Any)
+assert_type(flow.invoke({"a": 1}, version="v2"), GraphOutput[int])
+assert_type(flow.invoke({"a": 1}, version="v2").value, int)
+assert_type(flow.invoke({"a": 1}, context=1, durability="sync", control=RunControl()), int)
+assert_type(flow.batch([{"a": 1}]), list[int])
+assert_type(flow.copy({"name": "copy"}), Entrypoint[dict[str, int], int])
+assert_type(flow.with_config(tags=["a"]).invoke({"a": 1}), int)
+assert_type(get_runtime(str).context, str)
+assert_type(get_runtime().context, Any)
+assert_type(Runtime(context=1).override(store=2), Runtime[int])
 assert_type(aflow, Entrypoint[dict[str, int], str])
 assert_type(with_previous.invoke(1), int)
 

@@ -63,5 +63,5 @@ def test_final_is_a_type(found: Found) -> None:
 
 
 def test_every_mistake_is_an_error_and_nothing_else_is(found: Found) -> None:
-    assert len(expected()) == 11
+    assert len(expected()) == 14
     assert found["mistakes.py.txt"] == expected()

@@ -54,6 +54,10 @@ def ask(question: str) -> list:
     return [interrupt(question), interrupt({"really": question})]
 
 @entrypoint()
+def approve(question: str) -> bool:
+    return interrupt(question, response_schema=bool)
+
+@entrypoint()
 async def nap(seconds: float) -> float:
     get_stream_writer()("sleeping")
     await asyncio.sleep(seconds)

@@ -253,6 +253,26 @@ def test_a_question_is_answered_from_the_command_line(redis_url: str, tmp_path: 
     assert end["result"] == ["yes", {}]
 
 
+def test_an_answer_of_a_wrong_type_is_refused_and_the_run_waits_on(
+    redis_url: str, tmp_path: Path
+) -> None:
+    run_id = enqueue(redis_url, "approve", "sure?")
+    work(tmp_path, redis_url)
+
+    wrong = penstock("resume", run_id, '"perhaps"', url=redis_url)
+    assert wrong.exit_code == 1
+    assert "is refused, the run waits on" in wrong.stderr
+    assert "valid boolean" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+    *_, waiting = rows(penstock("tail", run_id, "--json", url=redis_url))
+    assert waiting["interrupts"][0]["response_schema"] == {"type": "boolean"}
+
+    assert "goes on" in penstock("resume", run_id, "true", url=redis_url).stdout
+    work(tmp_path, redis_url)
+    *_, end = rows(penstock("tail", run_id, "--json", url=redis_url))
+    assert end["result"] is True
+
+
 def test_wrong_answers_are_refused(redis_url: str, tmp_path: Path) -> None:
     run_id = enqueue(redis_url, "ask", "sure?")
     work(tmp_path, redis_url)

@@ -59,4 +59,8 @@ def _question(codec: Codec, item: object) -> Any:
     if isinstance(item, str):  # an answered one, by its id
         return item
     asked = cast("dict[str, Any]", item)
-    return {**asked, "value": codec.at("question", str(asked["id"])).revive(asked["value"])}
+    at = codec.at("question", str(asked["id"]))
+    opened = {**asked, "value": at.revive(asked["value"])}
+    if "response_schema" in asked:
+        opened["response_schema"] = at.at("schema").revive(asked["response_schema"])
+    return opened

@@ -45,6 +45,11 @@ class TypeRegistry:
         self._add_all(mentions)
         return cls
 
+    def offer(self, kind: Any) -> None:
+        """Allow values of a class if it is one that can be; of anything else nothing."""
+        if isinstance(kind, type) and record_of(kind) is not None:
+            self.add(kind)
+
     def scan(self, function: Callable[..., Any]) -> None:
         """Allow the classes that a function's annotations mention.
 

@@ -4,6 +4,7 @@ from penstock.publisher.registry import register_type
 from penstock.runtime.aclient import AsyncClient
 from penstock.runtime.cache import CachePolicy
 from penstock.runtime.client import Client
+from penstock.runtime.config import RunnableConfig
 from penstock.runtime.context import (
     asleep,
     get_config,
@@ -13,11 +14,14 @@ from penstock.runtime.context import (
     interrupt,
     sleep,
 )
-from penstock.runtime.entrypoint import entrypoint
+from penstock.runtime.control import RunControl
+from penstock.runtime.decorator import entrypoint
 from penstock.runtime.interrupt import Command, Interrupt
+from penstock.runtime.output import GraphOutput
 from penstock.runtime.redis.cache import InMemoryCache, RedisCache
 from penstock.runtime.redis.saver import InMemorySaver, RedisSaver
 from penstock.runtime.retry import RetryPolicy
+from penstock.runtime.runtime import Runtime
 from penstock.runtime.store.memory import InMemoryStore
 from penstock.runtime.store.redis import RedisStore
 from penstock.runtime.task import task
@@ -28,6 +32,7 @@ __all__ = [
     "CachePolicy",
     "Client",
     "Command",
+    "GraphOutput",
     "InMemoryCache",
     "InMemorySaver",
     "InMemoryStore",
@@ -36,6 +41,9 @@ __all__ = [
     "RedisSaver",
     "RedisStore",
     "RetryPolicy",
+    "RunControl",
+    "RunnableConfig",
+    "Runtime",
     "StepTimeoutError",
     "TimeoutPolicy",
     "asleep",

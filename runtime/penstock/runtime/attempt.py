@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 from penstock.publisher.codec import Codec
 from penstock.runtime.cache import Cache
+from penstock.runtime.children import Children
+from penstock.runtime.control import RunControl
 from penstock.runtime.errors import Stop, Suspend
 from penstock.runtime.failures import Failures
 from penstock.runtime.journal import Durability, Fact, Journal
@@ -49,6 +51,7 @@ class Attempt:
         *,
         durability: Durability = "async",
         listener: Listener | None = None,
+        control: RunControl | None = None,
     ) -> None:
         self.assignment = assignment
         self.journal = journal
@@ -60,6 +63,8 @@ class Attempt:
         self.failures = Failures(assignment.run_id)
         self.questions = Questions(self)
         self.timers = Timers(journal)
+        self.children = Children(assignment, journal, codec)
+        self.control = control or RunControl()
         self.stopping: Stop | None = None
         self.is_over = False
         self._listener = listener

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.inject import injected
 from penstock.runtime.scope import current
 from penstock.runtime.timeout import Deadline
@@ -73,4 +74,9 @@ async def timed(step: Step, body: Callable[[Step], Awaitable[Any]]) -> Any:
 
 def _own_doing(step: Step, error: BaseException) -> RuntimeError:
     """Say that the function raised what would otherwise stop more than itself."""
-    return RuntimeError(f"{step.name!r} raised {type(error).__name__} itself: {error}")
+    says = f"{step.name!r} raised {type(error).__name__} itself: {error}"
+    return (
+        StepCancelledError(says)
+        if isinstance(error, asyncio.CancelledError)
+        else RuntimeError(says)
+    )

@@ -9,6 +9,7 @@ import time
 from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Any, Final
 
+from penstock.publisher.errors import CodecError
 from penstock.publisher.failure import dump_error
 from penstock.runtime.final import Final as FinalValue
 from penstock.runtime.journal import Fact
@@ -67,9 +68,12 @@ def finish_step(step: Step, value: Any, *, cached: bool = False) -> None:
     """
     attempt = step.attempt
     attempt.leave_if_waiting(step.id)
-    outcome = Outcome(value=FinalValue.split(value)[0], digest=step.digest)
+    result, save = FinalValue.split(value)
+    final = FinalValue(value=result, save=save) if step.keeps_state and save is not result else None
+    outcome = Outcome(value=result, digest=step.digest, save=final)
     _conclude(step, outcome, cached=cached)
-    attempt.replay.remember(step.id, outcome)
+    if step.is_recorded:
+        attempt.replay.remember(step.id, outcome)
 
 
 def fail_step(step: Step, error: BaseException) -> None:
@@ -95,9 +99,24 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
     data: dict[str, Any] = {"id": step.id, "outcome": ended}
     if cached:
         data["cached"] = True
+    if not step.is_recorded:
+        data["recorded"] = False
     fact = Fact("step.finished", data, step.scope.namespace[:-1], time.time(), step.id)
     if attempt.journal.stores:
-        text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
-        extra = ',"cached":true' if cached else ""
-        attempt.journal.append(fact, f'{{"id":{quote(step.id)}{extra}}}', text)
+        head = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
+        if step.is_recorded:
+            text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
+            attempt.journal.append(fact, head + "}", text)
+        else:
+            attempt.journal.append(fact, head + _told(step, outcome) + "}")
     attempt.heard(fact)
+
+
+def _told(step: Step, outcome: Outcome) -> str:
+    """Write the outcome of a step that is not recorded for its event, if it can be written."""
+    told = ',"recorded":false'
+    try:
+        text = encode_outcome(outcome, step.attempt.codec, step.id, "")
+        return f'{told},"outcome":{text}'
+    except CodecError:
+        return told

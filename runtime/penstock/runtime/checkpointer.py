@@ -28,6 +28,8 @@ class Order:
     store: Any = None
     cache: Cache | None = None
     durability: Durability = "async"
+    hold: bool = False
+    """That new input only makes a run, which None as the input lets begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,19 @@ __all__ = [
     "sleep",
 ]
 
-from typing import Any
+from typing import Any, TypeVar, overload
 
-from penstock.runtime.inject import Runtime, config_of, runtime_of
+from penstock.runtime.inject import config_of, runtime_of
 from penstock.runtime.interrupt import NOTHING
 from penstock.runtime.perform import Wait
 from penstock.runtime.questions import Limit
+from penstock.runtime.response import Response
+from penstock.runtime.runtime import Runtime
 from penstock.runtime.scope import Scope, current_branch
 from penstock.runtime.timeout import Seconds, seconds_of
 from penstock.runtime.writer import StreamWriter, writer_of
+
+C = TypeVar("C")
 
 
 def get_stream_writer() -> StreamWriter:
@@ -47,10 +51,14 @@ def get_store() -> Any:
     Raises:
         OutsideRunError: no run is active here.
     """
-    return current_branch("get_store()").scope.attempt.assignment.store
+    return current_branch("get_store()").scope.step.assignment.store
 
 
-def get_runtime(schema: type | None = None) -> Runtime:
+@overload
+def get_runtime(schema: type[C]) -> Runtime[C]: ...
+@overload
+def get_runtime(schema: None = None) -> Runtime[Any]: ...
+def get_runtime(schema: type | None = None) -> Runtime[Any]:
     """Return the run's `Runtime`; `schema` only says to readers which type its context has.
 
     Raises:
@@ -59,13 +67,22 @@ def get_runtime(schema: type | None = None) -> Runtime:
     return runtime_of(current_branch("get_runtime()").scope)
 
 
-def interrupt(value: Any, *, timeout: Seconds | None = None, default: Any = NOTHING) -> Any:
+def interrupt(
+    value: Any,
+    *,
+    response_schema: Any = None,
+    timeout: Seconds | None = None,
+    default: Any = NOTHING,
+) -> Any:
     """Ask a question and leave the process; once it is answered, return the answer here.
 
+    `response_schema` is a type, a pydantic `TypeAdapter` or a JSON schema: whoever gives an answer
+    that does not fit it gets an error, and the run waits on; what fits is returned as of that type.
     `timeout` says in seconds, or as a timedelta, how long an answer may take; then `default` stands
     in for it.
 
     Raises:
+        ConfigurationError: `response_schema` is none of these.
         OutsideRunError: no run is active here.
         InterruptTimeoutError: the time is over, and there is no default.
         Suspend: no answer yet. Not an Exception, so that `except Exception` lets it pass.
@@ -74,7 +91,8 @@ def interrupt(value: Any, *, timeout: Seconds | None = None, default: Any = NOTH
     scope.attempt.check(scope)
     scope.advance()
     limit = None if timeout is None else Limit(seconds_of(timeout), default)
-    return scope.attempt.questions.ask(scope, value, limit)
+    response = None if response_schema is None else Response(response_schema)
+    return scope.attempt.questions.ask(scope, value, limit, response)
 
 
 def sleep(seconds: Seconds) -> None:

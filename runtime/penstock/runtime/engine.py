@@ -18,7 +18,7 @@ from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
 from penstock.runtime.outcome import Outcome, encode_outcome
-from penstock.runtime.perform import Do, Plan, Step, tries
+from penstock.runtime.perform import Do, Keep, Plan, Step, tries
 from penstock.runtime.plan import afollow, follow
 from penstock.runtime.reason import reason_of
 from penstock.runtime.runner import Runner
@@ -38,6 +38,7 @@ class Result:
     value: Any = None
     error: BaseException | None = None
     interrupts: Sequence[Interrupt] = ()
+    is_cached: bool = False
 
 
 def execute(runner: Runner, body: Task[..., Any], argument: Any) -> Result:
@@ -50,7 +51,7 @@ def execute(runner: Runner, body: Task[..., Any], argument: Any) -> Result:
         raise RuntimeError(
             f"entrypoint {body.name!r} has a timeout: use ainvoke or astream, or a worker."
         )
-    step = Step(runner, None, "", body, (argument,), {})
+    step = _root(runner, body, argument)
     result: Result = follow(conduct(runner, step), lambda effect: runner.effect(step, effect))
     return result
 
@@ -62,7 +63,7 @@ async def aexecute(runner: Runner, body: Task[..., Any], argument: Any) -> Resul
         LeaseLostError: another attempt owns the run.
     """
     loop = asyncio.get_running_loop()
-    step = Step(runner, None, "", body, (argument,), {})
+    step = _root(runner, body, argument)
     factory = TaskFactory.enter(loop)
     try:
         plan = conduct(runner, step)
@@ -70,6 +71,14 @@ async def aexecute(runner: Runner, body: Task[..., Any], argument: Any) -> Resul
     finally:
         factory.leave(loop)
     return result
+
+
+def _root(runner: Runner, body: Task[..., Any], argument: Any) -> Step:
+    step = Step(runner, None, "", body, (argument,), {})
+    step.cached = body.cached_call(
+        step.assignment.cache, runner.attempt.shared_codec, (argument,), {}
+    )
+    return step
 
 
 def conduct(runner: Runner, step: Step) -> Plan:
@@ -116,8 +125,9 @@ def _body(runner: Runner, step: Step) -> Plan:
 def _outcome(runner: Runner, step: Step) -> Plan:
     value: Any = None
     suspended = False
+    found = (yield Do.FIND) if step.cached is not None else None
     try:
-        value = yield from tries(step)
+        value = found[0] if found is not None else (yield from tries(step))
     except Suspend:
         suspended = True
     yield Do.CHILDREN
@@ -127,7 +137,9 @@ def _outcome(runner: Runner, step: Step) -> Plan:
         if not (interrupts or runner.attempt.timers.awaiting):
             raise RuntimeError(f"{step.name!r} raised Suspend itself, and waits for nothing")
         return Result("suspended", interrupts=interrupts)
-    return Result("completed", value=value)
+    if step.cached is not None and found is None:
+        yield Keep(value)
+    return Result("completed", value=value, is_cached=found is not None)
 
 
 def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:
@@ -169,19 +181,24 @@ def _ending(attempt: Attempt, result: Result) -> Ending:
 
 
 def _suspended(attempt: Attempt, result: Result) -> Suspended:
-    asked = [{"value": item.value, "id": item.id} for item in result.interrupts]
-    questions: dict[str, str] = {}
-    if attempt.journal.stores:
-        codec = attempt.codec
-        questions = {
-            item.id: codec.at("question", item.id).dumps(item.value) for item in result.interrupts
-        }
+    asked = [item.told() for item in result.interrupts]
     wakes = attempt.timers.wakes
     fact = Fact("run.interrupted", {"interrupts": asked}, (), time.time())
     if not asked and wakes is not None:
         seconds = max(0.0, wakes - attempt.journal.now()) / 1000
         fact = Fact("run.suspended", {"seconds": round(seconds, 3)}, (), time.time())
-    return Suspended(fact, questions, wakes)
+    if not attempt.journal.stores:
+        return Suspended(fact, {}, wakes)
+    codec = attempt.codec
+    questions = {
+        item.id: codec.at("question", item.id).dumps(item.value) for item in result.interrupts
+    }
+    schemas = {
+        item.id: codec.at("question", item.id, "schema").dumps(item.response_schema)
+        for item in result.interrupts
+        if item.response_schema is not None
+    }
+    return Suspended(fact, questions, wakes, schemas)
 
 
 def _completed(attempt: Attempt, result: Result) -> Finished:
@@ -193,6 +210,10 @@ def _completed(attempt: Attempt, result: Result) -> Finished:
         checkpoints["result"] = encode_outcome(done, codec, "result", "result of the run")
         codec = attempt.shared_codec.at("thread", told.thread_id, "saved")
         checkpoints["saved"] = codec.dumps(save, "saved value of the run")
-    data = {"name": attempt.assignment.entrypoint, "status": "completed"}
-    fact = Fact("run.finished", data | {"outcome": {"value": value}}, (), time.time(), "result")
+        checkpoints |= attempt.children.checkpoints()
+    data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": "completed"}
+    if result.is_cached:
+        data["cached"] = True
+    data |= {"outcome": {"value": value}, "saved": save}
+    fact = Fact("run.finished", data, (), time.time(), "result")
     return Finished("completed", fact, checkpoints)

@@ -2,72 +2,32 @@
 
 from __future__ import annotations
 
-__all__ = ["AnyEntrypoint", "Entrypoint", "entrypoint"]
+__all__ = ["AnyEntrypoint", "Entrypoint"]
 
-import dataclasses
-import functools
-import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, get_type_hints, overload
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, cast, overload
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
-
-from penstock.runtime.cache import Cache
-from penstock.runtime.checkpointer import Checkpointer
+from penstock.runtime.batch import Batch
+from penstock.runtime.config import Config, merged
 from penstock.runtime.engine import Result
-from penstock.runtime.errors import ConfigurationError, InputError
-from penstock.runtime.final import Final
+from penstock.runtime.errors import WrongKindError
 from penstock.runtime.interrupt import Command, Interrupt
-from penstock.runtime.invocation import Invocation, Options
-from penstock.runtime.journal import Durability
+from penstock.runtime.invocation import Invocation
 from penstock.runtime.nesting import ainvoke_nested, invoke_nested, nested
-from penstock.runtime.retry import Retries
-from penstock.runtime.task import Task, function_name, reject_generator
-from penstock.runtime.threads import Threads
-from penstock.runtime.timeout import Timeouts
+from penstock.runtime.options import CallOptions, Options, StreamOptions, options_of
+from penstock.runtime.output import GraphOutput
+from penstock.runtime.schemas import Described
+from penstock.runtime.shape import output_of
 from penstock.runtime.view import INTERRUPT
 
 A = TypeVar("A")
 R = TypeVar("R")
-V = TypeVar("V")
-S = TypeVar("S")
 
-Config = Mapping[str, Any]
+Modes: TypeAlias = "str | Sequence[str]"
 
 
-class Entrypoint(Generic[A, R]):
+class Entrypoint(Described, Batch[A, R], Generic[A, R]):
     """A workflow: the decorated function with a stable name; run it here or on workers."""
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        *,
-        name: str | None = None,
-        checkpointer: Checkpointer | None = None,
-        store: Any = None,
-        cache: Cache | None = None,
-        context_schema: Any = None,
-        retry_policy: Retries = None,
-        timeout: Timeouts = None,
-    ) -> None:
-        self.name = name or function_name(function)
-        reject_generator(function, f"entrypoint {self.name!r}")
-        parameters = list(inspect.signature(function).parameters.values())
-        if not parameters:
-            raise ConfigurationError(
-                f"entrypoint {self.name!r} must have at least one parameter: the input."
-            )
-        self.body: Task[..., Any] = Task(
-            function, name=self.name, retry_policy=retry_policy, timeout=timeout
-        )
-        self.checkpointer = checkpointer
-        self.store = store
-        self.cache = cache
-        self.context_schema = context_schema
-        self.threads = Threads()
-        self._input = parameters[0].name
-        functools.update_wrapper(self, function, updated=())
 
     @overload
     def invoke(
@@ -75,8 +35,8 @@ class Entrypoint(Generic[A, R]):
         input: A | Command | None,
         config: Config | None = None,
         *,
-        context: Any = None,
-        durability: Durability | None = None,
+        version: Literal["v1"] = "v1",
+        **options: Unpack[CallOptions],
     ) -> R: ...
     @overload
     def invoke(
@@ -84,149 +44,98 @@ class Entrypoint(Generic[A, R]):
         input: A | Command | None,
         config: Config | None = None,
         *,
-        context: Any = None,
-        durability: Durability | None = None,
-        stream_mode: str | Sequence[str],
-    ) -> Any: ...
+        version: Literal["v2"],
+        **options: Unpack[CallOptions],
+    ) -> GraphOutput[R]: ...
+    @overload
     def invoke(
         self,
         input: A | Command | None,
         config: Config | None = None,
         *,
-        context: Any = None,
-        durability: Durability | None = None,
-        stream_mode: str | Sequence[str] = "values",
+        stream_mode: Modes,
+        subgraphs: bool = False,
+        version: Literal["v1", "v2"] = "v1",
+        **options: Unpack[CallOptions],
+    ) -> Any: ...
+    def invoke(
+        self, input: A | Command | None, config: Config | None = None, **options: Any
     ) -> Any:
         """Run in this thread and return the result, or `{"__interrupt__": [...]}` if it waits.
 
-        With another `stream_mode` than `values`, returns the list of all chunks.
+        With another `stream_mode` than `values`, returns the list of all chunks; with
+        `version="v2"` a `GraphOutput`.
 
         Raises:
             EmptyInputError: the input is None and there is nothing to resume.
             ResumeError: the Command answers nothing that is asked.
+            AnswerError: the Command's answer does not fit the question's `response_schema`.
+            RunDrainedError: the run's `control` was asked to drain.
         """
+        called = self._options(config, options)
         self._reject_async("invoke")
-        if nested(config):
-            return invoke_nested(self, input)
-        if stream_mode != "values":
-            return list(
-                self.stream(
-                    input,
-                    config,
-                    context=context,
-                    durability=durability,
-                    stream_mode=stream_mode,
-                )
-            )
-        options = Options(config or {}, context, durability=durability)
-        return _returned(Invocation(self, input, options).run())
+        if nested(called.config):
+            return invoke_nested(self, input, called)
+        self._reject_rootless()
+        if called.stream_mode not in (None, "values"):
+            return list(Invocation(self, input, called).stream())
+        return _returned(called, Invocation(self, input, called).run())
 
     async def ainvoke(
-        self,
-        input: A | Command | None,
-        config: Config | None = None,
-        *,
-        context: Any = None,
-        durability: Durability | None = None,
-        stream_mode: str | Sequence[str] = "values",
+        self, input: A | Command | None, config: Config | None = None, **options: Any
     ) -> Any:
         """As `invoke`, on the running loop; a sync body runs in a thread."""
-        if nested(config):
-            return await ainvoke_nested(self, input)
-        if stream_mode != "values":
-            chunks = self.astream(
-                input, config, context=context, durability=durability, stream_mode=stream_mode
-            )
-            return [chunk async for chunk in chunks]
-        options = Options(config or {}, context, durability=durability)
-        return _returned(await Invocation(self, input, options).arun())
+        called = self._options(config, options)
+        if nested(called.config):
+            return await ainvoke_nested(self, input, called)
+        self._reject_rootless()
+        if called.stream_mode not in (None, "values"):
+            return [chunk async for chunk in Invocation(self, input, called).astream()]
+        return _returned(called, await Invocation(self, input, called).arun())
 
     def stream(
         self,
         input: A | Command | None,
         config: Config | None = None,
-        *,
-        context: Any = None,
-        stream_mode: str | Sequence[str] | None = None,
-        subgraphs: bool = False,
-        durability: Durability | None = None,
-        version: Literal["v1", "v2"] = "v1",
+        **options: Unpack[StreamOptions],
     ) -> Iterator[Any]:
         """Run, and give the chunks of one stream mode, or `(mode, chunk)` for a list of modes."""
+        called = self._options(config, options)
         self._reject_async("stream")
-        options = Options(config or {}, context, stream_mode, subgraphs, durability, version)
-        return Invocation(self, input, options).stream()
+        self._reject_rootless()
+        return Invocation(self, input, called).stream()
 
     def astream(
         self,
         input: A | Command | None,
         config: Config | None = None,
-        *,
-        context: Any = None,
-        stream_mode: str | Sequence[str] | None = None,
-        subgraphs: bool = False,
-        durability: Durability | None = None,
-        version: Literal["v1", "v2"] = "v1",
+        **options: Unpack[StreamOptions],
     ) -> AsyncIterator[Any]:
         """As `stream`, on the running loop."""
-        options = Options(config or {}, context, stream_mode, subgraphs, durability, version)
-        return Invocation(self, input, options).astream()
+        called = self._options(config, options)
+        self._reject_rootless()
+        return Invocation(self, input, called).astream()
 
-    def accept(self, value: Any) -> Any:
-        """Return an input in the form its annotation asks for; used where it crosses processes.
-
-        Raises:
-            InputError: pydantic refuses it; its own detail is in the message.
-        """
-        adapter = self._adapter
-        if adapter is None:
-            return value
-        try:
-            return adapter.validate_python(value)
-        except ValidationError as error:
-            raise InputError(
-                f"the input of entrypoint {self.name!r} is refused: {error}"
-            ) from error
-
-    def accept_context(self, value: Any) -> Any:
-        """Return a run's context as its schema has it: a dict becomes a dataclass or a model.
+    def clear_cache(self) -> None:
+        """Forget what the cache keeps of this entrypoint; of its tasks, ask them.
 
         Raises:
-            InputError: it does not fit.
+            ConfigurationError: it has no cache.
         """
-        schema: Any = self.context_schema
-        if not isinstance(value, dict) or not isinstance(schema, type):
-            return cast(Any, value)
-        if not (dataclasses.is_dataclass(schema) or issubclass(schema, BaseModel)):
-            return cast(Any, value)
-        try:
-            return schema(**cast("dict[str, Any]", value))
-        except (TypeError, ValueError) as error:
-            raise InputError(f"the context of {self.name!r} is refused: {error}") from error
+        self.body.clear_cache(self.cache)
 
-    def thread_of(self, config: Config) -> str:
-        """Return the thread that a config names, "" if none.
+    async def aclear_cache(self) -> None:
+        """As `clear_cache`."""
+        await self.body.aclear_cache(self.cache)
 
-        Raises:
-            ConfigurationError: there is a checkpointer and no thread to keep the run under.
-        """
-        thread_id = config.get("configurable", {}).get("thread_id")
-        if thread_id is None or thread_id == "":
-            if self.checkpointer is None:
-                return ""
-            raise ConfigurationError(
-                f"entrypoint {self.name!r} has a checkpointer, so the config must name a thread: "
-                '{"configurable": {"thread_id": "..."}}'
-            )
-        return str(thread_id)
+    def _run(self, input: A, config: Config, options: Mapping[str, Any]) -> R:
+        return cast(R, self.invoke(input, config, **options))
 
-    @functools.cached_property
-    def _adapter(self) -> TypeAdapter[Any] | None:
-        try:
-            hints = get_type_hints(self.body.function, include_extras=True)
-            return TypeAdapter(hints[self._input]) if self._input in hints else None
-        except (NameError, TypeError, PydanticUserError):
-            return None
+    async def _arun(self, input: A, config: Config, options: Mapping[str, Any]) -> R:
+        return cast(R, await self.ainvoke(input, config, **options))
+
+    def _options(self, config: Config | None, given: Any) -> Options:
+        return options_of(self.name, merged(self.config, config), given)
 
     def _reject_async(self, method: str) -> None:
         if self.body.is_async:
@@ -235,85 +144,30 @@ class Entrypoint(Generic[A, R]):
                 f"use a{method} instead of {method}."
             )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Refuse: an entrypoint is not a function any more."""
-        raise TypeError(
-            f"entrypoint {self.name!r} is not called directly: "
-            "use .invoke(input), .stream(input), or client.enqueue(entrypoint, input)."
-        )
-
-    def __repr__(self) -> str:
-        return f"<entrypoint {self.name!r}>"
+    def _reject_rootless(self) -> None:
+        if self.declared.checkpointer is True:
+            raise RootlessError(self.name)
 
 
 AnyEntrypoint: TypeAlias = Entrypoint[Any, Any]
 
 
-def _returned(result: Result) -> Any:
+class RootlessError(WrongKindError, RuntimeError):
+    """An entrypoint that keeps its state on the thread of a parent was called without one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"entrypoint {name!r} has checkpointer=True, which is for entrypoints nested in "
+            "others: to call it by itself, give it a saver."
+        )
+
+
+def _returned(options: Options, result: Result) -> Any:
     if result.error is not None:
         raise result.error
+    is_whole = options.version == "v2"
     if result.status == "suspended":
         interrupts: list[Interrupt] = list(result.interrupts)
-        return {INTERRUPT: interrupts}
-    return Final.split(result.value)[0]
-
-
-class entrypoint:
-    """Declare a workflow: `@entrypoint()` over a function whose first parameter is the input.
-
-    `name` is what workers and clients know it by (default: the function's); `checkpointer` keeps
-    its runs when it is invoked in this process; on workers the worker's Redis does. `cache` is
-    where its tasks' cached values are, `context_schema` the class of what runs get as context.
-
-    Raises:
-        ConfigurationError: the function cannot be an entrypoint.
-    """
-
-    class final(Final[V, S]):
-        """What a body returns: `value` is the run's result, `save` the next run's `previous`."""
-
-        __slots__ = ()
-
-    def __init__(
-        self,
-        *,
-        name: str | None = None,
-        checkpointer: Checkpointer | None = None,
-        store: Any = None,
-        cache: Cache | None = None,
-        context_schema: Any = None,
-        retry_policy: Retries = None,
-        timeout: Timeouts = None,
-    ) -> None:
-        self._name = name
-        self._checkpointer = checkpointer
-        self._store = store
-        self._cache = cache
-        self._context_schema = context_schema
-        self._retry_policy = retry_policy
-        self._timeout = timeout
-
-    @overload
-    def __call__(
-        self, function: Callable[[A], Coroutine[Any, Any, Final[R, Any]]], /
-    ) -> Entrypoint[A, R]: ...
-    @overload
-    def __call__(self, function: Callable[[A], Coroutine[Any, Any, R]], /) -> Entrypoint[A, R]: ...
-    @overload
-    def __call__(self, function: Callable[[A], Final[R, Any]], /) -> Entrypoint[A, R]: ...
-    @overload
-    def __call__(self, function: Callable[[A], R], /) -> Entrypoint[A, R]: ...
-    @overload
-    def __call__(self, function: Callable[..., R], /) -> Entrypoint[Any, R]: ...
-    def __call__(self, function: Callable[..., Any], /) -> Entrypoint[Any, Any]:
-        """Make the function an entrypoint."""
-        return Entrypoint(
-            function,
-            name=self._name,
-            checkpointer=self._checkpointer,
-            store=self._store,
-            cache=self._cache,
-            context_schema=self._context_schema,
-            retry_policy=self._retry_policy,
-            timeout=self._timeout,
-        )
+        return GraphOutput(None, tuple(interrupts)) if is_whole else {INTERRUPT: interrupts}
+    value = output_of(options, result.value)
+    return GraphOutput(value) if is_whole else value

@@ -2,12 +2,16 @@
 
 PenstockError (penstock.publisher.errors)
 ├── ConfigurationError         also ValueError
-│   └── GeneratorError         a task or entrypoint that yields (also NotImplementedError)
+│   ├── GeneratorError         a task or entrypoint that yields (also NotImplementedError)
+│   └── WrongKindError         a value, an option or an annotation of a wrong kind (also TypeError)
 ├── OutsideRunError            a task, a writer, ... used where no run is active (also RuntimeError)
 ├── UnknownEntrypointError     no such entrypoint in this process
 ├── InputError                 pydantic refused the input of a run (also ValueError)
+│   └── AnswerError            an answer does not fit the response_schema of its question
 ├── EmptyInputError            nothing to run and nothing to resume
 ├── ResumeError                an answer that no waiting interrupt asked for
+├── InvalidUpdateError         a Command that no entrypoint can follow
+├── StepCancelledError         a body raised CancelledError itself (also RuntimeError)
 ├── ReplayError                the code no longer matches what is recorded
 ├── LeaseLostError             another attempt owns the run
 └── RunError                   has run_id
@@ -17,6 +21,7 @@ PenstockError (penstock.publisher.errors)
     │   └── PoisonRunError     the run killed its workers
     ├── RunCancelledError
     ├── InterruptTimeoutError  nobody answered in time (also TimeoutError)
+    ├── RunDrainedError        in process: its RunControl was asked to drain; None goes on
     └── ThreadBusyError        another run of the thread is at work
 
 Control flow, never failures, so that `except Exception` lets it pass:
@@ -32,6 +37,7 @@ BaseException
 from __future__ import annotations
 
 __all__ = [
+    "AnswerError",
     "Cancelled",
     "ConfigurationError",
     "Drained",
@@ -40,6 +46,7 @@ __all__ = [
     "GeneratorError",
     "InputError",
     "InterruptTimeoutError",
+    "InvalidUpdateError",
     "LeaseLostError",
     "OutsideRunError",
     "PenstockError",
@@ -48,13 +55,16 @@ __all__ = [
     "ResumeError",
     "RunCancelledError",
     "RunConflictError",
+    "RunDrainedError",
     "RunError",
     "RunFailedError",
     "RunNotFoundError",
+    "StepCancelledError",
     "Stop",
     "Suspend",
     "ThreadBusyError",
     "UnknownEntrypointError",
+    "WrongKindError",
 ]
 
 from collections.abc import Iterable
@@ -64,6 +74,10 @@ from penstock.publisher.errors import ConfigurationError, PenstockError
 
 class GeneratorError(ConfigurationError, NotImplementedError):
     """A function that yields was declared a task or an entrypoint."""
+
+
+class WrongKindError(ConfigurationError, TypeError):
+    """Something of a wrong kind was given, or under a name that means nothing here."""
 
 
 class OutsideRunError(PenstockError, RuntimeError):
@@ -93,12 +107,24 @@ class InputError(PenstockError, ValueError):
     """The input of a run does not fit the entrypoint's annotation."""
 
 
+class AnswerError(InputError):
+    """An answer does not fit the schema of its question, which stays open."""
+
+
 class EmptyInputError(PenstockError):
     """The input is None and the thread has nothing to resume."""
 
 
 class ResumeError(PenstockError):
     """An answer does not fit what the run waits for."""
+
+
+class InvalidUpdateError(PenstockError):
+    """An update that does not fit what it is meant for."""
+
+
+class StepCancelledError(PenstockError, RuntimeError):
+    """A body raised CancelledError itself: nobody had cancelled it."""
 
 
 class ReplayError(PenstockError):
@@ -142,6 +168,10 @@ class RunCancelledError(RunError):
 
 class InterruptTimeoutError(RunError, TimeoutError):
     """Nobody answered an interrupt in time, and it has no default; raised in the run's code."""
+
+
+class RunDrainedError(RunError):
+    """The run was asked to drain: it is put back, and goes on with None as the input."""
 
 
 class ThreadBusyError(RunError):

@@ -26,10 +26,10 @@ class Sight:
     survived if it went on.
     """
 
-    __slots__ = ("_caller", "_looked", "_peeked")
+    __slots__ = ("_looked", "_peeked", "caller")
 
     def __init__(self, caller: Scope) -> None:
-        self._caller = caller
+        self.caller = caller
         self._looked = False
         self._peeked: int | None = None
 
@@ -40,7 +40,7 @@ class Sight:
     def peek(self) -> None:
         """Note that somebody looks whether there is an error."""
         if self._peeked is None:
-            self._peeked = self._caller.progress
+            self._peeked = self.caller.progress
 
     @property
     def is_seen(self) -> bool:
@@ -52,7 +52,7 @@ class Sight:
         """Whether an error reached the caller, or went to somebody else and the caller went on."""
         if self._looked:
             return True
-        return self._peeked is not None and self._caller.progress > self._peeked
+        return self._peeked is not None and self.caller.progress > self._peeked
 
 
 class StepFuture(concurrent.futures.Future[T], Generic[T]):

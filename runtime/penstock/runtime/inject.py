@@ -2,61 +2,40 @@
 
 from __future__ import annotations
 
-__all__ = ["ExecutionInfo", "Runtime", "injectable", "injected", "runtime_of"]
+__all__ = ["config_of", "injectable", "injected", "runtime_of"]
 
 import inspect
+import re
+import types
+import typing
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
-from penstock.runtime.writer import StreamWriter, writer_of
+from penstock.runtime.runtime import ExecutionInfo, Runtime
+from penstock.runtime.writer import writer_of
 
 if TYPE_CHECKING:
     from penstock.runtime.perform import Step
     from penstock.runtime.scope import Scope
 
-_NAMES = ("config", "writer", "store", "previous", "runtime")
+_ANY: Final = frozenset({"Any", "object", "None", "NoneType", "Optional", "Union", "typing"})
 
-_REFUSED = {
-    "config": (dict, "dict"),
-    "store": (dict, "dict", str, int),
-    "writer": (str, "str", int),
+_NAMES: Final[dict[str, frozenset[str] | None]] = {
+    "config": _ANY | {"RunnableConfig", "Config", "Mapping"},
+    "writer": _ANY | {"StreamWriter", "Callable"},
+    "store": _ANY | {"BaseStore", "Store", "InMemoryStore", "RedisStore"},
+    "previous": None,
+    "runtime": None,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionInfo:
-    """Where the calling code stands."""
-
-    run_id: str
-    thread_id: str
-    step_id: str
-    attempt: int
-    """Tries of the run, counted from 1; more than 1 after a crash."""
-    step_attempt: int
-    """Tries of this step within its retry policy, counted from 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """What a run offers to its code."""
-
-    context: Any
-    store: Any
-    stream_writer: StreamWriter
-    previous: Any
-    execution_info: ExecutionInfo
-    heartbeat: Callable[[], None]
-    """Tells that the calling step is alive, for its idle timeout."""
-
-    @property
-    def step_id(self) -> str:
-        """Idempotency key of the current step: the same whenever this step is executed again."""
-        return f"{self.execution_info.run_id}/{self.execution_info.step_id}"
+"""The parameters, and the names of types that their annotations may be made of; None: of any."""
 
 
 def injectable(function: Callable[..., Any]) -> tuple[tuple[str, int], ...]:
-    """Return name and position of the parameters that a run fills in; -1 if keyword-only."""
+    """Return name and position of the parameters that a run fills in; -1 if keyword-only.
+
+    Warns of a `config` whose annotation says that it is something else.
+    """
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -69,10 +48,43 @@ def injectable(function: Callable[..., Any]) -> tuple[tuple[str, int], ...]:
             parameter.VAR_POSITIONAL,
         ):
             continue
-        if parameter.annotation not in _REFUSED.get(parameter.name, ()):
+        if _is_ours(parameter):
             keyword_only = parameter.kind is parameter.KEYWORD_ONLY
             found.append((parameter.name, -1 if keyword_only else position))
     return tuple(found)
+
+
+def _is_ours(parameter: inspect.Parameter) -> bool:
+    """Tell whether a parameter of one of the names is also annotated as what a run fills in."""
+    allowed = _NAMES[parameter.name]
+    if allowed is None or parameter.annotation is parameter.empty:
+        return True
+    if _type_names(parameter.annotation) <= allowed:
+        return True
+    if parameter.name == "config":
+        warnings.warn(
+            f"parameter 'config' is annotated as {parameter.annotation!r}, so it is not filled in: "
+            "annotate it as RunnableConfig, or call it something else.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return False
+
+
+def _type_names(annotation: Any) -> frozenset[str]:
+    """Return the names that an annotation is made of; of a generic type only its own."""
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = annotation.__forward_arg__
+    if isinstance(annotation, str):
+        outer = re.sub(r"(Callable|Mapping)\[.*\]", r"\1", annotation)
+        return frozenset(re.findall(r"[A-Za-z_]\w*(?!\w*\.)", outer))
+    if annotation is None or annotation is Any:
+        return frozenset({"None"})
+    origin = get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return frozenset(name for each in get_args(annotation) for name in _type_names(each))
+    named: Any = origin or annotation
+    return frozenset({getattr(named, "__name__", str(named))})
 
 
 def injected(step: Step) -> dict[str, Any]:
@@ -89,7 +101,7 @@ def injected(step: Step) -> dict[str, Any]:
 
 
 def _value(name: str, scope: Scope) -> Any:
-    assignment = scope.attempt.assignment
+    assignment = scope.step.assignment
     if name == "config":
         return config_of(scope)
     if name == "writer":
@@ -97,40 +109,38 @@ def _value(name: str, scope: Scope) -> Any:
     if name == "store":
         return assignment.store
     if name == "previous":
-        return previous_of(scope)
+        return assignment.previous
     return runtime_of(scope)
 
 
 def config_of(scope: Scope) -> dict[str, Any]:
     """Return the config of a run as its code sees it: the caller's, with thread and run named."""
-    assignment = scope.attempt.assignment
+    assignment = scope.step.assignment
     configurable = dict(assignment.config.get("configurable", {}))
     configurable |= {"thread_id": assignment.thread_id, "run_id": assignment.run_id}
     return {**assignment.config, "configurable": configurable}
 
 
-def previous_of(scope: Scope) -> Any:
-    """Return what the thread's last run saved; inside a nested entrypoint None, as it has none."""
-    nested = any(part[0] == "^" for part in scope.namespace)
-    return None if nested else scope.attempt.assignment.previous
-
-
-def runtime_of(scope: Scope) -> Runtime:
+def runtime_of(scope: Scope) -> Runtime[Any]:
     """Return what a run offers to the code of a scope."""
-    assignment = scope.attempt.assignment
+    step = scope.step
+    assignment = step.assignment
     return Runtime(
         context=assignment.context,
         store=assignment.store,
         stream_writer=writer_of(scope),
-        previous=previous_of(scope),
+        previous=assignment.previous,
         execution_info=ExecutionInfo(
             run_id=assignment.run_id,
             thread_id=assignment.thread_id,
             step_id=scope.step_id,
             attempt=assignment.number,
-            step_attempt=scope.step.tries,
+            step_attempt=step.tries,
+            node_first_attempt_time=step.began,
+            checkpoint_ns="|".join(part for part in scope.namespace if part[0] == "^"),
         ),
         heartbeat=lambda: _beat(scope),
+        control=scope.attempt.control,
     )
 
 

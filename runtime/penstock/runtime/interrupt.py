@@ -4,13 +4,15 @@ from __future__ import annotations
 
 __all__ = ["Command", "Interrupt", "interrupt_id"]
 
+import enum
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
-from penstock.runtime.errors import ResumeError
+from penstock.publisher.registry import register_type
+from penstock.runtime.errors import InvalidUpdateError, ResumeError
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -24,27 +26,62 @@ class Interrupt:
 
     value: Any
     id: str
-
-
-class _Nothing:
-    """Stands for a resume that was not given, as None is an answer."""
+    response_schema: Mapping[str, Any] | None = None
+    """JSON schema that an answer has to fit."""
 
     def __repr__(self) -> str:
-        return "NOTHING"
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.told().items())
+        return f"Interrupt({fields})"
+
+    def told(self) -> dict[str, Any]:
+        """Return what events say of it."""
+        data = {"value": self.value, "id": self.id}
+        return (
+            data
+            if self.response_schema is None
+            else data | {"response_schema": self.response_schema}
+        )
 
 
-NOTHING: Final = _Nothing()
+@register_type
+class Nothing(enum.Enum):
+    """Stands for a resume that was not given, as None is an answer."""
+
+    NOTHING = "nothing"
 
 
+NOTHING: Final = Nothing.NOTHING
+
+
+@register_type
 @dataclass(frozen=True, slots=True)
 class Command:
     """Given as the input of a run to go on with one that waits.
 
     `resume` is the answer to the one question that is open, or a map of interrupt ids to answers;
-    None is an answer like any other, {} an empty map that answers nothing.
+    None is an answer like any other, {} an empty map that answers nothing. The other fields steer
+    graphs of nodes; a run may return a command that has them, but not be given one.
     """
 
+    PARENT: ClassVar[str] = "__parent__"
+
     resume: Any = NOTHING
+    update: Any = None
+    goto: Any = ()
+    graph: str | None = None
+
+    def reject_update(self) -> None:
+        """Refuse what is for graphs of nodes.
+
+        Raises:
+            InvalidUpdateError: it has an update, a goto or a graph.
+        """
+        for name in ("graph", "update", "goto"):
+            if getattr(self, name):
+                raise InvalidUpdateError(
+                    f"Command({name}={getattr(self, name)!r}) is for graphs of nodes, and a "
+                    "workflow has none: give new input, or Command(resume=...)."
+                )
 
     def answers(self, pending: Sequence[Interrupt], run_id: str) -> Mapping[str, Any]:
         """Match the answer to the open questions.

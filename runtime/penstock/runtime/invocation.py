@@ -2,56 +2,40 @@
 
 from __future__ import annotations
 
-__all__ = ["Invocation", "Options"]
+__all__ = ["Invocation"]
 
 import asyncio
 import queue
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 from penstock.publisher.encrypted import codec_of_environment
 from penstock.runtime.attempt import Assignment, Attempt
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result, aexecute, execute
 from penstock.runtime.errors import (
+    ConfigurationError,
     EmptyInputError,
     Fenced,
     LeaseLostError,
     ResumeError,
     RunCancelledError,
+    RunDrainedError,
     Stop,
 )
 from penstock.runtime.interrupt import Command
-from penstock.runtime.journal import Durability, Fact, HandedOver, NoJournal
+from penstock.runtime.journal import Fact, HandedOver, NoJournal
+from penstock.runtime.options import Options
+from penstock.runtime.relay import END, Relay
 from penstock.runtime.runner import Runner
-from penstock.runtime.view import INTERRUPT, View, check_modes
+from penstock.runtime.shape import Shape
 
 if TYPE_CHECKING:
     from penstock.runtime.entrypoint import Entrypoint
-
-_END: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How an entrypoint is called, beyond its input."""
-
-    config: Mapping[str, Any]
-    context: Any = None
-    stream_mode: str | Sequence[str] | None = None
-    subgraphs: bool = False
-    durability: Durability | None = None
-    version: Literal["v1", "v2"] = "v1"
-
-    @property
-    def limit(self) -> int | None:
-        """How many bodies may run at once."""
-        limit = self.config.get("max_concurrency")
-        return int(limit) if limit is not None else None
 
 
 class Invocation:
@@ -65,18 +49,19 @@ class Invocation:
     def run(self) -> Result:
         """Execute in this thread, for the result alone."""
         opening = self._open()
-        return _checked(opening, opening.result or self._execute(opening, None))
+        return _checked(opening, opening.result or self._execute(opening, self._printer()))
 
     async def arun(self) -> Result:
         """Execute on the running loop, for the result alone."""
         opening = await self._aopen()
         if opening.result is not None:
             return opening.result
-        return _checked(opening, await asyncio.create_task(self._aexecute(opening, None)))
+        listen = self._printer()
+        return _checked(opening, await asyncio.create_task(self._aexecute(opening, listen)))
 
     def stream(self) -> Iterator[Any]:
         """Execute in a thread of its own, and give the chunks as they come."""
-        shape = _Shape(self._entrypoint.name, self._options)
+        shape = Shape(self._entrypoint.name, self._options)
         opening = self._open()
         if opening.result is not None:
             yield from shape.settled(opening.result)
@@ -89,7 +74,7 @@ class Invocation:
                 result = context.run(self._execute, opening, facts.put)
             except BaseException as error:
                 result = Result("failed", error=error)
-            facts.put((_END, result))
+            facts.put((END, result))
 
         thread = threading.Thread(
             target=work, name=f"penstock-{self._entrypoint.name}", daemon=True
@@ -102,10 +87,11 @@ class Invocation:
             thread.join()
         if (error := _checked(opening, fact[1]).error) is not None:
             raise error
+        yield from shape.ended()
 
     async def astream(self) -> AsyncIterator[Any]:
         """Execute on the running loop, and give the chunks as they come."""
-        shape = _Shape(self._entrypoint.name, self._options)
+        shape = Shape(self._entrypoint.name, self._options)
         opening = await self._aopen()
         if opening.result is not None:
             for item in shape.settled(opening.result):
@@ -113,7 +99,7 @@ class Invocation:
             return
         loop = asyncio.get_running_loop()
         facts: asyncio.Queue[Any] = asyncio.Queue()
-        listen = _Relay(loop, facts)
+        listen = Relay(loop, facts)
         task = loop.create_task(self._aexecute(opening, listen), context=copy_context())
         task.add_done_callback(lambda _: listen.end())
         try:
@@ -127,6 +113,8 @@ class Invocation:
                 await asyncio.wait([task])
         if (error := _checked(opening, result).error) is not None:
             raise error
+        for item in shape.ended():
+            yield item
 
     # -- parts ----------------------------------------------------------------------------------
 
@@ -134,8 +122,14 @@ class Invocation:
     def _checkpointer(self) -> Any:
         return self._entrypoint.checkpointer
 
+    def _printer(self) -> Callable[[Fact], None] | None:
+        options = self._options
+        return Shape(self._entrypoint.name, options, "values").show if options.printed else None
+
     def _open(self) -> Opening:
         entrypoint, options = self._entrypoint, self._options
+        if isinstance(self._argument, Command):
+            self._argument.reject_update()
         thread_id = entrypoint.thread_of(options.config)
         context = entrypoint.accept_context(options.context)
         if self._checkpointer is not None:
@@ -148,9 +142,22 @@ class Invocation:
                 store=entrypoint.store,
                 cache=entrypoint.cache,
                 durability=options.durability or "async",
+                hold=bool(options.interrupt_before),
             )
             opening: Opening = self._checkpointer.open(order)
             return opening
+        return self._open_unkept(thread_id, context)
+
+    def _open_unkept(self, thread_id: str, context: Any) -> Opening:
+        entrypoint, options = self._entrypoint, self._options
+        if options.interrupt_before:
+            raise ConfigurationError("interrupt_before needs an entrypoint with a checkpointer.")
+        if options.durability is not None:
+            warnings.warn(
+                f"durability={options.durability!r} has no meaning for {entrypoint.name!r}: it has "
+                "no checkpointer.",
+                stacklevel=4,
+            )
         if isinstance(self._argument, Command):
             raise ResumeError("Command(resume=...) needs an entrypoint with a checkpointer.")
         if self._argument is None:
@@ -183,16 +190,22 @@ class Invocation:
         codec = saver.codec if saver is not None else codec_of_environment()
         durability = self._options.durability or "async"
         return Attempt(
-            opening.assignment, opening.journal, codec, durability=durability, listener=listen
+            opening.assignment,
+            opening.journal,
+            codec,
+            durability=durability,
+            listener=listen,
+            control=self._options.control,
         )
 
     def _execute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
         attempt = self._attempt(opening, listen)
         runner = Runner(attempt, self._entrypoint.threads, limit=self._options.limit)
-        self._guard(opening, runner, lambda: None)
         try:
+            self._guard(opening, runner, lambda: None)
             return execute(runner, self._entrypoint.body, opening.argument)
         finally:
+            runner.close()
             self._release(opening)
 
     async def _aexecute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
@@ -200,10 +213,11 @@ class Invocation:
         assert task is not None
         attempt = self._attempt(opening, listen)
         runner = Runner(attempt, self._entrypoint.threads, loop, self._options.limit)
-        self._guard(opening, runner, lambda: loop.call_soon_threadsafe(task.cancel))
         try:
+            self._guard(opening, runner, lambda: loop.call_soon_threadsafe(task.cancel))
             return await aexecute(runner, self._entrypoint.body, opening.argument)
         finally:
+            runner.close()
             self._release(opening)
 
     def _guard(self, opening: Opening, runner: Runner, interrupt: Callable[[], object]) -> None:
@@ -222,10 +236,14 @@ class Invocation:
 
 
 def _checked(opening: Opening, result: Result) -> Result:
-    """Return a result, unless it is that somebody cancelled the run."""
+    """Return a result, unless it is that somebody cancelled the run or asked it to drain."""
+    run_id = opening.assignment.run_id
     if result.status == "cancelled":
-        run_id = opening.assignment.run_id
         raise RunCancelledError(run_id, f"run {run_id!r} was cancelled.")
+    if result.status == "handed over":
+        raise RunDrainedError(
+            run_id, f"run {run_id!r} was asked to drain; invoke with None and it goes on."
+        )
     return result
 
 
@@ -235,57 +253,3 @@ def _give_back(opening: asyncio.Future[Opening]) -> None:
     journal = opening.result().journal
     journal.close(HandedOver())
     opening.get_loop().run_in_executor(None, journal.flush)
-
-
-class _Relay:
-    """Takes facts from any thread to a queue of the loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, facts: asyncio.Queue[Any]) -> None:
-        self._loop = loop
-        self._facts = facts
-        self._thread = threading.get_ident()
-
-    def __call__(self, fact: Fact) -> None:
-        if threading.get_ident() == self._thread:
-            self._facts.put_nowait(fact)
-        else:
-            self._loop.call_soon_threadsafe(self._facts.put_nowait, fact)
-
-    def end(self) -> None:
-        """Let the reader see that nothing more comes, after what other threads still relay."""
-        self._loop.call_soon(self._facts.put_nowait, _END)
-
-
-class _Shape:
-    """The form in which chunks reach the caller of `stream`."""
-
-    def __init__(self, name: str, options: Options) -> None:
-        mode = options.stream_mode if options.stream_mode is not None else "updates"
-        self._labelled = not isinstance(mode, str)
-        self._subgraphs = options.subgraphs
-        self._version = options.version
-        self._view = View(check_modes(mode), entrypoint=name, subgraphs=options.subgraphs)
-        self._modes = check_modes(mode)
-
-    def items(self, fact: Fact) -> Iterator[Any]:
-        """Give what a fact looks like in the wanted modes."""
-        for namespace, mode, payload in self._view.chunks(
-            fact.mode, fact.data, fact.namespace, fact.time
-        ):
-            yield self._item(namespace, mode, payload)
-
-    def settled(self, result: Result) -> Iterator[Any]:
-        """Give what is to be seen of a run that had its result before the call."""
-        if "values" in self._modes:
-            yield self._item((), "values", result.value)
-
-    def _item(self, namespace: tuple[str, ...], mode: str, payload: Any) -> Any:
-        if self._version == "v2":
-            item: dict[str, Any] = {"type": mode, "ns": namespace, "data": payload}
-            if mode == "values":
-                asked = cast(Any, payload).get(INTERRUPT, ()) if isinstance(payload, dict) else ()
-                item["interrupts"] = asked
-            return item
-        if self._subgraphs:
-            return (namespace, mode, payload) if self._labelled else (namespace, payload)
-        return (mode, payload) if self._labelled else payload

@@ -62,12 +62,16 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """The run waits: for answers, given as id -> encoded question, or for a time, or for both."""
+    """The run waits: for answers, given as id -> encoded question, or for a time, or for both.
+
+    `schemas` has the JSON schemas of the answers, id -> JSON text, of those that have one.
+    """
 
     fact: Fact
     questions: Mapping[str, str]
     wakes: float | None = None
     """When it goes on without an answer, in ms by Redis's clock."""
+    schemas: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

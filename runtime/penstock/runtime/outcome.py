@@ -9,15 +9,25 @@ from typing import Any
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.failure import dump_error
+from penstock.runtime.final import Final
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A step's value or error, and the digest of the arguments it was called with."""
+    """A step's value or error, and the digest of the arguments it was called with.
+
+    `save` is what a nested entrypoint saved that keeps a state and returned something else.
+    """
 
     value: Any = None
     error: BaseException | None = None
     digest: str = ""
+    save: Final[Any, Any] | None = None
+
+    @property
+    def saved(self) -> Any:
+        """What was saved: the value, if nothing else was."""
+        return self.value if self.save is None else self.save.save
 
     def get(self) -> Any:
         """Return the value or raise the error."""
@@ -36,4 +46,7 @@ def encode_outcome(outcome: Outcome, codec: Codec, name: str, what: str) -> str:
     codec = codec.at("outcome", name)
     if outcome.error is not None:
         return f'{{"error":{codec.dumps(dump_error(outcome.error, codec), what)}{digest}}}'
-    return f'{{"value":{codec.dumps(outcome.value, what)}{digest}}}'
+    save = ""
+    if outcome.save is not None:
+        save = f',"save":{codec.dumps(outcome.save.save, what)}'
+    return f'{{"value":{codec.dumps(outcome.value, what)}{save}{digest}}}'

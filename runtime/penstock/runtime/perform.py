@@ -6,6 +6,7 @@ __all__ = ["Do", "Effect", "Keep", "Plan", "Step", "Wait", "perform", "tries", "
 
 import asyncio
 import enum
+import time
 from collections.abc import Generator, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from penstock.runtime.scope import Scope
 from penstock.runtime.timers import retry_timer
 
 if TYPE_CHECKING:
-    from penstock.runtime.attempt import Attempt
+    from penstock.runtime.attempt import Assignment, Attempt
     from penstock.runtime.cache import CachedCall
     from penstock.runtime.future import Sight
     from penstock.runtime.runner import Runner
@@ -61,9 +62,10 @@ class Step:
     """One call of a task, while it is performed."""
 
     __slots__ = (
-        "args", "arguments", "attempt", "cached", "caller", "children", "context", "counted",
-        "deadline", "digest", "ended", "function", "id", "injects", "is_async", "kwargs", "name",
-        "parent", "policies", "runner", "scope", "sight", "timeout", "tries",
+        "args", "arguments", "assignment", "attempt", "began", "cached", "caller", "children",
+        "context", "counted", "deadline", "digest", "ended", "function", "id", "injects",
+        "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "policies", "runner",
+        "scope", "sight", "timeout", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +82,12 @@ class Step:
         self.runner = runner
         self.attempt: Attempt = runner.attempt
         self.parent = parent
-        self.id = step_id
+        self.assignment: Assignment = (
+            parent.step.assignment if parent is not None else runner.attempt.assignment
+        )
+        self.is_recorded: bool = parent is None or parent.step.is_recorded
+        self.keeps_state = False
+        self.id: str = step_id
         self.name = task.name
         self.function = task.function
         self.is_async = task.is_async
@@ -96,6 +103,7 @@ class Step:
         self.deadline: Deadline | None = None
         self.sight: Sight | None = None
         self.tries = 1
+        self.began = time.time()
         self.caller: Step | None = parent.step.seated() if parent is not None else None
         self.children = 0
         self.counted = False

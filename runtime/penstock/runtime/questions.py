@@ -4,18 +4,24 @@ from __future__ import annotations
 
 __all__ = ["Limit", "Questions"]
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from penstock.runtime.errors import InterruptTimeoutError, Suspend
 from penstock.runtime.interrupt import NOTHING, Interrupt, interrupt_id
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt
+    from penstock.runtime.response import Response
     from penstock.runtime.scope import Scope
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +61,45 @@ class Questions:
         """All open questions, in the order in which they were asked."""
         return tuple(self._open.values())
 
-    def ask(self, scope: Scope, value: Any, limit: Limit | None = None) -> Any:
+    def ask(
+        self,
+        scope: Scope,
+        value: Any,
+        limit: Limit | None = None,
+        response: Response | None = None,
+    ) -> Any:
         """Return the answer to a scope's next interrupt, or what stands in for one that never came.
+
+        An answer that does not fit the response wanted, and that whoever gave it could not know
+        not to fit, counts as none: the same is asked again, as an interrupt of its own.
 
         Raises:
             Suspend: it has none yet.
             InterruptTimeoutError: its time is over, and nothing stands in for it.
         """
         attempt, run_id = self._attempt, self._attempt.assignment.run_id
-        number, scope.interrupts = scope.interrupts, scope.interrupts + 1
-        name = interrupt_id(run_id, scope.step_id, number)
-        answer = attempt.journal.recorded(f"!{name}")
-        if answer is not None:
-            return attempt.codec.at("answer", name).loads(answer)
+        name, answered = self._next(scope, response)
+        if answered is not None:
+            return answered[0]
         if limit is not None:
             if attempt.timers.begin(name, limit.seconds) <= 0:
                 return limit.answer(run_id, scope.step_id)
             attempt.timers.wake_at(name, scope.step_id)
+        schema = None if response is None else response.schema
         text = None
+        interrupt = Interrupt(value, name, schema)
         if attempt.journal.stores:
-            what = f"interrupt of step {scope.step_id!r}"
-            text = attempt.codec.at("question", name).dumps(value, what)
-            text = (
-                f'{{"id":{quote(scope.step_id)},"interrupts":[{{"value":{text},"id":"{name}"}}]}}'
-            )
+            text = f'{{"id":{quote(scope.step_id)},"interrupts":[{self._text(scope, interrupt)}]}}'
         with self._lock:
-            self._open[name] = Interrupt(value, name)
+            self._open[name] = interrupt
             self._asking[name] = scope.step_id
         if scope.namespace:
-            data = {"id": scope.step_id, "interrupts": [{"value": value, "id": name}]}
-            attempt.say("step.interrupted", data, scope.namespace[:-1], text=text)
+            attempt.say(
+                "step.interrupted",
+                {"id": scope.step_id, "interrupts": [interrupt.told()]},
+                scope.namespace[:-1],
+                text=text,
+            )
         raise Suspend(
             f"run {run_id!r} waits for an answer to interrupt {name}; "
             "answer it with Command(resume=...) or run.resume(...)"
@@ -94,3 +109,31 @@ class Questions:
     def asking(self) -> Mapping[str, str]:
         """The steps that wait for an answer, by the ids of their questions."""
         return self._asking
+
+    def _next(self, scope: Scope, response: Response | None) -> tuple[str, tuple[Any] | None]:
+        """Return the id of a scope's next interrupt, and its answer in a tuple of its own."""
+        attempt, run_id = self._attempt, self._attempt.assignment.run_id
+        while True:
+            number, scope.interrupts = scope.interrupts, scope.interrupts + 1
+            name = interrupt_id(run_id, scope.step_id, number)
+            text = attempt.journal.recorded(f"!{name}")
+            if text is None:
+                return name, None
+            answer = attempt.codec.at("answer", name).loads(text)
+            try:
+                return name, (answer if response is None else response.accept(answer),)
+            except ValidationError as error:
+                logger.warning(
+                    "the answer to interrupt %s does not fit, it is asked again: %s",
+                    name,
+                    ", ".join(each["type"] for each in error.errors(include_input=False)),
+                    extra={"run_id": run_id, "event": "interrupt.refused"},
+                )
+
+    def _text(self, scope: Scope, asked: Interrupt) -> str:
+        codec = self._attempt.codec.at("question", asked.id)
+        value = codec.dumps(asked.value, f"interrupt of step {scope.step_id!r}")
+        if asked.response_schema is None:
+            return f'{{"value":{value},"id":"{asked.id}"}}'
+        schema = codec.at("schema").dumps(asked.response_schema, "response_schema")
+        return f'{{"value":{value},"id":"{asked.id}","response_schema":{schema}}}'

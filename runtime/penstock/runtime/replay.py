@@ -12,6 +12,7 @@ from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.publisher.failure import load_error
 from penstock.runtime.errors import ReplayError
+from penstock.runtime.final import Final as FinalValue
 from penstock.runtime.journal import Journal
 from penstock.runtime.lineage import Branch
 from penstock.runtime.outcome import Outcome
@@ -67,7 +68,9 @@ class Replay:
             return None
         tree: dict[str, Any] = self._codec.outcome(text, step_id)
         error = load_error(tree["error"]) if "error" in tree else None
-        return Outcome(tree.get("value"), error, tree.get("digest", ""))
+        value = tree.get("value")
+        save = FinalValue(value=value, save=tree["save"]) if "save" in tree else None
+        return Outcome(value, error, tree.get("digest", ""), save)
 
     def _moved(self, branch: Branch, step_id: str, digest: str) -> Outcome | None:
         """Find the same call under another number of the same name, as when completions reorder."""

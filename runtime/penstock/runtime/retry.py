@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from penstock.runtime.errors import ConfigurationError, PenstockError
+from penstock.runtime.errors import PenstockError, StepCancelledError, WrongKindError
 from penstock.runtime.timeout import StepTimeoutError
 
 Match: TypeAlias = (
@@ -38,7 +38,7 @@ def worth_retrying(error: BaseException) -> bool:
 
     Connection errors may; of HTTP status errors those of the server (5xx).
     """
-    if isinstance(error, (ConnectionError, StepTimeoutError)):
+    if isinstance(error, (ConnectionError, StepTimeoutError, StepCancelledError)):
         return True
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(status, int):
@@ -89,7 +89,7 @@ def normalize(retries: Retries) -> tuple[RetryPolicy, ...]:
     """Turn what a user may write into policies; an int is a number of attempts.
 
     Raises:
-        ConfigurationError: it is none of these.
+        WrongKindError: it is none of these.
     """
     if retries is None:
         return ()
@@ -97,9 +97,13 @@ def normalize(retries: Retries) -> tuple[RetryPolicy, ...]:
         return (retries,)
     if isinstance(retries, int):
         return (RetryPolicy(max_attempts=retries),)
-    policies: tuple[Any, ...] = tuple(retries)
+    given: Any = retries
+    try:
+        policies: tuple[Any, ...] = tuple(given)
+    except TypeError:
+        policies = (given,)
     if not all(isinstance(policy, RetryPolicy) for policy in policies):
-        raise ConfigurationError(f"retry_policy must hold RetryPolicy objects, not {retries!r}.")
+        raise WrongKindError(f"retry_policy must hold RetryPolicy objects, not {retries!r}.")
     return policies
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from penstock.runtime.account import Account
 from penstock.runtime.attempt import Attempt
 from penstock.runtime.body import acall, call, timed
-from penstock.runtime.errors import Stop
+from penstock.runtime.errors import Drained, Stop
 from penstock.runtime.future import LoopFuture, Sight, StepFuture, StepTask, relay, settle
 from penstock.runtime.job import LoopSeat, ThreadJob
 from penstock.runtime.limiter import Limiter
@@ -46,6 +46,7 @@ class Runner:
         self.account = Account()
         self._limited = limit is not None
         self._stop = threading.Event()
+        attempt.control.watch(self._drain)
 
     @property
     def is_on_loop(self) -> bool:
@@ -81,7 +82,7 @@ class Runner:
             )
         step = Step(self, branch.scope, step_id, task, args, kwargs, digest, text)
         step.sight = sight
-        step.cached = task.cached_call(attempt, args, kwargs)
+        step.cached = task.cached_call(step.assignment.cache, attempt.shared_codec, args, kwargs)
         return self._start(step, sight, on_loop)
 
     def _settled(self, outcome: Outcome, sight: Sight, on_loop: bool) -> StepFuture[Any]:
@@ -130,6 +131,16 @@ class Runner:
 
         self.loop.call_soon_threadsafe(launch)
         return future
+
+    def watched(self, step: Step) -> Any:
+        """Perform a step that has a timeout, which the loop watches, and wait for it here."""
+        if self.loop is None or events._get_running_loop() is self.loop:
+            raise RuntimeError(
+                f"entrypoint {step.name!r} has a timeout: use await ainvoke, or in sync code "
+                "a run by ainvoke, astream or a worker."
+            )
+        assert step.sight is not None
+        return self._launch_from_thread(step, step.sight).result()
 
     def perform(self, step: Step) -> Any:
         """Perform a step in this thread."""
@@ -188,6 +199,14 @@ class Runner:
         """End the attempt: at its next step, or where it sleeps between tries."""
         self.attempt.stopping = stop
         self._stop.set()
+
+    def close(self) -> None:
+        """Heed the run's control no more."""
+        self.attempt.control.forget(self._drain)
+
+    def _drain(self, reason: str) -> None:
+        if self.attempt.stopping is None:
+            self.stop(Drained(reason))
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

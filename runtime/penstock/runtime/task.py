@@ -8,21 +8,19 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.registry import registered
 from penstock.runtime.cache import Cache, CachedCall, CachePolicy, cache_key, cache_namespace
-from penstock.runtime.errors import GeneratorError
+from penstock.runtime.deprecation import renamed
+from penstock.runtime.errors import ConfigurationError, GeneratorError
 from penstock.runtime.future import StepFuture
 from penstock.runtime.inject import injectable
 from penstock.runtime.lineage import label
 from penstock.runtime.retry import Retries, normalize
 from penstock.runtime.scope import current_branch
 from penstock.runtime.timeout import Timeouts, policy_of
-
-if TYPE_CHECKING:
-    from penstock.runtime.attempt import Attempt
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,26 +78,38 @@ class Task(Generic[P, T]):
         return call
 
     def cached_call(
-        self, attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        cache: Cache | None,
+        codec: Codec,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> CachedCall | None:
         """Return where a call's value is cached, None if it is not.
 
         Raises:
             ConfigurationError, CodecError: nothing tells this call from others.
         """
-        policy, cache = self.cache_policy, attempt.assignment.cache
+        policy = self.cache_policy
         if policy is None or cache is None:
             return None
-        codec = attempt.shared_codec.at("cache")
+        codec = codec.at("cache")
         namespace = cache_namespace(self.name, self.function, codec)
         key = cache_key(policy, self.function, args, kwargs, codec)
         return CachedCall(cache, (namespace, key), policy.ttl, codec)
 
-    def clear_cache(self, cache: Cache) -> None:
-        """Forget the values that a cache keeps of this task."""
+    def clear_cache(self, cache: Cache | None) -> None:
+        """Forget the values that a cache keeps of this task.
+
+        Raises:
+            ConfigurationError: there is no cache.
+        """
+        if cache is None:
+            raise ConfigurationError(
+                f"there is no cache to clear of {self.name!r}: declare the entrypoint with cache=."
+            )
         cache.clear([cache_namespace(self.name, self.function, Codec())])
 
-    async def aclear_cache(self, cache: Cache) -> None:
+    async def aclear_cache(self, cache: Cache | None) -> None:
         """As `clear_cache`."""
         await asyncio.to_thread(self.clear_cache, cache)
 
@@ -121,6 +131,7 @@ def task(
     cache_policy: CachePolicy | None = None,
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
+    retry: Retries = None,
 ) -> Task[P, T]: ...
 @overload
 def task(
@@ -132,6 +143,7 @@ def task(
     cache_policy: CachePolicy | None = None,
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
+    retry: Retries = None,
 ) -> Task[P, T]: ...
 @overload
 def task(
@@ -141,6 +153,7 @@ def task(
     cache_policy: CachePolicy | None = None,
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
+    retry: Retries = None,
 ) -> _Decorator: ...
 def task(
     function: Callable[..., Any] | None = None,
@@ -151,6 +164,7 @@ def task(
     cache_policy: CachePolicy | None = None,
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
+    retry: Retries = None,
 ) -> Any:
     """Declare a task: `@task`, `@task(name=...)` or `task(function, ...)`.
 
@@ -162,6 +176,8 @@ def task(
     Raises:
         ConfigurationError: the function cannot be a task.
     """
+    retry_policy = normalize(renamed(retry_policy, retry, old="retry", new="retry_policy"))
+    timeout = policy_of(timeout)
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any]:
         return Task(

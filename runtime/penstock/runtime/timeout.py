@@ -37,14 +37,28 @@ Timeouts: TypeAlias = "TimeoutPolicy | float | timedelta | None"
 
 
 class StepTimeoutError(PenstockError):
-    """A body took longer than its policy allows."""
+    """A body took longer than its policy allows.
 
-    def __init__(self, name: str, kind: Kind, timeout: float, elapsed: float) -> None:
-        super().__init__(name, kind, timeout, elapsed)
-        self.name = name
+    `kind` is "run" or "idle", `timeout` its limit, `elapsed` the time of this try; `run_timeout`
+    and `idle_timeout` are both limits. Times are in seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        timeout: float,
+        elapsed: float,
+        run_timeout: float | None = None,
+        idle_timeout: float | None = None,
+    ) -> None:
+        super().__init__(name, kind, timeout, elapsed, run_timeout, idle_timeout)
+        self.node = self.name = name
         self.kind = kind
         self.timeout = timeout
         self.elapsed = elapsed
+        self.run_timeout = run_timeout
+        self.idle_timeout = idle_timeout
 
     def __str__(self) -> str:
         what = "took longer than" if self.kind == "run" else "gave no sign of life for"
@@ -105,7 +119,9 @@ class Deadline:
             if self._task is not None:
                 self._task.uncancel()
             elapsed = self._clock() - self._began
-            raise StepTimeoutError(self._name, self._expired, limit or 0.0, elapsed)
+            raise StepTimeoutError(
+                self._name, self._expired, limit or 0.0, elapsed, self._run, self._idle
+            )
 
     def _look(self) -> None:
         now = self._clock()

@@ -85,7 +85,10 @@ def _entrypoints(namespace: Namespace) -> Namespace:
 
 
 def _interrupts(data: Mapping[str, Any]) -> tuple[Interrupt, ...]:
-    return tuple(Interrupt(item["value"], item["id"]) for item in data["interrupts"])
+    return tuple(
+        Interrupt(item["value"], item["id"], item.get("response_schema"))
+        for item in data["interrupts"]
+    )
 
 
 def _name(data: Mapping[str, Any]) -> str:

@@ -162,6 +162,18 @@ def ask(question: str) -> Any:
     return [before, answer, after]
 
 
+class Approval(BaseModel):
+    ok: bool
+    note: str = ""
+
+
+@entrypoint()
+def approve(question: str) -> dict[str, Any]:
+    executed()
+    approval: Approval = interrupt(question, response_schema=Approval)
+    return approval.model_dump()
+
+
 # -- trouble ------------------------------------------------------------------------------------
 
 

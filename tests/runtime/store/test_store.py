@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from penstock.publisher.errors import CodecError, RedisUnavailableError
 from penstock.runtime.context import get_store
-from penstock.runtime.entrypoint import entrypoint
+from penstock.runtime.decorator import entrypoint
 from penstock.runtime.settings import Settings
 from penstock.runtime.store.item import (
     GetOp,

@@ -13,6 +13,9 @@ from penstock.publisher.script import Call, Reply, Script, load
 from penstock.runtime.journal import Ending, HandedOver, Suspended
 from penstock.runtime.redis.keys import Keys, thread_key
 
+SCHEMA = "/schema"
+"""What follows an interrupt's id in the name of the field with the JSON schema of its answer."""
+
 OnBusy = Literal["queue", "reject", "interrupt", "rollback"]
 
 AT_ONCE: Final = 100
@@ -196,7 +199,9 @@ class Calls:
         if isinstance(ending, HandedOver):
             return self._call("handover", *common)
         if isinstance(ending, Suspended):
-            pairs = [part for pair in ending.questions.items() for part in pair]
+            fields = {**ending.questions}
+            fields |= {f"{name}{SCHEMA}": text for name, text in ending.schemas.items()}
+            pairs = [part for pair in fields.items() for part in pair]
             wakes = "" if ending.wakes is None else f"{ending.wakes:.0f}"
             return self._call("suspend", *common, wakes, *pairs)
         return self._call(

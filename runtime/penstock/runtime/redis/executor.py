@@ -22,7 +22,6 @@ from penstock.runtime.engine import Result, aexecute
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.errors import (
     Cancelled,
-    Drained,
     Fenced,
     LeaseLostError,
     Stop,
@@ -40,6 +39,8 @@ from penstock.runtime.task import Task
 from penstock.runtime.threads import Threads
 
 logger = logging.getLogger(__name__)
+
+_ENDING = "the worker is about to end"
 
 
 @dataclass(slots=True)
@@ -113,8 +114,8 @@ class Executor:
         """Let all runs stop at their next step, for other workers; call it on the loop."""
         self._draining = True
         for active in self._active.values():
-            if active.runner is not None and active.runner.attempt.stopping is None:
-                active.runner.stop(Drained("the worker is about to end"))
+            if active.runner is not None:
+                active.runner.attempt.control.request_drain(_ENDING)
 
     def cut(self) -> None:
         """Break off what still runs; call it on the loop."""
@@ -154,7 +155,9 @@ class Executor:
             )
         finally:
             self.keeper.remove(claim.lease)
-            self._active.pop(run_id, None)
+            active = self._active.pop(run_id, None)
+            if active is not None and active.runner is not None:
+                active.runner.close()
             self._on_end()
 
     async def _attempt(self, claim: Claim, journal: RedisJournal) -> Result:
@@ -173,7 +176,7 @@ class Executor:
         active = self._active[claim.lease.run_id]
         active.runner = runner
         if self._draining:
-            runner.stop(Drained("the worker is about to end"))
+            attempt.control.request_drain(_ENDING)
         if fields.get("cancel"):
             self.keeper.cancel(claim.lease.run_id)
         try:

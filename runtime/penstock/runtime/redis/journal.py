@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final
@@ -135,7 +135,8 @@ class RedisJournal:
             outcome = ending.checkpoints.get("result", "")
             with self._lock:
                 self._filling.checkpoints |= ending.checkpoints
-            text = json.dumps({key: fact.data[key] for key in ("name", "status")})
+            kept = ("name", "status", "cached")
+            text = json.dumps({key: fact.data[key] for key in kept if key in fact.data})
         else:
             text = _suspension(ending)
         if outcome:
@@ -240,9 +241,14 @@ class RedisJournal:
 def _suspension(ending: Suspended) -> str:
     if not ending.questions:
         return json.dumps(ending.fact.data)
-    pairs = ending.questions.items()
-    asked = ",".join(f'{{"value":{value},"id":"{name}"}}' for name, value in pairs)
-    return f'{{"interrupts":[{asked}]}}'
+    return f'{{"interrupts":[{",".join(_asked(ending))}]}}'
+
+
+def _asked(ending: Suspended) -> Iterator[str]:
+    for name, value in ending.questions.items():
+        schema = ending.schemas.get(name)
+        more = f',"response_schema":{schema}' if schema is not None else ""
+        yield f'{{"value":{value},"id":"{name}"{more}}}'
 
 
 def _on_a_loop() -> bool:

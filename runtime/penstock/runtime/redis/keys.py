@@ -24,11 +24,14 @@ class Keys(EventKeys):
         return f"{self.prefix}:run:{run_id}"
 
     def questions(self, run_id: str) -> str:
-        """Hash of the open interrupts of a suspended run: interrupt id -> encoded value."""
+        """Hash of a suspended run's open interrupts: id -> value, `<id>/schema` -> JSON schema."""
         return f"{self.prefix}:questions:{run_id}"
 
     def thread(self, key: str) -> str:
-        """Hash of a thread: its id, its last run, the saved value. Permanent if it was named."""
+        """Hash of a thread: its id, its last run, the saved value. Permanent if it was named.
+
+        Of nested entrypoints that keep a state: `children`, and `saved:<name>` of each.
+        """
         return f"{self.prefix}:thread:{key}"
 
     def waiting(self, key: str) -> str:

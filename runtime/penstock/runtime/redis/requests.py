@@ -30,9 +30,10 @@ from penstock.runtime.errors import (
 )
 from penstock.runtime.interrupt import NOTHING, Command, Interrupt
 from penstock.runtime.reason import read_reason
-from penstock.runtime.redis.calls import Calls, Enqueued
+from penstock.runtime.redis.calls import SCHEMA, Calls, Enqueued
 from penstock.runtime.redis.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.response import check_answers
 from penstock.runtime.run import OPEN, Run, RunStatus
 from penstock.runtime.settings import Settings
 
@@ -132,12 +133,17 @@ class RequestPlans:
 
     def interrupts(self, run_id: str) -> Plan[list[Interrupt]]:
         """Read the questions that a run waits on."""
-        questions = yield ("HGETALL", self.keys.questions(run_id))
-        codec = self.codec.at("run", run_id, "question")
+        fields = _texts((yield ("HGETALL", self.keys.questions(run_id))))
         return [
-            Interrupt(codec.at(name.decode()).loads(text), name.decode())
-            for name, text in questions.items()
+            self._question(run_id, name, text, fields.get(f"{name}{SCHEMA}"))
+            for name, text in fields.items()
+            if not name.endswith(SCHEMA)
         ]
+
+    def _question(self, run_id: str, name: str, text: str, schema: str | None) -> Interrupt:
+        codec = self.codec.at("run", run_id, "question", name)
+        wanted = None if schema is None else codec.at("schema").loads(schema)
+        return Interrupt(codec.loads(text), name, wanted)
 
     def outcome(self, run: Run) -> Plan[Any]:
         """Read what came of a run that is over or waits.
@@ -182,6 +188,7 @@ class RequestPlans:
         Raises:
             RunNotFoundError: there is none.
             ResumeError: it waits for no such answer.
+            AnswerError: an answer does not fit the schema of its question.
         """
         answers: Mapping[str, Any] = {}
         if answer is not NOTHING:
@@ -190,6 +197,7 @@ class RequestPlans:
                 run = yield from self.info(run_id)
                 raise ResumeError(f"run {run_id!r} waits for no answer: it is {run.status}.")
             answers = Command(resume=answer).answers(pending, run_id)
+            check_answers(pending, answers)
             if not answers:
                 return (yield from self.wake(run_id))
         codec = self.codec.at("run", run_id, "answer")

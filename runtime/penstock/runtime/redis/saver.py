@@ -5,10 +5,11 @@ from __future__ import annotations
 __all__ = ["InMemorySaver", "RedisSaver"]
 
 import time
+import typing
 import uuid
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from redis import Redis
 
@@ -19,6 +20,7 @@ from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import EmptyInputError, ResumeError, Stop, ThreadBusyError
+from penstock.runtime.final import Final
 from penstock.runtime.interrupt import NOTHING, Command
 from penstock.runtime.journal import HandedOver, Journal, NoJournal
 from penstock.runtime.plan import follow
@@ -32,7 +34,7 @@ from penstock.runtime.redis.requests import Request, RequestPlans
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.settings import Settings, load_settings
 
-RECOVER_EVERY: Final = 1.0
+RECOVER_EVERY: typing.Final = 1.0
 
 
 class RedisSaver:
@@ -116,6 +118,8 @@ class RedisSaver:
             self._resume(run_id, status, order)
         else:
             run_id = self._create(order)
+            if order.hold:
+                return self._over(run_id, order, Result("suspended"))
         return self._claim(run_id, order)
 
     def guard(self, journal: Journal, tell: Callable[[Stop], None]) -> None:
@@ -154,12 +158,18 @@ class RedisSaver:
 
     def _settled(self, run_id: str, order: Order) -> Opening:
         key = self.calls.keys.checkpoints(run_id)
-        text = cast("bytes | None", self._ask(("HGET", key, "result")))
+        text, saved = cast("list[bytes | None]", self._ask(("HMGET", key, "result", "saved")))
         tree: dict[str, Any] = {}
         if text is not None:
             tree = self.codec.at("run", run_id).outcome(text, "result")
+        codec = self.codec.at("thread", order.thread_id, "saved")
+        save = codec.loads(saved) if saved is not None else None
+        result = Result("completed", Final(value=tree.get("value"), save=save))
+        return self._over(run_id, order, result)
+
+    def _over(self, run_id: str, order: Order, result: Result) -> Opening:
         assignment = Assignment(run_id, order.thread_id, order.entrypoint)
-        return Opening(assignment, NoJournal(), None, Result("completed", tree.get("value")))
+        return Opening(assignment, NoJournal(), None, result)
 
     def _resume(self, run_id: str, status: str, order: Order) -> None:
         if isinstance(order.argument, Command):
@@ -178,9 +188,25 @@ class RedisSaver:
             thread_id=order.thread_id,
             queue="",
             on_busy="reject",
+            context=self._storable(order.context),
             durability=order.durability,
         )
         return follow(self.plans.enqueue(wanted), self._ask)[0]
+
+    def _storable(self, context: Any) -> Any:
+        """Return a context as it is stored for a resume: None if it cannot be, as a connection."""
+        try:
+            self.codec.dumps(context)
+        except CodecError:
+            return None
+        return context
+
+    def _context(self, order: Order, claim: Claim) -> Any:
+        """Return what a run gets as context: what this call gives, else what its first one gave."""
+        text = claim.checkpoints.get("context")
+        if order.context is not None or text is None:
+            return order.context
+        return self.codec.at("run", claim.lease.run_id, "context").loads(text)
 
     def _claim(self, run_id: str, order: Order) -> Opening:
         call = self.calls.acquire(run_id, "", uuid.uuid4().hex, self.settings.lease)
@@ -208,7 +234,7 @@ class RedisSaver:
             number=int(claim.fields["attempt"]),
             config=order.config,
             previous=saved.loads(claim.saved) if claim.saved else None,
-            context=order.context,
+            context=self._context(order, claim),
             store=order.store,
             cache=order.cache,
         )

@@ -140,4 +140,8 @@ def recorded_steps(worker: InMemoryWorker, run_id: str) -> list[str]:
     facts = [
         parse(next(iter(row.values())), int(seq.partition(b"-")[0]), run_id) for seq, row in rows
     ]
-    return [fact["data"]["id"] for fact in facts if fact["mode"] == "step.finished"]
+    return [
+        fact["data"]["id"]
+        for fact in facts
+        if fact["mode"] == "step.finished" and fact["data"].get("recorded", True)
+    ]

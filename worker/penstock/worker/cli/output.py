@@ -32,6 +32,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
+from penstock.runtime.interrupt import Interrupt
+
 COLOURS: Final = {
     "queued": "cyan",
     "running": "blue",
@@ -176,6 +178,11 @@ def plain(value: Any) -> Any:
 @plain.register(str)
 def _same(value: Any) -> Any:
     return value
+
+
+@plain.register
+def _interrupt(value: Interrupt) -> Any:
+    return plain(value.told())
 
 
 @plain.register

@@ -2,7 +2,8 @@
 --
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
 -- at. The nonce makes a fence unique even where a failover has set the epoch back.
--- claimed(id, fence): what an attempt starts from.
+-- claimed(id, fence): what an attempt starts from. Beside its checkpoints it gets what nested entrypoints
+-- have kept on the thread: 'children' (their names, as JSON) and 'previous^<name>' of each.
 -- Keys: run:<id>, thread:<key>, checkpoints:<id>, leases, ready, runs:<status>.
 local function claim(id, nonce, worker, lease)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key')
@@ -21,7 +22,16 @@ local function claim(id, nonce, worker, lease)
 end
 
 local function claimed(id, fence)
-  local saved = redis.call('HGET', key('thread', redis.call('HGET', key('run', id), 'thread_key')), 'saved')
-  return { id, fence, redis.call('HGETALL', key('run', id)), redis.call('HGETALL', key('checkpoints', id)),
-    saved or '' }
+  local record = key('thread', redis.call('HGET', key('run', id), 'thread_key'))
+  local kept = redis.call('HMGET', record, 'saved', 'children')
+  local checkpoints = redis.call('HGETALL', key('checkpoints', id))
+  for _, name in ipairs(kept[2] and cjson.decode(kept[2]) or {}) do
+    checkpoints[#checkpoints + 1] = 'previous^' .. name
+    checkpoints[#checkpoints + 1] = redis.call('HGET', record, 'saved:' .. name) or 'null'
+  end
+  if kept[2] then
+    checkpoints[#checkpoints + 1] = 'children'
+    checkpoints[#checkpoints + 1] = kept[2]
+  end
+  return { id, fence, redis.call('HGETALL', key('run', id)), checkpoints, kept[1] or '' }
 end

@@ -103,7 +103,7 @@ local function fire(id)
   for _, name in ipairs(redis.call('HKEYS', key('questions', id))) do
     local due = redis.call('HGET', key('checkpoints', id), ':' .. name)
     if due and tonumber(due) <= now then
-      redis.call('HDEL', key('questions', id), name)
+      redis.call('HDEL', key('questions', id), name, name .. '/schema')
     end
   end
   status_to(id, 'suspended', 'queued')

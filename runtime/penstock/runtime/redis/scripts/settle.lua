@@ -1,7 +1,8 @@
 -- Ends a run, and lets the next run of its thread begin. Needs names, clock, bell and append.
 --
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
--- thread:<key> (hash: id, run, saved), waiting:<key> (list of run ids); leases, ready and timers lose the run.
+-- thread:<key> (hash: id, run, saved, children, saved:<name>), waiting:<key> (list of run ids); leases,
+-- ready and timers lose the run.
 local function drop(id)
   redis.call('ZREM', LEASES, id)
   redis.call('ZREM', READY, id)
@@ -13,6 +14,17 @@ local function start_next(thread)
   if following then
     redis.call('HSET', key('thread', thread), 'run', following)
     ring(following, false)
+  end
+end
+
+-- What nested entrypoints with a state of their own leave on the thread.
+local function keep_children(id, record, names)
+  redis.call('HSET', record, 'children', names)
+  for _, name in ipairs(cjson.decode(names)) do
+    local saved = redis.call('HGET', key('checkpoints', id), 'saved^' .. name)
+    if saved then
+      redis.call('HSET', record, 'saved:' .. name, saved)
+    end
   end
 end
 
@@ -33,9 +45,12 @@ local function settle(id, status, reason)
   end
   local record = key('thread', thread)
   if status == 'completed' then
-    local saved = redis.call('HGET', key('checkpoints', id), 'saved')
-    if saved then
-      redis.call('HSET', record, 'saved', saved)
+    local kept = redis.call('HMGET', key('checkpoints', id), 'saved', 'children')
+    if kept[1] then
+      redis.call('HSET', record, 'saved', kept[1])
+    end
+    if kept[2] then
+      keep_children(id, record, kept[2])
     end
   end
   if redis.call('HGET', record, 'run') == id then

@@ -1,0 +1,208 @@
+"""What an entrypoint is made of: its body, the types of what goes in, where its runs are kept."""
+
+from __future__ import annotations
+
+__all__ = ["Declared", "Definition"]
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias, cast, get_type_hints
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+
+from penstock.publisher.registry import registered
+from penstock.runtime.cache import Cache, CachePolicy
+from penstock.runtime.checkpointer import Checkpointer
+from penstock.runtime.config import Config, merged
+from penstock.runtime.errors import ConfigurationError, InputError, WrongKindError
+from penstock.runtime.retry import Retries, normalize
+from penstock.runtime.task import Task, function_name, reject_generator
+from penstock.runtime.threads import Threads
+from penstock.runtime.timeout import Timeouts, policy_of
+
+Persistence: TypeAlias = Checkpointer | bool | None
+"""A saver for runs of its own; for a nested entrypoint None, False or True: see `Declared`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What `@entrypoint(...)` was given."""
+
+    name: str | None = None
+    checkpointer: Persistence = None
+    """As a nested entrypoint: False records nothing, True keeps a state on the parent's thread."""
+    store: Any = None
+    cache: Cache | None = None
+    context_schema: Any = None
+    cache_policy: CachePolicy | None = None
+    retry_policy: Retries = None
+    timeout: Timeouts = None
+
+    def __post_init__(self) -> None:
+        policy_of(self.timeout)
+        normalize(self.retry_policy)
+        given: Any = self.checkpointer
+        if not (given is None or isinstance(given, bool) or callable(getattr(given, "open", None))):
+            raise WrongKindError(
+                f"Invalid checkpointer provided: {given!r}. Give an InMemorySaver() or a "
+                "RedisSaver(), or None, False or True for an entrypoint that is nested."
+            )
+
+
+class Definition:
+    """A function with a stable name, and what was declared of it."""
+
+    def __init__(self, function: Callable[..., Any], declared: Declared) -> None:
+        self.declared = declared
+        self.name = declared.name or function_name(function)
+        reject_generator(function, f"entrypoint {self.name!r}")
+        parameters = list(inspect.signature(function).parameters.values())
+        if not parameters:
+            raise ConfigurationError(
+                f"entrypoint {self.name!r} must have at least one parameter: the input."
+            )
+        self.body: Task[..., Any] = Task(
+            function,
+            name=self.name,
+            retry_policy=declared.retry_policy,
+            cache_policy=declared.cache_policy,
+            timeout=declared.timeout,
+        )
+        given = declared.checkpointer
+        self.checkpointer: Checkpointer | None = None if isinstance(given, bool) else given
+        self.store = declared.store
+        self.cache = declared.cache
+        self.context_schema = declared.context_schema
+        registered.offer(declared.context_schema)
+        self.threads = Threads()
+        self.config: Config = {}
+        self.input_name = parameters[0].name
+        _check_final(function, self.name)
+        functools.update_wrapper(self, function, updated=())
+
+    def with_config(self, config: Config | None = None, **more: Any) -> Self:
+        """Return the entrypoint with a config that each call of it begins with."""
+        other = self.copy({})
+        other.config = merged(merged(self.config, config), more)
+        return other
+
+    def copy(self, update: Mapping[str, Any] | None = None) -> Self:
+        """Return the entrypoint with some of what was declared of it replaced.
+
+        Raises:
+            WrongKindError: `update` names something that `@entrypoint` does not take.
+        """
+        known = {each.name for each in dataclasses.fields(Declared)}
+        for key in update or {}:
+            if key not in known:
+                raise WrongKindError(
+                    f"entrypoint {self.name!r} has nothing called {key!r} to be replaced; "
+                    f"there are {', '.join(sorted(known))}."
+                )
+        declared = dataclasses.replace(self.declared, **(update or {}))
+        other = type(self)(self.body.function, declared)
+        other.config, other.threads = self.config, self.threads
+        return other
+
+    def accept(self, value: Any) -> Any:
+        """Return an input in the form its annotation asks for; used where it crosses processes.
+
+        Raises:
+            InputError: pydantic refuses it; its own detail is in the message.
+        """
+        adapter = self._adapter
+        if adapter is None:
+            return value
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            raise InputError(
+                f"the input of entrypoint {self.name!r} is refused: {error}"
+            ) from error
+
+    def accept_context(self, value: Any) -> Any:
+        """Return a run's context as its schema has it: a dict becomes a dataclass or a model.
+
+        Raises:
+            InputError: it does not fit.
+        """
+        schema: Any = self.context_schema
+        if not isinstance(value, dict) or not isinstance(schema, type):
+            return cast(Any, value)
+        if not (dataclasses.is_dataclass(schema) or issubclass(schema, BaseModel)):
+            return cast(Any, value)
+        try:
+            return schema(**cast("dict[str, Any]", value))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the context of {self.name!r} is refused: {error}") from error
+
+    def thread_of(self, config: Config) -> str:
+        """Return the thread that a config names, "" if none.
+
+        Raises:
+            ConfigurationError: there is a checkpointer and no thread to keep the run under.
+        """
+        thread_id = config.get("configurable", {}).get("thread_id")
+        if thread_id is None or thread_id == "":
+            if self.checkpointer is None:
+                return ""
+            raise ConfigurationError(
+                f"entrypoint {self.name!r} has a checkpointer, so the config must name a thread: "
+                '{"configurable": {"thread_id": "..."}}'
+            )
+        return str(thread_id)
+
+    @functools.cached_property
+    def hints(self) -> dict[str, Any]:
+        """The function's annotations; empty where they cannot be read."""
+        return _hints(self.body.function)
+
+    @functools.cached_property
+    def _adapter(self) -> TypeAdapter[Any] | None:
+        if self.input_name not in self.hints:
+            return None
+        try:
+            return TypeAdapter(self.hints[self.input_name])
+        except PydanticUserError:
+            return None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: an entrypoint is not a function any more."""
+        raise TypeError(
+            f"entrypoint {self.name!r} is not called directly: "
+            "use .invoke(input), .stream(input), or client.enqueue(entrypoint, input)."
+        )
+
+    def __repr__(self) -> str:
+        return f"<entrypoint {self.name!r}>"
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not (inspect.isroutine(function) or inspect.isclass(function)):
+        function = type(function).__call__
+    try:
+        return get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return {}
+
+
+def _check_final(function: Any, name: str) -> None:
+    """Refuse `-> entrypoint.final[X]`; the other cases are typing's own to find."""
+    told = getattr(function, "__annotations__", {}).get("return")
+    if not isinstance(told, str) or "final[" not in told:
+        return
+    try:
+        get_type_hints(function)
+    except TypeError as error:
+        raise WrongKindError(
+            f"entrypoint {name!r} is annotated to return {told}: write "
+            "entrypoint.final[type of value, type of save]."
+        ) from error
+    except (NameError, AttributeError):
+        return

@@ -1,0 +1,20 @@
+"""What `invoke(..., version="v2")` returns."""
+
+from __future__ import annotations
+
+__all__ = ["GraphOutput"]
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from penstock.runtime.interrupt import Interrupt
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOutput(Generic[R]):
+    """A run's value, and the questions it waits on: with questions there is no value yet."""
+
+    value: R
+    interrupts: tuple[Interrupt, ...] = ()

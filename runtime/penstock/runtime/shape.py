@@ -1,0 +1,86 @@
+"""The form in which what happens in a run reaches the one who called it."""
+
+from __future__ import annotations
+
+__all__ = ["Shape", "output_of"]
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from penstock.runtime.engine import Result
+from penstock.runtime.final import Final
+from penstock.runtime.journal import Fact
+from penstock.runtime.options import RESULT, SAVED, Options
+from penstock.runtime.view import INTERRUPT, View, check_modes
+
+
+class Shape:
+    """Turns facts into what `stream` gives and what `print_mode` prints."""
+
+    def __init__(self, name: str, options: Options, default: str = "updates") -> None:
+        mode = options.stream_mode if options.stream_mode is not None else default
+        self._options = options
+        self._labelled = not isinstance(mode, str)
+        self._modes = check_modes(mode)
+        self._view = View(self._modes, entrypoint=name, subgraphs=options.subgraphs)
+        self._printed = View(check_modes(options.printed), entrypoint=name, subgraphs=True)
+
+    def items(self, fact: Fact) -> Iterator[Any]:
+        """Give what a fact looks like in the wanted modes, and print it in those to be printed."""
+        self.show(fact)
+        for namespace, mode, payload in self._view.chunks(
+            fact.mode, fact.data, fact.namespace, fact.time
+        ):
+            if mode == "values" and not namespace and "saved" in fact.data:
+                payload = _chosen(self._options, payload, fact.data["saved"])
+            yield self._item(namespace, mode, payload)
+
+    def show(self, fact: Fact) -> None:
+        """Print a fact in the modes that are to be printed."""
+        if not self._options.printed:
+            return
+        for namespace, mode, payload in self._printed.chunks(
+            fact.mode, fact.data, fact.namespace, fact.time
+        ):
+            print(f"[{':'.join((*namespace, mode))}] {payload}")
+
+    def settled(self, result: Result) -> Iterator[Any]:
+        """Give what is to be seen of a run that the call did not execute."""
+        if result.status == "suspended":
+            yield from self._stopped()
+        elif "values" in self._modes:
+            yield self._item((), "values", output_of(self._options, result.value))
+
+    def ended(self) -> Iterator[Any]:
+        """Give what comes after all else of a run that has completed."""
+        if self._options.interrupt_after:
+            yield from self._stopped()
+
+    def _stopped(self) -> Iterator[Any]:
+        for mode in ("updates", "values"):
+            if mode in self._modes:
+                yield self._item((), mode, {INTERRUPT: ()})
+
+    def _item(self, namespace: tuple[str, ...], mode: str, payload: Any) -> Any:
+        if self._options.version == "v2":
+            item: dict[str, Any] = {"type": mode, "ns": namespace, "data": payload}
+            if mode == "values":
+                asked = cast(Any, payload).get(INTERRUPT, ()) if isinstance(payload, dict) else ()
+                item["interrupts"] = asked
+            return item
+        if self._options.subgraphs:
+            return (namespace, mode, payload) if self._labelled else (namespace, payload)
+        return (mode, payload) if self._labelled else payload
+
+
+def output_of(options: Options, returned: Any) -> Any:
+    """Return what a caller gets for what a body has returned."""
+    return _chosen(options, *Final.split(returned))
+
+
+def _chosen(options: Options, value: Any, saved: Any) -> Any:
+    keys = options.output_keys
+    if keys is None:
+        return value
+    slots = {RESULT: value, SAVED: saved}
+    return slots[keys] if isinstance(keys, str) else {key: slots[key] for key in keys}

@@ -1,0 +1,265 @@
+"""Values of tasks that outlive their run, and whose they are."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from penstock.publisher.errors import CodecError
+from penstock.runtime import CachePolicy, InMemoryCache, RedisCache, entrypoint, task
+from penstock.runtime.errors import ConfigurationError
+from tests.runtime.flows import Calls
+from tests.support.drive import Drive
+
+pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
+
+CACHED = CachePolicy()
+
+
+def run(cache: Any, *calls: Callable[[], Any]) -> list[Any]:
+    """The results of calling tasks in one run, one after the other."""
+
+    @entrypoint(cache=cache)
+    def main(_: str) -> list[Any]:
+        return [call().result() for call in calls]
+
+    result: list[Any] = main.invoke("x")
+    return result
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_value_is_reused_by_other_runs(drive: Drive, kind: str) -> None:
+    calls = Calls()
+    cache = InMemoryCache()
+
+    def body(x: int) -> Any:
+        calls(x)
+        return (x, {x})
+
+    async def abody(x: int) -> Any:
+        return body(x)
+
+    work: Any = task(body if kind == "sync" else abody, name="work", cache_policy=CACHED)
+
+    @entrypoint(cache=cache)
+    async def main(x: int) -> Any:
+        return await work(x)
+
+    assert drive(main, 1) == drive(main, 1, thread="other") == (1, {1})
+    assert drive(main, 2) == (2, {2})
+    assert calls.made == [1, 2]
+
+
+def test_without_a_cache_nothing_is_kept() -> None:
+    calls = Calls()
+    work = task(lambda: calls(1), cache_policy=CACHED)
+
+    run(None, work, work)
+
+    assert calls.made == [1, 1]
+
+
+def test_one_call_is_one_key_however_it_is_written(cache: Any) -> None:
+    calls = Calls()
+
+    @task(cache_policy=CACHED)
+    def work(x: int, y: int = 0) -> int:
+        calls((x, y))
+        return x + y
+
+    run(cache, lambda: work(1), lambda: work(1, 0), lambda: work(1, y=0), lambda: work(x=1))
+    run(cache, lambda: work(1, 1))
+
+    assert calls.made == [(1, 0), (1, 1)]
+
+
+def test_a_key_function_tells_which_arguments_count(cache: Any) -> None:
+    calls = Calls()
+
+    def key(x: Any, **_: Any) -> str:
+        return str(x["id"])
+
+    @task(cache_policy=CachePolicy(key_func=key))
+    def work(x: Any) -> Any:
+        calls(x["id"])
+        return x["id"]
+
+    run(cache, lambda: work({"id": 1, "lock": object()}), lambda: work({"id": 1}))
+    run(cache, lambda: work({"id": 2}))
+
+    assert calls.made == [1, 2]
+
+
+def test_arguments_without_a_key_are_an_error_that_says_so(cache: Any) -> None:
+    @task(cache_policy=CACHED)
+    def work(x: Any) -> Any:
+        return x
+
+    with pytest.raises(CodecError, match="cached"):
+        run(cache, lambda: work(object()))
+
+
+def test_a_value_is_kept_for_its_time(cache: Any) -> None:
+    calls = Calls()
+    work = task(lambda: calls(1), name="work", cache_policy=CachePolicy(ttl=0.05))
+
+    run(cache, work, work)
+    assert calls.made == [1]
+    time.sleep(0.1)
+    run(cache, work)
+
+    assert calls.made == [1, 1]
+
+
+class Scale:
+    def __init__(self, by: int) -> None:
+        self.by = by
+
+    def times(self, x: int) -> int:
+        return x * self.by
+
+    def __call__(self, x: int) -> int:
+        return x * self.by
+
+
+@dataclass
+class Known:
+    by: int
+
+    def times(self, x: int) -> int:
+        return x * self.by
+
+    def __call__(self, x: int) -> int:
+        return x * self.by
+
+
+def scale(x: int, by: int) -> int:
+    return x * by
+
+
+def closure(by: int) -> Callable[[int], int]:
+    def inner(x: int) -> int:
+        return x * by
+
+    return inner
+
+
+def partial(by: int) -> Callable[[int], int]:
+    return functools.partial(scale, by=by)
+
+
+def partial_of_partial(by: int) -> Callable[[int], int]:
+    return functools.partial(functools.partial(scale), by=by)
+
+
+def method(by: int) -> Callable[[int], int]:
+    return Known(by).times
+
+
+def unknown_method(by: int) -> Callable[[int], int]:
+    return Scale(by).times
+
+
+def anonymous(by: int) -> Callable[[int], int]:
+    return lambda x: x * by
+
+
+@pytest.mark.parametrize("make", [partial, partial_of_partial, closure, Known, method, anonymous])
+def test_decide_13_what_a_function_is_bound_to_tells_it_from_others(cache: Any, make: Any) -> None:
+    from penstock.runtime import register_type
+
+    register_type(Known)
+    two = task(make(2), name="scale", cache_policy=CACHED)
+    three = task(make(3), name="scale", cache_policy=CACHED)
+    again = task(make(2), name="scale", cache_policy=CACHED)
+
+    calls = [functools.partial(each, 10) for each in (two, three, again)]
+    assert run(cache, *calls) == [20, 30, 20]
+    assert run(cache, *reversed(calls)) == [20, 30, 20]
+
+
+def test_decide_13_the_same_function_under_two_names_is_two_tasks(cache: Any) -> None:
+    calls = Calls()
+
+    def work(x: int) -> int:
+        calls(x)
+        return x
+
+    one, two = (task(work, name=name, cache_policy=CACHED) for name in ("one", "two"))
+    run(cache, lambda: one(1), lambda: two(1))
+
+    assert calls.made == [1, 1]
+
+
+@pytest.mark.parametrize("make", [Scale, unknown_method])
+def test_decide_13_what_cannot_be_told_apart_is_refused(cache: Any, make: Any) -> None:
+    work = task(make(2), name="scale", cache_policy=CACHED)
+
+    with pytest.raises(ConfigurationError, match="bound to something that has no"):
+        run(cache, lambda: work(10))
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_decide_13_an_error_is_not_kept(cache: Any, kind: str) -> None:
+    calls = Calls()
+
+    def body() -> str:
+        calls("try")
+        if len(calls.made) < 2:
+            raise LookupError("first")
+        return "second"
+
+    async def abody() -> str:
+        return body()
+
+    work: Any = task(body if kind == "sync" else abody, name="work", cache_policy=CACHED)
+
+    @entrypoint(cache=cache)
+    async def main(_: str) -> Any:
+        return await work()
+
+    with pytest.raises(LookupError, match="first"):
+        asyncio.run(main.ainvoke("x"))
+    assert asyncio.run(main.ainvoke("x")) == asyncio.run(main.ainvoke("x")) == "second"
+    assert calls.made == ["try", "try"]
+
+
+def test_a_redis_that_is_away_is_a_cache_without_values() -> None:
+    calls = Calls()
+    cache = RedisCache("redis://127.0.0.1:1")
+    work = task(lambda: calls(1), cache_policy=CACHED)
+
+    run(cache, work, work)
+
+    assert calls.made == [1, 1]
+
+
+def test_a_cached_step_is_recorded_like_any_other(drive: Drive) -> None:
+    calls = Calls()
+    cache = InMemoryCache()
+
+    @task(cache_policy=CACHED)
+    def work(x: int) -> int:
+        calls(x)
+        return x
+
+    @entrypoint(cache=cache)
+    def main(x: int) -> Any:
+        found = work(x).result()
+        if x == 1 and calls.count("broken") == 0:
+            calls("broken")
+            raise LookupError
+        return found
+
+    with pytest.raises(LookupError):
+        drive(main, 1)
+    cache.clear()
+
+    assert drive(main, None) == 1
+    assert calls.count(1) == 1
