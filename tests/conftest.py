@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -44,6 +45,16 @@ def start_redis() -> Iterator[Callable[..., RedisServer]]:
     """Starts servers of the test's own: `start_redis("--appendonly", "yes")`; may be killed."""
     with ExitStack() as servers:
         yield lambda *options: servers.enter_context(RedisServer(*options))
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """Undoes what a worker in this process has told its app by the environment."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)

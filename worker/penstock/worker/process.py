@@ -50,6 +50,7 @@ def run_worker(options: WorkerOptions, *, alone: bool = True) -> int:
     """
     from penstock.worker.worker import Worker  # RQ takes its time to import
 
+    _tell_app(options)
     entrypoints = load_app(options.app)
     _check_redis(options, warn=alone)
     worker = Worker(
@@ -67,6 +68,12 @@ def run_worker(options: WorkerOptions, *, alone: bool = True) -> int:
         logging.shutdown()
         os._exit(0)
     return 0
+
+
+def _tell_app(options: WorkerOptions) -> None:
+    """Let a store or a cache that the app declares without a URL be in the worker's Redis."""
+    for name in ("PENSTOCK_REDIS", "PENSTOCK_REDIS_URL"):
+        os.environ[name] = options.settings.redis
 
 
 def _check_redis(options: WorkerOptions, *, warn: bool) -> None:
@@ -107,6 +114,7 @@ def supervise(options: WorkerOptions, processes: int) -> int:
         ConfigurationError: the app cannot be loaded.
         RedisUnavailableError: Redis cannot be reached at the start.
     """
+    _tell_app(options)
     load_app(options.app)
     _check_redis(options, warn=True)
     return _Supervisor(options, processes).run()

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from penstock.publisher.connection import connect
 from penstock.runtime.cache import FullKey
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +31,17 @@ class RedisCache:
     `generation` is what clearing a namespace changes, so that the latter need not be searched for.
     """
 
-    def __init__(self, connection: Redis | str | None = None, *, prefix: str = "penstock") -> None:
+    def __init__(self, connection: Redis | str | None = None, *, prefix: str | None = None) -> None:
         self._given = connection
-        self._keys = Keys(prefix)
+        self._prefix = prefix
 
     @cached_property
     def _connection(self) -> Redis:
-        return connect(self._given)
+        return connect(self._given or load_settings().redis)
+
+    @cached_property
+    def _keys(self) -> Keys:
+        return Keys(self._prefix or load_settings().prefix)
 
     def get(self, keys: Sequence[FullKey]) -> Mapping[FullKey, str]:
         """Return those that are there."""

@@ -58,18 +58,24 @@ class RedisStore(BaseStore):
         self._given = connection
         self.ttl_config = ttl
         self.index_config = index
-        self.settings = settings or load_settings()
+        self._settings = settings
+        self._codec = codec
         self.lifetime = Lifetime.of(ttl)
         self._index = Index.of(index)
-        self._plans = StorePlans(
-            StoreKeys(self.settings.prefix),
-            (codec or self.settings.codec()).at(self.settings.prefix),
-            self._index,
-            self.lifetime,
-        )
         self._of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, aredis.Redis]
         self._of_loops = WeakKeyDictionary()
         self._sweeper: Sweeper | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings: those given, else this process's."""
+        return self._settings or load_settings()
+
+    @cached_property
+    def _plans(self) -> StorePlans:
+        prefix = self.settings.prefix
+        codec = (self._codec or self.settings.codec()).at(prefix)
+        return StorePlans(StoreKeys(prefix), codec, self._index, self.lifetime)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Do what ops say.
@@ -110,14 +116,14 @@ class RedisStore(BaseStore):
     @cached_property
     def connection(self) -> Redis:
         """The connection of sync code, opened at first use."""
-        return connect(sync_twin(self._given))
+        return connect(sync_twin(self._given or self.settings.redis))
 
     @property
     def _aconnection(self) -> aredis.Redis:
         """The connection of the running loop: asyncio's connections belong to one."""
         loop = asyncio.get_running_loop()
         if loop not in self._of_loops:
-            self._of_loops[loop] = aconnect(async_twin(self._given))
+            self._of_loops[loop] = aconnect(async_twin(self._given or self.settings.redis))
         return self._of_loops[loop]
 
     def _ask(self, request: Request) -> Any:
