@@ -144,7 +144,7 @@ class Hub:
         backoff = Backoff("subscriptions of a hub")
         while True:
             await self._changed.wait()
-            pubsub = _Line(self._client.connection_pool)
+            pubsub: Any = _Line(self._client.connection_pool)
             try:
                 await self._serve(pubsub, backoff)
             except (RedisError, builtins.ConnectionError) as error:
