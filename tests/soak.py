@@ -34,7 +34,15 @@ from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 from tests.support.server import RedisServer
 
+OPTIONS: Final = (
+    *("--appendonly", "yes", "--appendfsync", "everysec"),
+    *("--lua-time-limit", "60000"),  # the checker reads all keys in one script
+)
+
 EVERY: Final = 2.0
+PACE: Final = 0.2
+"""Seconds between two turns of the clients: some five runs a second, which one look can hold."""
+
 LAST: Final = 60.0
 """Seconds for the runs that are left when nothing breaks any more."""
 
@@ -84,11 +92,11 @@ class Soak:
     def run(self, seconds: float) -> Report:
         """Break things for so long, then let all come to its end, and look."""
         seed = self.report.seed
-        with RedisServer("--appendonly", "yes", "--appendfsync", "everysec") as server:
+        with RedisServer(*OPTIONS) as server:
             fleet = Fleet(server.url, self._folder)
             trouble = Trouble(server, fleet, random.Random(seed))
             traffic = Traffic(server.url, random.Random(seed + 1))
-            checker = Checker(server.client(socket_timeout=5))
+            checker = Checker(server.client(socket_timeout=60))
             asking = threading.Thread(target=self._ask, args=[traffic])
             try:
                 asking.start()
@@ -108,7 +116,7 @@ class Soak:
         return self.report
 
     def _ask(self, traffic: Traffic) -> None:
-        while not self._ended.wait(0.05):
+        while not self._ended.wait(PACE):
             try:
                 traffic.turn()
             except RedisUnavailableError:

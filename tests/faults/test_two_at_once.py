@@ -47,7 +47,7 @@ def test_a_worker_asked_to_end_while_redis_is_away_ends(
 
     worker.term()
 
-    assert worker.wait(20) == 0
+    assert worker.wait(40) == 0  # four waits for an answer, of 5 s each, and the lease
     fleet.start()
     assert run.result(30) == list(range(40))
     checker.check(over=True)

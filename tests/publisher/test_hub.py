@@ -119,7 +119,7 @@ async def test_a_connection_that_breaks_while_subscribers_come_and_go_is_replace
 
     async with Hub(redis_url) as hub, AsyncPublisher(redis_url) as publisher:
         staying = asyncio.create_task(follow(hub, "staying"))
-        for number in range(100):
+        for number in range(30):
             glances = [asyncio.create_task(glance(hub, f"{number}-{i}")) for i in range(5)]
             await asyncio.sleep(0.005)
             redis_client.client_kill_filter(_type="pubsub")

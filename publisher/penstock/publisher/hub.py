@@ -144,7 +144,7 @@ class Hub:
         backoff = Backoff("subscriptions of a hub")
         while True:
             await self._changed.wait()
-            pubsub = self._client.pubsub()
+            pubsub: Any = _Line(self._client.connection_pool)
             try:
                 await self._serve(pubsub, backoff)
             except (RedisError, builtins.ConnectionError) as error:
@@ -212,6 +212,16 @@ class Hub:
             self._pinged = True
             self._heard = now
             await _on(pubsub.ping())
+
+
+class _Line(PubSub):
+    """A connection of subscriptions that ends where it breaks.
+
+    redis-py's own opens it anew, in each of the two tasks that share it, and so twice.
+    """
+
+    async def _execute(self, conn: Any, command: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+        return await command(*args, **kw)
 
 
 async def _on(answer: Awaitable[T]) -> T:

@@ -213,7 +213,7 @@ class Worker(RQWorker):
     def _drain(self) -> None:
         """Let runs come to a step's end, at most for the grace, then cut what still runs."""
         self._loop.call(self._executor.hand_over)
-        end = time.monotonic() + self._grace
+        end = (self._asked_to_stop or time.monotonic()) + self._grace
         while self._room.busy and time.monotonic() < end and not self._cut.is_set():
             self._room.wait(0.1)
         self.is_cut = self._room.busy > 0
