@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.publisher.errors import CodecError
 from penstock.runtime.attempt import Attempt
+from penstock.runtime.checkpoint import take_back
 from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Suspend
 from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt
@@ -84,12 +85,6 @@ def _root(runner: Runner, body: Task[..., Any], argument: Any) -> Step:
 def conduct(runner: Runner, step: Step) -> Plan:
     """Plan a run's attempt: the body, its unfinished steps, the stored end."""
     attempt = runner.attempt
-    told = attempt.assignment
-    attempt.say(
-        "run.started",
-        {"name": told.entrypoint, "input": step.args[0]},
-        text=json.dumps({"name": told.entrypoint}),
-    )
     result: Result = yield from _body(runner, step)
     attempt.failures.report_unseen()
     try:
@@ -122,7 +117,20 @@ def _body(runner: Runner, step: Step) -> Plan:
         return _broken_off(runner.attempt, step, error)
 
 
+def _begin(attempt: Attempt, step: Step) -> Plan:
+    """Plan what an attempt says first: what earlier ones said in vain, and that it begins."""
+    if attempt.journal.has_past:
+        for step_id, seq in (yield Do.UNFINISHED).items():
+            attempt.words.said(step_id, seq)
+            take_back(attempt, step_id)
+    name = attempt.assignment.entrypoint
+    attempt.say(
+        "run.started", {"name": name, "input": step.args[0]}, text=json.dumps({"name": name})
+    )
+
+
 def _outcome(runner: Runner, step: Step) -> Plan:
+    yield from _begin(runner.attempt, step)
     value: Any = None
     suspended = False
     found = (yield Do.FIND) if step.cached is not None else None

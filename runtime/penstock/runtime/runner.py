@@ -165,6 +165,8 @@ class Runner:
                 return self.attempt.journal.flush()
             case Do.CHILDREN:
                 return self.account.join()
+            case Do.UNFINISHED:
+                return self.attempt.journal.unfinished()
             case Do.FIND:
                 return step.cached.find() if step.cached is not None else None
             case Keep(value):

@@ -22,8 +22,12 @@ class Shape:
         self._options = options
         self._labelled = not isinstance(mode, str)
         self._modes = check_modes(mode)
-        self._view = View(self._modes, entrypoint=name, subgraphs=options.subgraphs)
-        self._printed = View(check_modes(options.printed), entrypoint=name, subgraphs=True)
+        self._view = View(
+            self._modes, entrypoint=name, subgraphs=options.subgraphs, config=options.config
+        )
+        self._printed = View(
+            check_modes(options.printed), entrypoint=name, subgraphs=True, config=options.config
+        )
 
     def items(self, fact: Fact) -> Iterator[Any]:
         """Give what a fact looks like in the wanted modes, and print it in those to be printed."""
@@ -65,8 +69,9 @@ class Shape:
         if self._options.version == "v2":
             item: dict[str, Any] = {"type": mode, "ns": namespace, "data": payload}
             if mode == "values":
-                asked = cast(Any, payload).get(INTERRUPT, ()) if isinstance(payload, dict) else ()
-                item["interrupts"] = asked
+                asks = isinstance(payload, dict) and INTERRUPT in payload
+                item["data"] = {} if asks else payload
+                item["interrupts"] = cast(Any, payload)[INTERRUPT] if asks else ()
             return item
         if self._options.subgraphs:
             return (namespace, mode, payload) if self._labelled else (namespace, payload)
