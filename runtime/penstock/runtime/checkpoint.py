@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["fail_step", "finish_step", "retry_step", "start_step", "take_back"]
+__all__ = ["fail_step", "finish_step", "retry_step", "start_run", "start_step", "take_back"]
 
 import json
 import logging
@@ -24,7 +24,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 INPUT_KEPT: Final = 16 * 1024
-"""Bytes of a step's encoded arguments past which `step.started` does not carry them."""
+"""Bytes of encoded input or arguments past which `run.started`, `step.started` leave them out."""
+
+
+def start_run(attempt: Attempt, argument: Any) -> None:
+    """Say that an attempt of the run begins."""
+    name = attempt.assignment.entrypoint
+    text = f'{{"name":{quote(name)},"input":{_input(attempt)}}}' if attempt.journal.stores else None
+    attempt.say("run.started", {"name": name, "input": argument}, text=text)
+
+
+def _input(attempt: Attempt) -> str:
+    given = attempt.journal.recorded("input")
+    if given is None or len(given) > INPUT_KEPT:
+        return "null"
+    try:
+        attempt.codec.loads(given)
+    except CodecError:  # damaged, which the body is about to fail for
+        return "null"
+    return given.decode() if isinstance(given, bytes) else given
 
 
 def start_step(step: Step) -> None:
@@ -118,7 +136,8 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
         data["cached"] = True
     if not step.is_recorded:
         data["recorded"] = False
-    fact = Fact("step.finished", data, caller(step.id), time.time(), step.id)
+    failed = outcome.error is not None
+    fact = Fact("step.finished", data, caller(step.id), time.time(), step.id, inline=failed)
     written = text = ""
     if attempt.journal.stores:
         written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["Result", "aexecute", "execute"]
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.publisher.errors import CodecError
 from penstock.runtime.attempt import Attempt
-from penstock.runtime.checkpoint import take_back
+from penstock.runtime.checkpoint import start_run, take_back
 from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Suspend
 from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt
@@ -123,10 +122,7 @@ def _begin(attempt: Attempt, step: Step) -> Plan:
         for step_id, seq in (yield Do.UNFINISHED).items():
             attempt.words.said(step_id, seq)
             take_back(attempt, step_id)
-    name = attempt.assignment.entrypoint
-    attempt.say(
-        "run.started", {"name": name, "input": step.args[0]}, text=json.dumps({"name": name})
-    )
+    start_run(attempt, step.args[0])
 
 
 def _outcome(runner: Runner, step: Step) -> Plan:
@@ -176,7 +172,7 @@ def _ending(attempt: Attempt, result: Result) -> Ending:
             "cancelled", Fact("run.finished", data, (), time.time()), reason="cancelled"
         )
     outcome = {"outcome": {"error": result.error}}
-    fact = Fact("run.finished", data | outcome, (), time.time(), "result")
+    fact = Fact("run.finished", data | outcome, (), time.time(), "result", inline=True)
     checkpoints: dict[str, str] = {}
     reason = type(result.error).__name__
     if attempt.journal.stores:

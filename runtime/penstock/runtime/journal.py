@@ -41,13 +41,17 @@ def durability_of(text: str) -> Durability:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that happened in a run; `ref` names the checkpoint that holds its outcome."""
+    """One thing that happened in a run; `ref` names the checkpoint that holds its outcome.
+
+    `inline` says that the event holds it too: an error's checkpoint goes as its step is done again.
+    """
 
     mode: str
     data: Any
     namespace: tuple[str, ...]
     time: float
     ref: str = ""
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class RedisJournal:
         return seq
 
     def _texts(self, fact: Fact, text: str, outcome: str = "") -> tuple[str, str]:
-        if outcome and self.durability == "exit":  # nothing there yet to refer to
+        if outcome and (fact.inline or self.durability == "exit"):  # exit: nothing to refer to yet
             text, outcome = f'{text[:-1]},"outcome":{outcome}}}', ""
         return texts(
             fact.mode,
