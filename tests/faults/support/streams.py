@@ -78,13 +78,15 @@ async def atell(story: Story, runtime: Any = None) -> str:
 @entrypoint(checkpointer=InMemorySaver())
 def told(story: Story) -> str:
     title().result()
-    return tell(story).result()
+    whole: str = tell(story).result()
+    return whole
 
 
 @entrypoint(checkpointer=InMemorySaver())
 async def atold(story: Story) -> str:
     await title()
-    return await atell(story)
+    whole: str = await atell(story)
+    return whole
 
 
 @entrypoint()
