@@ -87,10 +87,12 @@ def test_an_attempt_that_takes_over_begins_nothing_anew() -> None:
         ("run.interrupted", {}),
         ("run.resumed", {}),
         ("run.started", {"name": "main"}),
+        ("run.suspended", {"seconds": 60.0}),
+        ("run.started", {"name": "main"}),
     ]:
         log.say(mode, data)
 
-    assert [event.seq for event in fold(log.events)] == [1, 2, 5, 6, 7, 8]
+    assert [event.seq for event in fold(log.events)] == [1, 2, 5, 6, 7, 8, 9, 10]
 
 
 def test_a_failed_step_that_is_taken_back_has_begun_once() -> None:

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from penstock.runtime import RedisSaver, entrypoint, get_stream_writer, interrupt, task
+from penstock.runtime import (
+    Command,
+    RedisSaver,
+    entrypoint,
+    get_stream_writer,
+    interrupt,
+    task,
+)
 from penstock.runtime.view import MODES, View, check_modes
 from tests.runtime.flows import keys, thread
 
@@ -379,6 +386,30 @@ def test_a_custom_event_is_exactly_what_was_written(
 
     assert chunk == value
     assert type(chunk) is type(value)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_the_values_of_a_run_that_goes_on_begin_with_the_threads_value(
+    saver: RedisSaver, kind: str
+) -> None:
+    @entrypoint(checkpointer=saver)
+    def main(x: int) -> Any:
+        return interrupt("?") if x else "first"
+
+    (fresh,) = collect(main, 1, kind, thread("fresh"), stream_mode="values")
+    assert [question.value for question in fresh["__interrupt__"]] == ["?"]
+    answered = collect(main, Command(resume="a"), kind, thread("fresh"), stream_mode="values")
+    assert answered == [None, "a"]
+
+    assert collect(main, 0, kind, thread("old"), stream_mode="values") == ["first"]
+    main.invoke(1, thread("old"))
+    modes = ["values", "updates"]
+    assert collect(main, Command(resume="b"), kind, thread("old"), stream_mode=modes) == [
+        ("values", "first"),
+        ("updates", {"main": "b"}),
+        ("values", "b"),
+    ]
+    assert collect(main, None, kind, thread("old"), stream_mode="values") == ["b"]
 
 
 # -- the writer ----------------------------------------------------------------------------------

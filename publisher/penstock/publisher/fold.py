@@ -11,7 +11,7 @@ from penstock.publisher.event import Event
 
 _WORDS: Final = ("custom", "message", "messages")
 _OF_A_STEP: Final = ("step.finished", "step.interrupted")
-_PAUSES: Final = ("run.interrupted", "run.resumed", "run.finished")
+_PAUSES: Final = ("run.interrupted", "run.suspended", "run.resumed", "run.finished")
 
 
 def fold(events: Iterable[Event]) -> list[Event]:

@@ -66,6 +66,8 @@ class Invocation:
         if opening.result is not None:
             yield from shape.settled(opening.result)
             return
+        if self._resumes:
+            yield from shape.resumed(opening)
         facts: queue.SimpleQueue[Any] = queue.SimpleQueue()
         context = copy_context()
 
@@ -97,6 +99,9 @@ class Invocation:
             for item in shape.settled(opening.result):
                 yield item
             return
+        if self._resumes:
+            for item in shape.resumed(opening):
+                yield item
         loop = asyncio.get_running_loop()
         facts: asyncio.Queue[Any] = asyncio.Queue()
         listen = Relay(loop, facts)
@@ -117,6 +122,10 @@ class Invocation:
             yield item
 
     # -- parts ----------------------------------------------------------------------------------
+
+    @property
+    def _resumes(self) -> bool:
+        return self._argument is None or isinstance(self._argument, Command)
 
     @property
     def _checkpointer(self) -> Any:

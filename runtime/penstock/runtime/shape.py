@@ -7,6 +7,7 @@ __all__ = ["Shape", "output_of"]
 from collections.abc import Iterator
 from typing import Any, cast
 
+from penstock.runtime.checkpointer import Opening
 from penstock.runtime.engine import Result
 from penstock.runtime.final import Final
 from penstock.runtime.journal import Fact
@@ -47,6 +48,12 @@ class Shape:
             fact.mode, fact.data, fact.namespace, fact.time
         ):
             print(f"[{':'.join((*namespace, mode))}] {payload}")
+
+    def resumed(self, opening: Opening) -> Iterator[Any]:
+        """Give what is to be seen of a thread first, where its last run goes on: its value."""
+        if "values" in self._modes:
+            value = opening.assignment.previous
+            yield self._item((), "values", _chosen(self._options, value, value))
 
     def settled(self, result: Result) -> Iterator[Any]:
         """Give what is to be seen of a run that the call did not execute."""
