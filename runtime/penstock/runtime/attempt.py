@@ -76,6 +76,11 @@ class Attempt:
         """Whether anybody gets what the attempt says: who listens, or the journal."""
         return self._listener is not None or self.journal.stores
 
+    @property
+    def has_listener(self) -> bool:
+        """Whether somebody in this process gets what the attempt says."""
+        return self._listener is not None
+
     def say(
         self, mode: str, data: Any, namespace: tuple[str, ...] = (), *, text: str | None = None
     ) -> int:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["fail_step", "finish_step", "retry_step", "start_run", "start_step", "take_back"]
+__all__ = [
+    "fail_step",
+    "finish_step",
+    "replay_step",
+    "retry_step",
+    "start_run",
+    "start_step",
+    "take_back",
+]
 
 import json
 import logging
@@ -60,6 +68,18 @@ def start_step(step: Step) -> None:
             kept = attempt.codec.at("input", step.id).seal(given)
         text = f'{{"id":{quote(step.id)},"input":{kept}}}'
     attempt.say("step.started", data, caller(step.id), text=text)
+
+
+def replay_step(
+    attempt: Attempt, step_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Tell who listens in this process that a step is called which an earlier attempt recorded.
+
+    Its begin is stored already, for those who read the run's events.
+    """
+    if attempt.has_listener and attempt.journal.recorded(step_id) is not None:
+        data = {"id": step_id, "input": (args, kwargs)}
+        attempt.heard(Fact("step.started", data, caller(step_id), time.time()))
 
 
 def retry_step(step: Step, error: BaseException, delay: float) -> None:

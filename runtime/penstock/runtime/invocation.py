@@ -63,11 +63,9 @@ class Invocation:
         """Execute in a thread of its own, and give the chunks as they come."""
         shape = Shape(self._entrypoint.name, self._options)
         opening = self._open()
+        yield from shape.first(opening, resumes=self._resumes)
         if opening.result is not None:
-            yield from shape.settled(opening.result)
             return
-        if self._resumes:
-            yield from shape.resumed(opening)
         facts: queue.SimpleQueue[Any] = queue.SimpleQueue()
         context = copy_context()
 
@@ -95,13 +93,10 @@ class Invocation:
         """Execute on the running loop, and give the chunks as they come."""
         shape = Shape(self._entrypoint.name, self._options)
         opening = await self._aopen()
+        for item in shape.first(opening, resumes=self._resumes):
+            yield item
         if opening.result is not None:
-            for item in shape.settled(opening.result):
-                yield item
             return
-        if self._resumes:
-            for item in shape.resumed(opening):
-                yield item
         loop = asyncio.get_running_loop()
         facts: asyncio.Queue[Any] = asyncio.Queue()
         listen = Relay(loop, facts)

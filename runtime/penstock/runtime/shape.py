@@ -49,14 +49,18 @@ class Shape:
         ):
             print(f"[{':'.join((*namespace, mode))}] {payload}")
 
-    def resumed(self, opening: Opening) -> Iterator[Any]:
-        """Give what is to be seen of a thread first, where its last run goes on: its value."""
-        if "values" in self._modes:
+    def first(self, opening: Opening, *, resumes: bool) -> Iterator[Any]:
+        """Give what is to be seen before anything is executed: of a run that goes on, or is over.
+
+        Where one goes on, this is its thread's value: what the run before returned.
+        """
+        if opening.result is not None:
+            yield from self._settled(opening.result)
+        elif resumes and "values" in self._modes:
             value = opening.assignment.previous
             yield self._item((), "values", _chosen(self._options, value, value))
 
-    def settled(self, result: Result) -> Iterator[Any]:
-        """Give what is to be seen of a run that the call did not execute."""
+    def _settled(self, result: Result) -> Iterator[Any]:
         if result.status == "suspended":
             yield from self._stopped()
         elif "values" in self._modes:

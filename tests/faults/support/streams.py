@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from typing import Any
 
@@ -176,6 +177,19 @@ def asking() -> Any:
 def interrupted(x: int) -> Any:
     double(x).result()
     return asking().result()
+
+
+@task
+def aside() -> None:
+    """Speaks from a thread that knows nothing of the run."""
+    speaker = threading.Thread(target=get_stream_writer(), args=("from a thread",))
+    speaker.start()
+    speaker.join()
+
+
+@entrypoint(checkpointer=InMemorySaver())
+def threaded(x: int) -> None:
+    aside().result()
 
 
 @entrypoint()
