@@ -16,24 +16,36 @@ def left_standing(run_id: str, run: Mapping[str, str], log: Sequence[Entry]) -> 
     """
     if run.get("keep", "0") != "0" or run.get("durability") == "exit":
         return  # the log is trimmed, or what it calls finished is not recorded
-    open_words: dict[str, int] = {}
+    words = _Words()
     began = False
     for entry in log:
-        data = entry.tree["data"]
-        if entry.mode in WORDS:
-            open_words.setdefault("/".join(entry.tree.get("ns", [])), entry.seq)
-        elif entry.mode == "step.finished":
-            for step_id in _with_all_below(open_words, data["id"]):
-                del open_words[step_id]
-        elif entry.mode == "step.retry":
-            first = open_words.pop(data["id"], None)
-            if first is not None and data["void_from"] != first:
-                yield f"I22 run {run_id}: {entry.tree} leaves what was said from {first} on"
-        elif entry.mode == "run.started":
-            if began and open_words:
-                yield f"I22 run {run_id}: attempt {entry.attempt} says again {open_words}"
+        wrong = words.take(entry)
+        if wrong is not None:
+            yield f"I22 run {run_id}: {entry.tree} leaves what was said from {wrong} on"
+        if entry.mode == "run.started":
+            if began and words.first:
+                yield f"I22 run {run_id}: attempt {entry.attempt} says again {words.first}"
             began = True
 
 
-def _with_all_below(words: Mapping[str, int], step_id: str) -> list[str]:
-    return [each for each in words if each == step_id or each.startswith(f"{step_id}/")]
+class _Words:
+    """The seq of the first word of each step that is neither recorded nor taken back."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, int] = {}
+
+    def take(self, entry: Entry) -> int | None:
+        """Take the next event; returns the seq that a retry should have named and has not."""
+        data = entry.tree["data"]
+        if entry.mode in WORDS:
+            self.first.setdefault("/".join(entry.tree.get("ns", [])), entry.seq)
+        elif entry.mode == "step.finished":
+            for step_id in self._with_all_below(data["id"]):
+                del self.first[step_id]
+        elif entry.mode == "step.retry":
+            first = self.first.pop(data["id"], data["void_from"])
+            return first if first != data["void_from"] else None
+        return None
+
+    def _with_all_below(self, step_id: str) -> list[str]:
+        return [each for each in self.first if each == step_id or each.startswith(f"{step_id}/")]
