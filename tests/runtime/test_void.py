@@ -10,10 +10,12 @@ from typing import Any, cast
 import pytest
 
 from penstock.publisher.batch import Page
+from penstock.publisher.encrypted import EncryptedCodec
 from penstock.publisher.event import Event
 from penstock.publisher.fold import fold
 from penstock.runtime import (
     Command,
+    InMemorySaver,
     RedisSaver,
     RetryPolicy,
     entrypoint,
@@ -398,6 +400,34 @@ def test_seqs_are_known_before_they_are_stored(saver: RedisSaver, durability: An
     for name, seq in retries(facts(saver)):
         assert (by_seq[seq].namespace, by_seq[seq].data) == ((name,), (5, "half"))
     assert sorted(words(fold(facts(saver)))) == [(x, "half") for x in range(10)]
+
+
+def test_all_of_it_is_the_same_where_runs_are_encrypted() -> None:
+    saver = InMemorySaver(codec=EncryptedCodec({"k1": bytes(range(32))}))
+    trouble = Trouble(1)
+
+    @task(retry_policy=AT_ONCE)
+    def asking() -> Any:
+        get_stream_writer()("well")
+        get_stream_writer().message("hm", id="m1")
+        trouble()
+        return interrupt("?")
+
+    @entrypoint(checkpointer=saver)
+    def main(_: str) -> Any:
+        return asking().result()
+
+    main.invoke("secret", thread())
+    main.invoke(Command(resume="yes"), thread())
+
+    assert words(facts(saver)) == ["well"] * 3
+    assert words(fold(facts(saver))) == ["well"]
+    inputs = [event.data["input"] for event in facts(saver) if event.mode == "run.started"]
+    assert inputs == ["secret"] * 2
+    (key,) = keys(saver, "penstock:events:*")
+    stored = str(saver.connection.xrange(key))
+    assert "well" not in stored
+    assert "secret" not in stored
 
 
 # -- reading back --------------------------------------------------------------------------------

@@ -38,19 +38,23 @@ INPUT_KEPT: Final = 16 * 1024
 def start_run(attempt: Attempt, argument: Any) -> None:
     """Say that an attempt of the run begins."""
     name = attempt.assignment.entrypoint
-    text = f'{{"name":{quote(name)},"input":{_input(attempt)}}}' if attempt.journal.stores else None
+    text = (
+        f'{{"name":{quote(name)},"input":{_input(attempt, argument)}}}'
+        if attempt.journal.stores
+        else None
+    )
     attempt.say("run.started", {"name": name, "input": argument}, text=text)
 
 
-def _input(attempt: Attempt) -> str:
+def _input(attempt: Attempt, argument: Any) -> str:
     given = attempt.journal.recorded("input")
-    if given is None or len(given) > INPUT_KEPT:
+    if given is None or len(given) > 2 * INPUT_KEPT:  # sealed, it is longer
         return "null"
     try:
-        attempt.codec.loads(given)
-    except CodecError:  # damaged, which the body is about to fail for
+        text = attempt.codec.plain.dumps(argument)
+    except CodecError:
         return "null"
-    return given.decode() if isinstance(given, bytes) else given
+    return attempt.codec.at("input", "result").seal(text) if len(text) <= INPUT_KEPT else "null"
 
 
 def start_step(step: Step) -> None:
