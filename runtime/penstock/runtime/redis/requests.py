@@ -107,7 +107,7 @@ class RequestPlans:
     def config(self, run_id: str) -> Plan[Mapping[str, Any]]:
         """Read the config that a run was enqueued with."""
         text = yield ("HGET", self.keys.run(run_id), "config")
-        codec = self._of(run_id).at("config")
+        codec = self.codec.at("run", run_id, "config")
         return cast("Mapping[str, Any]", codec.loads(text)) if text is not None else {}
 
     def runs(self, status: str | None, limit: int) -> Plan[list[Run]]:
