@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt, task
 from penstock.runtime.errors import ReplayError
-from penstock.runtime.lineage import label, namespace, step_name
+from penstock.runtime.lineage import caller, label, namespace, step_name
 from tests.runtime.flows import Calls, asked, thread
 
 fresh = itertools.count()
@@ -46,10 +46,17 @@ def test_a_name_can_be_read_back_from_a_step_id_whatever_signs_it_has(name: str)
         assert step_name(step_id) == name
 
 
-def test_a_namespace_is_the_path_without_branches() -> None:
+def test_a_namespace_is_the_path_of_a_step_with_its_branches() -> None:
     assert namespace("") == ()
     assert namespace("load:0") == ("load:0",)
-    assert namespace("~0/load:0/~1/~2/parse=a%2Fb") == ("load:0", "parse=a%2Fb")
+    assert namespace("~0/load:0/~1/~2/parse=a%2Fb") == (
+        *("~0", "load:0", "~1", "~2", "parse=a%2Fb"),
+    )
+
+
+def test_the_caller_of_a_step_is_the_step_above_it() -> None:
+    assert caller("") == caller("load:0") == caller("~0/~1/load:0") == ()
+    assert caller("~0/load:0/~1/~2/parse:0") == ("~0", "load:0")
 
 
 @pytest.mark.parametrize(

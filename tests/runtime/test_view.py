@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from penstock.runtime import RedisSaver, entrypoint, get_stream_writer, interrupt, task
+from penstock.runtime import (
+    Command,
+    RedisSaver,
+    entrypoint,
+    get_stream_writer,
+    interrupt,
+    task,
+)
 from penstock.runtime.view import MODES, View, check_modes
 from tests.runtime.flows import keys, thread
 
@@ -125,7 +132,7 @@ def test_version_two_gives_one_envelope_for_everything(saver: RedisSaver) -> Non
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("mode", ["update", "", ["custom", "nonsense"]])
-def test_an_unknown_mode_is_refused_and_nothing_runs(
+def test_decide_16_an_unknown_mode_is_refused_and_nothing_runs(
     any_saver: RedisSaver | None, kind: str, mode: Any
 ) -> None:
     ran: list[str] = []
@@ -143,7 +150,7 @@ def test_an_unknown_mode_is_refused_and_nothing_runs(
 
 
 @pytest.mark.parametrize("method", ["invoke", "stream", "ainvoke", "astream"])
-def test_unknown_keywords_are_refused(method: str) -> None:
+def test_decide_16_unknown_keywords_are_refused(method: str) -> None:
     flow = flows(None, "sync")
 
     async def call() -> None:
@@ -381,10 +388,34 @@ def test_a_custom_event_is_exactly_what_was_written(
     assert type(chunk) is type(value)
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_the_values_of_a_run_that_goes_on_begin_with_the_threads_value(
+    saver: RedisSaver, kind: str
+) -> None:
+    @entrypoint(checkpointer=saver)
+    def main(x: int) -> Any:
+        return interrupt("?") if x else "first"
+
+    (fresh,) = collect(main, 1, kind, thread("fresh"), stream_mode="values")
+    assert [question.value for question in fresh["__interrupt__"]] == ["?"]
+    answered = collect(main, Command(resume="a"), kind, thread("fresh"), stream_mode="values")
+    assert answered == [None, "a"]
+
+    assert collect(main, 0, kind, thread("old"), stream_mode="values") == ["first"]
+    main.invoke(1, thread("old"))
+    modes = ["values", "updates"]
+    assert collect(main, Command(resume="b"), kind, thread("old"), stream_mode=modes) == [
+        ("values", "first"),
+        ("updates", {"main": "b"}),
+        ("values", "b"),
+    ]
+    assert collect(main, None, kind, thread("old"), stream_mode="values") == ["b"]
+
+
 # -- the writer ----------------------------------------------------------------------------------
 
 
-def test_a_writer_works_in_any_thread_of_the_users(any_saver: RedisSaver | None) -> None:
+def test_decide_15_a_writer_works_in_any_thread_of_the_users(any_saver: RedisSaver | None) -> None:
     @entrypoint(checkpointer=any_saver)
     def main(_: str) -> None:
         write = get_stream_writer()
@@ -522,7 +553,9 @@ def test_closing_a_sync_stream_lets_the_run_end_and_its_result_count(saver: Redi
     assert main.invoke(2, thread()) == [2, [1, None]]
 
 
-def test_dropping_a_sync_stream_after_the_last_update_keeps_the_result(saver: RedisSaver) -> None:
+def test_decide_6_dropping_a_sync_stream_after_the_last_update_keeps_the_result(
+    saver: RedisSaver,
+) -> None:
     @entrypoint(checkpointer=saver)
     def main(x: int, *, previous: Any = None) -> Any:
         return [x, previous]

@@ -11,6 +11,7 @@ from penstock.publisher.errors import (
     RedisUnavailableError,
 )
 from penstock.publisher.event import TERMINAL, Event
+from penstock.publisher.fold import fold
 from penstock.publisher.hub import Hub, asubscribe
 from penstock.publisher.publish import AsyncPublisher, Publisher
 from penstock.publisher.sse import astream_sse
@@ -32,5 +33,6 @@ __all__ = [
     "RedisUnavailableError",
     "astream_sse",
     "asubscribe",
+    "fold",
     "subscribe",
 ]

@@ -21,6 +21,7 @@ from penstock.runtime.questions import Questions
 from penstock.runtime.replay import Replay
 from penstock.runtime.scope import Scope
 from penstock.runtime.timers import Timers
+from penstock.runtime.words import Words
 
 Listener: TypeAlias = Callable[[Fact], None]
 
@@ -65,6 +66,7 @@ class Attempt:
         self.timers = Timers(journal)
         self.children = Children(assignment, journal, codec)
         self.control = control or RunControl()
+        self.words = Words()
         self.stopping: Stop | None = None
         self.is_over = False
         self._listener = listener
@@ -74,19 +76,28 @@ class Attempt:
         """Whether anybody gets what the attempt says: who listens, or the journal."""
         return self._listener is not None or self.journal.stores
 
+    @property
+    def has_listener(self) -> bool:
+        """Whether somebody in this process gets what the attempt says."""
+        return self._listener is not None
+
     def say(
         self, mode: str, data: Any, namespace: tuple[str, ...] = (), *, text: str | None = None
-    ) -> None:
-        """Tell a fact to who listens, and to the journal."""
+    ) -> int:
+        """Tell a fact to who listens, and to the journal; returns its seq, 0 if nobody hears it."""
         if not self.is_heard:
-            return
+            return 0
         fact = Fact(mode, data, namespace, time.time())
-        if self.journal.stores:
+        if text is None and self.journal.stores:
             what = f"{mode} event of step {namespace[-1]!r}" if namespace else f"{mode} event"
-            if text is None:
-                text = self.codec.at("event", mode).dumps(data, what)
-            self.journal.append(fact, text)
+            text = self.codec.at("event", mode).dumps(data, what)
+        return self.note(fact, text or "")
+
+    def note(self, fact: Fact, text: str, outcome: str = "") -> int:
+        """Tell a fact that is written down already; returns its seq."""
+        seq = self.journal.append(fact, text, outcome)
         self.heard(fact)
+        return seq
 
     def heard(self, fact: Fact) -> None:
         """Tell a fact that the journal has already to who listens."""

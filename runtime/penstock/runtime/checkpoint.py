@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["fail_step", "finish_step", "retry_step", "start_step"]
+__all__ = [
+    "fail_step",
+    "finish_step",
+    "replay_step",
+    "retry_step",
+    "start_run",
+    "start_step",
+    "take_back",
+]
 
+import json
 import logging
 import time
 from json.encoder import encode_basestring_ascii as quote
@@ -13,15 +22,39 @@ from penstock.publisher.errors import CodecError
 from penstock.publisher.failure import dump_error
 from penstock.runtime.final import Final as FinalValue
 from penstock.runtime.journal import Fact
+from penstock.runtime.lineage import caller
 from penstock.runtime.outcome import Outcome, encode_outcome
 
 if TYPE_CHECKING:
+    from penstock.runtime.attempt import Attempt
     from penstock.runtime.perform import Step
 
 logger = logging.getLogger(__name__)
 
 INPUT_KEPT: Final = 16 * 1024
-"""Bytes of a step's encoded arguments past which `step.started` does not carry them."""
+"""Bytes of encoded input or arguments past which `run.started`, `step.started` leave them out."""
+
+
+def start_run(attempt: Attempt, argument: Any) -> None:
+    """Say that an attempt of the run begins."""
+    name = attempt.assignment.entrypoint
+    text = (
+        f'{{"name":{quote(name)},"input":{_input(attempt, argument)}}}'
+        if attempt.journal.stores
+        else None
+    )
+    attempt.say("run.started", {"name": name, "input": argument}, text=text)
+
+
+def _input(attempt: Attempt, argument: Any) -> str:
+    given = attempt.journal.recorded("input")
+    if given is None or len(given) > 2 * INPUT_KEPT:  # sealed, it is longer
+        return "null"
+    try:
+        text = attempt.codec.plain.dumps(argument)
+    except CodecError:
+        return "null"
+    return attempt.codec.at("input", "result").seal(text) if len(text) <= INPUT_KEPT else "null"
 
 
 def start_step(step: Step) -> None:
@@ -29,6 +62,7 @@ def start_step(step: Step) -> None:
     attempt = step.attempt
     if not attempt.is_heard:
         return
+    take_back(attempt, step.id)
     data = {"id": step.id, "input": (step.args, step.kwargs)}
     text = None
     if attempt.journal.stores:
@@ -37,7 +71,19 @@ def start_step(step: Step) -> None:
         if given and len(given) <= INPUT_KEPT:
             kept = attempt.codec.at("input", step.id).seal(given)
         text = f'{{"id":{quote(step.id)},"input":{kept}}}'
-    attempt.say("step.started", data, step.scope.namespace[:-1], text=text)
+    attempt.say("step.started", data, caller(step.id), text=text)
+
+
+def replay_step(
+    attempt: Attempt, step_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Tell who listens in this process that a step is called which an earlier attempt recorded.
+
+    Its begin is stored already, for those who read the run's events.
+    """
+    if attempt.has_listener and attempt.journal.recorded(step_id) is not None:
+        data = {"id": step_id, "input": (args, kwargs)}
+        attempt.heard(Fact("step.started", data, caller(step_id), time.time()))
 
 
 def retry_step(step: Step, error: BaseException, delay: float) -> None:
@@ -50,13 +96,24 @@ def retry_step(step: Step, error: BaseException, delay: float) -> None:
         type(error).__name__,
         extra={"run_id": attempt.assignment.run_id, "event": "step.retry"},
     )
-    told = dump_error(error, attempt.codec)
-    data = {"id": step.id, "attempt": step.tries, "error": told, "delay": delay}
+    told, seq = dump_error(error, attempt.codec), attempt.words.take_back(step.id)
+    void_from = attempt.journal.seq + 1 if seq is None else seq
+    data = {"id": step.id, "void_from": void_from, "attempt": step.tries, "delay": delay}
     text = None
     if attempt.journal.stores:
         sealed = attempt.codec.at("retry", step.id).dumps(told)
-        text = f'{{"id":{quote(step.id)},"attempt":{step.tries},"error":{sealed},"delay":{delay}}}'
-    attempt.say("step.retry", data, step.scope.namespace[:-1], text=text)
+        text = f'{json.dumps(data)[:-1]},"error":{sealed}}}'
+    attempt.say("step.retry", {**data, "error": told}, caller(step.id), text=text)
+    for below in attempt.words.ended_below(step.id):
+        take_back(attempt, below)
+
+
+def take_back(attempt: Attempt, step_id: str) -> None:
+    """Say that what a step has said is void, if it has said anything: it is executed again."""
+    void_from = attempt.words.take_back(step_id)
+    if void_from is not None:
+        data = {"id": step_id, "void_from": void_from}
+        attempt.say("step.retry", data, caller(step_id), text=json.dumps(data))
 
 
 def finish_step(step: Step, value: Any, *, cached: bool = False) -> None:
@@ -74,6 +131,8 @@ def finish_step(step: Step, value: Any, *, cached: bool = False) -> None:
     _conclude(step, outcome, cached=cached)
     if step.is_recorded:
         attempt.replay.remember(step.id, outcome)
+        if attempt.journal.stores:
+            attempt.words.keep(step.id)
 
 
 def fail_step(step: Step, error: BaseException) -> None:
@@ -101,15 +160,17 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
         data["cached"] = True
     if not step.is_recorded:
         data["recorded"] = False
-    fact = Fact("step.finished", data, step.scope.namespace[:-1], time.time(), step.id)
+    failed = outcome.error is not None
+    fact = Fact("step.finished", data, caller(step.id), time.time(), step.id, inline=failed)
+    written = text = ""
     if attempt.journal.stores:
-        head = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
+        written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
         if step.is_recorded:
             text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
-            attempt.journal.append(fact, head + "}", text)
         else:
-            attempt.journal.append(fact, head + _told(step, outcome) + "}")
-    attempt.heard(fact)
+            written += _told(step, outcome)
+        written += "}"
+    attempt.note(fact, written, text)
 
 
 def _told(step: Step, outcome: Outcome) -> str:

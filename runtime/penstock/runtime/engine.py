@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["Result", "aexecute", "execute"]
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.publisher.errors import CodecError
 from penstock.runtime.attempt import Attempt
+from penstock.runtime.checkpoint import start_run, take_back
 from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Suspend
 from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt
@@ -84,12 +84,6 @@ def _root(runner: Runner, body: Task[..., Any], argument: Any) -> Step:
 def conduct(runner: Runner, step: Step) -> Plan:
     """Plan a run's attempt: the body, its unfinished steps, the stored end."""
     attempt = runner.attempt
-    told = attempt.assignment
-    attempt.say(
-        "run.started",
-        {"name": told.entrypoint, "input": step.args[0]},
-        text=json.dumps({"name": told.entrypoint}),
-    )
     result: Result = yield from _body(runner, step)
     attempt.failures.report_unseen()
     try:
@@ -122,7 +116,17 @@ def _body(runner: Runner, step: Step) -> Plan:
         return _broken_off(runner.attempt, step, error)
 
 
+def _begin(attempt: Attempt, step: Step) -> Plan:
+    """Plan what an attempt says first: what earlier ones said in vain, and that it begins."""
+    if attempt.journal.has_past:
+        for step_id, seq in (yield Do.UNFINISHED).items():
+            attempt.words.said(step_id, seq)
+            take_back(attempt, step_id)
+    start_run(attempt, step.args[0])
+
+
 def _outcome(runner: Runner, step: Step) -> Plan:
+    yield from _begin(runner.attempt, step)
     value: Any = None
     suspended = False
     found = (yield Do.FIND) if step.cached is not None else None
@@ -168,7 +172,7 @@ def _ending(attempt: Attempt, result: Result) -> Ending:
             "cancelled", Fact("run.finished", data, (), time.time()), reason="cancelled"
         )
     outcome = {"outcome": {"error": result.error}}
-    fact = Fact("run.finished", data | outcome, (), time.time(), "result")
+    fact = Fact("run.finished", data | outcome, (), time.time(), "result", inline=True)
     checkpoints: dict[str, str] = {}
     reason = type(result.error).__name__
     if attempt.journal.stores:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["AsyncRunHandle", "RunHandle"]
+__all__ = ["AsyncRunHandle", "RunHandle", "seen", "viewed"]
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.publisher.event import Event
 from penstock.publisher.hub import asubscribe
 from penstock.publisher.subscribe import subscribe
 from penstock.runtime.interrupt import NOTHING
-from penstock.runtime.redis.requests import is_open
+from penstock.runtime.redis.requests import Plan, RequestPlans, is_open
 from penstock.runtime.run import Run, RunStatus
-from penstock.runtime.view import View, check_modes
+from penstock.runtime.view import CONFIGURED, View, check_modes
 
 if TYPE_CHECKING:
     from penstock.runtime.aclient import AsyncClient
@@ -122,8 +122,7 @@ class RunHandle(_Handle):
             CursorExpiredError: the events after the cursor are no longer kept.
         """
         modes = check_modes(stream_mode)
-        run = self.info()
-        view = View(modes, entrypoint=run.entrypoint, subgraphs=subgraphs)
+        view = self._client.do(viewed(self._client.plans, self._run_id, modes, subgraphs))
         return self._events(view, after)
 
     def _events(self, view: View, after: int) -> Iterator[Event]:
@@ -196,8 +195,8 @@ class AsyncRunHandle(_Handle):
     ) -> AsyncIterator[Event]:
         """As `RunHandle.stream`."""
         modes = check_modes(stream_mode)
-        run = await self.info()
-        view = View(modes, entrypoint=run.entrypoint, subgraphs=subgraphs)
+        plan = viewed(self._client.plans, self._run_id, modes, subgraphs)
+        view = await self._client.do(plan)
         async with self._subscribe(after) as events:
             async for event in events:
                 for chunk in seen(view, event):
@@ -215,6 +214,21 @@ class AsyncRunHandle(_Handle):
         """As `RunHandle.resume`."""
         await self._client.do(self._client.plans.resume(self._run_id, answer))
         return self
+
+
+def viewed(
+    plans: RequestPlans, run_id: str, modes: Sequence[str], subgraphs: bool = False
+) -> Plan[View]:
+    """Plan to follow a run in stream modes.
+
+    Raises:
+        RunNotFoundError: its retention is over.
+    """
+    run = yield from plans.info(run_id)
+    config: Mapping[str, Any] = {}
+    if not CONFIGURED.isdisjoint(modes):
+        config = yield from plans.config(run_id)
+    return View(modes, entrypoint=run.entrypoint, subgraphs=subgraphs, config=config)
 
 
 def seen(view: View, event: Event) -> Generator[Event]:

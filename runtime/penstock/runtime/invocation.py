@@ -63,8 +63,8 @@ class Invocation:
         """Execute in a thread of its own, and give the chunks as they come."""
         shape = Shape(self._entrypoint.name, self._options)
         opening = self._open()
+        yield from shape.first(opening, resumes=self._resumes)
         if opening.result is not None:
-            yield from shape.settled(opening.result)
             return
         facts: queue.SimpleQueue[Any] = queue.SimpleQueue()
         context = copy_context()
@@ -93,9 +93,9 @@ class Invocation:
         """Execute on the running loop, and give the chunks as they come."""
         shape = Shape(self._entrypoint.name, self._options)
         opening = await self._aopen()
+        for item in shape.first(opening, resumes=self._resumes):
+            yield item
         if opening.result is not None:
-            for item in shape.settled(opening.result):
-                yield item
             return
         loop = asyncio.get_running_loop()
         facts: asyncio.Queue[Any] = asyncio.Queue()
@@ -117,6 +117,10 @@ class Invocation:
             yield item
 
     # -- parts ----------------------------------------------------------------------------------
+
+    @property
+    def _resumes(self) -> bool:
+        return self._argument is None or isinstance(self._argument, Command)
 
     @property
     def _checkpointer(self) -> Any:

@@ -15,6 +15,7 @@ __all__ = [
 ]
 
 import math
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,13 +41,17 @@ def durability_of(text: str) -> Durability:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that happened in a run; `ref` names the checkpoint that holds its outcome."""
+    """One thing that happened in a run; `ref` names the checkpoint that holds its outcome.
+
+    `inline` says that the event holds it too: an error's checkpoint goes as its step is done again.
+    """
 
     mode: str
     data: Any
     namespace: tuple[str, ...]
     time: float
     ref: str = ""
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,31 @@ class Journal(Protocol):
         """Return what earlier attempts recorded under a step's id or an answer's name."""
         ...
 
-    def append(self, fact: Fact, text: str, outcome: str = "") -> None:
-        """Add a fact with its encoded data, and the outcome it refers to; stored soon, in order."""
+    @property
+    def seq(self) -> int:
+        """The seq of the newest fact."""
+        ...
+
+    @property
+    def has_past(self) -> bool:
+        """Whether earlier attempts have said anything."""
+        ...
+
+    def unfinished(self) -> Mapping[str, int]:
+        """Return what earlier attempts did not get to the end of: step id -> seq of its first word.
+
+        The id is "" for what the body has said.
+
+        Raises:
+            LeaseLostError: another attempt owns the run.
+        """
+        ...
+
+    def append(self, fact: Fact, text: str, outcome: str = "") -> int:
+        """Add a fact with its encoded data, and the outcome it refers to; stored soon, in order.
+
+        Returns the seq that it has, or will have.
+        """
         ...
 
     def keep(self, field: str, text: str) -> None:
@@ -137,6 +165,11 @@ class NoJournal:
 
     stores = False
     patience = math.inf
+    has_past = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.seq = 0
 
     def now(self) -> float:
         """Return the time by this machine's clock."""
@@ -145,8 +178,15 @@ class NoJournal:
     def recorded(self, field: str) -> None:
         """Return None: nothing was recorded."""
 
-    def append(self, fact: Fact, text: str, outcome: str = "") -> None:
-        """Drop the fact."""
+    def unfinished(self) -> Mapping[str, int]:
+        """Return nothing: there were no earlier attempts."""
+        return {}
+
+    def append(self, fact: Fact, text: str, outcome: str = "") -> int:
+        """Count the fact, and drop it."""
+        with self._lock:
+            self.seq += 1
+            return self.seq
 
     def keep(self, field: str, text: str) -> None:
         """Drop the checkpoint."""

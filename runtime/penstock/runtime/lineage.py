@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Branch", "flow", "label", "namespace", "step_name"]
+__all__ = ["Branch", "caller", "flow", "label", "namespace", "step_name"]
 
 import asyncio
 import threading
@@ -65,8 +65,16 @@ class Branch:
 
 
 def namespace(step_id: str) -> tuple[str, ...]:
-    """Split a step's id into its path, branches left out."""
-    return tuple(part for part in step_id.split("/") if part and part[0] != "~")
+    """Split a step's id into its path: steps, and the branches between them."""
+    return tuple(step_id.split("/")) if step_id else ()
+
+
+def caller(step_id: str) -> tuple[str, ...]:
+    """Return the path of the step that made a call, () where the entrypoint's body did."""
+    path = namespace(step_id)[:-1]
+    while path and path[-1][0] == "~":
+        path = path[:-1]
+    return path
 
 
 def label(name: str) -> str:

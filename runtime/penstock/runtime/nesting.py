@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.attempt import Assignment
+from penstock.runtime.checkpoint import replay_step
 from penstock.runtime.config import merged
 from penstock.runtime.errors import ConfigurationError, EmptyInputError, ResumeError
 from penstock.runtime.final import Final
@@ -90,6 +91,7 @@ def _step(
     if is_recorded:
         outcome = attempt.replay.recall(branch, step_id, child.name, digest, "raise")
         if outcome is not None:
+            replay_step(attempt, step_id, (argument,), {})
             _recalled(child, step_id, outcome, sight)
             return None, outcome
     step = Step(runner, scope, step_id, child.body, (argument,), {}, digest, text)

@@ -36,6 +36,8 @@ class Do(enum.Enum):
     """Come back when everything said so far is stored."""
     FIND = enum.auto()
     """Look for the value in the cache; the answer is a tuple with it, or None."""
+    UNFINISHED = enum.auto()
+    """Look what earlier attempts left unfinished; the answer is `Journal.unfinished`."""
     CHILDREN = enum.auto()
     """Come back when no step of the run is running."""
 
@@ -120,6 +122,7 @@ def perform(step: Step) -> Plan:
     try:
         return (yield from _performed(step))
     finally:
+        step.attempt.words.end(step.id)
         del step.scope  # which refers to the step: without the circle both go at once
 
 

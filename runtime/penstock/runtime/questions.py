@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from penstock.runtime.errors import InterruptTimeoutError, Suspend
 from penstock.runtime.interrupt import NOTHING, Interrupt, interrupt_id
+from penstock.runtime.lineage import caller
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt
@@ -94,12 +95,8 @@ class Questions:
             self._open[name] = interrupt
             self._asking[name] = scope.step_id
         if scope.namespace:
-            attempt.say(
-                "step.interrupted",
-                {"id": scope.step_id, "interrupts": [interrupt.told()]},
-                scope.namespace[:-1],
-                text=text,
-            )
+            data = {"id": scope.step_id, "interrupts": [interrupt.told()]}
+            attempt.say("step.interrupted", data, caller(scope.step_id), text=text)
         raise Suspend(
             f"run {run_id!r} waits for an answer to interrupt {name}; "
             "answer it with Command(resume=...) or run.resume(...)"

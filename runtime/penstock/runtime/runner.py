@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from penstock.runtime.account import Account
 from penstock.runtime.attempt import Attempt
 from penstock.runtime.body import acall, call, timed
+from penstock.runtime.checkpoint import replay_step
 from penstock.runtime.errors import Drained, Stop
 from penstock.runtime.future import LoopFuture, Sight, StepFuture, StepTask, relay, settle
 from penstock.runtime.job import LoopSeat, ThreadJob
@@ -71,6 +72,7 @@ class Runner:
         sight = Sight(branch.scope)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
         if outcome is not None:
+            replay_step(attempt, step_id, args, kwargs)
             if outcome.error is not None:
                 attempt.failures.add(step_id, outcome.error, sight)
             return self._settled(outcome, sight, on_loop)
@@ -165,6 +167,8 @@ class Runner:
                 return self.attempt.journal.flush()
             case Do.CHILDREN:
                 return self.account.join()
+            case Do.UNFINISHED:
+                return self.attempt.journal.unfinished()
             case Do.FIND:
                 return step.cached.find() if step.cached is not None else None
             case Keep(value):

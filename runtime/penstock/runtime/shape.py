@@ -7,6 +7,7 @@ __all__ = ["Shape", "output_of"]
 from collections.abc import Iterator
 from typing import Any, cast
 
+from penstock.runtime.checkpointer import Opening
 from penstock.runtime.engine import Result
 from penstock.runtime.final import Final
 from penstock.runtime.journal import Fact
@@ -22,8 +23,12 @@ class Shape:
         self._options = options
         self._labelled = not isinstance(mode, str)
         self._modes = check_modes(mode)
-        self._view = View(self._modes, entrypoint=name, subgraphs=options.subgraphs)
-        self._printed = View(check_modes(options.printed), entrypoint=name, subgraphs=True)
+        self._view = View(
+            self._modes, entrypoint=name, subgraphs=options.subgraphs, config=options.config
+        )
+        self._printed = View(
+            check_modes(options.printed), entrypoint=name, subgraphs=True, config=options.config
+        )
 
     def items(self, fact: Fact) -> Iterator[Any]:
         """Give what a fact looks like in the wanted modes, and print it in those to be printed."""
@@ -44,8 +49,18 @@ class Shape:
         ):
             print(f"[{':'.join((*namespace, mode))}] {payload}")
 
-    def settled(self, result: Result) -> Iterator[Any]:
-        """Give what is to be seen of a run that the call did not execute."""
+    def first(self, opening: Opening, *, resumes: bool) -> Iterator[Any]:
+        """Give what is to be seen before anything is executed: of a run that goes on, or is over.
+
+        Where one goes on, this is its thread's value: what the run before returned.
+        """
+        if opening.result is not None:
+            yield from self._settled(opening.result)
+        elif resumes and "values" in self._modes:
+            value = opening.assignment.previous
+            yield self._item((), "values", _chosen(self._options, value, value))
+
+    def _settled(self, result: Result) -> Iterator[Any]:
         if result.status == "suspended":
             yield from self._stopped()
         elif "values" in self._modes:
@@ -65,8 +80,9 @@ class Shape:
         if self._options.version == "v2":
             item: dict[str, Any] = {"type": mode, "ns": namespace, "data": payload}
             if mode == "values":
-                asked = cast(Any, payload).get(INTERRUPT, ()) if isinstance(payload, dict) else ()
-                item["interrupts"] = asked
+                asks = isinstance(payload, dict) and INTERRUPT in payload
+                item["data"] = {} if asks else payload
+                item["interrupts"] = cast(Any, payload)[INTERRUPT] if asks else ()
             return item
         if self._options.subgraphs:
             return (namespace, mode, payload) if self._labelled else (namespace, payload)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MODES", "Chunk", "View", "check_modes"]
+__all__ = ["CONFIGURED", "INTERRUPT", "MODES", "Chunk", "View", "check_modes"]
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,12 +12,19 @@ from penstock.publisher.failure import load_error
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.lineage import namespace as step_path
 from penstock.runtime.lineage import step_name
+from penstock.runtime.messages import Messages
 
-_ORDER: Final = ("custom", "messages", "updates", "tasks", "debug", "values")
+_ORDER: Final = ("retry", "custom", "messages", "updates", "tasks", "debug", "values")
 """The order of what one fact looks like in several modes: what happened, then what came of it."""
 
-MODES: Final = ("values", "updates", "custom", "messages", "tasks", "debug")
+MODES: Final = ("values", "updates", "custom", "messages", "tasks", "debug", "retry")
+WORDS: Final = ("custom", "messages", "retry")
+"""The modes whose chunks say which step speaks, nested entrypoints' steps always included."""
+
 INTERRUPT: Final = "__interrupt__"
+
+CONFIGURED: Final = frozenset({"messages", "tasks", "debug"})
+"""The modes whose chunks have something of the run's config."""
 
 Namespace: TypeAlias = tuple[str, ...]
 Chunk: TypeAlias = tuple[Namespace, str, Any]
@@ -48,19 +55,26 @@ class View:
         *,
         entrypoint: str = "",
         subgraphs: bool = False,
+        config: Mapping[str, Any] | None = None,
     ) -> None:
         self._modes = sorted(set(modes), key=_ORDER.index)
         self._subgraphs = subgraphs
-        self.entrypoint = entrypoint
+        self.told = _told(config or {})
+        self.messages = Messages(entrypoint, config or {})
+
+    @property
+    def entrypoint(self) -> str:
+        """The name of the run's entrypoint."""
+        return self.messages.entrypoint
 
     def chunks(self, mode: str, data: Any, namespace: Namespace, time: float) -> Iterator[Chunk]:
         """Give what the reader sees of one fact: for each wanted mode nought or more chunks."""
         if mode == "run.started":
-            self.entrypoint = data["name"]
-        about_step = mode.startswith("step.")
-        path = _entrypoints(step_path(data["id"]) if about_step else namespace)
+            self._begin(data)
+        speaker = step_path(data["id"]) if mode.startswith("step.") else namespace
+        path = _entrypoints(speaker)
         for wanted in self._modes:
-            if path and not self._subgraphs and wanted not in ("custom", "messages"):
+            if path and not self._subgraphs and wanted not in WORDS:
                 continue
             make = _MAKERS[wanted].get(mode)
             if make is None:
@@ -68,7 +82,12 @@ class View:
             for payload in make(self, data, namespace):
                 if wanted == "debug":
                     payload |= {"timestamp": datetime.fromtimestamp(time, UTC).isoformat()}
-                yield path, wanted, payload
+                yield speaker if wanted in WORDS else path, wanted, payload
+
+    def _begin(self, data: Mapping[str, Any]) -> None:
+        self.messages.entrypoint = data["name"]
+        checkpoint = cast("Mapping[str, Any]", data.get("checkpoint") or {})
+        self.messages.step = checkpoint.get("step", -1) + 1
 
     def outcome(self, data: Mapping[str, Any]) -> tuple[Any, BaseException | None]:
         """Return the value and the error of a fact that has an outcome."""
@@ -95,20 +114,33 @@ def _name(data: Mapping[str, Any]) -> str:
     return step_name(data["id"]) if "id" in data else data["name"]
 
 
+def _told(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the begin of a step tells of its run, for whoever gave it a config."""
+    told = dict(config.get("metadata") or {})
+    if config.get("tags"):
+        told["tags"] = list(config["tags"])
+    return {"metadata": told} if told else {}
+
+
 def _custom(view: View, data: Any, namespace: Namespace) -> Iterator[Any]:
     yield data
 
 
 def _message(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
-    step = data.get("step", "")
-    yield (
-        data["chunk"],
-        {
-            "id": data["id"],
-            "langgraph_node": step_name(step) or view.entrypoint,
-            "step": step,
-        },
-    )
+    yield view.messages.chunk(data)
+
+
+def _found(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    value, error = view.outcome(data)
+    if error is None:
+        yield from view.messages.found(value, data.get("id", ""))
+
+
+def _retry(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    payload = {**data, "name": step_name(data["id"]) or view.entrypoint}
+    if "error" in payload:
+        payload["error"] = load_error(payload["error"])
+    yield payload
 
 
 def _update(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
@@ -134,6 +166,7 @@ def _body_started(view: View, data: Mapping[str, Any], namespace: Namespace) -> 
         "name": data["name"],
         "input": data.get("input"),
         "triggers": ("__start__",),
+        **view.told,
     }
 
 
@@ -146,6 +179,7 @@ def _step_started(view: View, data: Mapping[str, Any], namespace: Namespace) -> 
         "name": step_name(data["id"]),
         "input": given,
         "triggers": ("__pregel_push",),
+        **view.told,
     }
 
 
@@ -212,7 +246,8 @@ def _debug(make: _Maker, kind: str) -> _Maker:
 
 _MAKERS: Final[dict[str, dict[str, _Maker]]] = {
     "custom": {"custom": _custom},
-    "messages": {"message": _message},
+    "retry": {"step.retry": _retry},
+    "messages": {"message": _message, "step.finished": _found, "run.finished": _found},
     "updates": {
         "step.finished": _update,
         "run.finished": _update,

@@ -24,17 +24,21 @@ class StreamWriter:
         Raises:
             CodecError: the value cannot be written; names the step.
         """
+        self._say("custom", value)
+
+    def message(self, chunk: Any, *, id: str) -> None:
+        """Send a chunk of the message `id`, as mode `messages` shows it.
+
+        Raises:
+            CodecError: the chunk cannot be written; names the step.
+        """
+        self._say("message", {"chunk": chunk, "id": id, "step": self._scope.step_id})
+
+    def _say(self, mode: str, data: Any) -> None:
         scope = self._scope
         scope.attempt.check(scope)
         scope.advance()
-        scope.attempt.say("custom", value, scope.namespace)
-
-    def message(self, chunk: Any, *, id: str) -> None:
-        """Send a chunk of the message `id`, as mode `messages` shows it."""
-        scope = self._scope
-        scope.advance()
-        data = {"chunk": chunk, "id": id, "step": scope.step_id}
-        scope.attempt.say("message", data, scope.namespace)
+        scope.attempt.words.said(scope.step_id, scope.attempt.say(mode, data, scope.namespace))
 
 
 def writer_of(scope: Scope) -> StreamWriter:

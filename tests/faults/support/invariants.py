@@ -10,6 +10,7 @@ I7   no run waits for an answer that is there, or after it was cancelled
 I14  one running run a thread; those that wait for it are queued
 I15  a subscriber has seen exactly what is stored, in order
 I21  no key of an open run expires; all keys of one that is over do
+I22  what is said again was taken back before, and nothing else was
 RQ   RQ's registries name what is being executed, and nothing else
 """
 
@@ -22,6 +23,7 @@ import redis
 
 from penstock.publisher.event import Event
 from tests.faults.support.snapshot import Entry, Snapshot
+from tests.faults.support.voids import left_standing
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 KINDS = ("run", "checkpoints", "questions", "events")
@@ -74,6 +76,7 @@ def _violations(now: Snapshot) -> Iterator[str]:
         yield from _indexes(run_id, run, now)
         yield from _wake_up(run_id, run, now)
         yield from _retention(run_id, run, now)
+        yield from left_standing(run_id, run, now.events(run_id))
     yield from (
         f"I14 {count} runs at once on thread {key}" for key, count in running.items() if count > 1
     )

@@ -109,6 +109,7 @@ async def asquare(number: int, seconds: float) -> int:
 @task(retry_policy=AGAIN)
 def shaky(number: int) -> int:
     executed()
+    get_stream_writer()(f"trying {number}")
     _fail_once()
     return -number
 
@@ -116,6 +117,7 @@ def shaky(number: int) -> int:
 @task(retry_policy=AGAIN)
 async def ashaky(number: int) -> int:
     executed()
+    get_stream_writer()(f"trying {number}")
     _fail_once()
     return -number
 

@@ -112,7 +112,7 @@ def fold(events: Iterable[Mapping[str, Any]], recorded: Iterable[str], run: Run)
     """Put steps together from events and from the names of recorded outcomes."""
     steps: dict[str, Step] = {}
     for event in events:
-        if event["mode"].startswith("step."):
+        if event["mode"].startswith("step.") and event["data"]["id"]:
             _tell(steps, event)
     for step_id in recorded:
         step = _step(steps, step_id)
@@ -132,7 +132,7 @@ def _tell(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
             step.status, step.attempt = StepStatus.RUNNING, event.get("attempt", 1)
             step.tries += 1
             step.error = ""
-        case "step.retry":
+        case "step.retry" if "error" in data:  # without one, an attempt begins it anew
             step.status = StepStatus.RETRYING
             step.error = _error(data["error"])
             step.tries += 1

@@ -39,6 +39,8 @@ class Claim:
     """The run's hash."""
     checkpoints: Mapping[str, bytes]
     saved: bytes
+    seq: int
+    """The seq of its newest event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,12 +262,13 @@ def _script(name: str) -> Script:
 
 
 def _claim(reply: Reply) -> Claim:
-    run_id, fence, fields, checkpoints, saved = cast("tuple[Any, ...]", reply)
+    run_id, fence, fields, checkpoints, saved, seq = cast("tuple[Any, ...]", reply)
     return Claim(
         Lease(_text(run_id), _text(fence)),
         {_text(name): _text(value) for name, value in _pairs(fields)},
         {_text(name): value for name, value in _pairs(checkpoints)},
         saved,
+        int(seq),
     )
 
 

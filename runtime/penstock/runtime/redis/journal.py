@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
@@ -21,7 +21,9 @@ from penstock.publisher.event import texts
 from penstock.publisher.script import Call, Reply
 from penstock.runtime.errors import Fenced, LeaseLostError
 from penstock.runtime.journal import Durability, Ending, Fact, Finished, Suspended
+from penstock.runtime.plan import follow
 from penstock.runtime.redis.calls import Calls, Claim, Write
+from penstock.runtime.redis.past import Request, unfinished
 from penstock.runtime.redis.sender import Sender
 
 WEIGHT: Final = 256 * 1024
@@ -61,6 +63,8 @@ class RedisJournal:
         self._thread = "" if fields["own_thread"] == "1" else fields["thread"]
         self._keep = int(fields.get("keep", 0))
         self._lock = threading.Lock()
+        self.seq = claim.seq
+        self.has_past = claim.seq > 1  # the first is run.queued
         self._filling = Write(1)
         self._weight = 0
         self._full: deque[Write] = deque()
@@ -79,6 +83,18 @@ class RedisJournal:
         """Return the time in ms by Redis's clock, as it was at the claim and has gone on since."""
         return time.monotonic() * 1000 + self._ahead
 
+    def unfinished(self) -> Mapping[str, int]:
+        """Read what earlier attempts did not get to the end of: step id -> seq of its first word.
+
+        Raises:
+            LeaseLostError: another attempt owns the run.
+        """
+        events = self._calls.keys.events(self.lease.run_id)
+        return follow(unfinished(events, self._recorded), self._read)
+
+    def _read(self, request: Request) -> Any:
+        return self._sender.read(request, self._check)
+
     def keep(self, field: str, text: str) -> None:
         """Add a checkpoint that no fact tells of; stored with what comes next."""
         with self._lock:
@@ -86,8 +102,12 @@ class RedisJournal:
             kept = self._withheld if self.durability == "exit" else self._filling.checkpoints
             kept[field] = text
 
-    def append(self, fact: Fact, text: str, outcome: str = "") -> None:
-        """Add a fact, and the outcome it refers to."""
+    def append(self, fact: Fact, text: str, outcome: str = "") -> int:
+        """Add a fact, and the outcome it refers to; returns its seq.
+
+        Nobody but the owner of the lease adds events to a run that is at work, so they are counted
+        here, from the newest one that the claim has seen.
+        """
         stored, published = self._texts(fact, text, outcome)
         with self._lock:
             self._check()
@@ -100,12 +120,14 @@ class RedisJournal:
             self._weight += ENTRY + len(stored) + len(outcome)
             if self._weight > WEIGHT:
                 self._turn_over()
+            self.seq = seq = self.seq + 1
         self._sender.notice(self)
         if len(self._full) > AHEAD and not _on_a_loop():
             self.flush()
+        return seq
 
     def _texts(self, fact: Fact, text: str, outcome: str = "") -> tuple[str, str]:
-        if outcome and self.durability == "exit":  # nothing there yet to refer to
+        if outcome and (fact.inline or self.durability == "exit"):  # exit: nothing to refer to yet
             text, outcome = f'{text[:-1]},"outcome":{outcome}}}', ""
         return texts(
             fact.mode,
@@ -144,6 +166,7 @@ class RedisJournal:
         stored, published = self._texts(fact, text, outcome)
         with self._lock:
             self._filling.events += (stored, published)
+            self.seq += 1
 
     def flush(self) -> None:
         """Return when all that was appended is stored.

@@ -104,6 +104,12 @@ class RequestPlans:
             )
         return _read_run(run_id, fields, self.codec)
 
+    def config(self, run_id: str) -> Plan[Mapping[str, Any]]:
+        """Read the config that a run was enqueued with."""
+        text = yield ("HGET", self.keys.run(run_id), "config")
+        codec = self.codec.at("run", run_id, "config")
+        return cast("Mapping[str, Any]", codec.loads(text)) if text is not None else {}
+
     def runs(self, status: str | None, limit: int) -> Plan[list[Run]]:
         """Read the newest runs, of one status or of all."""
         found: list[tuple[float, str]] = []

@@ -7,8 +7,8 @@ __all__ = ["Outbox", "Sender"]
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, cast
 
 from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
@@ -82,6 +82,22 @@ class Sender:
                     return
                 if self._send([outbox], [call]):
                     continue
+            time.sleep(delay)
+            delay = min(2 * delay, 1.0)
+
+    def read(self, request: tuple[str | int, ...], check: Callable[[], None]) -> Any:
+        """Send a reading command from this thread, again until Redis answers or `check` raises."""
+        delay = 0.01
+        while True:
+            check()
+            try:
+                return cast(Any, self.connection.execute_command(*request))
+            except (ConnectionError, TimeoutError, OSError) as error:
+                logger.warning("Redis does not answer, trying again: %s", error)
+            except ResponseError as error:
+                if not transient(error):
+                    raise
+                logger.warning("Redis refuses for now, trying again: %s", error)
             time.sleep(delay)
             delay = min(2 * delay, 1.0)
 

@@ -12,10 +12,9 @@ from rich.text import Text
 from penstock.publisher.event import Event
 from penstock.publisher.subscribe import subscribe
 from penstock.runtime.client import Client
-from penstock.runtime.handle import seen
+from penstock.runtime.handle import seen, viewed
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.run import Run, RunStatus
-from penstock.runtime.view import View
 from penstock.worker.cli.option import shell_quoted
 from penstock.worker.cli.output import COLOURS, emit, one_line, say
 from penstock.worker.cli.trouble import FAILED, INTERRUPTED, WAITS, note
@@ -38,10 +37,10 @@ class Follower:
 
     def follow(self, after: int = 0) -> int:
         """Print what comes after a cursor; returns the exit status that says how it ended."""
-        run = self._info()
+        self._info()  # says so where there is no such run
         cursor = after
         try:
-            for event in self._events(run, after):
+            for event in self._events(after):
                 cursor = event.seq
                 self._print(event)
         except KeyboardInterrupt:
@@ -52,11 +51,11 @@ class Follower:
     def _info(self) -> Run:
         return self._client.do(self._client.plans.info(self._run_id))
 
-    def _events(self, run: Run, after: int) -> Iterator[Event]:
+    def _events(self, after: int) -> Iterator[Event]:
         """Give events in the wanted modes; a failed run that was resumed has several ends."""
         client, cursor, view = self._client, after, None
         if FACTS not in self._modes:
-            view = View(self._modes, entrypoint=run.entrypoint)
+            view = client.do(viewed(client.plans, self._run_id, self._modes))
         while not self._rests_at(cursor):
             with subscribe(
                 self._run_id,

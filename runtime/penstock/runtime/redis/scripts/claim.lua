@@ -2,9 +2,10 @@
 --
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
 -- at. The nonce makes a fence unique even where a failover has set the epoch back.
--- claimed(id, fence): what an attempt starts from. Beside its checkpoints it gets what nested entrypoints
--- have kept on the thread: 'children' (their names, as JSON) and 'previous^<name>' of each.
--- Keys: run:<id>, thread:<key>, checkpoints:<id>, leases, ready, runs:<status>.
+-- claimed(id, fence): what an attempt starts from; its last item is the seq of the newest event. Beside its
+-- checkpoints it gets what nested entrypoints have kept on the thread: 'children' (their names, as JSON) and
+-- 'previous^<name>' of each.
+-- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, runs:<status>.
 local function claim(id, nonce, worker, lease)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key')
   if run[1] ~= 'queued' or redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then
@@ -33,5 +34,7 @@ local function claimed(id, fence)
     checkpoints[#checkpoints + 1] = 'children'
     checkpoints[#checkpoints + 1] = kept[2]
   end
-  return { id, fence, redis.call('HGETALL', key('run', id)), checkpoints, kept[1] or '' }
+  local newest = redis.call('XREVRANGE', key('events', id), '+', '-', 'COUNT', 1)[1]
+  return { id, fence, redis.call('HGETALL', key('run', id)), checkpoints, kept[1] or '',
+    newest and string.match(newest[1], '^%d+') or '0' }
 end
