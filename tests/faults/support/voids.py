@@ -39,7 +39,7 @@ class _Words:
         data = entry.tree["data"]
         if entry.mode in WORDS:
             self.first.setdefault("/".join(entry.tree.get("ns", [])), entry.seq)
-        elif entry.mode == "step.finished":
+        elif entry.mode == "step.finished" and data.get("recorded", True):
             for step_id in self._with_all_below(data["id"]):
                 del self.first[step_id]
         elif entry.mode == "step.retry":
