@@ -20,7 +20,7 @@ _KINDS: Final = frozenset({"ai", "human", "system", "tool", "function", "chat", 
 
 
 class Messages:
-    """Makes the chunks of one reader: each whole message once, however often it is returned."""
+    """Makes the chunks of one reader: each message once, streamed or whole."""
 
     def __init__(self, entrypoint: str, config: Mapping[str, Any]) -> None:
         self.entrypoint = entrypoint
@@ -30,7 +30,8 @@ class Messages:
         self._seen: set[Hashable] = set()
 
     def chunk(self, data: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Give a streamed chunk with its metadata."""
+        """Give a streamed chunk with its metadata; the whole message does not come after it."""
+        self._seen.add(data["id"])
         return data["chunk"], self._about(data.get("step", ""), data["id"], whole=False)
 
     def found(self, value: Any, step_id: str) -> Iterator[tuple[Any, dict[str, Any]]]:
