@@ -17,6 +17,7 @@ from penstock.runtime.control import RunControl
 from penstock.runtime.errors import Stop, Suspend
 from penstock.runtime.failures import Failures
 from penstock.runtime.journal import Durability, Fact, Journal
+from penstock.runtime.position import Position
 from penstock.runtime.questions import Questions
 from penstock.runtime.replay import Replay
 from penstock.runtime.scope import Scope
@@ -38,6 +39,8 @@ class Assignment:
     context: Any = None
     store: Any = None
     cache: Cache | None = None
+    position: Position | None = None
+    """Where the run stands in its thread's history; None if nothing is kept."""
 
 
 class Attempt:
@@ -73,6 +76,11 @@ class Attempt:
     def is_heard(self) -> bool:
         """Whether anybody gets what the attempt says: who listens, or the journal."""
         return self._listener is not None or self.journal.stores
+
+    @property
+    def has_listener(self) -> bool:
+        """Whether somebody in this process gets what the attempt says."""
+        return self._listener is not None
 
     def say(
         self, mode: str, data: Any, namespace: tuple[str, ...] = (), *, text: str | None = None

@@ -123,7 +123,9 @@ class RunHandle(_Handle):
         """
         modes = check_modes(stream_mode)
         run = self.info()
-        view = View(modes, entrypoint=run.entrypoint, subgraphs=subgraphs)
+        view = View(
+            modes, entrypoint=run.entrypoint, subgraphs=subgraphs, thread_id=self._thread_id
+        )
         return self._events(view, after)
 
     def _events(self, view: View, after: int) -> Iterator[Event]:
@@ -197,7 +199,9 @@ class AsyncRunHandle(_Handle):
         """As `RunHandle.stream`."""
         modes = check_modes(stream_mode)
         run = await self.info()
-        view = View(modes, entrypoint=run.entrypoint, subgraphs=subgraphs)
+        view = View(
+            modes, entrypoint=run.entrypoint, subgraphs=subgraphs, thread_id=self._thread_id
+        )
         async with self._subscribe(after) as events:
             async for event in events:
                 for chunk in seen(view, event):

@@ -22,8 +22,13 @@ class Shape:
         self._options = options
         self._labelled = not isinstance(mode, str)
         self._modes = check_modes(mode)
-        self._view = View(self._modes, entrypoint=name, subgraphs=options.subgraphs)
-        self._printed = View(check_modes(options.printed), entrypoint=name, subgraphs=True)
+        thread_id = str(options.config.get("configurable", {}).get("thread_id", ""))
+        self._view = View(
+            self._modes, entrypoint=name, subgraphs=options.subgraphs, thread_id=thread_id
+        )
+        self._printed = View(
+            check_modes(options.printed), entrypoint=name, subgraphs=True, thread_id=thread_id
+        )
 
     def items(self, fact: Fact) -> Iterator[Any]:
         """Give what a fact looks like in the wanted modes, and print it in those to be printed."""

@@ -12,11 +12,9 @@ from penstock.publisher.failure import load_error
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.lineage import namespace as step_path
 from penstock.runtime.lineage import step_name
+from penstock.runtime.position import chunk
 
-_ORDER: Final = ("custom", "messages", "updates", "tasks", "debug", "values")
-"""The order of what one fact looks like in several modes: what happened, then what came of it."""
-
-MODES: Final = ("values", "updates", "custom", "messages", "tasks", "debug")
+MODES: Final = ("values", "updates", "custom", "messages", "tasks", "checkpoints", "debug")
 INTERRUPT: Final = "__interrupt__"
 
 Namespace: TypeAlias = tuple[str, ...]
@@ -48,21 +46,25 @@ class View:
         *,
         entrypoint: str = "",
         subgraphs: bool = False,
+        thread_id: str = "",
     ) -> None:
-        self._modes = sorted(set(modes), key=_ORDER.index)
+        self._parts = [(mode, makers) for mode, makers in _PARTS if mode in modes]
         self._subgraphs = subgraphs
         self.entrypoint = entrypoint
+        self.thread_id = thread_id
+        self.step = 0
 
     def chunks(self, mode: str, data: Any, namespace: Namespace, time: float) -> Iterator[Chunk]:
         """Give what the reader sees of one fact: for each wanted mode nought or more chunks."""
         if mode == "run.started":
             self.entrypoint = data["name"]
+            self.step = data["checkpoint"]["step"] + 1 if "checkpoint" in data else 0
         about_step = mode.startswith("step.")
         path = _entrypoints(step_path(data["id"]) if about_step else namespace)
-        for wanted in self._modes:
+        for wanted, makers in self._parts:
             if path and not self._subgraphs and wanted not in ("custom", "messages"):
                 continue
-            make = _MAKERS[wanted].get(mode)
+            make = makers.get(mode)
             if make is None:
                 continue
             for payload in make(self, data, namespace):
@@ -202,26 +204,56 @@ _TASKS: Final[dict[str, _Maker]] = {
 }
 
 
-def _debug(make: _Maker, kind: str) -> _Maker:
+def _input(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    told = data.get("checkpoint")
+    if told is not None:
+        yield chunk(told, view.thread_id, "input", told["values"], view.entrypoint)
+
+
+def _result(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    told = data.get("checkpoint")
+    if told is not None:
+        yield chunk(told, view.thread_id, "loop", view.outcome(data)[0])
+
+
+_INPUT: Final[dict[str, _Maker]] = {"run.started": _input}
+_RESULT: Final[dict[str, _Maker]] = {"run.finished": _result}
+
+
+def _debug(makers: Mapping[str, _Maker]) -> dict[str, _Maker]:
+    return {mode: _wrapped(mode, make) for mode, make in makers.items()}
+
+
+def _wrapped(mode: str, make: _Maker) -> _Maker:
+    kind = "task" if mode.endswith("started") else "task_result"
+    if make in (_input, _result):
+        kind = "checkpoint"
+
     def wrap(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
         for payload in make(view, data, namespace):
-            yield {"step": 0, "type": kind, "payload": payload}
+            step = payload["metadata"]["step"] if kind == "checkpoint" else view.step
+            yield {"step": step, "type": kind, "payload": payload}
 
     return wrap
 
 
-_MAKERS: Final[dict[str, dict[str, _Maker]]] = {
-    "custom": {"custom": _custom},
-    "messages": {"message": _message},
-    "updates": {
-        "step.finished": _update,
-        "run.finished": _update,
-        "run.interrupted": _interrupted,
-    },
-    "values": {"run.finished": _value, "run.interrupted": _interrupted},
-    "tasks": _TASKS,
-    "debug": {
-        mode: _debug(make, "task" if mode.endswith("started") else "task_result")
-        for mode, make in _TASKS.items()
-    },
-}
+_PARTS: Final[tuple[tuple[str, dict[str, _Maker]], ...]] = (
+    ("checkpoints", _INPUT),
+    ("debug", _debug(_INPUT)),
+    ("custom", {"custom": _custom}),
+    ("messages", {"message": _message}),
+    (
+        "updates",
+        {
+            "step.finished": _update,
+            "run.finished": _update,
+            "run.interrupted": _interrupted,
+        },
+    ),
+    ("tasks", _TASKS),
+    ("debug", _debug(_TASKS)),
+    ("values", {"run.finished": _value, "run.interrupted": _interrupted}),
+    ("checkpoints", _RESULT),
+    ("debug", _debug(_RESULT)),
+)
+"""The order of what one fact looks like in several modes: what happened, then what came of it."""

@@ -56,7 +56,7 @@ class Follower:
         """Give events in the wanted modes; a failed run that was resumed has several ends."""
         client, cursor, view = self._client, after, None
         if FACTS not in self._modes:
-            view = View(self._modes, entrypoint=run.entrypoint)
+            view = View(self._modes, entrypoint=run.entrypoint, thread_id=run.thread_id)
         while not self._rests_at(cursor):
             with subscribe(
                 self._run_id,

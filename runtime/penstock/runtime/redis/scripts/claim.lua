@@ -23,7 +23,7 @@ end
 
 local function claimed(id, fence)
   local record = key('thread', redis.call('HGET', key('run', id), 'thread_key'))
-  local kept = redis.call('HMGET', record, 'saved', 'children')
+  local kept = redis.call('HMGET', record, 'saved', 'children', 'value')
   local checkpoints = redis.call('HGETALL', key('checkpoints', id))
   for _, name in ipairs(kept[2] and cjson.decode(kept[2]) or {}) do
     checkpoints[#checkpoints + 1] = 'previous^' .. name
@@ -33,5 +33,5 @@ local function claimed(id, fence)
     checkpoints[#checkpoints + 1] = 'children'
     checkpoints[#checkpoints + 1] = kept[2]
   end
-  return { id, fence, redis.call('HGETALL', key('run', id)), checkpoints, kept[1] or '' }
+  return { id, fence, redis.call('HGETALL', key('run', id)), checkpoints, kept[1] or '', kept[3] or '' }
 end
