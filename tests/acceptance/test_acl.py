@@ -114,7 +114,7 @@ def test_an_app_looks_at_threads_and_changes_them(app: Client, work: Work) -> No
     thread.expire(100)
     copy = thread.copy("u")
 
-    assert [len(list(each.history())) for each in (thread, copy)] == [7, 7]
+    assert [len(list(each.history())) for each in (thread, copy)] == [8, 8]
     copy.delete()
     thread.delete()
     assert list(thread.history()) == []
@@ -320,7 +320,10 @@ def test_a_worker_has_the_commands_of_all_scripts() -> None:
 def test_an_app_has_the_commands_of_its_scripts() -> None:
     scripts = [
         load("penstock.runtime.redis.scripts", name)
-        for name in ("enqueue", "cancel", "resume", "wake")
+        for name in (
+            *("enqueue", "cancel", "resume", "wake"),
+            *("state", "update", "fork", "copy", "expire", "delete", "strays"),
+        )
     ]
     of_executions = {"del", "expire", "srem"}  # which an app's calls never come to
 

@@ -32,7 +32,7 @@ class Role:
 _FOLLOW: Final = "hget hgetall hmget ping subscribe unsubscribe xrange xrevrange"
 _RUNS: Final = "{p}:run:* {p}:checkpoints:* {p}:questions:* {p}:events:*"
 _ASK: Final = (
-    f"{_FOLLOW} del eval evalsha exists get hdel hexists hkeys hset hsetnx lindex llen lpop lpush "
+    f"{_FOLLOW} eval evalsha exists get hdel hexists hkeys hset hsetnx lindex llen lpop lpush "
     "lrange lrem ltrim persist pexpire publish rpush sadd set time xadd zadd zrem zremrangebyscore "
     "zrevrange zscan zscore"
 )
@@ -46,8 +46,8 @@ ROLES: Final[Mapping[str, Role]] = {
         "{p}:channel:* {p}:control",
     ),
     "worker": Role(
-        f"{_ASK} blmove blpop exec expire hincrby lmove lpos pttl smembers srem type unwatch watch "
-        "xread zcard zcount zrange zrangebyscore",
+        f"{_ASK} blmove blpop del exec expire hincrby lmove lpos pttl smembers srem type unwatch "
+        "watch xread zcard zcount zrange zrangebyscore",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),

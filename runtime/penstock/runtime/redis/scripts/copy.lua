@@ -23,7 +23,7 @@ if not head then
 elseif head ~= ARGV[8] then
   return 'MOVED'
 end
-redis.call('DEL', key('history', target))
+redis.call('LTRIM', key('history', target), 1, 0) -- of a thread that was evicted
 local fields = 2 * tonumber(ARGV[9])
 for each = 10 + fields, #ARGV do
   redis.call('RPUSH', key('history', target), ARGV[each])

@@ -14,6 +14,13 @@
 
 local thread = ARGV[3]
 
+-- As DEL does, which apps have no right to.
+local function drop_keys(...)
+  for _, name in ipairs({ ... }) do
+    redis.call('PEXPIRE', name, 0)
+  end
+end
+
 local function forget(id)
   local run = redis.call('HMGET', key('run', id), 'thread_key', 'status', 'queue')
   if run[1] ~= thread or run[2] == 'queued' or run[2] == 'running' or run[2] == 'suspended' then
@@ -23,9 +30,9 @@ local function forget(id)
   if run[3] ~= '' then
     redis.call('ZREM', rq('finished', run[3]), id)
     redis.call('ZREM', rq('failed', run[3]), id)
-    redis.call('DEL', rq('job', id))
+    drop_keys(rq('job', id))
   end
-  redis.call('DEL', key('run', id), key('checkpoints', id), key('questions', id), key('events', id))
+  drop_keys(key('run', id), key('checkpoints', id), key('questions', id), key('events', id))
 end
 
 if #ARGV > 3 then
@@ -48,5 +55,5 @@ for _, entry in ipairs(redis.call('LRANGE', key('history', thread), 0, -1)) do
     forget(id)
   end
 end
-redis.call('DEL', key('thread', thread), key('history', thread), key('waiting', thread))
+drop_keys(key('thread', thread), key('history', thread), key('waiting', thread))
 return { 'OK', '' }

@@ -30,7 +30,7 @@ local function complete(id, status)
   if ARGV[8] ~= '' then
     redis.call('HSET', key('checkpoints', id), 'value', ARGV[8])
   end
-  redis.call('DEL', key('questions', id))
+  redis.call('PEXPIRE', key('questions', id), 0)
   local tail = (run[4] ~= '1' and ',"attempt":' .. run[4] or '') .. ',"thread":' .. cjson.encode(run[2])
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
   local head = '{"mode":"run.finished","data":{"name":' .. cjson.encode(run[1]) .. ',"status":"completed"'
