@@ -13,11 +13,18 @@ from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.lineage import namespace as step_path
 from penstock.runtime.lineage import step_name
 from penstock.runtime.messages import Messages
+from penstock.runtime.position import chunk
 
-_ORDER: Final = ("retry", "custom", "messages", "updates", "tasks", "debug", "values")
-"""The order of what one fact looks like in several modes: what happened, then what came of it."""
-
-MODES: Final = ("values", "updates", "custom", "messages", "tasks", "debug", "retry")
+MODES: Final = (
+    "values",
+    "updates",
+    "custom",
+    "messages",
+    "tasks",
+    "checkpoints",
+    "debug",
+    "retry",
+)
 WORDS: Final = ("custom", "messages", "retry")
 """The modes whose chunks say which step speaks, nested entrypoints' steps always included."""
 
@@ -56,11 +63,13 @@ class View:
         entrypoint: str = "",
         subgraphs: bool = False,
         config: Mapping[str, Any] | None = None,
+        thread_id: str = "",
     ) -> None:
-        self._modes = sorted(set(modes), key=_ORDER.index)
+        self._parts = [(mode, makers) for mode, makers in _PARTS if mode in modes]
         self._subgraphs = subgraphs
         self.told = _told(config or {})
         self.messages = Messages(entrypoint, config or {})
+        self.thread_id = thread_id
 
     @property
     def entrypoint(self) -> str:
@@ -73,10 +82,10 @@ class View:
             self._begin(data)
         speaker = step_path(data["id"]) if mode.startswith("step.") else namespace
         path = _entrypoints(speaker)
-        for wanted in self._modes:
+        for wanted, makers in self._parts:
             if path and not self._subgraphs and wanted not in WORDS:
                 continue
-            make = _MAKERS[wanted].get(mode)
+            make = makers.get(mode)
             if make is None:
                 continue
             for payload in make(self, data, namespace):
@@ -236,27 +245,58 @@ _TASKS: Final[dict[str, _Maker]] = {
 }
 
 
-def _debug(make: _Maker, kind: str) -> _Maker:
+def _input(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    told = data.get("checkpoint")
+    if told is not None:
+        yield chunk(told, view.thread_id, "input", told["values"], view.entrypoint)
+
+
+def _result(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
+    told = data.get("checkpoint")
+    if told is not None:
+        yield chunk(told, view.thread_id, "loop", view.outcome(data)[0])
+
+
+_INPUT: Final[dict[str, _Maker]] = {"run.started": _input}
+_RESULT: Final[dict[str, _Maker]] = {"run.finished": _result}
+
+
+def _debug(makers: Mapping[str, _Maker]) -> dict[str, _Maker]:
+    return {mode: _wrapped(mode, make) for mode, make in makers.items()}
+
+
+def _wrapped(mode: str, make: _Maker) -> _Maker:
+    kind = "task" if mode.endswith("started") else "task_result"
+    if make in (_input, _result):
+        kind = "checkpoint"
+
     def wrap(view: View, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
         for payload in make(view, data, namespace):
-            yield {"step": 0, "type": kind, "payload": payload}
+            is_checkpoint = kind == "checkpoint"
+            step = payload["metadata"]["step"] if is_checkpoint else view.messages.step
+            yield {"step": step, "type": kind, "payload": payload}
 
     return wrap
 
 
-_MAKERS: Final[dict[str, dict[str, _Maker]]] = {
-    "custom": {"custom": _custom},
-    "retry": {"step.retry": _retry},
-    "messages": {"message": _message, "step.finished": _found, "run.finished": _found},
-    "updates": {
-        "step.finished": _update,
-        "run.finished": _update,
-        "run.interrupted": _interrupted,
-    },
-    "values": {"run.finished": _value, "run.interrupted": _interrupted},
-    "tasks": _TASKS,
-    "debug": {
-        mode: _debug(make, "task" if mode.endswith("started") else "task_result")
-        for mode, make in _TASKS.items()
-    },
-}
+_PARTS: Final[tuple[tuple[str, dict[str, _Maker]], ...]] = (
+    ("checkpoints", _INPUT),
+    ("debug", _debug(_INPUT)),
+    ("retry", {"step.retry": _retry}),
+    ("custom", {"custom": _custom}),
+    ("messages", {"message": _message, "step.finished": _found, "run.finished": _found}),
+    (
+        "updates",
+        {
+            "step.finished": _update,
+            "run.finished": _update,
+            "run.interrupted": _interrupted,
+        },
+    ),
+    ("tasks", _TASKS),
+    ("debug", _debug(_TASKS)),
+    ("values", {"run.finished": _value, "run.interrupted": _interrupted}),
+    ("checkpoints", _RESULT),
+    ("debug", _debug(_RESULT)),
+)
+"""The order of what one fact looks like in several modes: what happened, then what came of it."""
