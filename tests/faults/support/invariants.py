@@ -219,7 +219,7 @@ def _histories(now: Snapshot) -> Iterator[str]:
             and run["status"] not in TERMINAL
             and run["checkpoint"] != fields["head"]
         ):
-            yield f"I22 thread {name} is at {fields['head']}, its run at {run['checkpoint']}"
+            yield f"I23 thread {name} is at {fields['head']}, its run at {run['checkpoint']}"
 
 
 def _changes(past: Snapshot, now: Snapshot) -> Iterable[str]:
