@@ -85,7 +85,7 @@ MUTANTS: Final = (
     Mutant("a sleep has no timer", "suspend", "redis.call('ZADD', TIMERS, ARGV[at], id)", ""),
     Mutant("a late answer counts", "recover", "tonumber(due) <= now", "false"),
     Mutant("a sleeper gives its thread up", "suspend", "if asks and", "if"),
-    Mutant("new input ends a sleeper", "enqueue", "'asks') == '0'", "'asks') == 'x'"),
+    Mutant("new input ends a sleeper", "standing", "run[3] == '0'", "run[3] == 'x'"),
     Mutant("rollback keeps the end", "finish", "asked[3] == 'rollback'", "false"),
     Mutant("any question is answered", "resume", "ARGV[at]) == 0 then", "ARGV[at]) == 7 then"),
     Mutant("the last answer wins", "resume", "given ~= ARGV[at + 1]", "false"),
@@ -135,6 +135,13 @@ MUTANTS: Final = (
     Mutant("poison is never given up", "recover", "if crashes >= most or deaths", "if deaths"),
     Mutant("a hand-over does not ring", "handover", "ring(id, true)", ""),
     Mutant("a hand-over keeps the lease", "handover", "redis.call('ZREM', LEASES, id)", ""),
+    Mutant("an update is made again", "update", "if number then", "if false then"),
+    Mutant("an update takes a thread at work", "update", "if busy then", "if false then"),
+    Mutant("an update leaves what waits", "update", "if values and", "if false and"),
+    Mutant(
+        "a run begins without its checkpoint", "settle", "'checkpoint', at.head", "'c', at.head"
+    ),
+    Mutant("a result is no checkpoint", "settle", "if ended[1] then", "if false then"),
     Mutant("an end keeps the lease", "settle", "redis.call('ZREM', LEASES, id)", ""),
     Mutant("the next of a thread is not rung for", "settle", "    ring(following, false)\n", ""),
     Mutant("a cancelled run keeps its turn", "settle", "redis.call('LREM'", "redis.call('LPOS'"),

@@ -99,6 +99,28 @@ def test_an_app_enqueues_waits_answers_and_cancels(app: Client, work: Work) -> N
         app.enqueue("main", {"x": 1}, thread_id="busy", queue="nobody", on_busy=on_busy)
 
 
+def test_an_app_looks_at_threads_and_changes_them(app: Client, work: Work) -> None:
+    work()
+    thread = app.thread("t")
+    run = app.enqueue("ask", "why?", thread_id="t")
+    run.result(20)
+
+    assert thread.state().next == ("ask",)
+    thread.update(["given"])
+    assert run.result(20) == ["given"]
+    assert thread.fork(run, after_step="step:0").result(20)["__interrupt__"]
+    thread.resume("yes").result(20)
+    app.enqueue("main", {"x": 1}, config=thread.state("2").config).result(20)
+    thread.expire(100)
+    copy = thread.copy("u")
+
+    assert [len(list(each.history())) for each in (thread, copy)] == [8, 8]
+    copy.delete()
+    thread.delete()
+    assert list(thread.history()) == []
+    assert app.runs() == []
+
+
 def test_an_asyncio_app_may_the_same(server: RedisServer, work: Work) -> None:
     work()
 
@@ -298,7 +320,10 @@ def test_a_worker_has_the_commands_of_all_scripts() -> None:
 def test_an_app_has_the_commands_of_its_scripts() -> None:
     scripts = [
         load("penstock.runtime.redis.scripts", name)
-        for name in ("enqueue", "cancel", "resume", "wake")
+        for name in (
+            *("enqueue", "cancel", "resume", "wake"),
+            *("state", "update", "fork", "copy", "expire", "delete", "strays"),
+        )
     ]
     of_executions = {"del", "expire", "srem"}  # which an app's calls never come to
 

@@ -50,6 +50,8 @@ def lua(expression: str) -> str:
         ("key('checkpoints', 'r')", KEYS.checkpoints("r")),
         ("key('questions', 'r')", KEYS.questions("r")),
         ("key('thread', 't')", KEYS.thread("t")),
+        ("key('history', 't')", KEYS.history("t")),
+        ("key('made', 'n')", KEYS.made("n")),
         ("key('waiting', 't')", KEYS.waiting("t")),
         ("key('taken', 'w')", KEYS.taken("w")),
         ("LEASES", KEYS.leases),

@@ -151,7 +151,7 @@ def test_an_ending_sent_again_ends_the_run_once(desk: Desk, status: str) -> None
     desk.create("r")
     desk.create("next")
     lease = desk.claimed().lease
-    write = Write(1, {"saved": "5"}, said("run.finished"), ended(status))
+    write = Write(1, {"result": '{"value":6}', "saved": "5"}, said("run.finished"), ended(status))
 
     assert [desk.write(lease, write) for _ in range(2)] == ["OK", "OK"]
 

@@ -14,6 +14,7 @@ PERMANENT = (
     "penstock:ready",
     "penstock:runs*",
     "penstock:thread:*",
+    "penstock:history:*",
     "penstock:cache:*",
     "penstock:store:namespaces",
     "penstock:store:expiries",

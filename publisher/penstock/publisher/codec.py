@@ -84,6 +84,10 @@ class Codec:
         """Return what is stored for a text that `plain` has written."""
         return text
 
+    def opened(self, text: str | bytes) -> str:
+        """Return the text that `plain` reads, of one that `seal` has given."""
+        return text.decode() if isinstance(text, bytes) else text
+
     def digests(self, text: str, size: int) -> tuple[str, ...]:
         """Return the digests, of `size` bytes, that a text is known by; the first is to be kept."""
         data = text.encode("utf-8", "surrogatepass")

@@ -87,20 +87,30 @@ class EncryptedCodec(Codec):
         """
         return self.revive(_parse(text))
 
+    def opened(self, text: str | bytes) -> str:
+        """Return the text inside of a sealed one.
+
+        Raises:
+            EncryptionError: it is not encrypted, or no key here has encrypted it for this place.
+        """
+        return self._open(_parse(text)).decode()
+
     def revive(self, tree: Any) -> Any:
         """Return the value of a sealed text that was parsed already."""
+        return self._plain.loads(self._open(tree))
+
+    def _open(self, tree: Any) -> bytes:
         key_id, _, encoded = _token(tree, self._place).partition(":")
         try:
             cipher = self._ring.cipher(key_id)
             data = base64.b64decode(encoded, validate=True)
-            inside = cipher.decrypt(
+            return cipher.decrypt(
                 data[:NONCE_BYTES], data[NONCE_BYTES:], _bound(self._place, key_id)
             )
         except EncryptionError as error:
             raise EncryptionError(f"{_name(self._place)}: {error}", key_id=key_id) from None
         except Exception as error:  # InvalidTag, or a text too short: all say the same
             _refuse_forged(self._place, key_id, error)
-        return self._plain.loads(inside)
 
     def digests(self, text: str, size: int) -> tuple[str, ...]:
         """Return keyed digests, one for each key; none of them tells what the text is."""

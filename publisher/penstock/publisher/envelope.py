@@ -46,6 +46,8 @@ def _member(codec: Codec, data: dict[str, Any], name: str, inside: Any) -> Any:
         return read_outcome(codec, inside, about)
     if name == "interrupts" and isinstance(inside, list):
         return [_question(codec, item) for item in cast("list[object]", inside)]
+    if name == "checkpoint":
+        return _checkpoint(codec, inside)
     if inside is None:  # a value too large to be told
         return None
     if name in _VALUES:
@@ -53,6 +55,18 @@ def _member(codec: Codec, data: dict[str, Any], name: str, inside: Any) -> Any:
     if isinstance(inside, (str, int, float)):
         return inside
     raise EncryptionError(f"the member {name[:40]!r} of an event is not encrypted: it was forged.")
+
+
+def _checkpoint(codec: Codec, inside: Any) -> Any:
+    """Open what a fact tells of a thread's checkpoint: its values and metadata are sealed."""
+    told = cast("dict[str, Any]", inside) if isinstance(inside, dict) else {"": inside}
+    found: dict[str, Any] = {}
+    for name, part in told.items():
+        if name in ("values", "metadata") and part is not None:
+            found[name] = codec.at("checkpoint", name).revive(part)
+        else:
+            found[name] = _member(codec, {}, name, part)
+    return found
 
 
 def _question(codec: Codec, item: object) -> Any:

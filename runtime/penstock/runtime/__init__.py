@@ -22,6 +22,7 @@ from penstock.runtime.redis.cache import InMemoryCache, RedisCache
 from penstock.runtime.redis.saver import InMemorySaver, RedisSaver
 from penstock.runtime.retry import RetryPolicy
 from penstock.runtime.runtime import Runtime
+from penstock.runtime.state import StateSnapshot, StateUpdate
 from penstock.runtime.store.memory import InMemoryStore
 from penstock.runtime.store.redis import RedisStore
 from penstock.runtime.task import task
@@ -44,6 +45,8 @@ __all__ = [
     "RunControl",
     "RunnableConfig",
     "Runtime",
+    "StateSnapshot",
+    "StateUpdate",
     "StepTimeoutError",
     "TimeoutPolicy",
     "asleep",

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import aconnect
 from penstock.publisher.hub import Hub
+from penstock.runtime.athread import AsyncThreadHandle
 from penstock.runtime.client import wanted_run
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.handle import AsyncRunHandle
@@ -22,8 +23,10 @@ from penstock.runtime.redis.asking import aask
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.creation import Wanted
 from penstock.runtime.redis.requests import Plan, Request, RequestPlans
+from penstock.runtime.redis.threads import ThreadPlans
 from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
+from penstock.runtime.thread import thread_name
 
 T = TypeVar("T")
 
@@ -46,6 +49,7 @@ class AsyncClient:
         )
         self.codec = codec or self.settings.codec()
         self.plans = RequestPlans(self.settings, self.codec)
+        self.threads = ThreadPlans(self.plans, self.settings)
         given = self.settings.redis if redis is None else redis
         self.connection = aconnect(given)
         self.hub = Hub(given, prefix=self.settings.prefix, codec=self.codec)
@@ -76,7 +80,7 @@ class AsyncClient:
             durability=durability,
         )
         wanted = wanted_run(entrypoint, input, options)
-        return AsyncRunHandle(self, *await self.do(self.plans.enqueue(wanted)))
+        return AsyncRunHandle(self, *await self.do(self.threads.changes.enqueue(wanted)))
 
     async def get(self, run_id: str) -> AsyncRunHandle:
         """As `Client.get`."""
@@ -86,6 +90,10 @@ class AsyncClient:
     async def runs(self, status: str | None = None, limit: int = 100) -> list[Run]:
         """As `Client.runs`."""
         return await self.do(self.plans.runs(status, limit))
+
+    def thread(self, thread_id: str) -> AsyncThreadHandle:
+        """As `Client.thread`."""
+        return AsyncThreadHandle(self, thread_name(thread_id))
 
     async def do(self, plan: Plan[T]) -> T:
         """Follow a plan of requests."""

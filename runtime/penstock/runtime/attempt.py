@@ -17,6 +17,7 @@ from penstock.runtime.control import RunControl
 from penstock.runtime.errors import Stop, Suspend
 from penstock.runtime.failures import Failures
 from penstock.runtime.journal import Durability, Fact, Journal
+from penstock.runtime.position import Position
 from penstock.runtime.questions import Questions
 from penstock.runtime.replay import Replay
 from penstock.runtime.scope import Scope
@@ -39,6 +40,8 @@ class Assignment:
     context: Any = None
     store: Any = None
     cache: Cache | None = None
+    position: Position | None = None
+    """Where the run stands in its thread's history; None if nothing is kept."""
 
 
 class Attempt:

@@ -37,13 +37,17 @@ INPUT_KEPT: Final = 16 * 1024
 
 def start_run(attempt: Attempt, argument: Any) -> None:
     """Say that an attempt of the run begins."""
-    name = attempt.assignment.entrypoint
-    text = (
-        f'{{"name":{quote(name)},"input":{_input(attempt, argument)}}}'
-        if attempt.journal.stores
-        else None
-    )
-    attempt.say("run.started", {"name": name, "input": argument}, text=text)
+    name, position = attempt.assignment.entrypoint, attempt.assignment.position
+    data, text = {"name": name, "input": argument}, None
+    if attempt.journal.stores:
+        more = ""
+        if position is not None:
+            more = f',"checkpoint":{position.started(attempt.codec, INPUT_KEPT)}'
+            if attempt.has_listener:
+                told = json.loads(position.started(attempt.codec))
+                data |= attempt.codec.fact("run.started", {"checkpoint": told})
+        text = f'{{"name":{quote(name)},"input":{_input(attempt, argument)}{more}}}'
+    attempt.say("run.started", data, text=text)
 
 
 def _input(attempt: Attempt, argument: Any) -> str:

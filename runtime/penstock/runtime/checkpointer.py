@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Checkpointer", "Opening", "Order"]
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from penstock.runtime.cache import Cache
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import Stop
 from penstock.runtime.journal import Durability, Journal
+from penstock.runtime.state import Anchor, StateSnapshot, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +67,22 @@ class Checkpointer(Protocol):
 
     def release(self, journal: Journal) -> None:
         """Let go of an attempt's lease, however it ended."""
+        ...
+
+    def state(self, anchor: Anchor) -> StateSnapshot:
+        """Return a thread's state at a checkpoint; an empty one if there is none."""
+        ...
+
+    def history(
+        self, thread_id: str, before: str, wanted: Mapping[str, Any]
+    ) -> tuple[list[StateSnapshot], str]:
+        """Return a page of a thread's states, the newest first.
+
+        `before` is a checkpoint's id ("" for the newest page), `wanted` metadata that must be
+        equal; with the page comes the `before` of the next, "" where there is none.
+        """
+        ...
+
+    def update(self, updates: Sequence[Update]) -> str:
+        """Change a thread's state, one checkpoint an update; returns the id of the last."""
         ...

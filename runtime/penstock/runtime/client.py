@@ -20,8 +20,10 @@ from penstock.runtime.redis.asking import ask
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.creation import Wanted
 from penstock.runtime.redis.requests import Plan, Request, RequestPlans
+from penstock.runtime.redis.threads import ThreadPlans
 from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
+from penstock.runtime.thread import ThreadHandle, thread_name
 
 T = TypeVar("T")
 
@@ -41,6 +43,7 @@ class Client:
         )
         self.codec = codec or self.settings.codec()
         self.plans = RequestPlans(self.settings, self.codec)
+        self.threads = ThreadPlans(self.plans, self.settings)
         self.connection = connect(self.settings.redis if redis is None else redis)
 
     def enqueue(
@@ -58,6 +61,7 @@ class Client:
     ) -> RunHandle:
         """Ask for a run; returns at once, with a handle on it.
 
+        The thread may be named by `config` as well, with the checkpoint to go on from.
         With `run_id` the call may be repeated: the same id is one run. `on_busy` says what to do
         while the thread has another run at work: wait behind it, reject, interrupt or roll it back.
 
@@ -83,7 +87,7 @@ class Client:
                 durability=durability,
             ),
         )
-        return RunHandle(self, *self.do(self.plans.enqueue(wanted)))
+        return RunHandle(self, *self.do(self.threads.changes.enqueue(wanted)))
 
     def get(self, run_id: str) -> RunHandle:
         """Return a handle on a run.
@@ -96,6 +100,10 @@ class Client:
     def runs(self, status: str | None = None, limit: int = 100) -> list[Run]:
         """Read the newest runs, of one status or of all."""
         return self.do(self.plans.runs(status, limit))
+
+    def thread(self, thread_id: str) -> ThreadHandle:
+        """Return a handle on a thread, known or not; nothing is asked of Redis."""
+        return ThreadHandle(self, thread_name(thread_id))
 
     def do(self, plan: Plan[T]) -> T:
         """Follow a plan of requests."""
@@ -130,10 +138,13 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
     value, context = argument, wanted.context
     if not isinstance(entrypoint, str):
         value, context = entrypoint.accept(argument), entrypoint.accept_context(context)
+    thread_id = wanted.thread_id
+    if thread_id is None and (named := wanted.config.get("configurable", {}).get("thread_id")):
+        thread_id = str(named)
     return Wanted(
         name,
         value,
-        thread_id=wanted.thread_id,
+        thread_id=thread_id,
         run_id=wanted.run_id,
         queue=wanted.queue,
         on_busy=wanted.on_busy,

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Result", "aexecute", "execute"]
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Su
 from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
+from penstock.runtime.kept import Kept
 from penstock.runtime.outcome import Outcome, encode_outcome
 from penstock.runtime.perform import Do, Keep, Plan, Step, tries
 from penstock.runtime.plan import afollow, follow
@@ -202,7 +204,11 @@ def _suspended(attempt: Attempt, result: Result) -> Suspended:
         for item in result.interrupts
         if item.response_schema is not None
     }
-    return Suspended(fact, questions, wakes, schemas)
+    checkpoints = {
+        f"?{name}": attempt.questions.record(name, text, schemas.get(name))
+        for name, text in questions.items()
+    }
+    return Suspended(fact, questions, wakes, schemas, checkpoints)
 
 
 def _completed(attempt: Attempt, result: Result) -> Finished:
@@ -212,12 +218,17 @@ def _completed(attempt: Attempt, result: Result) -> Finished:
         codec, told = attempt.codec, attempt.assignment
         done = Outcome(value)
         checkpoints["result"] = encode_outcome(done, codec, "result", "result of the run")
-        codec = attempt.shared_codec.at("thread", told.thread_id, "saved")
-        checkpoints["saved"] = codec.dumps(save, "saved value of the run")
+        checkpoints |= Kept(attempt.shared_codec, told.thread_id).write(value, save, "the run")
         checkpoints |= attempt.children.checkpoints()
     data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": "completed"}
     if result.is_cached:
         data["cached"] = True
+    text = ""
+    if attempt.assignment.position is not None:
+        position = attempt.assignment.position.finished(attempt.codec)
+        text = f'{json.dumps(data)[:-1]},"checkpoint":{position}}}'
+        if attempt.has_listener:
+            data |= attempt.codec.fact("run.finished", {"checkpoint": json.loads(position)})
     data |= {"outcome": {"value": value}, "saved": save}
     fact = Fact("run.finished", data, (), time.time(), "result")
-    return Finished("completed", fact, checkpoints)
+    return Finished("completed", fact, checkpoints, text=text)

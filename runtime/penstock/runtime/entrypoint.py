@@ -18,6 +18,7 @@ from penstock.runtime.options import CallOptions, Options, StreamOptions, option
 from penstock.runtime.output import GraphOutput
 from penstock.runtime.schemas import Described
 from penstock.runtime.shape import output_of
+from penstock.runtime.stateful import Stateful
 from penstock.runtime.view import INTERRUPT
 
 A = TypeVar("A")
@@ -26,7 +27,7 @@ R = TypeVar("R")
 Modes: TypeAlias = "str | Sequence[str]"
 
 
-class Entrypoint(Described, Batch[A, R], Generic[A, R]):
+class Entrypoint(Stateful, Described, Batch[A, R], Generic[A, R]):
     """A workflow: the decorated function with a stable name; run it here or on workers."""
 
     @overload

@@ -9,8 +9,10 @@ PenstockError (penstock.publisher.errors)
 ├── InputError                 pydantic refused the input of a run (also ValueError)
 │   └── AnswerError            an answer does not fit the response_schema of its question
 ├── EmptyInputError            nothing to run and nothing to resume
+│   └── UnknownCheckpointError no such checkpoint to go on from
+├── ThreadNotFoundError        nobody knows the thread
 ├── ResumeError                an answer that no waiting interrupt asked for
-├── InvalidUpdateError         a Command that no entrypoint can follow
+├── InvalidUpdateError         a Command or an update that no entrypoint can follow
 ├── StepCancelledError         a body raised CancelledError itself (also RuntimeError)
 ├── ReplayError                the code no longer matches what is recorded
 ├── LeaseLostError             another attempt owns the run
@@ -63,6 +65,8 @@ __all__ = [
     "Stop",
     "Suspend",
     "ThreadBusyError",
+    "ThreadNotFoundError",
+    "UnknownCheckpointError",
     "UnknownEntrypointError",
     "WrongKindError",
 ]
@@ -115,12 +119,20 @@ class EmptyInputError(PenstockError):
     """The input is None and the thread has nothing to resume."""
 
 
-class ResumeError(PenstockError):
-    """An answer does not fit what the run waits for."""
+class UnknownCheckpointError(EmptyInputError):
+    """The thread's history has no such checkpoint, so there is nothing to go on from."""
 
 
 class InvalidUpdateError(PenstockError):
-    """An update that does not fit what it is meant for."""
+    """A Command, or a change of a thread's state, that no entrypoint can follow."""
+
+
+class ThreadNotFoundError(PenstockError):
+    """No thread has this id: nothing ever ran on it, or its retention is over."""
+
+
+class ResumeError(PenstockError):
+    """An answer does not fit what the run waits for."""
 
 
 class StepCancelledError(PenstockError, RuntimeError):

@@ -228,7 +228,13 @@ def viewed(
     config: Mapping[str, Any] = {}
     if not CONFIGURED.isdisjoint(modes):
         config = yield from plans.config(run_id)
-    return View(modes, entrypoint=run.entrypoint, subgraphs=subgraphs, config=config)
+    return View(
+        modes,
+        entrypoint=run.entrypoint,
+        subgraphs=subgraphs,
+        config=config,
+        thread_id=run.thread_id,
+    )
 
 
 def seen(view: View, event: Event) -> Generator[Event]:

@@ -63,6 +63,8 @@ class Finished:
     checkpoints: Mapping[str, str] = field(default_factory=dict[str, str])
     reopen: tuple[str, ...] = ()
     reason: str = ""
+    text: str = ""
+    """The fact's data without its outcome, encoded; empty where it is but name and status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Suspended:
     wakes: float | None = None
     """When it goes on without an answer, in ms by Redis's clock."""
     schemas: Mapping[str, str] = field(default_factory=dict[str, str])
+    checkpoints: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What goes with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Branch", "caller", "flow", "label", "namespace", "step_name"]
+__all__ = ["Branch", "caller", "flow", "is_step", "label", "namespace", "step_name"]
 
 import asyncio
 import threading
@@ -80,6 +80,11 @@ def caller(step_id: str) -> tuple[str, ...]:
 def label(name: str) -> str:
     """Return a task's name as it stands in step ids, the signs of their grammar escaped."""
     return quote(name, safe=" <>()[]{}.,;!?'\"&*+$#|") if set(name) & set("/:=@~^%") else name
+
+
+def is_step(checkpoint: str) -> bool:
+    """Tell whether a checkpoint is named by a step's id, not an answer, a question or a timer."""
+    return checkpoint[:1] not in ("!", "?", ":") and (":" in checkpoint or "=" in checkpoint)
 
 
 def step_name(step_id: str) -> str:

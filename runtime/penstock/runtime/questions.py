@@ -56,6 +56,13 @@ class Questions:
         self._lock = threading.Lock()
         self._open: dict[str, Interrupt] = {}
         self._asking: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+
+    def record(self, name: str, value: str, schema: str | None) -> str:
+        """Write who asked a question, which of its questions it is, and the encoded question."""
+        more = f',"response_schema":{schema}' if schema is not None else ""
+        step_id, number = quote(self._asking[name]), self._numbers[name]
+        return f'{{"step":{step_id},"number":{number},"value":{value}{more}}}'
 
     @property
     def open(self) -> tuple[Interrupt, ...]:
@@ -94,6 +101,7 @@ class Questions:
         with self._lock:
             self._open[name] = interrupt
             self._asking[name] = scope.step_id
+            self._numbers[name] = scope.interrupts - 1
         if scope.namespace:
             data = {"id": scope.step_id, "interrupts": [interrupt.told()]}
             attempt.say("step.interrupted", data, caller(scope.step_id), text=text)

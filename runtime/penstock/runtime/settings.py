@@ -33,6 +33,10 @@ class Settings:
     """How often a process renews the leases of its runs."""
     retention: float = 24 * 3600.0
     """How long a run that is over is kept, with its events."""
+    thread_retention: float = 0.0
+    """How long a thread with a name is kept after its last run; 0 for ever."""
+    history: int = 1000
+    """How many checkpoints of a thread are kept, the newest; 0 for all."""
     keep: int = 0
     """How many events of a run are kept at least; 0 for all."""
     value_limit: int = 8 * 1024 * 1024

@@ -23,11 +23,20 @@ class Shape:
         self._options = options
         self._labelled = not isinstance(mode, str)
         self._modes = check_modes(mode)
+        thread_id = str(options.config.get("configurable", {}).get("thread_id", ""))
         self._view = View(
-            self._modes, entrypoint=name, subgraphs=options.subgraphs, config=options.config
+            self._modes,
+            entrypoint=name,
+            subgraphs=options.subgraphs,
+            config=options.config,
+            thread_id=thread_id,
         )
         self._printed = View(
-            check_modes(options.printed), entrypoint=name, subgraphs=True, config=options.config
+            check_modes(options.printed),
+            entrypoint=name,
+            subgraphs=True,
+            config=options.config,
+            thread_id=thread_id,
         )
 
     def items(self, fact: Fact) -> Iterator[Any]:

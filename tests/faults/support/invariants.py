@@ -9,6 +9,7 @@ I6   indexes say what the runs say
 I7   no run waits for an answer that is there, or after it was cancelled
 I14  one running run a thread; those that wait for it are queued
 I15  a subscriber has seen exactly what is stored, in order
+I22  the checkpoints of a thread have no gaps, the last is its head, and the run it is at has one
 I21  no key of an open run expires; all keys of one that is over do
 I22  what is said again was taken back before, and nothing else was
 RQ   RQ's registries name what is being executed, and nothing else
@@ -82,6 +83,7 @@ def _violations(now: Snapshot) -> Iterator[str]:
     )
     yield from _strangers(now)
     yield from _registries(now)
+    yield from _histories(now)
 
 
 def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:
@@ -197,6 +199,26 @@ def _registries(now: Snapshot) -> Iterator[str]:
             listed |= {each for each in members if members[each] == float("inf")}
     if listed != running:
         yield f"RQ's list of begun jobs has {sorted(listed)}, running are {sorted(running)}"
+
+
+def _histories(now: Snapshot) -> Iterator[str]:
+    threads = now.threads()
+    for name, numbers in now.histories.items():
+        head = int(threads.get(name, {}).get("head", 0))
+        if numbers != list(range(numbers[0], head + 1)):
+            yield f"I22 thread {name} is at checkpoint {head} and has {numbers}"
+        if now.ttls[f"{now.prefix}:history:{name}"] != now.ttls[f"{now.prefix}:thread:{name}"]:
+            yield f"I22 thread {name} and its history have other TTLs"
+    for name, fields in threads.items():
+        run = now.runs().get(fields.get("run", ""))
+        if "head" not in fields or name not in now.histories:
+            yield f"I22 thread {name} has no history"
+        elif (
+            run is not None
+            and run["status"] not in TERMINAL
+            and run["checkpoint"] != fields["head"]
+        ):
+            yield f"I22 thread {name} is at {fields['head']}, its run at {run['checkpoint']}"
 
 
 def _changes(past: Snapshot, now: Snapshot) -> Iterable[str]:

@@ -18,6 +18,9 @@ from penstock.publisher.script import Call, run
 from penstock.runtime.journal import Fact, Finished, HandedOver, Suspended
 from penstock.runtime.redis.calls import Calls, Creation, Death, Lease, Write
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.thread_calls import Amendment, ThreadCalls
+from penstock.runtime.redis.thread_calls import Change as ThreadChange
+from penstock.runtime.settings import Settings
 from tests.faults.support.invariants import Checker
 from tests.faults.support.snapshot import Entry, Snapshot
 from tests.faults.support.world import CRASHES, Change, Held, World
@@ -28,6 +31,8 @@ FAR: Final = 4e12
 
 QUEUE: Final = "q"
 THREAD: Final = "the thread"
+
+RESULT: Final = {"result": '{"value":1}', "saved": "1"}
 
 COVERED: Counter[tuple[str, str]] = Counter()
 """How often each operation gave each answer, over all examples."""
@@ -50,6 +55,7 @@ class Protocol:
         self.client = client
         self.keys = Keys("penstock", "rq")
         self.calls = Calls(self.keys)
+        self.threads = ThreadCalls(self.keys, Settings())
         self.world = World()
         self.checker = Checker(client)
         self.held: list[Held] = []
@@ -125,6 +131,12 @@ class Protocol:
         call = self.calls.resume(run_id, event, str(epoch or ""), answers)
         op = "resume" if answers else "retry"
         return self.both(op, call, lambda: self.world.resume(run_id, epoch, answers), again=again)
+
+    def update(self, checkpoint: str = "", *, again: bool = False) -> str:
+        change = ThreadChange(THREAD, checkpoint, self._nonce(), "flow")
+        call = self.threads.update(change, Amendment("1", "", self.world.active, RESULT["result"]))
+        kept = checkpoint or str(self.world.head)
+        return self.both("update", call, lambda: self.world.update(change.nonce, kept), again=again)
 
     def wake(self, run_id: str, *, again: bool = False) -> str:
         call = self.calls.wake(run_id)
@@ -209,9 +221,11 @@ class Protocol:
 
     def finish(self, held: Held, status: Any, *, again: bool = False) -> str:
         change, write = self._write(held, step=False)
-        change = Change(change.number, change.recorded, (*change.tags, f"run.finished:{status}"))
+        result = RESULT if status == "completed" else {}
+        change = Change(change.number, result, (*change.tags, f"run.finished:{status}"))
         write.events += self._event(held, "run.finished", {"status": status})
         write.ending = Finished(status, _fact("run.finished"), reason="because")
+        write.checkpoints |= result
         return self._send(
             "finish", held, write, lambda: self.world.finish(held, change, status), again
         )
@@ -320,7 +334,8 @@ class Protocol:
             assert found_of_it == told, f"run {run_id} is {found_of_it}, not {told}"
             self._check_rest(run_id, now)
         threads = [fields for key, fields in now.hashes.items() if ":thread:" in key]
-        assert [fields["run"].decode() for fields in threads] == [self.world.active]
+        assert [fields.get("run", b"").decode() for fields in threads] == [self.world.active]
+        assert [int(fields["head"]) for fields in threads] == [self.world.head]
 
     def _check_rest(self, run_id: str, now: Snapshot) -> None:
         expected = self.world.runs[run_id]
@@ -348,7 +363,7 @@ class Protocol:
             self.recover()
             self.take("healer", 10)
             for held in [held for held in self.held if self.world.owns(held)]:
-                self.finish(held, "completed")
+                self.finish(held, "completed", again=True)
             self.check()
         raise AssertionError("some run never ends")
 

@@ -198,6 +198,46 @@ def a_rolled_back_run_keeps_nothing_of_its_end(protocol: Protocol) -> None:
     assert protocol.finish(held, "completed") == "CANCELLED"
 
 
+def an_update_completes_what_waits_once(protocol: Protocol) -> None:
+    ask(protocol)
+    assert protocol.update(again=True) == "OK"
+    assert protocol.world.runs["run-0"].status == "completed"
+    assert protocol.resume("run-0", {"i0": '"A"'}) == "completed"
+    protocol.check()
+    protocol.enqueue("run-1", "reject")
+    protocol.deliver(protocol.sent[1], "late")
+
+
+def an_update_completes_what_failed(protocol: Protocol) -> None:
+    protocol.finish(begin(protocol), "failed")
+    assert protocol.update(again=True) == "OK"
+    assert protocol.resume("run-0", {}) == "completed"
+
+
+def an_update_waits_for_no_run_at_work(protocol: Protocol) -> None:
+    protocol.enqueue("run-0", "queue")
+    assert protocol.update() == "BUSY"
+    protocol.take("left", 1)
+    protocol.enqueue("run-1", "queue")
+    assert protocol.update(again=True) == "BUSY"
+    protocol.finish(protocol.held[-1], "completed")
+    assert protocol.update() == "BUSY"
+    protocol.take("left", 1)
+    protocol.finish(protocol.held[-1], "completed")
+    assert protocol.update() == "OK"
+
+
+def an_update_of_an_older_checkpoint_cancels_what_waits(protocol: Protocol) -> None:
+    protocol.finish(begin(protocol), "completed")
+    protocol.enqueue("run-1", "queue")
+    protocol.take("left", 1)
+    protocol.suspend(protocol.held[-1], 1)
+    assert protocol.update("2", again=True) == "OK"
+    assert protocol.world.runs["run-1"].status == "cancelled"
+    protocol.check()
+    protocol.enqueue("run-2", "reject")
+
+
 def a_deadly_run_is_given_up(protocol: Protocol) -> None:
     begin(protocol)
     for _ in range(2):
@@ -312,6 +352,10 @@ SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_question_asked_no_more_takes_no_answer,
     the_next_run_of_a_thread_begins_when_the_last_one_ends,
     a_rolled_back_run_keeps_nothing_of_its_end,
+    an_update_completes_what_waits_once,
+    an_update_completes_what_failed,
+    an_update_waits_for_no_run_at_work,
+    an_update_of_an_older_checkpoint_cancels_what_waits,
     a_deadly_run_is_given_up,
     the_death_of_a_worker_does_not_end_the_lease_of_another,
     a_timer_that_is_due_wakes_once,

@@ -55,6 +55,8 @@ class Snapshot:
     scores: dict[str, dict[str, float]] = field(default_factory=dict[str, "dict[str, float]"])
     members: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
     streams: dict[str, list[Entry]] = field(default_factory=dict[str, "list[Entry]"])
+    histories: dict[str, list[int]] = field(default_factory=dict[str, "list[int]"])
+    """The numbers of a thread's checkpoints, by its key."""
     ttls: dict[str, int] = field(default_factory=dict[str, int])
     """Milliseconds, -1 for none."""
 
@@ -73,6 +75,9 @@ class Snapshot:
             self.hashes[key] = {_text(name): text for name, text in _pairs(value)}
         elif kind == "zset":
             self.scores[key] = {_text(name): float(score) for name, score in _pairs(value)}
+        elif key.startswith(f"{self.prefix}:history:"):
+            name = key.removeprefix(f"{self.prefix}:history:")
+            self.histories[name] = [int(text.partition(b" ")[0]) for text in value]
         elif kind in ("list", "set"):
             self.members[key] = [_text(item) for item in value]
         elif kind == "stream":
@@ -99,6 +104,15 @@ class Snapshot:
     def index(self, name: str) -> dict[str, float]:
         """A sorted set of run ids."""
         return self.scores.get(f"{self.prefix}:{name}", {})
+
+    def threads(self) -> dict[str, dict[str, str]]:
+        """The hashes of all threads by key, as text."""
+        start = f"{self.prefix}:thread:"
+        return {
+            key.removeprefix(start): {name: _text(text) for name, text in fields.items()}
+            for key, fields in self.hashes.items()
+            if key.startswith(start)
+        }
 
     def waiting(self, thread_key: str) -> list[str]:
         """The runs that wait for their turn on a thread."""

@@ -93,6 +93,9 @@ class World:
         self.runs: dict[str, Ran] = {}
         self.waiting: list[str] = []
         self.active = ""
+        self.head = 0
+        """How many checkpoints the thread has had."""
+        self.updates: set[str] = set()
         self.rung: list[tuple[str, bool]] = []
         """Which runs were rung for since it was emptied, and whether at the queue's front."""
 
@@ -110,7 +113,7 @@ class World:
             self.waiting.append(run_id)
             self._interrupt(active, on_busy)
             return "created"
-        self.active = run_id
+        self._begin(run_id)
         if active is not None and active.status == "suspended":
             self._end_here(active)
         self._ring(new)
@@ -160,6 +163,26 @@ class World:
         if not epoch or run.epoch != epoch:
             return "queued"  # it has gone on since
         return "" if run.status == "failed" else run.status
+
+    def update(self, nonce: str, checkpoint: str) -> str:
+        if nonce in self.updates:
+            return "OK"
+        active = self.runs.get(self.active)
+        if active is not None and active.at_work:
+            return "BUSY"
+        self.updates.add(nonce)
+        pending = active is not None and active.status in ("suspended", "failed")
+        if active is not None and pending and checkpoint == str(self.head):
+            if active.status == "failed":
+                active.log.append("run.resumed")
+            active.recorded |= {"result": '{"value":1}', "saved": "1"}
+            self._end_here(active, "completed")
+            return "OK"
+        if active is not None and active.status == "suspended":
+            self._end_here(active)
+        self.active = ""
+        self.head += 1
+        return "OK"
 
     def wake(self, run_id: str) -> str:
         run = self.runs[run_id]
@@ -298,13 +321,18 @@ class World:
         run.log.append(f"run.finished:{status}")
         self._end(run, status)
 
+    def _begin(self, run_id: str) -> None:
+        self.active = run_id
+        self.head += 1
+
     def _end(self, run: Ran, status: str) -> None:
+        self.head += status == "completed"
         run.status, run.worker, run.expired = status, None, False
         run.timed = run.due = False
         if self.active != run.run_id:
             self.waiting = [other for other in self.waiting if other != run.run_id]
         elif self.waiting:
-            self.active = self.waiting.pop(0)
+            self._begin(self.waiting.pop(0))
             self._ring(self.runs[self.active])
 
     def _queue(self, run: Ran, *, front: bool = False) -> None:

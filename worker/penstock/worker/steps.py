@@ -13,7 +13,7 @@ from typing import Any, cast
 from penstock.publisher.codec import Codec
 from penstock.publisher.event import parse
 from penstock.publisher.script import Call, load
-from penstock.runtime.lineage import step_name
+from penstock.runtime.lineage import is_step, step_name
 from penstock.runtime.redis.requests import Plan, RequestPlans
 from penstock.runtime.run import Run, RunStatus
 
@@ -74,7 +74,7 @@ def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
         if len(rows) < PAGE:
             break
     names = yield ("HKEYS", plans.keys.checkpoints(run.run_id))
-    steps = fold(events, [name for name in map(_text, names) if _is_step(name)], run)
+    steps = fold(events, [name for name in map(_text, names) if is_step(name)], run)
     yield from _read_errors(plans, run, steps)
     return steps
 
@@ -188,10 +188,6 @@ def _parent(step_id: str) -> str:
 
 def _step(steps: dict[str, Step], step_id: str) -> Step:
     return steps.setdefault(step_id, Step(step_id, step_name(step_id)))
-
-
-def _is_step(checkpoint: str) -> bool:
-    return not checkpoint.startswith("!") and (":" in checkpoint or "=" in checkpoint)
 
 
 def _error(error: Any) -> str:

@@ -41,6 +41,8 @@ class Claim:
     saved: bytes
     seq: int
     """The seq of its newest event."""
+    value: bytes = b""
+    """What the thread's last run returned, where that is another than what it saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Creation:
     context: str = ""
     on_busy: OnBusy = "queue"
     fields: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])
+    recorded: Mapping[str, str | bytes] = field(default_factory=dict[str, "str | bytes"])
+    """Checkpoints that it begins with, of the run that it forks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,8 @@ class Calls:
             creation.input,
             creation.context,
             creation.event,
+            len(creation.recorded),
+            *(part for pair in creation.recorded.items() for part in pair),
             *(part for pair in fields.items() for part in pair),
         )
 
@@ -262,13 +268,14 @@ def _script(name: str) -> Script:
 
 
 def _claim(reply: Reply) -> Claim:
-    run_id, fence, fields, checkpoints, saved, seq = cast("tuple[Any, ...]", reply)
+    run_id, fence, fields, checkpoints, saved, seq, value = cast("tuple[Any, ...]", reply)
     return Claim(
         Lease(_text(run_id), _text(fence)),
         {_text(name): _text(value) for name, value in _pairs(fields)},
         {_text(name): value for name, value in _pairs(checkpoints)},
         saved,
         int(seq),
+        value,
     )
 
 

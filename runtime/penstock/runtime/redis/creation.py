@@ -16,6 +16,7 @@ from penstock.publisher.codec import Codec
 from penstock.publisher.event import encode
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.journal import durability_of
+from penstock.runtime.kept import Kept
 from penstock.runtime.redis.calls import Creation, OnBusy
 from penstock.runtime.settings import Settings
 
@@ -58,12 +59,13 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
         )
     durability_of(wanted.durability)
     own = thread_id == run_id
-    codec = codec.at("run", run_id)
+    shared, codec = codec, codec.at("run", run_id)
     text = codec.plain.dumps(wanted.argument, f"input of entrypoint {wanted.entrypoint!r}")
     context = ""
     if wanted.context is not None:
         context = codec.plain.dumps(wanted.context, "context of the run")
     config = codec.plain.dumps(dict(wanted.config), "config of the run")
+    metadata = Kept(shared, thread_id).write_metadata(wanted.config.get("metadata"))
     queued = json.dumps({"name": wanted.entrypoint, "queue": wanted.queue})
     parts = (wanted.entrypoint, "" if own else thread_id, text, context, config)
     return Creation(
@@ -78,9 +80,12 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
         fields={
             "entrypoint": wanted.entrypoint,
             "retention": round(settings.retention * 1000),
+            "thread_retention": round(settings.thread_retention * 1000),
+            "history": settings.history,
             "keep": settings.keep,
             "durability": wanted.durability,
             "config": codec.at("config").seal(config),
+            "metadata": metadata,
         },
     )
 

@@ -28,6 +28,8 @@ from penstock.runtime.errors import (
     UnknownEntrypointError,
 )
 from penstock.runtime.journal import Fact, Finished, HandedOver, durability_of
+from penstock.runtime.kept import Kept
+from penstock.runtime.position import Position
 from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import Keys
@@ -198,15 +200,17 @@ class Executor:
         fields, codec = claim.fields, self.codec.at("run", bare.run_id)
         entrypoint = self.entrypoints.get(bare.entrypoint)
         config, context = fields.get("config"), claim.checkpoints.get("context")
-        saved = self.codec.at("thread", bare.thread_id, "saved")
+        kept = Kept(self.codec, bare.thread_id)
+        values = kept.text(claim.saved, claim.value)
         return dataclasses.replace(
             bare,
             number=int(fields["attempt"]),
             config=codec.at("config").loads(config) if config else {},
-            previous=saved.loads(claim.saved) if claim.saved else None,
+            previous=kept.saved(claim.saved),
             context=codec.at("context").loads(context) if context is not None else None,
             store=entrypoint.store if entrypoint is not None else None,
             cache=entrypoint.cache if entrypoint is not None else None,
+            position=Position.of(fields, claim.checkpoints, kept, values),
         )
 
     def _told(self, claim: Claim, stop: Stop) -> None:

@@ -152,13 +152,13 @@ class RedisJournal:
 
     def _say(self, ending: Finished | Suspended) -> None:
         fact = ending.fact
-        outcome = ""
+        outcome = ending.checkpoints.get("result", "")
+        with self._lock:
+            self._filling.checkpoints |= ending.checkpoints
         if isinstance(ending, Finished):
-            outcome = ending.checkpoints.get("result", "")
-            with self._lock:
-                self._filling.checkpoints |= ending.checkpoints
             kept = ("name", "status", "cached")
-            text = json.dumps({key: fact.data[key] for key in kept if key in fact.data})
+            told = {key: fact.data[key] for key in kept if key in fact.data}
+            text = ending.text or json.dumps(told)
         else:
             text = _suspension(ending)
         if outcome:

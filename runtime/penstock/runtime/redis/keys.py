@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from penstock.publisher.keys import EventKeys
 
-PERMANENT = ("leases", "ready", "timers", "runs:*", "entrypoints", "thread:*", "cache:*")
+PERMANENT = (
+    "leases",
+    "ready",
+    "timers",
+    "runs:*",
+    "entrypoints",
+    "thread:*",
+    "history:*",
+    "cache:*",
+)
 """Kinds of keys that have no TTL: indexes, the state of threads, cached values without one."""
 
 
@@ -28,11 +37,19 @@ class Keys(EventKeys):
         return f"{self.prefix}:questions:{run_id}"
 
     def thread(self, key: str) -> str:
-        """Hash of a thread: its id, its last run, the saved value. Permanent if it was named.
+        """Hash of a thread: its id, its last run, its values. Permanent if it was named.
 
         Of nested entrypoints that keep a state: `children`, and `saved:<name>` of each.
         """
         return f"{self.prefix}:thread:{key}"
+
+    def history(self, key: str) -> str:
+        """List of a thread's checkpoints, the newest last. Kept as long as the thread's hash."""
+        return f"{self.prefix}:history:{key}"
+
+    def made(self, nonce: str) -> str:
+        """What a change of a thread has made, so that it is not made twice; TTL: a minute."""
+        return f"{self.prefix}:made:{nonce}"
 
     def waiting(self, key: str) -> str:
         """List of the runs that wait for their turn on a thread; empty lists do not exist."""

@@ -5,7 +5,7 @@ A request is a script call, or a reading command as a tuple. All of them may be 
 
 from __future__ import annotations
 
-__all__ = ["Plan", "Request", "RequestPlans"]
+__all__ = ["Plan", "Request", "RequestPlans", "is_open", "texts"]
 
 import json
 import time
@@ -30,7 +30,7 @@ from penstock.runtime.errors import (
 )
 from penstock.runtime.interrupt import NOTHING, Command, Interrupt
 from penstock.runtime.reason import read_reason
-from penstock.runtime.redis.calls import SCHEMA, Calls, Enqueued
+from penstock.runtime.redis.calls import SCHEMA, Calls, Creation, Enqueued
 from penstock.runtime.redis.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.response import check_answers
@@ -65,7 +65,10 @@ class RequestPlans:
             RunConflictError: the run id is taken by another input.
             ThreadBusyError: the thread is busy, and on_busy is "reject".
         """
-        creation = create(wanted, self._settings, self.codec)
+        return (yield from self.create(create(wanted, self._settings, self.codec)))
+
+    def create(self, creation: Creation) -> Plan[tuple[str, str]]:
+        """Create a run that is written down; returns its id and its thread's."""
         enqueued: Enqueued = self.calls.enqueued((yield self.calls.enqueue(creation)))
         if enqueued.word == "conflict":
             raise RunConflictError(
@@ -79,13 +82,13 @@ class RequestPlans:
                 f"thread {creation.thread_id!r} is busy: run {enqueued.other!r} is at work on it. "
                 'Enqueue with on_busy="queue" to wait for it, or "interrupt" to replace it.',
             )
-        if not enqueued.announced and wanted.queue:
+        if not enqueued.announced and creation.queue:
             warnings.warn(
-                f"no live worker has announced entrypoint {wanted.entrypoint!r}; run "
-                f"{creation.run_id!r} waits on queue {wanted.queue!r} until one comes: "
+                f"no live worker has announced entrypoint {creation.fields['entrypoint']!r}; run "
+                f"{creation.run_id!r} waits on queue {creation.queue!r} until one comes: "
                 "penstock worker <module that defines it>",
                 UnannouncedEntrypointWarning,
-                stacklevel=5,
+                stacklevel=7,
             )
         return creation.run_id, creation.thread_id
 
@@ -97,7 +100,7 @@ class RequestPlans:
         Raises:
             RunNotFoundError: there is none.
         """
-        fields = _texts((yield ("HGETALL", self.keys.run(checked_run_id(run_id)))))
+        fields = texts((yield ("HGETALL", self.keys.run(checked_run_id(run_id)))))
         if "status" not in fields:
             raise RunNotFoundError(
                 run_id, f"no run {run_id!r}: it never existed, or its retention is over."
@@ -118,7 +121,7 @@ class RequestPlans:
             found += [(float(score), name.decode()) for name, score in _rows(rows)]
         runs: list[Run] = []
         for _, run_id in sorted(found, reverse=True):
-            fields = _texts((yield ("HGETALL", self.keys.run(run_id))))
+            fields = texts((yield ("HGETALL", self.keys.run(run_id))))
             if "status" in fields:
                 runs.append(_read_run(run_id, fields, self.codec))
             if len(runs) == limit:
@@ -139,7 +142,7 @@ class RequestPlans:
 
     def interrupts(self, run_id: str) -> Plan[list[Interrupt]]:
         """Read the questions that a run waits on."""
-        fields = _texts((yield ("HGETALL", self.keys.questions(run_id))))
+        fields = texts((yield ("HGETALL", self.keys.questions(run_id))))
         return [
             self._question(run_id, name, text, fields.get(f"{name}{SCHEMA}"))
             for name, text in fields.items()
@@ -207,18 +210,17 @@ class RequestPlans:
             if not answers:
                 return (yield from self.wake(run_id))
         codec = self.codec.at("run", run_id, "answer")
-        texts = {
+        encoded = {
             name: codec.at(name).dumps(value, f"answer to interrupt {name}")
             for name, value in answers.items()
         }
         run = yield from self.info(run_id)
         epoch = yield ("HGET", self.keys.run(run_id), "epoch")
         thread = "" if run.thread_id == run_id else run.thread_id
-        event = encode(
-            "run.resumed", json.dumps({"interrupts": list(texts)}), thread=thread, time=time.time()
-        )
+        told = json.dumps({"interrupts": list(encoded)})
+        event = encode("run.resumed", told, thread=thread, time=time.time())
         word = self.calls.word(
-            (yield self.calls.resume(run_id, event, (epoch or b"").decode(), texts))
+            (yield self.calls.resume(run_id, event, (epoch or b"").decode(), encoded))
         )
         if word == "queued":
             return
@@ -256,7 +258,8 @@ def is_open(run: Run) -> bool:
     return run.status in OPEN and not (run.status is RunStatus.SUSPENDED and run.asks)
 
 
-def _texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:
+def texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Read a hash."""
     return {name.decode(): value.decode("utf-8", "surrogatepass") for name, value in reply.items()}
 
 

@@ -32,20 +32,22 @@ class Role:
 _FOLLOW: Final = "hget hgetall hmget ping subscribe unsubscribe xrange xrevrange"
 _RUNS: Final = "{p}:run:* {p}:checkpoints:* {p}:questions:* {p}:events:*"
 _ASK: Final = (
-    f"{_FOLLOW} eval evalsha exists hdel hexists hset hsetnx llen lpop lpush lrem persist pexpire "
-    "publish rpush sadd time xadd zadd zrem zremrangebyscore zrevrange zscore"
+    f"{_FOLLOW} eval evalsha exists get hdel hexists hkeys hset hsetnx lindex llen lpop lpush "
+    "lrange lrem ltrim persist pexpire publish rpush sadd set time xadd zadd zrem zremrangebyscore "
+    "zrevrange zscan zscore"
 )
 
 ROLES: Final[Mapping[str, Role]] = {
     "app": Role(
         _ASK,
-        f"{_RUNS} {{p}}:runs:* {{p}}:thread:* {{p}}:waiting:* {{p}}:leases {{p}}:ready "
-        "{p}:timers {p}:entrypoints {rq}:queues {rq}:queue:* {rq}:job:*",
+        f"{_RUNS} {{p}}:runs:* {{p}}:thread:* {{p}}:history:* {{p}}:made:* {{p}}:waiting:* "
+        "{p}:leases {p}:ready {p}:timers {p}:entrypoints {rq}:queues {rq}:queue:* {rq}:job:* "
+        "{rq}:finished:* {rq}:failed:*",
         "{p}:channel:* {p}:control",
     ),
     "worker": Role(
-        f"{_ASK} blmove blpop del exec expire get hincrby hkeys lmove lpos lrange pttl set "
-        "smembers srem type unwatch watch xread zcard zcount zrange zrangebyscore",
+        f"{_ASK} blmove blpop del exec expire hincrby lmove lpos pttl smembers srem type unwatch "
+        "watch xread zcard zcount zrange zrangebyscore",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),
@@ -70,10 +72,12 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "hmget": (_KEY, "f"),
     "hset": (_KEY, "f", "v"),
     "hsetnx": (_KEY, "f", "v"),
+    "lindex": (_KEY, "0"),
     "lmove": (_KEY, _KEY, "LEFT", "LEFT"),
     "lpos": (_KEY, "v"),
     "lpush": (_KEY, "v"),
     "lrange": (_KEY, "0", "1"),
+    "ltrim": (_KEY, "0", "1"),
     "lrem": (_KEY, "0", "v"),
     "multi": (),
     "pexpire": (_KEY, "1"),
@@ -98,6 +102,7 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "zrem": (_KEY, "v"),
     "zremrangebyscore": (_KEY, "0", "1"),
     "zrevrange": (_KEY, "0", "1"),
+    "zscan": (_KEY, "0"),
     "zscore": (_KEY, "v"),
 }
 """What follows a command, where that is not just a key."""

@@ -24,7 +24,7 @@ end
 
 local function claimed(id, fence)
   local record = key('thread', redis.call('HGET', key('run', id), 'thread_key'))
-  local kept = redis.call('HMGET', record, 'saved', 'children')
+  local kept = redis.call('HMGET', record, 'saved', 'children', 'value')
   local checkpoints = redis.call('HGETALL', key('checkpoints', id))
   for _, name in ipairs(kept[2] and cjson.decode(kept[2]) or {}) do
     checkpoints[#checkpoints + 1] = 'previous^' .. name
@@ -36,5 +36,5 @@ local function claimed(id, fence)
   end
   local newest = redis.call('XREVRANGE', key('events', id), '+', '-', 'COUNT', 1)[1]
   return { id, fence, redis.call('HGETALL', key('run', id)), checkpoints, kept[1] or '',
-    newest and string.match(newest[1], '^%d+') or '0' }
+    newest and string.match(newest[1], '^%d+') or '0', kept[3] or '' }
 end

@@ -13,6 +13,7 @@
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
 
 local limit, most, patience = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])

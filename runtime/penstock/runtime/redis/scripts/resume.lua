@@ -5,7 +5,8 @@
 -- Returns 'queued' | 'answered' (another answer came first) | 'unknown' (no such question) |
 -- 'moved' (new input came on the thread) | the run's status where it cannot be resumed ('' for no run).
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
--- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, timers, and those of bell.
+-- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers,
+-- and those of bell.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
@@ -47,6 +48,7 @@ for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
   redis.call('PERSIST', key(kind, id))
 end
 redis.call('PERSIST', key('thread', run[2]))
+redis.call('PERSIST', key('history', run[2]))
 redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel')
 redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0)
 redis.call('ZREM', TIMERS, id)

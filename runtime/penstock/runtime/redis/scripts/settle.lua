@@ -1,8 +1,8 @@
--- Ends a run, and lets the next run of its thread begin. Needs names, clock, bell and append.
+-- Ends a run, and lets the next run of its thread begin. Needs names, clock, bell, append and history.
 --
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
--- thread:<key> (hash: id, run, saved, children, saved:<name>), waiting:<key> (list of run ids); leases,
--- ready and timers lose the run.
+-- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
+-- those of history; leases, ready and timers lose the run.
 local function drop(id)
   redis.call('ZREM', LEASES, id)
   redis.call('ZREM', READY, id)
@@ -12,7 +12,10 @@ end
 local function start_next(thread)
   local following = redis.call('LPOP', key('waiting', thread))
   if following then
-    redis.call('HSET', key('thread', thread), 'run', following)
+    local at = place(thread)
+    local run = redis.call('HMGET', key('run', following), 'entrypoint', 'metadata', 'history')
+    begin(thread, at, following, { entrypoint = run[1], metadata = run[2], history = run[3] })
+    redis.call('HSET', key('run', following), 'checkpoint', at.head, 'step', at.step)
     ring(following, false)
   end
 end
@@ -30,9 +33,10 @@ end
 
 local RQ_STATUS = { completed = 'finished', failed = 'failed', cancelled = 'canceled' }
 
-local function settle(id, status, reason)
+-- by: what is told of the checkpoint of a run that completes, if the run does not do so itself.
+local function settle(id, status, reason, by)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key',
-    'retention', 'own_thread')
+    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history')
   local before, thread, retention = run[1], run[5], tonumber(run[6])
   drop(id)
   status_to(id, before, status)
@@ -43,23 +47,26 @@ local function settle(id, status, reason)
   for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
     redis.call('PEXPIRE', key(kind, id), ms(retention))
   end
-  local record = key('thread', thread)
+  local at = place(thread)
   if status == 'completed' then
-    local kept = redis.call('HMGET', key('checkpoints', id), 'saved', 'children')
-    if kept[1] then
-      redis.call('HSET', record, 'saved', kept[1])
+    local ended = redis.call('HMGET', key('checkpoints', id), 'saved', 'value', 'children')
+    if ended[1] then
+      local told = by or { source = 'loop', entrypoint = run[8], metadata = run[9], keep = run[10] }
+      told.run = id
+      redis.call(unpack(remember(thread, at, told, { ended[1], ended[2] or '' })))
     end
-    if kept[2] then
-      keep_children(id, record, kept[2])
+    if ended[3] then
+      keep_children(id, key('thread', thread), ended[3])
     end
   end
-  if redis.call('HGET', record, 'run') == id then
+  if at.run == id then
+    local ttl = tonumber(at.ttl or run[7] or 0)
+    if ttl > 0 then
+      rest(thread, ttl)
+    end
     start_next(thread)
   else
     redis.call('LREM', key('waiting', thread), 0, id)
-  end
-  if run[7] == '1' and redis.call('HGET', record, 'run') == id then -- else others live on its thread
-    redis.call('PEXPIRE', record, ms(retention))
   end
 end
 

@@ -1,0 +1,59 @@
+-- delete: forget a thread, with the runs that its history names; or runs of it that are over.
+--
+-- ARGV[3] thread key, ARGV[4...] ids of runs; without one, the thread itself.
+-- Returns { OK, '' } or { BUSY, run id }.
+-- Keys: thread:<key>, history:<key>, waiting:<key>, those of standing and settle; run:<id>, checkpoints:<id>,
+-- questions:<id>, events:<id>, runs:<status>, rq:job:<id>, rq:finished/failed:<queue>.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/clock
+-- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/settle
+-- include: penstock.runtime.redis.scripts/standing
+
+local thread = ARGV[3]
+
+-- As DEL does, which apps have no right to.
+local function drop_keys(...)
+  for _, name in ipairs({ ... }) do
+    redis.call('PEXPIRE', name, 0)
+  end
+end
+
+local function forget(id)
+  local run = redis.call('HMGET', key('run', id), 'thread_key', 'status', 'queue')
+  if run[1] ~= thread or run[2] == 'queued' or run[2] == 'running' or run[2] == 'suspended' then
+    return
+  end
+  redis.call('ZREM', ARGV[1] .. ':runs:' .. run[2], id)
+  if run[3] ~= '' then
+    redis.call('ZREM', rq('finished', run[3]), id)
+    redis.call('ZREM', rq('failed', run[3]), id)
+    drop_keys(rq('job', id))
+  end
+  drop_keys(key('run', id), key('checkpoints', id), key('questions', id), key('events', id))
+end
+
+if #ARGV > 3 then
+  for at = 4, #ARGV do
+    forget(ARGV[at])
+  end
+  return { 'OK', '' }
+end
+local active = place(thread).run
+local status, busy = standing(active)
+if busy then
+  return { 'BUSY', active }
+end
+if status == 'suspended' or status == 'queued' then
+  settle_here(active, 'cancelled', 'deleted')
+end
+for _, entry in ipairs(redis.call('LRANGE', key('history', thread), 0, -1)) do
+  local _, _, _, _, id = string.match(entry, HEAD)
+  if id ~= '' then
+    forget(id)
+  end
+end
+drop_keys(key('thread', thread), key('history', thread), key('waiting', thread))
+return { 'OK', '' }
