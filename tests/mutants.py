@@ -141,7 +141,7 @@ MUTANTS: Final = (
     Mutant(
         "a run begins without its checkpoint", "settle", "'checkpoint', at.head", "'c', at.head"
     ),
-    Mutant("a result is no checkpoint", "settle", "if ended[1] and", "if false and"),
+    Mutant("a result is no checkpoint", "settle", "if ended[1] then", "if false then"),
     Mutant("an end keeps the lease", "settle", "redis.call('ZREM', LEASES, id)", ""),
     Mutant("the next of a thread is not rung for", "settle", "    ring(following, false)\n", ""),
     Mutant("a cancelled run keeps its turn", "settle", "redis.call('LREM'", "redis.call('LPOS'"),

@@ -40,12 +40,13 @@ def start_run(attempt: Attempt, argument: Any) -> None:
     name, position = attempt.assignment.entrypoint, attempt.assignment.position
     data, text = {"name": name, "input": argument}, None
     if attempt.journal.stores:
-        text = f'{{"name":{quote(name)},"input":{_input(attempt, argument)}}}'
-    if text is not None and position is not None:
-        text = f'{text[:-1]},"checkpoint":{position.started(attempt.codec, INPUT_KEPT)}}}'
-        if attempt.has_listener:
-            told = json.loads(position.started(attempt.codec))
-            data |= attempt.codec.fact("run.started", {"checkpoint": told})
+        more = ""
+        if position is not None:
+            more = f',"checkpoint":{position.started(attempt.codec, INPUT_KEPT)}'
+            if attempt.has_listener:
+                told = json.loads(position.started(attempt.codec))
+                data |= attempt.codec.fact("run.started", {"checkpoint": told})
+        text = f'{{"name":{quote(name)},"input":{_input(attempt, argument)}{more}}}'
     attempt.say("run.started", data, text=text)
 
 
