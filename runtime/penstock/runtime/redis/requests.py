@@ -115,12 +115,12 @@ class RequestPlans:
 
     def runs(self, status: str | None, limit: int) -> Plan[list[Run]]:
         """Read the newest runs, of one status or of all."""
-        found: list[tuple[float, str]] = []
+        found: dict[str, float] = {}  # a run that comes to another status meanwhile is found twice
         for one in [RunStatus(status)] if status else list(RunStatus):
             rows = yield ("ZREVRANGE", self.keys.runs(one), 0, limit - 1, "WITHSCORES")
-            found += [(float(score), name.decode()) for name, score in _rows(rows)]
+            found |= {name.decode(): float(score) for name, score in _rows(rows)}
         runs: list[Run] = []
-        for _, run_id in sorted(found, reverse=True):
+        for run_id in sorted(found, key=lambda each: (found[each], each), reverse=True):
             fields = texts((yield ("HGETALL", self.keys.run(run_id))))
             if "status" in fields:
                 runs.append(_read_run(run_id, fields, self.codec))
