@@ -75,8 +75,8 @@ def steps_in_process(bench: Bench) -> list[Row]:
         parts: dict[str, Callable[[], float]] = {}
         for shape, (sync, async_) in SHAPES.items():
             name = f"{count} {shape}"
-            parts[f"{name}, sync entrypoint"] = _run(sync, None, "async", count)
-            parts[f"{name}, async entrypoint"] = _arun(async_, None, "async", count, loop)
+            parts[f"{name}, sync entrypoint"] = _run(sync, None, None, count)
+            parts[f"{name}, async entrypoint"] = _arun(async_, None, None, count, loop)
         samples = rounds(bench.scale.rounds, parts)
     return [
         Row(f"step without a checkpointer, {name}", "µs", sample, bars=[Bar(AT_MOST, 90)])
@@ -85,7 +85,7 @@ def steps_in_process(bench: Bench) -> list[Row]:
 
 
 def _run(
-    body: Callable[[int], Any], saver: RedisSaver | None, durability: Durability, count: int
+    body: Callable[[int], Any], saver: RedisSaver | None, durability: Durability | None, count: int
 ) -> Callable[[], float]:
     flow: Any = entrypoint(checkpointer=saver)(body)
 
@@ -100,7 +100,7 @@ def _run(
 def _arun(
     body: Callable[[int], Any],
     saver: RedisSaver | None,
-    durability: Durability,
+    durability: Durability | None,
     count: int,
     loop: asyncio.Runner,
 ) -> Callable[[], float]:

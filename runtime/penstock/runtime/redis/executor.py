@@ -53,6 +53,7 @@ class _Active:
     journal: RedisJournal
     crashes: int
     runner: Runner | None = None
+    is_lost: bool = False
 
 
 class Executor:
@@ -146,11 +147,12 @@ class Executor:
             result = await self._attempt(claim, journal)
             _log(claim, result, time.monotonic() - began)
         except (LeaseLostError, Fenced):
-            logger.warning(
-                "run %s is left to another attempt", run_id, extra=_extra(claim, "run.lost")
-            )
+            _log_lost(claim)
         except asyncio.CancelledError:
-            logger.warning("run %s was cut off", run_id, extra=_extra(claim, "run.cut"))
+            if self._active[run_id].is_lost:  # cancelled for that
+                _log_lost(claim)
+            else:
+                logger.warning("run %s was cut off", run_id, extra=_extra(claim, "run.cut"))
         except BaseException:
             logger.exception(
                 "run %s could not be executed", run_id, extra=_extra(claim, "run.broken")
@@ -221,6 +223,7 @@ class Executor:
         if active.runner is not None:
             active.runner.stop(stop)
         if isinstance(stop, Fenced):
+            active.is_lost = True
             run_id = claim.lease.run_id
             logger.warning("lost the lease of run %s", run_id, extra=_extra(claim, "lease.lost"))
             active.journal.fail(LeaseLostError(str(stop)))
@@ -259,6 +262,11 @@ def _refusing(name: str, error: PenstockError) -> Task[..., Any]:
 def _extra(claim: Claim, event: str) -> dict[str, str]:
     run_id = claim.lease.run_id
     return {"run_id": run_id, "thread_id": claim.fields["thread"], "event": event}
+
+
+def _log_lost(claim: Claim) -> None:
+    run_id = claim.lease.run_id
+    logger.warning("run %s is left to another attempt", run_id, extra=_extra(claim, "run.lost"))
 
 
 def _log(claim: Claim, result: Result, seconds: float) -> None:
