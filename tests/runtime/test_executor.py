@@ -11,7 +11,7 @@ import redis
 from penstock.publisher.script import run
 from penstock.runtime import Client
 from penstock.runtime.handle import RunHandle
-from penstock.runtime.redis.calls import Claim
+from penstock.runtime.redis.calls import Claim, Death
 from penstock.runtime.redis.executor import Executor
 from penstock.runtime.settings import Settings
 from penstock.worker.app import load_app
@@ -126,8 +126,8 @@ def test_a_run_that_was_taken_away_is_stopped_and_changes_nothing(
     async def work() -> None:
         task = executor.begin(claimed)
         await asyncio.sleep(0.2)
-        redis_client.zadd("penstock:leases", {handle.run_id: 1})
-        run(redis_client, executor.calls.recover(3, 60.0))
+        death = Death("", "taken away", (handle.run_id,))  # whatever is renewed just now
+        run(redis_client, executor.calls.recover(3, 60.0, death))
         claim(handle)
         before = checker.check().events(handle.run_id)
         async with asyncio.timeout(2):
