@@ -39,7 +39,8 @@ def thread(name: str) -> dict[str, Any]:
 def invoke(told: dict[str, Any]) -> int:
     """Be a process that runs it: from its beginning, or with the answer."""
     workflow, config = toured(), thread(told["thread"])
-    workflow.invoke(7, config)
+    # The first step is recorded before the question comes, the second begin before it has napped.
+    workflow.invoke(7, config, durability="sync")
     if told.get("wake"):
         workflow.invoke(None, config)
     workflow.invoke(Command(resume="yes"), config)
