@@ -49,6 +49,15 @@ def test_config_schema_is_now_called_context_schema() -> None:
     assert told[0].filename == __file__
 
 
+def test_the_method_config_schema_warns_too() -> None:
+    flow = entrypoint(context_schema=dict[str, int])(SAME)
+
+    with pytest.warns(PenstockDeprecationWarning, match="get_context_jsonschema"):
+        model = flow.config_schema()
+
+    assert model.model_validate({"a": 1}).model_dump() == {"a": 1}
+
+
 def test_of_an_old_and_a_new_name_the_new_one_counts() -> None:
     with pytest.warns(PenstockDeprecationWarning):
         made = task(lambda: None, retry_policy=2, retry=7)

@@ -41,6 +41,8 @@ class Opening:
     journal: Journal
     argument: Any
     result: Result | None = None
+    value: Any = None
+    """The thread's result slot, where a run goes on."""
 
 
 class Checkpointer(Protocol):

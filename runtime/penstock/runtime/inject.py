@@ -131,6 +131,7 @@ def runtime_of(scope: Scope) -> Runtime[Any]:
         stream_writer=writer_of(scope),
         previous=assignment.previous,
         execution_info=ExecutionInfo(
+            checkpoint_id=str(assignment.position.number) if assignment.position else "",
             run_id=assignment.run_id,
             thread_id=assignment.thread_id,
             step_id=scope.step_id,

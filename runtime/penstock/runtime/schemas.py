@@ -4,11 +4,13 @@ from __future__ import annotations
 
 __all__ = ["Described"]
 
+import warnings
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, TypeAdapter, create_model
 
 from penstock.runtime.definition import Definition
+from penstock.runtime.deprecation import PenstockDeprecationWarning
 from penstock.runtime.final import Final
 
 
@@ -34,6 +36,15 @@ class Described(Definition):
     def get_output_jsonschema(self, config: Any = None) -> dict[str, Any]:
         """Return the type of the result as a JSON schema."""
         return self.get_output_schema().model_json_schema()
+
+    def config_schema(self, *, include: Any = None) -> type[BaseModel]:
+        """Return the type of the context as a pydantic model: an old name of what is left of it."""
+        warnings.warn(
+            "`config_schema()` is now called `get_context_jsonschema()`",
+            PenstockDeprecationWarning,
+            stacklevel=2,
+        )
+        return _model(f"{self.name}_context", self.context_schema or Any)
 
     def get_context_jsonschema(self) -> dict[str, Any] | None:
         """Return the type of the context as a JSON schema, None without a `context_schema`."""

@@ -66,8 +66,8 @@ class Shape:
         if opening.result is not None:
             yield from self._settled(opening.result)
         elif resumes and "values" in self._modes:
-            value = opening.assignment.previous
-            yield self._item((), "values", _chosen(self._options, value, value))
+            value = _chosen(self._options, opening.value, opening.assignment.previous)
+            yield self._item((), "values", value)
 
     def _settled(self, result: Result) -> Iterator[Any]:
         if result.status == "suspended":

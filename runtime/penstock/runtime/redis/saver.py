@@ -147,8 +147,10 @@ class RedisSaver(SavedThreads):
             cache=order.cache,
             position=Position.of(claim.fields, claim.checkpoints, kept, values),
         )
-        fresh = not (order.argument is None or isinstance(order.argument, Command))
-        return Opening(assignment, journal, order.argument if fresh else argument)
+        if order.argument is None or isinstance(order.argument, Command):
+            value = kept.value(claim.saved, claim.value)
+            return Opening(assignment, journal, argument, value=value)
+        return Opening(assignment, journal, order.argument)
 
 
 class InMemorySaver(RedisSaver):
