@@ -53,7 +53,7 @@ MUTANTS: Final = (
         " or redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id",
         "",
     ),
-    Mutant("a late answer wakes", "resume", "if #ARGV > 5 and fresh == 0 then", "if false then"),
+    Mutant("a late answer wakes", "resume", "if answers and fresh == 0 then", "if false then"),
     Mutant(
         "a late retry is done again",
         "resume",
@@ -93,8 +93,8 @@ MUTANTS: Final = (
     Mutant(
         "an answer resurrects",
         "resume",
-        "if status ~= (#ARGV > 5",
-        "if false and status ~= (#ARGV > 5",
+        "if not answers and status ~= 'failed' or answers and",
+        "if false and",
     ),
     Mutant("waking resurrects", "wake", "if status ~= 'suspended' then", "if false then"),
     Mutant("waking does not ring", "wake", "ring(id, false)", ""),

@@ -291,9 +291,18 @@ def a_question_whose_time_is_over_takes_no_answer(protocol: Protocol) -> None:
     protocol.let_be_due("run-0")
     protocol.recover()
     protocol.world.runs["run-0"].questions.clear()
-    assert protocol.resume("run-0", {"i0": '"A"'}) == "queued"
+    assert protocol.resume("run-0", {"i0": '"A"'}) == "unknown"
     assert "!i0" not in protocol.world.runs["run-0"].recorded
     assert protocol.client.exists(protocol.keys.questions("run-0")) == 0
+
+
+def two_answers_at_the_same_time_both_count(protocol: Protocol) -> None:
+    protocol.suspend(begin(protocol), 2)
+    assert protocol.resume("run-0", {"i0": '"A"'}) == "queued"
+    assert protocol.resume("run-0", {"i1": '"B"'}, again=True) == "queued"
+    assert protocol.bells() == ["run-0"]
+    protocol.take("right", 1)
+    assert {"!i0", "!i1"} <= protocol.held[-1].known.keys()
 
 
 def a_run_that_sleeps_keeps_its_thread(protocol: Protocol) -> None:
@@ -362,6 +371,7 @@ SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_late_timer_does_not_wake_a_run_that_asks_again,
     a_stale_timer_does_not_wake_what_runs,
     a_question_whose_time_is_over_takes_no_answer,
+    two_answers_at_the_same_time_both_count,
     a_run_that_sleeps_keeps_its_thread,
     a_run_sleeps_though_others_wait_for_its_thread,
     an_attempt_whose_write_redis_has_lost_is_fenced,

@@ -145,7 +145,8 @@ class World:
             run.questions.pop(name, None)
         run.cancel, run.crashes, run.deaths = None, 0, 0
         run.log.append("run.resumed")
-        self._queue(run)
+        if run.status != "queued":
+            self._queue(run)
         return "queued"
 
     def _refuse(self, run: Ran, answers: Mapping[str, str]) -> str:
@@ -154,10 +155,10 @@ class World:
             if given[name] not in (None, answer):
                 return "answered"
             if given[name] is None and name not in run.questions:
-                return "unknown" if run.status == "suspended" else run.status
+                return "unknown" if run.status in ("suspended", "queued") else run.status
         if None not in given.values():
             return "queued"  # the same answers again change nothing
-        return "" if run.status == "suspended" else run.status
+        return "" if run.status in ("suspended", "queued") else run.status
 
     def _refuse_retry(self, run: Ran, epoch: int) -> str:
         if not epoch or run.epoch != epoch:

@@ -4,6 +4,7 @@
 -- of interrupt id and encoded answer; without a pair, a failed run goes on.
 -- Returns 'queued' | 'answered' (another answer came first) | 'unknown' (no such question) |
 -- 'moved' (new input came on the thread) | the run's status where it cannot be resumed ('' for no run).
+-- A run that is queued already, by its timer or another answer, takes answers too until it is claimed.
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
 -- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers,
 -- and those of bell.
@@ -15,6 +16,7 @@
 local id = ARGV[3]
 local run = redis.call('HMGET', key('run', id), 'status', 'thread_key')
 local status = run[1] or ''
+local answers = #ARGV > 5
 local fresh = 0
 for at = 6, #ARGV, 2 do
   local given = redis.call('HGET', key('checkpoints', id), '!' .. ARGV[at])
@@ -23,19 +25,19 @@ for at = 6, #ARGV, 2 do
   end
   if not given then
     if redis.call('HEXISTS', key('questions', id), ARGV[at]) == 0 then
-      return status == 'suspended' and 'unknown' or status
+      return (status == 'suspended' or status == 'queued') and 'unknown' or status
     end
     fresh = fresh + 1
   end
 end
-if #ARGV > 5 and fresh == 0 then
+if answers and fresh == 0 then
   return 'queued'
 end
-if #ARGV == 5 and redis.call('HGET', key('run', id), 'epoch') ~= ARGV[5] then
+if not answers and redis.call('HGET', key('run', id), 'epoch') ~= ARGV[5] then
   return 'queued' -- it has gone on since the caller read that it failed
 end
-if status ~= (#ARGV > 5 and 'suspended' or 'failed') then
-  return #ARGV == 5 and status == 'queued' and 'queued' or status
+if not answers and status ~= 'failed' or answers and status ~= 'suspended' and status ~= 'queued' then
+  return status
 end
 if redis.call('HGET', key('thread', run[2]), 'run') ~= id then
   return 'moved'
@@ -53,6 +55,8 @@ redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel')
 redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0)
 redis.call('ZREM', TIMERS, id)
 append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
-status_to(id, status, 'queued')
-ring(id, false)
+if status ~= 'queued' then
+  status_to(id, status, 'queued')
+  ring(id, false)
+end
 return 'queued'
