@@ -445,6 +445,8 @@ def test_f46_f47_a_spoilt_run_harms_no_other(
     healthy = [client.enqueue("main", {"x": number}) for number in range(5)]
 
     assert [run.result(10) for run in healthy] == [2 * number for number in range(5)]
+    assert "Redis refuses" not in worker.text()  # after which it takes nothing for a second
+    assert when == "running" or worker.logged("run.spoilt")
     worker.kill()  # what is left is now to be recovered
     other = fleet.start()
     again = client.enqueue("asteps", {"steps": 3, "seconds": 0.1})

@@ -170,6 +170,9 @@ class Worker(RQWorker):
         return taken
 
     def _begin(self, taken: Taken) -> None:
+        for run_id in taken.spoilt:
+            extra = {"run_id": run_id, "event": "run.spoilt"}
+            logger.error("run %s cannot be taken, its keys are spoilt", run_id, extra=extra)
         self._room.enter(len(taken.claims) + (taken.job is not None))
         if taken.claims:
             self._begun.clear()  # no more are taken while something blocks the loop

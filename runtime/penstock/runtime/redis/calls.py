@@ -51,6 +51,8 @@ class Taken:
 
     claims: Sequence[Claim]
     job: tuple[str, str] | None
+    spoilt: Sequence[str] = ()
+    """Ids of runs whose keys cannot be used."""
 
     def __bool__(self) -> bool:
         return bool(self.claims) or self.job is not None
@@ -181,8 +183,12 @@ class Calls:
     @staticmethod
     def taken(reply: Reply) -> Taken:
         """Read `take`."""
-        runs, job = cast("tuple[list[Reply], list[bytes]]", reply)
-        return Taken([_claim(run) for run in runs], (_text(job[0]), _text(job[1])) if job else None)
+        runs, job, spoilt = cast("tuple[list[Reply], list[bytes], list[bytes]]", reply)
+        return Taken(
+            [_claim(run) for run in runs],
+            (_text(job[0]), _text(job[1])) if job else None,
+            [_text(run_id) for run_id in spoilt],
+        )
 
     def acquire(self, run_id: str, worker: str, nonce: str, lease: float) -> Call:
         """Claim one run by its id."""

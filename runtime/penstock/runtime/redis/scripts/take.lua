@@ -3,7 +3,7 @@
 -- ARGV[3] worker name, ARGV[4] nonce, ARGV[5] lease ms, ARGV[6] how many runs at most, ARGV[7] how many
 -- suspects the worker has, ARGV[8] crashes after which a run is given up, ARGV[9] id popped already, which
 -- may be in the list of those popped but not begun ('' if none), ARGV[10] its queue's name, ARGV[11...] names of all queues, by priority.
--- Returns { claimed runs, { queue, id } of an ordinary RQ job or nothing }.
+-- Returns { claimed runs, { queue, id } of an ordinary RQ job or nothing, ids whose keys cannot be used }.
 -- A suspect is a run that is given up if its worker dies once more: a worker has one at a time, so that a
 -- deadly run does not take others with it. A further one's ticket is dropped; recovery rings for it again.
 -- A ticket whose run is not queued is dropped. Popping ends at the first ordinary RQ job, which is left
@@ -18,7 +18,7 @@
 local worker, nonce, lease, room = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local suspects, limit = tonumber(ARGV[7]), tonumber(ARGV[8])
 local memory = key('taken', worker)
-local runs, job, names = {}, {}, {}
+local runs, job, names, spoilt = {}, {}, {}, {}
 
 local before = redis.call('LRANGE', memory, 0, -1)
 if before[1] == nonce then
@@ -28,7 +28,7 @@ if before[1] == nonce then
       runs[#runs + 1] = claimed(before[at], fence)
     end
   end
-  return { runs, job }
+  return { runs, job, spoilt }
 end
 
 local BELL = '["penstock.worker.job.perform"' -- of a run that is gone
@@ -41,9 +41,9 @@ local function open(id, queue)
     end
     local fence = claim(id, nonce, worker, lease)
     if fence then
-      suspects = suspects + (suspect and 1 or 0)
       runs[#runs + 1] = claimed(id, fence)
       names[#names + 1] = id
+      suspects = suspects + (suspect and 1 or 0)
     end
     return true
   end
@@ -56,6 +56,16 @@ local function open(id, queue)
   return true
 end
 
+-- One run whose keys are spoilt must not keep others from being taken.
+local function attend(id, queue)
+  local is_well, goes_on = pcall(open, id, queue)
+  if not is_well then
+    spoilt[#spoilt + 1] = id
+    return true
+  end
+  return goes_on
+end
+
 local function take()
   if ARGV[9] ~= '' then
     redis.call('LREM', popped(ARGV[10]), 1, ARGV[9])
@@ -66,7 +76,7 @@ local function take()
     end
     return
   end
-  if ARGV[9] ~= '' and not open(ARGV[9], ARGV[10]) then
+  if ARGV[9] ~= '' and not attend(ARGV[9], ARGV[10]) then
     return
   end
   for at = 11, #ARGV do
@@ -75,7 +85,7 @@ local function take()
       if not id then
         break
       end
-      if not open(id, ARGV[at]) then
+      if not attend(id, ARGV[at]) then
         return
       end
     end
@@ -88,4 +98,4 @@ if #names > 0 then
   redis.call('RPUSH', memory, nonce, unpack(names))
   redis.call('PEXPIRE', memory, lease)
 end
-return { runs, job }
+return { runs, job, spoilt }
