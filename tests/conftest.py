@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import hypothesis
 import pytest
 import redis
 
@@ -14,6 +15,12 @@ from tests.support.keys import keys_without_ttl
 from tests.support.server import RedisServer
 
 pytest_plugins = ("pytester",)
+
+# How long an example takes on a machine that does other things too is no property of the code.
+hypothesis.settings.register_profile(
+    "penstock", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("penstock")
 
 
 @pytest.fixture(scope="session")
