@@ -19,6 +19,7 @@ from penstock.runtime.failures import Failures
 from penstock.runtime.journal import Durability, Fact, Journal
 from penstock.runtime.position import Position
 from penstock.runtime.questions import Questions
+from penstock.runtime.remote import Remotes
 from penstock.runtime.replay import Replay
 from penstock.runtime.scope import Scope
 from penstock.runtime.timers import Timers
@@ -42,6 +43,8 @@ class Assignment:
     cache: Cache | None = None
     position: Position | None = None
     """Where the run stands in its thread's history; None if nothing is kept."""
+    step_id: str = ""
+    """The step of the run that alone is to be performed, for another attempt; "" for the run."""
 
 
 class Attempt:
@@ -67,6 +70,7 @@ class Attempt:
         self.failures = Failures(assignment.run_id)
         self.questions = Questions(self)
         self.timers = Timers(journal)
+        self.remotes = Remotes()
         self.children = Children(assignment, journal, codec)
         self.control = control or RunControl()
         self.words = Words()
@@ -121,15 +125,20 @@ class Attempt:
         if self.stopping is not None:
             raise self.stopping
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is anything that has not come yet: an answer, a time, a remote step."""
+        return bool(self.questions.asking or self.timers.awaiting or self.remotes.awaiting)
+
     def leave_if_waiting(self, step_id: str) -> None:
         """Leave a step whose body has caught a Suspend, as if it had not.
 
         Raises:
             Suspend: the step, or one below it, waits for what has not come yet.
         """
-        asking, awaiting = self.questions.asking, self.timers.awaiting
-        if not (asking or awaiting):
+        if not self.is_waiting:
             return
-        waiting = (*asking.values(), *awaiting.values())
+        asking, awaiting = self.questions.asking, self.timers.awaiting
+        waiting = (*asking.values(), *awaiting.values(), *self.remotes.awaiting)
         if any(where == step_id or where.startswith(f"{step_id}/") for where in waiting):
             raise Suspend(f"step {step_id!r} waits for what has not come yet")

@@ -7,7 +7,7 @@ __all__ = ["Batch"]
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextvars import copy_context
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -78,9 +78,6 @@ class Batch(Generic[A, R]):
                         raise error
                     result: Any = future.result() if error is None else error
                     yield futures[future], result
-            except Suspend:
-                wait(futures)  # those that have not begun may have questions too
-                raise
             finally:
                 pool.shutdown(cancel_futures=True)
 

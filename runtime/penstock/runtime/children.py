@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from penstock.publisher.codec import Codec
-from penstock.runtime.errors import ThreadBusyError
+from penstock.runtime.errors import ConfigurationError, ThreadBusyError
 from penstock.runtime.journal import Journal
 from penstock.runtime.lineage import label
 
@@ -31,6 +31,7 @@ class Children:
 
     def __init__(self, assignment: Assignment, journal: Journal, codec: Codec) -> None:
         self._run_id = assignment.run_id
+        self._is_remote = bool(assignment.step_id)
         self._journal = journal
         self._codec = codec.at("thread", assignment.thread_id, "saved")
         self._saved: dict[str, Any] = {}
@@ -43,7 +44,13 @@ class Children:
 
         Raises:
             ThreadBusyError: another call of it is at work in this run.
+            ConfigurationError: the step that calls it is performed on a queue of its own.
         """
+        if self._is_remote:
+            raise ConfigurationError(
+                f"nested entrypoint {name!r} keeps a state (checkpointer=True), which a task on a "
+                "queue of its own cannot take along: call it in the entrypoint."
+            )
         with self._lock:
             if name in self._at_work:
                 raise ThreadBusyError(

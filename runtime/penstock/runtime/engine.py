@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Result", "aexecute", "execute"]
+__all__ = ["Result", "aconduct", "aexecute", "execute"]
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
 from penstock.runtime.kept import Kept
 from penstock.runtime.outcome import Outcome, encode_outcome
-from penstock.runtime.perform import Do, Keep, Plan, Step, tries
+from penstock.runtime.perform import Do, Keep, Plan, Step, perform, tries
 from penstock.runtime.plan import afollow, follow
 from penstock.runtime.reason import reason_of
 from penstock.runtime.runner import Runner
@@ -64,8 +64,16 @@ async def aexecute(runner: Runner, body: Task[..., Any], argument: Any) -> Resul
     Raises:
         LeaseLostError: another attempt owns the run.
     """
+    return await aconduct(runner, _root(runner, body, argument))
+
+
+async def aconduct(runner: Runner, step: Step) -> Result:
+    """Execute an attempt of a run, or of a step that is performed for one, on the running loop.
+
+    Raises:
+        LeaseLostError: another attempt owns the run.
+    """
     loop = asyncio.get_running_loop()
-    step = _root(runner, body, argument)
     factory = TaskFactory.enter(loop)
     try:
         plan = conduct(runner, step)
@@ -84,7 +92,7 @@ def _root(runner: Runner, body: Task[..., Any], argument: Any) -> Step:
 
 
 def conduct(runner: Runner, step: Step) -> Plan:
-    """Plan a run's attempt: the body, its unfinished steps, the stored end."""
+    """Plan an attempt: the body, its unfinished steps, the stored end."""
     attempt = runner.attempt
     result: Result = yield from _body(runner, step)
     attempt.failures.report_unseen()
@@ -96,7 +104,7 @@ def conduct(runner: Runner, step: Step) -> Plan:
     attempt.is_over = True
     attempt.journal.close(ending)
     yield Do.STORE
-    if isinstance(ending, (Finished, Suspended)):
+    if isinstance(ending, (Finished, Suspended)) and ending.fact is not None:
         attempt.heard(ending.fact)
     return result
 
@@ -124,28 +132,42 @@ def _begin(attempt: Attempt, step: Step) -> Plan:
         for step_id, seq in (yield Do.UNFINISHED).items():
             attempt.words.said(step_id, seq)
             take_back(attempt, step_id)
-    start_run(attempt, step.args[0])
+    if not step.id:
+        start_run(attempt, step.args[0])
 
 
 def _outcome(runner: Runner, step: Step) -> Plan:
     yield from _begin(runner.attempt, step)
     value: Any = None
     suspended = False
-    found = (yield Do.FIND) if step.cached is not None else None
+    found = None
     try:
-        value = found[0] if found is not None else (yield from tries(step))
+        if step.id:
+            yield from _performed(step)
+        else:
+            found = (yield Do.FIND) if step.cached is not None else None
+            value = found[0] if found is not None else (yield from tries(step))
     except Suspend:
         suspended = True
     yield Do.CHILDREN
-    interrupts = runner.attempt.questions.open
-    if suspended or interrupts or runner.attempt.timers.awaiting:
+    if suspended or runner.attempt.is_waiting:
         # Also when the body caught the Suspend and went on: what it waits for has not come yet.
-        if not (interrupts or runner.attempt.timers.awaiting):
+        if not runner.attempt.is_waiting:
             raise RuntimeError(f"{step.name!r} raised Suspend itself, and waits for nothing")
-        return Result("suspended", interrupts=interrupts)
-    if step.cached is not None and found is None:
+        return Result("suspended", interrupts=runner.attempt.questions.open)
+    if not step.id and step.cached is not None and found is None:
         yield Keep(value)
     return Result("completed", value=value, is_cached=found is not None)
+
+
+def _performed(step: Step) -> Plan:
+    """Plan a step for another attempt, which finds on the record how it ended."""
+    try:
+        yield from perform(step)
+    except LeaseLostError:
+        raise
+    except Exception:
+        return
 
 
 def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:
@@ -164,6 +186,8 @@ def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:
 def _ending(attempt: Attempt, result: Result) -> Ending:
     if result.status == "handed over":
         return HandedOver()
+    if attempt.assignment.step_id:
+        return _remote_ending(attempt, result)
     if result.status == "suspended":
         return _suspended(attempt, result)
     if result.status == "completed":
@@ -186,13 +210,28 @@ def _ending(attempt: Attempt, result: Result) -> Ending:
     return Finished("failed", fact, checkpoints, (*reopened, *tries), reason)
 
 
+def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
+    """Return the end of an attempt whose step says itself what came of it."""
+    if result.status == "suspended":
+        return Suspended(None, {}, attempt.timers.wakes, remote=attempt.remotes.awaiting)
+    if result.status == "completed":
+        return Finished("completed", None)
+    if result.error is None:
+        return Finished("cancelled", None, reason="cancelled")
+    return Finished("failed", None, reason=type(result.error).__name__)
+
+
 def _suspended(attempt: Attempt, result: Result) -> Suspended:
     asked = [item.told() for item in result.interrupts]
-    wakes = attempt.timers.wakes
+    wakes, remote = attempt.timers.wakes, attempt.remotes.awaiting
     fact = Fact("run.interrupted", {"interrupts": asked}, (), time.time())
-    if not asked and wakes is not None:
-        seconds = max(0.0, wakes - attempt.journal.now()) / 1000
-        fact = Fact("run.suspended", {"seconds": round(seconds, 3)}, (), time.time())
+    if not asked and attempt.is_waiting:
+        data: dict[str, Any] = {}
+        if wakes is not None:
+            data["seconds"] = round(max(0.0, wakes - attempt.journal.now()) / 1000, 3)
+        if remote:
+            data["steps"] = list(remote)
+        fact = Fact("run.suspended", data, (), time.time())
     if not attempt.journal.stores:
         return Suspended(fact, {}, wakes)
     codec = attempt.codec
@@ -208,7 +247,7 @@ def _suspended(attempt: Attempt, result: Result) -> Suspended:
         f"?{name}": attempt.questions.record(name, text, schemas.get(name))
         for name, text in questions.items()
     }
-    return Suspended(fact, questions, wakes, schemas, checkpoints)
+    return Suspended(fact, questions, wakes, schemas, checkpoints, remote)
 
 
 def _completed(attempt: Attempt, result: Result) -> Finished:

@@ -6,6 +6,7 @@ PenstockError (penstock.publisher.errors)
 │   └── WrongKindError         a value, an option or an annotation of a wrong kind (also TypeError)
 ├── OutsideRunError            a task, a writer, ... used where no run is active (also RuntimeError)
 ├── UnknownEntrypointError     no such entrypoint in this process
+├── UnknownTaskError           no such task with a queue in this process
 ├── InputError                 pydantic refused the input of a run (also ValueError)
 │   └── AnswerError            an answer does not fit the response_schema of its question
 ├── EmptyInputError            nothing to run and nothing to resume
@@ -68,6 +69,7 @@ __all__ = [
     "ThreadNotFoundError",
     "UnknownCheckpointError",
     "UnknownEntrypointError",
+    "UnknownTaskError",
     "WrongKindError",
 ]
 
@@ -103,6 +105,18 @@ class UnknownEntrypointError(PenstockError):
         super().__init__(
             f"no entrypoint named {name!r} (known here: {names}). "
             "Start the worker with the module that defines it: penstock worker flows.py"
+        )
+        self.name = name
+
+
+class UnknownTaskError(PenstockError):
+    """No task of this name that has a queue is known here."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = ", ".join(sorted(known)) or "none"
+        super().__init__(
+            f"no task named {name!r} with a queue (known here: {names}). Start the queue's worker "
+            "with a module that defines or imports it at its top level: penstock worker flows.py"
         )
         self.name = name
 

@@ -17,11 +17,12 @@ __all__ = [
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.remote import RemoteCall
 
 Durability: TypeAlias = Literal["sync", "async", "exit"]
 """When a step's outcome is stored: before its future resolves, in the background, at the end."""
@@ -59,7 +60,8 @@ class Finished:
     """The run is over; `checkpoints` go with it, those named in `reopen` are to be done again."""
 
     status: Literal["completed", "failed", "cancelled"]
-    fact: Fact
+    fact: Fact | None
+    """None at the end of a remote step, which is told of by its outcome."""
     checkpoints: Mapping[str, str] = field(default_factory=dict[str, str])
     reopen: tuple[str, ...] = ()
     reason: str = ""
@@ -69,18 +71,20 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """The run waits: for answers, given as id -> encoded question, or for a time, or for both.
+    """The run waits: for answers, given as id -> encoded question, for a time, for remote steps.
 
     `schemas` has the JSON schemas of the answers, id -> JSON text, of those that have one.
     """
 
-    fact: Fact
+    fact: Fact | None
     questions: Mapping[str, str]
     wakes: float | None = None
     """When it goes on without an answer, in ms by Redis's clock."""
     schemas: Mapping[str, str] = field(default_factory=dict[str, str])
     checkpoints: Mapping[str, str] = field(default_factory=dict[str, str])
     """What goes with it."""
+    remote: Sequence[str] = ()
+    """The ids of the remote steps, each of which brings it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,20 @@ class Journal(Protocol):
         """Add a checkpoint that no fact tells of; stored with what comes next."""
         ...
 
+    def sends(self, queue: str) -> bool:
+        """Tell whether the steps of a queue are performed by others than this process."""
+        ...
+
+    def send(self, call: RemoteCall) -> str:
+        """Have a step performed elsewhere, once all that was appended is stored.
+
+        Returns `!<status> <reason>` if nothing came of it, "" if it is under way or recorded.
+
+        Raises:
+            LeaseLostError: another attempt owns the run.
+        """
+        ...
+
     def flush(self) -> None:
         """Return when all that was appended is stored.
 
@@ -194,6 +212,14 @@ class NoJournal:
 
     def keep(self, field: str, text: str) -> None:
         """Drop the checkpoint."""
+
+    def sends(self, queue: str) -> bool:
+        """Tell that all steps are performed here."""
+        return False
+
+    def send(self, call: RemoteCall) -> str:
+        """Refuse: there is nobody to send to."""
+        raise AssertionError(f"step {call.step_id!r} is performed here")
 
     def flush(self) -> None:
         """Return at once."""

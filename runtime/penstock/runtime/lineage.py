@@ -83,8 +83,8 @@ def label(name: str) -> str:
 
 
 def is_step(checkpoint: str) -> bool:
-    """Tell whether a checkpoint is named by a step's id, not an answer, a question or a timer."""
-    return checkpoint[:1] not in ("!", "?", ":") and (":" in checkpoint or "=" in checkpoint)
+    """Tell whether a checkpoint is named by a step's id alone, not one of what belongs to it."""
+    return checkpoint[:1] not in ("!", "?", ":", ">") and (":" in checkpoint or "=" in checkpoint)
 
 
 def step_name(step_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Do", "Effect", "Keep", "Plan", "Step", "Wait", "perform", "tries", "ungroup"]
+__all__ = ["Do", "Effect", "Keep", "Plan", "Step", "Wait", "call_of", "perform", "tries", "ungroup"]
 
 import asyncio
 import enum
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from penstock.runtime.checkpoint import fail_step, finish_step, retry_step, start_step
-from penstock.runtime.errors import Stop, Suspend
+from penstock.runtime.errors import LeaseLostError, Stop, Suspend
+from penstock.runtime.remote import RemoteCall, lost
 from penstock.runtime.retry import delay_after
 from penstock.runtime.scope import Scope
 from penstock.runtime.timers import retry_timer
@@ -34,6 +35,8 @@ class Do(enum.Enum):
     """Run the function; the answer is its value."""
     STORE = enum.auto()
     """Come back when everything said so far is stored."""
+    SEND = enum.auto()
+    """Have the step performed by workers of its queue; the answer is `Journal.send`'s."""
     FIND = enum.auto()
     """Look for the value in the cache; the answer is a tuple with it, or None."""
     UNFINISHED = enum.auto()
@@ -66,8 +69,8 @@ class Step:
     __slots__ = (
         "args", "arguments", "assignment", "attempt", "began", "cached", "caller", "children",
         "context", "counted", "deadline", "digest", "ended", "function", "id", "injects",
-        "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "policies", "runner",
-        "scope", "sight", "timeout", "tries",
+        "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "policies", "queue",
+        "runner", "scope", "sight", "timeout", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +92,7 @@ class Step:
         )
         self.is_recorded: bool = parent is None or parent.step.is_recorded
         self.keeps_state = False
+        self.queue = ""
         self.id: str = step_id
         self.name = task.name
         self.function = task.function
@@ -118,9 +122,9 @@ class Step:
 
 
 def perform(step: Step) -> Plan:
-    """Plan a step: its tries, then its recorded outcome."""
+    """Plan a step: its tries, then its recorded outcome; or who performs it, if it is another's."""
     try:
-        return (yield from _performed(step))
+        return (yield from (_sent(step) if step.queue else _performed(step)))
     finally:
         step.attempt.words.end(step.id)
         del step.scope  # which refers to the step: without the circle both go at once
@@ -145,6 +149,36 @@ def _performed(step: Step) -> Plan:
     if attempt.durability == "sync":
         yield Do.STORE
     return value
+
+
+def _sent(step: Step) -> Plan:
+    """Plan a step that others perform: they say and record all of it, and bring the run back."""
+    run_id = step.assignment.run_id
+    try:
+        reply = yield Do.SEND
+        if reply:
+            raise lost(run_id, step.id, reply)
+    except LeaseLostError:
+        raise
+    except Exception as error:
+        fail_step(step, error)
+        raise
+    step.attempt.remotes.wait_for(step.id)
+    raise Suspend(f"step {step.id!r} of run {run_id!r} is performed on queue {step.queue!r}")
+
+
+def call_of(step: Step) -> RemoteCall:
+    """Write a step down as it is sent to its queue.
+
+    Raises:
+        CodecError: the arguments cannot be written; names the step.
+    """
+    text, codec = step.arguments, step.attempt.codec
+    if text is None:
+        given = [list(step.args), dict(sorted(step.kwargs.items()))]
+        text = codec.plain.dumps(given, f"arguments of step {step.id!r}")
+    sealed = codec.at("remote", step.id).seal(text)
+    return RemoteCall(step.id, step.name, step.queue, step.digest, sealed)
 
 
 def tries(step: Step) -> Plan:

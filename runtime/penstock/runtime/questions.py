@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from penstock.runtime.errors import InterruptTimeoutError, Suspend
+from penstock.runtime.errors import ConfigurationError, InterruptTimeoutError, Suspend
 from penstock.runtime.interrupt import NOTHING, Interrupt, interrupt_id
 from penstock.runtime.lineage import caller
 
@@ -84,8 +84,14 @@ class Questions:
         Raises:
             Suspend: it has none yet.
             InterruptTimeoutError: its time is over, and nothing stands in for it.
+            ConfigurationError: the step that asks is performed on a queue of its own.
         """
         attempt, run_id = self._attempt, self._attempt.assignment.run_id
+        if attempt.assignment.step_id:
+            raise ConfigurationError(
+                f"step {scope.step_id!r} is performed on a queue of its own, where it cannot ask: "
+                "call interrupt() in the entrypoint, and give the task the answer."
+            )
         name, answered = self._next(scope, response)
         if answered is not None:
             return answered[0]

@@ -13,13 +13,13 @@ from penstock.runtime.account import Account
 from penstock.runtime.attempt import Attempt
 from penstock.runtime.body import acall, call, timed
 from penstock.runtime.checkpoint import replay_step
-from penstock.runtime.errors import Drained, Stop
+from penstock.runtime.errors import ConfigurationError, Drained, Stop
 from penstock.runtime.future import LoopFuture, Sight, StepFuture, StepTask, relay, settle
 from penstock.runtime.job import LoopSeat, ThreadJob
 from penstock.runtime.limiter import Limiter
 from penstock.runtime.lineage import Branch
 from penstock.runtime.outcome import Outcome
-from penstock.runtime.perform import Do, Effect, Keep, Step, Wait, perform
+from penstock.runtime.perform import Do, Effect, Keep, Step, Wait, call_of, perform
 from penstock.runtime.plan import afollow, follow
 from penstock.runtime.threads import Threads
 
@@ -84,7 +84,12 @@ class Runner:
             )
         step = Step(self, branch.scope, step_id, task, args, kwargs, digest, text)
         step.sight = sight
-        step.cached = task.cached_call(step.assignment.cache, attempt.shared_codec, args, kwargs)
+        if task.queue and attempt.journal.sends(task.queue):
+            _check_remote(step, task.queue)
+            step.queue = task.queue
+        else:
+            cache = step.assignment.cache
+            step.cached = task.cached_call(cache, attempt.shared_codec, args, kwargs)
         return self._start(step, sight, on_loop)
 
     def _settled(self, outcome: Outcome, sight: Sight, on_loop: bool) -> StepFuture[Any]:
@@ -165,17 +170,17 @@ class Runner:
                 return step.context.run(call, step)
             case Do.STORE:
                 return self.attempt.journal.flush()
+            case Do.SEND:
+                return self.attempt.journal.send(call_of(step))
             case Do.CHILDREN:
                 return self.account.join()
             case Do.UNFINISHED:
                 return self.attempt.journal.unfinished()
-            case Do.FIND:
-                return step.cached.find() if step.cached is not None else None
-            case Keep(value):
-                return step.cached.keep(value) if step.cached is not None else None
             case Wait(seconds):
                 self._stop.wait(seconds)
                 return self.attempt.check()
+            case Do.FIND | Keep():
+                return _ask_cache(step, effect)
 
     async def aeffect(self, step: Step, effect: Effect) -> Any:
         """Do what a plan asks for, on the loop."""
@@ -211,6 +216,22 @@ class Runner:
     def _drain(self, reason: str) -> None:
         if self.attempt.stopping is None:
             self.stop(Drained(reason))
+
+
+def _ask_cache(step: Step, effect: Effect) -> Any:
+    if step.cached is None:
+        return None
+    return step.cached.keep(effect.value) if isinstance(effect, Keep) else step.cached.find()
+
+
+def _check_remote(step: Step, queue: str) -> None:
+    """Refuse what could not come back from another queue."""
+    if not step.is_recorded:
+        raise ConfigurationError(
+            f"step {step.id!r} belongs to queue {queue!r}, and was called in an entrypoint with "
+            "checkpointer=False: its outcome would have nowhere to go. Call it in the entrypoint "
+            "outside, or let the inner one record (checkpointer=None)."
+        )
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

@@ -18,6 +18,7 @@ from penstock.runtime.errors import ConfigurationError, GeneratorError
 from penstock.runtime.future import StepFuture
 from penstock.runtime.inject import injectable
 from penstock.runtime.lineage import label
+from penstock.runtime.queue import checked_queue
 from penstock.runtime.retry import Retries, normalize
 from penstock.runtime.scope import current_branch
 from penstock.runtime.timeout import Timeouts, policy_of
@@ -40,6 +41,7 @@ class Task(Generic[P, T]):
         cache_policy: CachePolicy | None = None,
         timeout: Timeouts = None,
         on_change: OnChange = "raise",
+        queue: str = "",
     ) -> None:
         self.function = self.func = function
         self.name = name or function_name(function)
@@ -48,6 +50,7 @@ class Task(Generic[P, T]):
         self.cache_policy = cache_policy
         self.timeout = policy_of(timeout)
         self.on_change = on_change
+        self.queue = checked_queue(queue) if queue else ""
         self.is_async = is_async(function)
         self.injects = injectable(function)
         reject_generator(function, f"task {self.name!r}")
@@ -131,6 +134,7 @@ def task(
     cache_policy: CachePolicy | None = None,
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
+    queue: str = "",
     retry: Retries = None,
 ) -> Task[P, T]: ...
 @overload
@@ -143,6 +147,7 @@ def task(
     cache_policy: CachePolicy | None = None,
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
+    queue: str = "",
     retry: Retries = None,
 ) -> Task[P, T]: ...
 @overload
@@ -153,6 +158,7 @@ def task(
     cache_policy: CachePolicy | None = None,
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
+    queue: str = "",
     retry: Retries = None,
 ) -> _Decorator: ...
 def task(
@@ -164,6 +170,7 @@ def task(
     cache_policy: CachePolicy | None = None,
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
+    queue: str = "",
     retry: Retries = None,
 ) -> Any:
     """Declare a task: `@task`, `@task(name=...)` or `task(function, ...)`.
@@ -171,7 +178,8 @@ def task(
     `retry_policy` is a number of attempts, a RetryPolicy or several; `cache_policy` keeps values
     for other runs, in the entrypoint's cache; `timeout` is seconds or a TimeoutPolicy, for each
     try (a sync function needs a run on a loop, as on workers); `on_change` says what a replay does
-    when the arguments are not those recorded: raise ReplayError, or run the step again.
+    when the arguments are not those recorded: raise ReplayError, or run the step again. `queue`
+    names the queue whose workers perform the steps of a run that was enqueued on another one.
 
     Raises:
         ConfigurationError: the function cannot be a task.
@@ -187,6 +195,7 @@ def task(
             cache_policy=cache_policy,
             timeout=timeout,
             on_change=on_change,
+            queue=queue,
         )
 
     return decorate if function is None else decorate(function)

@@ -1,4 +1,4 @@
-"""Loading the modules that define the entrypoints of a worker."""
+"""Loading the modules that define what a worker can execute."""
 
 from __future__ import annotations
 
@@ -10,43 +10,50 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from penstock.runtime.app import App
 from penstock.runtime.entrypoint import AnyEntrypoint, Entrypoint
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.task import Task
 
 
-def load_app(sources: Sequence[str]) -> dict[str, AnyEntrypoint]:
-    """Import files (`flows.py`) or modules (`shop.flows`), and return their entrypoints by name.
+def load_app(sources: Sequence[str]) -> App:
+    """Import files (`flows.py`) or modules (`shop.flows`), for what they have at their top level.
 
-    A file is imported under the name that its own package, or a script beside it, would use, so
-    that its types have the same names in every process.
+    That is entrypoints, and those tasks that have a queue of their own. A file is imported under
+    the name that its own package, or a script beside it, would use, so that its types have the same
+    names in every process.
 
     Raises:
-        ConfigurationError: there is nothing to import, it cannot be imported, it defines no
-            entrypoint, or two of them share a name.
+        ConfigurationError: there is nothing to import, it cannot be imported, it defines neither,
+            or two of them share a name.
     """
     if not sources:
         raise ConfigurationError(
             "no app given: name the file or module that defines the entrypoints, as in "
             "`penstock worker flows.py`, or set PENSTOCK_APP or [tool.penstock] app."
         )
-    found: dict[str, AnyEntrypoint] = {}
+    entrypoints: dict[str, AnyEntrypoint] = {}
+    tasks: dict[str, Task[..., Any]] = {}
     for source in sources:
-        for entrypoint in _entrypoints(_import(source)):
-            if found.setdefault(entrypoint.name, entrypoint) is not entrypoint:
-                raise ConfigurationError(
-                    f"two entrypoints are named {entrypoint.name!r}; "
-                    'give one another name: @entrypoint(name="...").'
-                )
-    if not found:
+        for value in vars(_import(source)).values():
+            if isinstance(value, Entrypoint):
+                _add(entrypoints, value, "entrypoint")
+            elif isinstance(value, Task) and value.queue:
+                _add(tasks, value, "task")
+    if not entrypoints and not tasks:
         raise ConfigurationError(
             f"{', '.join(sources)} defines no entrypoint; decorate a function with @entrypoint()."
         )
-    return found
+    return App(entrypoints, tasks)
 
 
-def _entrypoints(module: ModuleType) -> list[AnyEntrypoint]:
-    return [value for value in vars(module).values() if isinstance(value, Entrypoint)]
+def _add(found: dict[str, Any], value: Any, kind: str) -> None:
+    if found.setdefault(value.name, value) is not value:
+        raise ConfigurationError(
+            f'two {kind}s are named {value.name!r}; give one another name: @{kind}(name="...").'
+        )
 
 
 def _import(source: str) -> ModuleType:

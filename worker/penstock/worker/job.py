@@ -40,7 +40,7 @@ def perform(run_id: str) -> None:
     recovery = Recovery(connect(job.connection), settings)
     recovery.start()
     try:
-        names = executor.calls.announce(executor.entrypoints, ANNOUNCED)
+        names = executor.calls.announce(executor.app.entrypoints, ANNOUNCED)
         run(executor.sender.connection, names)
         call = executor.calls.acquire(run_id, "", uuid.uuid4().hex[:16], settings.lease)
         claim = executor.calls.acquired(run(executor.sender.connection, call))

@@ -51,11 +51,12 @@ def run_worker(options: WorkerOptions, *, alone: bool = True) -> int:
     from penstock.worker.worker import Worker  # RQ takes its time to import
 
     _tell_app(options)
-    entrypoints = load_app(options.app)
+    app = load_app(options.app)
     _check_redis(options, warn=alone)
     worker = Worker(
         options.queues,
-        entrypoints=entrypoints,
+        entrypoints=app.entrypoints,
+        tasks=app.tasks,
         settings=options.settings,
         concurrency=options.concurrency,
         grace=options.grace,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Step", "StepStatus", "fold", "read_steps"]
+__all__ = ["Step", "StepStatus", "fold", "read_steps", "remote_steps"]
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from penstock.publisher.codec import Codec
 from penstock.publisher.event import parse
 from penstock.publisher.script import Call, load
 from penstock.runtime.lineage import is_step, step_name
-from penstock.runtime.redis.requests import Plan, RequestPlans
+from penstock.runtime.redis.requests import Plan, RequestPlans, texts
 from penstock.runtime.run import Run, RunStatus
 
 _TELLING = ("step.retry", "step.finished", "step.interrupted")
@@ -26,6 +26,7 @@ PAGE = 200
 class StepStatus(StrEnum):
     """Where a step is."""
 
+    QUEUED = "queued"
     RUNNING = "running"
     RETRYING = "retrying"
     WAITING = "waiting"
@@ -74,9 +75,22 @@ def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
         if len(rows) < PAGE:
             break
     names = yield ("HKEYS", plans.keys.checkpoints(run.run_id))
-    steps = fold(events, [name for name in map(_text, names) if is_step(name)], run)
+    recorded = [name for name in map(_text, names) if is_step(name)]
+    away = yield from remote_steps(plans, run.run_id)
+    steps = fold(events, recorded, run, {each.performs: each.status for each in away})
     yield from _read_errors(plans, run, steps)
     return steps
+
+
+def remote_steps(plans: RequestPlans, run_id: str) -> Plan[list[Run]]:
+    """Read the runs that perform steps of a run on other queues, now."""
+    found: list[Run] = []
+    performers = yield ("HVALS", plans.keys.remote(run_id))
+    for name in map(_text, performers):
+        fields = {} if name.startswith("!") else texts((yield ("HGETALL", plans.keys.run(name))))
+        if "status" in fields:
+            found.append(Run.from_fields(name, fields))
+    return found
 
 
 def _read_errors(plans: RequestPlans, run: Run, steps: list[Step]) -> Plan[None]:
@@ -108,8 +122,16 @@ def _told(error: str, step_id: str, codec: Codec) -> str:
     return error.removeprefix("builtins.")
 
 
-def fold(events: Iterable[Mapping[str, Any]], recorded: Iterable[str], run: Run) -> list[Step]:
-    """Put steps together from events and from the names of recorded outcomes."""
+def fold(
+    events: Iterable[Mapping[str, Any]],
+    recorded: Iterable[str],
+    run: Run,
+    away: Mapping[str, RunStatus] | None = None,
+) -> list[Step]:
+    """Put steps together from events and from the names of recorded outcomes.
+
+    `away` says how the runs stand that perform steps on other queues.
+    """
     steps: dict[str, Step] = {}
     for event in events:
         if event["mode"].startswith("step.") and event["data"]["id"]:
@@ -118,8 +140,10 @@ def fold(events: Iterable[Mapping[str, Any]], recorded: Iterable[str], run: Run)
         step = _step(steps, step_id)
         if step.status is StepStatus.RUNNING:  # the event of its end is no longer kept
             step.status = StepStatus.COMPLETED
+    for step_id in away or ():
+        _step(steps, step_id)
     for step in steps.values():
-        _place(step, steps, run)
+        _place(step, steps, run, (away or {}).get(step.step_id.partition("/")[0]))
     return list(_by_parent(steps))
 
 
@@ -151,13 +175,19 @@ def _end(step: Step, error: str) -> None:
     step.error = error
 
 
-def _place(step: Step, steps: Mapping[str, Step], run: Run) -> None:
-    """Fill in what follows from where the step stands: its depth, and whether it still runs."""
+def _place(step: Step, steps: Mapping[str, Step], run: Run, away: RunStatus | None) -> None:
+    """Fill in what follows from where the step stands: its depth, and whether it still runs.
+
+    `away` is the status of the run that performs it, or the step that it was called in.
+    """
     parent = _parent(step.step_id)
     while parent:
         step.depth += parent in steps
         parent = _parent(parent)
-    if step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
+    if away is not None and step.status is StepStatus.RUNNING:
+        waits = StepStatus.QUEUED if away is RunStatus.QUEUED else StepStatus.WAITING
+        step.status = step.status if away is RunStatus.RUNNING else waits
+    elif step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
         is_at_work = run.status is RunStatus.RUNNING and step.attempt == run.attempt
         step.status = step.status if is_at_work else StepStatus.UNFINISHED
     elif step.status is StepStatus.WAITING and run.status is not RunStatus.SUSPENDED:

@@ -19,10 +19,12 @@ from rq.worker import WorkerStatus
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect, transient
 from penstock.publisher.script import run
+from penstock.runtime.app import App
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.redis.calls import Claim, Taken
 from penstock.runtime.redis.executor import Executor
 from penstock.runtime.settings import Settings, load_settings
+from penstock.runtime.task import Task
 from penstock.worker.base import RQWorker
 from penstock.worker.control import Control
 from penstock.worker.intake import Intake
@@ -46,7 +48,8 @@ class Worker(RQWorker):
 
     Queues are served in the order given. RQ sees an ordinary worker: its heartbeats, what it is
     executing, suspend and resume, shutdown and stop-job commands. Ordinary RQ jobs on its queues
-    run too, in threads, with RQ's own serializer.
+    run too, in threads, with RQ's own serializer. `tasks` are those with a queue of their own, by
+    name, for their steps on the queues of this worker.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Worker(RQWorker):
         *,
         connection: Redis | str | None = None,
         entrypoints: Mapping[str, AnyEntrypoint],
+        tasks: Mapping[str, Task[..., Any]] | None = None,
         settings: Settings | None = None,
         concurrency: int = 50,
         grace: float = 25.0,
@@ -69,7 +73,11 @@ class Worker(RQWorker):
         self._room = Room(concurrency)
         self._loop = LoopThread()
         self._executor = Executor(
-            given, entrypoints, self.settings, codec=codec, on_end=self._room.leave
+            given,
+            App(entrypoints, tasks or {}),
+            self.settings,
+            codec=codec,
+            on_end=self._room.leave,
         )
         calls = self._executor.calls
         self._intake = Intake(connect(given), calls, self.settings, self.name, list(queues))
@@ -233,7 +241,7 @@ class Worker(RQWorker):
         if self.get_state() != state and not self._stop_requested:
             self.set_state(state)
         if self._is_due("announce", ANNOUNCE_EVERY):
-            names = self._executor.entrypoints
+            names = self._executor.app.entrypoints
             run(self.connection, self._executor.calls.announce(names, 3 * ANNOUNCE_EVERY))
         if self._is_due("heartbeat", HEARTBEAT_EVERY):
             self.heartbeat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["AT_ONCE", "Calls", "Claim", "Creation", "Death", "Enqueued", "Lease", "Taken", "Write"]
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any, Final, Literal, cast
 from penstock.publisher.script import Call, Reply, Script, load
 from penstock.runtime.journal import Ending, HandedOver, Suspended
 from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.remote import RemoteCall
 
 SCHEMA = "/schema"
 """What follows an interrupt's id in the name of the field with the JSON schema of its answer."""
@@ -138,7 +140,7 @@ class Calls:
             "queue": creation.queue,
             "thread": creation.thread_id,
             "own_thread": int(own),
-            "created_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "created_at": _now(),
             **creation.fields,
         }
         return self._call(
@@ -217,9 +219,25 @@ class Calls:
             fields |= {f"{name}{SCHEMA}": text for name, text in ending.schemas.items()}
             pairs = [part for pair in fields.items() for part in pair]
             wakes = "" if ending.wakes is None else f"{ending.wakes:.0f}"
-            return self._call("suspend", *common, wakes, *pairs)
+            away = len(ending.remote)
+            return self._call("suspend", *common, wakes, away, *ending.remote, *pairs)
         return self._call(
             "finish", *common, ending.status, ending.reason, len(ending.reopen), *ending.reopen
+        )
+
+    def send(self, lease: Lease, call: RemoteCall) -> Call:
+        """Have a step of an attempt performed by workers of another queue."""
+        return self._call(
+            "send",
+            lease.run_id,
+            lease.fence,
+            uuid.uuid4().hex,
+            call.step_id,
+            call.queue,
+            call.arguments,
+            call.digest,
+            *("task", call.task),
+            *("created_at", _now()),
         )
 
     def resume(self, run_id: str, event: str, epoch: str, answers: Mapping[str, str]) -> Call:
@@ -291,6 +309,10 @@ def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
 
 def _text(reply: Reply) -> str:
     return reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _ms(seconds: float) -> int:

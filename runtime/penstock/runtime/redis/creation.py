@@ -17,11 +17,11 @@ from penstock.publisher.event import encode
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.journal import durability_of
 from penstock.runtime.kept import Kept
+from penstock.runtime.queue import checked_queue
 from penstock.runtime.redis.calls import Creation, OnBusy
 from penstock.runtime.settings import Settings
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_QUEUE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 THREAD_ID_LIMIT = 65_536
 
 
@@ -49,10 +49,8 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
     """
     run_id = checked_run_id(wanted.run_id)
     thread_id = _checked_thread_id(wanted.thread_id) or run_id
-    if wanted.queue and not _QUEUE.fullmatch(wanted.queue):
-        raise ConfigurationError(
-            f"queue {wanted.queue!r}: use letters, digits, '_', '-' and '.', at most 128."
-        )
+    if wanted.queue:
+        checked_queue(wanted.queue)
     if wanted.on_busy not in get_args(OnBusy):
         raise ConfigurationError(
             f"on_busy is one of {', '.join(get_args(OnBusy))}, not {wanted.on_busy!r}."

@@ -5,31 +5,26 @@ from __future__ import annotations
 __all__ = ["Executor"]
 
 import asyncio
-import dataclasses
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from redis import Redis
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
-from penstock.publisher.errors import PenstockError
-from penstock.runtime.attempt import Assignment, Attempt
-from penstock.runtime.engine import Result, aexecute
-from penstock.runtime.entrypoint import AnyEntrypoint
+from penstock.runtime.app import App
+from penstock.runtime.attempt import Attempt
+from penstock.runtime.engine import Result, aconduct
 from penstock.runtime.errors import (
     Cancelled,
     Fenced,
     LeaseLostError,
     Stop,
-    UnknownEntrypointError,
 )
 from penstock.runtime.journal import Fact, Finished, HandedOver, durability_of
-from penstock.runtime.kept import Kept
-from penstock.runtime.position import Position
+from penstock.runtime.redis.assigned import assigned
 from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import Keys
@@ -37,7 +32,6 @@ from penstock.runtime.redis.lease import LeaseKeeper
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.runner import Runner
 from penstock.runtime.settings import Settings
-from penstock.runtime.task import Task
 from penstock.runtime.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -62,7 +56,7 @@ class Executor:
     def __init__(
         self,
         connection: Redis | str,
-        entrypoints: Mapping[str, AnyEntrypoint],
+        app: App,
         settings: Settings,
         *,
         codec: Codec | None = None,
@@ -71,7 +65,7 @@ class Executor:
         sender: Sender | None = None,
     ) -> None:
         self.settings = settings
-        self.entrypoints = entrypoints
+        self.app = app
         self.calls = Calls(Keys(settings.prefix, settings.rq_prefix))
         self.codec = (codec or settings.codec()).at(settings.prefix)
         self.sender = sender or Sender(connect(connection))
@@ -101,6 +95,7 @@ class Executor:
             self.sender,
             durability=durability,
             patience=self.settings.patience,
+            queue=claim.fields["queue"],
         )
         task = asyncio.get_running_loop().create_task(
             self._execute(claim, journal), name=claim.lease.run_id
@@ -166,54 +161,18 @@ class Executor:
 
     async def _attempt(self, claim: Claim, journal: RedisJournal) -> Result:
         loop = asyncio.get_running_loop()
-        fields = claim.fields
-        bare = Assignment(claim.lease.run_id, fields["thread"], fields["entrypoint"])
-        spoilt: PenstockError | None = None
-        try:
-            assignment = self._assignment(claim, bare)
-        except PenstockError as error:  # what is stored cannot be read, or not by this process
-            assignment, spoilt = bare, error
-        attempt = Attempt(assignment, journal, self.codec, durability=journal.durability)
-        limit = assignment.config.get("max_concurrency")
+        work = assigned(claim, self.app, self.codec)
+        attempt = Attempt(work.assignment, journal, self.codec, durability=journal.durability)
+        limit = work.assignment.config.get("max_concurrency")
         runner = Runner(attempt, self._threads, loop, limit)
         self.keeper.add(claim.lease, lambda stop: self._told(claim, stop))
         active = self._active[claim.lease.run_id]
         active.runner = runner
         if self._draining:
             attempt.control.request_drain(_ENDING)
-        if fields.get("cancel"):
+        if claim.fields.get("cancel"):
             self.keeper.cancel(claim.lease.run_id)
-        try:
-            entrypoint = self.entrypoints.get(fields["entrypoint"])
-            if entrypoint is None:
-                raise UnknownEntrypointError(fields["entrypoint"], self.entrypoints)
-            if spoilt is not None:
-                raise spoilt
-            argument = entrypoint.accept(
-                attempt.codec.at("input").loads(claim.checkpoints["input"])
-            )
-            context = entrypoint.accept_context(assignment.context)
-            attempt.assignment = dataclasses.replace(assignment, context=context)
-        except PenstockError as error:
-            return await aexecute(runner, _refusing(fields["entrypoint"], error), None)
-        return await aexecute(runner, entrypoint.body, argument)
-
-    def _assignment(self, claim: Claim, bare: Assignment) -> Assignment:
-        fields, codec = claim.fields, self.codec.at("run", bare.run_id)
-        entrypoint = self.entrypoints.get(bare.entrypoint)
-        config, context = fields.get("config"), claim.checkpoints.get("context")
-        kept = Kept(self.codec, bare.thread_id)
-        values = kept.text(claim.saved, claim.value)
-        return dataclasses.replace(
-            bare,
-            number=int(fields["attempt"]),
-            config=codec.at("config").loads(config) if config else {},
-            previous=kept.saved(claim.saved),
-            context=codec.at("context").loads(context) if context is not None else None,
-            store=entrypoint.store if entrypoint is not None else None,
-            cache=entrypoint.cache if entrypoint is not None else None,
-            position=Position.of(fields, claim.checkpoints, kept, values),
-        )
+        return await aconduct(runner, work.step(runner))
 
     def _told(self, claim: Claim, stop: Stop) -> None:
         """Stop a run; the keeper's thread calls this."""
@@ -245,18 +204,10 @@ class Executor:
         if active.runner is not None:
             active.runner.attempt.is_over = True
         data = {"name": claim.fields["entrypoint"], "status": "cancelled"}
-        fact = Fact("run.finished", data, (), time.time())
+        is_remote = "home" in claim.fields
+        fact = None if is_remote else Fact("run.finished", data, (), time.time())
         active.journal.close(Finished("cancelled", fact, reason="cancelled"))
         self.sender.notice(active.journal, urgent=True)
-
-
-def _refusing(name: str, error: PenstockError) -> Task[..., Any]:
-    """Make a body that fails: what is wrong with a run goes into its record as any error does."""
-
-    def refuse(_: Any) -> None:
-        raise error
-
-    return Task(refuse, name=name)
 
 
 def _extra(claim: Claim, event: str) -> dict[str, str]:
@@ -270,9 +221,10 @@ def _log_lost(claim: Claim) -> None:
 
 
 def _log(claim: Claim, result: Result, seconds: float) -> None:
+    name, step_id = claim.fields["entrypoint"], claim.fields.get("home_step")
     logger.info(
         "%s %s %s in %.3f s%s",
-        claim.fields["entrypoint"],
+        f"step {step_id} of {name} {claim.fields['home']}, as run" if step_id else name,
         claim.lease.run_id,
         result.status,
         seconds,

@@ -9,7 +9,6 @@ import json
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -22,15 +21,11 @@ from penstock.publisher.script import Call, Reply
 from penstock.runtime.errors import Fenced, LeaseLostError
 from penstock.runtime.journal import Durability, Ending, Fact, Finished, Suspended
 from penstock.runtime.plan import follow
-from penstock.runtime.redis.calls import Calls, Claim, Write
+from penstock.runtime.redis.backlog import Backlog
+from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.past import Request, unfinished
 from penstock.runtime.redis.sender import Sender
-
-WEIGHT: Final = 256 * 1024
-"""Bytes of one write, about: what Redis stores in a few milliseconds."""
-
-ENTRY: Final = 128
-"""What an event weighs besides its text."""
+from penstock.runtime.remote import RemoteCall
 
 AHEAD: Final = 128
 """Writes that may wait for Redis before code in a thread has to wait too."""
@@ -49,6 +44,7 @@ class RedisJournal:
         *,
         durability: Durability = "async",
         patience: float = math.inf,
+        queue: str = "",
     ) -> None:
         fields = claim.fields
         self.lease = claim.lease
@@ -62,14 +58,13 @@ class RedisJournal:
         self._attempt = int(fields["attempt"])
         self._thread = "" if fields["own_thread"] == "1" else fields["thread"]
         self._keep = int(fields.get("keep", 0))
+        self._queue = queue
+        self._home, self._home_step = fields.get("home", ""), fields.get("home_step", "")
         self._lock = threading.Lock()
         self.seq = claim.seq
-        self.has_past = claim.seq > 1  # the first is run.queued
-        self._filling = Write(1)
-        self._weight = 0
-        self._full: deque[Write] = deque()
-        self._sent: Write | None = None
-        self._withheld: dict[str, str] = {}
+        # The first event of a run is run.queued; a remote step speaks in the stream of its home.
+        self.has_past = int(fields["epoch"]) > 1 if self._home else claim.seq > 1
+        self._backlog = Backlog(withholds=durability == "exit")
         self._waiters: list[tuple[int, Future[None]]] = []
         self._failure: BaseException | None = None
         self._closed = False
@@ -89,18 +84,43 @@ class RedisJournal:
         Raises:
             LeaseLostError: another attempt owns the run.
         """
-        events = self._calls.keys.events(self.lease.run_id)
-        return follow(unfinished(events, self._recorded), self._read)
+        events = self._calls.keys.events(self._home or self.lease.run_id)
+        return follow(unfinished(events, self._recorded, self._home_step), self._ask)
 
-    def _read(self, request: Request) -> Any:
-        return self._sender.read(request, self._check)
+    def _ask(self, request: Request | Call) -> Any:
+        return self._sender.ask(request, self._check)
+
+    def sends(self, queue: str) -> bool:
+        """Tell whether a queue is another than the one that this process took the run from.
+
+        A process that was called to execute the run itself performs all of its steps.
+        """
+        return bool(self._queue) and queue != self._queue
+
+    def send(self, call: RemoteCall) -> str:
+        """Have a step performed elsewhere, once all that was appended is stored.
+
+        As the step may outlive the attempt, what it was called with must not be found anew: also
+        where nothing is stored before the end, what came before is stored now.
+
+        Raises:
+            LeaseLostError: another attempt owns the run.
+        """
+        with self._lock:
+            self._backlog.release()
+        self.flush()
+        word = self._calls.word(self._ask(self._calls.send(self.lease, call)))
+        if word == "FENCED":
+            self.fail(LeaseLostError(f"another attempt owns run {self.lease.run_id!r}."))
+            with self._lock:
+                self._check()
+        return word if word.startswith("!") else ""
 
     def keep(self, field: str, text: str) -> None:
         """Add a checkpoint that no fact tells of; stored with what comes next."""
         with self._lock:
             self._check()
-            kept = self._withheld if self.durability == "exit" else self._filling.checkpoints
-            kept[field] = text
+            self._backlog.keep(field, text)
 
     def append(self, fact: Fact, text: str, outcome: str = "") -> int:
         """Add a fact, and the outcome it refers to; returns its seq.
@@ -114,15 +134,12 @@ class RedisJournal:
             if self._closed:
                 raise Fenced(f"run {self.lease.run_id!r} is over; what comes late is not recorded")
             if outcome:
-                kept = self._withheld if self.durability == "exit" else self._filling.checkpoints
-                kept[fact.ref] = outcome
-            self._filling.events += (stored, published)
-            self._weight += ENTRY + len(stored) + len(outcome)
-            if self._weight > WEIGHT:
-                self._turn_over()
+                self._backlog.keep(fact.ref, outcome)
+            self._backlog.add(stored, published)
+            self._backlog.weigh(len(outcome))
             self.seq = seq = self.seq + 1
         self._sender.notice(self)
-        if len(self._full) > AHEAD and not _on_a_loop():
+        if len(self._backlog) > AHEAD and not _on_a_loop():
             self.flush()
         return seq
 
@@ -142,30 +159,30 @@ class RedisJournal:
 
     def close(self, ending: Ending) -> None:
         """Let the next flush store the ending, in the same write as what is still unstored."""
+        checkpoints: Mapping[str, str] = {}
         if isinstance(ending, (Finished, Suspended)):
-            self._say(ending)
+            checkpoints = ending.checkpoints
+            if ending.fact is not None:
+                self._say(ending, ending.fact)
         with self._lock:
-            if not (isinstance(ending, Finished) and ending.status == "completed"):
-                self._filling.checkpoints |= self._withheld
-            self._filling.ending = ending
+            if self._home or not (isinstance(ending, Finished) and ending.status == "completed"):
+                self._backlog.release()
+            self._backlog.end(ending, checkpoints)
             self._closed = True
 
-    def _say(self, ending: Finished | Suspended) -> None:
-        fact = ending.fact
+    def _say(self, ending: Finished | Suspended, fact: Fact) -> None:
         outcome = ending.checkpoints.get("result", "")
-        with self._lock:
-            self._filling.checkpoints |= ending.checkpoints
         if isinstance(ending, Finished):
             kept = ("name", "status", "cached")
             told = {key: fact.data[key] for key in kept if key in fact.data}
             text = ending.text or json.dumps(told)
         else:
-            text = _suspension(ending)
+            text = _suspension(ending, fact)
         if outcome:
             fact = replace(fact, ref="result")
         stored, published = self._texts(fact, text, outcome)
         with self._lock:
-            self._filling.events += (stored, published)
+            self._backlog.add(stored, published)
             self.seq += 1
 
     def flush(self) -> None:
@@ -182,11 +199,11 @@ class RedisJournal:
         """As `flush`, without blocking the event loop."""
         with self._lock:
             self._check()
-            last = self._last()
+            last = self._backlog.last
             if last is None:
                 return
             waiter: Future[None] = Future()
-            self._waiters.append((last.number, waiter))
+            self._waiters.append((last, waiter))
         self._sender.notice(self, urgent=True)
         await asyncio.wrap_future(waiter)
 
@@ -209,20 +226,13 @@ class RedisJournal:
     def is_due(self) -> bool:
         """Whether there is anything to send, and still a use in it."""
         with self._lock:
-            return self._failure is None and (self._sent is not None or self._is_filled())
+            return self._failure is None and not self._backlog.is_empty
 
     def next_call(self) -> Call | None:
         """Return the write that is due; the same until it is settled."""
         with self._lock:
-            if self._failure is not None:
-                return None
-            if self._sent is None:
-                if not self._is_filled():
-                    return None
-                if not self._full:
-                    self._turn_over()
-                self._sent = self._full.popleft()
-            return self._calls.write(self.lease, self._sent, self._keep)
+            due = self._backlog.due() if self._failure is None else None
+            return None if due is None else self._calls.write(self.lease, due, self._keep)
 
     def settle(self, reply: Reply | ResponseError) -> None:
         """Take Redis's answer to the write on its way."""
@@ -234,36 +244,21 @@ class RedisJournal:
             self.fail(LeaseLostError(f"another attempt owns run {self.lease.run_id!r}."))
             return
         with self._lock:
-            assert self._sent is not None
-            stored, self._sent = self._sent.number, None
+            stored = self._backlog.stored()
             done = [waiter for number, waiter in self._waiters if number <= stored]
             self._waiters = [item for item in self._waiters if item[0] > stored]
         for waiter in done:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _is_filled(self) -> bool:
-        return bool(self._full or not self._filling.is_empty)
-
-    def _turn_over(self) -> None:
-        """Let what is appended from here on go into another write."""
-        self._full.append(self._filling)
-        self._filling, self._weight = Write(self._filling.number + 1), 0
-
-    def _last(self) -> Write | None:
-        """Return the newest write that has something in it and is not stored yet."""
-        if not self._filling.is_empty:
-            return self._filling
-        return self._full[-1] if self._full else self._sent
-
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
 
 
-def _suspension(ending: Suspended) -> str:
+def _suspension(ending: Suspended, fact: Fact) -> str:
     if not ending.questions:
-        return json.dumps(ending.fact.data)
+        return json.dumps(fact.data)
     return f'{{"interrupts":[{",".join(_asked(ending))}]}}'
 
 

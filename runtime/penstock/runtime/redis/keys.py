@@ -36,6 +36,13 @@ class Keys(EventKeys):
         """Hash of a suspended run's open interrupts: id -> value, `<id>/schema` -> JSON schema."""
         return f"{self.prefix}:questions:{run_id}"
 
+    def remote(self, run_id: str) -> str:
+        """Hash of a run's remote steps under way: step id -> the run that performs it.
+
+        Or `!<status> <reason>` of one that has come to nothing.
+        """
+        return f"{self.prefix}:remote:{run_id}"
+
     def thread(self, key: str) -> str:
         """Hash of a thread: its id, its last run, its values. Permanent if it was named.
 

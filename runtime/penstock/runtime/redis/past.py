@@ -8,26 +8,31 @@ import json
 from collections.abc import Container, Generator, Mapping
 from typing import Any, Final, TypeAlias
 
+from penstock.runtime.remote import ARGUMENTS
+
 Request: TypeAlias = "tuple[str | int, ...]"
 
 PAGE: Final = 500
 """Events in one reply, at most."""
 
 
-def unfinished(events: str, recorded: Container[str]) -> Generator[Request, Any, Mapping[str, int]]:
+def unfinished(
+    events: str, recorded: Container[str], step_id: str = ""
+) -> Generator[Request, Any, Mapping[str, int]]:
     """Plan to find what is void in a run's events: step id -> seq of the first word.
 
     Reads the stream of key `events` from its end back to the begin of the attempt before: what came
     earlier, that attempt has taken back itself. `recorded` has the ids of the steps that are not
-    executed again.
+    executed again, and the arguments of those that others perform. With the id of a remote step, it
+    is the attempts of this one that count, and what was said in it.
     """
-    past = _Past(recorded)
+    past = _Past(recorded, step_id)
     newest = "+"
     while True:
         rows = yield ("XREVRANGE", events, newest, "-", "COUNT", PAGE)
         for name, fields in rows:
             tree: dict[str, Any] = json.loads(fields[b"e"])
-            if tree["mode"] == "run.started":
+            if past.is_begin(tree):
                 return past.words
             past.take(int(name.partition(b"-")[0]), tree)
         if len(rows) < PAGE:
@@ -38,11 +43,18 @@ def unfinished(events: str, recorded: Container[str]) -> Generator[Request, Any,
 class _Past:
     """The events of an attempt, taken newest first."""
 
-    def __init__(self, recorded: Container[str]) -> None:
+    def __init__(self, recorded: Container[str], step_id: str) -> None:
+        self._step_id = step_id
         self.words: dict[str, int] = {}
         self._recorded = recorded
         self._kept: set[str] = set()
         self._void: set[str] = set()
+
+    def is_begin(self, tree: Mapping[str, Any]) -> bool:
+        """Tell whether an event is the begin of an attempt."""
+        if self._step_id:
+            return bool(tree["mode"] == "step.started" and tree["data"]["id"] == self._step_id)
+        return bool(tree["mode"] == "run.started")
 
     def take(self, seq: int, tree: Mapping[str, Any]) -> None:
         match tree["mode"]:
@@ -53,13 +65,17 @@ class _Past:
             case "custom" | "message":
                 path = tree.get("ns", [])
                 step_id = "/".join(path)
-                if step_id not in self._void and not self._is_kept(path):
+                if self._is_ours(step_id) and step_id not in self._void and not self._stays(path):
                     self.words[step_id] = seq
             case _:
                 pass
 
-    def _is_kept(self, path: list[str]) -> bool:
-        """Tell whether a step, or one that it was called in, is recorded."""
-        if not self._kept:
-            return False
-        return any("/".join(path[:end]) in self._kept for end in range(1, len(path) + 1))
+    def _is_ours(self, step_id: str) -> bool:
+        return not self._step_id or f"{step_id}/".startswith(f"{self._step_id}/")
+
+    def _stays(self, path: list[str]) -> bool:
+        """Tell whether a step, or one that it was called in, is recorded, or others perform it."""
+        steps = ("/".join(path[:end]) for end in range(1, len(path) + 1))
+        return any(
+            step_id in self._kept or f"{ARGUMENTS}{step_id}" in self._recorded for step_id in steps
+        )

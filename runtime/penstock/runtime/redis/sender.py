@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from penstock.publisher.connection import transient
-from penstock.publisher.script import Call, Reply, run_all
+from penstock.publisher.script import Call, Reply, run, run_all
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +85,14 @@ class Sender:
             time.sleep(delay)
             delay = min(2 * delay, 1.0)
 
-    def read(self, request: tuple[str | int, ...], check: Callable[[], None]) -> Any:
-        """Send a reading command from this thread, again until Redis answers or `check` raises."""
+    def ask(self, request: Call | tuple[str | int, ...], check: Callable[[], None]) -> Any:
+        """Send what may be sent twice from this thread, until Redis answers or `check` raises."""
         delay = 0.01
         while True:
             check()
             try:
+                if isinstance(request, Call):
+                    return run(self.connection, request)
                 return cast(Any, self.connection.execute_command(*request))
             except (ConnectionError, TimeoutError, OSError) as error:
                 logger.warning("Redis does not answer, trying again: %s", error)

@@ -17,12 +17,14 @@ from redis import Redis
 
 from penstock.publisher.script import run
 from penstock.runtime.aclient import AsyncClient
+from penstock.runtime.app import App
 from penstock.runtime.client import Client
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.redis.calls import Claim
 from penstock.runtime.redis.executor import Executor
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.settings import Settings, load_settings
+from penstock.runtime.task import Task
 from penstock.runtime.testing.loop import CountingPool, SkippingLoop
 from penstock.runtime.testing.passing import pass_time
 from penstock.runtime.threads import Threads
@@ -38,13 +40,21 @@ class InMemoryWorker:
 
     The scripts, the engine and the client are those of real workers; the server is emulated, and
     gone with this object. Waits of the runs (`sleep`, retries, time limits of interrupts) end by
-    `advance`; those of their own code (`asyncio.sleep`, timeouts of steps) are skipped.
+    `advance`; those of their own code (`asyncio.sleep`, timeouts of steps) are skipped. Steps on a
+    queue of their own are performed too, of the `tasks` given.
     """
 
     def __init__(
-        self, entrypoints: Iterable[AnyEntrypoint], *, settings: Settings | None = None
+        self,
+        entrypoints: Iterable[AnyEntrypoint],
+        *,
+        tasks: Iterable[Task[..., Any]] = (),
+        settings: Settings | None = None,
     ) -> None:
-        self.entrypoints = {entrypoint.name: entrypoint for entrypoint in entrypoints}
+        self.app = App(
+            {entrypoint.name: entrypoint for entrypoint in entrypoints},
+            {task.name: task for task in tasks},
+        )
         # With no patience at all, every wait of a run leaves the process.
         self.settings = dataclasses.replace(settings or load_settings(), patience=0.0)
         self._server = FakeServer()
@@ -96,7 +106,7 @@ class InMemoryWorker:
         self.close()
 
     def _announce(self) -> None:
-        run(self.connection, self.client.plans.calls.announce(self.entrypoints, 3600.0))
+        run(self.connection, self.client.plans.calls.announce(self.app.entrypoints, 3600.0))
 
     def _take(self) -> Sequence[Claim]:
         calls, settings = self.client.plans.calls, self.settings
@@ -112,7 +122,7 @@ class InMemoryWorker:
         pool = CountingPool()
         threads = Threads(pool)
         executor = Executor(
-            self.connection, self.entrypoints, self.settings, threads=threads, sender=sender
+            self.connection, self.app, self.settings, threads=threads, sender=sender
         )
         loop = SkippingLoop(lambda: pool.is_idle and threads.is_idle and sender.is_idle)
         loop.set_default_executor(pool)

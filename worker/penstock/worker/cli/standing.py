@@ -14,6 +14,7 @@ from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.requests import Plan, RequestPlans
 from penstock.runtime.run import Run, RunStatus
 from penstock.worker.cli.output import duration
+from penstock.worker.steps import remote_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ def _queued(keys: Keys, run: Run) -> Plan[Standing]:
         return Standing(
             "the process that invoked it, which has gone", "new input on its thread closes it"
         )
+    return (yield from _on_queue(keys, run))
+
+
+def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
     place = yield ("LPOS", keys.queue(run.queue), run.run_id)
     if place is None:
         return Standing(
@@ -69,6 +74,8 @@ def _worker_for(keys: Keys, run: Run, waits_for: str) -> Plan[Standing]:
         return Standing(
             f"{waits_for}; no worker listens there", f"penstock worker flows.py -q {run.queue}"
         )
+    if run.performs:
+        return Standing(waits_for)
     announced = yield ("ZSCORE", keys.entrypoints, run.entrypoint)
     now = yield from _now(keys)
     if announced is None or announced < now:
@@ -100,9 +107,27 @@ def _suspended(plans: RequestPlans, run: Run) -> Plan[Standing]:
         if run.wakes_at is not None:
             says += f", at most {yield from _until(plans.keys, run.wakes_at)} more"
         return Standing(says, questions=questions)
+    steps = yield from remote_steps(plans, run.run_id)
+    if steps:
+        return (yield from _away(plans.keys, steps))
     if run.wakes_at is not None:
         return Standing(f"its timer: it goes on in {yield from _until(plans.keys, run.wakes_at)}")
     return Standing("something it does not name")
+
+
+def _away(keys: Keys, steps: Sequence[Run]) -> Plan[Standing]:
+    """Say what remote steps wait for, the first of them at least."""
+    first, fix = steps[0], ""
+    if first.status is RunStatus.QUEUED:
+        found = yield from _on_queue(keys, first)
+        says, fix = found.waits_for, found.fix
+    elif first.status is RunStatus.RUNNING:
+        found = yield from _running(keys, first)
+        says, fix = f"{found.waits_for} performs it", found.fix
+    else:
+        says = "it goes on by itself"
+    more = f"; and for {len(steps) - 1} more steps" if len(steps) > 1 else ""
+    return Standing(f"step {first.performs}, on queue {first.queue!r}: {says}{more}", fix)
 
 
 def _until(keys: Keys, moment: datetime) -> Plan[str]:

@@ -95,5 +95,5 @@ def worker(
     if greet:
         from penstock.worker.cli.greeting import greet as say_hello
 
-        say_hello(load_app(settings.app), settings.redis, again=greet == "again")
+        say_hello(load_app(settings.app).entrypoints, settings.redis, again=greet == "again")
     ctx.exit(run_worker(options) if processes == 1 else supervise(options, processes))

@@ -4,6 +4,7 @@
 -- Returns the claimed run, or the status that keeps it from being claimed ('' if there is no run).
 -- Keys: those of claim.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/claim

@@ -5,6 +5,7 @@
 -- The worker hears it on the control channel, and in the answer to its next renewal.
 -- Keys: run:<id> and those of settle.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell

@@ -1,14 +1,28 @@
--- claim(id, nonce, worker, lease): take the lease of a queued run. Needs names, clock and bell.
+-- claim(id, nonce, worker, lease): take the lease of a queued run. Needs names, clock, bell and remote.
 --
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
--- at. The nonce makes a fence unique even where a failover has set the epoch back.
+-- at, or that its home expects. The nonce makes a fence unique even where a failover has set the epoch back.
 -- claimed(id, fence): what an attempt starts from; its last item is the seq of the newest event. Beside its
 -- checkpoints it gets what nested entrypoints have kept on the thread: 'children' (their names, as JSON) and
 -- 'previous^<name>' of each.
--- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, runs:<status>.
+-- The run of a remote step gets, of its home, the config, the context, what the thread has saved, the arguments as
+-- its input, and what is recorded below the step where an attempt before this one may have done so.
+-- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, runs:<status>; of a remote step those of
+-- remote, thread:<key>, checkpoints:<home>, events:<home>.
+local GONE = 60000 -- ms that nobody's run is still kept
+
 local function claim(id, nonce, worker, lease)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key')
-  if run[1] ~= 'queued' or redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'home_step')
+  if run[1] ~= 'queued' then
+    return nil
+  end
+  if run[4] then
+    if not is_expected(id, run[4], run[5]) then
+      redis.call('ZREM', READY, id)
+      redis.call('PEXPIRE', key('run', id), GONE)
+      return nil
+    end
+  elseif redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then
     return nil
   end
   local epoch = redis.call('HINCRBY', key('run', id), 'epoch', 1)
@@ -22,8 +36,38 @@ local function claim(id, nonce, worker, lease)
   return fence
 end
 
+local function newest(id)
+  local entry = redis.call('XREVRANGE', key('events', id), '+', '-', 'COUNT', 1)[1]
+  return entry and string.match(entry[1], '^%d+') or '0'
+end
+
+local function claimed_remote(id, fence, home, step)
+  local fields = redis.call('HGETALL', key('run', id))
+  local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key')
+  fields[#fields + 1], fields[#fields + 2] = 'config', of_home[1] or ''
+  local given = redis.call('HMGET', key('checkpoints', home), '>' .. step, 'context')
+  local checkpoints = { 'input', given[1] or '' }
+  if given[2] then
+    checkpoints[3], checkpoints[4] = 'context', given[2]
+  end
+  local recorded = string.match(fence, '^%d+') ~= '1' and redis.call('HGETALL', key('checkpoints', home)) or {}
+  for at = 1, #recorded, 2 do
+    local name = recorded[at]
+    if string.sub(name, 1, #step + 1) == step .. '/' or string.sub(name, 1, #step + 1) == ':' .. step
+      or string.sub(name, 1, #step + 2) == '>' .. step .. '/' then
+      checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = name, recorded[at + 1]
+    end
+  end
+  local saved = redis.call('HGET', key('thread', of_home[2] or ''), 'saved')
+  return { id, fence, fields, checkpoints, saved or '', newest(home), '' }
+end
+
 local function claimed(id, fence)
-  local record = key('thread', redis.call('HGET', key('run', id), 'thread_key'))
+  local run = redis.call('HMGET', key('run', id), 'thread_key', 'home', 'home_step')
+  if run[2] then
+    return claimed_remote(id, fence, run[2], run[3])
+  end
+  local record = key('thread', run[1])
   local kept = redis.call('HMGET', record, 'saved', 'children', 'value')
   local checkpoints = redis.call('HGETALL', key('checkpoints', id))
   for _, name in ipairs(kept[2] and cjson.decode(kept[2]) or {}) do
@@ -34,7 +78,6 @@ local function claimed(id, fence)
     checkpoints[#checkpoints + 1] = 'children'
     checkpoints[#checkpoints + 1] = kept[2]
   end
-  local newest = redis.call('XREVRANGE', key('events', id), '+', '-', 'COUNT', 1)[1]
   return { id, fence, redis.call('HGETALL', key('run', id)), checkpoints, kept[1] or '',
-    newest and string.match(newest[1], '^%d+') or '0', kept[3] or '' }
+    newest(id), kept[3] or '' }
 end

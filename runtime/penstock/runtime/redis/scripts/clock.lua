@@ -8,7 +8,11 @@ local function ms(number)
   return string.format('%.0f', number)
 end
 
+-- The run of a remote step is listed with the run whose step it is, so not by itself.
 local function index(id, from, to)
+  if redis.call('HEXISTS', key('run', id), 'home') == 1 then
+    return
+  end
   if from and from ~= '' then
     redis.call('ZREM', ARGV[1] .. ':runs:' .. from, id)
   end

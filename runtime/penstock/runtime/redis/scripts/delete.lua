@@ -5,6 +5,7 @@
 -- Keys: thread:<key>, history:<key>, waiting:<key>, those of standing and settle; run:<id>, checkpoints:<id>,
 -- questions:<id>, events:<id>, runs:<status>, rq:job:<id>, rq:finished/failed:<queue>.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell

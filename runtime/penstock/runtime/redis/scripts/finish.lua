@@ -2,9 +2,11 @@
 --
 -- ARGV as in commit, then: status (completed, failed, cancelled), reason, number of checkpoints to
 -- reopen, their fields. Returns OK, FENCED, or CANCELLED where newer input on the thread has asked to
--- roll the run back: then nothing of this write is kept, and the run has ended so.
+-- roll the run back, or where nobody waits for the remote step any more: then nothing of this write is kept, and the
+-- run has ended so.
 -- Keys: those of commit and settle.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
@@ -13,11 +15,15 @@
 -- include: penstock.runtime.redis.scripts/commit
 
 local id = ARGV[3]
-local asked = redis.call('HMGET', key('run', id), 'fence', 'status', 'cancel')
+local asked = redis.call('HMGET', key('run', id), 'fence', 'status', 'cancel', 'home', 'home_step')
 if asked[1] == ARGV[4] and asked[2] == 'running' then
   redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
   if asked[3] == 'rollback' then
     settle_here(id, 'cancelled', 'rollback')
+    return 'CANCELLED'
+  end
+  if asked[4] and not is_expected(id, asked[4], asked[5]) then
+    settle(id, 'cancelled', asked[3] or 'its run is over')
     return 'CANCELLED'
   end
 end

@@ -5,6 +5,7 @@
 -- Returns as update does. What is pending on the thread is cancelled.
 -- Keys: those of lineage, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell

@@ -3,6 +3,7 @@
 -- ARGV as in commit. Returns OK, CANCELLED (a cancel came first: the run has ended so) or FENCED.
 -- Keys: those of commit and settle.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell

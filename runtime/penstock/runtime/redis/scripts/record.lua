@@ -2,6 +2,7 @@
 --
 -- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/commit
 

@@ -10,6 +10,7 @@
 -- Whatever was read from an index is checked again on the run itself before it is changed.
 -- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, run:<id> and those of settle; rq:queue:<name> is searched for the ticket.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
@@ -21,6 +22,10 @@ local recovered, given_up, rung, spoilt, woken = {}, {}, {}, {}, {}
 
 -- Names the step that was begun last, from the run's newest events.
 local function last_step(id)
+  local remote = redis.call('HGET', key('run', id), 'home_step')
+  if remote then
+    return '; it performed step ' .. remote
+  end
   for _, entry in ipairs(redis.call('XREVRANGE', key('events', id), '+', '-', 'COUNT', 50)) do
     local step = string.match(entry[2][2], '^{"mode":"step.started","data":{"id":"([^"]*)"')
     if step then
@@ -60,12 +65,6 @@ local function expire(id, reason, dead)
   recovered[#recovered + 1] = id
 end
 
-local OPEN = { queued = true, running = true, suspended = true }
-
-local function is_open(id)
-  return id and OPEN[redis.call('HGET', key('run', id), 'status') or '']
-end
-
 -- The run that a thread was at is gone, with the thread's record or without: the next is at it, else this one.
 local function free(thread, id)
   if redis.call('EXISTS', key('waiting', thread)) == 1 then
@@ -77,13 +76,13 @@ local function free(thread, id)
 end
 
 local function look_for_ticket(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key')
-  local first = run[3] and redis.call('HGET', key('thread', run[3]), 'run')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home')
+  local first = run[4] and id or run[3] and redis.call('HGET', key('thread', run[3]), 'run')
   if run[1] ~= 'queued' then
     redis.call('ZREM', READY, id)
   elseif first ~= id then
     redis.call('ZADD', READY, 'XX', ms(now), id)
-    if not is_open(first) then
+    if not (first and is_open(first)) then
       free(run[3], id)
     end
   elseif run[2] ~= '' and not redis.call('LPOS', rq('queue', run[2]), id) then

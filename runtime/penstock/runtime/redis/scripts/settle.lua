@@ -1,8 +1,9 @@
--- Ends a run, and lets the next run of its thread begin. Needs names, clock, bell, append and history.
+-- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, bell, append and history.
 --
+-- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
--- those of history; leases, ready and timers lose the run.
+-- those of history and remote; leases, ready and timers lose the run.
 local function drop(id)
   redis.call('ZREM', LEASES, id)
   redis.call('ZREM', READY, id)
@@ -31,12 +32,58 @@ local function keep_children(id, record, names)
   end
 end
 
+local CROWD = 32 -- remote steps at work from which on those that end wake their caller together
+
+-- The run of a remote step is over: its caller may go on. In a crowd recovery wakes it, about once a second, as it
+-- is replayed from its first line each time.
+local function come_home(id, home, step, caller, status, reason)
+  if redis.call('HGET', key('remote', home), step) ~= id then
+    return
+  end
+  redis.call('HDEL', key('checkpoints', home), '>' .. step)
+  if status == 'completed' then
+    redis.call('HDEL', key('remote', home), step)
+  else
+    redis.call('HSET', key('remote', home), step, '!' .. status .. ' ' .. reason)
+  end
+  if redis.call('HGET', key('run', caller), 'status') ~= 'suspended' then
+    return
+  end
+  if redis.call('HLEN', key('remote', home)) >= CROWD then
+    redis.call('ZADD', TIMERS, ms(now), caller)
+    return
+  end
+  redis.call('ZREM', TIMERS, caller)
+  status_to(caller, 'suspended', 'queued')
+  ring(caller, true)
+end
+
 local RQ_STATUS = { completed = 'finished', failed = 'failed', cancelled = 'canceled' }
 
+local settle
+
+-- The remote steps of a run that is over are not waited for any more.
+local function call_off(home)
+  local remote = redis.call('HVALS', key('remote', home))
+  if #remote == 0 then
+    return
+  end
+  redis.call('PEXPIRE', key('remote', home), 0) -- as DEL does, which apps have no right to
+  for _, id in ipairs(remote) do
+    local status = redis.call('HGET', key('run', id), 'status')
+    if status == 'running' then
+      redis.call('HSETNX', key('run', id), 'cancel', 'its run is over')
+      redis.call('PUBLISH', CONTROL, id)
+    elseif OPEN[status or ''] then
+      settle(id, 'cancelled', 'its run is over')
+    end
+  end
+end
+
 -- by: what is told of the checkpoint of a run that completes, if the run does not do so itself.
-local function settle(id, status, reason, by)
+function settle(id, status, reason, by)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key',
-    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history')
+    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller')
   local before, thread, retention = run[1], run[5], tonumber(run[6])
   drop(id)
   status_to(id, before, status)
@@ -44,6 +91,11 @@ local function settle(id, status, reason, by)
   redis.call('HSET', key('run', id), 'reason', reason, 'finished', ms(now))
   redis.call('HDEL', key('run', id), 'worker')
   show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status], retention)
+  if run[11] then
+    redis.call('PEXPIRE', key('run', id), ms(retention))
+    return come_home(id, run[11], run[12], run[13], status, reason)
+  end
+  call_off(id)
   for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
     redis.call('PEXPIRE', key(kind, id), ms(retention))
   end
@@ -73,6 +125,9 @@ end
 -- The terminal event of a run that no attempt ends by itself; thread is JSON text, '' if the run's own.
 local function settle_here(id, status, reason)
   drop(id) -- a write that needs no memory first: so Redis takes the rest when it is full
+  if redis.call('HEXISTS', key('run', id), 'home') == 1 then
+    return settle(id, status, reason)
+  end
   local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'own_thread', 'keep', 'attempt')
   local data = cjson.encode({ name = told[1], status = status, reason = reason })
   local thread = ''

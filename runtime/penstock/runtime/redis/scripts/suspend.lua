@@ -1,11 +1,13 @@
 -- suspend: the last write of an attempt whose run now waits, for answers or for a time.
 --
--- ARGV as in commit, then: ms by Redis's clock when it goes on by itself ('' if it does not), pairs of interrupt
--- id and encoded question.
+-- ARGV as in commit, then: ms by Redis's clock when it goes on by itself ('' if it does not), the number of remote
+-- steps that it waits for and their ids, pairs of interrupt id and encoded question.
 -- Returns OK, CANCELLED (a cancel came first: the run has ended so) or FENCED.
+-- Where one of the remote steps is not under way any more, the run is queued again at once.
 -- A run that asks nothing is still at work on its thread; one that asks gives way to newer input.
 -- Keys: those of commit and settle; questions:<id> (hash: interrupt id -> question); timers.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
@@ -19,24 +21,43 @@ if not at then
 end
 local id = ARGV[3]
 redis.call('DEL', key('questions', id))
-local asks = #ARGV > at
-for field = at + 1, #ARGV, 2 do
+local away = tonumber(ARGV[at + 1])
+local asks = #ARGV > at + 1 + away
+for field = at + 2 + away, #ARGV, 2 do
   redis.call('HSET', key('questions', id), ARGV[field], ARGV[field + 1])
 end
-local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel')
+local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home')
 if run[5] then
   settle_here(id, 'cancelled', run[5])
   return 'CANCELLED'
 end
+
+-- When it goes on by itself. One that waits for remote steps looks after them from time to time, in case that
+-- somebody has deleted the keys of one: then it is sent again.
+local LOOK = 3600000
+local due = ARGV[at]
+if away > 0 and (due == '' or tonumber(due) > now + LOOK) then
+  due = ms(now + LOOK)
+end
 drop(id)
 status_to(id, 'running', 'suspended')
 redis.call('HDEL', key('run', id), 'worker')
-redis.call('HSET', key('run', id), 'asks', asks and '1' or '0', 'wakes', ARGV[at])
-if ARGV[at] ~= '' and run[1] ~= '' then
-  redis.call('ZADD', TIMERS, ARGV[at], id)
+redis.call('HSET', key('run', id), 'asks', asks and '1' or '0', 'wakes', due)
+if due ~= '' and run[1] ~= '' then
+  redis.call('ZADD', TIMERS, due, id)
 end
 show_ended(id, run[1], run[2] or '', run[3], 'finished', 3600000)
 if asks and redis.call('LLEN', key('waiting', run[4])) > 0 then
   settle_here(id, 'cancelled', 'superseded')
+  return 'OK'
+end
+for each = at + 2, at + 1 + away do
+  local by = redis.call('HGET', key('remote', run[6] or id), ARGV[each])
+  if not by or redis.call('EXISTS', key('run', by)) == 0 then
+    redis.call('ZREM', TIMERS, id)
+    status_to(id, 'suspended', 'queued')
+    ring(id, true)
+    break
+  end
 end
 return 'OK'

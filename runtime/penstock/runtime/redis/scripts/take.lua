@@ -11,6 +11,7 @@
 -- Sent twice (same nonce), it gives the runs claimed the first time: taken:<worker> remembers them.
 -- Keys: those of claim; taken:<worker>; rq:suspended.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/claim

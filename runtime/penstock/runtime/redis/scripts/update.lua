@@ -10,6 +10,7 @@
 -- A run that waits or failed is completed by the values; from another checkpoint than the head, it is cancelled.
 -- Keys: those of lineage, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell

@@ -1,0 +1,41 @@
+"""What a process can execute."""
+
+from __future__ import annotations
+
+__all__ = ["App"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.runtime.entrypoint import AnyEntrypoint
+from penstock.runtime.errors import UnknownEntrypointError, UnknownTaskError
+from penstock.runtime.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Entrypoints by name, and those tasks that have a queue of their own, by name."""
+
+    entrypoints: Mapping[str, AnyEntrypoint]
+    tasks: Mapping[str, Task[..., Any]] = field(default_factory=dict[str, "Task[..., Any]"])
+
+    def entrypoint(self, name: str) -> AnyEntrypoint:
+        """Return an entrypoint.
+
+        Raises:
+            UnknownEntrypointError: there is none of this name here.
+        """
+        if name not in self.entrypoints:
+            raise UnknownEntrypointError(name, self.entrypoints)
+        return self.entrypoints[name]
+
+    def task(self, name: str) -> Task[..., Any]:
+        """Return a task with a queue of its own.
+
+        Raises:
+            UnknownTaskError: there is none of this name here.
+        """
+        if name not in self.tasks:
+            raise UnknownTaskError(name, self.tasks)
+        return self.tasks[name]

@@ -1,0 +1,114 @@
+"""What a claimed run asks of this process: to execute an entrypoint, or a step for another run."""
+
+from __future__ import annotations
+
+__all__ = ["Assigned", "assigned"]
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.publisher.codec import Codec
+from penstock.publisher.errors import PenstockError
+from penstock.runtime.app import App
+from penstock.runtime.attempt import Assignment
+from penstock.runtime.cache import CachedCall
+from penstock.runtime.kept import Kept
+from penstock.runtime.perform import Step
+from penstock.runtime.position import Position
+from penstock.runtime.redis.calls import Claim
+from penstock.runtime.remote import arguments_of
+from penstock.runtime.runner import Runner
+from penstock.runtime.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A body to execute, for whom, and with what."""
+
+    assignment: Assignment
+    body: Task[..., Any]
+    args: tuple[Any, ...] = (None,)
+    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    arguments: str | None = None
+    digest: str = ""
+    cached: CachedCall | None = None
+
+    def step(self, runner: Runner) -> Step:
+        """Return the step that an attempt begins with."""
+        step_id, kwargs = self.assignment.step_id, dict(self.kwargs)
+        step = Step(
+            runner, None, step_id, self.body, self.args, kwargs, self.digest, self.arguments
+        )
+        step.cached = self.cached
+        return step
+
+
+def assigned(claim: Claim, app: App, codec: Codec) -> Assigned:
+    """Read what a claimed run is to do; `codec` is that of its Redis.
+
+    What cannot be read here, or is not known here, is a body that fails: so it goes on the record
+    as any error does.
+    """
+    fields = claim.fields
+    bare = Assignment(
+        fields.get("home", claim.lease.run_id),
+        fields["thread"],
+        fields["entrypoint"],
+        step_id=fields.get("home_step", ""),
+    )
+    assignment = bare
+    try:
+        assignment = _assignment(claim, bare, app, codec)
+        if bare.step_id:
+            return _remote(claim, assignment, app, codec)
+        entrypoint = app.entrypoint(bare.entrypoint)
+        text = claim.checkpoints["input"]
+        argument = entrypoint.accept(codec.at("run", bare.run_id, "input").loads(text))
+        context = entrypoint.accept_context(assignment.context)
+        assignment = dataclasses.replace(assignment, context=context)
+        cached = entrypoint.body.cached_call(assignment.cache, codec, (argument,), {})
+        return Assigned(assignment, entrypoint.body, (argument,), cached=cached)
+    except PenstockError as error:
+        return Assigned(assignment, _refusing(fields.get("task", bare.entrypoint), error))
+
+
+def _remote(claim: Claim, assignment: Assignment, app: App, codec: Codec) -> Assigned:
+    task, text = app.task(claim.fields["task"]), claim.checkpoints["input"]
+    own = codec.at("run", assignment.run_id)
+    args, kwargs = arguments_of(own, assignment.step_id, text)
+    arguments = own.at("remote", assignment.step_id).opened(text)
+    entrypoint = app.entrypoints.get(assignment.entrypoint)
+    if entrypoint is not None:
+        context = entrypoint.accept_context(assignment.context)
+        assignment = dataclasses.replace(assignment, context=context)
+    cached = task.cached_call(assignment.cache, codec, args, kwargs)
+    return Assigned(assignment, task, args, kwargs, arguments, claim.fields["digest"], cached)
+
+
+def _assignment(claim: Claim, bare: Assignment, app: App, codec: Codec) -> Assignment:
+    fields, own = claim.fields, codec.at("run", bare.run_id)
+    entrypoint = app.entrypoints.get(bare.entrypoint)
+    config, context = fields.get("config"), claim.checkpoints.get("context")
+    kept = Kept(codec, bare.thread_id)
+    values = kept.text(claim.saved, claim.value)
+    return dataclasses.replace(
+        bare,
+        number=int(fields["attempt"]),
+        config=own.at("config").loads(config) if config else {},
+        previous=kept.saved(claim.saved),
+        context=own.at("context").loads(context) if context is not None else None,
+        store=entrypoint.store if entrypoint is not None else None,
+        cache=entrypoint.cache if entrypoint is not None else None,
+        position=Position.of(fields, claim.checkpoints, kept, values),
+    )
+
+
+def _refusing(name: str, error: PenstockError) -> Task[..., Any]:
+    """Make a body that fails."""
+
+    def refuse(_: Any) -> None:
+        raise error
+
+    return Task(refuse, name=name)

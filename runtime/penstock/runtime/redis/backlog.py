@@ -1,0 +1,99 @@
+"""What an attempt has written and Redis has not stored yet. No IO, no lock of its own."""
+
+from __future__ import annotations
+
+__all__ = ["Backlog"]
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from penstock.runtime.journal import Ending
+from penstock.runtime.redis.calls import Write
+
+WEIGHT: Final = 256 * 1024
+"""Bytes of one write, about: what Redis stores in a few milliseconds."""
+
+ENTRY: Final = 128
+"""What an event weighs besides its text."""
+
+
+class Backlog:
+    """Writes in order: one on its way, full ones behind it, and the one that is being filled.
+
+    With `withholds`, checkpoints stay back until they are released.
+    """
+
+    def __init__(self, *, withholds: bool) -> None:
+        self._withholds = withholds
+        self._withheld: dict[str, str] = {}
+        self._filling = Write(1)
+        self._weight = 0
+        self._full: deque[Write] = deque()
+        self._sent: Write | None = None
+
+    def __len__(self) -> int:
+        """How many full writes wait."""
+        return len(self._full)
+
+    def keep(self, field: str, text: str) -> None:
+        """Add a checkpoint."""
+        (self._withheld if self._withholds else self._filling.checkpoints)[field] = text
+
+    def add(self, stored: str, published: str) -> None:
+        """Add an event."""
+        self._filling.events += (stored, published)
+        self._weight += ENTRY + len(stored)
+
+    def weigh(self, size: int) -> None:
+        """Count what else goes into the write that is being filled; begin another if it is full."""
+        self._weight += size
+        if self._weight > WEIGHT:
+            self._turn_over()
+
+    def release(self) -> None:
+        """Let go what was withheld."""
+        self._filling.checkpoints |= self._withheld
+        self._withheld = {}
+
+    def end(self, ending: Ending, checkpoints: Mapping[str, str]) -> None:
+        """Add the ending, with what is stored together with it."""
+        self._filling.checkpoints |= checkpoints
+        self._filling.ending = ending
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether anything waits to be sent."""
+        return bool(self._full or not self._filling.is_empty)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all is stored."""
+        return self._sent is None and not self.is_filled
+
+    @property
+    def last(self) -> int | None:
+        """The number of the newest write that is not stored yet, None for none."""
+        if not self._filling.is_empty:
+            return self._filling.number
+        newest = self._full[-1] if self._full else self._sent
+        return newest.number if newest is not None else None
+
+    def due(self) -> Write | None:
+        """Return the write that is to be sent, the same until it is stored; None for none."""
+        if self._sent is None and self.is_filled:
+            if not self._full:
+                self._turn_over()
+            self._sent = self._full.popleft()
+        return self._sent
+
+    def stored(self) -> int:
+        """Forget the write that was on its way; returns its number."""
+        assert self._sent is not None
+        number, self._sent = self._sent.number, None
+        return number
+
+    def _turn_over(self) -> None:
+        """Let what is added from here on go into another write."""
+        self._full.append(self._filling)
+        self._filling, self._weight = Write(self._filling.number + 1), 0

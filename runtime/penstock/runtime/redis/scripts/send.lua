@@ -1,0 +1,56 @@
+-- send: have a step performed by workers of another queue, once, however often and by whichever attempt it is asked.
+--
+-- ARGV[3] run id, ARGV[4] fence, ARGV[5] id of the run that is to perform the step, ARGV[6] step id, ARGV[7] queue,
+-- ARGV[8] arguments as a checkpoint, ARGV[9] digest of the arguments, ARGV[10...] pairs of field and value of the
+-- new run's hash.
+-- Returns SENT (it is under way), DONE (its outcome is recorded), '!<status> <reason>' (it has come to nothing), or
+-- FENCED (the attempt does not own the run).
+-- A step that an attempt before this one has sent with other arguments is called off, and sent anew.
+-- Keys: run:<id>, checkpoints:<home>, those of remote, settle and bell.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
+-- include: penstock.runtime.redis.scripts/clock
+-- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/settle
+
+local KEPT = 3600000 -- ms that the run of a remote step is kept at most: what it did is kept with its home
+
+local caller, step, id = ARGV[3], ARGV[6], ARGV[5]
+local run = redis.call('HMGET', key('run', caller), 'fence', 'status', 'home', 'thread', 'own_thread', 'keep',
+  'durability', 'retention', 'entrypoint')
+if run[1] ~= ARGV[4] or run[2] ~= 'running' then
+  return 'FENCED'
+end
+local home = run[3] or caller
+if redis.call('HEXISTS', key('checkpoints', home), step) == 1 then
+  return 'DONE'
+end
+local by = redis.call('HGET', key('remote', home), step)
+if by and string.sub(by, 1, 1) == '!' then
+  return by
+end
+local before = by and redis.call('HMGET', key('run', by), 'status', 'digest') or {}
+if OPEN[before[1] or ''] and before[2] == ARGV[9] then
+  redis.call('HSET', key('run', by), 'caller', caller)
+  return 'SENT'
+end
+redis.call('HSET', key('remote', home), step, id)
+redis.call('HSET', key('checkpoints', home), '>' .. step, ARGV[8])
+if before[1] == 'running' then
+  redis.call('HSETNX', key('run', by), 'cancel', 'sent anew')
+  redis.call('PUBLISH', CONTROL, by)
+elseif OPEN[before[1] or ''] then
+  settle(by, 'cancelled', 'sent anew')
+end
+local record = { 'HSET', key('run', id), 'home', home, 'home_step', step, 'caller', caller, 'status', 'queued',
+  'queue', ARGV[7], 'digest', ARGV[9], 'thread', run[4], 'own_thread', run[5], 'keep', run[6] or '0',
+  'durability', run[7] or 'async', 'retention', ms(math.min(run[8], KEPT)), 'entrypoint', run[9], 'created', ms(now), 'updated', ms(now),
+  'attempt', 1, 'crashes', 0, 'batch', 0 }
+for at = 10, #ARGV do
+  record[#record + 1] = ARGV[at]
+end
+redis.call(unpack(record))
+ring(id, false)
+return 'SENT'
