@@ -207,28 +207,6 @@ def test_a_batch_inside_a_run_is_replayed(drive: Drive, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_questions_of_those_of_a_batch_that_wait_for_their_turn_are_asked_too(
-    drive: Drive, kind: str
-) -> None:
-    one_by_one: Any = {"max_concurrency": 1}
-
-    @entrypoint()
-    def child(x: int) -> Any:
-        return interrupt(x)
-
-    @entrypoint()
-    def main(xs: list[int]) -> Any:
-        return child.batch(xs, one_by_one)
-
-    @entrypoint(name="main")
-    async def amain(xs: list[int]) -> Any:
-        return await child.abatch(xs, one_by_one)
-
-    flow: Any = main if kind == "sync" else amain
-    assert sorted(ids(drive(flow, [1, 2, 3]))) == [1, 2, 3]
-
-
-@pytest.mark.parametrize("kind", ["sync", "async"])
 def test_all_questions_of_a_batch_inside_a_run_are_asked_at_once(drive: Drive, kind: str) -> None:
     @task
     def work(x: int) -> int:

@@ -39,13 +39,13 @@ def write(path: str, name: str = "flow", options: str = "") -> str:
 
 
 def test_a_file_is_loaded_by_its_path() -> None:
-    assert list(load_app([write("flows_one.py")])) == ["flow"]
+    assert list(load_app([write("flows_one.py")]).entrypoints) == ["flow"]
 
 
 def test_a_file_is_imported_under_the_name_a_script_beside_it_would_use() -> None:
     write("deep/flows_two.py")
 
-    entrypoint = load_app(["deep/flows_two.py"])["flow"]
+    entrypoint = load_app(["deep/flows_two.py"]).entrypoints["flow"]
 
     assert entrypoint.body.function.__module__ == "flows_two"
 
@@ -55,8 +55,8 @@ def test_a_file_of_a_package_is_imported_as_part_of_it() -> None:
     for folder in ("shop_three", "shop_three/orders"):
         Path(folder, "__init__.py").touch()
 
-    by_file = load_app(["shop_three/orders/flows.py"])
-    by_name = load_app(["shop_three.orders.flows"])
+    by_file = load_app(["shop_three/orders/flows.py"]).entrypoints
+    by_name = load_app(["shop_three.orders.flows"]).entrypoints
 
     assert by_file["flow"] is by_name["flow"]
     assert by_file["flow"].body.function.__module__ == "shop_three.orders.flows"
@@ -65,26 +65,29 @@ def test_a_file_of_a_package_is_imported_as_part_of_it() -> None:
 def test_a_package_is_loaded_by_its_init_file() -> None:
     write("shop_four/__init__.py")
 
-    assert load_app(["shop_four/__init__.py"])["flow"].body.function.__module__ == "shop_four"
+    assert (
+        load_app(["shop_four/__init__.py"]).entrypoints["flow"].body.function.__module__
+        == "shop_four"
+    )
 
 
 def test_a_module_below_the_folder_is_found() -> None:
     write("flows_five.py")
 
-    assert list(load_app(["flows_five"])) == ["flow"]
+    assert list(load_app(["flows_five"]).entrypoints) == ["flow"]
 
 
 def test_several_sources_are_one_app() -> None:
     sources = [write("flows_six.py", "one"), write("flows_seven.py", "two")]
 
-    assert sorted(load_app(sources)) == ["one", "two"]
+    assert sorted(load_app(sources).entrypoints) == ["one", "two"]
 
 
 def test_an_entrypoint_that_another_module_imports_is_no_second_one() -> None:
     write("flows_eight.py")
     Path("flows_nine.py").write_text("from flows_eight import flow\n")
 
-    assert list(load_app(["flows_eight.py", "flows_nine.py"])) == ["flow"]
+    assert list(load_app(["flows_eight.py", "flows_nine.py"]).entrypoints) == ["flow"]
 
 
 def test_two_entrypoints_of_one_name_are_refused() -> None:

@@ -12,6 +12,7 @@ I15  a subscriber has seen exactly what is stored, in order
 I21  no key of an open run expires; all keys of one that is over do
 I22  what is said again was taken back before, and nothing else was
 I23  the checkpoints of a thread have no gaps, the last is its head, and the run it is at has one
+I24  a remote step is performed by one run, which its home expects; none waits for nobody
 RQ   RQ's registries name what is being executed, and nothing else
 """
 
@@ -24,10 +25,10 @@ import redis
 
 from penstock.publisher.event import Event
 from tests.faults.support.snapshot import Entry, Snapshot
-from tests.faults.support.voids import left_standing
+from tests.faults.support.voids import left_standing, remote_steps, speaker
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
-KINDS = ("run", "checkpoints", "questions", "events")
+KINDS = ("run", "checkpoints", "questions", "remote", "events")
 
 Run = Mapping[str, str]
 
@@ -81,6 +82,8 @@ def _violations(now: Snapshot) -> Iterator[str]:
     yield from (
         f"I14 {count} runs at once on thread {key}" for key, count in running.items() if count > 1
     )
+    for run_id, run in now.remotes().items():
+        yield from _remote(run_id, run, now)
     yield from _strangers(now)
     yield from _registries(now)
     yield from _histories(now)
@@ -93,7 +96,12 @@ def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:
         yield f"I5 run {run_id}: seqs {seqs}"
     if not seqs or (first != 1 and run.get("keep", "0") == "0"):
         yield f"I5 run {run_id}: its log begins at {seqs[:1]}"
-    attempts = [entry.attempt for entry in log if entry.mode not in ("run.queued", "run.resumed")]
+    remote = set(remote_steps(log))  # whose attempts are their own
+    attempts = [
+        entry.attempt
+        for entry in log
+        if entry.mode not in ("run.queued", "run.resumed") and speaker(entry) not in remote
+    ]
     if run["status"] in TERMINAL and log and log[-1].attempt == 1:
         attempts.pop()  # written by a script, not by an attempt
     if attempts != sorted(attempts):
@@ -157,6 +165,27 @@ def _wake_up(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
     answered = [name for name in questions if f"!{name}" in now.checkpoints(run_id)]
     if answered:
         yield f"I7 run {run_id} waits for answers that are there: {answered}"
+    left = [each.tree["data"] for each in now.events(run_id) if each.mode == "run.suspended"]
+    awaited = left[-1].get("steps", ()) if left and not questions else ()
+    away = now.remote(run_id)
+    if awaited and not any(away.get(step, "!") in now.remotes() for step in awaited):
+        yield f"I24 run {run_id} waits for {awaited}, under way are {away}"
+
+
+def _remote(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
+    status = run["status"]
+    for name, should in {"leases": status == "running", "ready": status == "queued"}.items():
+        if (run_id in now.index(name)) != should:
+            yield f"I6 remote run {run_id} is {status}, {'not ' if should else ''}in {name}"
+    home = now.runs().get(run["home"], {"status": "gone"})
+    expected = now.remote(run["home"]).get(run["home_step"]) == run_id
+    if status in TERMINAL and expected:
+        yield f"I24 remote run {run_id} is {status}, and expected by run {run['home']}"
+    if status in ("queued", "suspended") and home["status"] in TERMINAL:
+        yield f"I24 remote run {run_id} is {status}, its home is {home['status']}"
+    ttl = now.ttls[f"{now.prefix}:run:{run_id}"]
+    if (status in TERMINAL) != (ttl != -1):
+        yield f"I21 remote run {run_id} is {status}, its TTL is {ttl} ms"
 
 
 def _retention(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
@@ -175,8 +204,10 @@ def _retention(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
 
 def _strangers(now: Snapshot) -> Iterator[str]:
     runs = now.runs()
+    performing = now.remotes()
     for name in ("leases", "ready", "timers"):
-        yield from (f"I6 no run {each}, in {name}" for each in now.index(name) if each not in runs)
+        strange = [each for each in now.index(name) if each not in runs and each not in performing]
+        yield from (f"I6 no run {each}, in {name}" for each in strange)
     for kind in KINDS[1:]:
         start = f"{now.prefix}:{kind}:"
         orphans = [
@@ -190,7 +221,7 @@ def _strangers(now: Snapshot) -> Iterator[str]:
 def _registries(now: Snapshot) -> Iterator[str]:
     running = {
         f"{run_id}:{run['fence']}"
-        for run_id, run in now.runs().items()
+        for run_id, run in {**now.runs(), **now.remotes()}.items()
         if run["status"] == "running" and run.get("worker") and run["queue"]
     }
     listed: set[str] = set()

@@ -154,20 +154,35 @@ def walk(journey: Journey) -> dict[str, Any]:
     return found
 
 
-@entrypoint()
-async def awalk(journey: Journey) -> dict[str, Any]:
+async def _awalk(journey: Journey, square: Any, shaky: Any, nested: Any) -> dict[str, Any]:
     executed()
     seed, write = journey.seed, get_stream_writer()
-    fan = [asquare(seed + n, journey.seconds) for n in range(journey.width)]
+    fan = [square(seed + n, journey.seconds) for n in range(journey.width)]
     found: dict[str, Any] = {"fan": list(await asyncio.gather(*fan))}
     write(found)
-    found["shaky"] = await ashaky(seed)
+    found["shaky"] = await shaky(seed)
     if journey.nap:
         await asleep(journey.nap)
-    found["nested"] = await anested(seed % 4)
+    found["nested"] = await nested(seed % 4)
     found["answers"], found["sum"] = [], 0
     for number in range(journey.questions):
         found["answers"].append(interrupt({"seed": seed, "number": number}))
-        found["sum"] += found["answers"][-1] + await asquare(1, journey.seconds)
+        found["sum"] += found["answers"][-1] + await square(1, journey.seconds)
     write("done")
     return found
+
+
+@entrypoint()
+async def awalk(journey: Journey) -> dict[str, Any]:
+    return await _awalk(journey, asquare, ashaky, anested)
+
+
+far_square = task(asquare.function, name="far_square", queue="far")
+far_shaky = task(ashaky.function, name="far_shaky", queue="far", retry_policy=AGAIN)
+far_nested = task(anested.function, name="far_nested", queue="far")
+
+
+@entrypoint()
+async def roam(journey: Journey) -> dict[str, Any]:
+    """Has its steps performed on another queue."""
+    return await _awalk(journey, far_square, far_shaky, far_nested)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -85,13 +85,24 @@ class Snapshot:
                 self.streams[key] = [_entry(*row) for row in value]
 
     def runs(self) -> dict[str, dict[str, str]]:
-        """The hashes of all runs by id, as text."""
+        """The hashes of all runs by id, as text; without those that perform a remote step."""
+        return {run_id: run for run_id, run in self._all_runs() if "home" not in run}
+
+    def remotes(self) -> dict[str, dict[str, str]]:
+        """The hashes of the runs that perform remote steps, by id, as text."""
+        return {run_id: run for run_id, run in self._all_runs() if "home" in run}
+
+    def _all_runs(self) -> Iterator[tuple[str, dict[str, str]]]:
         start = f"{self.prefix}:run:"
-        return {
-            key.removeprefix(start): {name: _text(text) for name, text in fields.items()}
-            for key, fields in self.hashes.items()
-            if key.startswith(start) and "status" in fields
-        }
+        for key, fields in self.hashes.items():
+            if key.startswith(start) and "status" in fields:
+                run = {name: _text(text) for name, text in fields.items()}
+                yield key.removeprefix(start), run
+
+    def remote(self, run_id: str) -> dict[str, str]:
+        """Who performs the remote steps of a run, by step id."""
+        fields = self.hashes.get(f"{self.prefix}:remote:{run_id}", {})
+        return {name: _text(text) for name, text in fields.items()}
 
     def events(self, run_id: str) -> list[Entry]:
         """The stored events of a run."""

@@ -81,7 +81,7 @@ class Traffic:
         told |= self._place(run_id)
         if number % FOLLOWED == 0 and told.get("on_busy") != "reject":
             self.followers[run_id] = self._follow(run_id)
-        entrypoint = chance.choice(["walk", "awalk"])
+        entrypoint = chance.choice(["walk", "awalk", "roam"])
         self.journeys[run_id] = journey
         try:
             _persist(lambda: self._client.enqueue(entrypoint, journey.model_dump(), **told))

@@ -26,6 +26,8 @@ ENVIRON: Final = {
 }
 """Here innocent runs die often, and are not to be given up for it."""
 
+QUEUES: Final = ("default", "far")
+
 NOBODY: Final = 0x3FFFFF
 """A process id that no process has."""
 
@@ -84,7 +86,13 @@ class Trouble:
 
     def _start(self, index: int) -> WorkerProcess:
         return self._fleet.start(
-            app=APP, url=self._urls[index], processes=2, environ=ENVIRON, ready=False, grace=5.0
+            app=APP,
+            url=self._urls[index],
+            queues=QUEUES,
+            processes=2,
+            environ=ENVIRON,
+            ready=False,
+            grace=5.0,
         )
 
     def _a_worker(self) -> int:
@@ -135,7 +143,7 @@ class Trouble:
                 self._proxy.blackhole()
 
     def _lose_tickets(self) -> None:
-        self._raw.delete("rq:queue:default")
+        self._raw.delete(f"rq:queue:{self._chance.choice(QUEUES)}")
 
     def _lose_scripts(self) -> None:
         self._raw.script_flush()

@@ -16,23 +16,50 @@ def left_standing(run_id: str, run: Mapping[str, str], log: Sequence[Entry]) -> 
     """
     if run.get("keep", "0") != "0" or run.get("durability") == "exit":
         return  # the log is trimmed, or what it calls finished is not recorded
-    words = _Words()
+    remote = set(remote_steps(log))
+    words = _Words(remote)
     began = False
     for entry in log:
         wrong = words.take(entry)
         if wrong is not None:
             yield f"I22 run {run_id}: {entry.tree} leaves what was said from {wrong} on"
         if entry.mode == "run.started":
-            if began and words.first:
-                yield f"I22 run {run_id}: attempt {entry.attempt} says again {words.first}"
+            again = {
+                step: seq
+                for step, seq in words.first.items()
+                if step.partition("/")[0] not in remote
+            }
+            if began and again:
+                yield f"I22 run {run_id}: attempt {entry.attempt} says again {again}"
             began = True
 
 
-class _Words:
-    """The seq of the first word of each step that is neither recorded nor taken back."""
+def remote_steps(log: Sequence[Entry]) -> Iterator[str]:
+    """Name the steps that a run has waited for while others performed them."""
+    for entry in log:
+        if entry.mode == "run.suspended":
+            yield from entry.tree["data"].get("steps", ())
 
-    def __init__(self) -> None:
+
+def speaker(entry: Entry) -> str:
+    """Return the outermost step that an event is of, "" for the body."""
+    data = entry.tree["data"]
+    if entry.mode.startswith("step."):
+        return str(data["id"]).partition("/")[0]
+    return str(next(iter(entry.tree.get("ns", [])), "")) if entry.mode in WORDS else ""
+
+
+class _Words:
+    """The seq of the first word of each step that is neither recorded nor taken back.
+
+    A run and its remote steps speak at the same time, and each counts on from what it knew as its
+    attempt began. So a retry may name a seq before the first word: what is of the same step there
+    was void already.
+    """
+
+    def __init__(self, remote: set[str]) -> None:
         self.first: dict[str, int] = {}
+        self._speak_at_once = bool(remote)
 
     def take(self, entry: Entry) -> int | None:
         """Take the next event; returns the seq that a retry should have named and has not."""
@@ -43,8 +70,8 @@ class _Words:
             for step_id in self._with_all_below(data["id"]):
                 del self.first[step_id]
         elif entry.mode == "step.retry":
-            first = self.first.pop(data["id"], data["void_from"])
-            return first if first != data["void_from"] else None
+            first, named = self.first.pop(data["id"], data["void_from"]), data["void_from"]
+            return None if named == first or (self._speak_at_once and named < first) else first
         return None
 
     def _with_all_below(self, step_id: str) -> list[str]:

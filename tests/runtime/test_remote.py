@@ -1,0 +1,282 @@
+"""Steps on a queue of their own, on workers in memory and in this process."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from penstock.publisher.errors import CodecError
+from penstock.runtime import (
+    Client,
+    InMemorySaver,
+    RetryPolicy,
+    entrypoint,
+    get_runtime,
+    interrupt,
+    sleep,
+    task,
+)
+from penstock.runtime.errors import ConfigurationError, ReplayError, RunFailedError
+from penstock.runtime.handle import RunHandle
+from penstock.runtime.settings import load_settings
+from penstock.runtime.task import Task
+from penstock.runtime.testing import InMemoryWorker
+from tests.runtime.flows import thread
+
+
+class Calls:
+    """How often each body was executed."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+
+calls = Calls()
+
+
+@pytest.fixture(autouse=True)
+def no_calls() -> None:
+    calls.made = []
+
+
+@task(queue="far")
+def far(x: int, *, by: int = 2) -> int:
+    calls.made.append("far")
+    return by * x
+
+
+@task(queue="farther")
+def farther(x: int) -> int:
+    calls.made.append("farther")
+    return x + 1
+
+
+@task(queue="far")
+def outer(x: int) -> int:
+    calls.made.append("outer")
+    return farther(far(x).result()).result()
+
+
+@task(queue="far")
+def asks(_: int) -> Any:
+    return interrupt("may I?")
+
+
+@task(queue="far")
+def naps(seconds: float) -> str:
+    calls.made.append("naps")
+    sleep(seconds)
+    return get_runtime().step_id
+
+
+@task(queue="far", retry_policy=RetryPolicy(max_attempts=2, initial_interval=60.0, jitter=False))
+def tries(_: int) -> int:
+    calls.made.append("tries")
+    if calls.made.count("tries") < 2:
+        raise ConnectionError("once")
+    return get_runtime().execution_info.step_attempt
+
+
+@task
+def near(x: int) -> int:
+    calls.made.append("near")
+    return x
+
+
+TASKS: list[Task[..., Any]] = [far, farther, outer, asks, naps, tries]
+
+
+def performed(flow: Any, argument: Any, *, seconds: float = 0.0, **options: Any) -> Any:
+    """Return the result of a run on a worker in memory, and that it left nothing behind."""
+    with InMemoryWorker([flow], tasks=TASKS) as worker:
+        run: RunHandle = worker.client.enqueue(flow, argument, **options)
+        worker.work()
+        if seconds:
+            worker.advance(seconds)
+        result = run.result(5)
+        left = [key.decode() for key in worker.connection.keys("*:remote:*")]
+        assert not left
+        assert not [
+            name
+            for name in worker.connection.hkeys(f"penstock:checkpoints:{run.run_id}")
+            if name.startswith(b">")
+        ]
+        return result
+
+
+def test_a_remote_step_gives_its_value_as_any_step() -> None:
+    @entrypoint()
+    def main(x: int) -> list[int]:
+        first = far(x, by=3)
+        return [near(x).result(), first.result(), far(x).result()]
+
+    assert performed(main, 2) == [2, 6, 4]
+    assert sorted(calls.made) == ["far", "far", "near"]
+
+
+def test_remote_steps_of_remote_steps_bring_each_other_back() -> None:
+    @entrypoint()
+    async def main(x: int) -> int:
+        return await outer(x)
+
+    assert performed(main, 2) == 5
+    # `outer` is executed again after `farther`, as a body is; what it had from `far` is recorded.
+    assert calls.made == ["outer", "far", "farther", "outer"]
+
+
+def test_a_run_in_this_process_performs_all_its_steps() -> None:
+    @entrypoint(checkpointer=InMemorySaver())
+    def main(x: int) -> int:
+        return far(x).result()
+
+    assert main.invoke(2, thread("one")) == 4
+
+
+def test_a_run_on_the_queue_of_its_steps_performs_them_itself() -> None:
+    @entrypoint()
+    def main(x: int) -> str:
+        far(x).result()
+        return naps(0.0).result()
+
+    with InMemoryWorker([main], tasks=TASKS) as worker:
+        run = worker.client.enqueue(main, 2, queue="far")
+        assert worker.work() == 1
+        assert run.result(5) == f"{run.run_id}/naps:0"
+
+
+def test_a_remote_step_has_the_idempotency_key_of_its_run_and_sleeps_as_one() -> None:
+    @entrypoint()
+    def main(seconds: float) -> str:
+        return naps(seconds).result()
+
+    key = performed(main, 3000.0, seconds=3000.0, run_id="ours")
+
+    assert key == "ours/naps:0"
+    assert calls.made == ["naps", "naps"]
+
+
+def test_the_back_off_of_a_remote_step_leaves_its_process() -> None:
+    @entrypoint()
+    def main(x: int) -> int:
+        return tries(x).result()
+
+    assert performed(main, 1, seconds=60.0) == 2
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+def test_remote_steps_come_with_any_durability(durability: Any) -> None:
+    @entrypoint()
+    def main(x: int) -> int:
+        return far(near(x).result()).result()
+
+    assert performed(main, 2, durability=durability) == 4
+    assert calls.made == ["near", "far"]  # stored before it was sent, so not executed again
+
+
+def test_a_run_waits_for_remote_steps_that_nobody_asks_for() -> None:
+    @entrypoint()
+    def main(x: int) -> str:
+        far(x)
+        return "done"
+
+    assert performed(main, 2) == "done"
+    assert calls.made == ["far"]
+
+
+def test_a_question_beside_a_remote_step_is_asked_once_and_answered() -> None:
+    @entrypoint()
+    def main(x: int) -> list[Any]:
+        away = far(x)
+        return [interrupt("well?"), away.result()]
+
+    with InMemoryWorker([main], tasks=TASKS) as worker:
+        run = worker.client.enqueue(main, 2)
+        worker.work()
+        (asked,) = run.result(5)["__interrupt__"]
+        run.resume({asked.id: "yes"})
+        worker.work()
+        assert run.result(5) == ["yes", 4]
+    assert calls.made == ["far"]
+
+
+def test_a_remote_step_cannot_ask_and_says_where_to() -> None:
+    @entrypoint()
+    def main(x: int) -> Any:
+        return asks(x).result()
+
+    with pytest.raises(RunFailedError) as raised:
+        performed(main, 1)
+
+    assert isinstance(raised.value.__cause__, ConfigurationError)
+    assert "call interrupt() in the entrypoint" in str(raised.value.__cause__)
+
+
+def test_a_remote_step_needs_a_place_for_its_outcome() -> None:
+    @entrypoint(checkpointer=False)
+    def child(x: int) -> int:
+        return far(x).result()
+
+    @entrypoint()
+    def main(x: int) -> int:
+        return child.invoke(x)
+
+    with pytest.raises(RunFailedError, match="checkpointer=False"):
+        performed(main, 1)
+
+
+def test_arguments_that_cannot_be_sent_fail_their_step_at_once() -> None:
+    @entrypoint()
+    def main(_: int) -> str:
+        with pytest.raises(CodecError, match="arguments of step 'far:0'"):
+            far(object()).result()  # type: ignore[arg-type]
+        return "survived"
+
+    assert performed(main, 1) == "survived"
+    assert calls.made == []
+
+
+def test_other_arguments_in_a_replay_are_refused_as_of_any_step() -> None:
+    given = iter([1, 2, 3, 4])
+
+    @entrypoint()
+    def main(_: int) -> int:
+        return far(next(given)).result()
+
+    with pytest.raises(RunFailedError) as raised:
+        performed(main, 1)
+    assert isinstance(raised.value.__cause__, ReplayError)
+
+
+def test_what_is_sent_is_sealed_where_there_are_keys() -> None:
+    @entrypoint()
+    def main(x: int) -> int:
+        return far(x, by=7777).result()
+
+    settings = load_settings({"encryption_keys": f"one:{base64.b64encode(bytes(32)).decode()}"})
+    with InMemoryWorker([main], tasks=TASKS, settings=settings) as worker:
+        run = worker.client.enqueue(main, 3)
+        worker.work()
+        assert run.result(5) == 3 * 7777
+        codec = worker.client.codec
+        said = [chunk.data for chunk in run.stream("updates")]
+    assert codec.plain is not codec
+    assert said == [{"far": 3 * 7777}, {"main": 3 * 7777}]
+
+
+def test_a_queue_has_a_name() -> None:
+    with pytest.raises(ConfigurationError, match="use letters"):
+        task(near.function, queue="no such:queue")
+
+
+def test_a_client_lists_runs_and_not_who_performs_their_steps() -> None:
+    @entrypoint()
+    def main(x: int) -> int:
+        return far(x).result()
+
+    with InMemoryWorker([main], tasks=TASKS) as worker:
+        client: Client = worker.client
+        run = client.enqueue(main, 3)
+        worker.work()
+        assert [each.run_id for each in client.runs()] == [run.run_id]
