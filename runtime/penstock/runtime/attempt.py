@@ -108,16 +108,16 @@ class Attempt:
             self._listener(fact)
 
     def check(self, scope: Scope | None = None) -> None:
-        """Leave, if the attempt is over, or the body that asks was given up.
+        """Leave, if the attempt is over, or the try that the calling code belongs to.
 
         Raises:
-            Stop: it has ended, was cancelled, drained, or lost its lease; or the body's time is
-                over.
+            Stop: it has ended, was cancelled, drained, or lost its lease; or the try has failed.
         """
         if self.is_over:
             raise Stop(f"run {self.assignment.run_id!r} is over; what comes late does not count")
-        if scope is not None and scope.is_abandoned:
-            raise Stop(f"the time of step {scope.step_id!r} was over")
+        if scope is not None and scope.is_left_behind():
+            step = f"of step {scope.step_id!r} " if scope.step_id else ""
+            raise Stop(f"the try {step}is over; what comes late does not count")
         if self.stopping is not None:
             raise self.stopping
 

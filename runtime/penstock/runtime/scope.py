@@ -52,6 +52,17 @@ class Scope:
         """Open the branch in which the body begins."""
         return Branch(self, f"{self.step_id}/" if self.step_id else "")
 
+    def is_left_behind(self) -> bool:
+        """Tell whether this try is over and the calling code its own, not that of the next try.
+
+        A writer that an object has kept from the try before says what the next one has to say.
+        """
+        if not self.is_abandoned:
+            return False
+        branch = current.get(None)
+        here = branch.scope if branch is not None else self
+        return here.is_abandoned or here.step_id != self.step_id
+
     def advance(self) -> None:
         """Take note that the code goes on: what it does from here on has seen what came before."""
         self.progress += 1
