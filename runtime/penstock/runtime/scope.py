@@ -105,7 +105,7 @@ class TaskFactory:
     ) -> asyncio.Future[Any]:
         """Create an asyncio task, in a branch of its own when a run's code asks for it."""
         branch = current.get(None)
-        if branch is None or options.get("context") is not None:
+        if branch is None or options.get("context") is not None or _closes_generator(coro):
             return self._create(loop, coro, options)
         fork = branch.fork()
         options["context"] = context = contextvars.copy_context()
@@ -119,3 +119,11 @@ class TaskFactory:
         if self._previous is None:
             return asyncio.Task(coro, loop=loop, **options)
         return self._previous(loop, coro, **options)
+
+
+def _closes_generator(coro: object) -> bool:
+    """Tell whether this is what a loop does with an async generator that was left early.
+
+    It comes later, the body may have gone on by then or not: so it must not take a number.
+    """
+    return type(coro).__name__ == "async_generator_athrow"
