@@ -8,7 +8,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt, task
 from penstock.runtime.errors import ReplayError
 from penstock.runtime.lineage import caller, label, namespace, step_name
-from tests.runtime.flows import Calls, asked, thread
+from tests.runtime.flows import Calls, asked, keys, thread
 
 fresh = itertools.count()
 
@@ -311,6 +311,41 @@ def test_two_chains_on_the_loop_keep_their_results_when_their_speed_changes(
 
     assert seen[0] == seen[1]
     assert result == [seen[0]["a"], seen[0]["b"]]
+
+
+def test_a_generator_that_is_left_early_takes_no_number_from_asyncio_tasks(
+    saver: RedisSaver,
+) -> None:
+    @task
+    async def work(x: str) -> str:
+        await asyncio.sleep(0.001)
+        return x
+
+    async def chain(name: str) -> str:
+        return await work(name)
+
+    async def count() -> AsyncIterator[int]:
+        for number in itertools.count():
+            yield number
+
+    @entrypoint(checkpointer=saver)
+    async def main(_: str) -> Any:
+        async for _number in count():
+            break
+        first = await work("takes time in the first attempt, none in the second")
+        return [first, *await asyncio.gather(chain("a"), chain("b")), interrupt("?")]
+
+    def steps() -> list[str]:
+        (key,) = [key for key in keys(saver) if "checkpoints" in key]
+        fields: Any = saver.connection.hkeys(key)
+        return sorted(field.decode() for field in fields if b"work" in field)
+
+    asyncio.run(main.ainvoke("x", thread()))
+    first = steps()
+    result = asyncio.run(main.ainvoke(Command(resume="!"), thread()))
+
+    assert result[1:] == ["a", "b", "!"]
+    assert steps() == first == ["work:0", "~0/work:0", "~1/work:0"]
 
 
 @pytest.mark.parametrize("seed", range(3))

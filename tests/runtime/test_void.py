@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -23,9 +25,10 @@ from penstock.runtime import (
     interrupt,
     task,
 )
+from penstock.runtime.errors import Stop
 from penstock.runtime.journal import NoJournal
 from penstock.runtime.redis.past import PAGE, unfinished
-from tests.runtime.flows import keys, thread
+from tests.runtime.flows import in_background, keys, thread
 
 AT_ONCE = RetryPolicy(initial_interval=0, jitter=False, max_attempts=9, retry_on=Exception)
 
@@ -173,6 +176,97 @@ def test_a_silent_try_has_nothing_void(saver: RedisSaver) -> None:
     (retry,) = [event for event in facts(saver) if event.mode == "step.retry"]
     assert retry.data["void_from"] == retry.seq
     assert fold(facts(saver)) == [event for event in facts(saver) if event != retry]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("what", ["step", "body"])
+def test_a_thread_that_outlives_its_try_says_nothing_more(
+    saver: RedisSaver, kind: str, what: str
+) -> None:
+    writers: list[Any] = []
+
+    def speak() -> None:
+        writers.append(get_stream_writer())
+        writers[-1]("half")
+        if len(writers) == 1:
+            raise ConnectionError("trouble")
+        with pytest.raises(Stop, match="does not count"):
+            in_background(lambda: writers[0](" a sentence")).result()
+
+    async def aspeak() -> None:
+        speak()
+
+    spoken: Any = aspeak if kind == "async" else speak
+    step: Any = task(name="speak", retry_policy=AT_ONCE)(spoken)
+
+    @entrypoint(checkpointer=saver, retry_policy=AT_ONCE)
+    def main(_: str) -> None:
+        (speak if what == "body" else lambda: step().result())()
+
+    @entrypoint(checkpointer=saver, retry_policy=AT_ONCE)
+    async def amain(_: str) -> None:
+        await (aspeak if what == "body" else step)()
+
+    drive(amain if kind == "async" else main, "x", kind)
+
+    assert words(facts(saver)) == ["half", "half"]
+    assert words(fold(facts(saver))) == ["half"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_writer_kept_from_the_try_before_speaks_for_the_next(
+    saver: RedisSaver, kind: str
+) -> None:
+    writers: list[Any] = []
+
+    @task(retry_policy=AT_ONCE)
+    def speak() -> None:
+        writers.append(get_stream_writer())
+        writers[0]("half")
+        if len(writers) < 3:
+            raise ConnectionError("trouble")
+        writers[0](" a sentence")
+
+    @entrypoint(checkpointer=saver)
+    def main(_: str) -> None:
+        speak().result()
+
+    @entrypoint(checkpointer=saver)
+    async def amain(_: str) -> None:
+        await speak()
+
+    drive(amain if kind == "async" else main, "x", kind)
+
+    assert words(facts(saver)) == ["half", "half", "half", " a sentence"]
+    assert words(fold(facts(saver))) == ["half", " a sentence"]
+
+
+def test_a_step_below_does_not_speak_for_a_try_that_has_failed(saver: RedisSaver) -> None:
+    failed = threading.Event()
+    writers: list[Any] = []
+
+    @task
+    def below() -> None:
+        assert failed.wait(5)
+        writers[0]("late")
+
+    @task(retry_policy=AT_ONCE)
+    def above() -> None:
+        writers.append(get_stream_writer())
+        writers[-1]("said")
+        if len(writers) == 1:
+            below()
+            time.sleep(0.05)  # so that a thread has begun it
+            raise ConnectionError("trouble")
+        failed.set()
+
+    @entrypoint(checkpointer=saver)
+    def main(_: str) -> None:
+        above().result()
+
+    main.invoke("x", thread())
+
+    assert words(facts(saver)) == ["said", "said"]
 
 
 # -- steps below the one that is tried again ------------------------------------------------------

@@ -6,7 +6,8 @@ __all__ = ["Assignment", "Attempt", "Listener"]
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -76,17 +77,28 @@ class Attempt:
         self.words = Words()
         self.stopping: Stop | None = None
         self.is_over = False
-        self._listener = listener
+        self._listeners: tuple[Listener, ...] = () if listener is None else (listener,)
 
     @property
     def is_heard(self) -> bool:
         """Whether anybody gets what the attempt says: who listens, or the journal."""
-        return self._listener is not None or self.journal.stores
+        return self.has_listener or self.journal.stores
 
     @property
     def has_listener(self) -> bool:
         """Whether somebody in this process gets what the attempt says."""
-        return self._listener is not None
+        return bool(self._listeners)
+
+    @contextmanager
+    def heard_by(self, listener: Listener) -> Generator[None]:
+        """Let one more listener get what the attempt says meanwhile."""
+        with self.lock:
+            self._listeners = (*self._listeners, listener)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
 
     def say(
         self, mode: str, data: Any, namespace: tuple[str, ...] = (), *, text: str | None = None
@@ -108,20 +120,20 @@ class Attempt:
 
     def heard(self, fact: Fact) -> None:
         """Tell a fact that the journal has already to who listens."""
-        if self._listener is not None:
-            self._listener(fact)
+        for listener in self._listeners:
+            listener(fact)
 
     def check(self, scope: Scope | None = None) -> None:
-        """Leave, if the attempt is over, or the body that asks was given up.
+        """Leave, if the attempt is over, or the try that the calling code belongs to.
 
         Raises:
-            Stop: it has ended, was cancelled, drained, or lost its lease; or the body's time is
-                over.
+            Stop: it has ended, was cancelled, drained, or lost its lease; or the try has failed.
         """
         if self.is_over:
             raise Stop(f"run {self.assignment.run_id!r} is over; what comes late does not count")
-        if scope is not None and scope.is_abandoned:
-            raise Stop(f"the time of step {scope.step_id!r} was over")
+        if scope is not None and scope.is_left_behind():
+            step = f"of step {scope.step_id!r} " if scope.step_id else ""
+            raise Stop(f"the try {step}is over; what comes late does not count")
         if self.stopping is not None:
             raise self.stopping
 

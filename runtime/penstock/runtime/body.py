@@ -63,12 +63,10 @@ async def timed(step: Step, body: Callable[[Step], Awaitable[Any]]) -> Any:
     if step.timeout is None:
         return await body(step)
     deadline = step.deadline = Deadline(step.timeout, step.name)
-    scope = step.scope
     deadline.start()
     try:
         return await body(step)
     finally:
-        scope.is_abandoned = deadline.is_over and not step.is_async
         deadline.finish()
 
 

@@ -13,6 +13,7 @@ from penstock.runtime.engine import Result
 from penstock.runtime.errors import WrongKindError
 from penstock.runtime.interrupt import Command, Interrupt
 from penstock.runtime.invocation import Invocation
+from penstock.runtime.nested_stream import astream_nested, stream_nested
 from penstock.runtime.nesting import ainvoke_nested, invoke_nested, nested
 from penstock.runtime.options import CallOptions, Options, StreamOptions, options_of
 from penstock.runtime.output import GraphOutput
@@ -75,11 +76,11 @@ class Entrypoint(Stateful, Described, Batch[A, R], Generic[A, R]):
         """
         called = self._options(config, options)
         self._reject_async("invoke")
+        if called.stream_mode not in (None, "values"):
+            return list(self._stream(input, called))
         if nested(called.config):
             return invoke_nested(self, input, called)
         self._reject_rootless()
-        if called.stream_mode not in (None, "values"):
-            return list(Invocation(self, input, called).stream())
         return _returned(called, Invocation(self, input, called).run())
 
     async def ainvoke(
@@ -87,11 +88,11 @@ class Entrypoint(Stateful, Described, Batch[A, R], Generic[A, R]):
     ) -> Any:
         """As `invoke`, on the running loop; a sync body runs in a thread."""
         called = self._options(config, options)
+        if called.stream_mode not in (None, "values"):
+            return [chunk async for chunk in self._astream(input, called)]
         if nested(called.config):
             return await ainvoke_nested(self, input, called)
         self._reject_rootless()
-        if called.stream_mode not in (None, "values"):
-            return [chunk async for chunk in Invocation(self, input, called).astream()]
         return _returned(called, await Invocation(self, input, called).arun())
 
     def stream(
@@ -100,11 +101,13 @@ class Entrypoint(Stateful, Described, Batch[A, R], Generic[A, R]):
         config: Config | None = None,
         **options: Unpack[StreamOptions],
     ) -> Iterator[Any]:
-        """Run, and give the chunks of one stream mode, or `(mode, chunk)` for a list of modes."""
+        """Run, and give the chunks of one stream mode, or `(mode, chunk)` for a list of modes.
+
+        The mode is `updates`, or `values` inside a run, unless `stream_mode` says otherwise.
+        """
         called = self._options(config, options)
         self._reject_async("stream")
-        self._reject_rootless()
-        return Invocation(self, input, called).stream()
+        return self._stream(input, called)
 
     def astream(
         self,
@@ -113,9 +116,7 @@ class Entrypoint(Stateful, Described, Batch[A, R], Generic[A, R]):
         **options: Unpack[StreamOptions],
     ) -> AsyncIterator[Any]:
         """As `stream`, on the running loop."""
-        called = self._options(config, options)
-        self._reject_rootless()
-        return Invocation(self, input, called).astream()
+        return self._astream(input, self._options(config, options))
 
     def clear_cache(self) -> None:
         """Forget what the cache keeps of this entrypoint; of its tasks, ask them.
@@ -134,6 +135,18 @@ class Entrypoint(Stateful, Described, Batch[A, R], Generic[A, R]):
 
     async def _arun(self, input: A, config: Config, options: Mapping[str, Any]) -> R:
         return cast(R, await self.ainvoke(input, config, **options))
+
+    def _stream(self, input: Any, called: Options) -> Iterator[Any]:
+        if nested(called.config):
+            return stream_nested(self, input, called)
+        self._reject_rootless()
+        return Invocation(self, input, called).stream()
+
+    def _astream(self, input: Any, called: Options) -> AsyncIterator[Any]:
+        if nested(called.config):
+            return astream_nested(self, input, called)
+        self._reject_rootless()
+        return Invocation(self, input, called).astream()
 
     def _options(self, config: Config | None, given: Any) -> Options:
         return options_of(self.name, merged(self.config, config), given)

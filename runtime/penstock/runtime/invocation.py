@@ -5,8 +5,6 @@ from __future__ import annotations
 __all__ = ["Invocation"]
 
 import asyncio
-import queue
-import threading
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,7 +12,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from penstock.publisher.encrypted import codec_of_environment
-from penstock.runtime.attempt import Assignment, Attempt
+from penstock.runtime.attempt import Assignment, Attempt, Listener
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.engine import Result, aexecute, execute
 from penstock.runtime.errors import (
@@ -28,9 +26,9 @@ from penstock.runtime.errors import (
     Stop,
 )
 from penstock.runtime.interrupt import Command
-from penstock.runtime.journal import Fact, HandedOver, NoJournal
+from penstock.runtime.journal import HandedOver, NoJournal
 from penstock.runtime.options import Options
-from penstock.runtime.relay import END, Relay
+from penstock.runtime.relay import AsyncRelay, Relay
 from penstock.runtime.runner import Runner
 from penstock.runtime.shape import Shape
 
@@ -66,28 +64,11 @@ class Invocation:
         yield from shape.first(opening, resumes=self._resumes)
         if opening.result is not None:
             return
-        facts: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        context = copy_context()
-
-        def work() -> None:
-            try:
-                result = context.run(self._execute, opening, facts.put)
-            except BaseException as error:
-                result = Result("failed", error=error)
-            facts.put((END, result))
-
-        thread = threading.Thread(
-            target=work, name=f"penstock-{self._entrypoint.name}", daemon=True
-        )
-        thread.start()
-        try:
-            while isinstance(fact := facts.get(), Fact):
+        thread = f"penstock-{self._entrypoint.name}"
+        with Relay(lambda listen: self._execute(opening, listen), thread) as facts:
+            for fact in facts:
                 yield from shape.items(fact)
-        finally:
-            thread.join()
-        if (error := _checked(opening, fact[1]).error) is not None:
-            raise error
-        yield from shape.ended()
+        yield from _ended(opening, facts.result(), shape)
 
     async def astream(self) -> AsyncIterator[Any]:
         """Execute on the running loop, and give the chunks as they come."""
@@ -97,23 +78,16 @@ class Invocation:
             yield item
         if opening.result is not None:
             return
-        loop = asyncio.get_running_loop()
-        facts: asyncio.Queue[Any] = asyncio.Queue()
-        listen = Relay(loop, facts)
-        task = loop.create_task(self._aexecute(opening, listen), context=copy_context())
-        task.add_done_callback(lambda _: listen.end())
-        try:
-            while isinstance(fact := await facts.get(), Fact):
+
+        def begin(listen: Listener) -> asyncio.Task[Result]:
+            loop, context = asyncio.get_running_loop(), copy_context()
+            return loop.create_task(self._aexecute(opening, listen), context=context)
+
+        async with AsyncRelay(begin) as facts:
+            async for fact in facts:
                 for item in shape.items(fact):
                     yield item
-            result = await task
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
-        if (error := _checked(opening, result).error) is not None:
-            raise error
-        for item in shape.ended():
+        for item in _ended(opening, facts.result(), shape):
             yield item
 
     # -- parts ----------------------------------------------------------------------------------
@@ -126,7 +100,7 @@ class Invocation:
     def _checkpointer(self) -> Any:
         return self._entrypoint.checkpointer
 
-    def _printer(self) -> Callable[[Fact], None] | None:
+    def _printer(self) -> Listener | None:
         options = self._options
         return Shape(self._entrypoint.name, options, "values").show if options.printed else None
 
@@ -189,7 +163,7 @@ class Invocation:
             opening.add_done_callback(_give_back)
             raise
 
-    def _attempt(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Attempt:
+    def _attempt(self, opening: Opening, listen: Listener | None) -> Attempt:
         saver = self._checkpointer
         codec = saver.codec if saver is not None else codec_of_environment()
         durability = self._options.durability or "async"
@@ -202,7 +176,7 @@ class Invocation:
             control=self._options.control,
         )
 
-    def _execute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
+    def _execute(self, opening: Opening, listen: Listener | None) -> Result:
         attempt = self._attempt(opening, listen)
         runner = Runner(attempt, self._entrypoint.threads, limit=self._options.limit)
         try:
@@ -212,7 +186,7 @@ class Invocation:
             runner.close()
             self._release(opening)
 
-    async def _aexecute(self, opening: Opening, listen: Callable[[Fact], None] | None) -> Result:
+    async def _aexecute(self, opening: Opening, listen: Listener | None) -> Result:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         attempt = self._attempt(opening, listen)
@@ -249,6 +223,13 @@ def _checked(opening: Opening, result: Result) -> Result:
             run_id, f"run {run_id!r} was asked to drain; invoke with None and it goes on."
         )
     return result
+
+
+def _ended(opening: Opening, result: Result, shape: Shape) -> Iterator[Any]:
+    """Give what comes after all else of a run, or raise what it ended with."""
+    if (error := _checked(opening, result).error) is not None:
+        raise error
+    yield from shape.ended()
 
 
 def _give_back(opening: asyncio.Future[Opening]) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["ainvoke_nested", "invoke_nested", "nested"]
+__all__ = ["NestedCall", "ainvoke_nested", "call_nested", "invoke_nested", "nested"]
 
 import dataclasses
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpoint import replay_step
 from penstock.runtime.config import merged
-from penstock.runtime.errors import ConfigurationError, EmptyInputError, ResumeError
+from penstock.runtime.errors import EmptyInputError, ResumeError
 from penstock.runtime.final import Final
 from penstock.runtime.future import Sight
 from penstock.runtime.interrupt import Command
@@ -20,7 +21,7 @@ from penstock.runtime.options import Options
 from penstock.runtime.outcome import Outcome
 from penstock.runtime.output import GraphOutput
 from penstock.runtime.perform import Step, perform
-from penstock.runtime.plan import afollow, follow
+from penstock.runtime.plan import afollow
 from penstock.runtime.scope import current, current_branch
 
 if TYPE_CHECKING:
@@ -50,80 +51,109 @@ def invoke_nested(child: Entrypoint[Any, Any], argument: Any, options: Options) 
     Raises:
         ThreadBusyError: it keeps a state, and another call of it is at work in this run.
     """
-    step, outcome = _step(child, argument, options)
-    if step is None:
-        return _given(options, outcome.get())
-    runner = step.runner
-    with _turn(child, step):
-        if step.timeout is not None:
-            value = runner.watched(step)
-        else:
-            value = follow(perform(step), lambda effect: runner.effect(step, effect))
-        return _given(options, _kept(step, value))
+    return _given(options, call_nested(child, argument, options).perform())
 
 
 async def ainvoke_nested(child: Entrypoint[Any, Any], argument: Any, options: Options) -> Any:
     """Run an entrypoint as a step of the current run, on the running loop."""
-    step, outcome = _step(child, argument, options)
-    if step is None:
-        return _given(options, outcome.get())
-    runner = step.runner
-    with _turn(child, step):
-        value = await afollow(perform(step), lambda effect: runner.aeffect(step, effect))
-        return _given(options, _kept(step, value))
+    return _given(options, await call_nested(child, argument, options).aperform())
 
 
-def _step(
-    child: Entrypoint[Any, Any], argument: Any, options: Options
-) -> tuple[Step | None, Outcome]:
-    """Make the step that a call is, or find its outcome."""
-    _check(child, argument, options)
+def call_nested(child: Entrypoint[Any, Any], argument: Any, options: Options) -> NestedCall:
+    """Settle which step of the current run a call is."""
+    _check(child, argument)
     branch = current_branch(f"entrypoint {child.name!r}")
     scope = branch.scope
     runner, attempt = scope.step.runner, scope.attempt
     attempt.check(scope)
     scope.advance()
-    sight = Sight(scope)
-    sight.look()
     digest, text = attempt.replay.digest((argument,), {})
     step_id = branch.identify(f"^{child.body.label}", digest, None)
-    is_recorded = scope.step.is_recorded and child.declared.checkpointer is not False
-    if is_recorded:
-        outcome = attempt.replay.recall(branch, step_id, child.name, digest, "raise")
-        if outcome is not None:
-            replay_step(attempt, step_id, (argument,), {})
-            _recalled(child, step_id, outcome, sight)
-            return None, outcome
     step = Step(runner, scope, step_id, child.body, (argument,), {}, digest, text)
-    step.sight = sight
-    step.is_recorded = is_recorded
+    step.is_recorded = step.is_recorded and child.declared.checkpointer is not False
     step.keeps_state = child.declared.checkpointer is True
     step.assignment = _assigned(child, step.assignment, options)
-    step.cached = child.body.cached_call(
-        step.assignment.cache, attempt.shared_codec, (argument,), {}
-    )
-    return step, Outcome()
+    step.sight = sight = Sight(scope)
+    recorded = None
+    if step.is_recorded:
+        recorded = attempt.replay.recall(branch, step_id, child.name, digest, "raise")
+    if recorded is None:
+        step.cached = child.body.cached_call(
+            step.assignment.cache, attempt.shared_codec, (argument,), {}
+        )
+    return NestedCall(step, sight, recorded)
 
 
-def _recalled(child: Entrypoint[Any, Any], step_id: str, outcome: Outcome, sight: Sight) -> None:
-    attempt = sight.caller.attempt
-    if outcome.error is not None:
-        attempt.failures.add(step_id, outcome.error, sight)
-    elif child.declared.checkpointer is True:
-        attempt.children.save(child.name, outcome.saved)
+@dataclass(frozen=True, slots=True)
+class NestedCall:
+    """One call of an entrypoint inside a run: its step, and the outcome if it is recorded."""
+
+    step: Step
+    sight: Sight
+    recorded: Outcome | None
+
+    def perform(self) -> Any:
+        """Perform the step in this thread, and return its value; or what is recorded of it."""
+        self._begin()
+        if self.recorded is not None:
+            return self.recorded.get()
+        step = self.step
+        with self._turn():
+            return self._kept(
+                step.runner.perform(step) if step.timeout is None else step.runner.watched(step)
+            )
+
+    async def aperform(self) -> Any:
+        """As `perform`, on the running loop."""
+        self._begin()
+        if self.recorded is not None:
+            return self.recorded.get()
+        step = self.step
+        with self._turn():
+            plan = perform(step)
+            return self._kept(await afollow(plan, lambda effect: step.runner.aeffect(step, effect)))
+
+    def _begin(self) -> None:
+        step, attempt, caller = self.step, self.step.attempt, self.sight.caller
+        attempt.check(caller)
+        if caller.is_abandoned:
+            raise RuntimeError(
+                f"a stream of entrypoint {step.name!r} is read that a try made which has failed: "
+                "make a new one in each try."
+            )
+        self.sight.look()
+        if self.recorded is None:
+            return
+        replay_step(attempt, step.id, step.args, {})
+        if self.recorded.error is not None:
+            attempt.failures.add(step.id, self.recorded.error, self.sight)
+        elif step.keeps_state:
+            attempt.children.save(step.name, self.recorded.saved)
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        """Let a child that keeps a state have it for as long as the call takes."""
+        step = self.step
+        if not step.keeps_state:
+            yield
+            return
+        with step.attempt.children.turn(step.name) as previous:
+            step.assignment = dataclasses.replace(step.assignment, previous=previous)
+            yield
+
+    def _kept(self, returned: Any) -> Any:
+        value, save = Final.split(returned)
+        if self.step.keeps_state:
+            self.step.attempt.children.save(self.step.name, save)
+        return value
 
 
-def _check(child: Entrypoint[Any, Any], argument: Any, options: Options) -> None:
+def _check(child: Entrypoint[Any, Any], argument: Any) -> None:
     if argument is None:
         raise EmptyInputError(f"nested entrypoint {child.name!r} was called with None as input.")
     if isinstance(argument, Command):
         raise ResumeError(
             f"nested entrypoint {child.name!r} belongs to the run that calls it: answer that run."
-        )
-    if options.stream_mode not in (None, "values"):
-        raise ConfigurationError(
-            f"nested entrypoint {child.name!r} gives its value: to see more of it, follow the "
-            "run that calls it, with subgraphs=True."
         )
 
 
@@ -138,24 +168,6 @@ def _assigned(child: Entrypoint[Any, Any], outer: Assignment, options: Options) 
         store=outer.store if child.store is None else child.store,
         cache=outer.cache if child.cache is None else child.cache,
     )
-
-
-@contextmanager
-def _turn(child: Entrypoint[Any, Any], step: Step) -> Generator[None]:
-    """Let a child that keeps a state have it for as long as the call takes."""
-    if not step.keeps_state:
-        yield
-        return
-    with step.attempt.children.turn(child.name) as previous:
-        step.assignment = dataclasses.replace(step.assignment, previous=previous)
-        yield
-
-
-def _kept(step: Step, returned: Any) -> Any:
-    value, save = Final.split(returned)
-    if step.keeps_state:
-        step.attempt.children.save(step.name, save)
-    return value
 
 
 def _given(options: Options, value: Any) -> Any:

@@ -184,16 +184,16 @@ def call_of(step: Step) -> RemoteCall:
 def tries(step: Step) -> Plan:
     """Plan the tries of a body: again, after a wait, as long as its policies say so.
 
-    Those of earlier attempts count.
+    Those of earlier attempts count. Of a try that has failed, or was cancelled, nothing counts that
+    a thread it has left behind still does. One that waits may have more to ask elsewhere.
     """
     yield from _earlier_tries(step)
     while True:
         try:
             return (yield Do.BODY)
-        except (Suspend, Stop, asyncio.CancelledError):
-            raise
-        except (Exception, BaseExceptionGroup) as raised:
+        except BaseException as raised:
             error = ungroup(raised)
+            step.scope.is_abandoned = not isinstance(error, Suspend)
             delay = None
             if isinstance(error, Exception):
                 delay = delay_after(step.policies, error, step.tries)

@@ -52,6 +52,17 @@ class Scope:
         """Open the branch in which the body begins."""
         return Branch(self, f"{self.step_id}/" if self.step_id else "")
 
+    def is_left_behind(self) -> bool:
+        """Tell whether this try is over and the calling code its own, not that of the next try.
+
+        A writer that an object has kept from the try before says what the next one has to say.
+        """
+        if not self.is_abandoned:
+            return False
+        branch = current.get(None)
+        here = branch.scope if branch is not None else self
+        return here.is_abandoned or here.step_id != self.step_id
+
     def advance(self) -> None:
         """Take note that the code goes on: what it does from here on has seen what came before."""
         self.progress += 1
@@ -94,7 +105,7 @@ class TaskFactory:
     ) -> asyncio.Future[Any]:
         """Create an asyncio task, in a branch of its own when a run's code asks for it."""
         branch = current.get(None)
-        if branch is None or options.get("context") is not None:
+        if branch is None or options.get("context") is not None or _closes_generator(coro):
             return self._create(loop, coro, options)
         fork = branch.fork()
         options["context"] = context = contextvars.copy_context()
@@ -108,3 +119,11 @@ class TaskFactory:
         if self._previous is None:
             return asyncio.Task(coro, loop=loop, **options)
         return self._previous(loop, coro, **options)
+
+
+def _closes_generator(coro: object) -> bool:
+    """Tell whether this is what a loop does with an async generator that was left early.
+
+    It comes later, the body may have gone on by then or not: so it must not take a number.
+    """
+    return type(coro).__name__ == "async_generator_athrow"

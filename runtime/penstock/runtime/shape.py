@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Shape", "output_of"]
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, cast
 
 from penstock.runtime.checkpointer import Opening
@@ -12,7 +12,7 @@ from penstock.runtime.engine import Result
 from penstock.runtime.final import Final
 from penstock.runtime.journal import Fact
 from penstock.runtime.options import RESULT, SAVED, Options
-from penstock.runtime.view import INTERRUPT, View, check_modes
+from penstock.runtime.view import INTERRUPT, MODES, View, check_modes
 
 
 class Shape:
@@ -39,7 +39,7 @@ class Shape:
             thread_id=thread_id,
         )
 
-    def items(self, fact: Fact) -> Iterator[Any]:
+    def items(self, fact: Fact, among: Container[str] = MODES) -> Iterator[Any]:
         """Give what a fact looks like in the wanted modes, and print it in those to be printed."""
         self.show(fact)
         for namespace, mode, payload in self._view.chunks(
@@ -47,7 +47,8 @@ class Shape:
         ):
             if mode == "values" and not namespace and "saved" in fact.data:
                 payload = _chosen(self._options, payload, fact.data["saved"])
-            yield self._item(namespace, mode, payload)
+            if mode in among:
+                yield self._item(namespace, mode, payload)
 
     def show(self, fact: Fact) -> None:
         """Print a fact in the modes that are to be printed."""
