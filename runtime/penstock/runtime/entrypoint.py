@@ -11,6 +11,7 @@ from penstock.runtime.batch import Batch
 from penstock.runtime.config import Config, merged
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import WrongKindError
+from penstock.runtime.inspected import Inspected
 from penstock.runtime.interrupt import Command, Interrupt
 from penstock.runtime.invocation import Invocation
 from penstock.runtime.nesting import ainvoke_nested, invoke_nested, nested
@@ -27,7 +28,7 @@ R = TypeVar("R")
 Modes: TypeAlias = "str | Sequence[str]"
 
 
-class Entrypoint(Stateful, Described, Batch[A, R], Generic[A, R]):
+class Entrypoint(Inspected, Stateful, Described, Batch[A, R], Generic[A, R]):
     """A workflow: the decorated function with a stable name; run it here or on workers."""
 
     @overload
