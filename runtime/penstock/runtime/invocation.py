@@ -32,7 +32,7 @@ from penstock.runtime.journal import Fact, HandedOver, NoJournal
 from penstock.runtime.options import Options
 from penstock.runtime.relay import END, Relay
 from penstock.runtime.runner import Runner
-from penstock.runtime.shape import Shape
+from penstock.runtime.shape import Form, Shape
 
 if TYPE_CHECKING:
     from penstock.runtime.entrypoint import Entrypoint
@@ -89,9 +89,9 @@ class Invocation:
             raise error
         yield from shape.ended()
 
-    async def astream(self) -> AsyncIterator[Any]:
-        """Execute on the running loop, and give the chunks as they come."""
-        shape = Shape(self._entrypoint.name, self._options)
+    async def astream(self, form: Form | None = None) -> AsyncIterator[Any]:
+        """Execute on the running loop, and give the chunks as they come, or what `form` makes."""
+        shape = form or Shape(self._entrypoint.name, self._options)
         opening = await self._aopen()
         for item in shape.first(opening, resumes=self._resumes):
             yield item
