@@ -15,6 +15,7 @@ from penstock.runtime.inspected import Inspected
 from penstock.runtime.interrupt import Command, Interrupt
 from penstock.runtime.invocation import Invocation
 from penstock.runtime.nesting import ainvoke_nested, invoke_nested, nested
+from penstock.runtime.observed import Observed
 from penstock.runtime.options import CallOptions, Options, StreamOptions, options_of
 from penstock.runtime.output import GraphOutput
 from penstock.runtime.schemas import Described
@@ -28,7 +29,7 @@ R = TypeVar("R")
 Modes: TypeAlias = "str | Sequence[str]"
 
 
-class Entrypoint(Inspected, Stateful, Described, Batch[A, R], Generic[A, R]):
+class Entrypoint(Observed[A], Inspected, Stateful, Described, Batch[A, R], Generic[A, R]):
     """A workflow: the decorated function with a stable name; run it here or on workers."""
 
     @overload
