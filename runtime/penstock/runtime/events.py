@@ -24,7 +24,8 @@ from penstock.runtime.stream_event import EventFilter, StreamEvent, Unit
 class Events:
     """Turns the facts of one call into events: of its root, its body and each step.
 
-    The chunks that `astream` would give are those of the root. Whatever fails or waits has no end.
+    The chunks that `astream` would give are those of the root. A body or step that fails or waits
+    has no end; the root of a run that waits ends, with the output None.
     """
 
     def __init__(self, name: str, options: Options, input: Any, wanted: EventFilter) -> None:
@@ -106,13 +107,13 @@ class _Units:
 
     def step(self, step_id: str) -> Unit:
         """Return the unit of a step, for "" of the body."""
-        is_body = step_id.rpartition("/")[2][:1] in ("^", "")
+        own = f"graph:step:{self._number}" if _is_body(step_id) else "seq:step:1"
         return Unit(
             "chain",
             step_name(step_id) or self.run.entrypoint,
             self._id(step_id),
             self._path(step_id)[:-1],
-            (f"graph:step:{self._number}" if is_body else "seq:step:1", *self._tags),
+            (own, *self._tags),
             {**self._metadata, **place(step_id, self.run.entrypoint, self._number)},
         )
 
@@ -147,10 +148,15 @@ class _Units:
         return str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_OID, self.run.run_id), name))
 
 
+def _is_body(step_id: str) -> bool:
+    """Tell whether an entrypoint's body has the id: the run's own, or a nested one's."""
+    return step_id.rpartition("/")[2][:1] in ("", "^")
+
+
 def _given(data: Mapping[str, Any]) -> Any:
     """Return what a step was called with: a nested entrypoint its input, a task its arguments."""
     args, kwargs = data["input"]
-    if data["id"].rpartition("/")[2][:1] == "^":
+    if _is_body(data["id"]):
         return args[0]
     return _named(data.get("function"), args, kwargs)
 

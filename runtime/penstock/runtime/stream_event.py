@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EventFilter", "Kind", "StreamEvent", "Unit"]
+__all__ = ["EventFilter", "Kind", "Names", "StreamEvent", "Unit"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
