@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt, task
 from penstock.runtime.errors import ReplayError
-from penstock.runtime.lineage import caller, label, namespace, step_name
+from penstock.runtime.lineage import ancestry, caller, label, namespace, step_name
 from tests.runtime.flows import Calls, asked, keys, thread
 
 fresh = itertools.count()
@@ -57,6 +57,16 @@ def test_a_namespace_is_the_path_of_a_step_with_its_branches() -> None:
 def test_the_caller_of_a_step_is_the_step_above_it() -> None:
     assert caller("") == caller("load:0") == caller("~0/~1/load:0") == ()
     assert caller("~0/load:0/~1/~2/parse:0") == ("~0", "load:0")
+
+
+def test_the_ancestry_of_a_step_is_the_steps_above_it_and_itself() -> None:
+    assert ancestry("") == []
+    assert ancestry("~0/~1/load:0") == ["~0/~1/load:0"]
+    assert ancestry("^child:0/~1/load:0/parse:2") == [
+        "^child:0",
+        "^child:0/~1/load:0",
+        "^child:0/~1/load:0/parse:2",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from penstock.runtime import (
     get_runtime,
     task,
 )
-from penstock.runtime.entrypoint import Entrypoint
+from penstock.runtime.entrypoint import AnyEntrypoint, Entrypoint
 from penstock.runtime.future import StepFuture
+from penstock.runtime.graph import Graph
+from penstock.runtime.stream_event import StreamEvent
 from penstock.runtime.task import Task
 
 
@@ -100,6 +102,14 @@ async def batches() -> None:
         assert_type(result, str)
     for number, got in child.batch_as_completed([1, 2]):
         assert_type((number, got), tuple[int, int])
+
+
+async def events() -> None:
+    async for event in flow.astream_events({"a": 1}, include_names=["sync"], stream_mode="custom"):
+        assert_type(event, StreamEvent)
+    async for name, found in aflow.aget_subgraphs(recurse=True):
+        assert_type((name, found), tuple[str, AnyEntrypoint])
+    assert_type(await aflow.aget_graph(), Graph)
 
 
 @entrypoint()

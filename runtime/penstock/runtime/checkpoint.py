@@ -67,7 +67,9 @@ def start_step(step: Step) -> None:
     if not attempt.is_heard:
         return
     take_back(attempt, step.id)
-    data = {"id": step.id, "input": (step.args, step.kwargs)}
+    data: dict[str, Any] = {"id": step.id, "input": (step.args, step.kwargs)}
+    if attempt.has_listener:
+        data["function"] = step.function
     text = None
     if attempt.journal.stores:
         given = step.arguments
@@ -86,7 +88,7 @@ def replay_step(
     Its begin is stored already, for those who read the run's events.
     """
     if attempt.has_listener and attempt.journal.recorded(step_id) is not None:
-        data = {"id": step_id, "input": (args, kwargs)}
+        data = {"id": step_id, "input": (args, kwargs), "replayed": True}
         attempt.heard(Fact("step.started", data, caller(step_id), time.time()))
 
 

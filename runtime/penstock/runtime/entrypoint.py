@@ -11,10 +11,12 @@ from penstock.runtime.batch import Batch
 from penstock.runtime.config import Config, merged
 from penstock.runtime.engine import Result
 from penstock.runtime.errors import WrongKindError
+from penstock.runtime.inspected import Inspected
 from penstock.runtime.interrupt import Command, Interrupt
 from penstock.runtime.invocation import Invocation
 from penstock.runtime.nested_stream import astream_nested, stream_nested
 from penstock.runtime.nesting import ainvoke_nested, invoke_nested, nested
+from penstock.runtime.observed import Observed
 from penstock.runtime.options import CallOptions, Options, StreamOptions, options_of
 from penstock.runtime.output import GraphOutput
 from penstock.runtime.schemas import Described
@@ -28,7 +30,7 @@ R = TypeVar("R")
 Modes: TypeAlias = "str | Sequence[str]"
 
 
-class Entrypoint(Stateful, Described, Batch[A, R], Generic[A, R]):
+class Entrypoint(Observed[A], Inspected, Stateful, Described, Batch[A, R], Generic[A, R]):
     """A workflow: the decorated function with a stable name; run it here or on workers."""
 
     @overload

@@ -30,7 +30,7 @@ from penstock.runtime.journal import HandedOver, NoJournal
 from penstock.runtime.options import Options
 from penstock.runtime.relay import AsyncRelay, Relay
 from penstock.runtime.runner import Runner
-from penstock.runtime.shape import Shape
+from penstock.runtime.shape import Form, Shape
 
 if TYPE_CHECKING:
     from penstock.runtime.entrypoint import Entrypoint
@@ -70,9 +70,9 @@ class Invocation:
                 yield from shape.items(fact)
         yield from _ended(opening, facts.result(), shape)
 
-    async def astream(self) -> AsyncIterator[Any]:
-        """Execute on the running loop, and give the chunks as they come."""
-        shape = Shape(self._entrypoint.name, self._options)
+    async def astream(self, form: Form | None = None) -> AsyncIterator[Any]:
+        """Execute on the running loop, and give the chunks as they come, or what `form` makes."""
+        shape = form or Shape(self._entrypoint.name, self._options)
         opening = await self._aopen()
         for item in shape.first(opening, resumes=self._resumes):
             yield item
@@ -225,11 +225,11 @@ def _checked(opening: Opening, result: Result) -> Result:
     return result
 
 
-def _ended(opening: Opening, result: Result, shape: Shape) -> Iterator[Any]:
+def _ended(opening: Opening, result: Result, form: Form) -> Iterator[Any]:
     """Give what comes after all else of a run, or raise what it ended with."""
     if (error := _checked(opening, result).error) is not None:
         raise error
-    yield from shape.ended()
+    yield from form.ended()
 
 
 def _give_back(opening: asyncio.Future[Opening]) -> None:

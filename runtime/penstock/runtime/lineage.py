@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Branch", "caller", "flow", "is_step", "label", "namespace", "step_name"]
+__all__ = ["Branch", "ancestry", "caller", "flow", "is_step", "label", "namespace", "step_name"]
 
 import asyncio
 import threading
@@ -75,6 +75,12 @@ def caller(step_id: str) -> tuple[str, ...]:
     while path and path[-1][0] == "~":
         path = path[:-1]
     return path
+
+
+def ancestry(step_id: str) -> list[str]:
+    """Return the ids of the steps that a step was called in, the outermost first, itself last."""
+    path = namespace(step_id)
+    return ["/".join(path[: n + 1]) for n, part in enumerate(path) if part[0] != "~"]
 
 
 def label(name: str) -> str:

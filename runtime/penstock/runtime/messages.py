@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Messages"]
+__all__ = ["Messages", "place"]
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
@@ -42,21 +42,31 @@ class Messages:
                 yield message, self._about(step_id, name, whole=True)
 
     def _about(self, step_id: str, name: Hashable, *, whole: bool) -> dict[str, Any]:
-        path = namespace(step_id)
-        place = "|".join(path)
         return {
             **self._given,
             "id": name,
             "whole": whole,
             "step": step_id,
             "tags": self._tags,
-            "langgraph_step": self.step,
-            "langgraph_node": step_name(step_id) or self.entrypoint,
-            "langgraph_triggers": ("__pregel_push",) if path else ("__start__",),
-            "langgraph_path": path,
-            "langgraph_checkpoint_ns": place,
-            "checkpoint_ns": place,
+            **place(step_id, self.entrypoint, self.step),
         }
+
+
+def place(step_id: str, entrypoint: str, step: int) -> dict[str, Any]:
+    """Return the metadata that say where a step stands in a run of the entrypoint.
+
+    `step` is the number that the run has in the history of its thread.
+    """
+    path = namespace(step_id)
+    joined = "|".join(path)
+    return {
+        "langgraph_step": step,
+        "langgraph_node": step_name(step_id) or entrypoint,
+        "langgraph_triggers": ("__pregel_push",) if path else ("__start__",),
+        "langgraph_path": path,
+        "langgraph_checkpoint_ns": joined,
+        "checkpoint_ns": joined,
+    }
 
 
 def _messages(value: Any, depth: int) -> Iterator[tuple[Any, Hashable]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CallOptions", "Options", "StreamOptions", "options_of"]
+__all__ = ["CallOptions", "EventOptions", "Options", "StreamOptions", "options_of"]
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -42,11 +42,16 @@ class CallOptions(TypedDict, total=False):
     """Asks the run to drain, from outside."""
 
 
-class StreamOptions(CallOptions, total=False):
-    """The keywords that `stream` and `astream` have besides."""
+class EventOptions(CallOptions, total=False):
+    """The keywords that `stream`, `astream` and `astream_events` have besides."""
 
     stream_mode: Modes | None
     subgraphs: bool
+
+
+class StreamOptions(EventOptions, total=False):
+    """The keywords of `stream` and `astream`."""
+
     version: Version
 
 

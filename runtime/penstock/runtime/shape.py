@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Shape", "output_of"]
+__all__ = ["Form", "Shape", "chosen", "output_of"]
 
 from collections.abc import Container, Iterator
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from penstock.runtime.checkpointer import Opening
 from penstock.runtime.engine import Result
@@ -13,6 +13,22 @@ from penstock.runtime.final import Final
 from penstock.runtime.journal import Fact
 from penstock.runtime.options import RESULT, SAVED, Options
 from penstock.runtime.view import INTERRUPT, MODES, View, check_modes
+
+
+class Form(Protocol):
+    """What those who follow one call get of it."""
+
+    def first(self, opening: Opening, *, resumes: bool) -> Iterator[Any]:
+        """Give what comes before anything is executed, or all there is of a run that is over."""
+        ...
+
+    def items(self, fact: Fact) -> Iterator[Any]:
+        """Give what comes of a fact."""
+        ...
+
+    def ended(self) -> Iterator[Any]:
+        """Give what comes after all facts of a run that did not fail."""
+        ...
 
 
 class Shape:
@@ -46,7 +62,7 @@ class Shape:
             fact.mode, fact.data, fact.namespace, fact.time
         ):
             if mode == "values" and not namespace and "saved" in fact.data:
-                payload = _chosen(self._options, payload, fact.data["saved"])
+                payload = chosen(self._options, payload, fact.data["saved"])
             if mode in among:
                 yield self._item(namespace, mode, payload)
 
@@ -67,7 +83,7 @@ class Shape:
         if opening.result is not None:
             yield from self._settled(opening.result)
         elif resumes and "values" in self._modes:
-            value = _chosen(self._options, opening.value, opening.assignment.previous)
+            value = chosen(self._options, opening.value, opening.assignment.previous)
             yield self._item((), "values", value)
 
     def _settled(self, result: Result) -> Iterator[Any]:
@@ -101,10 +117,11 @@ class Shape:
 
 def output_of(options: Options, returned: Any) -> Any:
     """Return what a caller gets for what a body has returned."""
-    return _chosen(options, *Final.split(returned))
+    return chosen(options, *Final.split(returned))
 
 
-def _chosen(options: Options, value: Any, saved: Any) -> Any:
+def chosen(options: Options, value: Any, saved: Any) -> Any:
+    """Return what a caller gets for a value and what was saved with it."""
     keys = options.output_keys
     if keys is None:
         return value
