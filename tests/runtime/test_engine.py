@@ -17,6 +17,7 @@ from penstock.runtime import (
     RedisSaver,
     entrypoint,
     get_config,
+    get_stream_writer,
     interrupt,
     task,
 )
@@ -28,6 +29,7 @@ from penstock.runtime.errors import (
 )
 from penstock.runtime.settings import Settings
 from tests.runtime.flows import Calls, asked, in_background, thread
+from tests.support.drive import Drive
 
 
 @task
@@ -348,3 +350,20 @@ def test_a_run_goes_on_in_another_saver_object_over_the_same_redis(
     other = RedisSaver(redis_saver.connection)
     assert make(other).invoke(Command(resume="a"), thread()) == [1, "a", 2]
     assert calls.made == [1, 2]
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+def test_what_is_kept_of_an_attempt_that_is_over_fails_the_next_run_and_not_its_lease(
+    drive: Drive,
+) -> None:
+    kept: list[Any] = []
+
+    @entrypoint()
+    def main(word: str) -> str:
+        kept.append(get_stream_writer())
+        kept[0](word)
+        return word
+
+    assert drive(main, "first") == "first"
+    with pytest.raises(RuntimeError, match="kept of an attempt that is over"):
+        drive(main, "second")

@@ -177,8 +177,15 @@ def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:
         return Result("cancelled")
     if isinstance(error, Drained):
         return Result("handed over")
-    if isinstance(error, Stop):
+    if isinstance(error, Stop) and attempt.stopping is not None:
         raise LeaseLostError(str(error)) from error
+    if isinstance(error, Stop):  # of another attempt, and not of this one
+        stale = RuntimeError(
+            f"{step.name!r} used what it had kept of an attempt that is over: {error}. "
+            "Get it anew in each run, as with get_stream_writer()."
+        )
+        stale.__cause__ = error
+        error = stale
     error.add_note(f"in entrypoint {step.name!r}, run {attempt.assignment.run_id!r}")
     return Result("failed", error=error)
 
