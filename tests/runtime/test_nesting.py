@@ -186,6 +186,33 @@ def test_another_thread_makes_the_child_a_run_of_its_own(saver: RedisSaver) -> N
     assert child.invoke(Command(resume="yes"), thread("other")) == [1, None, "yes"]
 
 
+def test_a_sync_child_that_waits_for_a_task_is_awaited_in_async_code(drive: Drive) -> None:
+    @task
+    def work(x: int) -> int:
+        return x + 1
+
+    @entrypoint()
+    def child(x: int) -> int:
+        return work(x).result()
+
+    @entrypoint()
+    def simple(x: int) -> int:
+        return x
+
+    @entrypoint()
+    async def main(x: int) -> Any:
+        try:
+            return child.invoke(x)
+        except RuntimeError as error:
+            return [simple.invoke(x), await child.ainvoke(x), str(error)]
+
+    *results, said = drive(main, 1)
+
+    assert results == [1, 2]
+    assert "entrypoint 'child'" in said
+    assert "task 'work': use await ainvoke(...)" in said
+
+
 def test_the_questions_of_a_run_of_its_own_are_a_value_that_its_caller_may_return(
     drive: Drive,
 ) -> None:
