@@ -492,6 +492,22 @@ def test_stop_iteration_becomes_a_runtime_error(
             asyncio.run(amain.ainvoke("x", thread()))
 
 
+def test_the_log_names_what_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    at_once = RetryPolicy(initial_interval=0, jitter=False, retry_on=ValueError)
+    flaky = task(refuse.func, name="flaky", retry_policy=at_once)
+
+    @entrypoint(retry_policy=at_once)
+    def main(text: str) -> None:
+        flaky(text).result()
+
+    with caplog.at_level(logging.WARNING, "penstock"), pytest.raises(ValueError, match="no"):
+        main.invoke("no")
+
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("step flaky:0 failed, next try in 0.0 s")
+    assert said[2].startswith("entrypoint 'main' failed, next try in 0.0 s")
+
+
 @pytest.mark.filterwarnings("ignore:no live worker has announced")
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("where", ["body", "task"])

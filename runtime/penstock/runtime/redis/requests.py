@@ -174,9 +174,8 @@ class RequestPlans:
         if run.status is RunStatus.SUSPENDED:
             return {"__interrupt__": (yield from self.interrupts(run.run_id))}
         if run.status is RunStatus.CANCELLED:
-            raise RunCancelledError(
-                run.run_id, f"run {run.run_id!r} was cancelled: {run.reason or 'asked for'}."
-            )
+            why = f": {run.reason}" if run.reason not in ("", "cancelled") else ""
+            raise RunCancelledError(run.run_id, f"run {run.run_id!r} was cancelled{why}.")
         text = yield ("HGET", self.keys.checkpoints(run.run_id), "result")
         tree: dict[str, Any] = {}
         if text is not None:
