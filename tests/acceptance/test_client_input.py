@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ import pytest
 import redis
 
 from penstock.publisher.errors import CodecError
-from penstock.runtime import AsyncClient, Client
+from penstock.runtime import AsyncClient, Client, Command
 from penstock.runtime.errors import (
     ConfigurationError,
     InputError,
@@ -20,6 +21,7 @@ from penstock.runtime.errors import (
     RunFailedError,
     RunNotFoundError,
     UnknownEntrypointError,
+    WrongKindError,
 )
 from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
@@ -70,6 +72,16 @@ REFUSED: list[Any] = [
     pytest.param(ConfigurationError, ("x", "x"), 1, {"queue": "a\n"}, id="queue with newline"),
     pytest.param(ConfigurationError, ("x", "x"), 1, {"on_busy": "explode"}, id="on_busy"),
     pytest.param(ConfigurationError, ("x", "x"), 1, {"durability": "maybe"}, id="durability"),
+    pytest.param(WrongKindError, ("config is a dict", "x"), 1, {"config": "x"}, id="no config"),
+    pytest.param(
+        WrongKindError, ("'metadata'", "x"), 1, {"config": {"metadata": [1]}}, id="metadata"
+    ),
+    pytest.param(
+        ConfigurationError, ("least 1", "x"), 1, {"config": {"max_concurrency": -1}}, id="limit"
+    ),
+    pytest.param(WrongKindError, ("not 5", 5), 1, {}, id="no entrypoint"),
+    pytest.param(WrongKindError, ("<task 'step'>", flows.step), 1, {}, id="task"),
+    pytest.param(ResumeError, ("run.resume(answer)", "x"), Command(resume=1), {}, id="command"),
 ]
 
 
@@ -87,7 +99,7 @@ def test_what_cannot_be_enqueued_leaves_no_key(
     with pytest.raises(error) as caught:
         enqueue(entrypoint[1], argument, **options)
 
-    assert entrypoint[0] in str(caught.value) or options
+    assert entrypoint[0] in str(caught.value) or (entrypoint[0] == "x" and options)
     assert len(str(caught.value)) < 2_000
     assert keys(redis_client) == before == set()
 
@@ -246,6 +258,31 @@ def test_f63_odd_thread_ids_are_kept_apart_and_given_back(
     assert len({run["thread_key"] for run in checker.check(over=True).runs().values()}) == len(
         ODD_THREADS
     )
+
+
+def test_ids_may_be_numbers_and_uuids_which_are_written_as_text(
+    fleet: Fleet, client: Client
+) -> None:
+    fleet.start()
+    run_id: Any = uuid.uuid4()
+    thread_id: Any = 7
+
+    run = client.enqueue("add", 1, run_id=run_id, thread_id=thread_id)
+    other = client.enqueue("add", 2, config={"configurable": {"thread_id": thread_id}})
+
+    assert [run.result(5), other.result(5)] == [1, 3]
+    assert (run.run_id, run.thread_id, other.thread_id) == (str(run_id), "7", "7")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"limit": 0}, "at least 1, not 0"), ({"status": "done"}, "is one of queued, running, ")],
+)
+def test_a_list_of_runs_that_cannot_be_is_refused(
+    redis_url: str, options: Any, message: str
+) -> None:
+    with Client(redis_url) as client, pytest.raises(ConfigurationError, match=message):
+        client.runs(**options)
 
 
 def test_the_null_thread_is_a_runs_own(fleet: Fleet, client: Client) -> None:

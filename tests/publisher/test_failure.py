@@ -13,6 +13,7 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import PydanticCustomError
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError, RemoteError
@@ -141,6 +142,60 @@ def test_a_frozen_error_comes_back_with_its_cause_and_notes() -> None:
     assert found == error
     assert repr(found.__cause__) == "ValueError('why')"
     assert found.__notes__ == ["note"]
+
+
+class Order(pydantic.BaseModel):
+    count: int
+    name: str = pydantic.Field(max_length=3)
+    price: float = 0.0
+
+    @pydantic.field_validator("price")
+    @classmethod
+    def _checked(cls, price: float) -> float:
+        if price < 0:
+            raise ValueError("prices {are} not negative")
+        if price > 100:
+            raise PydanticCustomError("too_dear", "{price} is too dear", {"price": price})
+        return price
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"count": "x", "name": "abcd"},
+        {"count": 1, "name": "a", "price": -1},
+        {"count": 1, "name": "a", "price": 101},
+        {"count": threading.Lock(), "name": "a"},
+    ],
+    ids=["missing", "several", "own validator", "own type", "input without a stored form"],
+)
+def test_what_pydantic_refused_comes_back_as_its_own_error(given: Any) -> None:
+    error = raised_by(lambda: Order.model_validate(given))
+    error.add_note("note")
+
+    found = through_redis(error)
+
+    assert isinstance(error, pydantic.ValidationError)
+    assert isinstance(found, pydantic.ValidationError)
+    assert found.__notes__ == ["note"]
+    assert found.title == "Order"
+    told = [[each["type"], each["loc"], each["msg"]] for each in error.errors()]
+    assert [[each["type"], each["loc"], each["msg"]] for each in found.errors()] == told
+    if not isinstance(given.get("count"), type(threading.Lock())):
+        assert [each["input"] for each in found.errors()] == [
+            each["input"] for each in error.errors()
+        ]
+
+
+def test_what_pydantic_refused_too_often_to_be_kept_comes_back_with_its_message() -> None:
+    many = [{"count": "x" * 4000} for _ in range(60)]
+    error = raised_by(lambda: pydantic.TypeAdapter(list[Order]).validate_python(many))
+
+    found = through_redis(error)
+
+    assert isinstance(found, pydantic.ValidationError)
+    assert "120 validation errors" in str(found)
 
 
 def test_notes_causes_and_contexts_come_back() -> None:
@@ -283,13 +338,11 @@ def test_what_would_act_on_the_reader_comes_back_as_a_remote_error(error: BaseEx
 
 
 def test_errors_of_extension_modules_come_back_as_text() -> None:
-    error = raised_by(lambda: pydantic.TypeAdapter(int).validate_python("x"))
-
-    found = through_redis(error)
+    found = through_redis(PydanticCustomError("too_dear", "{price} is too dear", {"price": 101}))
 
     assert isinstance(found, RemoteError)
-    assert "ValidationError" in found.type_name
-    assert "unable to parse string as an integer" in found.message
+    assert "PydanticCustomError" in found.type_name
+    assert "101 is too dear" in found.message
 
 
 def test_a_message_that_cannot_be_had_does_not_hide_the_error() -> None:

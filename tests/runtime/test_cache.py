@@ -105,6 +105,22 @@ def test_arguments_without_a_key_are_an_error_that_says_so(cache: Any) -> None:
         run(cache, lambda: work(object()))
 
 
+def test_a_key_of_another_kind_is_refused(cache: Any) -> None:
+    def number(x: Any) -> Any:
+        return x
+
+    work = task(number, cache_policy=CachePolicy(key_func=number))
+
+    with pytest.raises(ConfigurationError, match="returns a str or bytes, not 5"):
+        run(cache, lambda: work(5))
+
+
+@pytest.mark.parametrize("ttl", [0, -1.0, float("nan")])
+def test_a_time_that_is_none_is_refused(ttl: float) -> None:
+    with pytest.raises(ConfigurationError, match="a ttl is a positive number of seconds"):
+        CachePolicy(ttl=ttl)
+
+
 def test_a_value_is_kept_for_its_time(cache: Any) -> None:
     calls = Calls()
     work = task(lambda: calls(1), name="work", cache_policy=CachePolicy(ttl=0.05))
@@ -182,6 +198,24 @@ def test_decide_13_what_a_function_is_bound_to_tells_it_from_others(cache: Any, 
     calls = [functools.partial(each, 10) for each in (two, three, again)]
     assert run(cache, *calls) == [20, 30, 20]
     assert run(cache, *reversed(calls)) == [20, 30, 20]
+
+
+LAMBDAS: list[Callable[[int], Any]] = [
+    lambda x: (x, 2),
+    lambda x: (x, 3),
+    lambda x: [(y, 2) for y in (x,)],
+    lambda x: [(y, 3) for y in (x,)],
+]
+
+
+def test_decide_13_functions_without_a_name_are_told_by_their_code(cache: Any) -> None:
+    tasks = [task(each, cache_policy=CACHED) for each in LAMBDAS]
+    calls = [functools.partial(work, 5) for work in tasks]
+
+    assert run(cache, *calls) == [(5, 2), (5, 3), [(5, 2)], [(5, 3)]]
+
+    tasks[0].clear_cache(cache)
+    assert run(cache, *calls) == [(5, 2), (5, 3), [(5, 2)], [(5, 3)]]
 
 
 def test_decide_13_the_same_function_under_two_names_is_two_tasks(cache: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -167,6 +167,41 @@ def test_callables_have_the_name_they_go_by(
 
     assert work.__name__ == work.name == name
     assert drive(main, 2) == result
+
+
+class Yielding:
+    def __call__(self, x: int) -> Iterator[int]:
+        yield x
+
+
+@pytest.mark.parametrize("function", [Yielding(), functools.partial(Yielding())])
+def test_an_instance_that_yields_is_refused_like_a_function(function: Any) -> None:
+    with pytest.raises(NotImplementedError, match="task 'Yielding' is a generator"):
+        task(function)
+    with pytest.raises(NotImplementedError, match="entrypoint 'Yielding' is a generator"):
+        entrypoint()(function)
+
+
+def test_what_is_no_function_is_refused_with_the_way_to_write_it() -> None:
+    name: Any = "count"
+    with pytest.raises(WrongKindError, match=r"not of 'count'; a name is given as @task\(name="):
+        task(name)
+    forgot: Any = entrypoint
+    with pytest.raises(WrongKindError, match=r"with parentheses: @entrypoint\(\)"):
+        forgot(scale)
+
+
+def test_a_function_may_have_parameters_of_any_name() -> None:
+    @task
+    def work(key: int, args: int, kwargs: int, task: int, **more: int) -> list[int]:
+        return [key, args, kwargs, task, *more.values()]
+
+    @entrypoint()
+    def main(_: str) -> Any:
+        named = {"key": 1, "args": 2, "kwargs": 3, "task": 4, "self": 5, "branch": 6}
+        return work(**named).result()
+
+    assert main.invoke("x") == [1, 2, 3, 4, 5, 6]
 
 
 def test_one_method_may_be_two_tasks() -> None:

@@ -17,7 +17,7 @@ from penstock.runtime import (
     interrupt,
     task,
 )
-from penstock.runtime.errors import EmptyInputError, ResumeError
+from penstock.runtime.errors import ConfigurationError, EmptyInputError, ResumeError
 from penstock.runtime.interrupt import interrupt_id
 from tests.runtime.flows import Calls, asked, ids, thread
 
@@ -451,11 +451,20 @@ def test_a_question_that_cannot_be_written_fails_at_the_call(saver: RedisSaver) 
     def main(_: str) -> Any:
         return interrupt(object())
 
-    with pytest.raises(CodecError, match="interrupt"):
+    with pytest.raises(CodecError, match="interrupt of the run cannot be stored"):
         main.invoke("x", thread())
 
 
 # -- what the reader sees ------------------------------------------------------------------------
+
+
+def test_a_default_without_a_time_limit_would_never_be_used(saver: RedisSaver) -> None:
+    @entrypoint(checkpointer=saver)
+    def main(_: str) -> Any:
+        return interrupt("Go on?", default=True)
+
+    with pytest.raises(ConfigurationError, match="give timeout= too"):
+        main.invoke("x", thread())
 
 
 def test_a_stream_ends_with_the_questions_as_a_tuple(saver: RedisSaver) -> None:

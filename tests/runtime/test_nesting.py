@@ -12,6 +12,7 @@ from penstock.publisher.encrypted import EncryptedCodec
 from penstock.publisher.keyring import KeyRing
 from penstock.runtime import (
     Command,
+    GraphOutput,
     InMemorySaver,
     RedisSaver,
     entrypoint,
@@ -183,6 +184,57 @@ def test_another_thread_makes_the_child_a_run_of_its_own(saver: RedisSaver) -> N
 
     assert main.invoke(1, thread()) == ["own?"]
     assert child.invoke(Command(resume="yes"), thread("other")) == [1, None, "yes"]
+
+
+def test_a_sync_child_that_waits_for_a_task_is_awaited_in_async_code(drive: Drive) -> None:
+    @task
+    def work(x: int) -> int:
+        return x + 1
+
+    @entrypoint()
+    def child(x: int) -> int:
+        return work(x).result()
+
+    @entrypoint()
+    def simple(x: int) -> int:
+        return x
+
+    @entrypoint()
+    async def main(x: int) -> Any:
+        try:
+            return child.invoke(x)
+        except RuntimeError as error:
+            return [simple.invoke(x), await child.ainvoke(x), str(error)]
+
+    *results, said = drive(main, 1)
+
+    assert results == [1, 2]
+    assert "entrypoint 'child'" in said
+    assert "task 'work': use await ainvoke(...)" in said
+
+
+def test_the_questions_of_a_run_of_its_own_are_a_value_that_its_caller_may_return(
+    drive: Drive,
+) -> None:
+    @entrypoint(checkpointer=InMemorySaver())
+    def child(x: int) -> int:
+        return int(interrupt("own?"))
+
+    @task
+    def ask(x: int) -> Any:
+        return child.invoke(x, thread("other"), version="v2")
+
+    @entrypoint()
+    def main(x: int) -> Any:
+        found = ask(x).result()
+        return [found, child.invoke(x, thread("another")), interrupt("go on?")]
+
+    assert asked(drive(main, 1)) == ["go on?"]
+    whole, plain, answer = drive(main, Command(resume="yes"))
+
+    assert isinstance(whole, GraphOutput)
+    assert [question.value for question in whole.interrupts] == ["own?"] == asked(plain)
+    assert answer == "yes"
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,11 @@ def test_decide_16_unknown_keywords_are_refused(call: Call, method: str) -> None
         ({"interrupt_after": "other"}, "'other'"),
         ({"interrupt_before": "*"}, "checkpointer"),
         ({"config": {"recursion_limit": 0}}, "recursion_limit"),
+        ({"config": {"max_concurrency": -1}}, "max_concurrency must be .* least 1, not -1"),
+        ({"config": {"max_concurrency": 0}}, "max_concurrency must be .* least 1, not 0"),
+        ({"config": {"max_concurrency": "a"}}, "max_concurrency must be a number"),
+        ({"config": "thread"}, "a config is a dict such as"),
+        ({"config": {"configurable": "thread"}}, "'configurable' of a config is a dict"),
         ({"stream_mode": "valuez"}, "valuez"),
         ({"print_mode": "valuez"}, "valuez"),
     ],
@@ -84,6 +89,13 @@ def test_values_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=says):
         call(doubling(), method, 1, **options)
+
+
+def test_what_is_none_in_a_config_says_nothing(call: Call) -> None:
+    config = {"configurable": None, "metadata": None, "tags": None, "max_concurrency": None}
+
+    assert call(doubling(), "invoke", 1, config) == 2
+    assert call(doubling().with_config(tags=["a"]), "invoke", 1, config) == 2
 
 
 def test_a_recursion_limit_has_no_other_meaning(call: Call) -> None:

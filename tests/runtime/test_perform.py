@@ -30,6 +30,7 @@ from penstock.runtime import (
 from penstock.runtime.errors import ReplayError
 from penstock.runtime.settings import Settings
 from tests.runtime.flows import Calls, asked, keys, thread
+from tests.support.drive import Drive
 
 fresh = itertools.count()
 
@@ -221,6 +222,24 @@ def test_a_caught_error_stays_caught_when_the_run_fails_later(saver: RedisSaver)
     broken[0] = False
 
     assert main.invoke(None, thread()) == ["caught", "two"]
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+def test_decide_2_what_pydantic_refused_in_a_task_is_caught_in_each_attempt(drive: Drive) -> None:
+    @task
+    def parse(text: str) -> int:
+        return pydantic.TypeAdapter(int).validate_python(text)
+
+    @entrypoint()
+    def main(text: str) -> list[Any]:
+        try:
+            parse(text).result()
+        except pydantic.ValidationError as error:
+            return [interrupt(error.error_count()), error.errors()[0]["type"]]
+        return []
+
+    assert asked(drive(main, "x")) == [1]
+    assert drive(main, Command(resume="go on")) == ["go on", "int_parsing"]
 
 
 def test_an_error_that_was_caught_stays_caught_when_the_body_fails_by_itself(

@@ -27,6 +27,7 @@ from penstock.runtime import (
 )
 from penstock.runtime.errors import OutsideRunError
 from tests.runtime.flows import Calls, asked, thread
+from tests.support.drive import Drive
 
 
 @task
@@ -489,6 +490,48 @@ def test_stop_iteration_becomes_a_runtime_error(
             main.invoke("x", thread())
         else:
             asyncio.run(amain.ainvoke("x", thread()))
+
+
+def test_the_log_names_what_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    at_once = RetryPolicy(initial_interval=0, jitter=False, retry_on=ValueError)
+    flaky = task(refuse.func, name="flaky", retry_policy=at_once)
+
+    @entrypoint(retry_policy=at_once)
+    def main(text: str) -> None:
+        flaky(text).result()
+
+    with caplog.at_level(logging.WARNING, "penstock"), pytest.raises(ValueError, match="no"):
+        main.invoke("no")
+
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("step flaky:0 failed, next try in 0.0 s")
+    assert said[2].startswith("entrypoint 'main' failed, next try in 0.0 s")
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("where", ["body", "task"])
+def test_generator_exit_fails_the_run_in_place_of_its_worker(
+    drive: Drive, kind: str, where: str
+) -> None:
+    def leave() -> None:
+        raise GeneratorExit
+
+    async def aleave() -> None:
+        leave()
+
+    step: Any = task(leave if kind == "sync" else aleave, name="leave")
+
+    def body(_: str) -> None:
+        leave() if where == "body" else step().result()
+
+    async def abody(_: str) -> None:
+        leave() if where == "body" else await step()
+
+    main: Any = entrypoint(name="main")(body if kind == "sync" else abody)
+
+    with pytest.raises(RuntimeError, match="raised GeneratorExit itself"):
+        drive(main, "x")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

@@ -19,7 +19,12 @@ from penstock.runtime import (
     sleep,
     task,
 )
-from penstock.runtime.errors import InterruptTimeoutError, ResumeError, RunFailedError
+from penstock.runtime.errors import (
+    InterruptTimeoutError,
+    ResumeError,
+    RunCancelledError,
+    RunFailedError,
+)
 from penstock.runtime.run import RunStatus
 from penstock.runtime.testing import InMemoryWorker, crash_after_each_step
 from penstock.runtime.timeout import StepTimeoutError
@@ -45,6 +50,15 @@ def flow(x: int) -> int:
 @entrypoint()
 async def aflow(x: int) -> int:
     return sum(await asyncio.gather(adouble(x), adouble(x + 1)))
+
+
+def test_a_cancelled_run_says_so_with_a_reason_where_there_is_one() -> None:
+    with InMemoryWorker([flow]) as worker:
+        run = worker.client.enqueue(flow, 2)
+        run.cancel()
+
+        with pytest.raises(RunCancelledError, match=rf"^run '{run.run_id}' was cancelled\.$"):
+            run.result(1)
 
 
 @pytest.mark.parametrize("which", [flow, aflow])

@@ -20,7 +20,7 @@ from penstock.runtime import (
     get_stream_writer,
     task,
 )
-from penstock.runtime.errors import PenstockError, Stop
+from penstock.runtime.errors import ConfigurationError, PenstockError, Stop, WrongKindError
 from tests.runtime.flows import Calls
 from tests.support.drive import Drive
 
@@ -106,6 +106,34 @@ def test_signs_of_life_put_off_the_idle_timeout(sign: str, refresh_on: Any) -> N
         assert caught.value.kind == "idle"
     else:
         assert asyncio.run(main.ainvoke("x")) == "done"
+
+
+def test_a_policy_without_limits_sets_none(drive: Drive) -> None:
+    @task(timeout=TimeoutPolicy())
+    async def work() -> str:
+        return "done"
+
+    @entrypoint(timeout=TimeoutPolicy())
+    async def main(_: str) -> str:
+        return await work()
+
+    assert drive(main, "x") == "done"
+
+
+@pytest.mark.parametrize("wrong", ["5", True, [5]])
+def test_what_is_no_duration_is_refused_where_it_is_declared(wrong: Any) -> None:
+    with pytest.raises(WrongKindError, match="a timeout is seconds, a timedelta or"):
+        task(timeout=wrong)
+    with pytest.raises(WrongKindError, match="a timeout is seconds, a timedelta or"):
+        entrypoint(timeout=TimeoutPolicy(idle_timeout=wrong))
+
+
+def test_a_limit_that_is_none_is_refused_where_it_is_declared() -> None:
+    with pytest.raises(ConfigurationError, match="greater than 0, not nan"):
+        task(timeout=float("nan"))
+    wrong: Any = "always"
+    with pytest.raises(ConfigurationError, match=r"refresh_on is .*not 'always'"):
+        TimeoutPolicy(idle_timeout=1, refresh_on=wrong)
 
 
 def test_signs_of_life_do_not_put_off_the_run_timeout() -> None:

@@ -172,6 +172,11 @@ def test_an_update_of_a_thread_at_work_is_refused(saver: RedisSaver) -> None:
     assert len(hands.history()) == 2
 
 
+def test_a_thread_without_checkpoints_has_none_to_copy(saver: RedisSaver) -> None:
+    with pytest.raises(UnknownCheckpointError, match="nothing ever ran on it"):
+        chain(saver).update(None, "__copy__")
+
+
 def test_the_entrypoint_may_be_named_and_nothing_else(saver: RedisSaver) -> None:
     hands = chain(saver)
 

@@ -95,6 +95,14 @@ async def achild(x: int) -> str:
     return str(x)
 
 
+async def calls() -> None:
+    assert_type(await achild.ainvoke(1), str)
+    assert_type(await child.ainvoke(None), int)
+    assert_type(await achild.ainvoke(Command(resume=1), durability="sync"), str)
+    assert_type(await achild.ainvoke(1, stream_mode=["updates"]), Any)
+    assert_type(await achild.ainvoke(1, version="v2"), GraphOutput[str])
+
+
 async def batches() -> None:
     assert_type(await achild.abatch([1, 2]), list[str])
     async for number, result in achild.abatch_as_completed([1, 2]):

@@ -53,6 +53,14 @@ def ask(question: str) -> list:
     double(1).result()
     return [interrupt(question), interrupt({"really": question})]
 
+@task
+def poll(question):
+    return interrupt(question)
+
+@entrypoint()
+def vote(question: str) -> list:
+    return [vote.result() for vote in [poll(question), poll(question)]]
+
 @entrypoint()
 def approve(question: str) -> bool:
     return interrupt(question, response_schema=bool)

@@ -291,6 +291,40 @@ def test_wrong_answers_are_refused(redis_url: str, tmp_path: Path) -> None:
     assert "only a run that waits or failed" in refused(over)
 
 
+def test_a_question_by_an_id_that_is_none_is_not_answered(redis_url: str, tmp_path: Path) -> None:
+    run_id = enqueue(redis_url, "ask", "sure?")
+    work(tmp_path, redis_url)
+    *_, waiting = rows(penstock("tail", run_id, "--json", url=redis_url))
+    (question,) = waiting["interrupts"]
+
+    shortened = penstock("resume", run_id, "1", "--interrupt", question["id"][:4], url=redis_url)
+
+    assert f"does not wait on interrupt {question['id'][:4]!r}" in refused(shortened)
+    assert question["id"] in refused(shortened)
+
+    assert "goes on" in penstock("resume", run_id, "{}", url=redis_url).stdout
+    work(tmp_path, redis_url)
+    *_, waiting = rows(penstock("tail", run_id, "--json", url=redis_url))
+    (second,) = waiting["interrupts"]
+    assert second["value"] == {"really": "sure?"}
+
+    answer = f'{{"{second["id"]}": [1]}}'
+    assert "goes on" in penstock("resume", run_id, answer, url=redis_url).stdout
+    work(tmp_path, redis_url)
+    *_, end = rows(penstock("tail", run_id, "--json", url=redis_url))
+    assert end["result"] == [{}, [1]]
+
+
+@pytest.mark.open_runs
+def test_an_answer_to_one_of_several_questions_says_which(redis_url: str, tmp_path: Path) -> None:
+    run_id = enqueue(redis_url, "vote", "sure?")
+    work(tmp_path, redis_url)
+
+    answered = penstock("resume", run_id, "true", url=redis_url)
+
+    assert "asks 2 questions: say which is answered with --interrupt ID" in refused(answered)
+
+
 def test_interrupt_without_an_answer_is_a_usage_error() -> None:
     assert penstock("resume", "r1", "--interrupt", "f" * 32).exit_code == 2
 

@@ -14,9 +14,12 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, cast
 
+from pydantic_core import ValidationError
+
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError, RemoteError
 from penstock.publisher.record import is_made_in_python, name_of
+from penstock.publisher.validation import dump_refused, load_refused
 
 __all__ = ["dump_error", "load_error"]
 
@@ -37,8 +40,9 @@ def dump_error(error: BaseException, codec: Codec = _DEFAULT) -> dict[str, Any]:
     """Return what is worth keeping of an exception, as a value that `codec` can write.
 
     Its members: `type`, `message`, `traceback` (text), and where there are any: `args`,
-    `attributes`, `hidden`, `notes`, `cause`, `context`, `members`. What cannot be written or is
-    too large is kept as text or left out, so this never raises and the codec can always write it.
+    `attributes`, `hidden`, `refused`, `notes`, `cause`, `context`, `members`. What cannot be
+    written or is too large is kept as text or left out, so this never raises and the codec can
+    always write it.
     """
     codec = codec.plain
     found = _Dump(codec).of(error)
@@ -74,6 +78,7 @@ class _Dump:
             "args": self._args(error, message),
             "attributes": self._attributes(error),
             "hidden": _hidden(error),
+            "refused": self._refused(error),
             "notes": _notes(error),
             **self._family(error),
         }
@@ -95,6 +100,11 @@ class _Dump:
             if name != "__notes__" and self._fits((name, value))
         }
         return kept if self._fits(kept) else {}
+
+    def _refused(self, error: BaseException) -> dict[str, Any]:
+        if not isinstance(error, ValidationError):
+            return {}
+        return dump_refused(error, self._fits, _text_of)
 
     def _family(self, error: BaseException) -> dict[str, Any]:
         family: dict[str, Any] = {}
@@ -120,6 +130,8 @@ def _build(data: dict[str, Any]) -> BaseException:
     cls = _loaded(data["type"])
     if cls is None:
         return _with_family(_remote(data), data)
+    if issubclass(cls, ValidationError):
+        return _with_attributes(load_refused(data["refused"], data["message"]), data)
     base: Any = next(base for base in cls.__mro__ if not is_made_in_python(base))
     args: tuple[Any, ...] = data["args"]
     if type(args) is not tuple:
@@ -133,6 +145,10 @@ def _build(data: dict[str, Any]) -> BaseException:
     for kind, name in _hidden_of(error):
         if name in hidden:
             vars(kind)[name].__set__(error, str(hidden[name]))
+    return _with_attributes(error, data)
+
+
+def _with_attributes(error: BaseException, data: dict[str, Any]) -> BaseException:
     _attributes_of(error).update(data.get("attributes", {}))
     return _with_family(error, data)
 

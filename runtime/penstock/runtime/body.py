@@ -25,7 +25,7 @@ def call(step: Step) -> Any:
     token = current.set(branch)
     try:
         return step.function(*step.args, **injected(step))
-    except (asyncio.CancelledError, StopIteration) as error:
+    except (asyncio.CancelledError, StopIteration, GeneratorExit) as error:
         raise _own_doing(step, error) from error
     except (SystemExit, KeyboardInterrupt) as error:
         if threading.current_thread() is threading.main_thread():
@@ -46,6 +46,10 @@ async def acall(step: Step) -> Any:
         if task is not None and task.cancelling() == 0 and step.attempt.stopping is None:
             raise _own_doing(step, error) from error
         raise
+    except GeneratorExit as error:
+        if task is not None and task is _running_task():
+            raise _own_doing(step, error) from error
+        raise  # the coroutine is closed, from wherever its loop has dropped it
     except (SystemExit, KeyboardInterrupt) as error:
         raise _own_doing(step, error) from error
     finally:
@@ -68,6 +72,13 @@ async def timed(step: Step, body: Callable[[Step], Awaitable[Any]]) -> Any:
         return await body(step)
     finally:
         deadline.finish()
+
+
+def _running_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None  # no loop runs here
 
 
 def _own_doing(step: Step, error: BaseException) -> RuntimeError:

@@ -9,11 +9,12 @@ import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, Protocol, TypeAlias, cast
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
-from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.errors import ConfigurationError, WrongKindError
 
 FullKey: TypeAlias = tuple[tuple[str, ...], str]
 """A namespace, which is one task's, and the key of one call in it."""
@@ -29,6 +30,12 @@ class CachePolicy:
 
     key_func: Callable[..., str | bytes] | None = None
     ttl: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.ttl is not None and not self.ttl > 0:
+            raise ConfigurationError(
+                f"a ttl is a positive number of seconds, or None for ever, not {self.ttl!r}."
+            )
 
 
 class Cache(Protocol):
@@ -78,6 +85,8 @@ def cache_namespace(name: str, function: Callable[..., Any], codec: Codec) -> tu
     """
     target, bound = _unbind(function)
     path = f"{getattr(target, '__module__', '?')}.{getattr(target, '__qualname__', name)}"
+    if path.endswith("<lambda>"):
+        path += f":{_digest(_text_of(target.__code__))}"
     if not bound:
         return path, name
     try:
@@ -103,7 +112,9 @@ def cache_key(
         CodecError: an argument has no digest, and the policy no `key_func`.
     """
     if policy.key_func is not None:
-        key = policy.key_func(*args, **kwargs)
+        key: Any = policy.key_func(*args, **kwargs)
+        if not isinstance(key, (str, bytes)):
+            raise WrongKindError(f"a key_func returns a str or bytes, not {key!r}.")
         return codec.digests(key if isinstance(key, str) else key.hex(), 16)[0]
     try:
         call = inspect.signature(function).bind(*args, **kwargs)
@@ -138,6 +149,20 @@ def _mark(captured: Any) -> Any:
     if captured is None or isinstance(captured, (str, bytes, int, float, tuple, frozenset)):
         return cast(Any, captured)
     return getattr(captured, "__qualname__", type(captured).__qualname__)
+
+
+def _text_of(code: CodeType) -> str:
+    """Return what tells a function without a name from others."""
+    parts = [_text_of_part(part) for part in code.co_consts]
+    return repr((code.co_code, code.co_names, code.co_varnames, code.co_freevars, parts))
+
+
+def _text_of_part(part: Any) -> str:
+    if isinstance(part, CodeType):
+        return _text_of(part)
+    if isinstance(part, frozenset):  # whose order is another in each process
+        return repr(sorted(map(repr, cast("frozenset[object]", part))))
+    return repr(part)
 
 
 def _digest(text: str) -> str:

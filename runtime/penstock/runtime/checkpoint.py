@@ -96,8 +96,8 @@ def retry_step(step: Step, error: BaseException, delay: float) -> None:
     """Say that a step's try failed and when the next one comes."""
     attempt = step.attempt
     logger.warning(
-        "step %s failed, next try in %.1f s: %s",
-        step.id,
+        "%s failed, next try in %.1f s: %s",
+        f"step {step.id}" if step.id else f"entrypoint {step.name!r}",
         delay,
         type(error).__name__,
         extra={"run_id": attempt.assignment.run_id, "event": "step.retry"},

@@ -12,8 +12,11 @@ from redis import Redis
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
+from penstock.runtime.config import merged
 from penstock.runtime.entrypoint import Entrypoint
+from penstock.runtime.errors import ResumeError, WrongKindError
 from penstock.runtime.handle import RunHandle
+from penstock.runtime.interrupt import Command
 from penstock.runtime.journal import Durability
 from penstock.runtime.plan import follow
 from penstock.runtime.redis.asking import ask
@@ -98,7 +101,11 @@ class Client:
         return RunHandle(self, run_id, self.do(self.plans.info(run_id)).thread_id)
 
     def runs(self, status: str | None = None, limit: int = 100) -> list[Run]:
-        """Read the newest runs, of one status or of all."""
+        """Read the newest runs, of one status or of all.
+
+        Raises:
+            ConfigurationError: there is no such status, or the limit leaves none.
+        """
         return self.do(self.plans.runs(status, limit))
 
     def thread(self, thread_id: str) -> ThreadHandle:
@@ -133,22 +140,35 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
 
     Raises:
         InputError: pydantic refuses the input.
+        ResumeError: it is a Command, which is no input.
+        WrongKindError: what should be an entrypoint is none.
     """
-    name = entrypoint if isinstance(entrypoint, str) else entrypoint.name
+    if isinstance(argument, Command):
+        raise ResumeError(
+            "a Command is not an input: answer by run.resume(answer), or where only the thread is "
+            "known by client.thread(thread_id).resume(answer)."
+        )
+    given: Any = entrypoint
     value, context = argument, wanted.context
-    if not isinstance(entrypoint, str):
-        value, context = entrypoint.accept(argument), entrypoint.accept_context(context)
-    thread_id = wanted.thread_id
-    if thread_id is None and (named := wanted.config.get("configurable", {}).get("thread_id")):
-        thread_id = str(named)
+    if isinstance(given, Entrypoint):
+        value, context = given.accept(argument), given.accept_context(context)
+    elif not isinstance(given, str):
+        raise WrongKindError(
+            f"a run is one of an entrypoint, which is given itself or by its name, not {given!r}."
+        )
+    name = entrypoint if isinstance(entrypoint, str) else entrypoint.name
+    config = merged({}, wanted.config)
+    thread_id: Any = wanted.thread_id
+    if thread_id is None:
+        thread_id = config.get("configurable", {}).get("thread_id") or None
     return Wanted(
         name,
         value,
-        thread_id=thread_id,
-        run_id=wanted.run_id,
+        thread_id=None if thread_id is None else str(thread_id),
+        run_id=None if wanted.run_id is None else str(wanted.run_id),
         queue=wanted.queue,
         on_busy=wanted.on_busy,
         context=context,
-        config=wanted.config,
+        config=config,
         durability=wanted.durability,
     )

@@ -14,6 +14,7 @@ __all__ = [
 
 from typing import Any, TypeVar, overload
 
+from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.inject import config_of, runtime_of
 from penstock.runtime.interrupt import NOTHING
 from penstock.runtime.perform import Wait
@@ -82,7 +83,7 @@ def interrupt(
     in for it.
 
     Raises:
-        ConfigurationError: `response_schema` is none of these.
+        ConfigurationError: `response_schema` is none of these, or a default has no timeout.
         OutsideRunError: no run is active here.
         InterruptTimeoutError: the time is over, and there is no default.
         Suspend: no answer yet. Not an Exception, so that `except Exception` lets it pass.
@@ -90,6 +91,10 @@ def interrupt(
     scope = current_branch("interrupt()").scope
     scope.attempt.check(scope)
     scope.advance()
+    if timeout is None and default is not NOTHING:
+        raise ConfigurationError(
+            "interrupt(default=...) stands in for an answer that comes too late: give timeout= too."
+        )
     limit = None if timeout is None else Limit(seconds_of(timeout), default)
     response = None if response_schema is None else Response(response_schema)
     return scope.attempt.questions.ask(scope, value, limit, response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["entrypoint"]
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from penstock.publisher.registry import register_type
 from penstock.runtime.cache import Cache, CachePolicy
@@ -13,6 +13,7 @@ from penstock.runtime.checkpointer import Checkpointer
 from penstock.runtime.definition import Declared
 from penstock.runtime.deprecation import renamed
 from penstock.runtime.entrypoint import Entrypoint
+from penstock.runtime.errors import WrongKindError
 from penstock.runtime.final import Final
 from penstock.runtime.retry import Retries
 from penstock.runtime.timeout import Timeouts
@@ -42,6 +43,14 @@ class entrypoint:
         """What a body returns: `value` is the run's result, `save` the next run's `previous`."""
 
         __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *given: Any, **declared: Any) -> entrypoint:
+            """Refuse the function itself, which comes where the parentheses were forgotten."""
+            if given:
+                raise WrongKindError("@entrypoint is written with parentheses: @entrypoint().")
+            return super().__new__(cls)
 
     def __init__(
         self,

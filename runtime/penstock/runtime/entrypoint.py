@@ -85,6 +85,35 @@ class Entrypoint(Observed[A], Inspected, Stateful, Described, Batch[A, R], Gener
         self._reject_rootless()
         return _returned(called, Invocation(self, input, called).run())
 
+    @overload
+    async def ainvoke(
+        self,
+        input: A | Command | None,
+        config: Config | None = None,
+        *,
+        version: Literal["v1"] = "v1",
+        **options: Unpack[CallOptions],
+    ) -> R: ...
+    @overload
+    async def ainvoke(
+        self,
+        input: A | Command | None,
+        config: Config | None = None,
+        *,
+        version: Literal["v2"],
+        **options: Unpack[CallOptions],
+    ) -> GraphOutput[R]: ...
+    @overload
+    async def ainvoke(
+        self,
+        input: A | Command | None,
+        config: Config | None = None,
+        *,
+        stream_mode: Modes,
+        subgraphs: bool = False,
+        version: Literal["v1", "v2"] = "v1",
+        **options: Unpack[CallOptions],
+    ) -> Any: ...
     async def ainvoke(
         self, input: A | Command | None, config: Config | None = None, **options: Any
     ) -> Any:

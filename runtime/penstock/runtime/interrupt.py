@@ -17,6 +17,7 @@ from penstock.runtime.errors import InvalidUpdateError, ResumeError
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class Interrupt:
     """A question a run waits on.

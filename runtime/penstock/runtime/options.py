@@ -109,10 +109,6 @@ def _check(name: str, options: Options) -> None:
         raise ConfigurationError(f'version is "v1" or "v2", not {options.version!r}.')
     if options.durability is not None:
         durability_of(options.durability)
-    if options.config.get("recursion_limit", 1) < 1:
-        raise ConfigurationError(
-            "recursion_limit must be at least 1; it has no other meaning here."
-        )
     _check_names(name, options)
 
 

@@ -7,11 +7,13 @@ __all__ = ["GraphOutput"]
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from penstock.publisher.registry import register_type
 from penstock.runtime.interrupt import Interrupt
 
 R = TypeVar("R")
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class GraphOutput(Generic[R]):
     """A run's value, and the questions it waits on: with questions there is no value yet."""

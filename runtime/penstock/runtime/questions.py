@@ -143,7 +143,8 @@ class Questions:
 
     def _text(self, scope: Scope, asked: Interrupt) -> str:
         codec = self._attempt.codec.at("question", asked.id)
-        value = codec.dumps(asked.value, f"interrupt of step {scope.step_id!r}")
+        where = f"step {scope.step_id!r}" if scope.step_id else "the run"
+        value = codec.dumps(asked.value, f"interrupt of {where}")
         if asked.response_schema is None:
             return f'{{"value":{value},"id":"{asked.id}"}}'
         schema = codec.at("schema").dumps(asked.response_schema, "response_schema")

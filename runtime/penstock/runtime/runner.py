@@ -69,6 +69,11 @@ class Runner:
         digest, text = attempt.replay.digest(args, kwargs)
         step_id = branch.identify(task.label, digest, key)
         on_loop = self.is_on_loop
+        if on_loop and not branch.scope.step.is_async:
+            raise RuntimeError(
+                f"entrypoint {branch.scope.step.name!r} was called by invoke, which blocks the "
+                f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
+            )
         sight = Sight(branch.scope)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
         if outcome is not None:

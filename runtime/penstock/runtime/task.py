@@ -14,7 +14,7 @@ from penstock.publisher.codec import Codec
 from penstock.publisher.registry import registered
 from penstock.runtime.cache import Cache, CachedCall, CachePolicy, cache_key, cache_namespace
 from penstock.runtime.deprecation import renamed
-from penstock.runtime.errors import ConfigurationError, GeneratorError
+from penstock.runtime.errors import ConfigurationError, GeneratorError, WrongKindError
 from penstock.runtime.future import StepFuture
 from penstock.runtime.inject import injectable
 from penstock.runtime.lineage import label
@@ -43,6 +43,11 @@ class Task(Generic[P, T]):
         on_change: OnChange = "raise",
         queue: str = "",
     ) -> None:
+        if not callable(function):
+            raise WrongKindError(
+                f"a task is made of a function, not of {function!r}; a name is given as "
+                "@task(name=...)."
+            )
         self.function = self.func = function
         self.name = name or function_name(function)
         self.label = label(self.name)
@@ -58,7 +63,7 @@ class Task(Generic[P, T]):
         functools.update_wrapper(self, function, updated=())
         self.__name__ = self.name
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> StepFuture[T]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> StepFuture[T]:
         """Start a step; it runs at once, the future holds its outcome.
 
         Raises:
@@ -235,7 +240,10 @@ def reject_generator(function: Callable[..., Any], what: str) -> None:
     Raises:
         GeneratorError: it does.
     """
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    called = function.func if isinstance(function, functools.partial) else function
+    if not (inspect.isroutine(called) or inspect.isclass(called)):
+        called = type(called).__call__
+    if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
         raise GeneratorError(
             f"{what} is a generator function; return a list, "
             "or send parts with get_stream_writer() as they come."

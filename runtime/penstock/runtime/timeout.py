@@ -7,12 +7,13 @@ __all__ = ["Deadline", "Seconds", "StepTimeoutError", "TimeoutPolicy", "Timeouts
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
-from penstock.runtime.errors import ConfigurationError, PenstockError
+from penstock.runtime.errors import ConfigurationError, PenstockError, WrongKindError
 
 Seconds: TypeAlias = "float | timedelta"
 Kind: TypeAlias = Literal["run", "idle"]
+Refresh: TypeAlias = Literal["auto", "heartbeat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,16 @@ class TimeoutPolicy:
 
     run_timeout: Seconds | None = None
     idle_timeout: Seconds | None = None
-    refresh_on: Literal["auto", "heartbeat"] = "auto"
+    refresh_on: Refresh = "auto"
 
     def __post_init__(self) -> None:
         for limit in (self.run_timeout, self.idle_timeout):
-            if limit is not None and seconds_of(limit) <= 0:
-                raise ConfigurationError(f"a timeout must be greater than 0, not {limit!r}.")
+            if limit is not None:
+                _check(limit)
+        if self.refresh_on not in get_args(Refresh):
+            raise ConfigurationError(
+                f'refresh_on is "auto" or "heartbeat", not {self.refresh_on!r}.'
+            )
 
 
 Timeouts: TypeAlias = "TimeoutPolicy | float | timedelta | None"
@@ -68,12 +73,16 @@ class StepTimeoutError(PenstockError):
 def policy_of(timeouts: Timeouts) -> TimeoutPolicy | None:
     """Turn what a user may write into a policy; a bare number is the run timeout.
 
+    A policy without limits is none.
+
     Raises:
         ConfigurationError: it is not greater than 0.
+        WrongKindError: it is no duration.
     """
-    if timeouts is None or isinstance(timeouts, TimeoutPolicy):
-        return timeouts
-    return TimeoutPolicy(run_timeout=timeouts)
+    if timeouts is None:
+        return None
+    policy = timeouts if isinstance(timeouts, TimeoutPolicy) else TimeoutPolicy(timeouts)
+    return policy if (policy.run_timeout, policy.idle_timeout) != (None, None) else None
 
 
 class Deadline:
@@ -137,6 +146,15 @@ class Deadline:
             self._task.cancel()
         else:
             self._timer = self._task.get_loop().call_later(end - now, self._look)
+
+
+def _check(limit: Any) -> None:
+    if isinstance(limit, bool) or not isinstance(limit, (int, float, timedelta)):
+        raise WrongKindError(
+            f"a timeout is seconds, a timedelta or a TimeoutPolicy, not {limit!r}."
+        )
+    if not seconds_of(limit) > 0:
+        raise ConfigurationError(f"a timeout must be greater than 0, not {limit!r}.")
 
 
 def seconds_of(limit: Seconds) -> float:

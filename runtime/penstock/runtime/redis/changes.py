@@ -166,6 +166,10 @@ def _check(change: Change) -> None:
 
 
 def _no_checkpoint(change: Change) -> UnknownCheckpointError:
+    if not change.checkpoint_id:
+        return UnknownCheckpointError(
+            f"thread {change.thread_id!r} has no checkpoint yet: nothing ever ran on it."
+        )
     return UnknownCheckpointError(
         f"thread {change.thread_id!r} has no checkpoint {change.checkpoint_id!r}: it never had, "
         "or it is no longer kept (setting history); get_state_history lists those there are."

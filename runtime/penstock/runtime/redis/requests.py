@@ -19,6 +19,7 @@ from penstock.publisher.event import encode
 from penstock.publisher.failure import load_error
 from penstock.publisher.script import Call
 from penstock.runtime.errors import (
+    ConfigurationError,
     PoisonRunError,
     ResumeError,
     RunCancelledError,
@@ -114,7 +115,17 @@ class RequestPlans:
         return cast("Mapping[str, Any]", codec.loads(text)) if text is not None else {}
 
     def runs(self, status: str | None, limit: int) -> Plan[list[Run]]:
-        """Read the newest runs, of one status or of all."""
+        """Read the newest runs, of one status or of all.
+
+        Raises:
+            ConfigurationError: there is no such status, or the limit leaves none.
+        """
+        if limit < 1:
+            raise ConfigurationError(f"limit is a number of runs, at least 1, not {limit!r}.")
+        if status and status not in list(RunStatus):
+            raise ConfigurationError(
+                f"no run is {status!r}: a status is one of {', '.join(RunStatus)}."
+            )
         found: dict[str, float] = {}  # a run that comes to another status meanwhile is found twice
         for one in [RunStatus(status)] if status else list(RunStatus):
             rows = yield ("ZREVRANGE", self.keys.runs(one), 0, limit - 1, "WITHSCORES")
@@ -163,9 +174,8 @@ class RequestPlans:
         if run.status is RunStatus.SUSPENDED:
             return {"__interrupt__": (yield from self.interrupts(run.run_id))}
         if run.status is RunStatus.CANCELLED:
-            raise RunCancelledError(
-                run.run_id, f"run {run.run_id!r} was cancelled: {run.reason or 'asked for'}."
-            )
+            why = f": {run.reason}" if run.reason not in ("", "cancelled") else ""
+            raise RunCancelledError(run.run_id, f"run {run.run_id!r} was cancelled{why}.")
         text = yield ("HGET", self.keys.checkpoints(run.run_id), "result")
         tree: dict[str, Any] = {}
         if text is not None:

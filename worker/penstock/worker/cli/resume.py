@@ -4,6 +4,8 @@ from __future__ import annotations
 
 __all__ = ["resume"]
 
+from typing import Any, cast
+
 import click
 
 from penstock.runtime.handle import RunHandle
@@ -46,7 +48,10 @@ def resume(
         cursor = client.do(client.plans.last_seq(run_id))
         if answer is None:
             _require_failed(handle)
-        handle.resume(value if interrupt is None else {interrupt: value})
+        else:
+            asks = client.do(client.plans.interrupts(run_id))
+            value = _addressed(run_id, [question.id for question in asks], value, interrupt)
+        handle.resume(value)
         if follow:
             from penstock.worker.cli.follow import Follower
 
@@ -57,6 +62,34 @@ def resume(
         emit({"run_id": run_id, "status": RunStatus.QUEUED})
     else:
         click.echo(f"run {run_id} goes on; penstock tail {run_id} --after {cursor} follows it")
+
+
+def _addressed(run_id: str, ids: list[str], value: Any, interrupt: str | None) -> Any:
+    """Return an answer with the id of its question, unless it is a map of ids already.
+
+    Raises:
+        Refusal: there is no such question, or there are several.
+    """
+    if interrupt is not None and ids and interrupt not in ids:
+        raise Refusal(
+            f"run {run_id!r} does not wait on interrupt {interrupt!r}; open: {', '.join(ids)}."
+        )
+    if interrupt is not None:
+        return {interrupt: value}
+    if not ids or _is_map(value, ids):
+        return value
+    if len(ids) == 1:
+        return {ids[0]: value}
+    raise Refusal(
+        f"run {run_id!r} asks {len(ids)} questions: say which is answered with --interrupt ID "
+        f"(penstock show {run_id} has them)."
+    )
+
+
+def _is_map(value: Any, ids: list[str]) -> bool:
+    if not isinstance(value, dict) or not value:
+        return False
+    return cast("dict[str, Any]", value).keys() <= set(ids)
 
 
 def _require_failed(handle: RunHandle) -> None:
