@@ -48,8 +48,6 @@ class Run:
     """Whether it waits for an answer, if it is suspended."""
     wakes_at: datetime | None = None
     """When it goes on by itself, if it is suspended."""
-    performs: str = ""
-    """The step that it performs for another run, if it is not a run of its own."""
 
     @classmethod
     def from_fields(cls, run_id: str, fields: Mapping[str, str]) -> Run:
@@ -65,7 +63,6 @@ class Run:
             worker=fields.get("worker", ""),
             asks=fields.get("asks") == "1",
             wakes_at=_time(fields["wakes"]) if fields.get("wakes") else None,
-            performs=fields.get("home_step", ""),
             reason=fields.get("reason", ""),
             created_at=_time(fields["created"]),
             started_at=_time(fields["started"]) if "started" in fields else None,

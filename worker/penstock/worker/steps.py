@@ -77,19 +77,19 @@ def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
     names = yield ("HKEYS", plans.keys.checkpoints(run.run_id))
     recorded = [name for name in map(_text, names) if is_step(name)]
     away = yield from remote_steps(plans, run.run_id)
-    steps = fold(events, recorded, run, {each.performs: each.status for each in away})
+    steps = fold(events, recorded, run, {name: each.status for name, each in away.items()})
     yield from _read_errors(plans, run, steps)
     return steps
 
 
-def remote_steps(plans: RequestPlans, run_id: str) -> Plan[list[Run]]:
-    """Read the runs that perform steps of a run on other queues, now."""
-    found: list[Run] = []
-    performers = yield ("HVALS", plans.keys.remote(run_id))
-    for name in map(_text, performers):
+def remote_steps(plans: RequestPlans, run_id: str) -> Plan[dict[str, Run]]:
+    """Read the runs that perform steps of a run on other queues now, by step id."""
+    found: dict[str, Run] = {}
+    performers = texts((yield ("HGETALL", plans.keys.remote(run_id))))
+    for step_id, name in performers.items():
         fields = {} if name.startswith("!") else texts((yield ("HGETALL", plans.keys.run(name))))
         if "status" in fields:
-            found.append(Run.from_fields(name, fields))
+            found[step_id] = Run.from_fields(name, fields)
     return found
 
 

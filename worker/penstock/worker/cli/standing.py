@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Standing", "stand"]
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,7 +49,8 @@ def _queued(keys: Keys, run: Run) -> Plan[Standing]:
         return Standing(
             "the process that invoked it, which has gone", "new input on its thread closes it"
         )
-    return (yield from _on_queue(keys, run))
+    found = yield from _on_queue(keys, run)
+    return found if found.fix else (yield from _with_code(keys, run, found))
 
 
 def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
@@ -74,16 +75,19 @@ def _worker_for(keys: Keys, run: Run, waits_for: str) -> Plan[Standing]:
         return Standing(
             f"{waits_for}; no worker listens there", f"penstock worker flows.py -q {run.queue}"
         )
-    if run.performs:
-        return Standing(waits_for)
+    return Standing(waits_for)
+
+
+def _with_code(keys: Keys, run: Run, found: Standing) -> Plan[Standing]:
+    """Add that no worker has the code of a run that nothing else keeps from being taken."""
     announced = yield ("ZSCORE", keys.entrypoints, run.entrypoint)
     now = yield from _now(keys)
-    if announced is None or announced < now:
-        return Standing(
-            f"{waits_for}; no live worker has entrypoint {run.entrypoint!r}",
-            f"penstock worker <the file that defines it> -q {run.queue}",
-        )
-    return Standing(waits_for)
+    if announced is not None and announced >= now:
+        return found
+    return Standing(
+        f"{found.waits_for}; no live worker has entrypoint {run.entrypoint!r}",
+        f"penstock worker <the file that defines it> -q {run.queue}",
+    )
 
 
 def _running(keys: Keys, run: Run) -> Plan[Standing]:
@@ -115,19 +119,18 @@ def _suspended(plans: RequestPlans, run: Run) -> Plan[Standing]:
     return Standing("something it does not name")
 
 
-def _away(keys: Keys, steps: Sequence[Run]) -> Plan[Standing]:
-    """Say what remote steps wait for, the first of them at least."""
-    first, fix = steps[0], ""
-    if first.status is RunStatus.QUEUED:
-        found = yield from _on_queue(keys, first)
+def _away(keys: Keys, steps: Mapping[str, Run]) -> Plan[Standing]:
+    """Say what remote steps wait for: the first of them, and how many more there are."""
+    step_id, run = next(iter(steps.items()))
+    says, fix = "it goes on by itself", ""
+    if run.status is RunStatus.QUEUED:
+        found = yield from _on_queue(keys, run)
         says, fix = found.waits_for, found.fix
-    elif first.status is RunStatus.RUNNING:
-        found = yield from _running(keys, first)
+    elif run.status is RunStatus.RUNNING:
+        found = yield from _running(keys, run)
         says, fix = f"{found.waits_for} performs it", found.fix
-    else:
-        says = "it goes on by itself"
     more = f"; and for {len(steps) - 1} more steps" if len(steps) > 1 else ""
-    return Standing(f"step {first.performs}, on queue {first.queue!r}: {says}{more}", fix)
+    return Standing(f"step {step_id}, on queue {run.queue!r}: {says}{more}", fix)
 
 
 def _until(keys: Keys, moment: datetime) -> Plan[str]:
