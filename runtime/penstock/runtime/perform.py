@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from penstock.runtime.checkpoint import fail_step, finish_step, retry_step, start_step
 from penstock.runtime.errors import LeaseLostError, Stop, Suspend
-from penstock.runtime.remote import RemoteCall, lost
+from penstock.runtime.remote import ARGUMENTS, RemoteCall, lost
 from penstock.runtime.retry import delay_after
 from penstock.runtime.scope import Scope
 from penstock.runtime.timers import retry_timer
@@ -155,8 +155,7 @@ def _sent(step: Step) -> Plan:
     """Plan a step that others perform: they say and record all of it, and bring the run back."""
     run_id = step.assignment.run_id
     try:
-        reply = yield Do.SEND
-        if reply:
+        if not _is_under_way(step) and (reply := (yield Do.SEND)):
             raise lost(run_id, step.id, reply)
     except LeaseLostError:
         raise
@@ -165,6 +164,14 @@ def _sent(step: Step) -> Plan:
         raise
     step.attempt.remotes.wait_for(step.id)
     raise Suspend(f"step {step.id!r} of run {run_id!r} is performed on queue {step.queue!r}")
+
+
+def _is_under_way(step: Step) -> bool:
+    """Tell whether an earlier attempt has sent this very call, and it was not over at the claim."""
+    sent = step.attempt.journal.recorded(f"{ARGUMENTS}{step.id}")
+    if sent is None:
+        return False
+    return step.attempt.codec.at("remote", step.id).opened(sent) == step.arguments
 
 
 def call_of(step: Step) -> RemoteCall:

@@ -26,7 +26,7 @@ SECOND_LOOK: Final = 0.3
 """Seconds after which what looks stuck is looked at again: it may just be on its way."""
 
 _CONFIG: Final = ("save", "appendfsync", "client-output-buffer-limit")
-_OF_RUNS: Final = ("run", "checkpoints", "questions", "events")
+_OF_RUNS: Final = ("run", "checkpoints", "questions", "remote", "events")
 
 
 def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: bool) -> Reading:
