@@ -141,6 +141,29 @@ def test_a_run_that_was_taken_away_is_stopped_and_changes_nothing(
     redis_client.flushall()
 
 
+def test_a_run_that_comes_back_to_the_process_that_lost_it_leaves_both_attempts_their_own_end(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("nap", 30.0)
+    lost = claim(handle)
+
+    async def work() -> None:
+        first = executor.begin(lost)
+        death = Death("", "a pause", (handle.run_id,))
+        run(redis_client, executor.calls.recover(3, 60.0, death))
+        second = executor.begin(claim(handle))  # before the keeper hears that the lease is lost
+        async with asyncio.timeout(5):
+            await first
+            assert not second.done()
+            handle.cancel()
+            await second
+
+    asyncio.run(work())
+
+    assert handle.status() == "cancelled"
+    Checker(redis_client).check(over=True)
+
+
 def test_an_unknown_entrypoint_is_the_runs_failure(
     executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
 ) -> None:
