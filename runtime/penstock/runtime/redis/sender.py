@@ -38,6 +38,10 @@ class Outbox(Protocol):
         """Take the answer to the call."""
         ...
 
+    def fail(self, error: BaseException) -> None:
+        """Take it that the call cannot be sent, now or later."""
+        ...
+
     @property
     def is_due(self) -> bool:
         """Whether there is anything to send."""
@@ -173,6 +177,14 @@ class Sender:
         except (ConnectionError, TimeoutError, OSError) as error:
             logger.warning("Redis does not answer, trying again: %s", error)
             return False
+        except UnicodeError as error:  # one of them is no text; this thread is for all of them
+            if len(calls) > 1:
+                sent = [
+                    self._send([box], [call]) for box, call in zip(outboxes, calls, strict=True)
+                ]
+                return all(sent)
+            outboxes[0].fail(error)
+            return True
         taken = True
         for outbox, reply in zip(outboxes, replies, strict=True):
             if isinstance(reply, ResponseError) and transient(reply):
