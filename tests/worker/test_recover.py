@@ -11,12 +11,14 @@ import redis
 from penstock.publisher.script import run
 from penstock.runtime import Client
 from penstock.runtime.handle import RunHandle
-from penstock.runtime.redis.calls import Calls, Claim
+from penstock.runtime.journal import HandedOver
+from penstock.runtime.redis.calls import Calls, Claim, Write
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.worker.recover import Recovery, bury
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
+from tests.support.server import RedisServer
 
 pytestmark = [
     pytest.mark.open_runs,
@@ -128,6 +130,41 @@ def test_a_lost_ticket_is_replaced_once_it_is_old(
     assert redis_client.lrange("rq:queue:default", 0, -1) == [handle.run_id.encode()]
     assert told(caplog) == ["run.rung"]
     Checker(redis_client).check()
+
+
+def test_a_full_redis_costs_no_run_its_lease_or_its_ticket(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis()
+    raw, client = server.client(), Client(server.url, settings=Settings(redis=server.url))
+    queued, running = client.enqueue("flow", 1), client.enqueue("flow", 2)
+    lease = claim(raw, running).lease
+    lapse(raw, running)
+    raw.zadd("penstock:ready", {queued.run_id: 1})
+    raw.delete("rq:queue:default")
+
+    raw.config_set("maxmemory", 1)
+
+    assert CALLS.words(run(raw, CALLS.renew([lease], 8))) == ["OK"]
+    recovered = CALLS.recovered(run(raw, CALLS.recover(3, 2.0)))
+    assert (recovered.rung, recovered.queued, recovered.spoilt) == ([queued.run_id], [], [])
+    assert running.cancel() == "running"
+    assert CALLS.words(run(raw, CALLS.renew([lease], 8))) == ["CANCEL"]
+
+
+def test_a_run_that_a_full_redis_gives_back_spends_no_attempt(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis()
+    raw, client = server.client(), Client(server.url, settings=Settings(redis=server.url))
+    handle = client.enqueue("flow", 1)
+    lease = claim(raw, handle).lease
+
+    raw.config_set("maxmemory", 1)
+
+    assert CALLS.word(run(raw, CALLS.write(lease, Write(1, ending=HandedOver()), 0))) == "OK"
+    assert (handle.status(), handle.info().attempt) == ("queued", 1)
+    Checker(raw).check()
 
 
 def test_an_index_that_names_no_run_is_cleaned(

