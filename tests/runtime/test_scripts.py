@@ -279,3 +279,26 @@ def test_a_refused_enqueue_leaves_nothing(desk: Desk) -> None:
 
     assert desk.create("second", on_busy="reject")[0] == b"busy"
     assert sorted(keys(desk.saver)) == sorted(before)
+
+
+@pytest.mark.parametrize("how", ["its process died", "it was handed over"])
+def test_a_run_that_its_process_left_gives_way_to_those_that_wait_for_its_thread(
+    desk: Desk, how: str
+) -> None:
+    desk.create("left", queue="")
+    lease = desk.claimed("left").lease
+    desk.create("next")
+    desk.create("last")
+
+    if how == "its process died":
+        desk.redis.zadd(desk.names.leases, {"left": 1}, xx=True)
+        run(desk.redis, desk.calls.recover(3, 60))
+    else:
+        assert desk.write(lease, Write(1, ending=HandedOver())) == "CANCELLED"
+
+    assert [desk.status(each) for each in ("left", "next", "last")] == [
+        *("cancelled", "queued", "queued")
+    ]
+    assert desk.claim("last") == "queued"
+    assert isinstance(desk.claim("next"), Claim)
+    assert desk.redis.hget(desk.names.run("left"), "reason") == b"superseded"

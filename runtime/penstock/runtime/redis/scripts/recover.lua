@@ -31,7 +31,7 @@ local function last_step(id)
 end
 
 local function expire(id, reason, dead)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key')
   if dead and run[3] ~= dead then
     return
   end
@@ -41,6 +41,10 @@ local function expire(id, reason, dead)
   end
   if run[5] then
     settle_here(id, 'cancelled', run[5])
+    return
+  end
+  if run[2] == '' and redis.call('LLEN', key('waiting', run[6])) > 0 then
+    settle_here(id, 'cancelled', 'superseded') -- no worker is to go on with it, and others wait for it
     return
   end
   local crashes = redis.call('HINCRBY', key('run', id), 'crashes', 1)
