@@ -164,6 +164,32 @@ def test_a_run_that_comes_back_to_the_process_that_lost_it_leaves_both_attempts_
     Checker(redis_client).check(over=True)
 
 
+def test_a_run_is_no_suspect_any_more_once_it_has_recorded_a_step(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("asteps", {"steps": 1000, "seconds": 0.1})
+    for _ in range(2):
+        claim(handle)
+        death = Death("", "killed", (handle.run_id,))
+        run(redis_client, executor.calls.recover(3, 60.0, death))
+    claimed = claim(handle)
+
+    async def work() -> None:
+        task = executor.begin(claimed)
+        assert executor.suspects == 1
+        async with asyncio.timeout(5):
+            while executor.suspects:
+                await asyncio.sleep(0.01)
+        assert not task.done()
+        assert redis_client.hget(f"penstock:run:{handle.run_id}", "crashes") == b"0"
+        handle.cancel()
+        await task
+
+    asyncio.run(work())
+
+    Checker(redis_client).check(over=True)
+
+
 def test_an_unknown_entrypoint_is_the_runs_failure(
     executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
 ) -> None:

@@ -90,7 +90,10 @@ class Executor:
     def suspects(self) -> int:
         """How many of the runs here are given up if this process dies."""
         last = self.settings.crashes - 1
-        return sum(active.crashes >= last for active in tuple(self._active.values()))
+        return sum(
+            active.crashes >= last and not active.journal.has_recorded
+            for active in tuple(self._active.values())
+        )
 
     def begin(self, claim: Claim) -> asyncio.Task[None]:
         """Start the attempt of a claimed run; call it on the loop."""

@@ -74,6 +74,8 @@ class RedisJournal:
         self._failure: BaseException | None = None
         self._closed = False
         self.answer = ""
+        self.has_recorded = False
+        """Whether Redis has a checkpoint of this attempt, and so counts no earlier death."""
 
     def recorded(self, field: str) -> bytes | None:
         """Return what earlier attempts recorded under a step's id or an answer's name."""
@@ -235,6 +237,7 @@ class RedisJournal:
             return
         with self._lock:
             assert self._sent is not None
+            self.has_recorded = self.has_recorded or bool(self._sent.checkpoints)
             stored, self._sent = self._sent.number, None
             done = [waiter for number, waiter in self._waiters if number <= stored]
             self._waiters = [item for item in self._waiters if item[0] > stored]
