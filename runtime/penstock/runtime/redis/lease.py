@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis import Redis
@@ -112,7 +113,7 @@ class LeaseKeeper:
         with self._lock:
             kept = self._kept.pop(lease, None)
         if kept is not None:
-            kept.tell(Fenced(f"another attempt owns run {lease.run_id!r}"))
+            _say(kept, Fenced(f"another attempt owns run {lease.run_id!r}"))
 
     def _tell(self, lease: Lease, stop: Stop) -> None:
         with self._lock:
@@ -120,4 +121,9 @@ class LeaseKeeper:
             if kept is None or kept.told:
                 return
             kept.told = True
+        _say(kept, stop)
+
+
+def _say(kept: _Kept, stop: Stop) -> None:
+    with suppress(RuntimeError):  # its event loop is closed: the attempt has just ended
         kept.tell(stop)
