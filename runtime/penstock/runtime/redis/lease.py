@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from penstock.publisher.script import run
 from penstock.runtime.errors import Cancelled, Fenced, Stop
+from penstock.runtime.forking import anew_in_children
 from penstock.runtime.redis.calls import Calls, Lease
 
 logger = logging.getLogger(__name__)
@@ -41,10 +42,15 @@ class LeaseKeeper:
         self._calls = calls
         self._length = lease
         self._every = every
+        self._closed = False
+        self.begin_anew()
+        anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """Keep none, in a process that has none of the runs."""
         self._kept: dict[Lease, _Kept] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._closed = False
         self._thread: threading.Thread | None = None
 
     def add(self, lease: Lease, tell: Callable[[Stop], None]) -> None:

@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from penstock.publisher.connection import transient
 from penstock.publisher.script import Call, Reply, run_all
+from penstock.runtime.forking import anew_in_children
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +54,17 @@ class Sender:
 
     def __init__(self, connection: Redis) -> None:
         self.connection = connection
+        self._closed = False
+        self.begin_anew()
+        anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """Forget what there was to send, in a process that has none of the runs it is of."""
         self._dirty: dict[Outbox, None] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._asleep = True
         self._pace = LINGER
-        self._closed = False
         self._thread: threading.Thread | None = None
 
     def notice(self, outbox: Outbox, *, urgent: bool = False) -> None:
