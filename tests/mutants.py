@@ -129,9 +129,7 @@ MUTANTS: Final = (
     Mutant(
         "burial takes others' runs", "recover", "if dead and run[3] ~= dead then", "if false then"
     ),
-    Mutant(
-        "a lost bell stays lost", "recover", "not redis.call('LPOS'", "false and redis.call('LPOS'"
-    ),
+    Mutant("a lost bell stays lost", "recover", "not has_ticket(", "false and has_ticket("),
     Mutant("poison is never given up", "recover", "if crashes >= most or deaths", "if deaths"),
     Mutant("a hand-over does not ring", "handover", "ring(id, true)", ""),
     Mutant("a hand-over keeps the lease", "handover", "redis.call('ZREM', LEASES, id)", ""),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import pytest
 
@@ -94,7 +93,7 @@ def test_f72_a_death_between_two_tries_costs_no_try_and_no_wait(
     victim = fleet.start()
     run = client.enqueue("unreachable", "patient")
     fleet.executing(run.run_id)
-    time.sleep(0.3)  # into the wait between the tries
+    until(lambda: "step.retry" in [each.mode for each in checker.check().events(run.run_id)])
     victim.kill()
 
     fleet.start()

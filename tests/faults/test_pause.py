@@ -7,8 +7,9 @@ import time
 import redis
 
 from penstock.runtime import Client
+from penstock.runtime.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
+from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import Fleet
 
 
@@ -28,7 +29,7 @@ def test_f11_a_zombie_in_the_middle_of_a_step_is_fenced(
     assert result == 20
     assert run.info().attempt == 2
     until(lambda: zombie.logged("run.lost"), 5)
-    assert len(zombie.logged("lease.lost")) == 1
+    assert len(zombie.logged("lease.lost")) <= 1  # none, where a write was refused sooner
     of_zombie = [line for line in fleet.journal(run.run_id) if line["pid"] == zombie.pid]
     assert len(of_zombie) <= 6  # it stopped at once, not at the end of the run
     assert zombie.running
@@ -39,13 +40,13 @@ def test_f11_a_zombie_in_the_middle_of_a_step_is_fenced(
 def test_f12_a_pause_shorter_than_the_lease_costs_nothing(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:
-    worker = fleet.start()
+    worker = fleet.start(environ={})  # of 8 s, at least 6 are left
     run = client.enqueue("asteps", {"steps": 10, "seconds": 0.1})
     fleet.executing(run.run_id, 3)
-    other = fleet.start()
+    other = fleet.start(environ={})
 
     worker.stop()
-    time.sleep(1.0)  # half a lease: the fault itself
+    time.sleep(1.0)  # in which the other looks at the leases: the fault itself
     worker.cont()
 
     assert run.result(10) == list(range(10))
@@ -95,17 +96,20 @@ def test_a_blocked_event_loop_does_not_keep_sync_runs_waiting_elsewhere(
 ) -> None:
     fleet.start()
     fleet.start()
-    blocked = client.enqueue("blocking", 4.0)
+    blocked = client.enqueue("blocking", 30.0)
     fleet.executing(blocked.run_id)
 
-    runs = [client.enqueue("main", {"x": number}) for number in range(20)]
+    held = 0
+    for number in range(10):
+        run = client.enqueue("main", {"x": number})
+        reaches(run, RunStatus.RUNNING, RunStatus.COMPLETED)
+        try:
+            assert run.result(2) == 2 * number
+        except TimeoutError:
+            held += 1  # the blocked worker has claimed it
 
-    done = 0
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline and done < 10:
-        done = sum(run.status() == "completed" for run in runs)
-    assert done >= 10  # at least those that the other worker took
-    assert [run.result(10) for run in runs] == [2 * number for number in range(20)]
+    assert held <= 1
+    assert blocked.status() is RunStatus.RUNNING
 
 
 def test_f73_two_workers_of_one_name_are_kept_apart(

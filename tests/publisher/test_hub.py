@@ -10,6 +10,7 @@ from typing import Any, ParamSpec
 import pytest
 import redis
 from fakeredis import FakeAsyncRedis
+from redis.asyncio.client import PubSub
 
 from penstock.publisher import channel as channel_module
 from penstock.publisher import hub as hub_module
@@ -146,6 +147,43 @@ async def test_the_last_subscriber_to_leave_ends_the_subscription(
             await until(lambda: subscribers(redis_client, "r") == 1)
             await publisher.publish("r", [END])
             assert await seqs(events) == [1]
+
+
+@in_loop
+async def test_who_comes_as_another_leaves_whose_subscription_is_on_its_way_misses_nothing(
+    redis_url: str, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, writes, written = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    writes.set()
+    written.set()
+    subscribe = PubSub.subscribe
+
+    async def write_slowly(pubsub: PubSub, *names: Any) -> None:
+        begun.set()
+        await writes.wait()
+        await subscribe(pubsub, *names)
+        await written.wait()
+
+    monkeypatch.setattr(PubSub, "subscribe", write_slowly)
+    async with Hub(redis_url) as hub, AsyncPublisher(redis_url) as publisher:
+        await publisher.publish("r", [("custom", 1), END])
+        async with hub.subscribe("other") as others:
+            await publisher.publish("other", [("custom", 1)])
+            await anext(others)
+            for each in (begun, writes, written):
+                each.clear()
+            async with hub.subscribe("r"):
+                await begun.wait()
+            writes.set()
+            await until(lambda: subscribers(redis_client, "r"))
+            await publisher.publish("other", [("custom", 2)])
+            await anext(others)  # so what Redis has said before is read, too
+            follower = asyncio.create_task(follow(hub, "r"))
+            await asyncio.sleep(0)
+            written.set()
+
+            async with asyncio.timeout(5):
+                assert await follower == [1, 2]
 
 
 @in_loop

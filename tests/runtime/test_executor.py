@@ -141,6 +141,55 @@ def test_a_run_that_was_taken_away_is_stopped_and_changes_nothing(
     redis_client.flushall()
 
 
+def test_a_run_that_comes_back_to_the_process_that_lost_it_leaves_both_attempts_their_own_end(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("nap", 30.0)
+    lost = claim(handle)
+
+    async def work() -> None:
+        first = executor.begin(lost)
+        death = Death("", "a pause", (handle.run_id,))
+        run(redis_client, executor.calls.recover(3, 60.0, death))
+        second = executor.begin(claim(handle))  # before the keeper hears that the lease is lost
+        async with asyncio.timeout(5):
+            await first
+            assert not second.done()
+            handle.cancel()
+            await second
+
+    asyncio.run(work())
+
+    assert handle.status() == "cancelled"
+    Checker(redis_client).check(over=True)
+
+
+def test_a_run_is_no_suspect_any_more_once_it_has_recorded_a_step(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("asteps", {"steps": 1000, "seconds": 0.1})
+    for _ in range(2):
+        claim(handle)
+        death = Death("", "killed", (handle.run_id,))
+        run(redis_client, executor.calls.recover(3, 60.0, death))
+    claimed = claim(handle)
+
+    async def work() -> None:
+        task = executor.begin(claimed)
+        assert executor.suspects == 1
+        async with asyncio.timeout(5):
+            while executor.suspects:
+                await asyncio.sleep(0.01)
+        assert not task.done()
+        assert redis_client.hget(f"penstock:run:{handle.run_id}", "crashes") == b"0"
+        handle.cancel()
+        await task
+
+    asyncio.run(work())
+
+    Checker(redis_client).check(over=True)
+
+
 def test_an_unknown_entrypoint_is_the_runs_failure(
     executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -79,6 +80,28 @@ def test_a_lease_that_another_attempt_has_is_told_once(desk: Desk, keeper: Lease
     assert told.came.wait(2)
     time.sleep(0.05)
     assert [type(stop) for stop in told.stops] == [Fenced]
+
+
+def test_an_attempt_whose_loop_is_closed_keeps_no_other_from_hearing(
+    desk: Desk, keeper: LeaseKeeper
+) -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    called, told = threading.Event(), Told()
+
+    def tell(_: Stop) -> None:
+        called.set()
+        loop.call_soon_threadsafe(lambda: None)
+
+    for name in ("over", "works"):
+        desk.create(name, name)
+    keeper.add(desk.claimed("over").lease, tell)
+    keeper.add(desk.claimed("works").lease, told)
+    run(desk.redis, desk.calls.cancel("over", "asked"))
+    assert called.wait(5)
+    run(desk.redis, desk.calls.cancel("works", "asked"))
+
+    assert told.came.wait(5)
 
 
 def test_a_lease_that_is_removed_is_told_nothing(desk: Desk, keeper: LeaseKeeper) -> None:

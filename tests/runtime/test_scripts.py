@@ -13,7 +13,7 @@ import pytest
 import penstock.runtime.redis.keys as keys_module
 from penstock.publisher.script import Call, load_all, run
 from penstock.runtime import RedisSaver
-from penstock.runtime.journal import Fact, Finished, HandedOver, Suspended
+from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
 from penstock.runtime.redis.calls import Claim, Lease, Write
 from penstock.runtime.redis.creation import Wanted, create
 from penstock.runtime.redis.keys import thread_key
@@ -279,3 +279,62 @@ def test_a_refused_enqueue_leaves_nothing(desk: Desk) -> None:
 
     assert desk.create("second", on_busy="reject")[0] == b"busy"
     assert sorted(keys(desk.saver)) == sorted(before)
+
+
+@pytest.mark.parametrize("how", ["its process died", "it was handed over"])
+def test_a_run_that_its_process_left_gives_way_to_those_that_wait_for_its_thread(
+    desk: Desk, how: str
+) -> None:
+    desk.create("left", queue="")
+    lease = desk.claimed("left").lease
+    desk.create("next")
+    desk.create("last")
+
+    if how == "its process died":
+        desk.redis.zadd(desk.names.leases, {"left": 1}, xx=True)
+        run(desk.redis, desk.calls.recover(3, 60))
+    else:
+        assert desk.write(lease, Write(1, ending=HandedOver())) == "CANCELLED"
+
+    assert [desk.status(each) for each in ("left", "next", "last")] == [
+        *("cancelled", "queued", "queued")
+    ]
+    assert desk.claim("last") == "queued"
+    assert isinstance(desk.claim("next"), Claim)
+    assert desk.redis.hget(desk.names.run("left"), "reason") == b"superseded"
+
+
+def test_rq_has_the_job_of_a_run_in_one_registry_at_most(desk: Desk) -> None:
+    def filed() -> list[str]:
+        kinds = ("finished", "failed", "wip")
+        return [kind for kind in kinds if desk.redis.zcard(f"{desk.names.rq}:{kind}:default")]
+
+    desk.create()
+    found = [filed()]
+    endings: list[Ending] = [
+        Suspended(Fact("run.interrupted", {}, (), 0.0), {"?": "1"}),
+        ended("failed"),
+        ended("failed"),
+        ended(),
+    ]
+    for number, ending in enumerate(endings):
+        lease = desk.claimed(nonce=str(number)).lease
+        found.append(filed())
+        assert desk.write(lease, Write(1, {"result": "{}"}, ending=ending)) == "OK"
+        found.append(filed())
+        if desk.status() != "completed":
+            assert desk.resume({"?": "1"} if desk.status() == "suspended" else {}) == "queued"
+            found.append(filed())
+
+    begun, done, broken = ["wip"], ["finished"], ["failed"]
+    assert found == [[], begun, done, [], begun, broken, [], begun, broken, [], begun, done]
+
+
+def test_rq_files_no_run_as_finished_that_waited_and_was_cancelled(desk: Desk) -> None:
+    desk.create()
+    waits = Suspended(Fact("run.interrupted", {}, (), 0.0), {"?": "1"})
+    desk.write(desk.claimed().lease, Write(1, ending=waits))
+
+    run(desk.redis, desk.calls.cancel("r", "no more"))
+
+    assert desk.redis.zcard(f"{desk.names.rq}:finished:default") == 0

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from penstock.runtime import Command, RedisSaver, entrypoint, get_stream_writer, interrupt, task
+from penstock.runtime import (
+    Client,
+    Command,
+    RedisSaver,
+    entrypoint,
+    get_stream_writer,
+    interrupt,
+    task,
+)
 from tests.runtime.flows import in_background, keys, thread
 from tests.support.server import RedisServer
 
@@ -86,3 +94,46 @@ def test_many_writers_at_once_lose_nothing(redis_saver: RedisSaver) -> None:
         redis_saver.connection.xlen(key) for key in keys(redis_saver, "penstock:events:*")
     ]
     assert totals == [3 + 3 * 20] * 20
+
+
+def test_an_error_about_a_name_that_is_no_text_fails_its_run_and_holds_up_no_other(
+    redis_saver: RedisSaver,
+) -> None:
+    @entrypoint(checkpointer=redis_saver)
+    async def main(name: str) -> int:
+        if name:
+            raise ValueError(f"cannot read {name}")
+        return await aecho(1)
+
+    async def run() -> int:
+        async with asyncio.timeout(5):
+            with pytest.raises(ValueError, match="cannot read"):
+                await main.ainvoke("caf\udce9", thread("a"))
+            number: int = await main.ainvoke("", thread("b"))
+        return number
+
+    assert asyncio.run(run()) == 1
+    client = Client(redis_saver.connection)
+    failed = [run.reason for run in client.runs("failed")]
+    assert failed == [r"ValueError: cannot read caf\udce9"]
+
+
+def test_what_cannot_be_sent_at_all_ends_its_own_attempt_alone(redis_saver: RedisSaver) -> None:
+    @task(name="caf\udce9")
+    async def unnameable() -> int:
+        return 1
+
+    @entrypoint(checkpointer=redis_saver)
+    async def main(kind: str) -> int:
+        return await (unnameable() if kind == "spoilt" else aecho(1))
+
+    async def run() -> list[Any]:
+        async with asyncio.timeout(5):
+            kinds = ["well", "spoilt", "well", "spoilt"]
+            attempts = [main.ainvoke(kind, thread(str(n))) for n, kind in enumerate(kinds)]
+            return await asyncio.gather(*attempts, return_exceptions=True)
+
+    first, second, third, fourth = asyncio.run(run())
+    assert (first, third) == (1, 1)
+    assert isinstance(second, UnicodeError)
+    assert isinstance(fourth, UnicodeError)

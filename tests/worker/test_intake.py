@@ -53,6 +53,41 @@ def test_an_ordinary_job_that_is_begun_is_there_once(redis_client: redis.Redis) 
     assert popped(redis_client) == [job.id]
 
 
+def test_an_ordinary_job_whose_popping_went_unanswered_is_given_when_it_is_asked_again(
+    redis_client: redis.Redis,
+) -> None:
+    run = Client(redis_client).enqueue("main", {"x": 1})
+    queue = Queue("default", connection=redis_client)
+    jobs = [queue.enqueue(JOB, 2, number) for number in (3, 4)]
+    calls = Calls(Keys("penstock"))
+    call = calls.take("one", "nonce", 8.0, 8, ["default"])
+    send(redis_client, call)  # and the answer is lost
+
+    taken = calls.taken(send(redis_client, call))
+
+    assert [claim.lease.run_id for claim in taken.claims] == [run.run_id]
+    assert taken.job == ("default", jobs[0].id)
+    assert popped(redis_client) == [jobs[0].id]
+    assert queue.job_ids == [jobs[1].id]
+
+
+def test_a_ticket_given_back_to_workers_that_pause_is_given_back_once(
+    redis_client: redis.Redis,
+) -> None:
+    queue = Queue("default", connection=redis_client)
+    job = queue.enqueue(JOB, 2, 3)
+    ticket = intake(redis_client, "first", "default").pop(1)
+    assert ticket is not None
+    redis_client.set("rq:suspended", 1, ex=60)
+    calls = Calls(Keys("penstock"))
+    call = calls.take("one", "nonce", 8.0, 8, ["first", "default"], ticket)
+    send(redis_client, call)  # and the answer is lost
+
+    assert not calls.taken(send(redis_client, call))
+
+    assert queue.job_ids == [job.id]
+
+
 @pytest.mark.parametrize("names", [("default",), ("first", "default")])
 def test_a_run_that_is_claimed_leaves_no_ticket(
     redis_client: redis.Redis, names: tuple[str, ...]

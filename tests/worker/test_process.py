@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import signal
+import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import redis
@@ -9,6 +12,7 @@ from penstock.publisher.errors import RedisUnavailableError
 from penstock.runtime import Client
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.settings import Settings
+from penstock.worker import process
 from penstock.worker.options import WorkerOptions
 from penstock.worker.process import run_worker, supervise
 from tests.faults.support.invariants import Checker
@@ -49,3 +53,19 @@ def test_a_burst_in_this_process(redis_url: str, redis_client: redis.Redis) -> N
 
         assert run.result(1) == 10
     Checker(redis_client).check(over=True)
+
+
+def test_a_signal_between_the_end_of_a_process_and_the_note_of_it_stops_the_others(
+    redis_url: str,
+) -> None:
+    process_module: Any = process
+    supervisor = process_module._Supervisor(options(redis_url), 1)
+    ended, running = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
+    ended.kill()
+    ended.wait()
+    for child in (ended, running):
+        supervisor._children[child.pid] = process_module._Child("worker", 0.0, 0)
+
+    supervisor._stop(signal.SIGTERM, None)
+
+    assert running.wait(5) == -signal.SIGTERM

@@ -11,12 +11,14 @@ import redis
 from penstock.publisher.script import run
 from penstock.runtime import Client
 from penstock.runtime.handle import RunHandle
-from penstock.runtime.redis.calls import Calls, Claim
+from penstock.runtime.journal import HandedOver
+from penstock.runtime.redis.calls import Calls, Claim, Write
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.worker.recover import Recovery, bury
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
+from tests.support.server import RedisServer
 
 pytestmark = [
     pytest.mark.open_runs,
@@ -128,6 +130,75 @@ def test_a_lost_ticket_is_replaced_once_it_is_old(
     assert redis_client.lrange("rq:queue:default", 0, -1) == [handle.run_id.encode()]
     assert told(caplog) == ["run.rung"]
     Checker(redis_client).check()
+
+
+def test_a_long_queue_is_searched_for_one_ticket_at_a_time(
+    client: Client, redis_client: redis.Redis
+) -> None:
+    runs = [client.enqueue("flow", number).run_id for number in range(4)]
+    redis_client.zadd("penstock:ready", {run_id: at for at, run_id in enumerate(runs)})
+    redis_client.delete("rq:queue:default")
+    redis_client.rpush("rq:queue:default", runs[2], *[f"other-{n}" for n in range(6000)], runs[3])
+    redis_client.config_resetstat()
+
+    recovered = [CALLS.recovered(run(redis_client, CALLS.recover(3, 2.0)))]
+    searched: Any = redis_client.info("commandstats")
+    redis_client.zadd("penstock:ready", {run_id: at for at, run_id in enumerate(runs[1:])})
+    recovered += [CALLS.recovered(run(redis_client, CALLS.recover(3, 2.0)))]
+
+    assert [list(found.rung) for found in recovered] == [[runs[0]], [runs[1]]]
+    assert searched["cmdstat_lpos"]["calls"] == 1
+
+
+def test_runs_that_wait_for_their_thread_do_not_keep_the_lost_ticket_of_another_waiting(
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+) -> None:
+    handles = [client.enqueue("flow", number, thread_id="t") for number in range(3)]
+    runs = [handle.run_id for handle in handles]
+    redis_client.zadd("penstock:ready", {run_id: 1 for run_id in runs})
+
+    look()
+
+    at_work, *waiting = [redis_client.zscore("penstock:ready", run_id) or 0.0 for run_id in runs]
+    assert min(waiting) > at_work + 10_000
+    handles[0].cancel()
+    assert (redis_client.zscore("penstock:ready", runs[1]) or 0.0) < at_work + 10_000
+    Checker(redis_client).check()
+
+
+def test_a_full_redis_costs_no_run_its_lease_or_its_ticket(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis()
+    raw, client = server.client(), Client(server.url, settings=Settings(redis=server.url))
+    queued, running = client.enqueue("flow", 1), client.enqueue("flow", 2)
+    lease = claim(raw, running).lease
+    lapse(raw, running)
+    raw.zadd("penstock:ready", {queued.run_id: 1})
+    raw.delete("rq:queue:default")
+
+    raw.config_set("maxmemory", 1)
+
+    assert CALLS.words(run(raw, CALLS.renew([lease], 8))) == ["OK"]
+    recovered = CALLS.recovered(run(raw, CALLS.recover(3, 2.0)))
+    assert (recovered.rung, recovered.queued, recovered.spoilt) == ([queued.run_id], [], [])
+    assert running.cancel() == "running"
+    assert CALLS.words(run(raw, CALLS.renew([lease], 8))) == ["CANCEL"]
+
+
+def test_a_run_that_a_full_redis_gives_back_spends_no_attempt(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis()
+    raw, client = server.client(), Client(server.url, settings=Settings(redis=server.url))
+    handle = client.enqueue("flow", 1)
+    lease = claim(raw, handle).lease
+
+    raw.config_set("maxmemory", 1)
+
+    assert CALLS.word(run(raw, CALLS.write(lease, Write(1, ending=HandedOver()), 0))) == "OK"
+    assert (handle.status(), handle.info().attempt) == ("queued", 1)
+    Checker(raw).check()
 
 
 def test_an_index_that_names_no_run_is_cleaned(

@@ -80,6 +80,8 @@ class Hub:
         self._codec = (codec or codec_of_environment()).at(prefix)
         self._pages = Pages(self._client, self._keys, self._codec)
         self._channels: dict[bytes, Channel] = {}
+        self._asked: set[bytes] = set()
+        """Channels that SUBSCRIBE was sent for on this connection, confirmed or not yet."""
         self._changed = asyncio.Event()
         self._heard = 0.0
         self._pinged = False
@@ -117,11 +119,12 @@ class Hub:
         finally:
             channel.subscribers.discard(subscriber)
             if not channel.subscribers:
-                self._leave(name, channel)
+                self._leave(name)
 
-    def _leave(self, name: bytes, channel: Channel) -> None:
-        # A live one stays until it is unsubscribed from: who comes before that finds it live.
-        if not channel.live:
+    def _leave(self, name: bytes) -> None:
+        # One asked for stays until it is unsubscribed from: who comes before that finds it, and
+        # with it the confirmation, which Redis sends once.
+        if name not in self._asked:
             del self._channels[name]
         self._changed.set()
 
@@ -148,6 +151,7 @@ class Hub:
             try:
                 await self._serve(pubsub, backoff)
             except (RedisError, builtins.ConnectionError) as error:
+                self._asked = set()
                 for channel in self._channels.values():
                     channel.live = False
                 await asyncio.sleep(backoff.after(error))
@@ -157,7 +161,7 @@ class Hub:
 
     async def _serve(self, pubsub: PubSub, backoff: Backoff) -> None:
         # This task writes, the other reads; the first of them to fail ends the connection.
-        subscribed = await self._resubscribe(pubsub, set())
+        await self._resubscribe(pubsub)
         self._heard, self._pinged = asyncio.get_running_loop().time(), False
         reader = asyncio.create_task(self._receive(pubsub, backoff))
         reader.add_done_callback(lambda _: self._changed.set())
@@ -166,22 +170,22 @@ class Hub:
                 with suppress(builtins.TimeoutError):
                     async with asyncio.timeout(IDLE):
                         await self._changed.wait()
-                subscribed = await self._resubscribe(pubsub, subscribed)
+                await self._resubscribe(pubsub)
                 await self._wonder(pubsub)
             reader.result()
         finally:
             await _end(reader)
 
-    async def _resubscribe(self, pubsub: PubSub, subscribed: set[bytes]) -> set[bytes]:
+    async def _resubscribe(self, pubsub: PubSub) -> None:
         self._changed.clear()
         wanted = {name for name, channel in self._channels.items() if channel.subscribers}
+        subscribed, self._asked = self._asked, wanted
         for name in self._channels.keys() - wanted:
             del self._channels[name]
         if wanted - subscribed:
             await _on(pubsub.subscribe(*(wanted - subscribed)))
         if subscribed - wanted:
             await _on(cast("Awaitable[object]", pubsub.unsubscribe(*(subscribed - wanted))))
-        return wanted
 
     async def _receive(self, pubsub: PubSub, backoff: Backoff) -> None:
         loop = asyncio.get_running_loop()

@@ -51,7 +51,7 @@ class Branch:
     def identify(self, name: str, digest: str, key: str | None) -> str:
         """Give the id of the call made now."""
         if key is not None:
-            label = f"{name}={quote(key, safe='')}"
+            label = f"{name}={quote(key, safe='', errors='surrogatepass')}"
             count = self._count(label)
             return f"{self.prefix}{label}" if count == 0 else f"{self.prefix}{label}:{count}"
         label = name if flow() == self.owner else f"{name}@{digest}"

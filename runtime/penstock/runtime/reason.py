@@ -24,6 +24,7 @@ def reason_of(error: BaseException, codec: Codec) -> str:
     """Write why a run fails; where values are encrypted, all but the error's class is, too."""
     name = type(error).__name__
     said = dump_error(error, codec)["message"][: SHOWN - len(name) - 2]
+    said = said.encode(errors="backslashreplace").decode()  # names of files may be no text
     if codec.plain is codec:
         return f"{name}: {said}"
     return f"{name}: {codec.at('reason').dumps(said)}"

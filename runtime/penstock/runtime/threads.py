@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
+from penstock.runtime.forking import anew_in_children
+
 GRACE: Final = 0.001
 """Seconds that whoever called a step has to run it itself by asking for its result."""
 
@@ -42,13 +44,19 @@ class Threads:
     """
 
     def __init__(self, pool: ThreadPoolExecutor | None = None) -> None:
-        self._pool = pool or ThreadPoolExecutor(MOST, thread_name_prefix="penstock")
+        self._given = pool
+        self._closed = False
+        self.begin_anew()
+        anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """Begin without threads and jobs, in a process that has none of them."""
+        self._pool = self._given or ThreadPoolExecutor(MOST, thread_name_prefix="penstock")
         self._jobs: deque[Job] = deque()
         self._wake = threading.Event()
         self._asleep = True
         self._lock = threading.Lock()
         self._dispatcher: threading.Thread | None = None
-        self._closed = False
         self._moved = 0
         self._seen = 0
 

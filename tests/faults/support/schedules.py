@@ -198,6 +198,13 @@ def a_rolled_back_run_keeps_nothing_of_its_end(protocol: Protocol) -> None:
     assert protocol.finish(held, "completed") == "CANCELLED"
 
 
+def a_rolled_back_run_is_so_though_another_interrupts_it(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.enqueue("run-1", "rollback")
+    protocol.enqueue("run-2", "interrupt")
+    assert protocol.finish(held, "completed") == "CANCELLED"
+
+
 def an_update_completes_what_waits_once(protocol: Protocol) -> None:
     ask(protocol)
     assert protocol.update(again=True) == "OK"
@@ -361,6 +368,7 @@ SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_question_asked_no_more_takes_no_answer,
     the_next_run_of_a_thread_begins_when_the_last_one_ends,
     a_rolled_back_run_keeps_nothing_of_its_end,
+    a_rolled_back_run_is_so_though_another_interrupts_it,
     an_update_completes_what_waits_once,
     an_update_completes_what_failed,
     an_update_waits_for_no_run_at_work,

@@ -121,7 +121,7 @@ class World:
 
     def _interrupt(self, active: Ran, on_busy: str) -> None:
         if on_busy in ("interrupt", "rollback"):
-            active.cancel = on_busy
+            active.cancel = on_busy if on_busy == "rollback" else active.cancel or on_busy
             if active.status != "running":
                 self._end_here(active)
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 import uuid
+from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -218,4 +219,5 @@ class _Supervisor:
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping = True
         for pid in self._children:
-            os.kill(pid, signum)
+            with suppress(ProcessLookupError):  # reaped, and the signal comes before the note of it
+                os.kill(pid, signum)

@@ -87,11 +87,11 @@ class Backlog:
             self._sent = self._full.popleft()
         return self._sent
 
-    def stored(self) -> int:
-        """Forget the write that was on its way; returns its number."""
+    def stored(self) -> Write:
+        """Forget the write that was on its way, and return it."""
         assert self._sent is not None
-        number, self._sent = self._sent.number, None
-        return number
+        stored, self._sent = self._sent, None
+        return stored
 
     def _turn_over(self) -> None:
         """Let what is added from here on go into another write."""

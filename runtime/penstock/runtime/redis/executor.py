@@ -25,7 +25,7 @@ from penstock.runtime.errors import (
 )
 from penstock.runtime.journal import Fact, Finished, HandedOver, durability_of
 from penstock.runtime.redis.assigned import assigned
-from penstock.runtime.redis.calls import Calls, Claim
+from penstock.runtime.redis.calls import Calls, Claim, Lease
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.lease import LeaseKeeper
@@ -76,7 +76,7 @@ class Executor:
             every=settings.renew,
         )
         self._threads = threads or Threads()
-        self._active: dict[str, _Active] = {}
+        self._active: dict[Lease, _Active] = {}  # of one run perhaps two, the older one lost
         self._on_end = on_end
         self._draining = False
 
@@ -84,7 +84,10 @@ class Executor:
     def suspects(self) -> int:
         """How many of the runs here are given up if this process dies."""
         last = self.settings.crashes - 1
-        return sum(active.crashes >= last for active in tuple(self._active.values()))
+        return sum(
+            active.crashes >= last and not active.journal.has_recorded
+            for active in tuple(self._active.values())
+        )
 
     def begin(self, claim: Claim) -> asyncio.Task[None]:
         """Start the attempt of a claimed run; call it on the loop."""
@@ -101,7 +104,7 @@ class Executor:
             self._execute(claim, journal), name=claim.lease.run_id
         )
         crashes = int(claim.fields.get("crashes", 0))
-        self._active[claim.lease.run_id] = _Active(task, journal, crashes)
+        self._active[claim.lease] = _Active(task, journal, crashes)
         return task
 
     def cancel(self, run_id: str) -> None:
@@ -144,7 +147,7 @@ class Executor:
         except (LeaseLostError, Fenced):
             _log_lost(claim)
         except asyncio.CancelledError:
-            if self._active[run_id].is_lost:  # cancelled for that
+            if self._active[claim.lease].is_lost:  # cancelled for that
                 _log_lost(claim)
             else:
                 logger.warning("run %s was cut off", run_id, extra=_extra(claim, "run.cut"))
@@ -154,7 +157,7 @@ class Executor:
             )
         finally:
             self.keeper.remove(claim.lease)
-            active = self._active.pop(run_id, None)
+            active = self._active.pop(claim.lease, None)
             if active is not None and active.runner is not None:
                 active.runner.close()
             self._on_end()
@@ -166,7 +169,7 @@ class Executor:
         limit = work.assignment.config.get("max_concurrency")
         runner = Runner(attempt, self._threads, loop, limit)
         self.keeper.add(claim.lease, lambda stop: self._told(claim, stop))
-        active = self._active[claim.lease.run_id]
+        active = self._active[claim.lease]
         active.runner = runner
         if self._draining:
             attempt.control.request_drain(_ENDING)
@@ -176,8 +179,8 @@ class Executor:
 
     def _told(self, claim: Claim, stop: Stop) -> None:
         """Stop a run; the keeper's thread calls this."""
-        active = self._active.get(claim.lease.run_id)
-        if active is None or active.journal.lease != claim.lease or active.journal.is_ending:
+        active = self._active.get(claim.lease)
+        if active is None or active.journal.is_ending:
             return
         if active.runner is not None:
             active.runner.stop(stop)
@@ -193,8 +196,8 @@ class Executor:
 
     def _abandon(self, claim: Claim) -> None:
         """End a run for good whose code does not let itself be cancelled."""
-        active = self._active.get(claim.lease.run_id)
-        if active is None or active.journal.lease != claim.lease or active.journal.is_ending:
+        active = self._active.get(claim.lease)
+        if active is None or active.journal.is_ending:
             return
         logger.warning(
             "run %s goes on in spite of its cancellation, it is left alone",

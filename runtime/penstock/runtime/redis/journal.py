@@ -69,6 +69,8 @@ class RedisJournal:
         self._failure: BaseException | None = None
         self._closed = False
         self.answer = ""
+        self.has_recorded = False
+        """Whether Redis has a checkpoint of this attempt, and so counts no earlier death."""
 
     def recorded(self, field: str) -> bytes | None:
         """Return what earlier attempts recorded under a step's id or an answer's name."""
@@ -245,8 +247,9 @@ class RedisJournal:
             return
         with self._lock:
             stored = self._backlog.stored()
-            done = [waiter for number, waiter in self._waiters if number <= stored]
-            self._waiters = [item for item in self._waiters if item[0] > stored]
+            self.has_recorded = self.has_recorded or bool(stored.checkpoints)
+            done = [waiter for number, waiter in self._waiters if number <= stored.number]
+            self._waiters = [item for item in self._waiters if item[0] > stored.number]
         for waiter in done:
             if not waiter.done():
                 waiter.set_result(None)

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis import Redis
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 
 from penstock.publisher.script import run
 from penstock.runtime.errors import Cancelled, Fenced, Stop
+from penstock.runtime.forking import anew_in_children
 from penstock.runtime.redis.calls import Calls, Lease
 
 logger = logging.getLogger(__name__)
@@ -40,10 +42,15 @@ class LeaseKeeper:
         self._calls = calls
         self._length = lease
         self._every = every
+        self._closed = False
+        self.begin_anew()
+        anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """Keep none, in a process that has none of the runs."""
         self._kept: dict[Lease, _Kept] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._closed = False
         self._thread: threading.Thread | None = None
 
     def add(self, lease: Lease, tell: Callable[[Stop], None]) -> None:
@@ -112,7 +119,7 @@ class LeaseKeeper:
         with self._lock:
             kept = self._kept.pop(lease, None)
         if kept is not None:
-            kept.tell(Fenced(f"another attempt owns run {lease.run_id!r}"))
+            _say(kept, Fenced(f"another attempt owns run {lease.run_id!r}"))
 
     def _tell(self, lease: Lease, stop: Stop) -> None:
         with self._lock:
@@ -120,4 +127,9 @@ class LeaseKeeper:
             if kept is None or kept.told:
                 return
             kept.told = True
+        _say(kept, stop)
+
+
+def _say(kept: _Kept, stop: Stop) -> None:
+    with suppress(RuntimeError):  # its event loop is closed: the attempt has just ended
         kept.tell(stop)

@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from penstock.publisher.connection import transient
 from penstock.publisher.script import Call, Reply, run, run_all
+from penstock.runtime.forking import anew_in_children
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,10 @@ class Outbox(Protocol):
         """Take the answer to the call."""
         ...
 
+    def fail(self, error: BaseException) -> None:
+        """Take it that the call cannot be sent, now or later."""
+        ...
+
     @property
     def is_due(self) -> bool:
         """Whether there is anything to send."""
@@ -49,12 +54,17 @@ class Sender:
 
     def __init__(self, connection: Redis) -> None:
         self.connection = connection
+        self._closed = False
+        self.begin_anew()
+        anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """Forget what there was to send, in a process that has none of the runs it is of."""
         self._dirty: dict[Outbox, None] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._asleep = True
         self._pace = LINGER
-        self._closed = False
         self._thread: threading.Thread | None = None
 
     def notice(self, outbox: Outbox, *, urgent: bool = False) -> None:
@@ -175,6 +185,14 @@ class Sender:
         except (ConnectionError, TimeoutError, OSError) as error:
             logger.warning("Redis does not answer, trying again: %s", error)
             return False
+        except UnicodeError as error:  # one of them is no text; this thread is for all of them
+            if len(calls) > 1:
+                sent = [
+                    self._send([box], [call]) for box, call in zip(outboxes, calls, strict=True)
+                ]
+                return all(sent)
+            outboxes[0].fail(error)
+            return True
         taken = True
         for outbox, reply in zip(outboxes, replies, strict=True):
             if isinstance(reply, ResponseError) and transient(reply):

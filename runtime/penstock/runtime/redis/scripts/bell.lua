@@ -2,6 +2,11 @@
 --
 -- RQ's keys: rq:queues (set), rq:queue:<queue> (list), rq:job:<id>, rq:wip:<queue> (zset),
 -- rq:execution:<id>:<fence>, rq:worker:<name>:executions (set), rq:finished/failed:<queue> (zsets).
+local function unfile(id, queue)
+  redis.call('ZREM', rq('finished', queue), id)
+  redis.call('ZREM', rq('failed', queue), id)
+end
+
 local function ring(id, front)
   local run = redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at')
   local queue = run[1]
@@ -15,6 +20,7 @@ local function ring(id, front)
     'origin', queue, 'status', 'queued', 'timeout', '-1', 'description', 'penstock ' .. run[2] .. ' ' .. id,
     'created_at', run[3], 'enqueued_at', run[3])
   redis.call('PERSIST', job)
+  unfile(id, queue)
   redis.call(front and 'LPUSH' or 'RPUSH', rq('queue', queue), id)
 end
 
@@ -51,6 +57,7 @@ local function show_ended(id, queue, worker, fence, status, ttl)
     redis.call('HSET', job, 'status', status)
     redis.call('PEXPIRE', job, ttl)
   end
+  unfile(id, queue)
   if status ~= 'canceled' then
     redis.call('ZADD', rq(status, queue), string.format('%.0f', (now + ttl) / 1000), id)
   end

@@ -72,7 +72,8 @@ if busy then
   redis.call('RPUSH', key('waiting', thread), id)
   redis.call('ZADD', READY, ms(now), id)
   if on_busy == 'interrupt' or on_busy == 'rollback' then
-    redis.call('HSET', key('run', active), 'cancel', on_busy)
+    -- Who wants it rolled back has it so, whoever else asks it to stop.
+    redis.call(on_busy == 'rollback' and 'HSET' or 'HSETNX', key('run', active), 'cancel', on_busy)
     if status == 'running' then
       redis.call('PUBLISH', CONTROL, active)
     else

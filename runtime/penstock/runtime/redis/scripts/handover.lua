@@ -1,6 +1,7 @@
 -- handover: an attempt gives its run back, to the front of its queue, as if it had not begun.
 --
 -- ARGV as in commit. Returns OK, CANCELLED (a cancel came first: the run has ended so) or FENCED.
+-- Without a queue no worker goes on with it: then it gives way to the runs that wait for their turn on its thread.
 -- Keys: those of commit and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
@@ -11,14 +12,19 @@
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/commit
 
+redis.call('ZREM', READY, '') -- a write that needs no memory first: so Redis takes the rest when it is full
 local at, answer = commit()
 if not at then
   return answer
 end
 local id = ARGV[3]
-local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'cancel')
+local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'cancel', 'thread_key')
 if run[4] then
   settle_here(id, 'cancelled', run[4])
+  return 'CANCELLED'
+end
+if run[1] == '' and redis.call('LLEN', key('waiting', run[5])) > 0 then
+  settle_here(id, 'cancelled', 'superseded')
   return 'CANCELLED'
 end
 redis.call('ZREM', LEASES, id)

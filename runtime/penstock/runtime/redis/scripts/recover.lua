@@ -36,7 +36,7 @@ local function last_step(id)
 end
 
 local function expire(id, reason, dead)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key')
   if dead and run[3] ~= dead then
     return
   end
@@ -46,6 +46,10 @@ local function expire(id, reason, dead)
   end
   if run[5] then
     settle_here(id, 'cancelled', run[5])
+    return
+  end
+  if run[2] == '' and redis.call('LLEN', key('waiting', run[6])) > 0 then
+    settle_here(id, 'cancelled', 'superseded') -- no worker is to go on with it, and others wait for it
     return
   end
   local crashes = redis.call('HINCRBY', key('run', id), 'crashes', 1)
@@ -75,17 +79,39 @@ local function free(thread, id)
   rung[#rung + 1] = id
 end
 
+-- has_ticket(queue, id): whether a run's ticket is on its queue. A long queue is not searched for each of its
+-- runs, which takes seconds: one further back than FRONT counts as there, except for the first that is asked for.
+local FRONT = 5000
+local fronts = {}
+
+local function has_ticket(queue, id)
+  local list = rq('queue', queue)
+  local front = fronts[list]
+  if not front then
+    front = { is_whole = redis.call('LLEN', list) <= FRONT, tickets = {} }
+    for _, ticket in ipairs(redis.call('LRANGE', list, 0, FRONT - 1)) do
+      front.tickets[ticket] = true
+    end
+    fronts[list] = front
+  end
+  if front.tickets[id] or front.is_whole or front.is_searched then
+    return front.tickets[id] or not front.is_whole
+  end
+  front.is_searched = true
+  return redis.call('LPOS', list, id)
+end
+
 local function look_for_ticket(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home')
   local first = run[4] and id or run[3] and redis.call('HGET', key('thread', run[3]), 'run')
   if run[1] ~= 'queued' then
     redis.call('ZREM', READY, id)
   elseif first ~= id then
-    redis.call('ZADD', READY, 'XX', ms(now), id)
+    redis.call('ZADD', READY, 'XX', ms(now + 10 * patience), id) -- it has no ticket to lose
     if not (first and is_open(first)) then
       free(run[3], id)
     end
-  elseif run[2] ~= '' and not redis.call('LPOS', rq('queue', run[2]), id) then
+  elseif run[2] ~= '' and not has_ticket(run[2], id) then
     redis.call('LREM', popped(run[2]), 0, id) -- where a worker that died had it
     ring(id, true)
     rung[#rung + 1] = id
@@ -119,6 +145,7 @@ local function attend(list, act, id, ...)
   end
 end
 
+redis.call('ZREM', READY, '') -- a write that needs no memory first: so Redis takes the rest when it is full
 for at = 8, #ARGV do
   attend(LEASES, expire, ARGV[at], ARGV[7], ARGV[6])
 end

@@ -2,11 +2,12 @@
 --
 -- ARGV[3] lease ms, ARGV[4...] pairs of run id and fence.
 -- Returns for each run OK, CANCEL (somebody asks it to stop) or LOST (another attempt owns it).
--- Keys: run:<id>, leases.
+-- Keys: run:<id>, leases, ready.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 
 local answers = {}
+redis.call('ZREM', READY, '') -- a write that needs no memory first: so Redis takes the rest when it is full
 for at = 4, #ARGV, 2 do
   local run = redis.call('HMGET', key('run', ARGV[at]), 'fence', 'status', 'cancel')
   if run[1] ~= ARGV[at + 1] or run[2] ~= 'running' then

@@ -8,7 +8,8 @@
 -- deadly run does not take others with it. A further one's ticket is dropped; recovery rings for it again.
 -- A ticket whose run is not queued is dropped. Popping ends at the first ordinary RQ job, which is left
 -- in RQ's list of those popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop leaves it.
--- Sent twice (same nonce), it gives the runs claimed the first time: taken:<worker> remembers them.
+-- Sent twice (same nonce), it gives the runs claimed and the job popped the first time: taken:<worker> remembers
+-- them.
 -- Keys: those of claim; taken:<worker>; rq:suspended.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
@@ -23,7 +24,10 @@ local runs, job, names, spoilt = {}, {}, {}, {}
 
 local before = redis.call('LRANGE', memory, 0, -1)
 if before[1] == nonce then
-  for at = 2, #before do
+  if before[3] ~= '' then
+    job = { before[2], before[3] }
+  end
+  for at = 4, #before do
     local fence = redis.call('HGET', key('run', before[at]), 'fence')
     if fence and string.match(fence, '%.(.*)$') == nonce then
       runs[#runs + 1] = claimed(before[at], fence)
@@ -95,8 +99,8 @@ end
 
 take()
 redis.call('DEL', memory)
-if #names > 0 then
-  redis.call('RPUSH', memory, nonce, unpack(names))
+if #names > 0 or job[1] or ARGV[9] ~= '' then
+  redis.call('RPUSH', memory, nonce, job[1] or '', job[2] or '', unpack(names))
   redis.call('PEXPIRE', memory, lease)
 end
 return { runs, job, spoilt }
