@@ -99,7 +99,7 @@ def test_two_hundred_async_runs_at_once(fleet: Fleet, client: Client, checker: C
     runs = [client.enqueue("nap", 1.0) for _ in range(200)]
 
     assert [run.result(20) for run in runs] == [1.0] * 200
-    assert time.monotonic() - started < 50  # one after the other, 200 s
+    assert time.monotonic() - started < 6
     checker.check(over=True)
 
 
@@ -110,7 +110,7 @@ def test_a_hundred_sync_runs_at_once(fleet: Fleet, client: Client, checker: Chec
     runs = [client.enqueue("steps", {"steps": 1, "seconds": 1.0}) for _ in range(100)]
 
     assert [run.result(20) for run in runs] == [[0]] * 100
-    assert time.monotonic() - started < 50  # one after the other, 100 s
+    assert time.monotonic() - started < 8
     checker.check(over=True)
 
 

@@ -141,8 +141,11 @@ def test_f10_a_dead_child_of_a_supervisor_gives_its_runs_back_at_once(
     fleet.executing(run.run_id, 4)
 
     os.kill(child_of(raw, run), signal.SIGKILL)
+    killed = time.time()
 
     assert run.result(20) == list(range(6))
+    again = next(line for line in fleet.journal(run.run_id) if line["attempt"] == 2)
+    assert again["time"] - killed <= 1.5
     assert "SIGKILL" in death_of(raw, run)
     supervisor.ready(3)
     assert raw.scard("rq:workers") == 2
@@ -160,9 +163,13 @@ def test_f10_all_children_die_at_once(
     pids = {child_of(raw, run) for run in runs}
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
+    killed = time.time()
 
     assert [run.result(20) for run in runs] == [list(range(6))] * 9
     supervisor.ready(3 + len(pids))
+    again = [line["time"] for line in fleet.journal() if line["attempt"] == 2]
+    assert min(again) - killed <= 1.5
+    assert max(again) - killed <= 5
     assert all("SIGKILL" in death_of(raw, run) for run in runs)
     checker.check(over=True)
 

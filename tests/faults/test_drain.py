@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 import redis
@@ -64,9 +65,11 @@ def test_f15_a_nap_does_not_hold_up_a_drain(fleet: Fleet, client: Client, checke
     run = client.enqueue("nap", 60.0)
     fleet.executing(run.run_id)
 
+    started = time.monotonic()
     worker.term()
+    assert worker.wait(5) == 0
 
-    assert worker.wait(20) == 0
+    assert time.monotonic() - started < 3
     other = fleet.start()
     fleet.executing(run.run_id, 2, timeout=5)
     run.cancel()
@@ -87,9 +90,11 @@ def test_f15_the_end_of_the_grace_cuts_what_still_runs(
     run = client.enqueue(entrypoint, long if entrypoint == "blocking" else {"seconds": long})
     fleet.executing(run.run_id, 1 if entrypoint == "blocking" else 2)
 
+    started = time.monotonic()
     worker.term()
+    worker.wait(4)
 
-    worker.wait(20)
+    assert time.monotonic() - started < 4
     times = len(fleet.journal(run.run_id))
     fleet.start()
     fleet.executing(run.run_id, times + 1, timeout=5)  # goes on elsewhere
@@ -108,9 +113,11 @@ def test_f15_a_second_signal_cuts_at_once(
     until(lambda: any("handing its runs over" in entry["message"] for entry in worker.log()))
     time.sleep(1.1)  # two signals within a second count as one
 
+    started = time.monotonic()
     worker.term()
+    worker.wait(3)
 
-    worker.wait(15)  # the grace is 25 s
+    assert time.monotonic() - started < 3
     times = len(fleet.journal(run.run_id))
     fleet.start()
     fleet.executing(run.run_id, times + 1, timeout=5)
@@ -163,6 +170,11 @@ def test_f16_a_rolling_restart_under_load_finishes_every_run(
     for run in runs:
         assert run.result(20) == list(range(12))
     assert {run.info().attempt for run in runs} == {1}
+    journal = fleet.journal()
+    for run in runs:
+        lines = [line for line in journal if line["run"] == run.run_id]
+        gaps = [b["time"] - a["time"] for a, b in pairwise(lines)]
+        assert max(gaps) < 2.2, "a run waited longer than 2 s for its next worker"
     for event in ("run.rung", "run.recovered"):
         assert [worker.logged(event) for worker in everyone] == [[]] * 4, (
             "a run was found, not given"

@@ -40,13 +40,14 @@ def test_f11_a_zombie_in_the_middle_of_a_step_is_fenced(
 def test_f12_a_pause_shorter_than_the_lease_costs_nothing(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:
-    worker = fleet.start(environ={})  # of 8 s, at least 6 are left
+    environ = {"PENSTOCK_LEASE": "4", "PENSTOCK_RENEW": "0.5"}
+    worker = fleet.start(environ=environ)
     run = client.enqueue("asteps", {"steps": 10, "seconds": 0.1})
     fleet.executing(run.run_id, 3)
-    other = fleet.start(environ={})
+    other = fleet.start(environ=environ)
 
     worker.stop()
-    time.sleep(1.0)  # in which the other looks at the leases: the fault itself
+    time.sleep(2.0)  # half a lease: the fault itself
     worker.cont()
 
     assert run.result(10) == list(range(10))

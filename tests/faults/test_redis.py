@@ -224,7 +224,7 @@ def test_f20_a_worker_that_cannot_renew_stops_before_its_lease_is_over(
     began = time.time()
 
     until(lambda: cut_off.logged("run.lost"), 15)
-    assert fleet.journal(run.run_id)[-1]["time"] - began < 6  # it would have gone on for 9 s
+    assert fleet.journal(run.run_id)[-1]["time"] - began < 2.2
 
 
 def test_f23_a_slow_redis_slows_and_nothing_else(
