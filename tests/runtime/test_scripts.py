@@ -338,3 +338,23 @@ def test_rq_files_no_run_as_finished_that_waited_and_was_cancelled(desk: Desk) -
     run(desk.redis, desk.calls.cancel("r", "no more"))
 
     assert desk.redis.zcard(f"{desk.names.rq}:finished:default") == 0
+
+
+def test_f65_an_index_that_was_deleted_by_hand_is_built_anew(desk: Desk) -> None:
+    indexes = (desk.names.ready, desk.names.leases, desk.names.timers)
+    for name in ("queued", "running", "sleeping", "asking"):
+        desk.create(name, thread=name)
+    desk.claimed("running")
+    nap = Suspended(Fact("run.suspended", {}, (), 0.0), {}, time.time() * 1000 + 3_600_000)
+    desk.write(desk.claimed("sleeping").lease, Write(1, ending=nap))
+    question = Suspended(Fact("run.interrupted", {}, (), 0.0), {"?": "1"})
+    desk.write(desk.claimed("asking").lease, Write(1, ending=question))
+    places = [set(desk.redis.zrange(name, 0, -1)) for name in indexes]
+    due = desk.redis.zscore(desk.names.timers, "sleeping")
+    desk.redis.delete(*indexes)
+
+    found = desk.calls.recovered(run(desk.redis, desk.calls.recover(3, 60)))
+
+    assert [set(desk.redis.zrange(name, 0, -1)) for name in indexes] == places
+    assert desk.redis.zscore(desk.names.timers, "sleeping") == due
+    assert not (found.queued or found.rung or found.woken)  # each has its time first

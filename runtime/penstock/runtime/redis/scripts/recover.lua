@@ -137,6 +137,28 @@ local function fire(id)
   woken[#woken + 1] = id
 end
 
+-- An index that somebody has deleted is built anew, a few runs of each status at each look, drawn at random: an open
+-- run has its place in one. Its worker, if it lives, has the time to renew its lease before it counts as over.
+local SAMPLE, RENEWAL = 10, 10000
+local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
+
+local function place_again(id)
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'wakes')
+  if not PLACES[run[1] or ''] then
+    return
+  end
+  local due = ms(now + RENEWAL)
+  if run[1] == 'suspended' then
+    due = run[2] ~= '' and run[3] or ''
+  end
+  if due ~= '' then
+    redis.call('ZADD', PLACES[run[1]], 'NX', due, id)
+  end
+  for _, step in ipairs(redis.call('HRANDFIELD', key('remote', id), SAMPLE) or {}) do
+    place_again(redis.call('HGET', key('remote', id), step))
+  end
+end
+
 -- One run whose keys are spoilt must not keep the others from being recovered.
 local function attend(list, act, id, ...)
   if not pcall(act, id, ...) then
@@ -157,5 +179,10 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', READY, '-inf', ms(now - patience
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', TIMERS, '-inf', ms(now), 'LIMIT', 0, limit)) do
   attend(TIMERS, fire, id)
+end
+for status in pairs(PLACES) do
+  for _, id in ipairs(redis.call('ZRANDMEMBER', ARGV[1] .. ':runs:' .. status, SAMPLE)) do
+    pcall(place_again, id) -- of keys that are spoilt, others tell
+  end
 end
 return { recovered, given_up, rung, spoilt, woken }
