@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import sys
 import threading
 from collections.abc import Callable
@@ -308,6 +309,32 @@ def test_a_class_that_is_not_loaded_comes_back_as_a_remote_error() -> None:
 
     assert isinstance(found, RemoteError)
     assert (found.type_name, found.message) == ("shop.PaymentError", "not paid")
+
+
+def test_an_error_of_a_class_that_is_not_loaded_is_caught_where_its_builtin_base_is() -> None:
+    class OwnError(LookupError):
+        def __init__(self, *, code: int) -> None:
+            super().__init__(f"code {code}")
+            self.code = code
+
+    class LostError(ConnectionResetError):
+        pass
+
+    data = [dump_error(OwnError(code=3), codec), dump_error(LostError(104, "gone"), codec)]
+    for each in data:
+        each["type"] = "shop.OwnError"
+
+    lookup, lost = (load_error(codec.loads(codec.dumps(each))) for each in data)
+    again = load_error(codec.loads(codec.dumps(dump_error(lookup, codec))))
+
+    for found in (lookup, again, pickle.loads(pickle.dumps(lookup))):
+        assert isinstance(found, LookupError)
+        assert isinstance(found, RemoteError)
+        assert str(found) == "shop.OwnError: code 3"
+    assert isinstance(lost, ConnectionError)
+    assert isinstance(lost, RemoteError)
+    assert lost.errno == 104
+    assert not isinstance(lost, LookupError)
 
 
 def test_a_description_that_was_not_read_by_the_codec_is_not_mistaken_for_arguments() -> None:

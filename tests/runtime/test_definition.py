@@ -186,6 +186,9 @@ def test_what_is_no_function_is_refused_with_the_way_to_write_it() -> None:
     name: Any = "count"
     with pytest.raises(WrongKindError, match=r"not of 'count'; a name is given as @task\(name="):
         task(name)
+    wrong: Any = "re-run"
+    with pytest.raises(ConfigurationError, match=r'on_change is "raise" or "rerun", not'):
+        task(on_change=wrong)(scale)
     forgot: Any = entrypoint
     with pytest.raises(WrongKindError, match=r"with parentheses: @entrypoint\(\)"):
         forgot(scale)

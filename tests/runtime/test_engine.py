@@ -264,6 +264,20 @@ def test_of_many_at_once_on_one_thread_one_runs_and_the_others_are_refused(
     assert len(running.made) == 2
 
 
+def test_who_is_overtaken_before_its_run_begins_is_told_so(saver: RedisSaver) -> None:
+    @entrypoint(checkpointer=saver)
+    async def main(x: int) -> int:
+        return x
+
+    async def several() -> list[Any]:
+        calls = (main.ainvoke(x, thread()) for x in range(8))
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    errors = [str(each) for each in asyncio.run(several()) if isinstance(each, Exception)]
+
+    assert all("is busy" in each or "replaced before it began" in each for each in errors)
+
+
 def _settles(attempt: Any) -> bool:
     try:
         attempt.exception(0.4)

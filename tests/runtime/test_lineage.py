@@ -17,7 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt, task
+from penstock.runtime import (
+    Command,
+    InMemorySaver,
+    RedisSaver,
+    entrypoint,
+    get_runtime,
+    interrupt,
+    task,
+)
 from penstock.runtime.errors import ReplayError
 from penstock.runtime.lineage import ancestry, caller, label, namespace, step_name
 from tests.runtime.flows import Calls, asked, keys, thread
@@ -606,6 +614,18 @@ def test_a_call_by_key_finds_its_result_in_any_order(saver: RedisSaver) -> None:
 
     assert main.invoke(Command(resume=0), thread()) == seen[0]
     assert len(calls.made) == 5
+
+
+def test_a_key_may_be_a_number() -> None:
+    @task
+    def load(page: int) -> str:
+        return get_runtime().execution_info.step_id
+
+    @entrypoint()
+    def main(page: Any) -> str:
+        return load.keyed(page)(page).result()
+
+    assert main.invoke(7) == "load=7"
 
 
 def test_a_keyed_call_with_changed_arguments_is_a_replay_error(saver: RedisSaver) -> None:

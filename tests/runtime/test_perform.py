@@ -7,6 +7,7 @@ import concurrent.futures
 import dataclasses
 import datetime
 import enum
+import gc
 import itertools
 import uuid
 from decimal import Decimal
@@ -222,6 +223,30 @@ def test_a_caught_error_stays_caught_when_the_run_fails_later(saver: RedisSaver)
     broken[0] = False
 
     assert main.invoke(None, thread()) == ["caught", "two"]
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+def test_decide_2_what_a_task_raises_of_a_class_of_its_own_is_caught_in_each_attempt(
+    drive: Drive,
+) -> None:
+    @task
+    def connect(host: str) -> None:
+        class LostError(ConnectionError):
+            """Gone with this call, as a class is that a new process has not loaded."""
+
+        raise LostError(host)
+
+    @entrypoint()
+    def main(host: str) -> str:
+        try:
+            connect(host).result()
+        except OSError as error:
+            return f"{interrupt('Go on?')}, {str(error)[-4:]}"
+        return ""
+
+    assert asked(drive(main, "host")) == ["Go on?"]
+    gc.collect()
+    assert drive(main, Command(resume="yes")) == "yes, host"
 
 
 @pytest.mark.filterwarnings("ignore:no live worker has announced")

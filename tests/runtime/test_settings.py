@@ -66,6 +66,24 @@ def test_a_number_that_is_none_names_its_source(tmp_path: Path, value: str) -> N
         load_settings(environ={"PENSTOCK_LEASE": value}, folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("lease", "0"),
+        ("lease", "-1"),
+        ("renew", "nan"),
+        ("retention", "-5"),
+        ("retention", "inf"),
+        ("crashes", "0"),
+        ("patience", "-1"),
+        ("history", "-1"),
+    ],
+)
+def test_a_number_that_cannot_be_names_its_source(tmp_path: Path, field: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"environment sets {field} to .*: it must be"):
+        load_settings(environ={f"PENSTOCK_{field.upper()}": value}, folder=tmp_path)
+
+
 def test_an_unknown_setting_is_refused_with_those_there_are(tmp_path: Path) -> None:
     folder = project(tmp_path, '[tool.penstock]\nqueues = "p"')
 

@@ -52,6 +52,22 @@ async def aflow(x: int) -> int:
     return sum(await asyncio.gather(adouble(x), adouble(x + 1)))
 
 
+def test_a_result_that_takes_too_long_says_whose_and_how_long() -> None:
+    async def wait(worker: InMemoryWorker, run_id: str) -> None:
+        async with worker.aclient as client:
+            await (await client.get(run_id)).result(0.01)
+
+    with InMemoryWorker([flow]) as worker:
+        run = worker.client.enqueue(flow, 2)
+        says = rf"^run '{run.run_id}' is not over after 0\.01 s; penstock show"
+
+        with pytest.raises(TimeoutError, match=says):
+            run.result(0.01)
+        with pytest.raises(TimeoutError, match=says):
+            asyncio.run(wait(worker, run.run_id))
+        worker.work()
+
+
 def test_a_cancelled_run_says_so_with_a_reason_where_there_is_one() -> None:
     with InMemoryWorker([flow]) as worker:
         run = worker.client.enqueue(flow, 2)

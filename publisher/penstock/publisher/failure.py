@@ -1,7 +1,8 @@
 """Failure: an exception as data, and an exception made of that data.
 
 An exception comes back as its own class if this process has loaded that class, so that an
-`except` clause takes the same branch on replay as it did at first; else as `RemoteError`. The
+`except` clause takes the same branch on replay as it did at first; else as `RemoteError`, which
+is then of the builtin class at its base too, for those clauses that name it. The
 class is found in the tree of exceptions, never imported, and of its code nothing runs: the
 arguments go to the builtin class at its base, the attributes into `__dict__`. What is no
 `Exception` (`SystemExit`, `KeyboardInterrupt`, a cancellation) would act on the process that
@@ -10,8 +11,10 @@ reads it, and so always comes back as `RemoteError`.
 
 from __future__ import annotations
 
+import builtins
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, cast
 
 from pydantic_core import ValidationError
@@ -33,6 +36,16 @@ _FRAMES = 20
 # What builtin exceptions keep outside of their arguments and their `__dict__`.
 _HIDDEN = {ImportError: ("name", "path"), NameError: ("name",), AttributeError: ("name",)}
 
+# The builtin classes that an `except` clause may name for errors of classes that derive from them.
+_BASES: dict[str, type[Exception]] = {
+    cls.__name__: cls
+    for cls in vars(builtins).values()
+    if isinstance(cls, type)
+    and issubclass(cls, Exception)
+    and not issubclass(cls, (BaseExceptionGroup, Warning))
+    and cls is not Exception
+}
+
 _DEFAULT = Codec()
 
 
@@ -40,7 +53,8 @@ def dump_error(error: BaseException, codec: Codec = _DEFAULT) -> dict[str, Any]:
     """Return what is worth keeping of an exception, as a value that `codec` can write.
 
     Its members: `type`, `message`, `traceback` (text), and where there are any: `args`,
-    `attributes`, `hidden`, `refused`, `notes`, `cause`, `context`, `members`. What cannot be
+    `attributes`, `base` (of a class that is not builtin itself), `hidden`, `refused`, `notes`,
+    `cause`, `context`, `members`. What cannot be
     written or is too large is kept as text or left out, so this never raises and the codec can
     always write it.
     """
@@ -74,6 +88,7 @@ class _Dump:
         found: dict[str, Any] = {
             "type": name_of(type(error)),
             "message": message,
+            "base": _base(error),
             "traceback": _traceback(error),
             "args": self._args(error, message),
             "attributes": self._attributes(error),
@@ -82,6 +97,8 @@ class _Dump:
             "notes": _notes(error),
             **self._family(error),
         }
+        if isinstance(error, RemoteError) and found["base"]:
+            found |= {"type": error.type_name, "message": error.message}
         return {name: part for name, part in found.items() if part or name in ("args", "message")}
 
     def _args(self, error: BaseException, message: str) -> tuple[Any, ...]:
@@ -129,7 +146,7 @@ class _Dump:
 def _build(data: dict[str, Any]) -> BaseException:
     cls = _loaded(data["type"])
     if cls is None:
-        return _with_family(_remote(data), data)
+        return _not_loaded(data)
     if issubclass(cls, ValidationError):
         return _with_attributes(load_refused(data["refused"], data["message"]), data)
     base: Any = next(base for base in cls.__mro__ if not is_made_in_python(base))
@@ -181,6 +198,27 @@ def _subclasses(cls: type[Exception], seen: set[type]) -> Iterator[type[Exceptio
             yield from _subclasses(child, seen)
 
 
+def _not_loaded(data: dict[str, Any]) -> BaseException:
+    """Return a remote error, of the builtin class too that its own derives from."""
+    base: Any = _BASES.get(data.get("base", ""))
+    if base is None:
+        return _with_family(_remote(data), data)
+    cls: Any = _stand_in(base)
+    error = base.__new__(cls, *data["args"])
+    base.__init__(error, *data["args"])
+    return _with_attributes(error, {**data, "attributes": vars(_remote(data))})
+
+
+@cache
+def _stand_in(base: type[Exception]) -> type:
+    kinds: tuple[type, ...] = (RemoteError, base)
+    return type(RemoteError.__name__, kinds, {"__module__": "remote", "__reduce__": _reduced})
+
+
+def _reduced(error: BaseException) -> tuple[Any, ...]:
+    return load_error, (dump_error(error),)
+
+
 def _remote(data: Any) -> RemoteError:
     try:
         name, message = str(data["type"]), str(data["message"])
@@ -210,6 +248,15 @@ def _text_of(value: object) -> str:
         return _shorten(str(value), _MESSAGE_MAX)
     except Exception as error:
         return f"<str() of {type(value).__qualname__} raised {type(error).__qualname__}>"
+
+
+def _base(error: BaseException) -> str:
+    """The nearest builtin class that an error's own derives from."""
+    if type(error).__module__ == "builtins":
+        return ""
+    names = (cls.__name__ for cls in type(error).__mro__ if cls.__module__ == "builtins")
+    name = next(names)
+    return name if name in _BASES else ""
 
 
 def _notes(error: BaseException) -> list[str]:

@@ -83,7 +83,8 @@ def _running_task() -> asyncio.Task[Any] | None:
 
 def _own_doing(step: Step, error: BaseException) -> RuntimeError:
     """Say that the function raised what would otherwise stop more than itself."""
-    says = f"{step.name!r} raised {type(error).__name__} itself: {error}"
+    said = f": {error}" if str(error) else ""
+    says = f"{step.name!r} raised {type(error).__name__} itself{said}"
     return (
         StepCancelledError(says)
         if isinstance(error, asyncio.CancelledError)

@@ -83,7 +83,10 @@ class RunHandle(_Handle):
             if not is_open(run):
                 return do(plans.outcome(run))
             left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
-            self._wait(seq, left)
+            try:
+                self._wait(seq, left)
+            except TimeoutError:
+                raise _not_over(self._run_id, timeout) from None
 
     def _wait(self, after: int, timeout: float | None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -92,7 +95,7 @@ class RunHandle(_Handle):
                 if event.terminal or event.mode in PAUSES:
                     return
                 if deadline is not None and time.monotonic() > deadline:
-                    raise TimeoutError(f"run {self._run_id!r} is not over after {timeout:.1f} s")
+                    raise TimeoutError
 
     def _subscribe(self, after: int, timeout: float | None = None) -> Any:
         client = self._client
@@ -172,16 +175,22 @@ class AsyncRunHandle(_Handle):
     async def result(self, timeout: float | None = None) -> Any:
         """As `RunHandle.result`."""
         do, plans = self._client.do, self._client.plans
-        async with asyncio.timeout(timeout):
-            while True:
-                seq = await do(plans.last_seq(self._run_id))
-                run = await do(plans.info(self._run_id))
-                if not is_open(run):
-                    return await do(plans.outcome(run))
-                async with self._subscribe(seq) as events:
-                    async for event in events:
-                        if event.terminal or event.mode in PAUSES:
-                            break
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                while True:
+                    seq = await do(plans.last_seq(self._run_id))
+                    run = await do(plans.info(self._run_id))
+                    if not is_open(run):
+                        return await do(plans.outcome(run))
+                    async with self._subscribe(seq) as events:
+                        async for event in events:
+                            if event.terminal or event.mode in PAUSES:
+                                break
+        except TimeoutError:
+            if limit.expired():
+                raise _not_over(self._run_id, timeout) from None
+            raise
 
     def _subscribe(self, after: int) -> Any:
         return asubscribe(self._run_id, after, hub=self._client.hub)
@@ -252,3 +261,9 @@ def seen(view: View, event: Event) -> Generator[Event]:
             attempt=event.attempt,
             time=event.time,
         )
+
+
+def _not_over(run_id: str, timeout: float | None) -> TimeoutError:
+    return TimeoutError(
+        f"run {run_id!r} is not over after {timeout:g} s; penstock show {run_id} says what it does."
+    )

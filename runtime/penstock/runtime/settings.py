@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Settings", "load_settings"]
 
 import dataclasses
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from penstock.publisher.url import redacted
 from penstock.runtime.errors import ConfigurationError
 
 DEFAULT_URL = "redis://localhost:6379"
+
+_POSITIVE = frozenset({"lease", "renew", "retention", "value_limit", "crashes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,15 @@ def _read(name: str, value: Any, default: Any, source: str) -> Any:
         if isinstance(default, tuple):
             return tuple(value.split(",")) if isinstance(value, str) else tuple(value)
         if isinstance(default, (int, float)) and not isinstance(value, bool):
-            return type(default)(value)
+            return _checked(name, type(default)(value))
         return str(value)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{source} sets {name} to {value!r}: {error}") from error
+
+
+def _checked(name: str, number: float) -> float:
+    if name in _POSITIVE and not number > 0:
+        raise ValueError("it must be greater than 0")
+    if not 0 <= number < math.inf:
+        raise ValueError("it must be a number from 0 on")
+    return number

@@ -8,7 +8,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, overload
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.registry import registered
@@ -54,6 +54,8 @@ class Task(Generic[P, T]):
         self.policies = normalize(retry_policy)
         self.cache_policy = cache_policy
         self.timeout = policy_of(timeout)
+        if on_change not in get_args(OnChange):
+            raise ConfigurationError(f'on_change is "raise" or "rerun", not {on_change!r}.')
         self.on_change = on_change
         self.queue = checked_queue(queue) if queue else ""
         self.is_async = is_async(function)
@@ -81,7 +83,7 @@ class Task(Generic[P, T]):
 
         def call(*args: P.args, **kwargs: P.kwargs) -> StepFuture[T]:
             branch = current_branch(f"task {self.name!r}")
-            return branch.scope.step.runner.call(branch, self, args, kwargs, key)
+            return branch.scope.step.runner.call(branch, self, args, kwargs, str(key))
 
         return call
 

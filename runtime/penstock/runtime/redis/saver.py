@@ -30,6 +30,7 @@ from penstock.runtime.redis.opening import Openings, Settled
 from penstock.runtime.redis.requests import RequestPlans
 from penstock.runtime.redis.saved import SavedThreads
 from penstock.runtime.redis.sender import Sender
+from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
 
 RECOVER_EVERY: typing.Final = 1.0
@@ -118,6 +119,12 @@ class RedisSaver(SavedThreads):
     def _claim(self, run_id: str, order: Order) -> Opening:
         call = self.calls.acquire(run_id, "", uuid.uuid4().hex, self.settings.lease)
         claim = self.calls.acquired(self._ask(call))
+        if claim == RunStatus.CANCELLED:
+            raise ThreadBusyError(
+                run_id,
+                f"run {run_id!r} was replaced before it began: thread {order.thread_id!r} was "
+                "given other input at the same time. Invoke one after the other.",
+            )
         if not isinstance(claim, Claim):
             raise ThreadBusyError(
                 run_id, f"run {run_id!r} of thread {order.thread_id!r} is {claim}, not to be taken."
