@@ -338,3 +338,15 @@ def test_rq_files_no_run_as_finished_that_waited_and_was_cancelled(desk: Desk) -
     run(desk.redis, desk.calls.cancel("r", "no more"))
 
     assert desk.redis.zcard(f"{desk.names.rq}:finished:default") == 0
+
+
+def test_an_index_forgets_runs_that_are_gone_and_none_that_is_kept_for_longer(desk: Desk) -> None:
+    index = desk.names.runs("cancelled")
+    for name in ("kept", "last"):
+        desk.create(name, name)
+    run(desk.redis, desk.calls.cancel("kept", "asked"))
+    desk.redis.zadd(index, {"gone": 1, "kept": 2})
+
+    run(desk.redis, desk.calls.cancel("last", "asked"))
+
+    assert desk.redis.zrange(index, 0, -1) == [b"kept", b"last"]

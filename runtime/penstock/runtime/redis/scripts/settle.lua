@@ -31,6 +31,25 @@ local function keep_children(id, record, names)
   end
 end
 
+-- Takes runs that are gone out of an index: some of the oldest, or, as those may be kept for longer, some others.
+local function tidy(index, oldest)
+  local from = 0
+  for _ = 1, 2 do
+    local gone = false
+    local found = redis.call('ZREVRANGE', index, -from - 10, -from - 1, 'WITHSCORES')
+    for at = 1, #found, 2 do
+      if tonumber(found[at + 1]) <= oldest and redis.call('EXISTS', key('run', found[at])) == 0 then
+        redis.call('ZREM', index, found[at])
+        gone = true
+      end
+    end
+    if gone then
+      return
+    end
+    from = now % 2 ^ (math.floor(now / 7) % 20)
+  end
+end
+
 local RQ_STATUS = { completed = 'finished', failed = 'failed', cancelled = 'canceled' }
 
 -- by: what is told of the checkpoint of a run that completes, if the run does not do so itself.
@@ -40,7 +59,7 @@ local function settle(id, status, reason, by)
   local before, thread, retention = run[1], run[5], tonumber(run[6])
   drop(id)
   status_to(id, before, status)
-  redis.call('ZREMRANGEBYSCORE', ARGV[1] .. ':runs:' .. status, '-inf', ms(now - retention))
+  tidy(ARGV[1] .. ':runs:' .. status, now - retention)
   redis.call('HSET', key('run', id), 'reason', reason, 'finished', ms(now))
   redis.call('HDEL', key('run', id), 'worker')
   show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status], retention)
