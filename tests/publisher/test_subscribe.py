@@ -13,6 +13,7 @@ import fakeredis
 import pytest
 import redis
 
+from penstock.publisher.connection import TIMEOUT
 from penstock.publisher.errors import (
     CodecError,
     ConfigurationError,
@@ -373,6 +374,19 @@ def test_the_longest_wait_can_be_given(kind: Kind, redis_url: str, publisher: Pu
 
     with pytest.raises(TimeoutError, match=r"no event of run 'r' for 0\.2 s"):
         Follower(kind, redis_url, "r", timeout=0.2).seqs()
+
+
+def test_a_server_that_stands_still_is_waited_for_no_longer_than_an_event(
+    kind: Kind, start_redis: Callable[..., RedisServer]
+) -> None:
+    server = start_redis()
+    server.pause()
+    began = time.monotonic()
+
+    with pytest.raises(TimeoutError, match=r"no event of run 'r' for 0\.2 s"):
+        Follower(kind, server.url, "r", timeout=0.2).seqs()
+
+    assert time.monotonic() - began < TIMEOUT
 
 
 def test_waiting_for_a_server_costs_nothing(kind: Kind, proxy: Proxy) -> None:

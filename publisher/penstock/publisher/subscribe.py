@@ -22,6 +22,9 @@ from penstock.publisher.event import Event
 from penstock.publisher.keys import EventKeys
 from penstock.publisher.tail import IDLE, Tail
 
+SHORTEST = 0.1
+"""Seconds that an answer of Redis is waited for at least."""
+
 
 @contextmanager
 def subscribe(
@@ -51,7 +54,9 @@ def subscribe(
     """
     codec = (codec or codec_of_environment()).at(prefix)
     tail = Tail(run_id, after, codec)
-    with closing(connect(connection)) as client:
+    # Nor does it wait longer for Redis than for an event.
+    patience = TIMEOUT if timeout is None else min(TIMEOUT, max(timeout, SHORTEST))
+    with closing(connect(connection, patience)) as client:
         follower = _Follower(client, tail, run_id, EventKeys(prefix), codec, timeout)
         with closing(follower.events()) as events:
             yield events
@@ -92,7 +97,7 @@ class _Follower:
 
     def _attach(self, pubsub: PubSub) -> None:
         pubsub.subscribe(self._keys.channel(self._run_id))
-        if self._message(pubsub, TIMEOUT) is None:
+        if self._message(pubsub, min(TIMEOUT, self._left())) is None:
             raise TimeoutError("SUBSCRIBE was not confirmed")
         self._pinged = False
         self._tail.behind = True

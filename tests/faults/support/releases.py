@@ -10,7 +10,6 @@ import json
 import re
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,14 +95,8 @@ def _value(client: redis.Redis, key: bytes) -> dict[str, Any]:
 
 
 def restore(client: redis.Redis, file: Path) -> None:
-    """Write the keys of a file to a server as of now; what had a TTL has an hour."""
-    stored: dict[str, Any] = json.loads(file.read_text())
-    indexes = {key: told for key, told in stored.items() if key.startswith("penstock:runs:")}
-    newest = max(score for told in indexes.values() for score in told["zset"].values())
-    since = time.time() * 1000 - newest
-    for told in indexes.values():  # what is filed for longer than its retention is dropped
-        told["zset"] = {run_id: score + since for run_id, score in told["zset"].items()}
-    for key, told in stored.items():
+    """Write the keys of a file to a server; what had a TTL has an hour."""
+    for key, told in json.loads(file.read_text()).items():
         _write(client, key, told)
         if told["ttl"] != -1:
             client.expire(key, 3600)
