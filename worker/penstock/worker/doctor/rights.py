@@ -32,22 +32,22 @@ class Role:
 _FOLLOW: Final = "hget hgetall hmget ping subscribe unsubscribe xrange xrevrange"
 _RUNS: Final = "{p}:run:* {p}:checkpoints:* {p}:questions:* {p}:events:*"
 _ASK: Final = (
-    f"{_FOLLOW} eval evalsha exists get hdel hexists hkeys hset hsetnx lindex llen lpop lpush "
-    "lrange lrem ltrim persist pexpire publish rpush sadd set time xadd zadd zrem zremrangebyscore "
-    "zrevrange zscan zscore"
+    f"{_FOLLOW} eval evalsha exists get hdel hexists hkeys hlen hset hsetnx hvals lindex llen "
+    "lpop lpush lrange lrem ltrim persist pexpire publish rpush sadd set time xadd zadd "
+    "zrandmember zrem zrevrange zscan zscore"
 )
 
 ROLES: Final[Mapping[str, Role]] = {
     "app": Role(
         _ASK,
-        f"{_RUNS} {{p}}:runs:* {{p}}:thread:* {{p}}:history:* {{p}}:made:* {{p}}:waiting:* "
-        "{p}:leases {p}:ready {p}:timers {p}:entrypoints {rq}:queues {rq}:queue:* {rq}:job:* "
-        "{rq}:finished:* {rq}:failed:*",
+        f"{_RUNS} {{p}}:runs:* {{p}}:remote:* {{p}}:thread:* {{p}}:history:* {{p}}:made:* "
+        "{p}:waiting:* {p}:leases {p}:ready {p}:timers {p}:entrypoints "
+        "{rq}:queues {rq}:queue:* {rq}:job:* {rq}:finished:* {rq}:failed:*",
         "{p}:channel:* {p}:control",
     ),
     "worker": Role(
-        f"{_ASK} blmove blpop del exec expire hincrby lmove lpos pttl smembers srem type unwatch "
-        "watch xread zcard zcount zrange zrangebyscore",
+        f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove lpos pttl smembers srem "
+        "type unwatch watch xread zcard zcount zrange zrangebyscore zremrangebyscore",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),
