@@ -19,6 +19,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from penstock.publisher import script
 from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.protocol import Protocol
+from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, follow
 from tests.faults.support.schedules import SCHEDULES
 from tests.support.server import RedisServer
 
@@ -46,12 +47,12 @@ MUTANTS: Final = (
         "progress does not clear deaths", "commit", "checkpoints > 0 and '0' or run[4]", "run[4]"
     ),
     Mutant("a running run can be claimed", "claim", "run[1] ~= 'queued'", "run[1] == false"),
-    Mutant("any run can be claimed", "claim", "if run[1] ~= 'queued' or", "if"),
+    Mutant("any run can be claimed", "claim", "if run[1] ~= 'queued' then", "if false then"),
     Mutant(
         "a run can be claimed out of its turn",
         "claim",
-        " or redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id",
-        "",
+        "elseif redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then",
+        "elseif false then",
     ),
     Mutant("a late answer wakes", "resume", "if answers and fresh == 0 then", "if false then"),
     Mutant(
@@ -82,7 +83,7 @@ MUTANTS: Final = (
     Mutant("an answer leaves the timer", "resume", "redis.call('ZREM', TIMERS, id)\n", ""),
     Mutant("a wake leaves the timer", "wake", "redis.call('ZREM', TIMERS, id)\n", ""),
     Mutant("an end leaves the timer", "settle", "  redis.call('ZREM', TIMERS, id)\n", ""),
-    Mutant("a sleep has no timer", "suspend", "redis.call('ZADD', TIMERS, ARGV[at], id)", ""),
+    Mutant("a sleep has no timer", "suspend", "redis.call('ZADD', TIMERS, due, id)", ""),
     Mutant("a late answer counts", "recover", "tonumber(due) <= now", "false"),
     Mutant("a sleeper gives its thread up", "suspend", "if asks and", "if"),
     Mutant("new input ends a sleeper", "standing", "run[3] == '0'", "run[3] == 'x'"),
@@ -154,6 +155,25 @@ MUTANTS: Final = (
     Mutant("a busy thread takes another run", "enqueue", "if busy then", "if false then"),
     Mutant("a replaced run is not told", "enqueue", "'cancel', on_busy)", "'canceled', on_busy)"),
     Mutant("a waiting run is not replaced", "enqueue", "status == 'suspended' or", "false or"),
+    Mutant("a zombie sends", "send", "run[1] ~= ARGV[4] or", ""),
+    Mutant("each attempt sends anew", "send", "and before[2] == ARGV[9] then", "and false then"),
+    Mutant("other arguments are not sent", "send", "and before[2] == ARGV[9] then", "then"),
+    Mutant(
+        "what is recorded is sent again",
+        "send",
+        "redis.call('HEXISTS', key('checkpoints', home), step) == 1",
+        "false",
+    ),
+    Mutant("anybody performs a step", "claim", "not is_expected(id, run[4], run[5])", "false"),
+    Mutant("anybody records a step", "commit", "not is_expected(id, home, run[6])", "false"),
+    Mutant("a performer ends unseen", "finish", "not is_expected(id, asked[4], asked[5])", "false"),
+    Mutant("a step's result goes astray", "commit", "local home = run[5] or id", "local home = id"),
+    Mutant("a step's end wakes nobody", "settle", "  ring(caller, true)\n", ""),
+    Mutant("a step's end comes too early", "suspend", "if not by or", "if"),
+    Mutant("a run that is over is performed", "settle", "  call_off(id)\n", ""),
+    Mutant(
+        "a lost step is lost in silence", "settle", "'!' .. status .. ' '", "'' .. status .. ' '"
+    ),
 )
 
 SCRIPTS: Final = "penstock.runtime.redis.scripts"
@@ -220,6 +240,12 @@ def unhappy(client: redis.Redis) -> str:
         except Exception as error:
             _check_compiles(error)
             return schedule.__name__.replace("_", " ")
+    for remote in REMOTE_SCHEDULES:
+        try:
+            follow(remote, client)
+        except Exception as error:
+            _check_compiles(error)
+            return remote.__name__.replace("_", " ")
     return ""
 
 

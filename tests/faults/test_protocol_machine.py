@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.protocol import COVERED, QUEUE, Protocol
+from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, Remote, follow
 from tests.faults.support.schedules import SCHEDULES, ask, begin
 from tests.mutants import without_a_line
 from tests.support.server import RedisServer
@@ -73,6 +74,13 @@ def test_schedule(protocol: Protocol, schedule: Callable[[Protocol], None]) -> N
 
     protocol.check()
     protocol.end()
+
+
+@pytest.mark.parametrize(
+    "schedule", REMOTE_SCHEDULES, ids=[each.__name__ for each in REMOTE_SCHEDULES]
+)
+def test_schedule_of_a_remote_step(client: redis.Redis, schedule: Callable[[Remote], None]) -> None:
+    follow(schedule, client)
 
 
 @pytest.mark.timeout(180)
