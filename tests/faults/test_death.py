@@ -19,7 +19,7 @@ from penstock.runtime.handle import RunHandle
 from penstock.runtime.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
-from tests.faults.support.workers import Fleet
+from tests.faults.support.workers import QUICK, Fleet
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
@@ -228,13 +228,13 @@ def test_f17_a_poison_run_can_be_tried_again_by_hand(
 def test_f18_a_run_that_creeps_on_is_given_up_too(
     fleet: Fleet, client: Client, checker: Checker
 ) -> None:
-    fleet.start(processes=2)
-    run = client.enqueue("creeping", None)
+    fleet.start(processes=2, environ={**QUICK, "PENSTOCK_CRASHES": "2"})
+    run = client.enqueue("creeping", None, durability="sync")
 
     with pytest.raises(PoisonRunError):
-        run.result(30)
+        run.result(60)
 
-    assert run.info().crashes == 3
+    assert run.info().crashes == 8  # four times as many as where it does not creep on
     checker.check(over=True)
 
 

@@ -150,22 +150,6 @@ def test_a_long_queue_is_searched_for_one_ticket_at_a_time(
     assert searched["cmdstat_lpos"]["calls"] == 1
 
 
-def test_runs_that_wait_for_their_thread_do_not_keep_the_lost_ticket_of_another_waiting(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
-) -> None:
-    handles = [client.enqueue("flow", number, thread_id="t") for number in range(3)]
-    runs = [handle.run_id for handle in handles]
-    redis_client.zadd("penstock:ready", {run_id: 1 for run_id in runs})
-
-    look()
-
-    at_work, *waiting = [redis_client.zscore("penstock:ready", run_id) or 0.0 for run_id in runs]
-    assert min(waiting) > at_work + 10_000
-    handles[0].cancel()
-    assert (redis_client.zscore("penstock:ready", runs[1]) or 0.0) < at_work + 10_000
-    Checker(redis_client).check()
-
-
 def test_a_full_redis_costs_no_run_its_lease_or_its_ticket(
     start_redis: Callable[..., RedisServer],
 ) -> None:

@@ -191,13 +191,13 @@ def creeping(_: None) -> None:
     """Kills the process it runs in, one recorded step later each time."""
     executed()
     for number in range(100):
-        death(number, get_runtime().execution_info.attempt).result()
+        death(number).result()
 
 
-@task(on_change="rerun")
-def death(number: int, attempt: int) -> None:
+@task
+def death(number: int) -> None:
     executed()
-    if number == attempt:
+    if number == get_runtime().execution_info.attempt:
         os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(10)
 

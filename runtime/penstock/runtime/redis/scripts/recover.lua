@@ -107,7 +107,7 @@ local function look_for_ticket(id)
   if run[1] ~= 'queued' then
     redis.call('ZREM', READY, id)
   elseif first ~= id then
-    redis.call('ZADD', READY, 'XX', ms(now + 10 * patience), id) -- it has no ticket to lose
+    redis.call('ZADD', READY, 'XX', ms(now), id)
     if not (first and is_open(first)) then
       free(run[3], id)
     end
