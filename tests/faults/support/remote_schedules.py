@@ -29,7 +29,8 @@ class Remote:
         self.names = self.calls.keys
         self.checker = Checker(client)
         self._nonces = 0
-        told = {"entrypoint": "main", "retention": 60_000, "thread_retention": 0, "keep": 0}
+        told: dict[str, str | int] = {"entrypoint": "main", "keep": 0}
+        told |= {"retention": 60_000, "thread_retention": 0}
         event = '{"mode":"run.queued","data":{},"time":1}'
         self.ask(self.calls.enqueue(Creation("home", "home", "near", "d", "1", event, fields=told)))
         self.home = self.claim("home")
