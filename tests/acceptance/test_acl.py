@@ -23,6 +23,7 @@ from penstock.runtime import AsyncClient, Client, RedisStore
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.worker.doctor.rights import ROLES, rights
+from tests.faults.support import remote_flows
 from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.server import RedisServer
@@ -31,6 +32,7 @@ from tests.worker.commands import penstock, rows
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
 FILES = Path(__file__).parents[2] / "docs" / "acl"
+APP_REMOTE = str(Path(remote_flows.__file__))
 
 
 @pytest.fixture
@@ -119,6 +121,24 @@ def test_an_app_looks_at_threads_and_changes_them(app: Client, work: Work) -> No
     thread.delete()
     assert list(thread.history()) == []
     assert app.runs() == []
+
+
+def test_an_app_cancels_runs_whose_steps_are_elsewhere(
+    app: Client, fleet: Fleet, server: RedisServer
+) -> None:
+    fleet.start(url=url(server, "worker"), app=APP_REMOTE, environ=QUICK)
+    runs = [app.enqueue("one", {"number": number}) for number in range(2)]
+    for run in runs:
+        until(lambda run=run: run.status() == "suspended", 20, "the step to be sent")
+    keys = [Keys().remote(run.run_id) for run in runs]
+    away = [server.client().hget(key, "far:0").decode() for key in keys]  # type: ignore[union-attr]
+
+    app.get(away[0]).cancel()
+    runs[1].cancel()
+
+    assert [app.get(each).status() for each in away] == ["cancelled", "cancelled"]
+    until(lambda: runs[0].status() == "failed", 20, "the run to notice")
+    assert not server.client().exists(*keys)
 
 
 def test_an_asyncio_app_may_the_same(server: RedisServer, work: Work) -> None:
