@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from penstock.publisher import fold, subscribe
 from penstock.publisher.errors import CodecError
 from penstock.runtime import (
     Client,
@@ -14,6 +15,7 @@ from penstock.runtime import (
     RetryPolicy,
     entrypoint,
     get_runtime,
+    get_stream_writer,
     interrupt,
     sleep,
     task,
@@ -22,7 +24,7 @@ from penstock.runtime.errors import ConfigurationError, ReplayError, RunFailedEr
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.settings import load_settings
 from penstock.runtime.task import Task
-from penstock.runtime.testing import InMemoryWorker
+from penstock.runtime.testing import InMemoryWorker, crash_after_each_step
 from tests.runtime.flows import thread
 
 
@@ -268,6 +270,60 @@ def test_what_is_sent_is_sealed_where_there_are_keys() -> None:
 def test_a_queue_has_a_name() -> None:
     with pytest.raises(ConfigurationError, match="use letters"):
         task(near.function, queue="no such:queue")
+
+
+def test_remote_steps_survive_a_crash_after_each_step_and_are_recorded_once() -> None:
+    @entrypoint()
+    def main(x: int) -> list[int]:
+        return [near(x).result(), outer(x).result(), far(x).result()]
+
+    assert crash_after_each_step(main, 2, tasks=TASKS) == [2, 5, 4]
+
+
+@pytest.mark.parametrize("ends", ["fails", "dies", "is called off"])
+def test_a_remote_step_that_is_sent_again_repeats_nothing_recorded_and_takes_back_its_words(
+    ends: str,
+) -> None:
+    @task(queue="far")
+    def unlucky(x: int) -> int:
+        get_stream_writer()("unlucky")
+        first = near(x).result()
+        if calls.made.count("near") == 1 and not luck:
+            if ends == "fails":
+                raise ValueError("no luck")
+            sleep(1000.0)
+        return first
+
+    @entrypoint()
+    def main(x: int) -> int:
+        away = unlucky(x)
+        if ends == "is called off" and interrupt("go on?") == "no" and not luck:
+            raise ValueError("no luck")
+        return away.result()
+
+    luck: list[str] = []
+    with InMemoryWorker([main], tasks=[unlucky]) as worker:
+        run = worker.client.enqueue(main, 2)
+        worker.work()
+        if ends == "dies":
+            remote = worker.connection.hget(f"penstock:remote:{run.run_id}", "unlucky:0")
+            worker.client.get(remote.decode()).cancel()
+            worker.work()
+        elif ends == "is called off":
+            run.resume("no")
+            worker.work()
+        with pytest.raises(RunFailedError):
+            run.result(5)
+        luck.append("now")
+
+        run.resume()
+        worker.work()
+
+        assert run.result(5) == 2
+        assert calls.made == ["near"]
+        with subscribe(run.run_id, connection=worker.connection) as events:
+            said = [event.data for event in fold(events) if event.mode == "custom"]
+        assert said == ["unlucky"]
 
 
 def test_a_client_lists_runs_and_not_who_performs_their_steps() -> None:

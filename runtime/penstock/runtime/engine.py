@@ -140,10 +140,10 @@ def _outcome(runner: Runner, step: Step) -> Plan:
     yield from _begin(runner.attempt, step)
     value: Any = None
     suspended = False
-    found = None
+    found = error = None
     try:
         if step.id:
-            yield from _performed(step)
+            error = yield from _performed(step)
         else:
             found = (yield Do.FIND) if step.cached is not None else None
             value = found[0] if found is not None else (yield from tries(step))
@@ -157,17 +157,25 @@ def _outcome(runner: Runner, step: Step) -> Plan:
         return Result("suspended", interrupts=runner.attempt.questions.open)
     if not step.id and step.cached is not None and found is None:
         yield Keep(value)
-    return Result("completed", value=value, is_cached=found is not None)
+    return Result("completed", value=value, error=error, is_cached=found is not None)
 
 
 def _performed(step: Step) -> Plan:
-    """Plan a step for another attempt, which finds on the record how it ended."""
+    """Plan a step for another attempt, which finds on the record how it ended.
+
+    The answer is the error that it has failed with, if it has. An attempt before this one may have
+    recorded it, and died before it could tell.
+    """
+    outcome = step.attempt.replay.find(step.id)
+    if outcome is not None:
+        return outcome.error
     try:
         yield from perform(step)
     except LeaseLostError:
         raise
-    except Exception:
-        return
+    except Exception as error:
+        return error
+    return None
 
 
 def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:
@@ -222,7 +230,7 @@ def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
     if result.status == "suspended":
         return Suspended(None, {}, attempt.timers.wakes, remote=attempt.remotes.awaiting)
     if result.status == "completed":
-        return Finished("completed", None)
+        return Finished("completed", None, reason=type(result.error).__name__ if result.error else "")
     if result.error is None:
         return Finished("cancelled", None, reason="cancelled")
     return Finished("failed", None, reason=type(result.error).__name__)

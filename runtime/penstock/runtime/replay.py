@@ -43,7 +43,7 @@ class Replay:
         Raises:
             ReplayError: the step was recorded with other arguments, and `changed` is "raise".
         """
-        outcome = self._find(step_id)
+        outcome = self.find(step_id)
         if outcome is None:
             return None
         alike = not digest or not outcome.digest or outcome.digest == digest
@@ -60,7 +60,8 @@ class Replay:
             'with on_change="rerun" if it may run again; or start a new run.'
         )
 
-    def _find(self, step_id: str) -> Outcome | None:
+    def find(self, step_id: str) -> Outcome | None:
+        """Return what is recorded of a step, whatever it was called with."""
         if step_id in self._done:
             return self._done[step_id]
         text = self._journal.recorded(step_id)
@@ -77,7 +78,7 @@ class Replay:
         stem = step_id.rpartition(":")[0]
         for index in range(MOST_ALIKE):
             candidate = f"{stem}:{index}"
-            found = self._find(candidate)
+            found = self.find(candidate)
             if found is None:
                 return None
             if candidate not in branch.reused and found.digest == digest:

@@ -63,7 +63,7 @@ class RedisJournal:
         self._lock = threading.Lock()
         self.seq = claim.seq
         # The first event of a run is run.queued; a remote step speaks in the stream of its home.
-        self.has_past = int(fields["epoch"]) > 1 if self._home else claim.seq > 1
+        self.has_past = int(fields["epoch"]) > 1 or "again" in fields if self._home else claim.seq > 1
         self._backlog = Backlog(withholds=durability == "exit")
         self._waiters: list[tuple[int, Future[None]]] = []
         self._failure: BaseException | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["crash_after_each_step"]
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.sender import Outbox, Sender
 from penstock.runtime.run import RunStatus
+from penstock.runtime.task import Task
 from penstock.runtime.testing.worker import InMemoryWorker
 
 Answer = Callable[[Interrupt], Any]
@@ -29,18 +30,23 @@ MOST_WAITS: Final = 1000
 
 
 def crash_after_each_step(
-    workflow: AnyEntrypoint, input: Any, *, answer: Answer | None = None, context: Any = None
+    workflow: AnyEntrypoint,
+    input: Any,
+    *,
+    answer: Answer | None = None,
+    context: Any = None,
+    tasks: Iterable[Task[..., Any]] = (),
 ) -> Any:
     """Run a workflow once undisturbed, then once for each of its steps, with a crash after it.
 
     Each run has to end as the undisturbed one did, with each step recorded once. Interrupts are
-    answered by `answer(interrupt)`. Returns the result.
+    answered by `answer(interrupt)`; `tasks` are those with a queue of their own. Returns the result.
 
     Raises:
         AssertionError: a crash changed what came of the run, or had a step recorded twice.
         RunFailedError: the undisturbed run failed.
     """
-    trial = _Trial(workflow, input, answer, context)
+    trial = _Trial(workflow, input, answer, context, tuple(tasks))
     expected, steps = trial.run(None)
     for number in range(1, sum(steps.values()) + 1):
         found, recorded = trial.run(number)
@@ -73,10 +79,11 @@ class _Trial:
     input: Any
     answer: Answer | None
     context: Any
+    tasks: Sequence[Task[..., Any]]
 
     def run(self, crash: int | None) -> tuple[_End, Counter[str]]:
         """Run to the end, with a crash after so many steps; returns what came and was recorded."""
-        with InMemoryWorker([self.workflow]) as worker:
+        with InMemoryWorker([self.workflow], tasks=self.tasks) as worker:
             handle = worker.client.enqueue(
                 self.workflow, self.input, context=self.context, durability="sync"
             )
@@ -114,6 +121,11 @@ class Mortal(Sender):
         self._run_id = run_id
         self._steps = steps
         self._is_dead = False
+
+    def ask(self, request: Call | tuple[str | int, ...], check: Callable[[], None]) -> Any:
+        if self._is_dead:
+            raise LeaseLostError("the process crashed, as it was to")
+        return super().ask(request, check)
 
     def _send(self, outboxes: Sequence[Outbox], calls: Sequence[Call]) -> bool:
         if not self._is_dead:

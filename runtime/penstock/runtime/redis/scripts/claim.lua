@@ -6,7 +6,7 @@
 -- checkpoints it gets what nested entrypoints have kept on the thread: 'children' (their names, as JSON) and
 -- 'previous^<name>' of each.
 -- The run of a remote step gets, of its home, the config, the context, what the thread has saved, the arguments as
--- its input, and what is recorded below the step where an attempt before this one may have done so.
+-- its input, and what is recorded of the step and below it where somebody has begun it before.
 -- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, runs:<status>; of a remote step those of
 -- remote, thread:<key>, checkpoints:<home>, events:<home>.
 local GONE = 60000 -- ms that nobody's run is still kept
@@ -50,10 +50,11 @@ local function claimed_remote(id, fence, home, step)
   if given[2] then
     checkpoints[3], checkpoints[4] = 'context', given[2]
   end
-  local recorded = string.match(fence, '^%d+') ~= '1' and redis.call('HGETALL', key('checkpoints', home)) or {}
+  local began = string.match(fence, '^%d+') ~= '1' or redis.call('HEXISTS', key('run', id), 'again') == 1
+  local recorded = began and redis.call('HGETALL', key('checkpoints', home)) or {}
   for at = 1, #recorded, 2 do
     local name = recorded[at]
-    if string.sub(name, 1, #step + 1) == step .. '/' or string.sub(name, 1, #step + 1) == ':' .. step
+    if name == step or string.sub(name, 1, #step + 1) == step .. '/' or string.sub(name, 1, #step + 1) == ':' .. step
       or string.sub(name, 1, #step + 2) == '>' .. step .. '/' then
       checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = name, recorded[at + 1]
     end

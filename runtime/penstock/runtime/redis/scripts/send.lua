@@ -6,6 +6,7 @@
 -- Returns SENT (it is under way), DONE (its outcome is recorded), '!<status> <reason>' (it has come to nothing), or
 -- FENCED (the attempt does not own the run).
 -- A step that an attempt before this one has sent with other arguments is called off, and sent anew.
+-- The new run's field 'again' says that somebody may have begun the step before.
 -- Keys: run:<id>, checkpoints:<home>, those of remote, settle and bell.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
@@ -36,6 +37,7 @@ if OPEN[before[1] or ''] and before[2] == ARGV[9] then
   redis.call('HSET', key('run', by), 'caller', caller)
   return 'SENT'
 end
+local again = redis.call('HEXISTS', key('checkpoints', home), '>' .. step) == 1
 redis.call('HSET', key('remote', home), step, id)
 redis.call('HSET', key('checkpoints', home), '>' .. step, ARGV[8])
 if before[1] == 'running' then
@@ -46,8 +48,11 @@ elseif OPEN[before[1] or ''] then
 end
 local record = { 'HSET', key('run', id), 'home', home, 'home_step', step, 'caller', caller, 'status', 'queued',
   'queue', ARGV[7], 'digest', ARGV[9], 'thread', run[4], 'own_thread', run[5], 'keep', run[6] or '0',
-  'durability', run[7] or 'async', 'retention', ms(math.min(run[8], KEPT)), 'entrypoint', run[9], 'created', ms(now), 'updated', ms(now),
-  'attempt', 1, 'crashes', 0, 'batch', 0 }
+  'durability', run[7] or 'async', 'retention', ms(math.min(run[8], KEPT)), 'entrypoint', run[9],
+  'created', ms(now), 'updated', ms(now), 'attempt', 1, 'crashes', 0, 'batch', 0 }
+if again then
+  record[#record + 1], record[#record + 2] = 'again', '1'
+end
 for at = 10, #ARGV do
   record[#record + 1] = ARGV[at]
 end

@@ -34,13 +34,23 @@ end
 
 local CROWD = 32 -- remote steps at work from which on those that end wake their caller together
 
+-- Where a step was begun and has no value, its arguments stay: whoever performs it again has to look at what is
+-- recorded below it, and to take back what it has said.
+local function forget_arguments(id, home, step, reason)
+  if (redis.call('HGET', key('remote', home), step) or id) ~= id then
+    return
+  end
+  if reason == '' or redis.call('HEXISTS', key('run', id), 'fence') == 0 then
+    redis.call('HDEL', key('checkpoints', home), '>' .. step)
+  end
+end
+
 -- The run of a remote step is over: its caller may go on. In a crowd recovery wakes it, about once a second, as it
 -- is replayed from its first line each time.
 local function come_home(id, home, step, caller, status, reason)
   if redis.call('HGET', key('remote', home), step) ~= id then
     return
   end
-  redis.call('HDEL', key('checkpoints', home), '>' .. step)
   if status == 'completed' then
     redis.call('HDEL', key('remote', home), step)
   else
@@ -103,6 +113,7 @@ function settle(id, status, reason, by)
   show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status], retention)
   if run[11] then
     redis.call('PEXPIRE', key('run', id), ms(retention))
+    forget_arguments(id, run[11], run[12], reason)
     return come_home(id, run[11], run[12], run[13], status, reason)
   end
   call_off(id)
