@@ -11,7 +11,9 @@ from penstock.publisher import fold, subscribe
 from penstock.publisher.errors import CodecError
 from penstock.runtime import (
     Client,
+    Command,
     InMemorySaver,
+    RedisSaver,
     RetryPolicy,
     entrypoint,
     get_runtime,
@@ -20,7 +22,7 @@ from penstock.runtime import (
     sleep,
     task,
 )
-from penstock.runtime.errors import ConfigurationError, ReplayError, RunFailedError
+from penstock.runtime.errors import ConfigurationError, ReplayError, RunFailedError, ThreadBusyError
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.settings import load_settings
 from penstock.runtime.task import Task
@@ -324,6 +326,32 @@ def test_a_remote_step_that_is_sent_again_repeats_nothing_recorded_and_takes_bac
         with subscribe(run.run_id, connection=worker.connection) as events:
             said = [event.data for event in fold(events) if event.mode == "custom"]
         assert said == ["unlucky"]
+
+
+def test_a_process_does_not_perform_what_is_under_way_elsewhere_of_a_run_it_would_take_over() -> None:
+    @task(queue="far")
+    def rests(_: int) -> str:
+        calls.made.append("rests")
+        if len(calls.made) == 1:
+            sleep(1000.0)
+        return "rested"
+
+    @entrypoint()
+    def main(x: int) -> list[Any]:
+        away = rests(x)
+        return [interrupt("well?"), away.result()]
+
+    with InMemoryWorker([main], tasks=[rests]) as worker:
+        run = worker.client.enqueue(main, 2, thread_id="t")
+        worker.work()
+        main.checkpointer = RedisSaver(worker.connection)
+
+        with pytest.raises(ThreadBusyError, match="waiting for steps on other queues"):
+            main.invoke(Command(resume="yes"), thread("t"))
+
+        assert calls.made == ["rests"]
+        worker.advance(1000.0)
+        assert run.result(5) == ["yes", "rested"]
 
 
 def test_a_client_lists_runs_and_not_who_performs_their_steps() -> None:

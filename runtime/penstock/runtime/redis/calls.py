@@ -198,7 +198,7 @@ class Calls:
 
     @staticmethod
     def acquired(reply: Reply) -> Claim | str:
-        """Read `acquire`: the claim, or the status that keeps the run from being claimed."""
+        """Read `acquire`: the claim, or in words what keeps the run from being claimed."""
         return _text(reply) if isinstance(reply, bytes) else _claim(reply)
 
     def write(self, lease: Lease, write: Write, keep: int) -> Call:
