@@ -261,6 +261,27 @@ def test_steps_stand_below_the_step_they_were_called_in() -> None:
     ]
 
 
+def test_a_step_elsewhere_stands_as_who_performs_it_and_those_it_was_called_in_wait() -> None:
+    away = {"near:0/far:0": RunStatus.RUNNING, "~0/far:0": RunStatus.QUEUED}
+    events = [
+        fact("step.started", "near:0", 1.0),
+        fact("step.started", "near:0/far:0", 2.0),
+        fact("step.started", "near:0/far:0/inner:0", 3.0),
+        fact("step.retry", "near:0/far:0/inner:0", 3.0, error={"type": "E", "message": "no"}),
+        fact("step.started", "other:0", 4.0),
+    ]
+
+    steps = fold(events, [], a_run(RunStatus.SUSPENDED, attempt=2), away)
+
+    assert {step.step_id: step.status for step in steps} == {
+        "near:0": StepStatus.WAITING,
+        "near:0/far:0": StepStatus.RUNNING,
+        "near:0/far:0/inner:0": StepStatus.RETRYING,
+        "other:0": StepStatus.UNFINISHED,
+        "~0/far:0": StepStatus.QUEUED,
+    }
+
+
 def test_a_step_whose_events_are_no_longer_kept_is_known_by_its_checkpoint() -> None:
     step = only(fold([], ["load:0"], a_run()))
 

@@ -140,10 +140,15 @@ def fold(
         step = _step(steps, step_id)
         if step.status is StepStatus.RUNNING:  # the event of its end is no longer kept
             step.status = StepStatus.COMPLETED
-    for step_id in away or ():
+    away = away or {}
+    for step_id in away:
         _step(steps, step_id)
+    waiting = {each for step_id in away for each in _line(step_id)}
     for step in steps.values():
-        _place(step, steps, run, (away or {}).get(step.step_id.partition("/")[0]))
+        elsewhere = next((away[each] for each in _line(step.step_id) if each in away), None)
+        if elsewhere is None and step.step_id in waiting and run.status is RunStatus.SUSPENDED:
+            elsewhere = RunStatus.SUSPENDED
+        _place(step, steps, run, elsewhere)
     return list(_by_parent(steps))
 
 
@@ -178,15 +183,14 @@ def _end(step: Step, error: str) -> None:
 def _place(step: Step, steps: Mapping[str, Step], run: Run, away: RunStatus | None) -> None:
     """Fill in what follows from where the step stands: its depth, and whether it still runs.
 
-    `away` is the status of the run that performs it, or the step that it was called in.
+    `away` is the status of the run that performs it, or the step that it was called in; that of the
+    run itself where it waits for what it has called.
     """
-    parent = _parent(step.step_id)
-    while parent:
-        step.depth += parent in steps
-        parent = _parent(parent)
-    if away is not None and step.status is StepStatus.RUNNING:
-        waits = StepStatus.QUEUED if away is RunStatus.QUEUED else StepStatus.WAITING
-        step.status = step.status if away is RunStatus.RUNNING else waits
+    step.depth = sum(each in steps for each in _line(step.step_id)) - 1
+    if away is not None and step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
+        if step.status is StepStatus.RUNNING and away is not RunStatus.RUNNING:
+            queued = away is RunStatus.QUEUED
+            step.status = StepStatus.QUEUED if queued else StepStatus.WAITING
     elif step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
         is_at_work = run.status is RunStatus.RUNNING and step.attempt == run.attempt
         step.status = step.status if is_at_work else StepStatus.UNFINISHED
@@ -214,6 +218,13 @@ def _parent(step_id: str) -> str:
     while parts and parts[-1].startswith("~"):
         parts.pop()
     return "/".join(parts)
+
+
+def _line(step_id: str) -> Iterator[str]:
+    """Give the id of a step, and of each that it was called in, the nearest first."""
+    while step_id:
+        yield step_id
+        step_id = _parent(step_id)
 
 
 def _step(steps: dict[str, Step], step_id: str) -> Step:
