@@ -61,6 +61,17 @@ def test_the_largest_runs_and_threads_are_named(redis_url: str, client: Client) 
     assert all(150_000 < weight < 250_000 for weight in threads.values())
 
 
+def test_what_a_run_knows_of_its_steps_elsewhere_is_its_own(
+    redis_url: str, redis_client: redis.Redis, client: Client
+) -> None:
+    run = client.enqueue("main", 1, thread_id="t")
+    before = weights(redis_url)[run.run_id]["bytes"]
+    redis_client.hset(Keys().remote(run.run_id), "far:0", "x" * 100_000)
+    redis_client.pexpire(Keys().remote(run.run_id), 60_000)
+
+    assert weights(redis_url)[run.run_id]["bytes"] > before + 100_000
+
+
 def test_of_many_keys_some_runs_are_measured_whole_and_the_rest_is_guessed(
     redis_client: redis.Redis, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
