@@ -169,6 +169,7 @@ def test_f44_a_forged_run_cannot_report_to_another(
     real = performing(raw, run, "waits_for:0")
     fields = raw.hgetall(f"penstock:run:{real}")
     raw.hset("penstock:run:forged", mapping=fields)  # type: ignore[arg-type]
+    raw.hset("rq:job:forged", "origin", "far")
     raw.lpush("rq:queue:far", "forged")
 
     start(fleet, "far")
@@ -177,7 +178,8 @@ def test_f44_a_forged_run_cannot_report_to_another(
     (tmp_path / "file").write_text("real")
     assert run.result(10) == "real"
     assert fleet.executions(run.run_id)["waits_for:0"] == 1
-    assert 0 < int(raw.pttl("penstock:run:forged")) <= 60_000
+    for key in ("penstock:run:forged", "rq:job:forged"):
+        assert 0 < int(raw.pttl(key)) <= 60_000
 
 
 def test_f42_cancelling_a_run_cancels_its_steps_that_nobody_has_taken(

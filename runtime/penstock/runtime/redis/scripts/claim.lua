@@ -20,6 +20,7 @@ local function claim(id, nonce, worker, lease)
     if not is_expected(id, run[4], run[5]) then
       redis.call('ZREM', READY, id)
       redis.call('PEXPIRE', key('run', id), GONE)
+      redis.call('PEXPIRE', rq('job', id), GONE)
       return nil
     end
   elseif redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then
