@@ -22,7 +22,7 @@ from penstock.runtime import (
     sleep,
     task,
 )
-from penstock.runtime.errors import ConfigurationError, ReplayError, RunFailedError, ThreadBusyError
+from penstock.runtime.errors import ConfigurationError, ReplayError, ResumeError, RunFailedError, ThreadBusyError
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.settings import load_settings
 from penstock.runtime.task import Task
@@ -203,6 +203,25 @@ def test_a_question_beside_a_remote_step_is_asked_once_and_answered() -> None:
         worker.work()
         assert run.result(5) == ["yes", 4]
     assert calls.made == ["far"]
+
+
+def test_an_answer_is_taken_while_a_remote_step_has_its_run_at_work() -> None:
+    @entrypoint()
+    def main(x: int) -> list[Any]:
+        away = far(x)
+        if calls.made == ["far"]:
+            calls.made.append("answered")
+            (asked,) = worker.client.do(worker.client.plans.interrupts(run.run_id))
+            run.resume({asked.id: "yes"})
+            with pytest.raises(ResumeError, match="waits for no answer"):
+                run.resume({asked.id: "no"})
+        return [interrupt("well?"), away.result()]
+
+    with InMemoryWorker([main], tasks=TASKS) as worker:
+        run = worker.client.enqueue(main, 2)
+        worker.work()
+        assert run.result(5) == ["yes", 4]
+    assert calls.made == ["far", "answered"]
 
 
 def test_a_remote_step_cannot_ask_and_says_where_to() -> None:

@@ -17,7 +17,8 @@ def left_standing(run_id: str, run: Mapping[str, str], log: Sequence[Entry]) -> 
     if run.get("keep", "0") != "0" or run.get("durability") == "exit":
         return  # the log is trimmed, or what it calls finished is not recorded
     remote = set(remote_steps(log))
-    words = _Words(remote)
+    answered = any(entry.mode == "run.resumed" for entry in log)
+    words = _Words(speak_at_once=bool(remote) or answered)
     began = False
     for entry in log:
         wrong = words.take(entry)
@@ -52,14 +53,14 @@ def speaker(entry: Entry) -> str:
 class _Words:
     """The seq of the first word of each step that is neither recorded nor taken back.
 
-    A run and its remote steps speak at the same time, and each counts on from what it knew as its
-    attempt began. So a retry may name a seq before the first word: what is of the same step there
+    A run, its remote steps and those who answer it speak at the same time, and each attempt counts
+    on from what it knew as it began. So a retry may name a seq before the first word: what is of the same step there
     was void already.
     """
 
-    def __init__(self, remote: set[str]) -> None:
+    def __init__(self, *, speak_at_once: bool) -> None:
         self.first: dict[str, int] = {}
-        self._speak_at_once = bool(remote)
+        self._speak_at_once = speak_at_once
 
     def take(self, entry: Entry) -> int | None:
         """Take the next event; returns the seq that a retry should have named and has not."""

@@ -143,8 +143,10 @@ class World:
         for name, answer in answers.items():
             run.recorded[f"!{name}"] = answer
             run.questions.pop(name, None)
-        run.cancel, run.crashes, run.deaths = None, 0, 0
         run.log.append("run.resumed")
+        if run.status == "running":
+            return "queued"
+        run.cancel, run.crashes, run.deaths = None, 0, 0
         if run.status != "queued":
             self._queue(run)
         return "queued"
@@ -158,7 +160,7 @@ class World:
                 return "unknown" if run.status in ("suspended", "queued") else run.status
         if None not in given.values():
             return "queued"  # the same answers again change nothing
-        return "" if run.status in ("suspended", "queued") else run.status
+        return "" if run.status in ("suspended", "queued", "running") else run.status
 
     def _refuse_retry(self, run: Ran, epoch: int) -> str:
         if not epoch or run.epoch != epoch:
@@ -237,13 +239,16 @@ class World:
         if answer:
             return answer
         run = self.runs[held.run_id]
-        run.questions = dict(questions)
+        run.questions = {name: questions[name] for name in questions if f"!{name}" not in run.recorded}
         if run.cancel:
             self._end_here(run)
             return "CANCELLED"
         run.status, run.worker, run.timed = "suspended", None, timed
-        if self.waiting and questions:
+        if self.waiting and run.questions:
             self._end_here(run)
+        elif len(run.questions) < len(questions):
+            run.status = "queued"
+            self._ring(run, front=True)
         return "OK"
 
     def finish(self, held: Held, change: Change, status: str) -> str:

@@ -127,8 +127,8 @@ class RedisJournal:
     def append(self, fact: Fact, text: str, outcome: str = "") -> int:
         """Add a fact, and the outcome it refers to; returns its seq.
 
-        Nobody but the owner of the lease adds events to a run that is at work, so they are counted
-        here, from the newest one that the claim has seen.
+        Events are counted here, from the newest one that the claim has seen. Others may speak in the
+        same stream meanwhile, steps elsewhere and who answers: then a seq is too low, never too high.
         """
         stored, published = self._texts(fact, text, outcome)
         with self._lock:

@@ -4,7 +4,8 @@
 -- of interrupt id and encoded answer; without a pair, a failed run goes on.
 -- Returns 'queued' | 'answered' (another answer came first) | 'unknown' (no such question) |
 -- 'moved' (new input came on the thread) | the run's status where it cannot be resumed ('' for no run).
--- A run that is queued already, by its timer or another answer, takes answers too until it is claimed.
+-- A run that goes on already, by its timer, another answer or a remote step, takes answers too: an attempt that has
+-- begun without one finds it as it would wait for it (suspend).
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
 -- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers,
 -- and those of bell.
@@ -36,7 +37,8 @@ end
 if not answers and redis.call('HGET', key('run', id), 'epoch') ~= ARGV[5] then
   return 'queued' -- it has gone on since the caller read that it failed
 end
-if not answers and status ~= 'failed' or answers and status ~= 'suspended' and status ~= 'queued' then
+local goes_on = status == 'queued' or status == 'running'
+if not answers and status ~= 'failed' or answers and status ~= 'suspended' and not goes_on then
   return status
 end
 if redis.call('HGET', key('thread', run[2]), 'run') ~= id then
@@ -45,6 +47,10 @@ end
 for at = 6, #ARGV, 2 do
   redis.call('HSET', key('checkpoints', id), '!' .. ARGV[at], ARGV[at + 1])
   redis.call('HDEL', key('questions', id), ARGV[at])
+end
+if status == 'running' then
+  append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
+  return 'queued'
 end
 for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
   redis.call('PERSIST', key(kind, id))

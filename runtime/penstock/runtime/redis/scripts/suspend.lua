@@ -3,7 +3,8 @@
 -- ARGV as in commit, then: ms by Redis's clock when it goes on by itself ('' if it does not), the number of remote
 -- steps that it waits for and their ids, pairs of interrupt id and encoded question.
 -- Returns OK, CANCELLED (a cancel came first: the run has ended so) or FENCED.
--- Where one of the remote steps is not under way any more, the run is queued again at once.
+-- Where one of the remote steps is not under way any more, or one of the questions was answered while the attempt was
+-- at work, the run is queued again at once.
 -- A run that asks nothing is still at work on its thread; one that asks gives way to newer input.
 -- Keys: those of commit and settle; questions:<id> (hash: interrupt id -> question); timers.
 -- include: penstock.runtime.redis.scripts/names
@@ -22,9 +23,14 @@ end
 local id = ARGV[3]
 redis.call('DEL', key('questions', id))
 local away = tonumber(ARGV[at + 1])
-local asks = #ARGV > at + 1 + away
+local asks, comes_back = false, false
 for field = at + 2 + away, #ARGV, 2 do
-  redis.call('HSET', key('questions', id), ARGV[field], ARGV[field + 1])
+  if redis.call('HEXISTS', key('checkpoints', id), '!' .. string.match(ARGV[field], '^[^/]*')) == 1 then
+    comes_back = true
+  else
+    redis.call('HSET', key('questions', id), ARGV[field], ARGV[field + 1])
+    asks = true
+  end
 end
 local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home')
 if run[5] then
@@ -53,11 +59,11 @@ if asks and redis.call('LLEN', key('waiting', run[4])) > 0 then
 end
 for each = at + 2, at + 1 + away do
   local by = redis.call('HGET', key('remote', run[6] or id), ARGV[each])
-  if not by or redis.call('EXISTS', key('run', by)) == 0 then
-    redis.call('ZREM', TIMERS, id)
-    status_to(id, 'suspended', 'queued')
-    ring(id, true)
-    break
-  end
+  comes_back = comes_back or not by or redis.call('EXISTS', key('run', by)) == 0
+end
+if comes_back then
+  redis.call('ZREM', TIMERS, id)
+  status_to(id, 'suspended', 'queued')
+  ring(id, true)
 end
 return 'OK'
