@@ -205,6 +205,33 @@ def test_a_question_beside_a_remote_step_is_asked_once_and_answered() -> None:
     assert calls.made == ["far"]
 
 
+def test_who_performs_a_step_anew_is_brought_back_by_what_is_still_under_way_below_it() -> None:
+    @task(queue="farther")
+    def rests(x: int) -> int:
+        calls.made.append("rests")
+        sleep(5000.0)
+        return x
+
+    @task(queue="far")
+    def asks_for(x: int) -> int:
+        return rests(x).result()
+
+    @entrypoint()
+    def main(x: int) -> int:
+        return asks_for(x).result()
+
+    with InMemoryWorker([main], tasks=[asks_for, rests]) as worker:
+        run = worker.client.enqueue(main, 2)
+        worker.work()
+        remote = worker.client.plans.keys.remote(run.run_id)
+        first = worker.connection.hget(remote, "asks_for:0")
+        worker.connection.delete(worker.client.plans.keys.run(first.decode()))
+        worker.advance(3600.0)  # when it looks after its steps
+        worker.advance(1400.0)
+        assert run.result(5) == 2
+    assert calls.made == ["rests", "rests"]
+
+
 def test_an_answer_is_taken_while_a_remote_step_has_its_run_at_work() -> None:
     @entrypoint()
     def main(x: int) -> list[Any]:

@@ -151,6 +151,10 @@ class Journal(Protocol):
         """Tell whether the steps of a queue are performed by others than this process."""
         ...
 
+    def sent(self, step_id: str) -> bytes | None:
+        """Return the arguments with which this run has sent a step that was not over at the claim."""
+        ...
+
     def send(self, call: RemoteCall) -> str:
         """Have a step performed elsewhere, once all that was appended is stored.
 
@@ -216,6 +220,10 @@ class NoJournal:
     def sends(self, queue: str) -> bool:
         """Tell that all steps are performed here."""
         return False
+
+    def sent(self, step_id: str) -> bytes | None:
+        """Return that none was."""
+        return None
 
     def send(self, call: RemoteCall) -> str:
         """Refuse: there is nobody to send to."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from penstock.runtime.checkpoint import fail_step, finish_step, retry_step, start_step
 from penstock.runtime.errors import LeaseLostError, Stop, Suspend
-from penstock.runtime.remote import ARGUMENTS, RemoteCall, lost
+from penstock.runtime.remote import RemoteCall, lost
 from penstock.runtime.retry import delay_after
 from penstock.runtime.scope import Scope
 from penstock.runtime.timers import retry_timer
@@ -168,7 +168,7 @@ def _sent(step: Step) -> Plan:
 
 def _is_under_way(step: Step) -> bool:
     """Tell whether an earlier attempt has sent this very call, and it was not over at the claim."""
-    sent = step.attempt.journal.recorded(f"{ARGUMENTS}{step.id}")
+    sent = step.attempt.journal.sent(step.id)
     if sent is None:
         return False
     return step.attempt.codec.at("remote", step.id).opened(sent) == step.arguments

@@ -25,7 +25,7 @@ from penstock.runtime.redis.backlog import Backlog
 from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.past import Request, unfinished
 from penstock.runtime.redis.sender import Sender
-from penstock.runtime.remote import RemoteCall
+from penstock.runtime.remote import ARGUMENTS, RemoteCall
 
 AHEAD: Final = 128
 """Writes that may wait for Redis before code in a thread has to wait too."""
@@ -63,7 +63,9 @@ class RedisJournal:
         self._lock = threading.Lock()
         self.seq = claim.seq
         # The first event of a run is run.queued; a remote step speaks in the stream of its home.
-        self.has_past = int(fields["epoch"]) > 1 or "again" in fields if self._home else claim.seq > 1
+        self._takes_over = "again" in fields
+        has_begun = self._takes_over or int(fields["epoch"]) > 1
+        self.has_past = has_begun if self._home else claim.seq > 1
         self._backlog = Backlog(withholds=durability == "exit")
         self._waiters: list[tuple[int, Future[None]]] = []
         self._failure: BaseException | None = None
@@ -98,6 +100,14 @@ class RedisJournal:
         A process that was called to execute the run itself performs all of its steps.
         """
         return bool(self._queue) and queue != self._queue
+
+    def sent(self, step_id: str) -> bytes | None:
+        """Return the arguments with which this run has sent a step that was not over at the claim.
+
+        What another has sent, that performed the same step before, is to be sent again, or that one
+        would be woken by its end.
+        """
+        return None if self._takes_over else self._recorded.get(f"{ARGUMENTS}{step_id}")
 
     def send(self, call: RemoteCall) -> str:
         """Have a step performed elsewhere, once all that was appended is stored.

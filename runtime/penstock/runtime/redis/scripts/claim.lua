@@ -42,23 +42,37 @@ local function newest(id)
   return entry and string.match(entry[1], '^%d+') or '0'
 end
 
+-- What is recorded of a run, all of it or what `is_wanted` tells of; not the arguments of remote steps that are not
+-- under way: those are to be sent, again or for the first time by this attempt.
+local function recorded(id, is_wanted)
+  local away, found = {}, {}
+  local remote = redis.call('HGETALL', key('remote', id))
+  for at = 1, #remote, 2 do
+    away['>' .. remote[at]] = is_open(remote[at + 1])
+  end
+  local all = redis.call('HGETALL', key('checkpoints', id))
+  for at = 1, #all, 2 do
+    local name = all[at]
+    if (string.sub(name, 1, 1) ~= '>' or away[name]) and (not is_wanted or is_wanted(name)) then
+      found[#found + 1], found[#found + 2] = name, all[at + 1]
+    end
+  end
+  return found
+end
+
 local function claimed_remote(id, fence, home, step)
   local fields = redis.call('HGETALL', key('run', id))
   local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key')
   fields[#fields + 1], fields[#fields + 2] = 'config', of_home[1] or ''
   local given = redis.call('HMGET', key('checkpoints', home), '>' .. step, 'context')
-  local checkpoints = { 'input', given[1] or '' }
-  if given[2] then
-    checkpoints[3], checkpoints[4] = 'context', given[2]
-  end
   local began = string.match(fence, '^%d+') ~= '1' or redis.call('HEXISTS', key('run', id), 'again') == 1
-  local recorded = began and redis.call('HGETALL', key('checkpoints', home)) or {}
-  for at = 1, #recorded, 2 do
-    local name = recorded[at]
-    if name == step or string.sub(name, 1, #step + 1) == step .. '/' or string.sub(name, 1, #step + 1) == ':' .. step
-      or string.sub(name, 1, #step + 2) == '>' .. step .. '/' then
-      checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = name, recorded[at + 1]
-    end
+  local checkpoints = began and recorded(home, function(name)
+    return name == step or string.sub(name, 1, #step + 1) == step .. '/'
+      or string.sub(name, 1, #step + 1) == ':' .. step or string.sub(name, 1, #step + 2) == '>' .. step .. '/'
+  end) or {}
+  checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'input', given[1] or ''
+  if given[2] then
+    checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'context', given[2]
   end
   local saved = redis.call('HGET', key('thread', of_home[2] or ''), 'saved')
   return { id, fence, fields, checkpoints, saved or '', newest(home), '' }
@@ -71,7 +85,7 @@ local function claimed(id, fence)
   end
   local record = key('thread', run[1])
   local kept = redis.call('HMGET', record, 'saved', 'children', 'value')
-  local checkpoints = redis.call('HGETALL', key('checkpoints', id))
+  local checkpoints = recorded(id)
   for _, name in ipairs(kept[2] and cjson.decode(kept[2]) or {}) do
     checkpoints[#checkpoints + 1] = 'previous^' .. name
     checkpoints[#checkpoints + 1] = redis.call('HGET', record, 'saved:' .. name) or 'null'
