@@ -169,9 +169,7 @@ MUTANTS: Final = (
     Mutant("a performer ends unseen", "finish", "not is_expected(id, asked[4], asked[5])", "false"),
     Mutant("a step's result goes astray", "commit", "local home = run[5] or id", "local home = id"),
     Mutant("a step's end wakes nobody", "settle", "  ring(caller, true)\n", ""),
-    Mutant(
-        "a step's end comes too early", "suspend", "comes_back or not by or", "comes_back or"
-    ),
+    Mutant("a step's end comes too early", "suspend", "comes_back or not by or", "comes_back or"),
     Mutant("a run that is over is performed", "settle", "  call_off(id)\n", ""),
     Mutant(
         "a lost step is lost in silence", "settle", "'!' .. status .. ' '", "'' .. status .. ' '"

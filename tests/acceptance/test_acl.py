@@ -128,10 +128,10 @@ def test_an_app_cancels_runs_whose_steps_are_elsewhere(
 ) -> None:
     fleet.start(url=url(server, "worker"), app=APP_REMOTE, environ=QUICK)
     runs = [app.enqueue("one", {"number": number}) for number in range(2)]
-    for run in runs:
-        until(lambda run=run: run.status() == "suspended", 20, "the step to be sent")
+    until(lambda: {run.status() for run in runs} == {"suspended"}, 20, "the steps to be sent")
     keys = [Keys().remote(run.run_id) for run in runs]
-    away = [server.client().hget(key, "far:0").decode() for key in keys]  # type: ignore[union-attr]
+    performers: list[Any] = [server.client().hget(key, "far:0") for key in keys]
+    away = [str(each, "ascii") for each in performers]
 
     app.get(away[0]).cancel()
     runs[1].cancel()

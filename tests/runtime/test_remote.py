@@ -22,7 +22,13 @@ from penstock.runtime import (
     sleep,
     task,
 )
-from penstock.runtime.errors import ConfigurationError, ReplayError, ResumeError, RunFailedError, ThreadBusyError
+from penstock.runtime.errors import (
+    ConfigurationError,
+    ReplayError,
+    ResumeError,
+    RunFailedError,
+    ThreadBusyError,
+)
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.settings import load_settings
 from penstock.runtime.task import Task
@@ -374,7 +380,7 @@ def test_a_remote_step_that_is_sent_again_repeats_nothing_recorded_and_takes_bac
         assert said == ["unlucky"]
 
 
-def test_a_process_does_not_perform_what_is_under_way_elsewhere_of_a_run_it_would_take_over() -> None:
+def test_a_process_does_not_take_a_run_over_while_steps_of_it_are_under_way() -> None:
     @task(queue="far")
     def rests(_: int) -> str:
         calls.made.append("rests")

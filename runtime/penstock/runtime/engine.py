@@ -230,7 +230,9 @@ def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
     if result.status == "suspended":
         return Suspended(None, {}, attempt.timers.wakes, remote=attempt.remotes.awaiting)
     if result.status == "completed":
-        return Finished("completed", None, reason=type(result.error).__name__ if result.error else "")
+        return Finished(
+            "completed", None, reason=type(result.error).__name__ if result.error else ""
+        )
     if result.error is None:
         return Finished("cancelled", None, reason="cancelled")
     return Finished("failed", None, reason=type(result.error).__name__)

@@ -152,7 +152,7 @@ class Journal(Protocol):
         ...
 
     def sent(self, step_id: str) -> bytes | None:
-        """Return the arguments with which this run has sent a step that was not over at the claim."""
+        """Return the arguments of a step that this run has sent, where it was under way."""
         ...
 
     def send(self, call: RemoteCall) -> str:

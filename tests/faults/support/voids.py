@@ -54,8 +54,8 @@ class _Words:
     """The seq of the first word of each step that is neither recorded nor taken back.
 
     A run, its remote steps and those who answer it speak at the same time, and each attempt counts
-    on from what it knew as it began. So a retry may name a seq before the first word: what is of the same step there
-    was void already.
+    on from what it knew as it began. So a retry may name a seq before the first word: what is of
+    the same step there was void already.
     """
 
     def __init__(self, *, speak_at_once: bool) -> None:

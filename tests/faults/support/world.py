@@ -239,7 +239,9 @@ class World:
         if answer:
             return answer
         run = self.runs[held.run_id]
-        run.questions = {name: questions[name] for name in questions if f"!{name}" not in run.recorded}
+        run.questions = {
+            name: questions[name] for name in questions if f"!{name}" not in run.recorded
+        }
         if run.cancel:
             self._end_here(run)
             return "CANCELLED"

@@ -102,7 +102,7 @@ class RedisJournal:
         return bool(self._queue) and queue != self._queue
 
     def sent(self, step_id: str) -> bytes | None:
-        """Return the arguments with which this run has sent a step that was not over at the claim.
+        """Return the arguments of a step that this run has sent, where it was under way.
 
         What another has sent, that performed the same step before, is to be sent again, or that one
         would be woken by its end.
@@ -137,8 +137,8 @@ class RedisJournal:
     def append(self, fact: Fact, text: str, outcome: str = "") -> int:
         """Add a fact, and the outcome it refers to; returns its seq.
 
-        Events are counted here, from the newest one that the claim has seen. Others may speak in the
-        same stream meanwhile, steps elsewhere and who answers: then a seq is too low, never too high.
+        Events are counted here, from the newest one that the claim has seen. Others may speak in
+        the same stream meanwhile, as steps elsewhere do: then a seq is too low, never too high.
         """
         stored, published = self._texts(fact, text, outcome)
         with self._lock:

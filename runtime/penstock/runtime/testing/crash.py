@@ -40,7 +40,8 @@ def crash_after_each_step(
     """Run a workflow once undisturbed, then once for each of its steps, with a crash after it.
 
     Each run has to end as the undisturbed one did, with each step recorded once. Interrupts are
-    answered by `answer(interrupt)`; `tasks` are those with a queue of their own. Returns the result.
+    answered by `answer(interrupt)`; `tasks` are those with a queue of their own. Returns the
+    result.
 
     Raises:
         AssertionError: a crash changed what came of the run, or had a step recorded twice.
