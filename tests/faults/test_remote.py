@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -343,3 +344,18 @@ def test_show_says_who_performs_a_step(
     assert [step["status"] for step in told["steps"]] == ["running"]
     (tmp_path / "file").write_text(str(os.getpid()))
     assert run.result(10) == str(os.getpid())
+
+
+def test_plain_rq_workers_send_and_perform_steps(
+    fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker
+) -> None:
+    for queue in ("default", "far"):
+        rq = str(Path(sys.executable).with_name("rq"))
+        command = [rq, "worker", queue, "--serializer", "json", "--url", fleet.url]
+        fleet.run(command, {"PENSTOCK_APP": APP, **QUICK})
+
+    run = client.enqueue("many", [{"number": 1}, {"number": 2, "seconds": 0.5}])
+
+    assert run.result(20) == [1, 2, 1, 2]
+    assert fleet.executions(run.run_id)["far:0"] == 1
+    checker.check(over=True)

@@ -192,9 +192,11 @@ class Calls:
             [_text(run_id) for run_id in spoilt],
         )
 
-    def acquire(self, run_id: str, worker: str, nonce: str, lease: float) -> Call:
-        """Claim one run by its id."""
-        return self._call("acquire", run_id, worker, nonce, _ms(lease))
+    def acquire(
+        self, run_id: str, worker: str, nonce: str, lease: float, *, alone: bool = False
+    ) -> Call:
+        """Claim one run by its id, for a process that performs all its steps itself if `alone`."""
+        return self._call("acquire", run_id, worker, nonce, _ms(lease), int(alone))
 
     @staticmethod
     def acquired(reply: Reply) -> Claim | str:

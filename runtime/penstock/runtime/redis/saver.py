@@ -117,7 +117,8 @@ class RedisSaver(SavedThreads):
         return self.codec.at("run", claim.lease.run_id, "context").loads(text)
 
     def _claim(self, run_id: str, order: Order) -> Opening:
-        call = self.calls.acquire(run_id, "", uuid.uuid4().hex, self.settings.lease)
+        nonce = uuid.uuid4().hex
+        call = self.calls.acquire(run_id, "", nonce, self.settings.lease, alone=True)
         claim = self.calls.acquired(self._ask(call))
         if claim == RunStatus.CANCELLED:
             raise ThreadBusyError(

@@ -1,8 +1,9 @@
 -- acquire: claim one named run, for a process that needs no ticket.
 --
--- ARGV[3] run id, ARGV[4] worker name, ARGV[5] nonce, ARGV[6] lease ms.
+-- ARGV[3] run id, ARGV[4] worker name, ARGV[5] nonce, ARGV[6] lease ms, ARGV[7] '1' if the process performs all
+-- steps itself, also those that have a queue of their own.
 -- Returns the claimed run, or what keeps it from being claimed: its status ('' if there is no run), or that steps
--- of it are under way elsewhere, which a process that is no worker ('') would perform itself at the same time.
+-- of it are under way elsewhere, which the process would perform at the same time.
 -- Keys: those of claim.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
@@ -15,7 +16,7 @@ local run = redis.call('HMGET', key('run', id), 'status', 'fence')
 if run[1] == 'running' and run[2] and string.match(run[2], '%.(.*)$') == nonce then
   return claimed(id, run[2])
 end
-for _, by in ipairs(ARGV[4] == '' and redis.call('HVALS', key('remote', id)) or {}) do
+for _, by in ipairs(ARGV[7] == '1' and redis.call('HVALS', key('remote', id)) or {}) do
   if is_open(by) then
     return 'waiting for steps on other queues'
   end

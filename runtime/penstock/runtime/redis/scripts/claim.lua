@@ -45,6 +45,9 @@ end
 -- What is recorded of a run, all of it or what `is_wanted` tells of; not the arguments of remote steps that are not
 -- under way: those are to be sent, again or for the first time by this attempt.
 local function recorded(id, is_wanted)
+  if redis.call('HEXISTS', key('run', id), 'sends') == 0 then
+    return redis.call('HGETALL', key('checkpoints', id)) -- as mostly: thousands of steps are not looked at
+  end
   local away, found = {}, {}
   local remote = redis.call('HGETALL', key('remote', id))
   for at = 1, #remote, 2 do

@@ -6,7 +6,8 @@
 -- Returns SENT (it is under way), DONE (its outcome is recorded), '!<status> <reason>' (it has come to nothing), or
 -- FENCED (the attempt does not own the run).
 -- A step that an attempt before this one has sent with other arguments is called off, and sent anew.
--- The new run's field 'again' says that somebody may have begun the step before.
+-- A run's field 'sends' says that it has had remote steps; 'again' of the new one, that somebody may have begun the
+-- step before.
 -- Keys: run:<id>, checkpoints:<home>, those of remote, settle and bell.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
@@ -38,6 +39,7 @@ if OPEN[before[1] or ''] and before[2] == ARGV[9] then
   return 'SENT'
 end
 local again = redis.call('HEXISTS', key('checkpoints', home), '>' .. step) == 1
+redis.call('HSET', key('run', home), 'sends', '1')
 redis.call('HSET', key('remote', home), step, id)
 redis.call('HSET', key('checkpoints', home), '>' .. step, ARGV[8])
 if before[1] == 'running' then
