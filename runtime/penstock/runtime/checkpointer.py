@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from penstock.publisher.codec import Codec
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.cache import Cache
-from penstock.runtime.engine import Result
+from penstock.runtime.ending import Result
 from penstock.runtime.errors import Stop
 from penstock.runtime.journal import Durability, Journal
 from penstock.runtime.state import Anchor, StateSnapshot, Update

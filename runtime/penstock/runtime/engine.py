@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["Result", "aconduct", "aexecute", "execute"]
+__all__ = ["aconduct", "aexecute", "execute"]
 
 import asyncio
-import json
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from penstock.publisher.errors import CodecError
 from penstock.runtime.attempt import Attempt
 from penstock.runtime.checkpoint import start_run, take_back
+from penstock.runtime.ending import Result, ending_of
 from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Suspend
-from penstock.runtime.final import Final
-from penstock.runtime.interrupt import Interrupt
-from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
-from penstock.runtime.kept import Kept
-from penstock.runtime.outcome import Outcome, encode_outcome
+from penstock.runtime.journal import Finished, Suspended
 from penstock.runtime.perform import Do, Keep, Plan, Step, perform, tries
 from penstock.runtime.plan import afollow, follow
-from penstock.runtime.reason import reason_of
 from penstock.runtime.runner import Runner
 from penstock.runtime.scope import TaskFactory
 
 if TYPE_CHECKING:
     from penstock.runtime.task import Task
-
-Status: TypeAlias = Literal["completed", "failed", "cancelled", "suspended", "handed over"]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How an attempt ended."""
-
-    status: Status
-    value: Any = None
-    error: BaseException | None = None
-    interrupts: Sequence[Interrupt] = ()
-    is_cached: bool = False
 
 
 def execute(runner: Runner, body: Task[..., Any], argument: Any) -> Result:
@@ -97,10 +76,10 @@ def conduct(runner: Runner, step: Step) -> Plan:
     result: Result = yield from _body(runner, step)
     attempt.failures.report_unseen()
     try:
-        ending = _ending(attempt, result)
+        ending = ending_of(attempt, result)
     except CodecError as error:  # the result itself cannot be written
         result = Result("failed", error=error)
-        ending = _ending(attempt, result)
+        ending = ending_of(attempt, result)
     attempt.is_over = True
     attempt.journal.close(ending)
     yield Do.STORE
@@ -196,95 +175,3 @@ def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:
         error = stale
     error.add_note(f"in entrypoint {step.name!r}, run {attempt.assignment.run_id!r}")
     return Result("failed", error=error)
-
-
-def _ending(attempt: Attempt, result: Result) -> Ending:
-    if result.status == "handed over":
-        return HandedOver()
-    if attempt.assignment.step_id:
-        return _remote_ending(attempt, result)
-    if result.status == "suspended":
-        return _suspended(attempt, result)
-    if result.status == "completed":
-        return _completed(attempt, result)
-    data = {"name": attempt.assignment.entrypoint, "status": result.status}
-    if result.error is None:
-        return Finished(
-            "cancelled", Fact("run.finished", data, (), time.time()), reason="cancelled"
-        )
-    outcome = {"outcome": {"error": result.error}}
-    fact = Fact("run.finished", data | outcome, (), time.time(), "result", inline=True)
-    checkpoints: dict[str, str] = {}
-    reason = type(result.error).__name__
-    if attempt.journal.stores:
-        failed = Outcome(error=result.error)
-        checkpoints["result"] = encode_outcome(failed, attempt.codec, "result", "error of the run")
-        reason = reason_of(result.error, attempt.codec)
-    reopened = attempt.failures.reopened(result.error)
-    tries = [name for step_id in (*reopened, "") for name in attempt.timers.of_retries(step_id)]
-    return Finished("failed", fact, checkpoints, (*reopened, *tries), reason)
-
-
-def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
-    """Return the end of an attempt whose step says itself what came of it."""
-    if result.status == "suspended":
-        return Suspended(None, {}, attempt.timers.wakes, remote=attempt.remotes.awaiting)
-    if result.status == "completed":
-        return Finished(
-            "completed", None, reason=type(result.error).__name__ if result.error else ""
-        )
-    if result.error is None:
-        return Finished("cancelled", None, reason="cancelled")
-    return Finished("failed", None, reason=type(result.error).__name__)
-
-
-def _suspended(attempt: Attempt, result: Result) -> Suspended:
-    asked = [item.told() for item in result.interrupts]
-    wakes, remote = attempt.timers.wakes, attempt.remotes.awaiting
-    fact = Fact("run.interrupted", {"interrupts": asked}, (), time.time())
-    if not asked and attempt.is_waiting:
-        data: dict[str, Any] = {}
-        if wakes is not None:
-            data["seconds"] = round(max(0.0, wakes - attempt.journal.now()) / 1000, 3)
-        if remote:
-            data["steps"] = list(remote)
-        fact = Fact("run.suspended", data, (), time.time())
-    if not attempt.journal.stores:
-        return Suspended(fact, {}, wakes)
-    codec = attempt.codec
-    questions = {
-        item.id: codec.at("question", item.id).dumps(item.value) for item in result.interrupts
-    }
-    schemas = {
-        item.id: codec.at("question", item.id, "schema").dumps(item.response_schema)
-        for item in result.interrupts
-        if item.response_schema is not None
-    }
-    checkpoints = {
-        f"?{name}": attempt.questions.record(name, text, schemas.get(name))
-        for name, text in questions.items()
-    }
-    return Suspended(fact, questions, wakes, schemas, checkpoints, remote)
-
-
-def _completed(attempt: Attempt, result: Result) -> Finished:
-    value, save = Final.split(result.value)
-    checkpoints: dict[str, str] = {}
-    if attempt.journal.stores:
-        codec, told = attempt.codec, attempt.assignment
-        done = Outcome(value)
-        checkpoints["result"] = encode_outcome(done, codec, "result", "result of the run")
-        checkpoints |= Kept(attempt.shared_codec, told.thread_id).write(value, save, "the run")
-        checkpoints |= attempt.children.checkpoints()
-    data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": "completed"}
-    if result.is_cached:
-        data["cached"] = True
-    text = ""
-    if attempt.assignment.position is not None:
-        position = attempt.assignment.position.finished(attempt.codec)
-        text = f'{json.dumps(data)[:-1]},"checkpoint":{position}}}'
-        if attempt.has_listener:
-            data |= attempt.codec.fact("run.finished", {"checkpoint": json.loads(position)})
-    data |= {"outcome": {"value": value}, "saved": save}
-    fact = Fact("run.finished", data, (), time.time(), "result")
-    return Finished("completed", fact, checkpoints, text=text)

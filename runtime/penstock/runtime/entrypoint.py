@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, cast, over
 
 from penstock.runtime.batch import Batch
 from penstock.runtime.config import Config, merged
-from penstock.runtime.engine import Result
+from penstock.runtime.ending import Result
 from penstock.runtime.errors import WrongKindError
 from penstock.runtime.inspected import Inspected
 from penstock.runtime.interrupt import Command, Interrupt

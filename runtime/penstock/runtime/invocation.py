@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from penstock.publisher.encrypted import codec_of_environment
 from penstock.runtime.attempt import Assignment, Attempt, Listener
 from penstock.runtime.checkpointer import Opening, Order
-from penstock.runtime.engine import Result, aexecute, execute
+from penstock.runtime.ending import Result
+from penstock.runtime.engine import aexecute, execute
 from penstock.runtime.errors import (
     ConfigurationError,
     EmptyInputError,

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator
 from typing import Any, Protocol, cast
 
 from penstock.runtime.checkpointer import Opening
-from penstock.runtime.engine import Result
+from penstock.runtime.ending import Result
 from penstock.runtime.final import Final
 from penstock.runtime.journal import Fact
 from penstock.runtime.options import RESULT, SAVED, Options

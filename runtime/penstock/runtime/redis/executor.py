@@ -16,7 +16,8 @@ from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
 from penstock.runtime.app import App
 from penstock.runtime.attempt import Attempt
-from penstock.runtime.engine import Result, aconduct
+from penstock.runtime.ending import Result
+from penstock.runtime.engine import aconduct
 from penstock.runtime.errors import (
     Cancelled,
     Fenced,

@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.publisher.errors import CodecError
 from penstock.runtime.checkpointer import Order
-from penstock.runtime.engine import Result
+from penstock.runtime.ending import Result
 from penstock.runtime.errors import EmptyInputError, ResumeError, UnknownCheckpointError
 from penstock.runtime.final import Final
 from penstock.runtime.interrupt import NOTHING, Command
