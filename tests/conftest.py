@@ -23,6 +23,14 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("penstock")
 
 
+LONG = ("test_soak_minute.py", "test_programs.py", "test_kill_points.py", "test_two_at_once.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process is left with one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """The server that tests share; take `redis_url` or `redis_client` to find it empty."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -59,6 +59,8 @@ class Snapshot:
     """The numbers of a thread's checkpoints, by its key."""
     ttls: dict[str, int] = field(default_factory=dict[str, int])
     """Milliseconds, -1 for none."""
+    _runs: dict[str, dict[str, str]] = field(default_factory=dict[str, "dict[str, str]"])
+    _remotes: dict[str, dict[str, str]] = field(default_factory=dict[str, "dict[str, str]"])
 
     @classmethod
     def take(cls, client: redis.Redis, prefix: str = "penstock", rq: str = "rq") -> Snapshot:
@@ -68,6 +70,7 @@ class Snapshot:
         for key, kind, ttl, value in rows:
             snapshot.ttls[_text(key)] = ttl
             snapshot._keep(_text(key), _text(kind), value)
+        snapshot._sort()
         return snapshot
 
     def _keep(self, key: str, kind: str, value: Any) -> None:
@@ -86,18 +89,18 @@ class Snapshot:
 
     def runs(self) -> dict[str, dict[str, str]]:
         """The hashes of all runs by id, as text; without those that perform a remote step."""
-        return {run_id: run for run_id, run in self._all_runs() if "home" not in run}
+        return self._runs
 
     def remotes(self) -> dict[str, dict[str, str]]:
         """The hashes of the runs that perform remote steps, by id, as text."""
-        return {run_id: run for run_id, run in self._all_runs() if "home" in run}
+        return self._remotes
 
-    def _all_runs(self) -> Iterator[tuple[str, dict[str, str]]]:
+    def _sort(self) -> None:
         start = f"{self.prefix}:run:"
         for key, fields in self.hashes.items():
             if key.startswith(start) and "status" in fields:
                 run = {name: _text(text) for name, text in fields.items()}
-                yield key.removeprefix(start), run
+                (self._remotes if "home" in run else self._runs)[key.removeprefix(start)] = run
 
     def remote(self, run_id: str) -> dict[str, str]:
         """Who performs the remote steps of a run, by step id."""
