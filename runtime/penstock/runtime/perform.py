@@ -161,6 +161,8 @@ def _sent(step: Step) -> Plan:
         raise
     except Exception as error:
         fail_step(step, error)
+        if step.attempt.durability == "sync":
+            yield Do.STORE
         raise
     step.attempt.remotes.wait_for(step.id)
     raise Suspend(f"step {step.id!r} of run {run_id!r} is performed on queue {step.queue!r}")
