@@ -32,7 +32,7 @@ demo: .venv/.demo
 	@$(BIN)/penstock demo $(FOLDER)
 
 test: .venv/.dev
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.dev
 	@$(BIN)/ruff check

@@ -23,12 +23,18 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("penstock")
 
 
-LONG = ("test_soak_minute.py", "test_programs.py", "test_kill_points.py", "test_two_at_once.py")
+LONGEST = (
+    *("test_two_at_once.py", "test_soak_minute.py", "test_redis.py", "test_death.py"),
+    *("test_pages.py", "test_kill_points.py", "test_pause.py", "test_points.py"),
+    *("test_load.py", "test_demo.py", "test_programs.py", "test_protocol_machine.py"),
+    *("test_remote.py", "test_timers.py", "test_benchmarks.py", "test_typing.py"),
+)
+"""Files that take a quarter of a minute or more each."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process is left with one at the end."""
-    items.sort(key=lambda item: item.path.name not in LONG)
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
