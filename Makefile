@@ -12,7 +12,7 @@ PYTHON ?= python3
 FOLDER ?=
 ARGS ?=
 # Most tests wait for a lease or a process: more of them at once than there are cores.
-JOBS ?= 3
+JOBS ?= 4
 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check

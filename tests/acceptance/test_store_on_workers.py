@@ -8,7 +8,7 @@ import pytest
 
 import tests.support.stored as stored
 from penstock.runtime import Client, RedisStore
-from tests.faults.support.workers import Fleet
+from tests.faults.support.workers import QUICK, Fleet
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
@@ -43,7 +43,7 @@ def test_an_app_reads_what_runs_have_put(fleet: Fleet, client: Client) -> None:
 
 
 def test_a_replay_does_not_put_twice(fleet: Fleet, client: Client) -> None:
-    worker = fleet.start(app=APP, environ={"PENSTOCK_TEST_FAULT": "finish:1:before:kill"})
+    worker = fleet.start(app=APP, environ={**QUICK, "PENSTOCK_TEST_FAULT": "finish:1:before:kill"})
     told = {"user": "ada", "facts": FACTS}
     # In sync durability: else what the last steps did may be recorded together with the run's end.
     run = client.enqueue("remember", told, durability="sync")
