@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, Final, cast
 
 import pytest
+from fakeredis import FakeRedis
 
-from penstock.publisher.script import run
-from penstock.runtime import RedisSaver, entrypoint
+from penstock.publisher.script import load, run
+from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt
 from penstock.runtime.errors import Cancelled, Fenced, Stop
 from penstock.runtime.redis.lease import LeaseKeeper
 from penstock.runtime.settings import Settings
 from tests.runtime.flows import in_background, thread
 from tests.runtime.test_scripts import Desk
+
+SUSPEND: Final = load("penstock.runtime.redis.scripts", "suspend")
+FINISH: Final = load("penstock.runtime.redis.scripts", "finish")
 
 
 class Told:
@@ -133,3 +138,41 @@ def test_a_run_in_process_holds_its_lease_for_as_long_as_it_takes(redis_saver: R
         time.sleep(0.01)
 
     assert running.result() == "done"
+
+
+class Meeting(FakeRedis):
+    """Renews leases after a run's last write is done, and before that is told."""
+
+    renew: Callable[[], None] = staticmethod(lambda: None)
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        plain = cast(Any, FakeRedis.execute_command)
+        reply: Any = plain(self, *args, **options)
+        if len(args) > 1 and args[1] in (SUSPEND.sha, SUSPEND.text, FINISH.sha, FINISH.text):
+            self.renew()
+        return reply
+
+
+class MeetingSaver(InMemorySaver):
+    @cached_property
+    def connection(self) -> Any:
+        server = Meeting()
+        saver: Any = self
+        server.renew = lambda: saver._keeper._renew(list(saver._keeper._kept))
+        return server
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_renewal_that_comes_upon_the_end_of_a_run_does_not_stop_it(is_async: bool) -> None:
+    @entrypoint(checkpointer=MeetingSaver())
+    def main(question: str) -> Any:
+        return interrupt(question)
+
+    def invoke(given: Any) -> Any:
+        if is_async:
+            return asyncio.run(main.ainvoke(given, thread("one")))
+        return main.invoke(given, thread("one"))
+
+    asked = invoke("well?")
+    assert [each.value for each in asked["__interrupt__"]] == ["well?"]
+    assert invoke(Command(resume="yes")) == "yes"

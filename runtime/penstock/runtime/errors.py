@@ -35,6 +35,7 @@ BaseException
     ├── Cancelled              somebody cancelled the run
     ├── Drained                the process is about to end; another goes on
     └── Fenced                 another attempt owns the run
+        └── Unheard            or may own it: Redis has not answered for the length of a lease
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ __all__ = [
     "Suspend",
     "ThreadBusyError",
     "ThreadNotFoundError",
+    "Unheard",
     "UnknownCheckpointError",
     "UnknownEntrypointError",
     "UnknownTaskError",
@@ -222,3 +224,7 @@ class Drained(Stop):
 
 class Fenced(Stop):
     """Another attempt owns the run."""
+
+
+class Unheard(Fenced):
+    """Another attempt may own the run: Redis has not answered for the length of a lease."""

@@ -15,7 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from penstock.publisher.script import run
-from penstock.runtime.errors import Cancelled, Fenced, Stop
+from penstock.runtime.errors import Cancelled, Fenced, Stop, Unheard
 from penstock.runtime.forking import anew_in_children
 from penstock.runtime.redis.calls import Calls, Lease
 
@@ -106,20 +106,20 @@ class LeaseKeeper:
             elif answer == "CANCEL":
                 self._tell(lease, Cancelled(f"run {lease.run_id!r} was cancelled"))
             else:
-                self._lost(lease)
+                self._lost(lease, Fenced)
 
     def _give_up_old(self) -> None:
         oldest = time.monotonic() - self._length
         with self._lock:
             old = [lease for lease, kept in self._kept.items() if kept.renewed < oldest]
         for lease in old:
-            self._lost(lease)
+            self._lost(lease, Unheard)
 
-    def _lost(self, lease: Lease) -> None:
+    def _lost(self, lease: Lease, how: type[Fenced]) -> None:
         with self._lock:
             kept = self._kept.pop(lease, None)
         if kept is not None:
-            _say(kept, Fenced(f"another attempt owns run {lease.run_id!r}"))
+            _say(kept, how(f"another attempt owns run {lease.run_id!r}"))
 
     def _tell(self, lease: Lease, stop: Stop) -> None:
         with self._lock:

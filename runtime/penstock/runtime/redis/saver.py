@@ -18,7 +18,7 @@ from penstock.publisher.connection import connect
 from penstock.publisher.errors import CodecError
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpointer import Opening, Order
-from penstock.runtime.errors import Stop, ThreadBusyError
+from penstock.runtime.errors import Stop, ThreadBusyError, Unheard
 from penstock.runtime.interrupt import Command
 from penstock.runtime.journal import HandedOver, Journal, NoJournal
 from penstock.runtime.kept import Kept
@@ -101,8 +101,15 @@ class RedisSaver(SavedThreads):
 
     def guard(self, journal: Journal, tell: Callable[[Stop], None]) -> None:
         """Keep an attempt's lease alive; another thread calls `tell` if it is to stop."""
-        if isinstance(journal, RedisJournal):
-            self._keeper.add(journal.lease, tell)
+        if not isinstance(journal, RedisJournal):
+            return
+
+        def told(stop: Stop) -> None:
+            # A renewal may come upon the run's own end, whose answer is on its way.
+            if isinstance(stop, Unheard) or not journal.is_ending:
+                tell(stop)
+
+        self._keeper.add(journal.lease, told)
 
     def release(self, journal: Journal) -> None:
         """Let go of an attempt's lease, however it ended."""
