@@ -2,13 +2,14 @@
 --
 -- RQ's keys: rq:queues (set), rq:queue:<queue> (list), rq:job:<id>, rq:wip:<queue> (zset),
 -- rq:execution:<id>:<fence>, rq:worker:<name>:executions (set), rq:finished/failed:<queue> (zsets).
+-- Takes a job out of RQ's registries of what has ended: a run that waited or failed goes on, or ends otherwise.
 local function unfile(id, queue)
   redis.call('ZREM', rq('finished', queue), id)
   redis.call('ZREM', rq('failed', queue), id)
 end
 
 local function ring(id, front)
-  local run = redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at')
+  local run = redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at', 'started')
   local queue = run[1]
   redis.call('ZADD', READY, ms(now), id)
   if queue == '' then
@@ -20,7 +21,9 @@ local function ring(id, front)
     'origin', queue, 'status', 'queued', 'timeout', '-1', 'description', 'penstock ' .. run[2] .. ' ' .. id,
     'created_at', run[3], 'enqueued_at', run[3])
   redis.call('PERSIST', job)
-  unfile(id, queue)
+  if run[4] then
+    unfile(id, queue)
+  end
   redis.call(front and 'LPUSH' or 'RPUSH', rq('queue', queue), id)
 end
 
@@ -57,7 +60,9 @@ local function show_ended(id, queue, worker, fence, status, ttl)
     redis.call('HSET', job, 'status', status)
     redis.call('PEXPIRE', job, ttl)
   end
-  unfile(id, queue)
+  if worker == '' then
+    unfile(id, queue)
+  end
   if status ~= 'canceled' then
     redis.call('ZADD', rq(status, queue), string.format('%.0f', (now + ttl) / 1000), id)
   end

@@ -8,18 +8,17 @@ local function ms(number)
   return string.format('%.0f', number)
 end
 
--- The run of a remote step is listed with the run whose step it is, so not by itself.
 local function index(id, from, to)
-  if redis.call('HEXISTS', key('run', id), 'home') == 1 then
-    return
-  end
   if from and from ~= '' then
     redis.call('ZREM', ARGV[1] .. ':runs:' .. from, id)
   end
   redis.call('ZADD', ARGV[1] .. ':runs:' .. to, ms(now), id)
 end
 
-local function status_to(id, from, to)
+-- home: the run whose step this one performs, if it does so: then it is not listed by itself.
+local function status_to(id, from, to, home)
   redis.call('HSET', key('run', id), 'status', to, 'updated', ms(now))
-  index(id, from, to)
+  if not home then
+    index(id, from, to)
+  end
 end

@@ -64,7 +64,7 @@ local function expire(id, reason, dead)
   redis.call('HINCRBY', key('run', id), 'attempt', 1)
   redis.call('HDEL', key('run', id), 'worker')
   show_ended(id, run[2], run[3] or '', run[4], 'queued', 0)
-  status_to(id, 'running', 'queued')
+  status_to(id, 'running', 'queued', redis.call('HGET', key('run', id), 'home'))
   ring(id, true)
   recovered[#recovered + 1] = id
 end
@@ -132,7 +132,7 @@ local function fire(id)
       redis.call('HDEL', key('questions', id), name, name .. '/schema')
     end
   end
-  status_to(id, 'suspended', 'queued')
+  status_to(id, 'suspended', 'queued', redis.call('HGET', key('run', id), 'home'))
   ring(id, true)
   woken[#woken + 1] = id
 end

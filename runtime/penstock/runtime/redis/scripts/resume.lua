@@ -62,7 +62,7 @@ redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0)
 redis.call('ZREM', TIMERS, id)
 append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
 if status ~= 'queued' then
-  status_to(id, status, 'queued')
+  status_to(id, status, 'queued', redis.call('HGET', key('run', id), 'home'))
   ring(id, false)
 end
 return 'queued'

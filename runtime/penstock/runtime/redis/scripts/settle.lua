@@ -64,7 +64,7 @@ local function come_home(id, home, step, caller, status, reason)
     return
   end
   redis.call('ZREM', TIMERS, caller)
-  status_to(caller, 'suspended', 'queued')
+  status_to(caller, 'suspended', 'queued', redis.call('HGET', key('run', caller), 'home'))
   ring(caller, true)
 end
 
@@ -103,10 +103,10 @@ end
 -- by: what is told of the checkpoint of a run that completes, if the run does not do so itself.
 function settle(id, status, reason, by)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key',
-    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller')
+    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller', 'sends')
   local before, thread, retention = run[1], run[5], tonumber(run[6])
   drop(id)
-  status_to(id, before, status)
+  status_to(id, before, status, run[11])
   tidy(ARGV[1] .. ':runs:' .. status)
   redis.call('HSET', key('run', id), 'reason', reason, 'finished', ms(now))
   redis.call('HDEL', key('run', id), 'worker')
@@ -116,7 +116,9 @@ function settle(id, status, reason, by)
     forget_arguments(id, run[11], run[12], reason)
     return come_home(id, run[11], run[12], run[13], status, reason)
   end
-  call_off(id)
+  if run[14] then
+    call_off(id)
+  end
   for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
     redis.call('PEXPIRE', key(kind, id), ms(retention))
   end

@@ -46,7 +46,7 @@ if away > 0 and (due == '' or tonumber(due) > now + LOOK) then
   due = ms(now + LOOK)
 end
 drop(id)
-status_to(id, 'running', 'suspended')
+status_to(id, 'running', 'suspended', run[6])
 redis.call('HDEL', key('run', id), 'worker')
 redis.call('HSET', key('run', id), 'asks', asks and '1' or '0', 'wakes', due)
 if due ~= '' and run[1] ~= '' then
@@ -63,7 +63,7 @@ for each = at + 2, at + 1 + away do
 end
 if comes_back then
   redis.call('ZREM', TIMERS, id)
-  status_to(id, 'suspended', 'queued')
+  status_to(id, 'suspended', 'queued', run[6])
   ring(id, true)
 end
 return 'OK'

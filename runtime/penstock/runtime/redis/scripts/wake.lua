@@ -12,6 +12,6 @@ if status ~= 'suspended' then
   return status
 end
 redis.call('ZREM', TIMERS, id)
-status_to(id, 'suspended', 'queued')
+status_to(id, 'suspended', 'queued', redis.call('HGET', key('run', id), 'home'))
 ring(id, false)
 return 'queued'
