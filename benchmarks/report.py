@@ -29,12 +29,12 @@ READING = """## How to read it
   90 to 130, by the minute and by what else runs, and the Python of a step changes less. So the
   ratios are higher at 40 µs than at 100: an earlier version measured 3.9 x with `sync` durability
   and 1.3 to 1.6 x with `async` there, over their bars.
-- **Python** has hours of half its speed here, while an EVALSHA keeps its 100 µs: then a step without
-  a checkpointer takes 40 to 60 µs in place of 20, and its ratios are 3.5 to 3.9 x with `sync` and
-  1.3 to 1.7 x with `async` durability, over their bars; runs come to 3.3 to 4.5 x RQ's. That was
-  seen of two versions, measured in turns in one such hour, alike but for the noise. A
-  Python of the slower kind is what would have to be made up for: about half of a `sync` step is
-  Python, most of it threads and events; fewer round trips are not to be had, as there is one.
+- **Python** has hours of half its speed here, while an EVALSHA keeps its 100 µs: then a step
+  without a checkpointer takes 40 to 60 µs in place of 20, and the ratios are 3.5 to 4.3 x with
+  `sync` and 1.3 to 1.7 x with `async` durability, over their bars; runs come to 3.3 to 4.5 x RQ's.
+  Two versions, measured in turns in one such hour, were alike within a tenth. About half of a
+  `sync` step is Python, most of it threads and events; fewer round trips are not to be had, as
+  there is one.
 - **Runs per second** counts from the first enqueue to the last terminal status, 2,000 of them, the
   worker running all the while. RQ's worker is told not to log; Penstock's logs a line a run.
 - **First event** is the first that the worker sends, not `run.queued`, and the run goes on after
