@@ -27,6 +27,7 @@ from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
 from penstock.publisher.connection import connect
+from penstock.publisher.direct import DirectRedis
 from penstock.publisher.script import load
 from penstock.runtime import Client
 from penstock.runtime.settings import load_settings
@@ -61,19 +62,24 @@ class KillPoint:
 
     def install(self) -> None:
         """Watch all connections of this process."""
-        clients: Any = redis.Redis
         pipelines: Any = Pipeline
-        plain, piped = clients.execute_command, pipelines.execute
-
-        def execute_command(client: Any, *args: Any, **options: Any) -> Any:
-            return self.send([args], lambda: [plain(client, *args, **options)])[0]
+        piped = pipelines.execute
 
         def execute(pipeline: Any, raise_on_error: bool = True) -> Any:
             commands = [args for args, _ in pipeline.command_stack]
             return self.send(commands, lambda: piped(pipeline, raise_on_error))
 
-        clients.execute_command = execute_command
         pipelines.execute = execute
+        self._watch(redis.Redis)
+        self._watch(DirectRedis)
+
+    def _watch(self, clients: Any) -> None:
+        plain = clients.execute_command
+
+        def execute_command(client: Any, *args: Any, **options: Any) -> Any:
+            return self.send([args], lambda: [plain(client, *args, **options)])[0]
+
+        clients.execute_command = execute_command
 
     def send(self, commands: Sequence[Any], send: Any) -> Any:
         names = [self._name(args) for args in commands]

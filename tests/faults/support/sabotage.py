@@ -14,12 +14,13 @@ import signal
 import threading
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import redis
 from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
+from penstock.publisher.direct import DirectRedis
 from penstock.publisher.script import load
 
 SCRIPTS = "penstock.runtime.redis.scripts"
@@ -43,23 +44,25 @@ class Sabotage:
     def install(self) -> None:
         """Watch all connections that are made from now on."""
         # A pipeline is a Redis of its own kind: its commands wait for `execute`.
-        plain: Any = vars(redis.Redis)["execute_command"]
         piped: Any = vars(Pipeline)["execute"]
-
-        def execute_command(client: Any, *args: Any, **options: Any) -> Any:
-            with _Strike(self, [self._name(args)]):
-                return plain(client, *args, **options)
 
         def execute(pipeline: Any, raise_on_error: bool = True) -> Any:
             names = [self._name(args) for args, _ in pipeline.command_stack]
             with _Strike(self, names):
                 return piped(pipeline, raise_on_error)
 
-        for owner, name, spy in (
-            (redis.Redis, "execute_command", execute_command),
-            (Pipeline, "execute", execute),
-        ):
-            setattr(owner, name, spy)
+        cast(Any, Pipeline).execute = execute
+        self._watch(redis.Redis)
+        self._watch(DirectRedis)
+
+    def _watch(self, clients: Any) -> None:
+        plain: Any = clients.execute_command
+
+        def execute_command(client: Any, *args: Any, **options: Any) -> Any:
+            with _Strike(self, [self._name(args)]):
+                return plain(client, *args, **options)
+
+        clients.execute_command = execute_command
 
     def reach(self, names: Sequence[str], when: str) -> None:
         """Strike, if this is the point."""

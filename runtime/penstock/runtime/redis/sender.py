@@ -8,12 +8,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from penstock.publisher.connection import transient
+from penstock.publisher.direct import DirectRedis
 from penstock.publisher.script import Call, Reply, run, run_all
 from penstock.runtime.forking import anew_in_children
 
@@ -53,7 +54,7 @@ class Sender:
     """A thread and a connection that empty outboxes, again until Redis has answered."""
 
     def __init__(self, connection: Redis) -> None:
-        self.connection = connection
+        self.connection = DirectRedis(connection)
         self._closed = False
         self.begin_anew()
         anew_in_children(self)
@@ -103,7 +104,7 @@ class Sender:
             try:
                 if isinstance(request, Call):
                     return run(self.connection, request)
-                return cast(Any, self.connection.execute_command(*request))
+                return self.connection.execute_command(*request)
             except (ConnectionError, TimeoutError, OSError) as error:
                 logger.warning("Redis does not answer, trying again: %s", error)
             except ResponseError as error:
