@@ -118,6 +118,28 @@ def test_a_claim_sent_again_gives_the_same_and_another_process_gets_none(desk: D
     assert desk.claim("unknown") == ""
 
 
+@pytest.mark.parametrize("due", [0, 1, 2, 3])
+@pytest.mark.parametrize("keep", [0, 100])
+def test_seqs_go_on_from_the_newest_whatever_the_writer_took_it_for(
+    desk: Desk, due: int, keep: int
+) -> None:
+    desk.create()
+    claim = desk.claimed()
+    desk.redis.xadd(desk.names.events("r"), {"e": said()[0]}, id="2-0")  # another has spoken
+    channel: Any = desk.redis.pubsub()
+    channel.subscribe(desk.names.channel("r"))
+    write = Write(1, {"work:0": "1"}, said() + said("message"), due=due)
+
+    assert run(desk.redis, desk.calls.write(claim.lease, write, keep)) == b"OK"
+
+    rows: Any = desk.redis.xrange(desk.names.events("r"))
+    assert [row[0] for row in rows] == [b"1-0", b"2-0", b"3-0", b"4-0"]
+    assert desk.modes() == ["run.queued", "custom", "custom", "message"]
+    channel.get_message(timeout=1)
+    frame = channel.get_message(timeout=1)
+    assert frame["data"].splitlines() == [b"3", *(text.encode() for text in write.events[::2])]
+
+
 def test_a_write_sent_again_is_applied_once(desk: Desk) -> None:
     desk.create()
     lease = desk.claimed().lease

@@ -14,6 +14,9 @@ from penstock.runtime.redis.calls import Write
 WEIGHT: Final = 256 * 1024
 """Bytes of one write, about: what Redis stores in a few milliseconds."""
 
+AHEAD: Final = 128
+"""Full writes that may wait for Redis before code in a thread has to wait too."""
+
 ENTRY: Final = 128
 """What an event weighs besides its text."""
 
@@ -32,24 +35,28 @@ class Backlog:
         self._full: deque[Write] = deque()
         self._sent: Write | None = None
 
-    def __len__(self) -> int:
-        """How many full writes wait."""
-        return len(self._full)
-
     def keep(self, field: str, text: str) -> None:
         """Add a checkpoint."""
         (self._withheld if self._withholds else self._filling.checkpoints)[field] = text
 
-    def add(self, stored: str, published: str) -> None:
-        """Add an event."""
-        self._filling.events += (stored, published)
-        self._weight += ENTRY + len(stored)
+    def add(
+        self, seq: int, stored: str, published: str, field: str = "", outcome: str = ""
+    ) -> bool:
+        """Add an event, and the checkpoint it tells of, to one write; to a new one if that is full.
 
-    def weigh(self, size: int) -> None:
-        """Count what else goes into the write that is being filled; begin another if it is full."""
-        self._weight += size
+        The event will have that seq unless others speak in the same stream. Returns whether more
+        waits for Redis now than code in a thread may add to.
+        """
         if self._weight > WEIGHT:
             self._turn_over()
+        filling = self._filling
+        if outcome:
+            (self._withheld if self._withholds else filling.checkpoints)[field] = outcome
+        if not filling.due:
+            filling.due = seq
+        filling.events += (stored, published)
+        self._weight += ENTRY + len(stored) + len(outcome)
+        return len(self._full) > AHEAD
 
     def release(self) -> None:
         """Let go what was withheld."""

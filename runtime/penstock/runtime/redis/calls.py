@@ -30,6 +30,8 @@ class Lease:
 
     run_id: str
     fence: str
+    home: str = ""
+    """The run whose remote step it performs, and writes for; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class Write:
     checkpoints: dict[str, str] = field(default_factory=dict[str, str])
     events: list[str] = field(default_factory=list[str])
     ending: Ending | None = None
+    due: int = 0
+    """The seq of its first event, or less; 0 where that is not known."""
 
     @property
     def is_empty(self) -> bool:
@@ -205,15 +209,15 @@ class Calls:
 
     def write(self, lease: Lease, write: Write, keep: int) -> Call:
         """Store what an attempt has done and said since its last write."""
-        common: list[str | int] = [lease.run_id, lease.fence, write.number, keep]
-        common.append(len(write.checkpoints))
+        common: list[str | int] = [lease.run_id, lease.fence, write.number, lease.home]
+        common += (keep, write.due, len(write.checkpoints))
         for pair in write.checkpoints.items():
             common += pair
         common.append(len(write.events) // 2)
-        common += write.events
         ending = write.ending
         if ending is None:
-            return self._call("record", *common)
+            return self._call("record", *common, *write.events)
+        common += write.events
         if isinstance(ending, HandedOver):
             return self._call("handover", *common)
         if isinstance(ending, Suspended):
@@ -295,9 +299,10 @@ def _script(name: str) -> Script:
 
 def _claim(reply: Reply) -> Claim:
     run_id, fence, fields, checkpoints, saved, seq, value = cast("tuple[Any, ...]", reply)
+    texts = {_text(name): _text(value) for name, value in _pairs(fields)}
     return Claim(
-        Lease(_text(run_id), _text(fence)),
-        {_text(name): _text(value) for name, value in _pairs(fields)},
+        Lease(_text(run_id), _text(fence), texts.get("home", "")),
+        texts,
         {_text(name): value for name, value in _pairs(checkpoints)},
         saved,
         int(seq),

@@ -11,8 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from redis.exceptions import ResponseError
 
@@ -26,9 +25,6 @@ from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.past import Request, unfinished
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.remote import ARGUMENTS, RemoteCall
-
-AHEAD: Final = 128
-"""Writes that may wait for Redis before code in a thread has to wait too."""
 
 
 class RedisJournal:
@@ -59,13 +55,13 @@ class RedisJournal:
         self._thread = "" if fields["own_thread"] == "1" else fields["thread"]
         self._keep = int(fields.get("keep", 0))
         self._queue = queue
-        self._home, self._home_step = fields.get("home", ""), fields.get("home_step", "")
+        self._home_step = fields.get("home_step", "")
         self._lock = threading.Lock()
         self.seq = claim.seq
         # The first event of a run is run.queued; a remote step speaks in the stream of its home.
         self._takes_over = "again" in fields
         has_begun = self._takes_over or int(fields["epoch"]) > 1
-        self.has_past = has_begun if self._home else claim.seq > 1
+        self.has_past = has_begun if claim.lease.home else claim.seq > 1
         self._backlog = Backlog(withholds=durability == "exit")
         self._waiters: list[tuple[int, Future[None]]] = []
         self._failure: BaseException | None = None
@@ -88,7 +84,7 @@ class RedisJournal:
         Raises:
             LeaseLostError: another attempt owns the run.
         """
-        events = self._calls.keys.events(self._home or self.lease.run_id)
+        events = self._calls.keys.events(self.lease.home or self.lease.run_id)
         return follow(unfinished(events, self._recorded, self._home_step), self._ask)
 
     def _ask(self, request: Request | Call) -> Any:
@@ -142,16 +138,14 @@ class RedisJournal:
         """
         stored, published = self._texts(fact, text, outcome)
         with self._lock:
-            self._check()
+            if self._failure is not None:
+                raise self._failure
             if self._closed:
                 raise Fenced(f"run {self.lease.run_id!r} is over; what comes late is not recorded")
-            if outcome:
-                self._backlog.keep(fact.ref, outcome)
-            self._backlog.add(stored, published)
-            self._backlog.weigh(len(outcome))
             self.seq = seq = self.seq + 1
+            is_long = self._backlog.add(seq, stored, published, fact.ref, outcome)
         self._sender.notice(self)
-        if len(self._backlog) > AHEAD and not _on_a_loop():
+        if is_long and not _on_a_loop():
             self.flush()
         return seq
 
@@ -177,7 +171,9 @@ class RedisJournal:
             if ending.fact is not None:
                 self._say(ending, ending.fact)
         with self._lock:
-            if self._home or not (isinstance(ending, Finished) and ending.status == "completed"):
+            if self.lease.home or not (
+                isinstance(ending, Finished) and ending.status == "completed"
+            ):
                 self._backlog.release()
             self._backlog.end(ending, checkpoints)
             self._closed = True
@@ -191,11 +187,11 @@ class RedisJournal:
         else:
             text = _suspension(ending, fact)
         if outcome:
-            fact = replace(fact, ref="result")
+            fact = fact._replace(ref="result")
         stored, published = self._texts(fact, text, outcome)
         with self._lock:
-            self._backlog.add(stored, published)
             self.seq += 1
+            self._backlog.add(self.seq, stored, published)
 
     def flush(self) -> None:
         """Return when all that was appended is stored.
@@ -244,7 +240,8 @@ class RedisJournal:
         """Return the write that is due; the same until it is settled."""
         with self._lock:
             due = self._backlog.due() if self._failure is None else None
-            return None if due is None else self._calls.write(self.lease, due, self._keep)
+        # Written down without the lock, as nothing is added to it any more.
+        return None if due is None else self._calls.write(self.lease, due, self._keep)
 
     def settle(self, reply: Reply | ResponseError) -> None:
         """Take Redis's answer to the write on its way."""
@@ -255,11 +252,14 @@ class RedisJournal:
         if self.answer == "FENCED":
             self.fail(LeaseLostError(f"another attempt owns run {self.lease.run_id!r}."))
             return
+        done: list[Future[None]] = []
         with self._lock:
             stored = self._backlog.stored()
-            self.has_recorded = self.has_recorded or bool(stored.checkpoints)
-            done = [waiter for number, waiter in self._waiters if number <= stored.number]
-            self._waiters = [item for item in self._waiters if item[0] > stored.number]
+            if stored.checkpoints:
+                self.has_recorded = True
+            if self._waiters:
+                done = [waiter for number, waiter in self._waiters if number <= stored.number]
+                self._waiters = [item for item in self._waiters if item[0] > stored.number]
         for waiter in done:
             if not waiter.done():
                 waiter.set_result(None)

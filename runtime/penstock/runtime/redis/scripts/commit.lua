@@ -3,37 +3,43 @@
 -- whose remote step it is, which has to be open and to wait for this very run (run:<home>, remote:<home>).
 --
 -- ARGV[3] run id, ARGV[4] fence, ARGV[5] batch: number of this write within the attempt, from 1,
--- ARGV[6] keep: events to keep at least (0: all), ARGV[7] number of checkpoints, then pairs of field
+-- ARGV[6] home: the run whose remote step it is, '' for none, ARGV[7] keep: events to keep at least (0: all),
+-- ARGV[8] due: the seq of its first event, as append takes it, ARGV[9] number of checkpoints, then pairs of field
 -- and text; then the number of events, then pairs of stored and published text; then the script's own.
 -- commit() returns the index of the script's own first argument, or nil and the answer to give:
 -- OK (this very write was applied before) or FENCED (the attempt does not own the run, or one of its writes is lost).
 local function commit()
-  local id, fence, batch = ARGV[3], ARGV[4], tonumber(ARGV[5])
-  local run = redis.call('HMGET', key('run', id), 'fence', 'batch', 'status', 'crashes', 'home', 'home_step')
-  if run[1] ~= fence then
+  local id, batch, home = ARGV[3], tonumber(ARGV[5]), ARGV[6]
+  local record = key('run', id)
+  local run = redis.call('HMGET', record, 'fence', 'batch', 'status', 'crashes')
+  if run[1] ~= ARGV[4] then
     return nil, 'FENCED'
   end
-  if tonumber(run[2]) >= batch then
+  local last = tonumber(run[2])
+  if last >= batch then
     return nil, 'OK'
   end
   if run[3] ~= 'running' then
     return nil, 'FENCED'
   end
-  if tonumber(run[2]) ~= batch - 1 then
+  if last ~= batch - 1 then
     return nil, 'FENCED' -- Redis has lost what came before, at a failover or on its disk
   end
-  local home = run[5] or id
-  if run[5] and not is_expected(id, home, run[6]) then
+  if home == '' then
+    home = id
+  elseif not is_expected(id, home, redis.call('HGET', record, 'home_step')) then
     return nil, 'FENCED'
   end
-  local checkpoints = tonumber(ARGV[7])
-  local at = 8 + 2 * checkpoints
-  for first = 8, at - 1, 1000 do
+  local checkpoints = tonumber(ARGV[9])
+  local at = 10 + 2 * checkpoints
+  for first = 10, at - 1, 1000 do
     redis.call('HSET', key('checkpoints', home), unpack(ARGV, first, math.min(first + 999, at - 1)))
   end
   local events = tonumber(ARGV[at])
-  append(key('events', home), key('channel', home), tonumber(ARGV[6]), at + 1, events)
-  local crashes = checkpoints > 0 and '0' or run[4] -- none from here on, as it gets on
-  redis.call('HSET', key('run', id), 'batch', batch, 'crashes', crashes)
+  append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, nil, tonumber(ARGV[8]))
+  redis.call('HSET', record, 'batch', batch)
+  if checkpoints > 0 and run[4] ~= '0' then
+    redis.call('HSET', record, 'crashes', '0') -- none from here on, as it gets on
+  end
   return at + 1 + 2 * events
 end

@@ -3,10 +3,12 @@
 -- The run whose step it is, is its home: what it records and says goes into the checkpoints and the stream of that.
 -- Keys: remote:<home> (hash: step id -> id of the run that performs it, or '!<status> <reason>' of one that has come
 -- to nothing), run:<home>, run:<id> (home, home_step, caller: the run that waits for it).
-local OPEN = { queued = true, running = true, suspended = true }
+local function is_open_status(status)
+  return status == 'queued' or status == 'running' or status == 'suspended'
+end
 
 local function is_open(id)
-  return OPEN[redis.call('HGET', key('run', id), 'status') or ''] or false
+  return is_open_status(redis.call('HGET', key('run', id), 'status'))
 end
 
 -- Tells whether a run is the one by which its home, which is not over, expects a step to be performed.

@@ -34,7 +34,7 @@ if by and string.sub(by, 1, 1) == '!' then
   return by
 end
 local before = by and redis.call('HMGET', key('run', by), 'status', 'digest') or {}
-if OPEN[before[1] or ''] and before[2] == ARGV[9] then
+if is_open_status(before[1]) and before[2] == ARGV[9] then
   redis.call('HSET', key('run', by), 'caller', caller)
   return 'SENT'
 end
@@ -45,7 +45,7 @@ redis.call('HSET', key('checkpoints', home), '>' .. step, ARGV[8])
 if before[1] == 'running' then
   redis.call('HSETNX', key('run', by), 'cancel', 'sent anew')
   redis.call('PUBLISH', CONTROL, by)
-elseif OPEN[before[1] or ''] then
+elseif is_open_status(before[1]) then
   settle(by, 'cancelled', 'sent anew')
 end
 local record = { 'HSET', key('run', id), 'home', home, 'home_step', step, 'caller', caller, 'status', 'queued',

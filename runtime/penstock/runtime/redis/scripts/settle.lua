@@ -94,7 +94,7 @@ local function call_off(home)
     if status == 'running' then
       redis.call('HSETNX', key('run', id), 'cancel', 'its run is over')
       redis.call('PUBLISH', CONTROL, id)
-    elseif OPEN[status or ''] then
+    elseif is_open_status(status) then
       settle(id, 'cancelled', 'its run is over')
     end
   end
