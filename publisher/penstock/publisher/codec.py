@@ -98,6 +98,8 @@ def _text(tree: Tree, value: Any, what: str) -> str:
     if value is None:
         return "null"
     try:
+        if type(value) is int:
+            return to_text(value)
         if _is_plain(value, 0):
             text = to_text(value)
             if _TAG not in text and (text.isascii() or text.encode()):
@@ -133,6 +135,8 @@ def _is_plain(value: object, depth: int) -> bool:
     kind = type(value)
     if kind is not dict and kind is not list:
         return kind in _LEAVES
+    if not value:
+        return depth < MAX_DEPTH
     children: Any = value
     if kind is dict:
         if not _NAMES.issuperset(map(type, children)):
@@ -143,7 +147,8 @@ def _is_plain(value: object, depth: int) -> bool:
         return depth < MAX_DEPTH
     if depth >= MAX_DEPTH or not _PLAIN.issuperset(kinds):
         return False
-    return all(_is_plain(child, depth + 1) for child in children if type(child) not in _LEAVES)
+    inner = [child for child in children if type(child) not in _LEAVES]
+    return all([_is_plain(child, depth + 1) for child in inner])
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -26,7 +26,7 @@ import re
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from penstock.publisher.errors import CodecError, EncryptionError
 from penstock.publisher.record import Enumeration, Record, record_of
@@ -47,14 +47,26 @@ _INT_END = 10**4300
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _FLOATS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
-_encode = json.JSONEncoder(
+_encoder = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-).encode
+)
+
+
+def _parts_with(make: Callable[..., Any] | None) -> Callable[[Any, int], Iterable[str]]:
+    """Return what the encoder makes for each text, made once where it is in C."""
+    if make is None:
+        return lambda value, _: _encoder.iterencode(value)
+    string = json.encoder.encode_basestring
+    made = make(None, _encoder.default, string, None, ":", ",", False, False, False)
+    return cast("Callable[[Any, int], Iterable[str]]", made)
+
+
+_parts = _parts_with(getattr(json.encoder, "c_make_encoder", None))
 
 
 def to_text(value: Any) -> str:
     """Write a tree as JSON text; at once where it is a whole number, as the encoder is not."""
-    return int.__repr__(value) if type(value) is int else _encode(value)
+    return int.__repr__(value) if type(value) is int else "".join(_parts(value, 0))
 
 
 class Tree:

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from penstock.runtime.future import retrieve
+
 
 class Account:
     """Counts the running steps, so that a run does not end before them."""
@@ -36,6 +38,7 @@ class Account:
             idle()
 
     def _task_ended(self, task: asyncio.Task[Any]) -> None:
+        retrieve(task)
         self._tasks.discard(task)
         self.ended()
 

@@ -115,7 +115,8 @@ class Attempt:
     def note(self, fact: Fact, text: str, outcome: str = "") -> int:
         """Tell a fact that is written down already; returns its seq."""
         seq = self.journal.append(fact, text, outcome)
-        self.heard(fact)
+        if self._listeners:
+            self.heard(fact)
         return seq
 
     def heard(self, fact: Fact) -> None:
@@ -148,9 +149,9 @@ class Attempt:
         Raises:
             Suspend: the step, or one below it, waits for what has not come yet.
         """
-        if not self.is_waiting:
-            return
         asking, awaiting = self.questions.asking, self.timers.awaiting
+        if not (asking or awaiting or self.remotes.awaiting):
+            return
         waiting = (*asking.values(), *awaiting.values(), *self.remotes.awaiting)
         if any(where == step_id or where.startswith(f"{step_id}/") for where in waiting):
             raise Suspend(f"step {step_id!r} waits for what has not come yet")

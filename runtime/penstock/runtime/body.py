@@ -57,15 +57,14 @@ async def acall(step: Step) -> Any:
 
 
 async def timed(step: Step, body: Callable[[Step], Awaitable[Any]]) -> Any:
-    """Run a body within the step's time.
+    """Run a body within the step's time, which it must have.
 
     A sync one runs on in its thread when the time is over; what it still does is refused.
 
     Raises:
         StepTimeoutError: the time was over.
     """
-    if step.timeout is None:
-        return await body(step)
+    assert step.timeout is not None
     deadline = step.deadline = Deadline(step.timeout, step.name)
     deadline.start()
     try:

@@ -64,20 +64,21 @@ def _input(attempt: Attempt, argument: Any) -> str:
 def start_step(step: Step) -> None:
     """Say that a step begins; rides along with what is stored next."""
     attempt = step.attempt
-    if not attempt.is_heard:
+    stores, listened = attempt.journal.stores, attempt.has_listener
+    if not (stores or listened):
         return
     take_back(attempt, step.id)
     data: dict[str, Any] = {"id": step.id, "input": (step.args, step.kwargs)}
-    if attempt.has_listener:
+    if listened:
         data["function"] = step.function
-    text = None
-    if attempt.journal.stores:
+    text = ""
+    if stores:
         given = step.arguments
         kept = "null"
         if given and len(given) <= INPUT_KEPT:
             kept = attempt.codec.at("input", step.id).seal(given)
         text = f'{{"id":{quote(step.id)},"input":{kept}}}'
-    attempt.say("step.started", data, caller(step.id), text=text)
+    attempt.note(Fact("step.started", data, step.called_in, time.time()), text)
 
 
 def replay_step(
@@ -109,7 +110,7 @@ def retry_step(step: Step, error: BaseException, delay: float) -> None:
     if attempt.journal.stores:
         sealed = attempt.codec.at("retry", step.id).dumps(told)
         text = f'{json.dumps(data)[:-1]},"error":{sealed}}}'
-    attempt.say("step.retry", {**data, "error": told}, caller(step.id), text=text)
+    attempt.say("step.retry", {**data, "error": told}, step.called_in, text=text)
     for below in attempt.words.ended_below(step.id):
         take_back(attempt, below)
 
@@ -158,7 +159,8 @@ def fail_step(step: Step, error: BaseException) -> None:
 
 def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
     attempt = step.attempt
-    if not attempt.is_heard:
+    stores = attempt.journal.stores
+    if not (stores or attempt.has_listener):
         return
     ended = {"value": outcome.value} if outcome.error is None else {"error": outcome.error}
     data: dict[str, Any] = {"id": step.id, "outcome": ended}
@@ -167,9 +169,9 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
     if not step.is_recorded:
         data["recorded"] = False
     failed = outcome.error is not None
-    fact = Fact("step.finished", data, caller(step.id), time.time(), step.id, inline=failed)
+    fact = Fact("step.finished", data, step.called_in, time.time(), step.id, inline=failed)
     written = text = ""
-    if attempt.journal.stores:
+    if stores:
         written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
         if step.is_recorded:
             text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LoopFuture", "Sight", "StepFuture", "StepTask", "relay", "settle"]
+__all__ = ["LoopFuture", "Sight", "StepFuture", "StepTask", "relay", "retrieve", "settle"]
 
 import asyncio
 import concurrent.futures
@@ -66,6 +66,13 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
         super().__init__()
         self._sight = sight
         self._help_out = help_out
+        self.is_given_up = False
+        """Whether it was cancelled before it had an outcome."""
+
+    def cancel(self) -> bool:
+        """Give the step up, unless it has an outcome; one that is under way runs on."""
+        self.is_given_up = super().cancel()
+        return self.is_given_up
 
     def result(self, timeout: float | None = None) -> T:
         """Return the step's value or raise its error; runs the step here if nobody has begun it.
@@ -165,6 +172,12 @@ def settle(future: Any, outcome: Outcome) -> None:
         future.set_exception(outcome.error)
     else:
         future.set_result(outcome.value)
+
+
+def retrieve(future: asyncio.Future[Any]) -> None:
+    """Look at a future's error, so that asyncio does not report it: the engine does."""
+    if not future.cancelled():
+        asyncio.Future.exception(future)
 
 
 def relay(source: Any, target: Any) -> None:

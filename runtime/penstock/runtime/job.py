@@ -59,7 +59,7 @@ class ThreadJob:
             return
         future = self.future
         try:
-            if not future.cancelled():
+            if not future.is_given_up:
                 value = self._runner.perform(self.step)
                 with suppress(InvalidStateError):  # cancelled: recorded, and nobody waits for it
                     future.set_result(value)

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, cast, get_args
 
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.remote import RemoteCall
@@ -40,8 +40,7 @@ def durability_of(text: str) -> Durability:
     raise ConfigurationError(f'durability is "sync", "async" or "exit", not {text!r}.')
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One thing that happened in a run; `ref` names the checkpoint that holds its outcome.
 
     `inline` says that the event holds it too: an error's checkpoint goes as its step is done again.

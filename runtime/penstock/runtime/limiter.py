@@ -44,7 +44,8 @@ class Limiter:
             caller = seat.step.caller
             if caller is not None:
                 caller.children += 1
-                self._uncount(caller)
+                if caller.counted:
+                    self._uncount(caller)
             if self._running >= self._limit:
                 self._queue.append(seat)
                 return
@@ -74,7 +75,7 @@ class Limiter:
                 caller.children -= 1
                 if caller.children == 0 and not caller.ended:
                     self._count(caller)
-            begin = self._next()
+            begin = self._next() if self._queue else ()
         for following in begin:
             following.begin()
 

@@ -140,9 +140,9 @@ def as_run(step_id: str, fact: Fact) -> Fact | None:
     if not is_about_step:
         if fact.mode == "message":
             data = {**data, "step": inside}
-        return dataclasses.replace(fact, data=data, namespace=namespace(inside))
+        return fact._replace(data=data, namespace=namespace(inside))
     if inside or fact.mode == "step.retry":
-        return dataclasses.replace(fact, data={**data, "id": inside}, namespace=caller(inside))
+        return fact._replace(data={**data, "id": inside}, namespace=caller(inside))
     return _of_itself(step_name(step_id), fact)
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 __all__ = ["Outcome", "encode_outcome"]
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.failure import dump_error
 from penstock.runtime.final import Final
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A step's value or error, and the digest of the arguments it was called with.
 
     `save` is what a nested entrypoint saved that keeps a state and returned something else.

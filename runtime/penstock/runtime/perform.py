@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from penstock.runtime.checkpoint import fail_step, finish_step, retry_step, start_step
 from penstock.runtime.errors import LeaseLostError, Stop, Suspend
+from penstock.runtime.lineage import caller
 from penstock.runtime.remote import RemoteCall, lost
 from penstock.runtime.retry import delay_after
 from penstock.runtime.scope import Scope
@@ -67,10 +68,10 @@ class Step:
     """One call of a task, while it is performed."""
 
     __slots__ = (
-        "args", "arguments", "assignment", "attempt", "began", "cached", "caller", "children",
-        "context", "counted", "deadline", "digest", "ended", "function", "id", "injects",
-        "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "policies", "queue",
-        "runner", "scope", "sight", "timeout", "tries",
+        "args", "arguments", "assignment", "attempt", "began", "cached", "called_in", "caller",
+        "children", "context", "counted", "deadline", "digest", "ended", "function", "id",
+        "injects", "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "policies",
+        "queue", "runner", "scope", "sight", "timeout", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +111,7 @@ class Step:
         self.sight: Sight | None = None
         self.tries = 1
         self.began = time.time()
+        self.called_in = caller(step_id) if parent is None else parent.namespace
         self.caller: Step | None = parent.step.seated() if parent is not None else None
         self.children = 0
         self.counted = False
@@ -196,7 +198,8 @@ def tries(step: Step) -> Plan:
     Those of earlier attempts count. Of a try that has failed, or was cancelled, nothing counts that
     a thread it has left behind still does. One that waits may have more to ask elsewhere.
     """
-    yield from _earlier_tries(step)
+    if step.policies:
+        yield from _earlier_tries(step)
     while True:
         try:
             return (yield Do.BODY)
@@ -217,7 +220,7 @@ def tries(step: Step) -> Plan:
 
 
 def _earlier_tries(step: Step) -> Plan:
-    while step.policies and step.attempt.timers.has_begun(retry_timer(step.id, step.tries + 1)):
+    while step.attempt.timers.has_begun(retry_timer(step.id, step.tries + 1)):
         step.tries += 1
     if step.tries > 1:
         yield from _pause(step, 0.0)

@@ -91,7 +91,8 @@ class Replay:
         if not self._journal.stores:
             return "", None
         try:
-            text = self._codec.plain.dumps([list(args), dict(sorted(kwargs.items()))], "arguments")
+            named = dict(sorted(kwargs.items())) if kwargs else {}
+            text = self._codec.plain.dumps([list(args), named], "arguments")
         except CodecError:
             return "", None
         return self._codec.digests(text, 6)[0], text

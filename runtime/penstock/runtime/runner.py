@@ -7,6 +7,8 @@ __all__ = ["Runner"]
 import asyncio
 import threading
 from asyncio import events
+from collections.abc import Awaitable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from penstock.runtime.account import Account
@@ -14,7 +16,7 @@ from penstock.runtime.attempt import Attempt
 from penstock.runtime.body import acall, call, timed
 from penstock.runtime.checkpoint import replay_step
 from penstock.runtime.errors import ConfigurationError, Drained, Stop
-from penstock.runtime.future import LoopFuture, Sight, StepFuture, StepTask, relay, settle
+from penstock.runtime.future import LoopFuture, Sight, StepFuture, StepTask, relay, retrieve, settle
 from penstock.runtime.job import LoopSeat, ThreadJob
 from penstock.runtime.limiter import Limiter
 from penstock.runtime.lineage import Branch
@@ -100,7 +102,7 @@ class Runner:
     def _settled(self, outcome: Outcome, sight: Sight, on_loop: bool) -> StepFuture[Any]:
         if on_loop and self.loop is not None:
             awaitable: LoopFuture[Any] = LoopFuture(sight, self.loop)
-            awaitable.add_done_callback(_retrieve)
+            awaitable.add_done_callback(retrieve)
             settle(awaitable, outcome)
             return cast("StepFuture[Any]", awaitable)
         future: StepFuture[Any] = StepFuture(sight)
@@ -117,17 +119,16 @@ class Runner:
             return job.future
         assert self.loop is not None
         future = LoopFuture(sight, self.loop, job.future)
-        future.add_done_callback(_retrieve)
+        future.add_done_callback(retrieve)
         return cast("StepFuture[Any]", future)
 
     def _launch(self, step: Step, sight: Sight) -> StepFuture[Any]:
         assert self.loop is not None
-        body = self._aperform(step, LoopSeat(step, self.loop) if self._limited else None)
+        body = self._seated(LoopSeat(step, self.loop)) if self._limited else self._aperform(step)
         name = self.attempt.assignment.run_id
         context = step.context if step.is_async else step.context.copy()
         task: StepTask[Any] = StepTask(body, loop=self.loop, name=name, context=context)
         task.sight = sight
-        task.add_done_callback(_retrieve)
         self.account.began(task)
         return cast("StepFuture[Any]", task)
 
@@ -156,15 +157,16 @@ class Runner:
 
     def perform(self, step: Step) -> Any:
         """Perform a step in this thread."""
-        return follow(perform(step), lambda effect: self.effect(step, effect))
+        return follow(perform(step), partial(self.effect, step))
 
-    async def _aperform(self, step: Step, seat: LoopSeat | None) -> Any:
-        if seat is None:
-            return await afollow(perform(step), lambda effect: self.aeffect(step, effect))
+    def _aperform(self, step: Step) -> Coroutine[Any, Any, Any]:
+        return afollow(perform(step), partial(self.aeffect, step))
+
+    async def _seated(self, seat: LoopSeat) -> Any:
         self.limiter.enter(seat)
         try:
             await seat.free.wait()
-            return await afollow(perform(step), lambda effect: self.aeffect(step, effect))
+            return await self._aperform(seat.step)
         finally:
             self.limiter.leave(seat)
 
@@ -187,27 +189,30 @@ class Runner:
             case Do.FIND | Keep():
                 return _ask_cache(step, effect)
 
-    async def aeffect(self, step: Step, effect: Effect) -> Any:
+    def aeffect(self, step: Step, effect: Effect) -> Awaitable[Any]:
         """Do what a plan asks for, on the loop."""
         match effect:
             case Do.BODY:
-                return await timed(step, self._abody)
+                return self._abody(step) if step.timeout is None else timed(step, self._abody)
             case Do.STORE:
-                return await self.attempt.journal.aflush()
+                return self.attempt.journal.aflush()
             case Do.CHILDREN:
-                return await self.account.ajoin()
+                return self.account.ajoin()
             case Wait(seconds):
-                await asyncio.sleep(seconds)
-                return self.attempt.check()
+                return self._asleep(seconds)
             case _:
-                return await asyncio.to_thread(self.effect, step, effect)
+                return asyncio.to_thread(self.effect, step, effect)
 
-    async def _abody(self, step: Step) -> Any:
+    def _abody(self, step: Step) -> Awaitable[Any]:
         if step.is_async:
-            return await acall(step)
+            return acall(step)
         pool = self.threads.executor
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(pool, lambda: step.context.run(call, step))
+        return loop.run_in_executor(pool, lambda: step.context.run(call, step))
+
+    async def _asleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self.attempt.check()
 
     def stop(self, stop: Stop) -> None:
         """End the attempt: at its next step, or where it sleeps between tries."""
@@ -237,9 +242,3 @@ def _check_remote(step: Step, queue: str) -> None:
             "checkpointer=False: its outcome would have nowhere to go. Call it in the entrypoint "
             "outside, or let the inner one record (checkpointer=None)."
         )
-
-
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Look at a future's error, so that asyncio does not report it: the engine does."""
-    if not future.cancelled():
-        asyncio.Future.exception(future)

@@ -34,19 +34,22 @@ class Scope:
     """One execution of an entrypoint's body or of a step, with what is counted in it."""
 
     __slots__ = (
-        "attempt", "interrupts", "is_abandoned", "namespace", "pauses", "progress", "step",
-        "step_id",
+        "attempt", "interrupts", "is_abandoned", "pauses", "progress", "step", "step_id",
     )  # fmt: skip
 
     def __init__(self, step: Step) -> None:
         self.step = step
         self.attempt = step.attempt
         self.step_id = step.id
-        self.namespace = namespace(step.id)
         self.progress = 0
         self.interrupts = 0
         self.pauses = 0
         self.is_abandoned = False
+
+    @property
+    def namespace(self) -> tuple[str, ...]:
+        """The path of the step."""
+        return namespace(self.step_id)
 
     def branch(self) -> Branch:
         """Open the branch in which the body begins."""

@@ -23,6 +23,8 @@ class Words:
 
     def take_back(self, step_id: str) -> int | None:
         """Forget what a step has said, as it is void; returns the seq of its first word, if any."""
+        if step_id not in self._first:
+            return None
         with self._lock:
             self._ended.discard(step_id)
             return self._first.pop(step_id, None)
