@@ -132,7 +132,7 @@ class Attempt:
         """
         if self.is_over:
             raise Stop(f"run {self.assignment.run_id!r} is over; what comes late does not count")
-        if scope is not None and scope.is_left_behind():
+        if scope is not None and scope.is_abandoned and scope.is_left_behind():
             step = f"of step {scope.step_id!r} " if scope.step_id else ""
             raise Stop(f"the try {step}is over; what comes late does not count")
         if self.stopping is not None:

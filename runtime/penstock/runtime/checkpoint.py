@@ -68,9 +68,10 @@ def start_step(step: Step) -> None:
     if not (stores or listened):
         return
     take_back(attempt, step.id)
-    data: dict[str, Any] = {"id": step.id, "input": (step.args, step.kwargs)}
+    data: dict[str, Any] | None = None
     if listened:
-        data["function"] = step.function
+        called = (step.args, step.kwargs)
+        data = {"id": step.id, "input": called, "function": step.function}
     text = ""
     if stores:
         given = step.arguments
@@ -159,17 +160,12 @@ def fail_step(step: Step, error: BaseException) -> None:
 
 def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
     attempt = step.attempt
-    stores = attempt.journal.stores
-    if not (stores or attempt.has_listener):
+    stores, listened = attempt.journal.stores, attempt.has_listener
+    if not (stores or listened):
         return
-    ended = {"value": outcome.value} if outcome.error is None else {"error": outcome.error}
-    data: dict[str, Any] = {"id": step.id, "outcome": ended}
-    if cached:
-        data["cached"] = True
-    if not step.is_recorded:
-        data["recorded"] = False
+    data = _ended(step, outcome, cached) if listened else None
     failed = outcome.error is not None
-    fact = Fact("step.finished", data, step.called_in, time.time(), step.id, inline=failed)
+    fact = Fact("step.finished", data, step.called_in, time.time(), step.id, failed)
     written = text = ""
     if stores:
         written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
@@ -179,6 +175,17 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
             written += _told(step, outcome)
         written += "}"
     attempt.note(fact, written, text)
+
+
+def _ended(step: Step, outcome: Outcome, cached: bool) -> dict[str, Any]:
+    """Say of a step's end what those get who listen in this process."""
+    ended = {"value": outcome.value} if outcome.error is None else {"error": outcome.error}
+    data: dict[str, Any] = {"id": step.id, "outcome": ended}
+    if cached:
+        data["cached"] = True
+    if not step.is_recorded:
+        data["recorded"] = False
+    return data
 
 
 def _told(step: Step, outcome: Outcome) -> str:

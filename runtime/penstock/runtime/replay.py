@@ -90,9 +90,10 @@ class Replay:
         """Return a digest of a call's arguments and their text; "" and None if they have none."""
         if not self._journal.stores:
             return "", None
+        plain = self._codec.plain
         try:
-            named = dict(sorted(kwargs.items())) if kwargs else {}
-            text = self._codec.plain.dumps([list(args), named], "arguments")
+            named = plain.dumps(dict(sorted(kwargs.items())), "arguments") if kwargs else "{}"
+            text = f"[{plain.dumps(list(args), 'arguments')},{named}]"
         except CodecError:
             return "", None
         return self._codec.digests(text, 6)[0], text

@@ -34,13 +34,15 @@ class Scope:
     """One execution of an entrypoint's body or of a step, with what is counted in it."""
 
     __slots__ = (
-        "attempt", "interrupts", "is_abandoned", "pauses", "progress", "step", "step_id",
+        "_namespace", "attempt", "interrupts", "is_abandoned", "pauses", "progress", "step",
+        "step_id",
     )  # fmt: skip
 
     def __init__(self, step: Step) -> None:
         self.step = step
         self.attempt = step.attempt
         self.step_id = step.id
+        self._namespace: tuple[str, ...] | None = None
         self.progress = 0
         self.interrupts = 0
         self.pauses = 0
@@ -49,7 +51,9 @@ class Scope:
     @property
     def namespace(self) -> tuple[str, ...]:
         """The path of the step."""
-        return namespace(self.step_id)
+        if self._namespace is None:
+            self._namespace = namespace(self.step_id)
+        return self._namespace
 
     def branch(self) -> Branch:
         """Open the branch in which the body begins."""

@@ -23,11 +23,12 @@ from penstock.runtime.interrupt import Command
 from penstock.runtime.journal import HandedOver, Journal, NoJournal
 from penstock.runtime.kept import Kept
 from penstock.runtime.position import Position
+from penstock.runtime.redis.asking import ask
 from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.lease import LeaseKeeper
 from penstock.runtime.redis.opening import Openings, Settled
-from penstock.runtime.redis.requests import RequestPlans
+from penstock.runtime.redis.requests import Request, RequestPlans
 from penstock.runtime.redis.saved import SavedThreads
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.run import RunStatus
@@ -73,6 +74,9 @@ class RedisSaver(SavedThreads):
         settings = self.settings
         connection = self._patient(settings.lease / 4)
         return LeaseKeeper(connection, self.calls, lease=settings.lease, every=settings.renew)
+
+    def _ask(self, request: Request) -> Any:
+        return ask(self._sender.connection, request)
 
     def _recover(self) -> None:
         """Give up the leases of processes that died, once a second at most."""
