@@ -1,5 +1,5 @@
 -- append(stream, channel, keep, first, count, op, due): add events to a run's stream and publish them.
--- append_texts(stream, channel, keep, texts): the same, with the pairs in a table.
+-- append_texts(stream, channel, keep, texts, due): the same, with the pairs in a table.
 --
 -- ARGV[first ...] holds `count` pairs: the text to store, the text to publish ('' = the same).
 -- Seqs go on from the stream's last entry; the entry id is '<seq>-0', its field 'e' the text.
@@ -72,6 +72,6 @@ local function append(stream, channel, keep, first, count, op, due)
   return append_from(ARGV, stream, channel, keep, first, count, op, due)
 end
 
-local function append_texts(stream, channel, keep, texts)
-  return append_from(texts, stream, channel, keep, 1, #texts / 2)
+local function append_texts(stream, channel, keep, texts, due)
+  return append_from(texts, stream, channel, keep, 1, #texts / 2, nil, due)
 end

@@ -299,7 +299,10 @@ def _script(name: str) -> Script:
 
 def _claim(reply: Reply) -> Claim:
     run_id, fence, fields, checkpoints, saved, seq, value = cast("tuple[Any, ...]", reply)
-    texts = {_text(name): _text(value) for name, value in _pairs(fields)}
+    texts = {
+        str(name, "utf-8", "replace"): str(value, "utf-8", "replace")
+        for name, value in _pairs(fields)
+    }
     return Claim(
         Lease(_text(run_id), _text(fence), texts.get("home", "")),
         texts,

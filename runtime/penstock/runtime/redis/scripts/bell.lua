@@ -20,8 +20,8 @@ local function ring(id, front)
   redis.call('HSET', job, 'data', '["penstock.worker.job.perform",null,["' .. id .. '"],{}]',
     'origin', queue, 'status', 'queued', 'timeout', '-1', 'description', 'penstock ' .. run[2] .. ' ' .. id,
     'created_at', run[3], 'enqueued_at', run[3])
-  redis.call('PERSIST', job)
-  if run[4] then
+  if run[4] then -- it may have ended before, and its job be kept for a while only
+    redis.call('PERSIST', job)
     unfile(id, queue)
   end
   redis.call(front and 'LPUSH' or 'RPUSH', rq('queue', queue), id)
@@ -56,9 +56,8 @@ local function show_ended(id, queue, worker, fence, status, ttl)
     return
   end
   local job = rq('job', id)
-  if redis.call('EXISTS', job) == 1 then
+  if redis.call('PEXPIRE', job, math.max(1, ttl)) == 1 then
     redis.call('HSET', job, 'status', status)
-    redis.call('PEXPIRE', job, ttl)
   end
   if worker == '' then
     unfile(id, queue)

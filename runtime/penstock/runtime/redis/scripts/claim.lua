@@ -12,7 +12,8 @@
 local GONE = 60000 -- ms that nobody's run is still kept
 
 local function claim(id, nonce, worker, lease)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'home_step')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'home_step', 'epoch',
+    'started')
   if run[1] ~= 'queued' then
     return nil
   end
@@ -26,11 +27,10 @@ local function claim(id, nonce, worker, lease)
   elseif redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then
     return nil
   end
-  local epoch = redis.call('HINCRBY', key('run', id), 'epoch', 1)
-  local fence = string.format('%.0f.%s', epoch, nonce)
-  redis.call('HSET', key('run', id), 'fence', fence, 'batch', 0, 'worker', worker)
-  redis.call('HSETNX', key('run', id), 'started', ms(now))
-  status_to(id, 'queued', 'running', run[4])
+  local epoch = string.format('%.0f', (run[6] or 0) + 1)
+  local fence = epoch .. '.' .. nonce
+  status_to(id, 'queued', 'running', run[4], 'epoch', epoch, 'fence', fence, 'batch', 0, 'worker', worker,
+    'started', run[7] or ms(now))
   redis.call('ZREM', READY, id)
   redis.call('ZADD', LEASES, ms(now + lease), id)
   show_started(id, run[2], worker, fence)

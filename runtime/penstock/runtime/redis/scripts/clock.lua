@@ -15,9 +15,10 @@ local function index(id, from, to)
   redis.call('ZADD', ARGV[1] .. ':runs:' .. to, ms(now), id)
 end
 
--- home: the run whose step this one performs, if it does so: then it is not listed by itself.
-local function status_to(id, from, to, home)
-  redis.call('HSET', key('run', id), 'status', to, 'updated', ms(now))
+-- home: the run whose step this one performs, if it does so: then it is not listed by itself. Pairs of field and
+-- value that change with the status may follow.
+local function status_to(id, from, to, home, ...)
+  redis.call('HSET', key('run', id), 'status', to, 'updated', ms(now), ...)
   if not home then
     index(id, from, to)
   end

@@ -58,7 +58,7 @@ redis.call('HSET', key('checkpoints', id), 'input', ARGV[7])
 if ARGV[8] ~= '' then
   redis.call('HSET', key('checkpoints', id), 'context', ARGV[8])
 end
-append_texts(key('events', id), key('channel', id), 0, { ARGV[9], '' })
+append_texts(key('events', id), key('channel', id), 0, { ARGV[9], '' }, 1)
 index(id, '', 'queued')
 
 local announced = tonumber(redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint) or 0) > now and '1' or ''

@@ -71,8 +71,15 @@ end
 -- Takes runs that are gone out of an index, of a few drawn at random: as each end looks at so many, what is gone
 -- never comes to more than half of what is there, though some runs are kept for longer than others.
 local function tidy(index)
-  for _, id in ipairs(redis.call('ZRANDMEMBER', index, 3)) do
-    if redis.call('EXISTS', key('run', id)) == 0 then
+  local drawn, names = redis.call('ZRANDMEMBER', index, 3), {}
+  for at, id in ipairs(drawn) do
+    names[at] = key('run', id)
+  end
+  if #names == 0 or redis.call('EXISTS', unpack(names)) == #names then
+    return
+  end
+  for at, id in ipairs(drawn) do
+    if redis.call('EXISTS', names[at]) == 0 then
       redis.call('ZREM', index, id)
     end
   end
@@ -106,9 +113,8 @@ function settle(id, status, reason, by)
     'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller', 'sends')
   local before, thread, retention = run[1], run[5], tonumber(run[6])
   drop(id)
-  status_to(id, before, status, run[11])
+  status_to(id, before, status, run[11], 'reason', reason, 'finished', ms(now))
   tidy(ARGV[1] .. ':runs:' .. status)
-  redis.call('HSET', key('run', id), 'reason', reason, 'finished', ms(now))
   redis.call('HDEL', key('run', id), 'worker')
   show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status], retention)
   if run[11] then
