@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from typing import Any
 
 import pytest
@@ -34,6 +35,8 @@ from penstock.runtime.settings import load_settings
 from penstock.runtime.task import Task
 from penstock.runtime.testing import InMemoryWorker, crash_after_each_step
 from tests.runtime.flows import thread
+
+KEY_NAMES = ((1, "one"), (2, "two"))
 
 
 class Calls:
@@ -319,6 +322,41 @@ def test_what_is_sent_is_sealed_where_there_are_keys() -> None:
         said = [chunk.data for chunk in run.stream("updates")]
     assert codec.plain is not codec
     assert said == [{"far": 3 * 7777}, {"main": 3 * 7777}]
+
+
+def test_a_remote_step_that_goes_on_after_a_rotation_of_keys_knows_what_is_recorded() -> None:
+    @task(queue="far")
+    def unlucky(x: int) -> int:
+        first = near(x).result()
+        if not luck:
+            raise ValueError("no luck")
+        return first + far(x).result()
+
+    @entrypoint()
+    def main(x: int) -> int:
+        return unlucky(x).result()
+
+    one, two = (f"{name}:{base64.b64encode(bytes([n] * 32)).decode()}" for n, name in KEY_NAMES)
+    luck: list[str] = []
+    with InMemoryWorker(
+        [main], tasks=[*TASKS, unlucky], settings=load_settings({"encryption_keys": one})
+    ) as worker:
+        run = worker.client.enqueue(main, 3)
+        worker.work()
+        with pytest.raises(RunFailedError):
+            run.result(5)
+        keys = load_settings({"encryption_keys": f"{two},{one}"}).encryption_keys
+        worker.settings = dataclasses.replace(worker.settings, encryption_keys=keys)
+        luck.append("now")
+
+        run.resume()
+        worker.work()
+
+        remote = worker.connection.hget(f"penstock:checkpoints:{run.run_id}", "result")
+        assert worker.settings.codec().at("penstock", "run", run.run_id).outcome(
+            remote, "result"
+        ) == {"value": 9}
+        assert calls.made == ["near", "far"]
 
 
 def test_a_queue_has_a_name() -> None:

@@ -77,7 +77,7 @@ class Codec:
         return self
 
     def pinned(self, text: str | bytes) -> Self:
-        """Return the codec whose digests stay the same as long as this stored text does."""
+        """Return the codec whose key and digests stay the same as long as this stored text does."""
         return self
 
     def seal(self, text: str) -> str:

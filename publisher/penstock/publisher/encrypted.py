@@ -61,7 +61,7 @@ class EncryptedCodec(Codec):
         return codec
 
     def pinned(self, text: str | bytes) -> Self:
-        """Return the codec whose digests are made with the key that has sealed a text.
+        """Return the codec that seals, and makes digests, with the key that has sealed a text.
 
         Where that key is not here nothing is pinned: whoever reads the text is told.
         """
@@ -75,7 +75,7 @@ class EncryptedCodec(Codec):
 
     def seal(self, text: str) -> str:
         """Encrypt a text that `plain` has written."""
-        key_id, nonce = self._ring.ids[0], os.urandom(NONCE_BYTES)
+        key_id, nonce = self._pin or self._ring.ids[0], os.urandom(NONCE_BYTES)
         data = self._ring.cipher(key_id).encrypt(nonce, text.encode(), _bound(self._place, key_id))
         return f"{_HEAD}{key_id}:{base64.b64encode(nonce + data).decode()}{_TAIL}"
 

@@ -179,12 +179,14 @@ def _is_under_way(step: Step) -> bool:
 
 
 def call_of(step: Step) -> RemoteCall:
-    """Write a step down as it is sent to its queue.
+    """Write a step down as it is sent to its queue, with the key of the run's input.
+
+    Who performs it again finds by that key what is recorded below it.
 
     Raises:
         CodecError: the arguments cannot be written; names the step.
     """
-    text, codec = step.arguments, step.attempt.codec
+    text, codec = step.arguments, step.attempt.replay.codec
     if text is None:
         given = [list(step.args), dict(sorted(step.kwargs.items()))]
         text = codec.plain.dumps(given, f"arguments of step {step.id!r}")

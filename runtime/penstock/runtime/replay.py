@@ -27,7 +27,8 @@ class Replay:
     def __init__(self, journal: Journal, codec: Codec) -> None:
         self._journal = journal
         given = journal.recorded("input")
-        self._codec = codec.pinned(given) if given is not None else codec
+        self.codec = codec.pinned(given) if given is not None else codec
+        """The attempt's codec, with the key of the run's input whatever key is the newest."""
         self._done: dict[str, Outcome] = {}
 
     def remember(self, step_id: str, outcome: Outcome) -> None:
@@ -67,7 +68,7 @@ class Replay:
         text = self._journal.recorded(step_id)
         if text is None:
             return None
-        tree: dict[str, Any] = self._codec.outcome(text, step_id)
+        tree: dict[str, Any] = self.codec.outcome(text, step_id)
         error = load_error(tree["error"]) if "error" in tree else None
         value = tree.get("value")
         save = FinalValue(value=value, save=tree["save"]) if "save" in tree else None
@@ -90,13 +91,13 @@ class Replay:
         """Return a digest of a call's arguments and their text; "" and None if they have none."""
         if not self._journal.stores:
             return "", None
-        plain = self._codec.plain
+        plain = self.codec.plain
         try:
             named = plain.dumps(dict(sorted(kwargs.items())), "arguments") if kwargs else "{}"
             text = f"[{plain.dumps(list(args), 'arguments')},{named}]"
         except CodecError:
             return "", None
-        return self._codec.digests(text, 6)[0], text
+        return self.codec.digests(text, 6)[0], text
 
 
 def _caller() -> str:

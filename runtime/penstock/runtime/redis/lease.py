@@ -106,20 +106,21 @@ class LeaseKeeper:
             elif answer == "CANCEL":
                 self._tell(lease, Cancelled(f"run {lease.run_id!r} was cancelled"))
             else:
-                self._lost(lease, Fenced)
+                self._lost(lease, Fenced(f"another attempt owns run {lease.run_id!r}"))
 
     def _give_up_old(self) -> None:
         oldest = time.monotonic() - self._length
         with self._lock:
             old = [lease for lease, kept in self._kept.items() if kept.renewed < oldest]
         for lease in old:
-            self._lost(lease, Unheard)
+            unheard = f"Redis has not answered for {self._length:g} s"
+            self._lost(lease, Unheard(f"another attempt may own run {lease.run_id!r}: {unheard}"))
 
-    def _lost(self, lease: Lease, how: type[Fenced]) -> None:
+    def _lost(self, lease: Lease, stop: Fenced) -> None:
         with self._lock:
             kept = self._kept.pop(lease, None)
         if kept is not None:
-            _say(kept, how(f"another attempt owns run {lease.run_id!r}"))
+            _say(kept, stop)
 
     def _tell(self, lease: Lease, stop: Stop) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Container, Generator, Mapping
 from typing import Any, Final, TypeAlias
 
+from penstock.runtime.lineage import ancestry
 from penstock.runtime.remote import ARGUMENTS
 
 Request: TypeAlias = "tuple[str | int, ...]"
@@ -63,9 +64,9 @@ class _Past:
             case "step.retry":
                 self._void.add(tree["data"]["id"])
             case "custom" | "message":
-                path = tree.get("ns", [])
-                step_id = "/".join(path)
-                if self._is_ours(step_id) and step_id not in self._void and not self._stays(path):
+                step_id = "/".join(tree.get("ns", []))
+                is_settled = step_id in self._void or self._stays(step_id)
+                if self._is_ours(step_id) and not is_settled:
                     self.words[step_id] = seq
             case _:
                 pass
@@ -73,9 +74,9 @@ class _Past:
     def _is_ours(self, step_id: str) -> bool:
         return not self._step_id or f"{step_id}/".startswith(f"{self._step_id}/")
 
-    def _stays(self, path: list[str]) -> bool:
+    def _stays(self, step_id: str) -> bool:
         """Tell whether a step, or one that it was called in, is recorded, or others perform it."""
-        steps = ("/".join(path[:end]) for end in range(1, len(path) + 1))
         return any(
-            step_id in self._kept or f"{ARGUMENTS}{step_id}" in self._recorded for step_id in steps
+            above in self._kept or f"{ARGUMENTS}{above}" in self._recorded
+            for above in ancestry(step_id)
         )
