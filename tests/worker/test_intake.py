@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 import redis
 from rq import Queue
@@ -24,6 +26,23 @@ JOB = "tests.support.jobs.multiply"
 
 def intake(connection: redis.Redis, *queues: str) -> Intake:
     return Intake(connection, Calls(Keys("penstock")), Settings(), "one", queues)
+
+
+def is_dry(queues: Intake) -> bool:
+    return queues.is_dry
+
+
+class LosesAnswers(redis.Redis):
+    """Loses its first answer."""
+
+    has_lost = False
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        answer = cast(Any, super()).execute_command(*args, **options)
+        if not self.has_lost and answer:
+            self.has_lost = True
+            raise redis.ConnectionError("lost")
+        return answer
 
 
 def popped(connection: redis.Redis, queue: str = "default") -> list[str]:
@@ -51,6 +70,47 @@ def test_an_ordinary_job_that_is_begun_is_there_once(redis_client: redis.Redis) 
 
     assert taken.job == ("default", job.id)
     assert popped(redis_client) == [job.id]
+
+
+def test_a_look_that_brings_less_than_was_asked_for_has_taken_all(
+    redis_client: redis.Redis,
+) -> None:
+    client, queue = Client(redis_client), Queue("default", connection=redis_client)
+    queues = intake(redis_client, "default")
+    assert not is_dry(queues)
+    assert not queues.claim(8, 0)
+    assert is_dry(queues)
+
+    for _ in range(2):
+        client.enqueue("main", {"x": 1})
+    assert len(queues.claim(2, 0).claims) == 2
+    assert not is_dry(queues)  # there may be more
+
+    client.enqueue("main", {"x": 1})
+    queue.enqueue(JOB, 2, 3)
+    client.enqueue("main", {"x": 1})
+    taken = queues.claim(8, 0)
+    assert (len(taken.claims), taken.job is not None) == (1, True)
+    assert not is_dry(queues)  # the look ended at the ordinary job
+
+    assert len(queues.claim(8, 0).claims) == 1
+    assert is_dry(queues)
+
+
+def test_after_a_look_that_went_unanswered_the_queue_is_not_taken_for_empty(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
+    queues = intake(redis_client, "default")
+    queues.claim(8, 0)
+    run = Client(redis_client).enqueue("main", {"x": 1})
+    lost = intake(LosesAnswers.from_url(redis_url), "default")
+    lost.is_dry = True
+
+    with pytest.raises(redis.ConnectionError):
+        lost.claim(8, 0)
+    assert not is_dry(lost)
+
+    assert [claim.lease.run_id for claim in lost.claim(8, 0).claims] == [run.run_id]
 
 
 def test_an_ordinary_job_whose_popping_went_unanswered_is_given_when_it_is_asked_again(

@@ -35,9 +35,12 @@ class Intake:
         self._worker = worker
         self._queues = queues
         self._unanswered: Call | None = None
+        self.is_dry = False
+        """Whether the last look took all there was: to look again is to wait for a ticket."""
 
     def claim(self, room: int, suspects: int, popped: tuple[str, str] = ("", "")) -> Taken:
         """Claim what is there; where the answer was lost, the very same call is sent again."""
+        self.is_dry = False
         if self._unanswered is None:
             self._unanswered = self._calls.take(
                 self._worker,
@@ -51,6 +54,7 @@ class Intake:
             )
         taken = self._calls.taken(run(self._connection, self._unanswered))
         self._unanswered = None
+        self.is_dry = not taken.job and len(taken.claims) < min(room, BATCH)
         return taken
 
     def forget(self) -> None:

@@ -147,7 +147,9 @@ class Worker(RQWorker):
             return nothing
         was_busy = self._room.busy > 0
         try:
-            taken = self._intake.claim(room, self._executor.suspects)
+            taken = nothing
+            if burst or not self._intake.is_dry:
+                taken = self._intake.claim(room, self._executor.suspects)
             if not taken and burst:
                 self._room.wait(PAUSE)
                 return nothing if was_busy else None
