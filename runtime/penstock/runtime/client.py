@@ -12,6 +12,7 @@ from redis import Redis
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
+from penstock.publisher.direct import DirectRedis
 from penstock.runtime.config import merged
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.errors import ResumeError, WrongKindError
@@ -48,6 +49,7 @@ class Client:
         self.plans = RequestPlans(self.settings, self.codec)
         self.threads = ThreadPlans(self.plans, self.settings)
         self.connection = connect(self.settings.redis if redis is None else redis)
+        self._asking = DirectRedis(self.connection)
 
     def enqueue(
         self,
@@ -117,10 +119,11 @@ class Client:
         return follow(plan, self._ask)
 
     def _ask(self, request: Request) -> Any:
-        return ask(self.connection, request)
+        return ask(self._asking, request)
 
     def close(self) -> None:
         """Close the client's connections."""
+        self._asking.close()
         self.connection.close()
 
     def __enter__(self) -> Self:
