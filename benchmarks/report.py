@@ -25,16 +25,11 @@ READING = """## How to read it
 - **Steps** do nothing: what is measured is what Penstock adds. 100 of them in one run, the run's
   own beginning and end included (four script calls). One EVALSHA does XADD, PUBLISH and HSET, one
   after the other from sync code with redis-py's defaults, right before and right after each run.
-- **The limit of a step** has two speeds on this kind of machine: one EVALSHA takes about 40 µs, or
-  90 to 130, by the minute and by what else runs, and the Python of a step changes less. So the
-  ratios are higher at 40 µs than at 100: an earlier version measured 3.9 x with `sync` durability
-  and 1.3 to 1.6 x with `async` there, over their bars.
-- **Python** has hours of half its speed here, while an EVALSHA keeps its 100 µs: then a step
-  without a checkpointer takes 40 to 60 µs in place of 20, and the ratios are 3.5 to 4.3 x with
-  `sync` and 1.3 to 1.7 x with `async` durability, over their bars; runs come to 3.3 to 4.5 x RQ's.
-  Two versions, measured in turns in one such hour, were alike within a tenth. About half of a
-  `sync` step is Python, most of it threads and events; fewer round trips are not to be had, as
-  there is one.
+- **The limit of a step** has two speeds on this kind of machine: one EVALSHA takes about 40 to
+  65 µs, or 90 to 130, by the minute and by what else runs. **Python** has hours of half its speed:
+  a step without a checkpointer takes 20 to 50 µs. So ratios are the lowest where round trips are
+  slow and Python is fast, and may be twice as high an hour later; about half of a `sync` step is
+  Python, and most of an `async` one. Compare two versions by turns, in one hour.
 - **Runs per second** counts from the first enqueue to the last terminal status, 2,000 of them, the
   worker running all the while. RQ's worker is told not to log; Penstock's logs a line a run.
 - **First event** is the first that the worker sends, not `run.queued`, and the run goes on after
