@@ -11,7 +11,10 @@ import pytest
 import redis
 
 from penstock.publisher.errors import CodecError
+from penstock.publisher.script import Call
+from penstock.publisher.script import run as send
 from penstock.runtime import (
+    Client,
     Command,
     RedisSaver,
     entrypoint,
@@ -20,7 +23,11 @@ from penstock.runtime import (
     interrupt,
     task,
 )
+from penstock.runtime.journal import Fact, Finished
+from penstock.runtime.redis.calls import Claim
+from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.sender import Sender
 from tests.runtime.flows import thread
 from tests.support.server import RedisServer
 
@@ -280,3 +287,47 @@ def test_a_large_outcome_is_stored_once(redis_saver: RedisSaver, other: Any) -> 
     events = sum(len(fields[b"e"]) for _, fields in other.xrange(KEYS.events(run)))
     assert events < 10_000
     assert len(other.hget(KEYS.checkpoints(run), "large:0")) > 200_000
+
+
+class Eager:
+    """A lock, and a sender that takes what is due as soon as it is free."""
+
+    def __init__(self, journal: RedisJournal) -> None:
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._taking = False
+        self.calls: dict[int, Call] = {}
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if not self._taking:
+            self._taking = True
+            call = self._journal.next_call()
+            if call is not None:
+                self.calls[int(call.args[4])] = call
+            self._taking = False
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+@pytest.mark.parametrize("status", ["completed", "failed"])
+def test_an_end_and_its_event_are_one_write_however_soon_it_is_sent(
+    redis_saver: RedisSaver, status: Any
+) -> None:
+    client = Client(redis_saver.connection)
+    run = client.enqueue("main", 1)
+    calls = redis_saver.calls
+    claim = calls.acquired(send(redis_saver.connection, calls.acquire(run.run_id, "w", "n", 8)))
+    assert isinstance(claim, Claim)
+    journal = RedisJournal(claim, calls, Sender(redis_saver.connection))
+    eager = Eager(journal)
+    vars(journal)["_lock"] = eager
+
+    ended = Fact("run.finished", {"name": "main", "status": status}, (), 0.0)
+    journal.close(Finished(status, ended, {"result": "{}"}))
+
+    (write,) = eager.calls.values()
+    assert write.script.name == "finish"
+    assert any("run.finished" in str(text) for text in write.args)

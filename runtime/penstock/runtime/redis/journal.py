@@ -166,11 +166,15 @@ class RedisJournal:
     def close(self, ending: Ending) -> None:
         """Let the next flush store the ending, in the same write as what is still unstored."""
         checkpoints: Mapping[str, str] = {}
+        said: tuple[str, str] | None = None
         if isinstance(ending, (Finished, Suspended)):
             checkpoints = ending.checkpoints
             if ending.fact is not None:
-                self._say(ending, ending.fact)
-        with self._lock:
+                said = self._last_texts(ending, ending.fact)
+        with self._lock:  # once, or the sender may take the event before the ending is with it
+            if said is not None:
+                self.seq += 1
+                self._backlog.add(self.seq, *said)
             if self.lease.home or not (
                 isinstance(ending, Finished) and ending.status == "completed"
             ):
@@ -178,7 +182,7 @@ class RedisJournal:
             self._backlog.end(ending, checkpoints)
             self._closed = True
 
-    def _say(self, ending: Finished | Suspended, fact: Fact) -> None:
+    def _last_texts(self, ending: Finished | Suspended, fact: Fact) -> tuple[str, str]:
         outcome = ending.checkpoints.get("result", "")
         if isinstance(ending, Finished):
             kept = ("name", "status", "cached")
@@ -188,10 +192,7 @@ class RedisJournal:
             text = _suspension(ending, fact)
         if outcome:
             fact = fact._replace(ref="result")
-        stored, published = self._texts(fact, text, outcome)
-        with self._lock:
-            self.seq += 1
-            self._backlog.add(self.seq, stored, published)
+        return self._texts(fact, text, outcome)
 
     def flush(self) -> None:
         """Return when all that was appended is stored.
