@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from penstock.runtime.redis.calls import Claim
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.sender import Sender
+from penstock.runtime.scope import current
 from tests.runtime.flows import thread
 from tests.support.server import RedisServer
 
@@ -331,3 +333,31 @@ def test_an_end_and_its_event_are_one_write_however_soon_it_is_sent(
     (write,) = eager.calls.values()
     assert write.script.name == "finish"
     assert any("run.finished" in str(text) for text in write.args)
+
+
+def test_who_begins_to_listen_as_a_step_begins_gets_nothing_without_its_data(
+    redis_saver: RedisSaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Fact] = []
+    listening = ExitStack()
+    plain = RedisJournal.append
+
+    def append(journal: RedisJournal, fact: Fact, text: str, outcome: str = "") -> int:
+        seq = plain(journal, fact, text, outcome)
+        if fact.mode == "step.started":
+            attempt = current.get().scope.attempt
+            listening.enter_context(attempt.heard_by(heard.append))
+        return seq
+
+    monkeypatch.setattr(RedisJournal, "append", append)
+
+    @entrypoint(checkpointer=redis_saver)
+    def main(x: int) -> int:
+        return double(x).result()
+
+    with listening:
+        assert main.invoke(2, thread()) == 4
+
+    assert [(fact.mode, fact.data["id"]) for fact in heard if fact.mode.startswith("step.")] == [
+        ("step.finished", "double:0")
+    ]

@@ -57,8 +57,9 @@ class DirectRedis(Redis):
 
     def close(self) -> None:
         """Give the connections back."""
-        while self._kept:
-            self.connection_pool.release(self._kept.pop()[0])
+        kept, self._kept = self._kept, []
+        for connection, _ in kept:
+            self.connection_pool.release(connection)
 
     def _take(self) -> tuple[Any, float]:
         now = time.monotonic()

@@ -79,7 +79,9 @@ def start_step(step: Step) -> None:
         if given and len(given) <= INPUT_KEPT:
             kept = attempt.codec.at("input", step.id).seal(given)
         text = f'{{"id":{quote(step.id)},"input":{kept}}}'
-    attempt.note(Fact("step.started", data, step.called_in, time.time()), text)
+    fact = Fact("step.started", data, step.called_in, time.time())
+    tell = attempt.note if listened else attempt.journal.append
+    tell(fact, text)  # whoever begins to listen only now does not get what has no data for them
 
 
 def replay_step(
@@ -174,7 +176,8 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
         else:
             written += _told(step, outcome)
         written += "}"
-    attempt.note(fact, written, text)
+    tell = attempt.note if listened else attempt.journal.append
+    tell(fact, written, text)
 
 
 def _ended(step: Step, outcome: Outcome, cached: bool) -> dict[str, Any]:
