@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
 import redis
 from redis import Connection, ConnectionPool
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+from redis.retry import Retry
 
 from penstock.publisher import direct
 from penstock.publisher.connection import connect
 from penstock.publisher.direct import DirectRedis
+from tests.support.server import RedisServer
 
 
 @pytest.fixture
@@ -139,3 +142,62 @@ def test_what_is_closed_gives_its_connections_back(
     client.close()
 
     assert lent in (who(lender), who(client))
+
+
+def test_where_one_is_broken_the_others_are_looked_at_before_they_are_used(
+    client: DirectRedis, redis_client: redis.Redis
+) -> None:
+    met = threading.Barrier(4)
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        met.wait()
+        try:
+            client.execute_command("BLPOP", "nothing", 0.2)
+        except ConnectionError as error:
+            failed.append(error)
+
+    def four_at_once() -> None:
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    four_at_once()
+    redis_client.client_kill_filter(_type="normal", skipme=True)
+    with pytest.raises(ConnectionError):
+        client.ping()
+
+    four_at_once()
+
+    assert failed == []
+
+
+class Moving(Connection):
+    """Asks where the primary is each time it connects, as Sentinel's connections do."""
+
+    port_now = 0
+
+    def connect(self) -> None:
+        if not self._sock:
+            self.port = Moving.port_now
+        cast(Any, super()).connect()
+
+
+def test_after_a_failover_the_next_command_reaches_the_new_primary(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    old, new = start_redis(), start_redis()
+    Moving.port_now = old.port
+    pool = ConnectionPool(connection_class=Moving, port=old.port, retry=Retry(NoBackoff(), 0))
+    client = DirectRedis(redis.Redis.from_pool(pool))
+    client.set("where", "old")
+    new.client().set("where", "new")
+
+    old.kill()
+    Moving.port_now = new.port
+
+    with pytest.raises(ConnectionError):
+        client.get("where")
+    assert client.get("where") == b"new"

@@ -41,6 +41,15 @@ class Codec:
             _check_size(text, what, self._limit)
         return text
 
+    def check_size(self, text: str, what: str = "") -> None:
+        """Refuse a text that was put together of others.
+
+        Raises:
+            ValueTooLargeError: it is over the limit.
+        """
+        if len(text) * 4 > self._limit:
+            _check_size(text, what, self._limit)
+
     def loads(self, text: str | bytes) -> Any:
         """Return the value of a text, or raise `CodecError` if `dumps` cannot have written it."""
         try:

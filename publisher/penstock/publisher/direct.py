@@ -44,16 +44,32 @@ class DirectRedis(Redis):
         if " " in name:  # as redis-py calls them: "CLIENT ID"
             args = (*name.split(), *args[1:])
         connection, since = self._take()
+        is_sound = False
         try:
             connection.send_packed_command([_packed(args)], check_health=False)
-            return cast(Any, self).parse_response(connection, name, **options)
+            reply = cast(Any, self).parse_response(connection, name, **options)
+            is_sound = True
+            return reply
         except ResponseError:
-            raise
-        except BaseException:
-            connection.disconnect()  # a reply may come yet, which would be taken for the next one's
+            is_sound = True
             raise
         finally:
-            self._kept.append((connection, since))
+            if is_sound:
+                self._kept.append((connection, since))
+            else:
+                self._drop(connection)
+
+    def _drop(self, connection: Any) -> None:
+        """Give a broken connection back, and all others: what has broken it may have met them.
+
+        The pool looks at each, and knows where to connect: after a failover to another server. A
+        reply that may come yet would be taken for the next command's.
+        """
+        try:
+            connection.disconnect()
+        finally:
+            self.connection_pool.release(connection)
+            self.close()
 
     def close(self) -> None:
         """Give the connections back."""
