@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.publisher import fold, subscribe
-from penstock.publisher.errors import CodecError
+from penstock.publisher.errors import CodecError, ValueTooLargeError
 from penstock.runtime import (
     Client,
     Command,
@@ -293,6 +293,21 @@ def test_arguments_that_cannot_be_sent_fail_their_step_at_once() -> None:
         return "survived"
 
     assert performed(main, 1) == "survived"
+    assert calls.made == []
+
+
+def test_arguments_are_held_against_the_limit_as_a_whole() -> None:
+    @entrypoint()
+    def main(_: int) -> int:
+        return far("x" * 700, by="y" * 700).result()  # type: ignore[arg-type]
+
+    settings = load_settings({"value_limit": 1000})
+    with InMemoryWorker([main], tasks=TASKS, settings=settings) as worker:
+        run = worker.client.enqueue(main, 1)
+        worker.work()
+        with pytest.raises(RunFailedError) as raised:
+            run.result(5)
+    assert isinstance(raised.value.__cause__, ValueTooLargeError)
     assert calls.made == []
 
 

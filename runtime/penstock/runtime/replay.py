@@ -95,6 +95,7 @@ class Replay:
         try:
             named = plain.dumps(dict(sorted(kwargs.items())), "arguments") if kwargs else "{}"
             text = f"[{plain.dumps(list(args), 'arguments')},{named}]"
+            plain.check_size(text, "arguments")
         except CodecError:
             return "", None
         return self.codec.digests(text, 6)[0], text
