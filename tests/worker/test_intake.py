@@ -97,6 +97,14 @@ def test_a_look_that_brings_less_than_was_asked_for_has_taken_all(
     assert is_dry(queues)
 
 
+def test_a_worker_of_several_queues_looks_before_it_waits(redis_client: redis.Redis) -> None:
+    queues = intake(redis_client, "first", "default")
+
+    assert not queues.claim(8, 0)
+
+    assert not is_dry(queues)
+
+
 def test_after_a_look_that_went_unanswered_the_queue_is_not_taken_for_empty(
     redis_url: str, redis_client: redis.Redis
 ) -> None:

@@ -36,7 +36,10 @@ class Intake:
         self._queues = queues
         self._unanswered: Call | None = None
         self.is_dry = False
-        """Whether the last look took all there was: to look again is to wait for a ticket."""
+        """Whether the last look took all there was: to look again is to wait for a ticket.
+
+        Never where there are several queues: of those, a look loses no ordinary job, a wait may.
+        """
 
     def claim(self, room: int, suspects: int, popped: tuple[str, str] = ("", "")) -> Taken:
         """Claim what is there; where the answer was lost, the very same call is sent again."""
@@ -54,7 +57,8 @@ class Intake:
             )
         taken = self._calls.taken(run(self._connection, self._unanswered))
         self._unanswered = None
-        self.is_dry = not taken.job and len(taken.claims) < min(room, BATCH)
+        is_all = not taken.job and len(taken.claims) < min(room, BATCH)
+        self.is_dry = is_all and len(self._queues) == 1
         return taken
 
     def forget(self) -> None:
