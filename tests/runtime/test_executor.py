@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -187,6 +188,48 @@ def test_a_run_is_no_suspect_any_more_once_it_has_recorded_a_step(
 
     asyncio.run(work())
 
+    Checker(redis_client).check(over=True)
+
+
+def test_a_run_that_stopped_by_itself_is_not_cut_off_as_its_end_is_stored(
+    executor: Executor,
+    client: Client,
+    claim: Claims,
+    redis_client: redis.Redis,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    handle = client.enqueue("asteps", {"steps": 1000, "seconds": 0.01})
+    claimed = claim(handle)
+
+    async def work() -> None:
+        task = executor.begin(claimed)
+        active: Any = vars(executor)["_active"][claimed.lease]
+        loop: Any = asyncio.get_running_loop()
+        late: list[Callable[[], object]] = []
+        plain = loop.call_soon_threadsafe
+
+        def call(callback: Callable[..., object], *args: object, **options: Any) -> Any:
+            if "cancel" in repr(callback):
+                return late.append(partial(callback, *args))
+            return plain(callback, *args, **options)
+
+        await asyncio.sleep(0.05)
+        with active.journal.sending:  # nothing is sent meanwhile
+            loop.call_soon_threadsafe = call
+            await asyncio.to_thread(executor.cancel, handle.run_id)
+            async with asyncio.timeout(5):
+                while not (late and active.journal.is_ending):
+                    await asyncio.sleep(0.01)
+            loop.call_soon_threadsafe = plain
+            for callback in late:
+                callback()
+            await asyncio.sleep(0.05)
+        await task
+
+    asyncio.run(work())
+
+    assert handle.status() == "cancelled"
+    assert not [record for record in caplog.records if "cut off" in record.getMessage()]
     Checker(redis_client).check(over=True)
 
 

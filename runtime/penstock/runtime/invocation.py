@@ -192,8 +192,15 @@ class Invocation:
         assert task is not None
         attempt = self._attempt(opening, listen)
         runner = Runner(attempt, self._entrypoint.threads, loop, self._options.limit)
+
+        def cancel() -> None:
+            if (
+                not attempt.is_over
+            ):  # it may have stopped by itself, and waits for its end's storing
+                task.cancel()
+
         try:
-            self._guard(opening, runner, lambda: loop.call_soon_threadsafe(task.cancel))
+            self._guard(opening, runner, lambda: loop.call_soon_threadsafe(cancel))
             return await aexecute(runner, self._entrypoint.body, opening.argument)
         finally:
             runner.close()

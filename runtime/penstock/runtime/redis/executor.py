@@ -191,9 +191,14 @@ class Executor:
             logger.warning("lost the lease of run %s", run_id, extra=_extra(claim, "lease.lost"))
             active.journal.fail(LeaseLostError(str(stop)))
         loop = active.task.get_loop()
-        loop.call_soon_threadsafe(active.task.cancel)
+        loop.call_soon_threadsafe(self._cancel, active)
         if isinstance(stop, Cancelled):
             loop.call_soon_threadsafe(loop.call_later, self.settings.lease, self._abandon, claim)
+
+    def _cancel(self, active: _Active) -> None:
+        """Cancel a run's task, unless it is at its end: then it waits for that to be stored."""
+        if not active.journal.is_ending:
+            active.task.cancel()
 
     def _abandon(self, claim: Claim) -> None:
         """End a run for good whose code does not let itself be cancelled."""
