@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from penstock.runtime.settings import Settings
 from penstock.worker.app import load_app
 from tests.faults.support.invariants import Checker
 from tests.faults.support.workers import FLOWS
+from tests.support.late import LateCancels
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
@@ -204,25 +204,15 @@ def test_a_run_that_stopped_by_itself_is_not_cut_off_as_its_end_is_stored(
     async def work() -> None:
         task = executor.begin(claimed)
         active: Any = vars(executor)["_active"][claimed.lease]
-        loop: Any = asyncio.get_running_loop()
-        late: list[Callable[[], object]] = []
-        plain = loop.call_soon_threadsafe
-
-        def call(callback: Callable[..., object], *args: object, **options: Any) -> Any:
-            if "cancel" in repr(callback):
-                return late.append(partial(callback, *args))
-            return plain(callback, *args, **options)
-
+        late = LateCancels()
         await asyncio.sleep(0.05)
         with active.journal.sending:  # nothing is sent meanwhile
-            loop.call_soon_threadsafe = call
+            late.hold()
             await asyncio.to_thread(executor.cancel, handle.run_id)
             async with asyncio.timeout(5):
                 while not (late and active.journal.is_ending):
                     await asyncio.sleep(0.01)
-            loop.call_soon_threadsafe = plain
-            for callback in late:
-                callback()
+            late.let_go()
             await asyncio.sleep(0.05)
         await task
 

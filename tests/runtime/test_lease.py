@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pytest
-from fakeredis import FakeRedis
 
+from penstock.publisher.direct import DirectRedis
 from penstock.publisher.script import load, run
-from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt
-from penstock.runtime.errors import Cancelled, Fenced, Stop
+from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt, task
+from penstock.runtime.errors import Cancelled, Fenced, RunCancelledError, Stop
+from penstock.runtime.journal import Journal
 from penstock.runtime.redis.lease import LeaseKeeper
+from penstock.runtime.redis.sender import Sender
 from penstock.runtime.settings import Settings
 from tests.runtime.flows import in_background, thread
 from tests.runtime.test_scripts import Desk
+from tests.support.late import LateCancels
 
 SUSPEND: Final = load("penstock.runtime.redis.scripts", "suspend")
 FINISH: Final = load("penstock.runtime.redis.scripts", "finish")
@@ -140,31 +143,40 @@ def test_a_run_in_process_holds_its_lease_for_as_long_as_it_takes(redis_saver: R
     assert running.result() == "done"
 
 
-class Meeting(FakeRedis):
+class Meeting(DirectRedis):
     """Renews leases after a run's last write is done, and before that is told."""
 
     renew: Callable[[], None] = staticmethod(lambda: None)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        plain = cast(Any, FakeRedis.execute_command)
-        reply: Any = plain(self, *args, **options)
+        reply: Any = super().execute_command(*args, **options)
         if len(args) > 1 and args[1] in (SUSPEND.sha, SUSPEND.text, FINISH.sha, FINISH.text):
             self.renew()
         return reply
 
 
 class MeetingSaver(InMemorySaver):
+    met = 0
+
     @cached_property
-    def connection(self) -> Any:
-        server = Meeting()
+    def _sender(self) -> Sender:
+        connection = Meeting(self.connection)
+        connection.renew = self._meet
+        sender = Sender(self.connection)
+        sender.connection = connection
+        return sender
+
+    def _meet(self) -> None:
         saver: Any = self
-        server.renew = lambda: saver._keeper._renew(list(saver._keeper._kept))
-        return server
+        self.met += 1
+        saver._keeper._renew(list(saver._keeper._kept))
 
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_renewal_that_comes_upon_the_end_of_a_run_does_not_stop_it(is_async: bool) -> None:
-    @entrypoint(checkpointer=MeetingSaver())
+    saver = MeetingSaver()
+
+    @entrypoint(checkpointer=saver)
     def main(question: str) -> Any:
         return interrupt(question)
 
@@ -176,3 +188,53 @@ def test_a_renewal_that_comes_upon_the_end_of_a_run_does_not_stop_it(is_async: b
     asked = invoke("well?")
     assert [each.value for each in asked["__interrupt__"]] == ["well?"]
     assert invoke(Command(resume="yes")) == "yes"
+    assert saver.met == 2
+
+
+@task
+async def tick() -> None:
+    await asyncio.sleep(0.01)
+
+
+async def stopped_and_cancelled(saver: Any, invoked: Coroutine[Any, Any, Any]) -> Any:
+    """Stop a run at its next step, and cancel its task as its end waits to be stored."""
+    late, running = LateCancels(), asyncio.ensure_future(invoked)
+    async with asyncio.timeout(5):
+        while not saver._keeper._kept:
+            await asyncio.sleep(0.01)
+    (told,) = saver.journals
+    with told.sending:  # nothing is sent meanwhile
+        late.hold()
+        saver._keeper.cancel(told.lease.run_id)
+        async with asyncio.timeout(5):
+            while not (late and told.is_ending):
+                await asyncio.sleep(0.01)
+        late.let_go()
+        await asyncio.sleep(0.05)
+    return await running
+
+
+class WatchedSaver(RedisSaver):
+    """Shows the journals of its runs."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self.journals: list[Journal] = []
+
+    def guard(self, journal: Journal, tell: Callable[[Stop], None]) -> None:
+        self.journals.append(journal)
+        super().guard(journal, tell)
+
+
+def test_a_run_in_process_that_stopped_by_itself_is_not_cut_off_as_its_end_is_stored(
+    redis_saver: RedisSaver,
+) -> None:
+    saver = WatchedSaver(redis_saver.connection)
+
+    @entrypoint(checkpointer=saver)
+    async def main(_: str) -> None:
+        while True:
+            await tick()
+
+    with pytest.raises(RunCancelledError):
+        asyncio.run(stopped_and_cancelled(saver, main.ainvoke("", thread("one"))))

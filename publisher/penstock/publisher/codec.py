@@ -37,17 +37,16 @@ class Codec:
     def dumps(self, value: Any, what: str = "") -> str:
         """Return the text of a value; `what` names it in errors ("the result of step 'fetch'")."""
         text = _text(self._tree, value, what)
-        if len(text) * 4 > self._limit:  # a character has at most four bytes
-            _check_size(text, what, self._limit)
+        self.check_size(text, what)
         return text
 
     def check_size(self, text: str, what: str = "") -> None:
-        """Refuse a text that was put together of others.
+        """Refuse a text that is too long, as one put together of others may be.
 
         Raises:
             ValueTooLargeError: it is over the limit.
         """
-        if len(text) * 4 > self._limit:
+        if len(text) * 4 > self._limit:  # a character has at most four bytes
             _check_size(text, what, self._limit)
 
     def loads(self, text: str | bytes) -> Any:
@@ -107,8 +106,6 @@ def _text(tree: Tree, value: Any, what: str) -> str:
     if value is None:
         return "null"
     try:
-        if type(value) is int:
-            return to_text(value)
         if _is_plain(value, 0):
             text = to_text(value)
             if _TAG not in text and (text.isascii() or text.encode()):
@@ -144,8 +141,6 @@ def _is_plain(value: object, depth: int) -> bool:
     kind = type(value)
     if kind is not dict and kind is not list:
         return kind in _LEAVES
-    if not value:
-        return depth < MAX_DEPTH
     children: Any = value
     if kind is dict:
         if not _NAMES.issuperset(map(type, children)):
@@ -156,8 +151,7 @@ def _is_plain(value: object, depth: int) -> bool:
         return depth < MAX_DEPTH
     if depth >= MAX_DEPTH or not _PLAIN.issuperset(kinds):
         return False
-    inner = [child for child in children if type(child) not in _LEAVES]
-    return all([_is_plain(child, depth + 1) for child in inner])
+    return all([_is_plain(child, depth + 1) for child in children if type(child) not in _LEAVES])
 
 
 def _refuse_constant(name: str) -> NoReturn:

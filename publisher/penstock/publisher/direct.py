@@ -44,20 +44,17 @@ class DirectRedis(Redis):
         if " " in name:  # as redis-py calls them: "CLIENT ID"
             args = (*name.split(), *args[1:])
         connection, since = self._take()
-        is_sound = False
         try:
             connection.send_packed_command([_packed(args)], check_health=False)
             reply = cast(Any, self).parse_response(connection, name, **options)
-            is_sound = True
-            return reply
         except ResponseError:
-            is_sound = True
+            self._kept.append((connection, since))
             raise
-        finally:
-            if is_sound:
-                self._kept.append((connection, since))
-            else:
-                self._drop(connection)
+        except BaseException:
+            self._drop(connection)
+            raise
+        self._kept.append((connection, since))
+        return reply
 
     def _drop(self, connection: Any) -> None:
         """Give a broken connection back, and all others: what has broken it may have met them.

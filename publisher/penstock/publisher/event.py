@@ -19,8 +19,6 @@ TERMINAL = "run.finished"
 LARGE = 64 * 1024
 """Bytes past which an event travels on the channel as a reference, not as itself."""
 
-_SMALL = LARGE // 4  # characters, which have at most four bytes each
-
 FETCH = b"*"
 """The line of a frame that stands for an event to be fetched from the stored stream."""
 
@@ -111,13 +109,13 @@ def texts(
     head, tail = f'{{"mode":{_quote(mode)},"data":{data}', f',"time":{time:.3f}}}'
     if not ref:
         stored = f"{head}{extra}{tail}"
-        return stored, "*" if len(stored) > _SMALL and _large(stored) else ""
+        return stored, "*" if _large(stored) else ""
     stored = f'{head}{extra},"ref":{_quote(ref)}{tail}'
     if len(stored) + len(outcome) > LARGE:
         return stored, "*"
     separator = "" if data == "{}" or data[1:-1].isspace() else ","
     published = f'{head[:-1]}{separator}"outcome":{outcome}}}{extra}{tail}'
-    return stored, "*" if len(published) > _SMALL and _large(published) else published
+    return stored, "*" if _large(published) else published
 
 
 def parse(line: str | bytes, seq: int, run_id: str) -> dict[str, Any]:

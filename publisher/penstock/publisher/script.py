@@ -66,9 +66,7 @@ def run(connection: Redis, call: Call) -> Reply:
     """Run a call on a connection; loads the script where the server does not have it yet."""
     script, keys, args = call.script, call.keys, call.args
     try:
-        return cast(
-            Reply, connection.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
-        )
+        return cast(Reply, connection.evalsha(script.sha, len(keys), *keys, *args))
     except NoScriptError:
         return cast(Reply, connection.eval(script.text, len(keys), *keys, *args))
 

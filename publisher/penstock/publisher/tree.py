@@ -53,11 +53,16 @@ _encoder = json.JSONEncoder(
 
 
 def _parts_with(make: Callable[..., Any] | None) -> Callable[[Any, int], Iterable[str]]:
-    """Return what the encoder makes for each text, made once where it is in C."""
-    if make is None:
-        return lambda value, _: _encoder.iterencode(value)
+    """Return what the encoder makes for each text, made once where it is in C.
+
+    How that is made is no promise of Python's: where it is another way, the encoder does it.
+    """
     string = json.encoder.encode_basestring
-    made = make(None, _encoder.default, string, None, ":", ",", False, False, False)
+    try:
+        assert make is not None
+        made = make(None, _encoder.default, string, None, ":", ",", False, False, False)
+    except (AssertionError, TypeError):
+        return lambda value, _: _encoder.iterencode(value)
     return cast("Callable[[Any, int], Iterable[str]]", made)
 
 

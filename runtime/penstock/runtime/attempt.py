@@ -113,10 +113,14 @@ class Attempt:
         return self.note(fact, text or "")
 
     def note(self, fact: Fact, text: str, outcome: str = "") -> int:
-        """Tell a fact that is written down already; returns its seq."""
+        """Tell a fact that is written down already; returns its seq.
+
+        Who begins to listen while the journal takes it hears what comes after it.
+        """
+        listeners = self._listeners
         seq = self.journal.append(fact, text, outcome)
-        if self._listeners:
-            self.heard(fact)
+        for listener in listeners:
+            listener(fact)
         return seq
 
     def heard(self, fact: Fact) -> None:
@@ -149,9 +153,9 @@ class Attempt:
         Raises:
             Suspend: the step, or one below it, waits for what has not come yet.
         """
-        asking, awaiting = self.questions.asking, self.timers.awaiting
-        if not (asking or awaiting or self.remotes.awaiting):
+        if not self.is_waiting:
             return
+        asking, awaiting = self.questions.asking, self.timers.awaiting
         waiting = (*asking.values(), *awaiting.values(), *self.remotes.awaiting)
         if any(where == step_id or where.startswith(f"{step_id}/") for where in waiting):
             raise Suspend(f"step {step_id!r} waits for what has not come yet")

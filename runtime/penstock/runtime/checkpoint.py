@@ -64,24 +64,19 @@ def _input(attempt: Attempt, argument: Any) -> str:
 def start_step(step: Step) -> None:
     """Say that a step begins; rides along with what is stored next."""
     attempt = step.attempt
-    stores, listened = attempt.journal.stores, attempt.has_listener
-    if not (stores or listened):
+    if not attempt.is_heard:
         return
     take_back(attempt, step.id)
-    data: dict[str, Any] | None = None
-    if listened:
-        called = (step.args, step.kwargs)
-        data = {"id": step.id, "input": called, "function": step.function}
+    called = (step.args, step.kwargs)
+    data = {"id": step.id, "input": called, "function": step.function}
     text = ""
-    if stores:
+    if attempt.journal.stores:
         given = step.arguments
         kept = "null"
         if given and len(given) <= INPUT_KEPT:
             kept = attempt.codec.at("input", step.id).seal(given)
         text = f'{{"id":{quote(step.id)},"input":{kept}}}'
-    fact = Fact("step.started", data, step.called_in, time.time())
-    tell = attempt.note if listened else attempt.journal.append
-    tell(fact, text)  # whoever begins to listen only now does not get what has no data for them
+    attempt.note(Fact("step.started", data, step.called_in, time.time()), text)
 
 
 def replay_step(
@@ -162,33 +157,25 @@ def fail_step(step: Step, error: BaseException) -> None:
 
 def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
     attempt = step.attempt
-    stores, listened = attempt.journal.stores, attempt.has_listener
-    if not (stores or listened):
+    if not attempt.is_heard:
         return
-    data = _ended(step, outcome, cached) if listened else None
-    failed = outcome.error is not None
-    fact = Fact("step.finished", data, step.called_in, time.time(), step.id, failed)
-    written = text = ""
-    if stores:
-        written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
-        if step.is_recorded:
-            text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
-        else:
-            written += _told(step, outcome)
-        written += "}"
-    tell = attempt.note if listened else attempt.journal.append
-    tell(fact, written, text)
-
-
-def _ended(step: Step, outcome: Outcome, cached: bool) -> dict[str, Any]:
-    """Say of a step's end what those get who listen in this process."""
     ended = {"value": outcome.value} if outcome.error is None else {"error": outcome.error}
     data: dict[str, Any] = {"id": step.id, "outcome": ended}
     if cached:
         data["cached"] = True
     if not step.is_recorded:
         data["recorded"] = False
-    return data
+    failed = outcome.error is not None
+    fact = Fact("step.finished", data, step.called_in, time.time(), step.id, failed)
+    written = text = ""
+    if attempt.journal.stores:
+        written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
+        if step.is_recorded:
+            text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
+        else:
+            written += _told(step, outcome)
+        written += "}"
+    attempt.note(fact, written, text)
 
 
 def _told(step: Step, outcome: Outcome) -> str:

@@ -69,7 +69,7 @@ def ending_of(attempt: Attempt, result: Result) -> Ending:
 def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
     """Return the end of an attempt whose step says itself what came of it."""
     if result.status == "suspended":
-        return Suspended(None, {}, attempt.timers.wakes, remote=tuple(attempt.remotes.awaiting))
+        return Suspended(None, {}, attempt.timers.wakes, remote=attempt.remotes.awaiting)
     if result.status == "completed":
         return Finished(
             "completed", None, reason=type(result.error).__name__ if result.error else ""
@@ -81,7 +81,7 @@ def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
 
 def _suspended(attempt: Attempt, result: Result) -> Suspended:
     asked = [item.told() for item in result.interrupts]
-    wakes, remote = attempt.timers.wakes, tuple(attempt.remotes.awaiting)
+    wakes, remote = attempt.timers.wakes, attempt.remotes.awaiting
     fact = Fact("run.interrupted", {"interrupts": asked}, (), time.time())
     if not asked and attempt.is_waiting:
         data: dict[str, Any] = {}

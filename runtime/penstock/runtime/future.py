@@ -66,13 +66,6 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
         super().__init__()
         self._sight = sight
         self._help_out = help_out
-        self.is_given_up = False
-        """Whether it was cancelled before it had an outcome."""
-
-    def cancel(self) -> bool:
-        """Give the step up, unless it has an outcome; one that is under way runs on."""
-        self.is_given_up = super().cancel()
-        return self.is_given_up
 
     def result(self, timeout: float | None = None) -> T:
         """Return the step's value or raise its error; runs the step here if nobody has begun it.

@@ -194,9 +194,7 @@ class Invocation:
         runner = Runner(attempt, self._entrypoint.threads, loop, self._options.limit)
 
         def cancel() -> None:
-            if (
-                not attempt.is_over
-            ):  # it may have stopped by itself, and waits for its end's storing
+            if not attempt.is_over:  # else it waits for its end to be stored
                 task.cancel()
 
         try:

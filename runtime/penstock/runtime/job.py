@@ -41,7 +41,7 @@ class ThreadJob:
     def help_out(self) -> None:
         """Run the step in the thread that waits for it, unless it is running already."""
         depth = getattr(_depth, "value", 0)
-        if depth < INLINE_DEPTH and not self._free.locked() and self._runner.limiter.pull(self):
+        if depth < INLINE_DEPTH and not self.is_taken and self._runner.limiter.pull(self):
             _depth.value = depth + 1
             try:
                 self.run()
@@ -59,7 +59,7 @@ class ThreadJob:
             return
         future = self.future
         try:
-            if not future.is_given_up:
+            if not future.cancelled():
                 value = self._runner.perform(self.step)
                 with suppress(InvalidStateError):  # cancelled: recorded, and nobody waits for it
                     future.set_result(value)

@@ -44,8 +44,7 @@ class Limiter:
             caller = seat.step.caller
             if caller is not None:
                 caller.children += 1
-                if caller.counted:
-                    self._uncount(caller)
+                self._uncount(caller)
             if self._running >= self._limit:
                 self._queue.append(seat)
                 return
@@ -75,7 +74,7 @@ class Limiter:
                 caller.children -= 1
                 if caller.children == 0 and not caller.ended:
                     self._count(caller)
-            begin = self._next() if self._queue else ()
+            begin = self._next()
         for following in begin:
             following.begin()
 

@@ -68,10 +68,10 @@ class Step:
     """One call of a task, while it is performed."""
 
     __slots__ = (
-        "args", "arguments", "assignment", "attempt", "began", "cached", "called_in", "caller",
-        "children", "context", "counted", "deadline", "digest", "ended", "function", "id",
-        "injects", "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "policies",
-        "queue", "runner", "scope", "sight", "timeout", "tries",
+        "args", "arguments", "assignment", "attempt", "began", "cached", "caller", "children",
+        "context", "counted", "deadline", "digest", "ended", "function", "id", "injects",
+        "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "policies", "queue",
+        "runner", "scope", "sight", "timeout", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -111,12 +111,16 @@ class Step:
         self.sight: Sight | None = None
         self.tries = 1
         self.began = time.time()
-        self.called_in = caller(step_id) if parent is None else parent.namespace
         self.caller: Step | None = parent.step.seated() if parent is not None else None
         self.children = 0
         self.counted = False
         self.ended = False
         self.scope = Scope(self)
+
+    @property
+    def called_in(self) -> tuple[str, ...]:
+        """The path of the step that made the call, () where the entrypoint's body did."""
+        return self.parent.namespace if self.parent is not None else caller(self.id)
 
     def seated(self) -> Step | None:
         """Return the step that runs this one's code: itself, but for entrypoints called in line."""

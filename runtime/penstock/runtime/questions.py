@@ -56,8 +56,6 @@ class Questions:
         self._lock = threading.Lock()
         self._open: dict[str, Interrupt] = {}
         self._asking: dict[str, str] = {}
-        self.asking: Mapping[str, str] = self._asking
-        """The steps that wait for an answer, by the ids of their questions."""
         self._numbers: dict[str, int] = {}
 
     def record(self, name: str, value: str, schema: str | None) -> str:
@@ -117,6 +115,11 @@ class Questions:
             f"run {run_id!r} waits for an answer to interrupt {name}; "
             "answer it with Command(resume=...) or run.resume(...)"
         )
+
+    @property
+    def asking(self) -> Mapping[str, str]:
+        """The steps that wait for an answer, by the ids of their questions."""
+        return self._asking
 
     def _next(self, scope: Scope, response: Response | None) -> tuple[str, tuple[Any] | None]:
         """Return the id of a scope's next interrupt, and its answer in a tuple of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["ARGUMENTS", "RemoteCall", "Remotes", "arguments_of", "lost"]
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,13 +34,16 @@ class Remotes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._awaited: dict[str, None] = {}
-        self.awaiting: Collection[str] = self._awaited
-        """The ids of these steps, in the order in which they were sent."""
 
     def wait_for(self, step_id: str) -> None:
         """Take note that a step has been sent, and its outcome is not recorded yet."""
         with self._lock:
             self._awaited[step_id] = None
+
+    @property
+    def awaiting(self) -> tuple[str, ...]:
+        """The ids of these steps, in the order in which they were sent."""
+        return tuple(self._awaited)
 
 
 def arguments_of(codec: Codec, step_id: str, text: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:

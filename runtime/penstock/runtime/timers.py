@@ -26,8 +26,6 @@ class Timers:
         self._lock = threading.Lock()
         self._begun: dict[str, float] = {}
         self._awaited: dict[str, str] = {}
-        self.awaiting: Mapping[str, str] = self._awaited
-        """The steps that wait for a timer, by its name."""
 
     def begin(self, name: str, seconds: float) -> float:
         """Return how long a timer still has, in seconds; it begins now if it has not yet."""
@@ -59,6 +57,11 @@ class Timers:
         """Let the run come back when a timer is due, if it leaves the process before."""
         with self._lock:
             self._awaited[name] = step_id
+
+    @property
+    def awaiting(self) -> Mapping[str, str]:
+        """The steps that wait for a timer, by its name."""
+        return self._awaited
 
     @property
     def wakes(self) -> float | None:

@@ -51,9 +51,8 @@ class Backlog:
             self._turn_over()
         filling = self._filling
         if outcome:
-            (self._withheld if self._withholds else filling.checkpoints)[field] = outcome
-        if not filling.due:
-            filling.due = seq
+            self.keep(field, outcome)
+        filling.due = filling.due or seq
         filling.events += (stored, published)
         self._weight += ENTRY + len(stored) + len(outcome)
         return len(self._full) > AHEAD

@@ -214,10 +214,10 @@ class Calls:
         for pair in write.checkpoints.items():
             common += pair
         common.append(len(write.events) // 2)
+        common += write.events
         ending = write.ending
         if ending is None:
-            return self._call("record", *common, *write.events)
-        common += write.events
+            return self._call("record", *common)
         if isinstance(ending, HandedOver):
             return self._call("handover", *common)
         if isinstance(ending, Suspended):

@@ -138,8 +138,7 @@ class RedisJournal:
         """
         stored, published = self._texts(fact, text, outcome)
         with self._lock:
-            if self._failure is not None:
-                raise self._failure
+            self._check()
             if self._closed:
                 raise Fenced(f"run {self.lease.run_id!r} is over; what comes late is not recorded")
             self.seq = seq = self.seq + 1
@@ -253,14 +252,11 @@ class RedisJournal:
         if self.answer == "FENCED":
             self.fail(LeaseLostError(f"another attempt owns run {self.lease.run_id!r}."))
             return
-        done: list[Future[None]] = []
         with self._lock:
             stored = self._backlog.stored()
-            if stored.checkpoints:
-                self.has_recorded = True
-            if self._waiters:
-                done = [waiter for number, waiter in self._waiters if number <= stored.number]
-                self._waiters = [item for item in self._waiters if item[0] > stored.number]
+            self.has_recorded = self.has_recorded or bool(stored.checkpoints)
+            done = [waiter for number, waiter in self._waiters if number <= stored.number]
+            self._waiters = [item for item in self._waiters if item[0] > stored.number]
         for waiter in done:
             if not waiter.done():
                 waiter.set_result(None)

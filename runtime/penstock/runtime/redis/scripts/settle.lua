@@ -71,15 +71,8 @@ end
 -- Takes runs that are gone out of an index, of a few drawn at random: as each end looks at so many, what is gone
 -- never comes to more than half of what is there, though some runs are kept for longer than others.
 local function tidy(index)
-  local drawn, names = redis.call('ZRANDMEMBER', index, 3), {}
-  for at, id in ipairs(drawn) do
-    names[at] = key('run', id)
-  end
-  if #names == 0 or redis.call('EXISTS', unpack(names)) == #names then
-    return
-  end
-  for at, id in ipairs(drawn) do
-    if redis.call('EXISTS', names[at]) == 0 then
+  for _, id in ipairs(redis.call('ZRANDMEMBER', index, 3)) do
+    if redis.call('EXISTS', key('run', id)) == 0 then
       redis.call('ZREM', index, id)
     end
   end
