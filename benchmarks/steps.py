@@ -30,7 +30,7 @@ WHY = (
     "1.2 to 1.7 x where this one measures 2.4 to 2.6 x and 0.95 to 1.4 x. Done since then: a "
     "connection is held for a second, in place of redis-py's pool, counters and retries for each "
     "command; the script reads the last entry only where others have spoken, and four fields in "
-    "place of six; a step makes a fourth fewer calls, an asyncio step one callback less. Of an "
+    "place of six; a step makes fewer calls, an asyncio step one callback less. Of an "
     "`async` step, about 25 µs are threads or tasks and their futures, 30 µs arguments, digest and "
     "two events, and 15 µs its share of the run's begin and end, whose last write waits for Redis. "
     "Tried without effect: polling the socket, a longer and a shorter pause between two flushes, "
