@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -115,6 +116,14 @@ def test_waits_grow_up_to_a_second_and_start_again(caplog: pytest.LogCaptureFixt
 
     backoff.reset()
     assert backoff.after(redis.ConnectionError("gone")) <= 0.04
+
+
+def test_a_wait_takes_no_number_from_an_app_that_has_seeded_its_own() -> None:
+    before = random.getstate()
+
+    Backoff("test").after(redis.ConnectionError("gone"))
+
+    assert random.getstate() == before
 
 
 def test_what_does_not_pass_is_not_waited_for() -> None:

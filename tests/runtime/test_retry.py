@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -93,6 +94,14 @@ def test_jitter_adds_up_to_a_second() -> None:
 
     assert len(delays) > 1
     assert all(5 <= delay <= 6 for delay in delays)
+
+
+def test_jitter_takes_no_number_from_an_app_that_has_seeded_its_own() -> None:
+    before = random.getstate()
+
+    RetryPolicy().delay(1)
+
+    assert random.getstate() == before
 
 
 def test_a_very_long_series_of_tries_does_not_overflow() -> None:

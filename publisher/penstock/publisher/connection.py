@@ -9,7 +9,7 @@ import logging
 import os
 import random
 import re
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from redis import ConnectionPool, Redis
 from redis import asyncio as aredis
@@ -44,6 +44,9 @@ TIMEOUT = 5.0
 
 SENTINEL_TIMEOUT = 1.0
 """Seconds until the next Sentinel is asked."""
+
+_CHANCE: Final = random.SystemRandom()
+"""An app that seeds the `random` module gets its own numbers, whatever goes on beside it."""
 
 _WAIT = (ConnectionError, TimeoutError, builtins.ConnectionError, BusyLoadingError)
 _REFUSED = (AuthenticationError, AuthorizationError)
@@ -203,7 +206,7 @@ class Backoff:
         if self._failures == 0:
             logger.warning("%s: no answer from Redis (%s), trying again", self._what, error)
         self._failures += 1
-        return min(1.0, 0.02 * float(2 ** min(self._failures, 6))) * random.uniform(0.5, 1.0)
+        return min(1.0, 0.02 * float(2 ** min(self._failures, 6))) * _CHANCE.uniform(0.5, 1.0)
 
     def reset(self) -> None:
         """Forget the failures: Redis answered."""

@@ -199,7 +199,7 @@ class Storm:
             if point.late:
                 until((self.folder / f"{point.key}.idle").exists, PATIENCE, "an idle worker")
                 self.enqueue(number, point)
-        for point in self.points:
+            # At once, one after another: who waited for all of them would find runs that are over.
             if point.orphans:
                 line = self.fleet.executing(point.key, timeout=PATIENCE)
                 os.kill(line["pid"], signal.SIGKILL)

@@ -26,6 +26,9 @@ EVERY: Final = 1.0
 PATIENCE: Final = 2.0
 """Seconds after which the ticket of a queued run is looked for, and rung for again if lost."""
 
+_CHANCE: Final = random.SystemRandom()
+"""An app that seeds the `random` module gets its own numbers, whatever goes on beside it."""
+
 
 class Recovery:
     """A thread that looks each second or so for leases that are over and tickets that are lost."""
@@ -52,7 +55,7 @@ class Recovery:
 
     def _work(self) -> None:
         delay = EVERY
-        while not self._ended.wait(delay * random.uniform(0.8, 1.2)):
+        while not self._ended.wait(delay * _CHANCE.uniform(0.8, 1.2)):
             try:
                 while self.look() and not self._ended.is_set():
                     pass  # a whole fleet has died: the rest at once
