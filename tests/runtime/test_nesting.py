@@ -254,6 +254,41 @@ def test_a_nested_entrypoint_is_called_with_an_input(value: Any, error: type[Exc
     assert main.invoke("x") == "refused"
 
 
+def test_a_child_beside_a_step_that_fails_the_run_is_executed_again(saver: RedisSaver) -> None:
+    began = asyncio.Event()
+    failures: list[str] = []
+
+    @task
+    async def endless_at_first() -> int:
+        began.set()
+        if not failures:
+            await asyncio.Event().wait()
+        return 1
+
+    @task
+    async def failing_at_first() -> int:
+        await began.wait()
+        if not failures:
+            failures.append("the first time")
+            raise ValueError(failures[0])
+        return 2
+
+    @entrypoint()
+    async def child(x: int) -> int:
+        return await endless_at_first()
+
+    @entrypoint(checkpointer=saver)
+    async def main(x: int) -> list[int]:
+        return list(await asyncio.gather(child.ainvoke(x), failing_at_first()))
+
+    async def go() -> list[int]:
+        with pytest.raises(ValueError, match="the first time"):
+            await main.ainvoke(0, thread())
+        return await main.ainvoke(None, thread())
+
+    assert asyncio.run(go()) == [1, 2]
+
+
 def test_a_caught_error_of_a_child_stays_caught_when_the_run_fails_later(drive: Drive) -> None:
     calls = Calls()
     broken = ["yes"]

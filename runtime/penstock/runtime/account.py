@@ -20,6 +20,8 @@ class Account:
         self._running = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._idle: Callable[[], object] | None = None
+        self.has_cancelled = False
+        """Whether the steps on the loop were cancelled, and so whoever waits for one of them."""
 
     def began(self, task: asyncio.Task[Any] | None = None) -> None:
         """Count a step in; with its asyncio task, if it has one, which counts it out again."""
@@ -44,6 +46,7 @@ class Account:
 
     def cancel_tasks(self) -> None:
         """Cancel the steps that run on the loop; call it on the loop."""
+        self.has_cancelled = True
         for task in tuple(self._tasks):
             task.cancel()
 
