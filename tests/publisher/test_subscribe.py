@@ -304,7 +304,8 @@ def pubsub_clients(client: redis.Redis) -> set[str]:
 def test_events_that_are_no_longer_kept_are_not_skipped_in_silence(
     kind: Kind, redis_url: str, redis_client: redis.Redis, publisher: Publisher
 ) -> None:
-    publisher.publish("r", numbered(1, 10))
+    for each in numbered(1, 10):
+        publisher.publish("r", [each])
     redis_client.xtrim("penstock:events:r", maxlen=3, approximate=False)
 
     with pytest.raises(CursorExpiredError) as caught:

@@ -32,6 +32,16 @@ def page(first: int, *lines: bytes, outcomes: Sequence[bytes | None] = ()) -> Pa
     return Page(reply, "r").decode(outcomes, "r", CODEC)
 
 
+def page_of_entries(first: int, last: int, size: int, start: int = 0) -> Page:
+    """Entries of so many events, from the first on to the last."""
+    names = [bytes([letter]) for letter in b"efghijklmnopqrst"]
+    reply: list[tuple[bytes, dict[bytes, bytes]]] = []
+    for end in range(first + size - 1, last + 1, size):
+        lines = [line(seq) for seq in range(end + 1 - size, end + 1)]
+        reply.append((f"{end}-0".encode(), dict(zip(names, lines, strict=False))))
+    return Page(reply, "r", start).decode((), "r", CODEC)
+
+
 def page_of(first: int, last: int) -> Page:
     return page(first, *(line(seq) for seq in range(first, last + 1)))
 
@@ -69,6 +79,34 @@ def test_a_full_page_means_there_may_be_more() -> None:
 
     assert tail.behind
     assert tail.ask()[0] == count
+
+
+def test_a_cursor_within_an_entry_goes_on_after_it() -> None:
+    tail = Tail("r", 5, CODEC)
+
+    start, count = tail.ask()
+
+    assert start == 5
+    assert seqs(tail.stored(page_of_entries(2, 8, 7, start), count)) == [6, 7, 8]
+    assert not tail.behind
+
+
+def test_what_an_entry_holds_before_the_cursor_is_not_read() -> None:
+    unreadable = b'{"mode":"custom","data":{"~tuple":1},"time":0}'
+    reply = [(b"3-0", {b"e": line(1), b"f": unreadable, b"g": line(3)})]
+
+    assert seqs(Page(reply, "r", 3).decode((), "r", CODEC).events) == [3]
+    with pytest.raises(CodecError):
+        Page(reply, "r", 2).decode((), "r", CODEC)
+
+
+def test_pages_hold_about_as_many_events_whatever_is_in_an_entry() -> None:
+    tail = Tail("r", 0, CODEC)
+    for _ in range(8):
+        _, count = tail.ask()
+        tail.stored(page_of_entries(tail.cursor + 1, tail.cursor + 16 * count, 16), count)
+
+    assert PAGE <= 16 * tail.ask()[1] <= 1.1 * PAGE
 
 
 def test_what_is_next_is_delivered_and_what_was_seen_is_not() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import penstock.runtime.redis.keys as keys_module
+from penstock.publisher.batch import events_in
 from penstock.publisher.script import Call, load_all, run
 from penstock.runtime import RedisSaver
 from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
@@ -63,7 +64,11 @@ class Desk:
 
     def modes(self, run_id: str = "r") -> list[str]:
         rows: Any = self.redis.xrange(self.names.events(run_id))
-        return [json.loads(fields[b"e"])["mode"] for _, fields in rows]
+        return [json.loads(text)["mode"] for row in rows for _, text in events_in(*row)]
+
+    def seqs(self) -> list[int]:
+        rows: Any = self.redis.xrange(self.names.events("r"))
+        return [seq for row in rows for seq, _ in events_in(*row)]
 
     def recorded(self, run_id: str = "r") -> dict[str, str]:
         found: Any = self.redis.hgetall(self.names.checkpoints(run_id))
@@ -132,12 +137,31 @@ def test_seqs_go_on_from_the_newest_whatever_the_writer_took_it_for(
 
     assert run(desk.redis, desk.calls.write(claim.lease, write, keep)) == b"OK"
 
-    rows: Any = desk.redis.xrange(desk.names.events("r"))
-    assert [row[0] for row in rows] == [b"1-0", b"2-0", b"3-0", b"4-0"]
+    assert desk.seqs() == [1, 2, 3, 4]
     assert desk.modes() == ["run.queued", "custom", "custom", "message"]
     channel.get_message(timeout=1)
     frame = channel.get_message(timeout=1)
     assert frame["data"].splitlines() == [b"3", *(text.encode() for text in write.events[::2])]
+
+
+@pytest.mark.parametrize(
+    ("keep", "size", "entries"),
+    [(0, 10, [1, 1, 16, 16, 7]), (0, 1500, [1, 1, *19 * [2], 1]), (100, 10, 41 * [1])],
+)
+def test_small_events_share_entries_unless_they_are_counted(
+    desk: Desk, keep: int, size: int, entries: list[int]
+) -> None:
+    desk.create()
+    lease = desk.claimed().lease
+    text = f'{{"mode":"custom","data":"{"x" * size}","time":0}}'
+
+    run(desk.redis, desk.calls.write(lease, Write(1, {}, [text, ""] * 40, due=2), keep))
+
+    rows: Any = desk.redis.xrange(desk.names.events("r"))
+    assert [len(fields) for _, fields in rows] == entries
+    assert desk.seqs() == list(range(1, 42))
+    assert desk.claim(nonce="other") == "running"
+    assert desk.claimed().seq == 41
 
 
 def test_a_write_sent_again_is_applied_once(desk: Desk) -> None:

@@ -5,10 +5,11 @@ Both hold consecutive events of one run, decoded once however many subscribers r
 
 from __future__ import annotations
 
-__all__ = ["Frame", "Page"]
+__all__ = ["Frame", "Page", "events_in"]
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, starmap
 from typing import Any
 
 from penstock.publisher.codec import Codec
@@ -16,6 +17,15 @@ from penstock.publisher.errors import CodecError
 from penstock.publisher.event import FETCH, Event, build, parse
 
 _NOWHERE = 1 << 63
+
+
+def events_in(entry: bytes, fields: Mapping[bytes, bytes]) -> Iterator[tuple[int, bytes]]:
+    """Give the events of an entry of a stored stream: the seq and the text of each, in order.
+
+    The id of an entry is the seq of its last event.
+    """
+    texts = [text for name, text in fields.items() if len(name) == 1] or [b""]  # not "op"
+    return enumerate(texts, int(entry.partition(b"-")[0]) + 1 - len(texts))
 
 
 class Frame:
@@ -57,24 +67,29 @@ class Frame:
 
 
 class Page:
-    """Consecutive entries of a run's stored stream, as XRANGE returns them."""
+    """Consecutive events of a run's stored stream, in entries as XRANGE returns them.
 
-    __slots__ = ("_entries", "events", "length", "refs", "weight")
+    The first of them may hold events before the one that was asked for: `start`.
+    """
 
-    def __init__(self, reply: Sequence[tuple[bytes, Mapping[bytes, bytes]]], run_id: str) -> None:
+    __slots__ = ("_trees", "events", "length", "refs", "weight")
+
+    def __init__(
+        self, reply: Sequence[tuple[bytes, Mapping[bytes, bytes]]], run_id: str, start: int = 0
+    ) -> None:
         self.length = len(reply)
         self.weight = 0
         self.refs: list[str] = []
         self.events: list[Event] = []
-        self._entries: list[tuple[int, dict[str, Any]]] = []
-        for entry, fields in reply:
-            seq = int(entry.partition(b"-")[0])
-            line = fields.get(b"e", b"")
+        self._trees: list[tuple[int, dict[str, Any]]] = []
+        for seq, line in chain.from_iterable(starmap(events_in, reply)):
+            if seq < start:
+                continue
             self.weight += len(line)
             tree = parse(line, seq, run_id)
             if "ref" in tree:
                 self.refs.append(tree["ref"])
-            self._entries.append((seq, tree))
+            self._trees.append((seq, tree))
 
     def decode(self, outcomes: Sequence[bytes | None], run_id: str, codec: Codec) -> Page:
         """Fill in `events`, with one outcome for each of `refs`."""
@@ -82,7 +97,7 @@ class Page:
         texts = iter(outcomes)
         self.events = [
             build(tree, seq, run_id, codec, next(texts) if "ref" in tree else None)
-            for seq, tree in self._entries
+            for seq, tree in self._trees
         ]
-        self._entries = []
+        self._trees = []
         return self

@@ -92,7 +92,7 @@ class Pages:
 
     async def _fetch(self, run_id: str, start: int, count: int) -> Page:
         reply = await self._client.xrange(self._keys.events(run_id), f"{start}-0", "+", count)
-        page = Page(cast(Any, reply), run_id)
+        page = Page(cast(Any, reply), run_id, start)
         outcomes: Any = ()
         if page.refs:
             stored: Any = self._client.hmget(self._keys.checkpoints(run_id), page.refs)

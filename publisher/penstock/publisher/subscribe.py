@@ -112,7 +112,7 @@ class _Follower:
     def _stored(self) -> Sequence[Event]:
         start, count = self._tail.ask()
         reply = self._client.xrange(self._keys.events(self._run_id), f"{start}-0", "+", count)
-        page = Page(cast(Any, reply), self._run_id)
+        page = Page(cast(Any, reply), self._run_id, start)
         outcomes: Any = ()
         if page.refs:
             outcomes = self._client.hmget(self._keys.checkpoints(self._run_id), page.refs)

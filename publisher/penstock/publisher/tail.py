@@ -16,7 +16,7 @@ IDLE = 5.0
 """Seconds of silence after which the stored stream is read once, to be sure nothing was lost."""
 
 PAGE = 500
-"""Entries of the stored stream in one reply, at most."""
+"""Events of the stored stream in one reply, about, and entries at most."""
 
 PAGE_WEIGHT = 4 * 1024 * 1024
 """Bytes of events that one reply should hold, about."""
@@ -44,7 +44,7 @@ class Tail:
         self.ended = False
         self._run_id = run_id
         self._codec = codec
-        self._count = PAGE // 4
+        self._count = PAGE // 16  # as many events may share an entry
 
     def frame(self, frame: Frame) -> Sequence[Event]:
         """Take a channel message: the events in it that are next."""
@@ -96,5 +96,5 @@ class Tail:
 
     def _pace(self, page: Page) -> None:
         # Pages of events that may be 8 MiB each: grow only as far as the last one was light.
-        fits = page.length * PAGE_WEIGHT // max(page.weight, 1)
-        self._count = max(1, min(PAGE, 2 * self._count, fits))
+        fits = page.length * min(PAGE_WEIGHT / max(page.weight, 1), PAGE / len(page.events))
+        self._count = max(1, min(PAGE, 2 * self._count, int(fits)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import redis
+
+from penstock.publisher.batch import events_in
 
 # One script, so that no change comes between two reads.
 _DUMP: Final = """
@@ -85,7 +87,7 @@ class Snapshot:
             self.members[key] = [_text(item) for item in value]
         elif kind == "stream":
             if key.startswith(f"{self.prefix}:events:"):
-                self.streams[key] = [_entry(*row) for row in value]
+                self.streams[key] = [entry for row in value for entry in _entries(*row)]
 
     def runs(self) -> dict[str, dict[str, str]]:
         """The hashes of all runs by id, as text; without those that perform a remote step."""
@@ -133,9 +135,9 @@ class Snapshot:
         return self.members.get(f"{self.prefix}:waiting:{thread_key}", [])
 
 
-def _entry(name: bytes, flat: Sequence[bytes]) -> Entry:
-    fields = dict(_pairs(flat))
-    return Entry(int(name.partition(b"-")[0]), json.loads(fields[b"e"]))
+def _entries(name: bytes, flat: Sequence[bytes]) -> Iterator[Entry]:
+    for seq, text in events_in(name, dict(_pairs(flat))):
+        yield Entry(seq, json.loads(text))
 
 
 def _pairs(flat: Sequence[Any]) -> list[tuple[Any, Any]]:

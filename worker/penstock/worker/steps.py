@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
 
+from penstock.publisher.batch import events_in
 from penstock.publisher.codec import Codec
 from penstock.publisher.event import parse
 from penstock.publisher.script import Call, load
@@ -20,7 +21,7 @@ from penstock.runtime.run import Run, RunStatus
 _TELLING = ("step.retry", "step.finished", "step.interrupted")
 
 PAGE = 200
-"""Events or outcomes read in one request."""
+"""Entries or outcomes read in one request."""
 
 
 class StepStatus(StrEnum):
@@ -69,9 +70,9 @@ def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
     while True:
         rows = yield ("XRANGE", plans.keys.events(run.run_id), start, "+", "COUNT", PAGE)
         for entry, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows):
-            seq = int(entry.partition(b"-")[0])
-            events.append(_opened(parse(fields.get(b"e", b""), seq, run.run_id), codec))
-            start = f"({seq}-0"
+            start = f"({entry.decode()}"
+            for seq, text in events_in(entry, fields):
+                events.append(_opened(parse(text, seq, run.run_id), codec))
         if len(rows) < PAGE:
             break
     names = yield ("HKEYS", plans.keys.checkpoints(run.run_id))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
+from penstock.publisher.batch import events_in
 from penstock.publisher.codec import Codec
 from penstock.publisher.event import parse
 from penstock.runtime.errors import ConfigurationError, UnknownCheckpointError
@@ -21,8 +22,8 @@ from penstock.runtime.settings import Settings
 from penstock.runtime.state import Anchor
 from penstock.runtime.timers import MARK
 
-PAGE: Final = 500
-"""Events read in one request."""
+PAGE: Final = 100
+"""Entries read in one request."""
 
 SHOWN: Final = 20
 """Steps that an error names."""
@@ -100,12 +101,12 @@ def _past(threads: ThreadPlans, run_id: str, after_step: str) -> Plan[_Past]:
         key = threads.keys.events(run_id)
         rows: Any = yield ("XRANGE", key, start, "+", "COUNT", PAGE)
         for entry, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows):
-            seq = int(entry.partition(b"-")[0])
-            start = f"({seq}-0"
-            _tell(past, parse(fields[b"e"], seq, run_id))
-            if after_step in past.steps:
-                past.is_found = True
-                return past
+            start = f"({entry.decode()}"
+            for seq, text in events_in(entry, fields):
+                _tell(past, parse(text, seq, run_id))
+                if after_step in past.steps:
+                    past.is_found = True
+                    return past
         if len(rows) < PAGE:
             return past
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 __all__ = ["Request", "unfinished"]
 
 import json
-from collections.abc import Container, Generator, Mapping
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
+from penstock.publisher.batch import events_in
 from penstock.runtime.lineage import ancestry
 from penstock.runtime.remote import ARGUMENTS
 
 Request: TypeAlias = "tuple[str | int, ...]"
 
-PAGE: Final = 500
-"""Events in one reply, at most."""
+PAGE: Final = 100
+"""Entries in one reply, at most."""
 
 
 def unfinished(
@@ -31,14 +32,21 @@ def unfinished(
     newest = "+"
     while True:
         rows = yield ("XREVRANGE", events, newest, "-", "COUNT", PAGE)
-        for name, fields in rows:
-            tree: dict[str, Any] = json.loads(fields[b"e"])
+        for seq, text in _newest_first(rows):
+            tree: dict[str, Any] = json.loads(text)
             if past.is_begin(tree):
                 return past.words
-            past.take(int(name.partition(b"-")[0]), tree)
+            past.take(seq, tree)
         if len(rows) < PAGE:
             return past.words
         newest = f"({rows[-1][0].decode()}"
+
+
+def _newest_first(
+    rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]],
+) -> Iterator[tuple[int, bytes]]:
+    for entry, fields in rows:
+        yield from reversed(list(events_in(entry, fields)))
 
 
 class _Past:

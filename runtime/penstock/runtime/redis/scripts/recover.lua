@@ -27,9 +27,11 @@ local function last_step(id)
     return '; it performed step ' .. remote
   end
   for _, entry in ipairs(redis.call('XREVRANGE', key('events', id), '+', '-', 'COUNT', 50)) do
-    local step = string.match(entry[2][2], '^{"mode":"step.started","data":{"id":"([^"]*)"')
-    if step then
-      return '; its last step was ' .. step
+    for at = #entry[2], 2, -2 do
+      local step = string.match(entry[2][at], '^{"mode":"step.started","data":{"id":"([^"]*)"')
+      if step then
+        return '; its last step was ' .. step
+      end
     end
   end
   return '; it had begun no step'
