@@ -25,11 +25,11 @@ READING = """## How to read it
 - **Steps** do nothing: what is measured is what Penstock adds. 100 of them in one run, the run's
   own beginning and end included (four script calls). One EVALSHA does XADD, PUBLISH and HSET, one
   after the other from sync code with redis-py's defaults, right before and right after each run.
-- **The limit of a step** has two speeds on this kind of machine: one EVALSHA takes about 40 to
-  65 µs, or 90 to 130, by the minute and by what else runs. **Python** has hours of half its speed:
-  a step without a checkpointer takes 20 to 50 µs. So ratios are the lowest where round trips are
-  slow and Python is fast, and may be twice as high an hour later; about half of a `sync` step is
-  Python, and most of an `async` one. Compare two versions by turns, in one hour.
+- **The ratio of a step** compares Python with a round trip: about half of a `sync` step is Python,
+  and most of an `async` one. One EVALSHA takes 40 to 65 µs or 80 to 130 here, by the minute and by
+  what else runs; a step without a checkpointer takes 20 µs on an AMD EPYC, and 35 to 60 on an Intel
+  Xeon of 2.1 GHz. So ratios are the lowest where round trips are slow and Python is fast, and may
+  be twice as high on another machine. Compare two versions by turns, in one hour.
 - **Runs per second** counts from the first enqueue to the last terminal status, 2,000 of them, the
   worker running all the while. RQ's worker is told not to log; Penstock's logs a line a run.
 - **First event** is the first that the worker sends, not `run.queued`, and the run goes on after

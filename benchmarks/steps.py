@@ -23,18 +23,20 @@ SHAPES: dict[str, tuple[Callable[[int], Any], Callable[[int], Any]]] = {
 }
 ROUND_TRIP = "one EVALSHA"
 WHY = (
-    "the bar compares Python with a round trip, and on this kind of machine the speed of either "
-    "changes by the hour, and not together: a step without a checkpointer takes 20 to 50 µs, one "
-    "EVALSHA 40 to 130. At 20 and 130 µs the version before this one measured 2.4 x with `sync` "
-    "and 0.65 to 0.8 x with `async` durability; at 35 and 85 µs, in turns, it measured 3.9 x and "
-    "1.2 to 1.7 x where this one measures 2.4 to 2.6 x and 0.95 to 1.4 x. Done since then: a "
-    "connection is held for a second, in place of redis-py's pool, counters and retries for each "
-    "command; the script reads the last entry only where others have spoken, and four fields in "
-    "place of six; a step makes fewer calls, an asyncio step one callback less. Of an "
-    "`async` step, about 25 µs are threads or tasks and their futures, 30 µs arguments, digest and "
-    "two events, and 15 µs its share of the run's begin and end, whose last write waits for Redis. "
-    "Tried without effect: polling the socket, a longer and a shorter pause between two flushes, "
-    "no garbage collection, futures that share a lock."
+    "the bar compares Python with a round trip, and how fast either is differs from one kind of "
+    "machine to another. On an AMD EPYC, where a step without a checkpointer takes 20 µs and one "
+    "EVALSHA 130, an earlier version reached it: 2.4 x with `sync` and 0.65 to 0.8 x with `async` "
+    "durability. On an Intel Xeon of 2.1 GHz, where they take 35 to 60 µs and 80 to 130, that "
+    "version measured 3.9 x and 1.2 to 1.7 x, by turns with one that measured 2.4 to 2.6 x and "
+    "0.95 to 1.4 x; since then `async` has become 7 % cheaper. Done in between: a connection is "
+    "held for a second, in place of redis-py's pool, counters and retries for each command; the "
+    "script reads the last entry only where others have spoken, and four fields in place of six; "
+    "16 small events share an entry of the stream; a step makes fewer calls, an asyncio step one "
+    "callback less. Of an `async` step, about 25 µs are threads or tasks and their futures, 30 µs "
+    "arguments, digest and two events, and 15 µs its share of the run's begin and end, whose last "
+    "write waits for Redis. Tried without effect: sending from the thread of the body while it "
+    "goes on, so that Redis works beside Python; polling the socket; a longer and a shorter pause "
+    "between two flushes; no garbage collection; futures that share a lock."
 )
 
 
