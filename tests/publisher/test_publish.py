@@ -37,7 +37,7 @@ def proxy(redis_url: str, redis_server: RedisServer) -> Iterator[Proxy]:
 
 def stored(client: redis.Redis) -> list[tuple[int, Any]]:
     entries: Any = client.xrange(STREAM)
-    return [(seq, json.loads(text)["data"]) for entry in entries for seq, text in events_in(*entry)]
+    return [(seq, json.loads(text)["data"]) for seq, text in events_in(entries)]
 
 
 def test_events_are_numbered_from_one(publisher: Publisher, redis_client: redis.Redis) -> None:

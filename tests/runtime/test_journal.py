@@ -69,7 +69,7 @@ def modes(client: Any, run: str) -> list[str]:
 
 def events(client: Any, run: str) -> list[Any]:
     rows = client.xrange(KEYS.events(run))
-    return [{"seq": seq} | json.loads(text) for row in rows for seq, text in events_in(*row)]
+    return [{"seq": seq} | json.loads(text) for seq, text in events_in(rows)]
 
 
 def recorded(client: Any, run: str) -> set[str]:

@@ -64,11 +64,11 @@ class Desk:
 
     def modes(self, run_id: str = "r") -> list[str]:
         rows: Any = self.redis.xrange(self.names.events(run_id))
-        return [json.loads(text)["mode"] for row in rows for _, text in events_in(*row)]
+        return [json.loads(text)["mode"] for _, text in events_in(rows)]
 
     def seqs(self) -> list[int]:
         rows: Any = self.redis.xrange(self.names.events("r"))
-        return [seq for row in rows for seq, _ in events_in(*row)]
+        return [seq for seq, _ in events_in(rows)]
 
     def recorded(self, run_id: str = "r") -> dict[str, str]:
         found: Any = self.redis.hgetall(self.names.checkpoints(run_id))

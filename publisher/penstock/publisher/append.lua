@@ -71,16 +71,14 @@ local function publish(texts, channel, first, last, seq)
 end
 
 local function append_from(texts, stream, channel, keep, first, count, op, due)
-  local last, at, begin, seq = first + 2 * count - 2, first, nil, nil
+  local last, at, seq = first + 2 * count - 2, first, nil
   if due and due > 0 and count > 0 then
-    begin = add_first(stream, keep, due, { 'e', texts[first] })
-    at, seq = first + 2, begin
+    at, seq = first + 2, add_first(stream, keep, due, { 'e', texts[first] })
   else
     seq = last_seq(stream)
-    begin = seq + 1
   end
   while at <= last do
-    local fields = entry_at(texts, at, keep > 0 and at or op and at < last and last - 2 or last)
+    local fields = entry_at(texts, at, keep > 0 and at or op and last - 2 or last)
     seq = seq + #fields / 2
     at = at + #fields
     if op and at > last then
@@ -88,7 +86,7 @@ local function append_from(texts, stream, channel, keep, first, count, op, due)
     end
     add_entry(redis.call, stream, keep, seq, fields)
   end
-  publish(texts, channel, first, last, begin)
+  publish(texts, channel, first, last, seq + 1 - count)
   return seq
 end
 

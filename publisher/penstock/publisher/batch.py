@@ -8,9 +8,8 @@ from __future__ import annotations
 __all__ = ["Frame", "Page", "events_in"]
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, starmap
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
@@ -19,13 +18,17 @@ from penstock.publisher.event import FETCH, Event, build, parse
 _NOWHERE = 1 << 63
 
 
-def events_in(entry: bytes, fields: Mapping[bytes, bytes]) -> Iterator[tuple[int, bytes]]:
-    """Give the events of an entry of a stored stream: the seq and the text of each, in order.
+Entries: TypeAlias = Iterable[tuple[bytes, Mapping[bytes, bytes]]]
+
+
+def events_in(entries: Entries) -> Iterator[tuple[int, bytes]]:
+    """Give the events in entries of a stored stream: the seq and the text of each, in order.
 
     The id of an entry is the seq of its last event.
     """
-    texts = [text for name, text in fields.items() if len(name) == 1] or [b""]  # not "op"
-    return enumerate(texts, int(entry.partition(b"-")[0]) + 1 - len(texts))
+    for entry, fields in entries:
+        texts = [text for name, text in fields.items() if len(name) == 1] or [b""]  # not "op"
+        yield from enumerate(texts, int(entry.partition(b"-")[0]) + 1 - len(texts))
 
 
 class Frame:
@@ -82,7 +85,7 @@ class Page:
         self.refs: list[str] = []
         self.events: list[Event] = []
         self._trees: list[tuple[int, dict[str, Any]]] = []
-        for seq, line in chain.from_iterable(starmap(events_in, reply)):
+        for seq, line in events_in(reply):
             if seq < start:
                 continue
             self.weight += len(line)

@@ -7,9 +7,8 @@ __all__ = ["Backoff", "aconnect", "connect", "refusal", "transient"]
 import builtins
 import logging
 import os
-import random
 import re
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from redis import ConnectionPool, Redis
 from redis import asyncio as aredis
@@ -34,6 +33,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
+from penstock.publisher.chance import chance
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
 from penstock.publisher.url import SentinelURL, redacted
 
@@ -44,9 +44,6 @@ TIMEOUT = 5.0
 
 SENTINEL_TIMEOUT = 1.0
 """Seconds until the next Sentinel is asked."""
-
-_CHANCE: Final = random.SystemRandom()
-"""An app that seeds the `random` module gets its own numbers, whatever goes on beside it."""
 
 _WAIT = (ConnectionError, TimeoutError, builtins.ConnectionError, BusyLoadingError)
 _REFUSED = (AuthenticationError, AuthorizationError)
@@ -206,7 +203,7 @@ class Backoff:
         if self._failures == 0:
             logger.warning("%s: no answer from Redis (%s), trying again", self._what, error)
         self._failures += 1
-        return min(1.0, 0.02 * float(2 ** min(self._failures, 6))) * _CHANCE.uniform(0.5, 1.0)
+        return min(1.0, 0.02 * float(2 ** min(self._failures, 6))) * chance.uniform(0.5, 1.0)
 
     def reset(self) -> None:
         """Forget the failures: Redis answered."""

@@ -67,7 +67,7 @@ def run(connection: Redis, call: Call) -> Reply:
     script, keys, args = call.script, call.keys, call.args
     try:
         # What `evalsha` does, without its three calls on the way: a step waits for this.
-        send: Any = cast(Any, connection).execute_command
+        send = cast(Any, connection).execute_command
         return cast(Reply, send("EVALSHA", script.sha, len(keys), *keys, *args))
     except NoScriptError:
         return cast(Reply, connection.eval(script.text, len(keys), *keys, *args))

@@ -43,11 +43,10 @@ async def acall(step: Step) -> Any:
     try:
         return await step.function(*step.args, **injected(step))
     except asyncio.CancelledError as error:
-        if task is None or task.cancelling() or step.attempt.stopping is not None:
-            raise
-        if step.runner.account.has_cancelled:  # as a step that it waits for was, by the run's end
-            raise
-        raise _own_doing(step, error) from error
+        run_ends = step.attempt.stopping is not None or step.runner.account.has_cancelled
+        if task is not None and task.cancelling() == 0 and not run_ends:
+            raise _own_doing(step, error) from error
+        raise
     except GeneratorExit as error:
         if task is not None and task is _running_task():
             raise _own_doing(step, error) from error

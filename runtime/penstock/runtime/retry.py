@@ -4,20 +4,17 @@ from __future__ import annotations
 
 __all__ = ["Retries", "RetryPolicy", "normalize"]
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
+from penstock.publisher.chance import chance
 from penstock.runtime.errors import PenstockError, StepCancelledError, WrongKindError
 from penstock.runtime.timeout import StepTimeoutError
 
 Match: TypeAlias = (
     "type[BaseException] | Sequence[type[BaseException]] | Callable[[BaseException], bool]"
 )
-
-_CHANCE: Final = random.SystemRandom()
-"""An app that seeds the `random` module gets its own numbers, whatever goes on beside it."""
 
 _NEVER = (
     ValueError,
@@ -82,7 +79,7 @@ class RetryPolicy:
         except OverflowError:
             interval = self.max_interval
         interval = min(interval, self.max_interval)
-        return interval + _CHANCE.random() if self.jitter else interval
+        return interval + chance.random() if self.jitter else interval
 
 
 Retries: TypeAlias = "RetryPolicy | Sequence[RetryPolicy] | int | None"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -87,7 +87,7 @@ class Snapshot:
             self.members[key] = [_text(item) for item in value]
         elif kind == "stream":
             if key.startswith(f"{self.prefix}:events:"):
-                self.streams[key] = [entry for row in value for entry in _entries(*row)]
+                self.streams[key] = _entries(value)
 
     def runs(self) -> dict[str, dict[str, str]]:
         """The hashes of all runs by id, as text; without those that perform a remote step."""
@@ -135,9 +135,9 @@ class Snapshot:
         return self.members.get(f"{self.prefix}:waiting:{thread_key}", [])
 
 
-def _entries(name: bytes, flat: Sequence[bytes]) -> Iterator[Entry]:
-    for seq, text in events_in(name, dict(_pairs(flat))):
-        yield Entry(seq, json.loads(text))
+def _entries(rows: Sequence[Any]) -> list[Entry]:
+    found = events_in((name, dict(_pairs(flat))) for name, flat in rows)
+    return [Entry(seq, json.loads(text)) for seq, text in found]
 
 
 def _pairs(flat: Sequence[Any]) -> list[tuple[Any, Any]]:

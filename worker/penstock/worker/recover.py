@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["Recovery", "bury"]
 
 import logging
-import random
 import threading
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from redis import Redis
 from redis.exceptions import RedisError
 
+from penstock.publisher.chance import chance
 from penstock.publisher.script import run
 from penstock.runtime.redis.calls import AT_ONCE, Calls, Death, Recovered
 from penstock.runtime.redis.keys import Keys
@@ -25,9 +25,6 @@ EVERY: Final = 1.0
 
 PATIENCE: Final = 2.0
 """Seconds after which the ticket of a queued run is looked for, and rung for again if lost."""
-
-_CHANCE: Final = random.SystemRandom()
-"""An app that seeds the `random` module gets its own numbers, whatever goes on beside it."""
 
 
 class Recovery:
@@ -55,7 +52,7 @@ class Recovery:
 
     def _work(self) -> None:
         delay = EVERY
-        while not self._ended.wait(delay * _CHANCE.uniform(0.8, 1.2)):
+        while not self._ended.wait(delay * chance.uniform(0.8, 1.2)):
             try:
                 while self.look() and not self._ended.is_set():
                     pass  # a whole fleet has died: the rest at once

@@ -69,12 +69,11 @@ def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
     start = "-"
     while True:
         rows = yield ("XRANGE", plans.keys.events(run.run_id), start, "+", "COUNT", PAGE)
-        for entry, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows):
-            start = f"({entry.decode()}"
-            for seq, text in events_in(entry, fields):
-                events.append(_opened(parse(text, seq, run.run_id), codec))
+        for seq, text in events_in(rows):
+            events.append(_opened(parse(text, seq, run.run_id), codec))
         if len(rows) < PAGE:
             break
+        start = f"({rows[-1][0].decode()}"
     names = yield ("HKEYS", plans.keys.checkpoints(run.run_id))
     recorded = [name for name in map(_text, names) if is_step(name)]
     away = yield from remote_steps(plans, run.run_id)

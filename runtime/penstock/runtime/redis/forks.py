@@ -8,7 +8,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from penstock.publisher.batch import events_in
 from penstock.publisher.codec import Codec
@@ -100,15 +100,14 @@ def _past(threads: ThreadPlans, run_id: str, after_step: str) -> Plan[_Past]:
     while True:
         key = threads.keys.events(run_id)
         rows: Any = yield ("XRANGE", key, start, "+", "COUNT", PAGE)
-        for entry, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows):
-            start = f"({entry.decode()}"
-            for seq, text in events_in(entry, fields):
-                _tell(past, parse(text, seq, run_id))
-                if after_step in past.steps:
-                    past.is_found = True
-                    return past
+        for seq, text in events_in(rows):
+            _tell(past, parse(text, seq, run_id))
+            if after_step in past.steps:
+                past.is_found = True
+                return past
         if len(rows) < PAGE:
             return past
+        start = f"({rows[-1][0].decode()}"
 
 
 def _tell(past: _Past, event: Mapping[str, Any]) -> None:

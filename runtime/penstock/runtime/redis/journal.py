@@ -255,10 +255,9 @@ class RedisJournal:
         with self._lock:
             stored = self._backlog.stored()
             self.has_recorded = self.has_recorded or bool(stored.checkpoints)
-            waiters = self._waiters
-            if waiters:
-                self._waiters = [item for item in waiters if item[0] > stored.number]
-        for waiter in (waiter for number, waiter in waiters if number <= stored.number):
+            done = [waiter for number, waiter in self._waiters if number <= stored.number]
+            self._waiters = [item for item in self._waiters if item[0] > stored.number]
+        for waiter in done:
             if not waiter.done():
                 waiter.set_result(None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["Request", "unfinished"]
 
 import json
-from collections.abc import Container, Generator, Iterable, Iterator, Mapping
+from collections.abc import Container, Generator, Mapping
 from typing import Any, Final, TypeAlias
 
 from penstock.publisher.batch import events_in
@@ -32,7 +32,7 @@ def unfinished(
     newest = "+"
     while True:
         rows = yield ("XREVRANGE", events, newest, "-", "COUNT", PAGE)
-        for seq, text in _newest_first(rows):
+        for seq, text in reversed(list(events_in(reversed(rows)))):
             tree: dict[str, Any] = json.loads(text)
             if past.is_begin(tree):
                 return past.words
@@ -40,13 +40,6 @@ def unfinished(
         if len(rows) < PAGE:
             return past.words
         newest = f"({rows[-1][0].decode()}"
-
-
-def _newest_first(
-    rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]],
-) -> Iterator[tuple[int, bytes]]:
-    for entry, fields in rows:
-        yield from reversed(list(events_in(entry, fields)))
 
 
 class _Past:

@@ -7,7 +7,6 @@ __all__ = ["crash_after_each_step"]
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, starmap
 from typing import Any, Final
 
 from penstock.publisher.batch import events_in
@@ -152,8 +151,7 @@ def _end(handle: RunHandle) -> _End:
 def recorded_steps(worker: InMemoryWorker, run_id: str) -> list[str]:
     """Name the steps that a run has recorded, in that order."""
     rows = worker.connection.xrange(worker.client.plans.keys.events(run_id))
-    events = chain.from_iterable(starmap(events_in, rows))
-    facts = [parse(text, seq, run_id) for seq, text in events]
+    facts = [parse(text, seq, run_id) for seq, text in events_in(rows)]
     return [
         fact["data"]["id"]
         for fact in facts

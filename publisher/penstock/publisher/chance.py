@@ -1,0 +1,11 @@
+"""Random numbers for pauses."""
+
+from __future__ import annotations
+
+__all__ = ["chance"]
+
+import random
+from typing import Final
+
+chance: Final = random.SystemRandom()
+"""An app that seeds the `random` module gets its own numbers, whatever goes on beside it."""
