@@ -27,8 +27,9 @@ def client(proxy: Proxy) -> Iterator[redis.Redis]:
 
 
 def _connect(proxy: Proxy, protocol: int = 3) -> redis.Redis:
+    # A busy machine may hold up a first answer for some tenths of a second; a blackhole, for ever.
     return redis.Redis(
-        port=proxy.port, protocol=protocol, socket_timeout=0.3, retry=Retry(NoBackoff(), 0)
+        port=proxy.port, protocol=protocol, socket_timeout=3.0, retry=Retry(NoBackoff(), 0)
     )
 
 
