@@ -6,6 +6,7 @@ __all__ = ["Account"]
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,31 +19,55 @@ class Account:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], str] = {}
+        self._in_threads: Counter[str] = Counter()
         self._idle: Callable[[], object] | None = None
+        self.on_end: Callable[[], object] = bool
+        """Called as a step ends, from any thread."""
         self.has_cancelled = False
         """Whether the steps on the loop were cancelled, and so whoever waits for one of them."""
 
-    def began(self, task: asyncio.Task[Any] | None = None) -> None:
+    def began(self, step_id: str, task: asyncio.Task[Any] | None = None) -> None:
         """Count a step in; with its asyncio task, if it has one, which counts it out again."""
         with self._lock:
             self._running += 1
+            if task is None:
+                self._in_threads[step_id] += 1
         if task is not None:
-            self._tasks.add(task)
+            self._tasks[task] = step_id
             task.add_done_callback(self._task_ended)
 
-    def ended(self) -> None:
-        """Count a step out."""
+    def ended(self, step_id: str) -> None:
+        """Count a step out that has no asyncio task."""
+        with self._lock:
+            self._in_threads[step_id] -= 1
+            if not self._in_threads[step_id]:
+                del self._in_threads[step_id]
+        self._ended()
+
+    def _ended(self) -> None:
         with self._lock:
             self._running -= 1
             idle = self._idle if self._running == 0 else None
+        self.on_end()
         if idle is not None:
             idle()
 
+    def at_work(self) -> tuple[str, ...]:
+        """Return the ids of the steps that run; call it on the loop."""
+        with self._lock:
+            in_threads = tuple(self._in_threads)
+        return (*in_threads, *self._tasks.values())
+
     def _task_ended(self, task: asyncio.Task[Any]) -> None:
         retrieve(task)
-        self._tasks.discard(task)
-        self.ended()
+        del self._tasks[task]
+        self._ended()
+
+    @property
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """The asyncio tasks of the steps that run on the loop."""
+        return set(self._tasks)
 
     def cancel_tasks(self) -> None:
         """Cancel the steps that run on the loop; call it on the loop."""

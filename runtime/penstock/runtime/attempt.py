@@ -18,12 +18,13 @@ from penstock.runtime.control import RunControl
 from penstock.runtime.errors import Stop, Suspend
 from penstock.runtime.failures import Failures
 from penstock.runtime.journal import Durability, Fact, Journal
+from penstock.runtime.parking import Parked
 from penstock.runtime.position import Position
 from penstock.runtime.questions import Questions
-from penstock.runtime.remote import Remotes
 from penstock.runtime.replay import Replay
 from penstock.runtime.scope import Scope
 from penstock.runtime.timers import Timers
+from penstock.runtime.waits import Waits
 from penstock.runtime.words import Words
 
 Listener: TypeAlias = Callable[[Fact], None]
@@ -70,14 +71,25 @@ class Attempt:
         self.replay = Replay(journal, self.codec)
         self.failures = Failures(assignment.run_id)
         self.questions = Questions(self)
-        self.timers = Timers(journal)
-        self.remotes = Remotes()
+        self.waits = Waits()
+        self.timers = Timers(journal, self.waits)
+        self.parked: dict[str, Parked[Any]] = {}
+        """What resolves for the branches that wait on the loop, by the names of their waits."""
+        self.given_up: set[str] = set()
+        """The checkpoints of this attempt that say which steps were cancelled."""
         self.children = Children(assignment, journal, codec)
         self.control = control or RunControl()
         self.words = Words()
         self.stopping: Stop | None = None
+        self.is_leaving = False
+        """Whether the run is about to leave its process: nothing new begins."""
         self.is_over = False
         self._listeners: tuple[Listener, ...] = () if listener is None else (listener,)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether its end is decided, whatever its code still does."""
+        return self.is_over or self.is_leaving or self.stopping is not None
 
     @property
     def is_heard(self) -> bool:
@@ -141,11 +153,8 @@ class Attempt:
             raise Stop(f"the try {step}is over; what comes late does not count")
         if self.stopping is not None:
             raise self.stopping
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether there is anything that has not come yet: an answer, a time, a remote step."""
-        return bool(self.questions.asking or self.timers.awaiting or self.remotes.awaiting)
+        if self.is_leaving:
+            raise Suspend(f"run {self.assignment.run_id!r} leaves its process: nothing new begins")
 
     def leave_if_waiting(self, step_id: str) -> None:
         """Leave a step whose body has caught a Suspend, as if it had not.
@@ -153,9 +162,6 @@ class Attempt:
         Raises:
             Suspend: the step, or one below it, waits for what has not come yet.
         """
-        if not self.is_waiting:
-            return
-        asking, awaiting = self.questions.asking, self.timers.awaiting
-        waiting = (*asking.values(), *awaiting.values(), *self.remotes.awaiting)
-        if any(where == step_id or where.startswith(f"{step_id}/") for where in waiting):
-            raise Suspend(f"step {step_id!r} waits for what has not come yet")
+        if self.waits and (waiting := self.waits.below(step_id)):
+            names = (wait.name for wait in waiting)
+            raise Suspend(f"step {step_id!r} waits for what has not come yet", *names)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from penstock.runtime.errors import StepCancelledError
+from penstock.runtime.errors import StepCancelledError, Suspend
 from penstock.runtime.inject import injected
 from penstock.runtime.scope import current
 from penstock.runtime.timeout import Deadline
@@ -41,9 +41,13 @@ async def acall(step: Step) -> Any:
     task = branch.owner = asyncio.current_task()
     token = current.set(branch)
     try:
-        return await step.function(*step.args, **injected(step))
+        body = step.runner.parkable(step.function(*step.args, **injected(step)), branch.scope)
+        body.task = task
+        return await body
     except asyncio.CancelledError as error:
-        run_ends = step.attempt.stopping is not None or step.runner.account.has_cancelled
+        if step.parent is None and step.attempt.is_leaving:
+            raise _left(step, task) from None
+        run_ends = step.attempt.is_ending or step.runner.account.has_cancelled
         if task is not None and task.cancelling() == 0 and not run_ends:
             raise _own_doing(step, error) from error
         raise
@@ -55,6 +59,13 @@ async def acall(step: Step) -> Any:
         raise _own_doing(step, error) from error
     finally:
         current.reset(token)
+
+
+def _left(step: Step, task: asyncio.Task[Any] | None) -> BaseException:
+    """Return what a body ends with that was cancelled so that its run can leave the process."""
+    if task is not None and task.uncancel() > 0:
+        return asyncio.CancelledError()  # somebody else has cancelled it, too
+    return Suspend(f"run {step.attempt.assignment.run_id!r} leaves its process")
 
 
 async def timed(step: Step, body: Callable[[Step], Awaitable[Any]]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "fail_step",
     "finish_step",
+    "give_up_step",
     "replay_step",
     "retry_step",
     "start_run",
@@ -24,6 +25,7 @@ from penstock.runtime.final import Final as FinalValue
 from penstock.runtime.journal import Fact
 from penstock.runtime.lineage import caller
 from penstock.runtime.outcome import Outcome, encode_outcome
+from penstock.runtime.replay import CANCELLED
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt
@@ -155,6 +157,17 @@ def fail_step(step: Step, error: BaseException) -> None:
     _conclude(step, Outcome(error=error, digest=step.digest))
 
 
+def give_up_step(step: Step) -> None:
+    """Record that a step's caller has cancelled it, so that no later attempt begins it again."""
+    attempt, caller_step = step.attempt, step.parent.step if step.parent is not None else None
+    if caller_step is None or not step.is_recorded or not attempt.journal.stores:
+        return
+    if step.ticket is None or attempt.is_ending or step.runner.account.has_cancelled:
+        return
+    attempt.given_up.add(f"@{step.id}")
+    attempt.journal.keep(f"@{step.id}", f"{CANCELLED}{caller_step.tries}")
+
+
 def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
     attempt = step.attempt
     if not attempt.is_heard:
@@ -172,6 +185,8 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
         written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
         if step.is_recorded:
             text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
+            if step.ticket is not None and (stamp := step.ticket.claim()):
+                text = f'{text[:-1]},"at":"{stamp}"}}'
         else:
             written += _told(step, outcome)
         written += "}"

@@ -17,7 +17,8 @@ from typing import Any, TypeVar, overload
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.inject import config_of, runtime_of
 from penstock.runtime.interrupt import NOTHING
-from penstock.runtime.perform import Wait
+from penstock.runtime.parking import can_park, park
+from penstock.runtime.pauses import aask, apause, ask, pause
 from penstock.runtime.questions import Limit
 from penstock.runtime.response import Response
 from penstock.runtime.runtime import Runtime
@@ -88,7 +89,8 @@ def interrupt(
         InterruptTimeoutError: the time is over, and there is no default.
         Suspend: no answer yet. Not an Exception, so that `except Exception` lets it pass.
     """
-    scope = current_branch("interrupt()").scope
+    branch = current_branch("interrupt()")
+    scope = branch.scope
     scope.attempt.check(scope)
     scope.advance()
     if timeout is None and default is not NOTHING:
@@ -97,7 +99,9 @@ def interrupt(
         )
     limit = None if timeout is None else Limit(seconds_of(timeout), default)
     response = None if response_schema is None else Response(response_schema)
-    return scope.attempt.questions.ask(scope, value, limit, response)
+    if scope.step.runner.is_on_loop and can_park():
+        return park(aask(branch, value, limit, response))
+    return ask(branch, value, limit, response)
 
 
 def sleep(seconds: Seconds) -> None:
@@ -109,27 +113,20 @@ def sleep(seconds: Seconds) -> None:
         OutsideRunError: no run is active here.
         Suspend: it takes longer than the setting `patience`. Not an Exception.
     """
-    scope = current_branch("sleep()").scope
-    runner = scope.step.runner
-    if runner.is_on_loop:
+    branch = current_branch("sleep()")
+    if branch.scope.step.runner.is_on_loop:
         raise RuntimeError("sleep() would hold up the event loop: await asleep(...) instead.")
-    left = _pause(scope, seconds)
-    if left > 0:
-        runner.effect(scope.step, Wait(left))
+    _advance(branch.scope)
+    pause(branch, seconds_of(seconds))
 
 
 async def asleep(seconds: Seconds) -> None:
-    """As `sleep`, on the running loop."""
-    scope = current_branch("asleep()").scope
-    left = _pause(scope, seconds)
-    if left > 0:
-        await scope.step.runner.aeffect(scope.step, Wait(left))
+    """As `sleep`, on the running loop: the run leaves its process once nothing else goes on."""
+    branch = current_branch("asleep()")
+    _advance(branch.scope)
+    await apause(branch, seconds_of(seconds))
 
 
-def _pause(scope: Scope, seconds: Seconds) -> float:
+def _advance(scope: Scope) -> None:
     scope.attempt.check(scope)
     scope.advance()
-    number, scope.pauses = scope.pauses, scope.pauses + 1
-    return scope.attempt.timers.pause(
-        f"{scope.step_id}%{number}", scope.step_id, seconds_of(seconds)
-    )

@@ -63,13 +63,14 @@ def ending_of(attempt: Attempt, result: Result) -> Ending:
         reason = reason_of(result.error, attempt.codec)
     reopened = attempt.failures.reopened(result.error)
     tries = [name for step_id in (*reopened, "") for name in attempt.timers.of_retries(step_id)]
-    return Finished("failed", fact, checkpoints, (*reopened, *tries), reason)
+    cancelled = attempt.replay.given_up_below(reopened) | attempt.given_up
+    return Finished("failed", fact, checkpoints, (*reopened, *tries, *sorted(cancelled)), reason)
 
 
 def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
     """Return the end of an attempt whose step says itself what came of it."""
     if result.status == "suspended":
-        return Suspended(None, {}, attempt.timers.wakes, remote=attempt.remotes.awaiting)
+        return Suspended(None, {}, attempt.waits.due, remote=_remote(attempt))
     if result.status == "completed":
         return Finished(
             "completed", None, reason=type(result.error).__name__ if result.error else ""
@@ -81,9 +82,9 @@ def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
 
 def _suspended(attempt: Attempt, result: Result) -> Suspended:
     asked = [item.told() for item in result.interrupts]
-    wakes, remote = attempt.timers.wakes, attempt.remotes.awaiting
+    wakes, remote = attempt.waits.due, _remote(attempt)
     fact = Fact("run.interrupted", {"interrupts": asked}, (), time.time())
-    if not asked and attempt.is_waiting:
+    if not asked and attempt.waits:
         data: dict[str, Any] = {}
         if wakes is not None:
             data["seconds"] = round(max(0.0, wakes - attempt.journal.now()) / 1000, 3)
@@ -106,6 +107,10 @@ def _suspended(attempt: Attempt, result: Result) -> Suspended:
         for name, text in questions.items()
     }
     return Suspended(fact, questions, wakes, schemas, checkpoints, remote)
+
+
+def _remote(attempt: Attempt) -> tuple[str, ...]:
+    return tuple(wait.name for wait in attempt.waits.of("step"))
 
 
 def _completed(attempt: Attempt, result: Result) -> Finished:

@@ -58,6 +58,7 @@ async def aconduct(runner: Runner, step: Step) -> Result:
         plan = conduct(runner, step)
         result: Result = await afollow(plan, lambda effect: runner.aeffect(step, effect))
     finally:
+        runner.end_coroutines()
         factory.leave(loop)
     return result
 
@@ -128,12 +129,14 @@ def _outcome(runner: Runner, step: Step) -> Plan:
             value = found[0] if found is not None else (yield from tries(step))
     except Suspend:
         suspended = True
+    attempt = runner.attempt
+    leaves = suspended or attempt.is_leaving
     yield Do.CHILDREN
-    if suspended or runner.attempt.is_waiting:
+    if leaves or (attempt.waits and not step.is_async):
         # Also when the body caught the Suspend and went on: what it waits for has not come yet.
-        if not runner.attempt.is_waiting:
+        if not attempt.waits:
             raise RuntimeError(f"{step.name!r} raised Suspend itself, and waits for nothing")
-        return Result("suspended", interrupts=runner.attempt.questions.open)
+        return Result("suspended", interrupts=attempt.questions.open)
     if not step.id and step.cached is not None and found is None:
         yield Keep(value)
     return Result("completed", value=value, error=error, is_cached=found is not None)

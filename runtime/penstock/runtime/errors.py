@@ -207,7 +207,14 @@ class ThreadBusyError(RunError):
 
 
 class Suspend(BaseException):
-    """Leaves the process until something named happens; if you caught it, raise it again."""
+    """Leaves the process until something named happens; if you caught it, raise it again.
+
+    `waits` names what it waits for.
+    """
+
+    def __init__(self, message: str, *waits: str) -> None:
+        super().__init__(message)
+        self.waits = waits
 
 
 class Stop(BaseException):

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
 
+from penstock.runtime.errors import Suspend
+from penstock.runtime.order import Ticket
 from penstock.runtime.outcome import Outcome
 from penstock.runtime.scope import Scope
 
@@ -103,25 +105,62 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         self,
         sight: Sight,
         loop: asyncio.AbstractEventLoop,
-        source: concurrent.futures.Future[T] | None = None,
+        *,
+        ticket: Ticket | None = None,
+        on_cancel: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(loop=loop)
         self._sight = sight
+        self._source: concurrent.futures.Future[T] | None = None
+        self._outcome: Outcome | None = None
+        self._ticket = ticket
+        self._on_cancel = on_cancel
+
+    def follow(self, source: concurrent.futures.Future[T]) -> None:
+        """Take the outcome of a thread, when it is this one's turn."""
         self._source = source
-        if source is not None:
-            source.add_done_callback(self._bring)
+        source.add_done_callback(self._bring)
+
+    def replay(self, outcome: Outcome) -> None:
+        """Take an outcome on the record, when it is this one's turn."""
+        if self._ticket is None:
+            settle(self, outcome)
+            return
+        self._outcome = outcome
+        self._ticket.deliver(lambda: self.done() or settle(self, outcome))
 
     def _bring(self, source: concurrent.futures.Future[T]) -> None:
-        self.get_loop().call_soon_threadsafe(relay, source, self)
+        self.get_loop().call_soon_threadsafe(self._take, source)
+
+    def _take(self, source: concurrent.futures.Future[T]) -> None:
+        if not source.cancelled():
+            error = concurrent.futures.Future.exception(source)
+            if isinstance(error, Suspend):
+                return  # the step waits for what comes in a later attempt, and so does its caller
+        if self._ticket is None:
+            relay(source, self)
+        else:
+            self._ticket.deliver(lambda: relay(source, self))
 
     def cancel(self, msg: Any = None) -> bool:
         """Give the step up; a body that runs in a thread runs on, its outcome is dropped."""
         if self._source is not None:
             self._source.cancel()
-        return super().cancel(msg)
+        if not super().cancel(msg):
+            return False
+        if self._ticket is not None:
+            self._ticket.drop()
+        if self._on_cancel is not None:
+            self._on_cancel()
+        return True
 
     def __await__(self) -> Generator[Any, None, T]:
         self._sight.look()
+        outcome = self._outcome
+        if outcome is not None and not self.done():
+            assert self._ticket is not None
+            if self._ticket.is_next():
+                settle(self, outcome)
         return super().__await__()
 
     __iter__ = __await__

@@ -48,6 +48,13 @@ class ThreadJob:
             finally:
                 _depth.value = depth
 
+    def refuse(self, error: BaseException) -> None:
+        """End the step before it has begun."""
+        if self._free.acquire(blocking=False):
+            self._settle(Outcome(error=error))
+            self.future.forget_job()
+            self._runner.account.ended(self.step.id)
+
     @property
     def is_taken(self) -> bool:
         """Whether a thread has begun the step."""
@@ -68,7 +75,7 @@ class ThreadJob:
         finally:
             future.forget_job()
             self._runner.limiter.leave(self)
-            self._runner.account.ended()
+            self._runner.account.ended(self.step.id)
 
     def _settle(self, outcome: Outcome) -> None:
         # Cancelled meanwhile: the outcome is recorded, and nobody waits for it.

@@ -78,6 +78,26 @@ class Limiter:
         for following in begin:
             following.begin()
 
+    def rest(self, step: Step) -> bool:
+        """Make room while a body waits for what comes from outside of the run.
+
+        Returns whether it had a place, and is to `go_on`.
+        """
+        with self._lock:
+            if not step.counted:
+                return False
+            self._uncount(step)
+            begin = self._next()
+        for following in begin:
+            following.begin()
+        return True
+
+    def go_on(self, step: Step) -> None:
+        """Count a body again that has waited, also where there is no room left."""
+        with self._lock:
+            if not step.ended and step.children == 0:
+                self._count(step)
+
     def _next(self) -> list[Seat]:
         begin: list[Seat] = []
         while self._queue and self._running < self._limit:

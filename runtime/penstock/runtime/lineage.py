@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Branch", "ancestry", "caller", "flow", "is_step", "label", "namespace", "step_name"]
 
 import asyncio
+import hashlib
 import threading
 from asyncio import events
 from collections.abc import Hashable
@@ -43,9 +44,15 @@ class Branch:
         self.forks = 0
         self.reused: set[str] = set()
 
+    @property
+    def path(self) -> str:
+        """Where the branch is: its step's id and its own number, as in the ids of its steps."""
+        return self.prefix.rstrip("/")
+
     def fork(self) -> Branch:
         """Open the branch of the next asyncio task created in this one."""
         number, self.forks = self.forks, self.forks + 1
+        self.scope.is_forked = True
         return Branch(self.scope, f"{self.prefix}~{number}/")
 
     def identify(self, name: str, digest: str, key: str | None) -> str:
@@ -56,6 +63,16 @@ class Branch:
             return f"{self.prefix}{label}" if count == 0 else f"{self.prefix}{label}:{count}"
         label = name if flow() == self.owner else f"{name}@{digest}"
         return f"{self.prefix}{label}:{self._count(label)}"
+
+    def number(self, kind: str, value: object) -> tuple[str, int]:
+        """Number a question or a sleep of this branch; returns where it is, and its number there.
+
+        Those of threads that have no number themselves are told apart by their value.
+        """
+        path = self.path
+        if flow() != self.owner:
+            path = f"{path}@{hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest()}"
+        return path, self._count(f"{kind}{path}")
 
     def _count(self, label: str) -> int:
         with self.scope.attempt.lock:
@@ -90,7 +107,7 @@ def label(name: str) -> str:
 
 def is_step(checkpoint: str) -> bool:
     """Tell whether a checkpoint is named by a step's id alone, not one of what belongs to it."""
-    return checkpoint[:1] not in ("!", "?", ":", ">") and (":" in checkpoint or "=" in checkpoint)
+    return checkpoint[:1] not in "!?:>@" and (":" in checkpoint or "=" in checkpoint)
 
 
 def step_name(step_id: str) -> str:

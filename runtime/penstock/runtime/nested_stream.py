@@ -66,12 +66,12 @@ def _stream(call: NestedCall, shape: Shape) -> Generator[Any]:
     runner = call.step.runner
 
     def work(listen: Listener) -> None:
-        runner.account.began()
+        runner.account.began(call.step.id)
         try:
             with _followed(call.step, listen):
                 call.perform()
         finally:
-            runner.account.ended()
+            runner.account.ended(call.step.id)
 
     thread = None if runner.is_on_loop else f"penstock-{call.step.name}"
     with Relay(work, thread) as facts:
@@ -93,7 +93,7 @@ async def _astream(call: NestedCall, shape: Shape) -> AsyncGenerator[Any]:
     def begin(listen: Listener) -> asyncio.Task[None]:
         loop, context = asyncio.get_running_loop(), call.step.context.copy()
         task = asyncio.Task(work(listen), loop=loop, context=context)
-        call.step.runner.account.began(task)
+        call.step.runner.account.began(call.step.id, task)
         return task
 
     async with AsyncRelay(begin) as facts:

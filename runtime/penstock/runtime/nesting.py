@@ -18,10 +18,10 @@ from penstock.runtime.final import Final
 from penstock.runtime.future import Sight
 from penstock.runtime.interrupt import Command
 from penstock.runtime.options import Options
+from penstock.runtime.order import FIRST, Stamp
 from penstock.runtime.outcome import Outcome
 from penstock.runtime.output import GraphOutput
-from penstock.runtime.perform import Step, perform
-from penstock.runtime.plan import afollow
+from penstock.runtime.perform import Step
 from penstock.runtime.scope import current, current_branch
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def call_nested(child: Entrypoint[Any, Any], argument: Any, options: Options) ->
     step.sight = sight = Sight(scope)
     recorded = None
     if step.is_recorded:
+        if scope.order is not None:
+            scope.order.asked(step_id)
         recorded = attempt.replay.recall(branch, step_id, child.name, digest, "raise")
     if recorded is None:
         step.cached = child.body.cached_call(
@@ -106,12 +108,21 @@ class NestedCall:
     async def aperform(self) -> Any:
         """As `perform`, on the running loop."""
         self._begin()
-        if self.recorded is not None:
-            return self.recorded.get()
         step = self.step
+        order = step.runner.order_of(self.sight.caller)
+        ticket = order.begin() if order is not None else None
+        if self.recorded is not None:
+            if ticket is not None:
+                at = self.recorded.at
+                ticket.stamp = Stamp.read(at) if at else FIRST
+                await ticket.turn()
+            return self.recorded.get()
+        step.ticket = ticket
+        if order is not None and step.is_recorded:
+            if not step.attempt.replay.has_entered(step.id):
+                step.gate = order.gate(f"entrypoint {step.name!r}, step {step.id!r}")
         with self._turn():
-            plan = perform(step)
-            return self._kept(await afollow(plan, lambda effect: step.runner.aeffect(step, effect)))
+            return self._kept(await step.runner.aperform(step))
 
     def _begin(self) -> None:
         step, attempt, caller = self.step, self.step.attempt, self.sight.caller

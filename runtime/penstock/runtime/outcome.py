@@ -14,13 +14,15 @@ from penstock.runtime.final import Final
 class Outcome(NamedTuple):
     """A step's value or error, and the digest of the arguments it was called with.
 
-    `save` is what a nested entrypoint saved that keeps a state and returned something else.
+    `save` is what a nested entrypoint saved that keeps a state and returned something else; `at`
+    says when the caller got to know it, "" where nothing else was under way.
     """
 
     value: Any = None
     error: BaseException | None = None
     digest: str = ""
     save: Final[Any, Any] | None = None
+    at: str = ""
 
     @property
     def saved(self) -> Any:

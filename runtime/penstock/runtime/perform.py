@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["Do", "Effect", "Keep", "Plan", "Step", "Wait", "call_of", "perform", "tries", "ungroup"]
+__all__ = [
+    "Do", "Effect", "Keep", "Park", "Pause", "Plan", "Step", "call_of", "perform", "tries", "ungroup",
+]  # fmt: skip
 
 import asyncio
 import enum
@@ -12,13 +14,22 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from penstock.runtime.checkpoint import fail_step, finish_step, retry_step, start_step
+from penstock.runtime.checkpoint import (
+    fail_step,
+    finish_step,
+    give_up_step,
+    retry_step,
+    start_step,
+)
 from penstock.runtime.errors import LeaseLostError, Stop, Suspend
 from penstock.runtime.lineage import caller
+from penstock.runtime.order import Ticket
+from penstock.runtime.outcome import Outcome
 from penstock.runtime.remote import RemoteCall, lost
 from penstock.runtime.retry import delay_after
 from penstock.runtime.scope import Scope
 from penstock.runtime.timers import retry_timer
+from penstock.runtime.waits import Wait
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Assignment, Attempt
@@ -47,10 +58,21 @@ class Do(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Pause:
     """Ask for a pause, in seconds."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Ask to wait for what `away` names, on the loop; a thread leaves the process by raising it.
+
+    The answer is what it waits for: an outcome, or None where `seconds` are over.
+    """
+
+    away: Suspend
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +82,7 @@ class Keep:
     value: Any
 
 
-Effect: TypeAlias = Do | Wait | Keep
+Effect: TypeAlias = Do | Pause | Park | Keep
 Plan: TypeAlias = Generator[Effect, Any, Any]
 
 
@@ -69,9 +91,9 @@ class Step:
 
     __slots__ = (
         "args", "arguments", "assignment", "attempt", "began", "cached", "caller", "children",
-        "context", "counted", "deadline", "digest", "ended", "function", "id", "injects",
+        "context", "counted", "deadline", "digest", "ended", "function", "gate", "id", "injects",
         "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "policies", "queue",
-        "runner", "scope", "sight", "timeout", "tries",
+        "runner", "scope", "sight", "ticket", "timeout", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +131,9 @@ class Step:
         self.cached: CachedCall | None = None
         self.deadline: Deadline | None = None
         self.sight: Sight | None = None
+        self.ticket: Ticket | None = None
+        self.gate: asyncio.Future[None] | None = None
+        """What it waits for before it begins, where a replay is under way."""
         self.tries = 1
         self.began = time.time()
         self.caller: Step | None = parent.step.seated() if parent is not None else None
@@ -145,7 +170,10 @@ def _performed(step: Step) -> Plan:
         finish_step(step, value, cached=found is not None)
         if step.cached is not None and found is None:
             yield Keep(value)
-    except (Suspend, Stop, asyncio.CancelledError):
+    except asyncio.CancelledError:
+        give_up_step(step)
+        raise
+    except (Suspend, Stop):
         raise
     except Exception as error:
         fail_step(step, error)
@@ -170,8 +198,12 @@ def _sent(step: Step) -> Plan:
         if step.attempt.durability == "sync":
             yield Do.STORE
         raise
-    step.attempt.remotes.wait_for(step.id)
-    raise Suspend(f"step {step.id!r} of run {run_id!r} is performed on queue {step.queue!r}")
+    step.attempt.waits.add(Wait(step.id, "step", step.id))
+    away = Suspend(
+        f"step {step.id!r} of run {run_id!r} is performed on queue {step.queue!r}", step.id
+    )
+    outcome: Outcome = yield Park(away)
+    return outcome.get()
 
 
 def _is_under_way(step: Step) -> bool:
@@ -234,10 +266,13 @@ def _earlier_tries(step: Step) -> Plan:
 
 def _pause(step: Step, seconds: float) -> Plan:
     """Wait for a step's next try: here, or away from the process if that takes long."""
-    timer = retry_timer(step.id, step.tries)
-    left = step.attempt.timers.pause(timer, step.id, seconds)
-    if left > 0:
-        yield Wait(left)
+    timers, timer = step.attempt.timers, retry_timer(step.id, step.tries)
+    left = timers.begin(timer, seconds)
+    if left > step.attempt.journal.patience:
+        yield Park(timers.wait(timer, step.id), left)
+        step.attempt.waits.withdraw(timer)
+    elif left > 0:
+        yield Pause(left)
 
 
 def ungroup(error: BaseException) -> BaseException:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["ARGUMENTS", "RemoteCall", "Remotes", "arguments_of", "lost"]
+__all__ = ["ARGUMENTS", "RemoteCall", "arguments_of", "lost"]
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,24 +25,6 @@ class RemoteCall:
     digest: str
     arguments: str
     """As a checkpoint: `[args, kwargs]`, encoded."""
-
-
-class Remotes:
-    """The steps of one attempt that are under way elsewhere."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._awaited: dict[str, None] = {}
-
-    def wait_for(self, step_id: str) -> None:
-        """Take note that a step has been sent, and its outcome is not recorded yet."""
-        with self._lock:
-            self._awaited[step_id] = None
-
-    @property
-    def awaiting(self) -> tuple[str, ...]:
-        """The ids of these steps, in the order in which they were sent."""
-        return tuple(self._awaited)
 
 
 def arguments_of(codec: Codec, step_id: str, text: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:

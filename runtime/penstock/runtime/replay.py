@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["Replay"]
+__all__ = ["CANCELLED", "Replay"]
 
 import inspect
+from collections.abc import Iterable
+from functools import cached_property
 from types import FrameType
 from typing import Any, Final
 
@@ -14,8 +16,13 @@ from penstock.publisher.failure import load_error
 from penstock.runtime.errors import ReplayError
 from penstock.runtime.final import Final as FinalValue
 from penstock.runtime.journal import Journal
-from penstock.runtime.lineage import Branch
+from penstock.runtime.lineage import Branch, ancestry, caller, is_step
 from penstock.runtime.outcome import Outcome
+
+CANCELLED: Final = "x"
+"""First character of the checkpoint `@<step id>` of a step that its caller has cancelled; the
+number of the caller's try comes after it.
+"""
 
 MOST_ALIKE: Final = 10_000
 """Calls of one name in one branch among which a call that moved is looked for."""
@@ -72,7 +79,41 @@ class Replay:
         error = load_error(tree["error"]) if "error" in tree else None
         value = tree.get("value")
         save = FinalValue(value=value, save=tree["save"]) if "save" in tree else None
-        return Outcome(value, error, tree.get("digest", ""), save)
+        return Outcome(value, error, tree.get("digest", ""), save, tree.get("at", ""))
+
+    def cancelled_in(self, step_id: str) -> int:
+        """Return in which try of its caller a step was cancelled that had begun; 0 for none."""
+        text = self._journal.recorded(f"@{step_id}")
+        if text is None:
+            return 0
+        mark = text.decode() if isinstance(text, bytes) else text
+        return int(mark[1:]) if mark[0] == CANCELLED else 0
+
+    def given_up_below(self, step_ids: Iterable[str]) -> set[str]:
+        """Name the checkpoints that say which steps below some others were cancelled."""
+        stems = tuple(f"@{step_id}/" for step_id in step_ids)
+        return {name for name in self._journal.names() if stems and name.startswith(stems)}
+
+    def recorded_in(self, step_id: str) -> set[str]:
+        """Name the steps on the record that the code of a step has called."""
+        return set(self._by_caller.get(step_id, ()))
+
+    def has_entered(self, step_id: str) -> bool:
+        """Tell whether there is a record of what the code of a step has called."""
+        return step_id in self._entered
+
+    @cached_property
+    def _by_caller(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for name in self._journal.names():
+            if is_step(name):
+                above = "/".join(caller(name)) if "/" in name else ""
+                found.setdefault(above, set()).add(name)
+        return found
+
+    @cached_property
+    def _entered(self) -> set[str]:
+        return {above for step_id in self._by_caller for above in ancestry(step_id)} - {""}
 
     def _moved(self, branch: Branch, step_id: str, digest: str) -> Outcome | None:
         """Find the same call under another number of the same name, as when completions reorder."""

@@ -7,10 +7,11 @@ __all__ = ["Scope", "TaskFactory", "current", "current_branch"]
 import asyncio
 import contextvars
 from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from penstock.runtime.errors import OutsideRunError
 from penstock.runtime.lineage import Branch, namespace
+from penstock.runtime.order import Order
 
 if TYPE_CHECKING:
     from penstock.runtime.perform import Step
@@ -34,8 +35,7 @@ class Scope:
     """One execution of an entrypoint's body or of a step, with what is counted in it."""
 
     __slots__ = (
-        "_namespace", "attempt", "interrupts", "is_abandoned", "pauses", "progress", "step",
-        "step_id",
+        "_namespace", "attempt", "is_abandoned", "is_forked", "order", "progress", "step", "step_id",
     )  # fmt: skip
 
     def __init__(self, step: Step) -> None:
@@ -44,9 +44,11 @@ class Scope:
         self.step_id = step.id
         self._namespace: tuple[str, ...] | None = None
         self.progress = 0
-        self.interrupts = 0
-        self.pauses = 0
         self.is_abandoned = False
+        self.is_forked = False
+        """Whether it has several branches."""
+        self.order: Order | None = None
+        """The order in which its code on the loop gets to know things, once it is needed."""
 
     @property
     def namespace(self) -> tuple[str, ...]:
@@ -117,7 +119,8 @@ class TaskFactory:
         fork = branch.fork()
         options["context"] = context = contextvars.copy_context()
         context.run(current.set, fork)
-        fork.owner = task = self._create(loop, coro, options)
+        coroutine = branch.scope.step.runner.parkable(cast(Any, coro), branch.scope)
+        fork.owner = coroutine.task = task = self._create(loop, coroutine, options)
         return task
 
     def _create(

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Deadline", "Seconds", "StepTimeoutError", "TimeoutPolicy", "Timeouts", "seconds_of"]
 
 import asyncio
+import contextvars
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias, get_args
@@ -98,6 +99,8 @@ class Deadline:
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expired: Kind | None = None
+        self._paused = 0
+        self._rests_since = 0.0
 
     @property
     def is_over(self) -> bool:
@@ -108,6 +111,21 @@ class Deadline:
         """Take note of a sign of life; from any thread."""
         if heartbeat or self._policy.refresh_on == "auto":
             self._alive = self._clock()
+
+    def pause(self) -> None:
+        """Stop the clock: the body waits for what may take days."""
+        if self._paused == 0 and self._timer is not None:
+            self._timer.cancel()
+            self._rests_since = self._clock()
+        self._paused += 1
+
+    def go_on(self) -> None:
+        """Let the clock go on where it stopped."""
+        self._paused -= 1
+        if self._paused == 0 and self._task is not None and self._expired is None:
+            rested = self._clock() - self._rests_since
+            self._began, self._alive = self._began + rested, self._alive + rested
+            self._look()
 
     def start(self) -> None:
         """Begin to watch the current asyncio task."""
@@ -123,10 +141,11 @@ class Deadline:
         """
         if self._timer is not None:
             self._timer.cancel()
+        self._task, task = None, self._task
         if self._expired is not None:
             limit = self._run if self._expired == "run" else self._idle
-            if self._task is not None:
-                self._task.uncancel()
+            if task is not None:
+                task.uncancel()
             elapsed = self._clock() - self._began
             raise StepTimeoutError(
                 self._name, self._expired, limit or 0.0, elapsed, self._run, self._idle
@@ -145,7 +164,10 @@ class Deadline:
             self._expired = kind
             self._task.cancel()
         else:
-            self._timer = self._task.get_loop().call_later(end - now, self._look)
+            # In no context: it is not the run's code that waits for it.
+            self._timer = self._task.get_loop().call_later(
+                end - now, self._look, context=contextvars.Context()
+            )
 
 
 def _check(limit: Any) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 __all__ = ["Timers", "retry_timer"]
 
 import threading
-from collections.abc import Mapping
 from typing import Final
 
 from penstock.runtime.errors import Suspend
 from penstock.runtime.journal import Journal
+from penstock.runtime.waits import Wait, Waits
 
 MARK: Final = ":"
 """First character of the checkpoints that say when a timer is due, in ms by Redis's clock.
@@ -21,15 +21,15 @@ No step's id begins so, but for a task without a name.
 class Timers:
     """The timers of one attempt: each begins once in a run, however often its code is replayed."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, waits: Waits) -> None:
         self._journal = journal
+        self._waits = waits
         self._lock = threading.Lock()
         self._begun: dict[str, float] = {}
-        self._awaited: dict[str, str] = {}
 
     def begin(self, name: str, seconds: float) -> float:
         """Return how long a timer still has, in seconds; it begins now if it has not yet."""
-        due = self._due(name)
+        due = self.due(name)
         if due is None:
             due = self._journal.now() + seconds * 1000
             with self._lock:
@@ -39,34 +39,16 @@ class Timers:
 
     def has_begun(self, name: str) -> bool:
         """Tell whether a timer has begun, in this attempt or an earlier one."""
-        return self._due(name) is not None
+        return self.due(name) is not None
 
-    def pause(self, name: str, step_id: str, seconds: float) -> float:
-        """As `begin`, for code that has nothing else to do meanwhile.
-
-        Raises:
-            Suspend: the wait is too long to hold the process for it.
-        """
-        left = self.begin(name, seconds)
-        if left > self._journal.patience:
-            self.wake_at(name, step_id)
-            raise Suspend(f"step {step_id!r} goes on in {left:.1f} s")
-        return left
-
-    def wake_at(self, name: str, step_id: str) -> None:
-        """Let the run come back when a timer is due, if it leaves the process before."""
-        with self._lock:
-            self._awaited[name] = step_id
-
-    @property
-    def awaiting(self) -> Mapping[str, str]:
-        """The steps that wait for a timer, by its name."""
-        return self._awaited
-
-    @property
-    def wakes(self) -> float | None:
-        """When the first timer that is waited for is due, in ms by Redis's clock; None for none."""
-        return min((self._due(name) or 0.0 for name in tuple(self._awaited)), default=None)
+    def wait(self, name: str, step_id: str) -> Suspend:
+        """Let the run come back when a timer is due; returns what leaves the process until then."""
+        due = self.due(name)
+        assert due is not None
+        self._waits.add(Wait(name, "timer", step_id, due))
+        left = (due - self._journal.now()) / 1000
+        what = f"step {step_id!r}" if step_id else "the run"
+        return Suspend(f"{what} goes on in {left:.1f} s", name)
 
     def of_retries(self, step_id: str) -> tuple[str, ...]:
         """Name the checkpoints of a step's retries."""
@@ -75,7 +57,8 @@ class Timers:
             names.append(f"{MARK}{name}")
         return tuple(names)
 
-    def _due(self, name: str) -> float | None:
+    def due(self, name: str) -> float | None:
+        """Return when a timer is over, in ms by Redis's clock; None if it has not begun."""
         if name in self._begun:
             return self._begun[name]
         text = self._journal.recorded(f"{MARK}{name}")

@@ -163,7 +163,7 @@ class _Move:
         if asked is None:
             return name
         told = json.loads(asked)
-        return interrupt_id(self._new_id, told["step"], told["number"])
+        return interrupt_id(self._new_id, told.get("branch", told["step"]), told["number"])
 
 
 def _unknown_step(run_id: str, step_id: str, past: _Past) -> ConfigurationError:

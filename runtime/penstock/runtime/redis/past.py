@@ -78,6 +78,8 @@ class _Past:
     def _stays(self, step_id: str) -> bool:
         """Tell whether a step, or one that it was called in, is recorded, or others perform it."""
         return any(
-            above in self._kept or f"{ARGUMENTS}{above}" in self._recorded
+            above in self._kept
+            or f"{ARGUMENTS}{above}" in self._recorded
+            or f"@{above}" in self._recorded
             for above in ancestry(step_id)
         )

@@ -71,7 +71,7 @@ local function claimed_remote(id, fence, home, step)
   local began = string.match(fence, '^%d+') ~= '1' or redis.call('HEXISTS', key('run', id), 'again') == 1
   local checkpoints = began and recorded(home, function(name)
     return name == step or string.sub(name, 1, #step + 1) == step .. '/'
-      or string.sub(name, 1, #step + 1) == ':' .. step or string.sub(name, 1, #step + 2) == '>' .. step .. '/'
+      or string.sub(name, 1, #step + 1) == ':' .. step or string.sub(name, 1, #step + 1) == '@' .. step or string.sub(name, 1, #step + 2) == '>' .. step .. '/'
   end) or {}
   checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'input', given[1] or ''
   if given[2] then

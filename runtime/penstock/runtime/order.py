@@ -1,0 +1,345 @@
+"""The order in which the code of a scope gets to know things, the same in every attempt.
+
+Outcomes, answers and times over become known one at a time: the event loop settles in between, so
+that what the code makes of one does not depend on the speed of another. Where several were under
+way at once, their order is recorded, and a replay keeps to it. What nobody has recorded begins, and
+becomes known, after the record.
+"""
+
+from __future__ import annotations
+
+__all__ = ["FIRST", "Order", "Stamp", "Surroundings", "Ticket"]
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any, Final, NamedTuple, Protocol
+
+from penstock.runtime.errors import ReplayError
+
+QUIET: Final = 8
+"""Turns of a loop after which it has settled, where its handles cannot be looked at."""
+
+MOST_READY: Final = 256
+"""Handles that are looked at in one go."""
+
+MOST_TRIES: Final = 1000
+"""Tries of one body in one attempt that have stamps of their own."""
+
+POLL: Final = 0.01
+"""Seconds between two looks at what comes from outside of the run's code."""
+
+
+class Stamp(NamedTuple):
+    """When something became known, as it is recorded; earlier stamps are less."""
+
+    attempt: int
+    """Grows with each attempt, and with each try of the body in one."""
+    number: int
+    """Counts what became known there, from 0."""
+    calls: int
+    """How many calls, questions and sleeps the code had begun by then."""
+
+    @classmethod
+    def read(cls, text: str) -> Stamp:
+        """Read a stamp."""
+        attempt, number, calls = text.split(".")[:3]
+        return cls(int(attempt), int(number), int(calls))
+
+    def __str__(self) -> str:
+        return f"{self.attempt}.{self.number}.{self.calls}"
+
+
+FIRST: Final = Stamp(0, 0, 0)
+"""Where nothing else was under way, nothing is recorded: any place will do."""
+
+
+class Surroundings(Protocol):
+    """What an order asks about the run that it belongs to."""
+
+    loop: asyncio.AbstractEventLoop
+    number: int
+    """That of the attempt."""
+
+    def is_ready(self, scope: Any) -> bool | None:
+        """Tell whether code of a scope is about to run; None where nothing tells."""
+        ...
+
+    def is_busy_outside(self, scope: Any) -> bool:
+        """Tell whether a scope waits for what no record tells of: its own timers and sockets."""
+        ...
+
+    def is_at_work_below(self, scope: Any) -> bool:
+        """Tell whether a step that the scope has called is at work."""
+        ...
+
+
+class Ticket:
+    """The place of one call, question or sleep in its scope's order."""
+
+    __slots__ = ("_deliver", "_is_over", "_order", "is_dropped", "number", "stamp")
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._deliver: Callable[[], object] | None = None
+        self._is_over = False
+        self.is_dropped = False
+        self.number = -1
+        self.stamp: Stamp | None = None
+
+    def claim(self) -> str:
+        """Take the next place for what has just happened; returns the stamp to record, "" for none.
+
+        From any thread.
+        """
+        return self._order.claim(self)
+
+    def is_next(self) -> bool:
+        """Tell whether the code may know now, which it does then; on the loop."""
+        return self._order.pass_at_once(self)
+
+    def deliver(self, deliver: Callable[[], object]) -> None:
+        """Let it become known by a call of `deliver`, when it is its turn; on the loop."""
+        self._deliver = deliver
+        self._order.line_up(self)
+
+    async def turn(self) -> None:
+        """Return when it is its turn."""
+        if self.number < 0 and self.stamp is None:
+            self.claim()
+        if self.is_next():
+            return
+        turn = self._order.future()
+        self.deliver(lambda: turn.done() or turn.set_result(None))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            self.drop()
+            raise
+
+    def drop(self) -> None:
+        """Let it never become known: its caller has given it up."""
+        self.is_dropped = True
+        self._order.leave(self)
+
+
+class Order:
+    """What is under way in one execution of a scope, and what its code has got to know."""
+
+    def __init__(self, scope: Any, around: Surroundings, recorded: set[str]) -> None:
+        self.scope = scope
+        self._around = around
+        self._attempt = around.number * MOST_TRIES + min(scope.step.tries, MOST_TRIES - 1)
+        self._expected = recorded
+        self._lock = scope.attempt.lock
+        self._calls = 0
+        self._open = 0
+        self._claims = 0
+        self._passed = 0
+        self._record: list[tuple[Stamp, int, Ticket]] = []
+        self._line: dict[int, Ticket] = {}
+        self._held: list[tuple[str, asyncio.Future[None]]] = []
+        self._is_moving = True
+        self._is_looking = False
+        self._turns = 0
+
+    # -- what the code does ----------------------------------------------------------------------
+
+    def begin(self) -> Ticket:
+        """Open a ticket for a call, a question or a sleep."""
+        with self._lock:
+            self._calls += 1
+            self._open += 1
+        return Ticket(self)
+
+    def asked(self, step_id: str) -> None:
+        """Take note that a recorded step was asked for."""
+        self._expected.discard(step_id)
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether nothing else is under way, so that there is no order."""
+        return self._open <= 1 and not self.scope.is_forked
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether there is more on the record."""
+        return bool(self._expected or self._record or self._held)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something is about to become known, or to begin."""
+        return bool(self._record or self._line or self._held)
+
+    def gate(self, what: str) -> asyncio.Future[None] | None:
+        """Return what a step that is not on the record waits for before it begins; None: nothing.
+
+        It begins when the code has come to the end of its record. If it cannot get there, as it
+        does not ask for what is recorded, the gate raises ReplayError.
+        """
+        if not self.is_replaying:
+            return None
+        gate = self.future()
+        self._held.append((what, gate))
+        self._look_soon()
+        return gate
+
+    def future(self) -> asyncio.Future[None]:
+        """Make a future of the loop."""
+        return self._around.loop.create_future()
+
+    # -- what tickets do -------------------------------------------------------------------------
+
+    def claim(self, ticket: Ticket) -> str:
+        """Number what has happened."""
+        with self._lock:
+            if ticket.is_dropped or ticket.number >= 0:
+                return ""
+            ticket.number = self._claims
+            self._claims += 1
+            if self.is_sequential:
+                return ""
+            return str(Stamp(self._attempt, ticket.number, self._calls))
+
+    def pass_at_once(self, ticket: Ticket) -> bool:
+        """Let a ticket's turn come now, if nothing is before it and the code has settled."""
+        if not self.is_sequential:
+            self._skip()
+            is_first = ticket.stamp is None and ticket.number == self._passed
+            if not is_first or self.is_replaying or not self._has_settled():
+                return False
+        else:  # nothing else is under way
+            self._record.clear()
+        self._pass(ticket)
+        return True
+
+    def line_up(self, ticket: Ticket) -> None:
+        """Let a ticket wait for its turn."""
+        if ticket.stamp is not None:
+            heappush(self._record, (ticket.stamp, id(ticket), ticket))
+        elif ticket.number >= 0:
+            self._line[ticket.number] = ticket
+        else:  # dropped before anything had happened
+            self._tell(ticket)
+            return
+        if ticket.stamp is None and not self._is_looking:
+            self._go_on()
+        else:
+            self._look_soon()
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give a ticket's place free."""
+        self._close(ticket)
+        if ticket.number >= self._passed and ticket.number not in self._line:
+            self._line[ticket.number] = ticket
+        if self.is_pending:
+            self._look_soon()
+
+    # -- one after the other ---------------------------------------------------------------------
+
+    def _look_soon(self, seconds: float = 0.0) -> None:
+        if self._is_looking:
+            return
+        self._is_looking = True
+        loop, context = self._around.loop, contextvars.Context()
+        if seconds:
+            loop.call_later(seconds, self._look, context=context)
+        else:
+            loop.call_soon(self._look, context=context)
+
+    def _look(self) -> None:
+        self._is_looking = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self.is_pending:
+            if not self._has_settled():
+                self._look_soon()
+                return
+            if not self._advance():
+                return
+
+    def _has_settled(self) -> bool:
+        if not self._is_moving:
+            return True
+        is_ready = self._around.is_ready(self.scope)
+        if is_ready is None:
+            self._turns += 1
+            is_ready = self._turns < QUIET
+        if not is_ready:
+            self._is_moving, self._turns = False, 0
+        return not is_ready
+
+    def _advance(self) -> bool:
+        """Let the next thing become known, or begin; tell whether there may be more."""
+        self._skip()
+        if self._record:
+            if self._record[0][0].calls > self._calls and self._waits_outside():
+                return False
+            _, _, ticket = heappop(self._record)
+            self._tell(ticket)
+            return True
+        if self._expected and self._waits_outside():
+            return False
+        if self._passed in self._line:
+            self._tell(self._line.pop(self._passed))
+            return True
+        return self._let_begin()
+
+    def _skip(self) -> None:
+        """Forget what was given up."""
+        while self._record and (self._record[0][2].is_dropped or self._record[0][2]._is_over):
+            heappop(self._record)
+        while (ticket := self._line.get(self._passed)) is not None and ticket.is_dropped:
+            del self._line[self._passed]
+            self._passed += 1
+
+    def _waits_outside(self) -> bool:
+        if not self._around.is_busy_outside(self.scope):
+            return False
+        self._look_soon(POLL)
+        return True
+
+    def _let_begin(self) -> bool:
+        held = [(what, gate) for what, gate in self._held if not gate.done()]
+        if not held:
+            self._held = []
+            return False
+        if self._expected and self._around.is_at_work_below(self.scope):
+            self._look_soon(POLL)
+            return False
+        self._held = []
+        for what, gate in held:
+            if self._expected:
+                gate.set_exception(self._astray(what))
+            else:
+                gate.set_result(None)
+        self._is_moving = True
+        return False
+
+    def _astray(self, what: str) -> ReplayError:
+        missing = ", ".join(map(repr, sorted(self._expected)[:3]))
+        return ReplayError(
+            f"expected the code to ask for {missing}, which this run has recorded, found a call of "
+            f"{what} that it has not: nothing was executed. Let the code make the recorded calls "
+            "again, in the order in which it made them, or start a new run."
+        )
+
+    def _tell(self, ticket: Ticket) -> None:
+        self._pass(ticket)
+        if ticket._deliver is not None and not ticket.is_dropped:
+            ticket._deliver()
+        ticket._deliver = None
+
+    def _pass(self, ticket: Ticket) -> None:
+        if ticket.number >= 0:
+            self._passed = max(self._passed, ticket.number + 1)
+        self._close(ticket)
+        self._is_moving = True
+
+    def _close(self, ticket: Ticket) -> None:
+        if not ticket._is_over:
+            ticket._is_over = True
+            with self._lock:
+                self._open -= 1

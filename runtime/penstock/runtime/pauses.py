@@ -1,0 +1,189 @@
+"""How code of a run waits: in its thread until the process is left, or parked on the loop."""
+
+from __future__ import annotations
+
+__all__ = ["aask", "apause", "ask", "pause", "until"]
+
+import asyncio
+import contextvars
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from penstock.runtime.lineage import Branch
+from penstock.runtime.order import FIRST, Stamp, Ticket
+from penstock.runtime.parking import Parked
+from penstock.runtime.perform import Pause
+from penstock.runtime.questions import Limit, Question
+
+if TYPE_CHECKING:
+    from penstock.runtime.attempt import Attempt
+    from penstock.runtime.perform import Step
+    from penstock.runtime.response import Response
+    from penstock.runtime.scope import Scope
+
+EXPIRED = ".x"
+"""Ends the stamp of a question that nobody answered in time: a late answer does not count."""
+
+
+def ask(branch: Branch, value: Any, limit: Limit | None, response: Response | None) -> Any:
+    """Return the answer to a question of code in a thread.
+
+    Raises:
+        Suspend: it has none yet.
+        InterruptTimeoutError: its time is over, and nothing stands in for it.
+    """
+    questions = branch.scope.attempt.questions
+    question, answered = questions.next(branch, value, limit, response)
+    if answered is not None:
+        return answered[0]
+    left = questions.seconds_left(question)
+    if left is not None and left <= 0:
+        return question.expired()
+    raise questions.ask(question)
+
+
+async def aask(branch: Branch, value: Any, limit: Limit | None, response: Response | None) -> Any:
+    """Return the answer to a question of code on the loop, which waits for it in its place.
+
+    Raises:
+        InterruptTimeoutError: its time is over, and nothing stands in for it.
+    """
+    scope = branch.scope
+    questions = scope.attempt.questions
+    question, answered = questions.next(branch, value, limit, response)
+    ticket, recorded = _ticket(scope, question.name)
+    is_expired = recorded.endswith(EXPIRED)
+    if is_expired:
+        answered = None
+    left = None if answered is not None else questions.seconds_left(question)
+    is_expired = is_expired or (left is not None and left <= 0)
+    if answered is None and not is_expired:
+        answered = await _answer(question, left, ticket)
+    await _known(
+        scope.attempt, question.name, ticket, recorded, EXPIRED if answered is None else ""
+    )
+    return question.expired() if answered is None else answered[0]
+
+
+async def _answer(question: Question, left: float | None, ticket: Ticket | None) -> Any:
+    """Wait for an answer, and return it in a tuple; None if its time is over before."""
+    scope = question.scope
+    scope.attempt.questions.ask(question)
+    return await until(scope.step, question.name, left, ticket)
+
+
+def pause(branch: Branch, seconds: float) -> None:
+    """Pause code in a thread.
+
+    Raises:
+        Suspend: it takes longer than the process is held for it.
+    """
+    scope = branch.scope
+    name = _pause_name(branch, seconds)
+    left = scope.attempt.timers.begin(name, seconds)
+    if left > scope.attempt.journal.patience:
+        raise scope.attempt.timers.wait(name, scope.step_id)
+    if left > 0:
+        scope.step.runner.effect(scope.step, Pause(left))
+
+
+async def apause(branch: Branch, seconds: float) -> None:
+    """Pause code on the loop; for a long pause, the run may leave its process meanwhile."""
+    scope = branch.scope
+    attempt, name = scope.attempt, _pause_name(branch, seconds)
+    left = attempt.timers.begin(name, seconds)
+    ticket, recorded = _ticket(scope, name)
+    if not recorded and left > attempt.journal.patience:
+        attempt.timers.wait(name, scope.step_id)
+        await until(scope.step, name, left, ticket)
+    elif not recorded and left > 0:
+        try:
+            await scope.step.runner.aeffect(scope.step, Pause(left))
+        except asyncio.CancelledError:
+            if ticket is not None:
+                ticket.drop()
+            raise
+    await _known(attempt, name, ticket, recorded)
+
+
+def _pause_name(branch: Branch, seconds: float) -> str:
+    path, number = branch.number("%", seconds)
+    return f"{path}%{number}"
+
+
+def _ticket(scope: Scope, name: str) -> tuple[Ticket | None, str]:
+    """Open a wait's ticket, if there is an order; returns it with the stamp on the record."""
+    order = scope.step.runner.order_of(scope)
+    if order is None:
+        return None, ""
+    ticket = order.begin()
+    recorded = scope.attempt.journal.recorded(f"@{name}") or ""
+    text = recorded.decode() if isinstance(recorded, bytes) else recorded
+    if text:
+        ticket.stamp = Stamp.read(text)
+    return ticket, text
+
+
+async def _known(
+    attempt: Attempt, name: str, ticket: Ticket | None, recorded: str, mark: str = ""
+) -> None:
+    """Let the code know in its turn that a wait is over, and record when it got to know."""
+    attempt.waits.withdraw(name)
+    if ticket is None:
+        return
+    if not recorded:
+        stamp = ticket.claim()
+        if stamp or mark:
+            attempt.journal.keep(f"@{name}", f"{stamp or FIRST}{mark}")
+    await ticket.turn()
+
+
+async def until(step: Step, name: str, seconds: float | None, ticket: Ticket | None) -> Any:
+    """Park the calling branch until a wait is over, and return what it waited for.
+
+    That is an answer or an outcome, None if its time is over. Where the branch is cancelled, it
+    waits for nothing any more.
+    """
+    attempt, loop = step.attempt, asyncio.get_running_loop()
+    parked: Parked[Any] = Parked(loop=loop)
+    attempt.parked[name] = parked
+    timer = None
+    if seconds is not None:
+        timer = loop.call_later(max(seconds, 0.0), _over, parked, context=contextvars.Context())
+    if step.runner.watch is not None:
+        step.runner.watch.notice()
+    try:
+        with _resting(step):
+            return await parked
+    except asyncio.CancelledError:
+        attempt.waits.withdraw(name)
+        if ticket is not None:
+            ticket.drop()
+        raise
+    finally:
+        attempt.parked.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+
+
+def _over(parked: Parked[Any]) -> None:
+    if not parked.done():
+        parked.set_result(None)
+
+
+@contextmanager
+def _resting(step: Step) -> Generator[None]:
+    """Let a step that waits take neither its time nor a place among those that run."""
+    deadline = step.deadline
+    if deadline is not None:
+        deadline.pause()
+    limiter, seated = step.runner.limiter, step.seated()
+    had_place = seated is not None and limiter.rest(seated)
+    try:
+        yield
+    finally:
+        if had_place and seated is not None:
+            limiter.go_on(seated)
+        if deadline is not None:
+            deadline.go_on()
