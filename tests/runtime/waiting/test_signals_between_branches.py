@@ -1,0 +1,166 @@
+"""Branches that wait for each other, while some of them wait for somebody outside."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from penstock.runtime import asleep, entrypoint, interrupt
+from tests.runtime.flows import Calls
+from tests.runtime.waiting.steps import ask, counted, work
+from tests.support.ways import OnMemoryWorker, Way, answer, questions
+
+pytestmark = pytest.mark.timeout(20)
+
+
+def test_an_event_that_an_answer_sets_lets_the_others_go(any_way: Way, calls: Calls) -> None:
+    pay = counted(calls)
+
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        approved = asyncio.Event()
+
+        async def approving() -> str:
+            heard = str(interrupt("approve?"))
+            approved.set()
+            return heard
+
+        async def paying(name: str) -> str:
+            await work(f"prepare {name}")
+            await approved.wait()
+            return await pay(name)
+
+        return list(await asyncio.gather(paying("a"), approving(), paying("b")))
+
+    any_way.begin(flow)
+    assert questions(any_way) == ["approve?"]
+    assert calls.made == []
+    answer(any_way, "approve?")
+
+    assert any_way.result == ["a", "<approve?>", "b"]
+    assert sorted(calls.made) == ["a", "b"]
+
+
+def test_a_semaphore_is_held_by_a_branch_that_asks(any_way: Way, calls: Calls) -> None:
+    pay = counted(calls)
+
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        one_at_a_time = asyncio.Semaphore(1)
+
+        async def one(name: str) -> str:
+            async with one_at_a_time:
+                heard = await ask(name)
+                return await pay(heard)
+
+        return list(await asyncio.gather(one("a"), one("b"), one("c")))
+
+    any_way.begin(flow)
+    for name in "abc":
+        assert questions(any_way) == [name]
+        answer(any_way, name)
+
+    assert any_way.result == ["<a>", "<b>", "<c>"]
+    assert calls.made == ["<a>", "<b>", "<c>"]
+
+
+def test_two_at_a_time_ask(any_way: Way) -> None:
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        two_at_a_time = asyncio.Semaphore(2)
+
+        async def one(name: str) -> str:
+            async with two_at_a_time:
+                return await ask(name)
+
+        return list(await asyncio.gather(*(one(name) for name in "abcd")))
+
+    any_way.begin(flow)
+    assert questions(any_way) == ["a", "b"]
+    answer(any_way, "b")
+    assert questions(any_way) == ["a", "c"]
+    answer(any_way, "c")
+    assert questions(any_way) == ["a", "d"]
+    answer(any_way, "a", "d")
+
+    assert any_way.result == ["<a>", "<b>", "<c>", "<d>"]
+
+
+def test_a_condition_wakes_the_branch_that_waits_for_enough(any_way: Way, calls: Calls) -> None:
+    pay = counted(calls)
+
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        votes: list[str] = []
+        changed = asyncio.Condition()
+
+        async def vote(name: str) -> None:
+            heard = await ask(name)
+            async with changed:
+                votes.append(heard)
+                changed.notify_all()
+
+        voting = [asyncio.create_task(vote(name)) for name in "abc"]
+        async with changed:
+            await changed.wait_for(lambda: len(votes) >= 2)
+        for each in voting:
+            each.cancel()
+        return [*votes, await pay("enough"), await ask("last")]
+
+    any_way.begin(flow)
+    answer(any_way, "c")
+    assert questions(any_way) == ["a", "b"]
+    answer(any_way, "a")
+    assert questions(any_way) == ["last"]
+    answer(any_way, "last")
+
+    assert any_way.result == ["<c>", "<a>", "enough", "<last>"]
+    assert calls.made == ["enough"]
+
+
+def test_a_branch_awaits_another_one_that_asks(any_way: Way, calls: Calls) -> None:
+    pay = counted(calls)
+
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        async def asking() -> str:
+            return str(interrupt("?"))
+
+        asked = asyncio.create_task(asking())
+
+        async def paying(name: str) -> str:
+            await pay(f"before {name}")
+            return await pay(f"{name} {await asked}")
+
+        return list(await asyncio.gather(paying("a"), paying("b")))
+
+    any_way.begin(flow)
+    assert sorted(calls.made) == ["before a", "before b"]
+    answer(any_way, "?")
+
+    assert any_way.result == ["a <?>", "b <?>"]
+    assert sorted(calls.made) == ["a <?>", "b <?>", "before a", "before b"]
+
+
+def test_a_future_that_a_sleeper_resolves_lets_the_body_go_on(on_worker: OnMemoryWorker) -> None:
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def resolving() -> None:
+            await asleep(100)
+            found.set_result("found")
+
+        resolver = asyncio.create_task(resolving())
+        heard = await ask("?")
+        value = await found
+        await resolver
+        return [heard, value]
+
+    on_worker.begin(flow)
+    answer(on_worker, "?")
+    assert not on_worker.is_over
+    on_worker.wait(101)
+
+    assert on_worker.result == ["<?>", "found"]
