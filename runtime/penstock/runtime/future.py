@@ -44,6 +44,10 @@ class Sight:
         if self._peeked is None:
             self._peeked = self.caller.progress
 
+    def forget(self) -> None:
+        """Note that the caller has given the step up before it got the outcome."""
+        self._looked, self._peeked = False, None
+
     @property
     def is_seen(self) -> bool:
         """Whether anybody has asked for the outcome."""
@@ -148,6 +152,7 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
             self._source.cancel()
         if not super().cancel(msg):
             return False
+        self._sight.forget()
         if self._ticket is not None:
             self._ticket.drop()
         if self._on_cancel is not None:

@@ -76,8 +76,7 @@ def call_nested(child: Entrypoint[Any, Any], argument: Any, options: Options) ->
     step.sight = sight = Sight(scope)
     recorded = None
     if step.is_recorded:
-        if scope.order is not None:
-            scope.order.asked(step_id)
+        runner.asked(scope, step_id)
         recorded = attempt.replay.recall(branch, step_id, child.name, digest, "raise")
     if recorded is None:
         step.cached = child.body.cached_call(

@@ -91,11 +91,8 @@ class Runner:
                 f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
             )
         sight = Sight(branch.scope)
+        self.asked(branch.scope, step_id)
         order = self.order_of(branch.scope) if on_loop else None
-        if order is not None:
-            order.asked(step_id)
-        elif branch.scope.order is not None:
-            branch.scope.order.asked(step_id)
         if self._was_cancelled(branch.scope, step_id):
             return self._given_up(sight, order)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
@@ -139,6 +136,13 @@ class Runner:
             scope.order = Order(scope, self.watch, recorded)
             self.orders.add(scope.order)
         return scope.order
+
+    def asked(self, scope: Scope, step_id: str) -> None:
+        """Take note that the code of a scope has asked for a step, which may be on the record."""
+        if self.attempt.journal.has_past and scope.step.is_async:
+            order = self.order_of(scope)
+            if order is not None:
+                order.asked(step_id)
 
     def parkable(self, coroutine: Coroutine[Any, Any, Any], scope: Scope) -> Parkable[Any]:
         """Return a coroutine of the run's code as one that can wait in the middle of sync code."""
@@ -287,6 +291,8 @@ class Runner:
         except BaseException:
             if ticket is not None:
                 ticket.drop()
+            if step.sight is not None:
+                step.sight.forget()
             raise
         if ticket is not None and not ticket.is_next():
             await ticket.turn()
