@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from penstock.runtime.errors import StepCancelledError, Suspend
+from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.inject import injected
 from penstock.runtime.scope import current
 from penstock.runtime.timeout import Deadline
@@ -45,8 +45,6 @@ async def acall(step: Step) -> Any:
         body.task = task
         return await body
     except asyncio.CancelledError as error:
-        if step.parent is None and step.attempt.is_leaving:
-            raise _left(step, task) from None
         run_ends = step.attempt.is_ending or step.runner.account.has_cancelled
         if task is not None and task.cancelling() == 0 and not run_ends:
             raise _own_doing(step, error) from error
@@ -59,13 +57,6 @@ async def acall(step: Step) -> Any:
         raise _own_doing(step, error) from error
     finally:
         current.reset(token)
-
-
-def _left(step: Step, task: asyncio.Task[Any] | None) -> BaseException:
-    """Return what a body ends with that was cancelled so that its run can leave the process."""
-    if task is not None and task.uncancel() > 0:
-        return asyncio.CancelledError()  # somebody else has cancelled it, too
-    return Suspend(f"run {step.attempt.assignment.run_id!r} leaves its process")
 
 
 async def timed(step: Step, body: Callable[[Step], Awaitable[Any]]) -> Any:

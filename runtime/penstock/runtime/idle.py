@@ -6,8 +6,7 @@ __all__ = ["IdleWatch"]
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Iterator
-from types import CodeType
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.runtime.errors import Suspend
@@ -19,6 +18,8 @@ from penstock.runtime.waits import is_within
 if TYPE_CHECKING:
     from penstock.runtime.runner import Runner
 
+_WAIT: Final = asyncio.tasks._wait.__code__  # type: ignore[attr-defined]
+
 SLOW_POLL: Final = 0.05
 """Seconds between two looks at a run that waits for timers of its own code."""
 
@@ -28,7 +29,7 @@ class IdleWatch:
 
     def __init__(self, runner: Runner, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.number = runner.attempt.assignment.number
+        self.number = runner.attempt.journal.epoch
         self._runner = runner
         self._attempt = runner.attempt
         self._is_looking = False
@@ -191,27 +192,42 @@ def _scopes(handles: Any) -> Iterator[Scope]:
 
 def _waits_outside(coroutine: Parkable[Any]) -> bool:
     """Tell whether a coroutine waits for something that the run's own code does not bring about."""
-    awaited = coroutine.blocked_on
-    if awaited is None or isinstance(awaited, Parked):
+    if any(map(_comes_from_thread, _leaves(coroutine.left or coroutine.blocked_on))):
+        return True
+    inner = _innermost(coroutine.coroutine)
+    code = getattr(inner, "cr_code", None)
+    if code is _WAIT:
+        waited: Iterable[Any] = inner.cr_frame.f_locals["fs"]
+        return any(map(_comes_from_thread, waited))
+    return code is asyncio.sleep.__code__
+
+
+def _leaves(awaited: Any) -> Iterator[Any]:
+    """Give what is gathered in something awaited, which may be itself."""
+    children = getattr(awaited, "_children", None)
+    if children is None:
+        yield awaited
+        return
+    for child in children:
+        yield from _leaves(child)
+
+
+def _comes_from_thread(awaited: Any) -> bool:
+    """Tell whether a future is one of `run_in_executor`, and its thread still at work."""
+    if awaited is None or awaited.done() or isinstance(awaited, Parked):
         return False
-    if any("_chain_future" in callback.__qualname__ for callback, _ in _callbacks(awaited)):
-        return not hasattr(awaited, "source_is_step")
-    code = _innermost(coroutine.coroutine)
-    return code is not None and code is asyncio.sleep.__code__
+    return any(
+        "_chain_future" in getattr(callback, "__qualname__", "")
+        for callback, _ in getattr(awaited, "_callbacks", None) or ()
+    )
 
 
-def _callbacks(awaited: Any) -> list[tuple[Any, Any]]:
-    found = getattr(awaited, "_callbacks", None) or []
-    return [each for each in found if hasattr(each[0], "__qualname__")]
-
-
-def _innermost(coroutine: Any) -> CodeType | None:
-    """Return the code of the innermost coroutine that a coroutine waits in."""
-    code: CodeType | None = None
-    while coroutine is not None:
-        code = getattr(coroutine, "cr_code", code)
+def _innermost(coroutine: Any) -> Any:
+    """Return the innermost coroutine that a coroutine waits in."""
+    inner = coroutine
+    while inner is not None:
+        coroutine = inner.coroutine if isinstance(inner, Parkable) else inner
         inner = getattr(coroutine, "cr_await", None)
-        if isinstance(inner, Parkable):
-            inner = inner.coroutine
-        coroutine = inner
-    return code
+        if not hasattr(inner, "cr_code"):
+            return coroutine
+    return coroutine

@@ -120,6 +120,11 @@ class Journal(Protocol):
         ...
 
     @property
+    def epoch(self) -> int:
+        """How many times the run has been claimed."""
+        ...
+
+    @property
     def seq(self) -> int:
         """The seq of the newest fact."""
         ...
@@ -195,6 +200,7 @@ class NoJournal:
     stores = False
     patience = math.inf
     has_past = False
+    epoch = 1
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -60,7 +60,7 @@ class Surroundings(Protocol):
 
     loop: asyncio.AbstractEventLoop
     number: int
-    """That of the attempt."""
+    """That of the attempt; it grows with each claim of the run."""
 
     def is_ready(self, scope: Any) -> bool | None:
         """Tell whether code of a scope is about to run; None where nothing tells."""
@@ -78,10 +78,12 @@ class Surroundings(Protocol):
 class Ticket:
     """The place of one call, question or sleep in its scope's order."""
 
-    __slots__ = ("_deliver", "_is_over", "_order", "is_dropped", "number", "stamp")
+    __slots__ = ("_deliver", "_is_over", "_order", "alone", "is_dropped", "number", "stamp")
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, alone: int) -> None:
         self._order = order
+        self.alone = alone
+        """How many calls there were with this one, if nothing else was under way; else 0."""
         self._deliver: Callable[[], object] | None = None
         self._is_over = False
         self.is_dropped = False
@@ -151,7 +153,7 @@ class Order:
         with self._lock:
             self._calls += 1
             self._open += 1
-        return Ticket(self)
+            return Ticket(self, self._calls if self._open == 1 else 0)
 
     def asked(self, step_id: str) -> None:
         """Take note that a recorded step was asked for."""
@@ -198,8 +200,8 @@ class Order:
                 return ""
             ticket.number = self._claims
             self._claims += 1
-            if self.is_sequential:
-                return ""
+            if ticket.alone == self._calls and not self.scope.is_forked:
+                return ""  # nothing else was under way meanwhile: there is no order
             return str(Stamp(self._attempt, ticket.number, self._calls))
 
     def pass_at_once(self, ticket: Ticket) -> bool:

@@ -68,8 +68,8 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
     """
 
     __slots__ = (
-        "_leaf", "_outcome", "_strand", "_watch", "blocked_on", "coroutine", "lacks", "scope",
-        "task",
+        "_leaf", "_outcome", "_strand", "_watch", "blocked_on", "coroutine", "lacks", "left",
+        "scope",        "task",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +84,8 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         self.blocked_on: Any = None
         self.lacks: Suspend | None = None
         """What keeps it from going on in this attempt, if anything does."""
+        self.left: Any = None
+        """What it waited for as it came to lack that."""
         self.task: asyncio.Future[Any] | None = None
 
     # -- what asyncio calls ----------------------------------------------------------------------
@@ -181,7 +183,10 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
                 try:
                     value = self.wait(awaited)
                 except Suspend as error:
-                    awaited = self._stay(error)
+                    if self.scope.attempt.is_ending:
+                        awaited = coroutine.throw(error)
+                    else:
+                        awaited = self._stay(error, awaited)
                 except GreenletExit:  # nobody refers to the coroutine any more
                     coroutine.close()
                     raise
@@ -198,9 +203,9 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         except BaseException as error:
             return Outcome(error=error)
 
-    def _stay(self, error: Suspend) -> Any:
-        """Return what never comes in this attempt."""
-        self.lacks = error
+    def _stay(self, error: Suspend, awaited: Any) -> Any:
+        """Return what never comes in this attempt, in place of what was awaited."""
+        self.lacks, self.left = error, awaited
         return next(iter(Parked[None]().__await__()))
 
     def end(self, outcome: Outcome) -> greenlet:

@@ -395,6 +395,13 @@ class Runner:
         watch.root = asyncio.current_task() if step.is_async else None
         try:
             return await (acall(step) if step.is_async else self._in_thread(step))
+        except (asyncio.CancelledError, Suspend):
+            if not self.attempt.is_leaving or watch.root is None:
+                raise
+            if watch.root.uncancel() > 0:
+                raise asyncio.CancelledError from None  # somebody else has cancelled it, too
+            run_id = self.attempt.assignment.run_id
+            raise Suspend(f"run {run_id!r} leaves its process") from None
         finally:
             watch.is_root_at_work = False
             watch.root = None

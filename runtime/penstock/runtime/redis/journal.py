@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
@@ -25,6 +25,10 @@ from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.past import Request, unfinished
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.remote import ARGUMENTS, RemoteCall
+
+
+TAKEN_OVER: Final = 1_000_000
+"""Added to the epoch of a run that performs what another run had begun to."""
 
 
 class RedisJournal:
@@ -52,6 +56,8 @@ class RedisJournal:
         self._ahead = float(fields["updated"]) - time.monotonic() * 1000
         self._recorded: Mapping[str, bytes] = claim.checkpoints
         self._attempt = int(fields["attempt"])
+        # A step that another run has begun to perform: what that one stamped comes before.
+        self.epoch = int(fields["epoch"]) + (TAKEN_OVER if "again" in fields else 0)
         self._thread = "" if fields["own_thread"] == "1" else fields["thread"]
         self._keep = int(fields.get("keep", 0))
         self._queue = queue
