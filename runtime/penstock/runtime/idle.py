@@ -38,6 +38,8 @@ class IdleWatch:
         """Those of the run that have begun and not ended."""
         self.root: asyncio.Task[Any] | None = None
         """The asyncio task of an async body while it runs."""
+        self.cancelled_before = 0
+        """How often that task had been cancelled before it was to leave."""
         self.is_root_at_work = False
         """Whether a body runs, on the loop or in a thread."""
         self.left_behind: dict[str, Callable[[], object]] = {}
@@ -90,10 +92,11 @@ class IdleWatch:
             self._runner.leave()
 
     def _seconds_left(self) -> float | None:
-        due = self._attempt.waits.due
-        if due is None:
+        """Return how long until a branch goes on by itself, None for none: a question may not."""
+        times = [wait.due for wait in self._attempt.waits.of("timer") if wait.due is not None]
+        if not times:
             return None
-        return (due - self._attempt.journal.now()) / 1000
+        return (min(times) - self._attempt.journal.now()) / 1000
 
     def _is_moving(self) -> bool:
         ready = self._ready_scopes()

@@ -398,7 +398,7 @@ class Runner:
         except (asyncio.CancelledError, Suspend):
             if not self.attempt.is_leaving or watch.root is None:
                 raise
-            if watch.root.uncancel() > 0:
+            if watch.root.uncancel() > watch.cancelled_before:
                 raise asyncio.CancelledError from None  # somebody else has cancelled it, too
             run_id = self.attempt.assignment.run_id
             raise Suspend(f"run {run_id!r} leaves its process") from None
@@ -426,6 +426,8 @@ class Runner:
         if self.attempt.stopping is None:
             self.attempt.is_leaving = True
             self.attempt.waits.settle()
+        if self.watch is not None and self.watch.root is not None:
+            self.watch.cancelled_before = self.watch.root.cancelling()
         self.account.cancel_tasks()
         self.end_coroutines(every=True)
 
