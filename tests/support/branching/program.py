@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from penstock.runtime import asleep, entrypoint, interrupt, sleep, task
 from tests.support.branching import steps
-from tests.support.branching.steps import PlannedError
+from tests.support.branching.steps import PlannedError, remote
 from tests.support.branching.trace import asks, begin_attempt, doubtful, known, lost, waits
 
 Tree = list[Any]
@@ -105,7 +105,7 @@ async def _flaky(node: Node) -> str:
 
 async def _remote(node: Node) -> str:
     waits(node.place)
-    return await steps.remote(node.place)
+    return await remote(node.place)
 
 
 async def _fail(node: Node) -> None:
