@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import random
+import signal
 import sys
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
+from types import FrameType
+from typing import Final
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -22,10 +28,21 @@ from tests.support.branching.game import Game, Script
 from tests.support.branching.generate import programs, scripts
 from tests.support.branching.program import Node, Tree
 
-FAMILIES = {
+FAMILIES: Final = {
     "steps": programs(("step", "thread", "askstep"), fails=False),
     "all": programs(),
 }
+
+
+HANGS: Final = 10.0
+"""Seconds after which a program hangs, as all of its time is skipped."""
+
+
+def _hang(code: str, _: int, frame: FrameType | None) -> None:
+    """End here, as nothing else may get a program out of a loop that never ends."""
+    traceback.print_stack(frame)
+    print(f"{code}\nWRONG: it hangs", flush=True)
+    os._exit(1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,11 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     @given(tree=FAMILIES[told.family], script=scripts)
     def play(tree: Tree, script: Script) -> None:
+        code = f"{code_of(Node(tree, 'p', 10.0))}\n{script}"
+        signal.signal(signal.SIGALRM, partial(_hang, code))
+        signal.setitimer(signal.ITIMER_REAL, HANGS)
         try:
             Game(tree).play(script)
         except Exception as error:
             wrong[type(error).__name__] += 1
-            print(code_of(Node(tree, "p", 10.0)), f"{script}", f"WRONG: {error}\n", sep="\n")
+            print(f"{code}\nWRONG: {error}\n")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     play()
     print(f"seed {told.seed}: {told.examples} programs, wrong: {dict(wrong) or 'none'}")

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from penstock.runtime import asleep, entrypoint, interrupt, sleep, task
 from tests.support.branching import steps
-from tests.support.branching.steps import PlannedError
+from tests.support.branching.steps import PlannedError, remote
 from tests.support.branching.trace import asks, begin_attempt, doubtful, known, lost, waits
 
 Tree = list[Any]
@@ -105,7 +105,7 @@ async def _flaky(node: Node) -> str:
 
 async def _remote(node: Node) -> str:
     waits(node.place)
-    return await steps.remote(node.place)
+    return await remote(node.place)
 
 
 async def _fail(node: Node) -> None:
@@ -253,9 +253,12 @@ async def event(node: Node) -> list[Any]:
 
     async def setting() -> Any:
         try:
-            return await first.run()
-        finally:
+            value = await first.run()
+        except PlannedError:
             is_set.set()
+            raise
+        is_set.set()
+        return value
 
     async def waiting(part: Node) -> Any:
         await is_set.wait()
@@ -323,10 +326,14 @@ async def remind(node: Node) -> Any:
     """Remind from time to time, until the branch has come to its end."""
     reminder = asyncio.create_task(_remind(node))
     try:
-        return await node.parts()[0].run()
+        value = await node.parts()[0].run()
+    except PlannedError:
+        lost(f"{node.place}.remind")
+        raise
     finally:
         reminder.cancel()
-        lost(f"{node.place}.remind")
+    lost(f"{node.place}.remind")
+    return value
 
 
 async def _remind(node: Node) -> None:
