@@ -93,7 +93,7 @@ class Watch:
         for place, times in self._trace.begun.items():
             node = self._nodes.get(place)
             tries = node.tree[1] + 1 if node is not None and node.kind == "flaky" else 1
-            most = tries + self._crashes
+            most = tries * (1 + self._crashes)  # a dying process may lose all that it had tried
             assert times <= most, f"the step at {place} was begun {times} times"
 
     # -- at the end -------------------------------------------------------------------------------
