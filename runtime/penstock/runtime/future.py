@@ -131,7 +131,11 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
             settle(self, outcome)
             return
         self._outcome = outcome
-        self._ticket.deliver(lambda: self.done() or settle(self, outcome))
+        self._ticket.deliver(self._recall)
+
+    def _recall(self) -> None:
+        if self._outcome is not None and not self.done():
+            settle(self, self._outcome)
 
     def _bring(self, source: concurrent.futures.Future[T]) -> None:
         self.get_loop().call_soon_threadsafe(self._take, source)

@@ -21,6 +21,7 @@ from penstock.runtime.options import Options
 from penstock.runtime.order import FIRST, Stamp
 from penstock.runtime.outcome import Outcome
 from penstock.runtime.output import GraphOutput
+from penstock.runtime.parking import muted
 from penstock.runtime.perform import Step
 from penstock.runtime.scope import current, current_branch
 
@@ -120,7 +121,7 @@ class NestedCall:
         if order is not None and step.is_recorded:
             if not step.attempt.replay.has_entered(step.id):
                 step.gate = order.gate(f"entrypoint {step.name!r}, step {step.id!r}")
-        with self._turn():
+        with self._turn(), muted():
             return self._kept(await step.runner.aperform(step))
 
     def _begin(self) -> None:

@@ -39,7 +39,7 @@ class Stamp(NamedTuple):
     number: int
     """Counts what became known there, from 0."""
     calls: int
-    """How many calls, questions and sleeps the code had begun by then."""
+    """How often the code had gone on by then: calls, questions, sleeps, and timers of its own."""
 
     @classmethod
     def read(cls, text: str) -> Stamp:
@@ -73,6 +73,15 @@ class Surroundings(Protocol):
     def is_at_work_below(self, scope: Any) -> bool:
         """Tell whether a step that the scope has called is at work."""
         ...
+
+
+class Turn(asyncio.Future[None]):
+    """Resolves when the code may know, or a step may begin."""
+
+    def come(self) -> None:
+        """Resolve it, unless nobody waits any more."""
+        if not self.done():
+            self.set_result(None)
 
 
 class Ticket:
@@ -113,7 +122,7 @@ class Ticket:
         if self.is_next():
             return
         turn = self._order.future()
-        self.deliver(lambda: turn.done() or turn.set_result(None))
+        self.deliver(turn.come)
         try:
             await turn
         except asyncio.CancelledError:
@@ -155,6 +164,14 @@ class Order:
             self._open += 1
             return Ticket(self, self._calls if self._open == 1 else 0)
 
+    def tick(self) -> None:
+        """Count that a coroutine went on for another reason: a timer, a lock, a cancellation.
+
+        A replay waits for as many: so it keeps the place of the timers of the code's own.
+        """
+        with self._lock:
+            self._calls += 1
+
     def asked(self, step_id: str) -> None:
         """Take note that a recorded step was asked for."""
         self._expected.discard(step_id)
@@ -187,9 +204,9 @@ class Order:
         self._look_soon()
         return gate
 
-    def future(self) -> asyncio.Future[None]:
+    def future(self) -> Turn:
         """Make a future of the loop."""
-        return self._around.loop.create_future()
+        return Turn(loop=self._around.loop)
 
     # -- what tickets do -------------------------------------------------------------------------
 
@@ -337,6 +354,7 @@ class Order:
     def _pass(self, ticket: Ticket) -> None:
         if ticket.number >= 0:
             self._passed = max(self._passed, ticket.number + 1)
+            self._line.pop(ticket.number, None)
         self._close(ticket)
         self._is_moving = True
 

@@ -1,16 +1,17 @@
 """Coroutines that can wait in the middle of sync code, so that `interrupt()` needs no `await`.
 
 Each coroutine of a run is driven inside a greenlet. Where code below it has to wait, the greenlet
-hands what it waits for to the asyncio task outside, as `await` would have done, and keeps its stack.
+hands what it waits for to the asyncio task outside, as `await` does, and keeps its stack.
 """
 
 from __future__ import annotations
 
-__all__ = ["Parkable", "Parked", "Watch", "can_park", "park"]
+__all__ = ["Parkable", "Parked", "Watch", "can_park", "muted", "park"]
 
 import asyncio
 import threading
 from collections.abc import Awaitable, Coroutine, Generator
+from contextlib import contextmanager
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -69,7 +70,7 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
 
     __slots__ = (
         "_leaf", "_outcome", "_strand", "_watch", "blocked_on", "coroutine", "lacks", "left",
-        "scope",        "task",
+        "muted", "scope", "task",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +83,8 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         self._outcome: Outcome | None = None
         self._watch = watch
         self.blocked_on: Any = None
+        self.muted = 0
+        """How many calls are under way whose waits another attempt may not repeat."""
         self.lacks: Suspend | None = None
         """What keeps it from going on in this attempt, if anything does."""
         self.left: Any = None
@@ -140,7 +143,21 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         self.blocked_on = awaited
         if self._watch is not None:
             self._watch.blocked(self)
-        return strand.parent.switch(awaited)
+        try:
+            value = strand.parent.switch(awaited)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) or type(awaited) is asyncio.Future:
+                self._tick()
+            raise
+        if type(awaited) is asyncio.Future:
+            self._tick()
+        return value
+
+    def _tick(self) -> None:
+        """Let the order know that the code goes on, by something that it does not deliver."""
+        order = self.scope.order
+        if order is not None and not self.muted:
+            order.tick()
 
     def _begin(self) -> _Strand:
         here = getcurrent()
@@ -182,18 +199,8 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
             while True:
                 try:
                     value = self.wait(awaited)
-                except Suspend as error:
-                    if self.scope.attempt.is_ending:
-                        awaited = coroutine.throw(error)
-                    else:
-                        awaited = self._stay(error, awaited)
-                except GreenletExit:  # nobody refers to the coroutine any more
-                    coroutine.close()
-                    raise
                 except BaseException as error:
-                    if self.lacks is not None and self._watch is not None:
-                        self._watch.given_up(self.lacks)
-                    awaited = coroutine.throw(error)
+                    awaited = self._raised(error, awaited)
                 else:
                     awaited = coroutine.send(value)
         except StopIteration as stop:
@@ -203,10 +210,17 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         except BaseException as error:
             return Outcome(error=error)
 
-    def _stay(self, error: Suspend, awaited: Any) -> Any:
-        """Return what never comes in this attempt, in place of what was awaited."""
-        self.lacks, self.left = error, awaited
-        return next(iter(Parked[None]().__await__()))
+    def _raised(self, error: BaseException, awaited: Any) -> Any:
+        """Raise in the coroutine what came of something awaited; returns what it awaits next."""
+        if isinstance(error, GreenletExit):  # nobody refers to the coroutine any more
+            self.coroutine.close()
+            raise error
+        if isinstance(error, Suspend) and not self.scope.attempt.is_ending:
+            self.lacks, self.left = error, awaited
+            return next(iter(Parked[None]().__await__()))  # what never comes in this attempt
+        if self.lacks is not None and self._watch is not None:
+            self._watch.given_up(self.lacks)
+        return self.coroutine.throw(error)
 
     def end(self, outcome: Outcome) -> greenlet:
         """Take the outcome; returns where to go with it."""
@@ -231,6 +245,21 @@ def _strand() -> _Strand | None:
     while current is not None and not isinstance(current, _Strand):
         current = current.parent
     return current
+
+
+@contextmanager
+def muted() -> Generator[None]:
+    """Leave out of the order what a call into the engine waits for, as a replay may not wait."""
+    strand = _strand()
+    owner = strand.owner if strand is not None else None
+    if owner is None:
+        yield
+        return
+    owner.muted += 1
+    try:
+        yield
+    finally:
+        owner.muted -= 1
 
 
 def can_park() -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.lineage import Branch
 from penstock.runtime.order import FIRST, Stamp, Ticket
-from penstock.runtime.parking import Parked
+from penstock.runtime.parking import Parked, muted
 from penstock.runtime.perform import Pause
 from penstock.runtime.questions import Limit, Question
 
@@ -99,7 +99,8 @@ async def apause(branch: Branch, seconds: float) -> None:
         await until(scope.step, name, left, ticket)
     elif not recorded and left > 0:
         try:
-            await scope.step.runner.aeffect(scope.step, Pause(left))
+            with muted():
+                await scope.step.runner.aeffect(scope.step, Pause(left))
         except asyncio.CancelledError:
             if ticket is not None:
                 ticket.drop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 __all__ = [
-    "Do", "Effect", "Keep", "Park", "Pause", "Plan", "Step", "call_of", "perform", "tries", "ungroup",
+    "Do", "Effect", "Keep", "Park", "Pause", "Plan", "Step", "call_of", "perform", "tries",
+    "ungroup",
 ]  # fmt: skip
 
 import asyncio
@@ -199,10 +200,8 @@ def _sent(step: Step) -> Plan:
             yield Do.STORE
         raise
     step.attempt.waits.add(Wait(step.id, "step", step.id))
-    away = Suspend(
-        f"step {step.id!r} of run {run_id!r} is performed on queue {step.queue!r}", step.id
-    )
-    outcome: Outcome = yield Park(away)
+    where = f"step {step.id!r} of run {run_id!r} is performed on queue {step.queue!r}"
+    outcome: Outcome = yield Park(Suspend(where, step.id))
     return outcome.get()
 
 

@@ -150,7 +150,7 @@ class Questions:
             return None
 
     def seconds_left(self, question: Question) -> float | None:
-        """Return how long an answer may still take, None for ever; its time begins now if not yet."""
+        """Return how long an answer may still take, None for ever; its time begins with this."""
         if question.limit is None:
             return None
         return self._attempt.timers.begin(question.name, question.limit.seconds)

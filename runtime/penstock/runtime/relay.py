@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from penstock.runtime.attempt import Listener
 from penstock.runtime.journal import Fact
+from penstock.runtime.parking import muted
 
 T = TypeVar("T")
 
@@ -80,13 +81,15 @@ class AsyncRelay(Generic[T]):
 
     async def __aexit__(self, *error: object) -> None:
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        with muted():
+            await asyncio.gather(self._task, return_exceptions=True)
 
     def __aiter__(self) -> AsyncIterator[Fact]:
         return self
 
     async def __anext__(self) -> Fact:
-        fact = await self._facts.get()
+        with muted():
+            fact = await self._facts.get()
         if not isinstance(fact, Fact):
             raise StopAsyncIteration
         return fact

@@ -57,7 +57,7 @@ class Runner:
         self.held_steps: set[str] = set()
         """Steps that wait for the end of a replay before they begin."""
         self.parked_steps: set[str] = set()
-        """Steps on the loop that wait outside of their bodies: between tries, or for another queue."""
+        """Steps on the loop that wait outside of their bodies: for a try, or another queue."""
         self.watch = IdleWatch(self, loop) if loop is not None else None
         if self.watch is not None:
             self.account.on_end = self.watch.changed

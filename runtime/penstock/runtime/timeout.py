@@ -141,7 +141,7 @@ class Deadline:
         """
         if self._timer is not None:
             self._timer.cancel()
-        self._task, task = None, self._task
+        task, self._task = self._task, None
         if self._expired is not None:
             limit = self._run if self._expired == "run" else self._idle
             if task is not None:

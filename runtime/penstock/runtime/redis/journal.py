@@ -26,7 +26,6 @@ from penstock.runtime.redis.past import Request, unfinished
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.remote import ARGUMENTS, RemoteCall
 
-
 TAKEN_OVER: Final = 1_000_000
 """Added to the epoch of a run that performs what another run had begun to."""
 
