@@ -36,6 +36,13 @@ class StepStatus(StrEnum):
     UNFINISHED = "unfinished"
 
 
+_GOES_ON = {
+    StepStatus.RUNNING: (RunStatus.RUNNING,),
+    StepStatus.RETRYING: (RunStatus.RUNNING, RunStatus.SUSPENDED),  # a long wait leaves the process
+}
+"""Statuses of a run in which a step of its attempt is what its last event says."""
+
+
 @dataclass(slots=True)
 class Step:
     """One call of a task in a run, as its events tell of it."""
@@ -49,6 +56,10 @@ class Step:
     """When it last began; None if that is no longer kept."""
     finished_at: datetime | None = None
     tries: int = 0
+    """How often it was tried: once more after a try that failed, or was lost with its attempt.
+
+    One that has waited goes on in the same try.
+    """
     attempt: int = 1
     """The attempt of the run in which it was last tried."""
     error: str = ""
@@ -157,22 +168,32 @@ def _tell(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
     step = _step(steps, data["id"])
     match event["mode"]:
         case "step.started":
+            attempt = event.get("attempt", 1)
+            goes_on = step.status in (StepStatus.RUNNING, StepStatus.WAITING)
+            if not (goes_on and step.tries and step.attempt == attempt):
+                step.tries += 1
             step.started_at, step.finished_at = time, None
-            step.status, step.attempt = StepStatus.RUNNING, event.get("attempt", 1)
-            step.tries += 1
-            step.error = ""
+            step.status, step.attempt, step.error = StepStatus.RUNNING, attempt, ""
         case "step.retry" if "error" in data:  # without one, an attempt begins it anew
+            _try_again(step)
             step.status = StepStatus.RETRYING
             step.error = _error(data["error"])
-            step.tries += 1
         case "step.interrupted":
+            _try_again(step)
             step.status = StepStatus.WAITING
         case "step.finished":
+            _try_again(step)
             step.finished_at = time
             step.inline = data.get("outcome")
             _end(step, _error((step.inline or {}).get("error")))
         case _:
             pass
+
+
+def _try_again(step: Step) -> None:
+    """Count the try that an event tells of, where it began after a short wait, which no event tells."""
+    if step.status is StepStatus.RETRYING:
+        step.tries += 1
 
 
 def _end(step: Step, error: str) -> None:
@@ -192,8 +213,8 @@ def _place(step: Step, steps: Mapping[str, Step], run: Run, away: RunStatus | No
             queued = away is RunStatus.QUEUED
             step.status = StepStatus.QUEUED if queued else StepStatus.WAITING
     elif step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
-        is_at_work = run.status is RunStatus.RUNNING and step.attempt == run.attempt
-        step.status = step.status if is_at_work else StepStatus.UNFINISHED
+        if run.status not in _GOES_ON[step.status] or step.attempt != run.attempt:
+            step.status = StepStatus.UNFINISHED
     elif step.status is StepStatus.WAITING and run.status is not RunStatus.SUSPENDED:
         step.status = StepStatus.UNFINISHED
 
