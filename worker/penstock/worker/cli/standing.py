@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from penstock.publisher.errors import RedisRightsError
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.requests import Plan, RequestPlans
@@ -28,7 +29,17 @@ class Standing:
 
 
 def stand(plans: RequestPlans, run: Run) -> Plan[Standing]:
-    """Find out what a run waits for; nothing if it is over."""
+    """Find out what a run waits for; nothing if it is over.
+
+    What the Redis user may not read is named as that.
+    """
+    try:
+        return (yield from _stand(plans, run))
+    except RedisRightsError:
+        return Standing("something that this Redis user is not allowed to read")
+
+
+def _stand(plans: RequestPlans, run: Run) -> Plan[Standing]:
     if run.status is RunStatus.QUEUED:
         return (yield from _queued(plans.keys, run))
     if run.status is RunStatus.RUNNING:
@@ -62,7 +73,10 @@ def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
         )
     length = yield ("LLEN", keys.queue(run.queue))
     waits_for = f"a worker: {_nth(place + 1)} of {length} on queue {run.queue!r}"
-    return (yield from _worker_for(keys, run, waits_for))
+    try:
+        return (yield from _worker_for(keys, run, waits_for))
+    except RedisRightsError:
+        return Standing(f"{waits_for}; not allowed to read which workers serve it")
 
 
 def _worker_for(keys: Keys, run: Run, waits_for: str) -> Plan[Standing]:
