@@ -224,8 +224,7 @@ def test_a_reader_is_shown_runs_as_a_worker_is(
     work()
     until(lambda: running.status() == "running", 20, "the run to begin")
     until(lambda: asks.status() == "suspended", 20, "a question")
-    for run in (failed, done):
-        until(lambda run=run: run.info().finished_at, 20, "the end")
+    until(lambda: failed.info().finished_at and done.info().finished_at, 20, "two ends")
     behind = app.enqueue("main", {"x": 1}, thread_id="busy", queue="nobody")
     last = app.enqueue("main", {"x": 1}, thread_id="busy", queue="nobody")
 

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -336,7 +336,7 @@ def test_a_queue_without_a_worker_is_named_where_a_step_waits_there(
 def test_a_step_elsewhere_that_lost_its_ticket_is_found_and_fixed(
     redis_url: str, redis_client: redis.Redis, sent: str
 ) -> None:
-    (performer,) = redis_client.lrange("rq:queue:far", 0, -1)
+    (performer,) = cast("list[bytes]", redis_client.lrange("rq:queue:far", 0, -1))
     assert by_check(redis_url)["orphans"]["level"] == "ok"
     redis_client.delete("rq:queue:far")
 

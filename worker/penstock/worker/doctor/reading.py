@@ -38,7 +38,7 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
         redis.exceptions.RedisError: it does not answer, or refuses all.
     """
     look = _Look()
-    info = look("info", dict[str, Any](), connection.info)
+    info = look("info", dict[str, Any](), lambda: connection.info())
     queued = look("queued", list[_Queued](), lambda: _queued(connection, keys))
     unserved = look("workers", set[str](), lambda: _unserved(connection, keys, queued))
     leaks, count, whole = look(
