@@ -178,14 +178,16 @@ def test_a_cursor_that_has_expired_ends_a_stream_with_a_frame_that_says_so(frame
     assert sent == ['event: stream.failed\ndata: {"error":"CursorExpiredError"}\n\n']
 
 
-def test_an_error_is_named_in_the_last_frame_and_raised(frames: Frames) -> None:
-    sent = frames(event(1), error=PenstockError("secret"), raises=True)
+@pytest.mark.parametrize("error", [PenstockError("secret"), ZeroDivisionError("secret")])
+def test_an_error_is_named_in_the_last_frame_and_raised(frames: Frames, error: Exception) -> None:
+    sent = frames(event(1), error=error, raises=True)
 
-    assert sent == [
-        frame(event(1)),
-        'event: stream.failed\ndata: {"error":"PenstockError"}\n\n',
-    ]
+    last = f'event: stream.failed\ndata: {{"error":"{type(error).__name__}"}}\n\n'
+    assert sent == [frame(event(1)), last]
 
 
-def test_where_redis_is_away_no_frame_keeps_a_browser_from_coming_back(frames: Frames) -> None:
-    assert frames(event(1), error=RedisUnavailableError("away"), raises=True) == [frame(event(1))]
+@pytest.mark.parametrize("error", [RedisUnavailableError("away"), TimeoutError("no event for 5 s")])
+def test_where_redis_is_away_no_frame_keeps_a_browser_from_coming_back(
+    frames: Frames, error: Exception
+) -> None:
+    assert frames(event(1), error=error, raises=True) == [frame(event(1))]

@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 from contextlib import aclosing
 
+from redis.exceptions import RedisError
+
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import (
     CursorExpiredError,
     InvalidCursorError,
-    PenstockError,
     RedisUnavailableError,
 )
 from penstock.publisher.event import Event
@@ -22,6 +23,9 @@ KEEP_ALIVE = ": keep-alive\n\n"
 
 FAILED = "stream.failed"
 """The event of the last frame of a stream that an error ended: coming back would not help."""
+
+_PASSING = (RedisUnavailableError, RedisError, OSError)
+"""Errors that may be gone when the browser comes back; the last are also a `TimeoutError`."""
 
 
 def frame(event: Event, codec: Codec | None = None) -> str:
@@ -53,9 +57,9 @@ def stream_sse(events: Iterable[Event], *, codec: Codec | None = None) -> Genera
     try:
         for event in events:
             yield frame(event, codec)
-    except RedisUnavailableError:
-        raise
-    except PenstockError as error:
+    except Exception as error:
+        if isinstance(error, _PASSING):
+            raise
         yield _failure(error)
         if not isinstance(error, CursorExpiredError):
             raise
@@ -79,9 +83,9 @@ async def astream_sse(
             async for text, shown in frames:
                 event = shown or event
                 yield text
-    except RedisUnavailableError:
-        raise
-    except PenstockError as error:
+    except Exception as error:
+        if isinstance(error, _PASSING):
+            raise
         yield _failure(error)
         if not isinstance(error, CursorExpiredError):
             raise
@@ -96,7 +100,7 @@ def _closing(events: object, last: Event | None, codec: Codec) -> Generator[str]
         yield frame(end, codec)
 
 
-def _failure(error: PenstockError) -> str:
+def _failure(error: Exception) -> str:
     text = Codec().dumps({"error": type(error).__name__})
     return f"event: {FAILED}\ndata: {text}\n\n"
 
