@@ -195,18 +195,27 @@ def test_the_last_frame_says_that_a_cursor_has_expired(
     assert last[:2] == ["event: stream.failed", 'data: {"error":"CursorExpiredError"}']
 
 
-def test_a_cursor_is_judged_before_anything_is_sent(worker: InMemoryWorker) -> None:
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_cursor_is_judged_before_anything_is_sent(
+    worker: InMemoryWorker, runner: asyncio.Runner, kind: str
+) -> None:
     run = ended(worker, "completed")
     end = worker.client.do(worker.client.plans.last_seq(run.run_id))
 
-    assert [run.cursor(None), run.cursor(""), run.cursor("0")] == [0, 0, 0]
-    assert run.cursor(f" {end - 1} ") == end - 1
-    assert run.cursor(str(end)) is None
+    def cursor(header: str | None) -> int | None:
+        if kind == "sync":
+            return run.cursor(header)
+        handle = runner.run(worker.aclient.get(run.run_id))
+        return runner.run(handle.cursor(header))
+
+    assert [cursor(None), cursor(""), cursor("0")] == [0, 0, 0]
+    assert cursor(f" {end - 1} ") == end - 1
+    assert cursor(str(end)) is None
     for header in ("x", "-1", "1.5", "9" * 17):
         with pytest.raises(InvalidCursorError):
-            run.cursor(header)
+            cursor(header)
     with pytest.raises(CursorExpiredError) as expired:
-        run.cursor(str(end + 1))
+        cursor(str(end + 1))
     assert expired.value.oldest is None
 
 

@@ -25,7 +25,7 @@ FAILED = "stream.failed"
 """The event of the last frame of a stream that an error ended: coming back would not help."""
 
 _PASSING = (RedisUnavailableError, RedisError, OSError)
-"""Errors that may be gone when the browser comes back; the last are also a `TimeoutError`."""
+"""Errors that may be gone when the browser comes back; a `TimeoutError` is an `OSError`."""
 
 
 def frame(event: Event, codec: Codec | None = None) -> str:
