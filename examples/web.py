@@ -19,12 +19,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from penstock.publisher import PenstockError, astream_sse, asubscribe
-from penstock.publisher.sse import cursor
+from penstock.publisher import (
+    CursorExpiredError,
+    PenstockError,
+    RedisUnavailableError,
+    astream_sse,
+    asubscribe,
+)
 from penstock.runtime import AsyncClient
 from penstock.runtime.errors import RunNotFoundError
 
 PAGE = Path(__file__).parent / "page.html"
+STATUS = {RunNotFoundError: 404, CursorExpiredError: 410, RedisUnavailableError: 503}
+"""HTTP statuses of what may be wrong; 400 is for all else, as a bad cursor."""
 
 
 async def show_page(request: Request) -> Response:
@@ -43,11 +50,15 @@ async def stream(request: Request) -> Response:
     """Send the events of a run as server-sent events, from the browser's cursor on.
 
     A browser that lost its connection comes back with the header Last-Event-ID and misses nothing;
-    a page that is opened again gives `?after=` itself.
+    a page that is opened again gives `?after=` itself. Where there is nothing to follow any more,
+    as for a cursor that has expired, the status says so before any event: the browser stays away.
     """
     given = request.headers.get("last-event-id") or request.query_params.get("after")
     run = await _client(request).get(request.path_params["run_id"])
-    frames = _frames(_client(request), run.run_id, cursor(given))
+    after = await run.cursor(given)
+    if after is None:
+        return Response(status_code=204)
+    frames = _frames(_client(request), run.run_id, after)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(frames, media_type="text/event-stream", headers=headers)
 
@@ -81,7 +92,7 @@ def _client(request: Request) -> AsyncClient:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    status = 404 if isinstance(error, RunNotFoundError) else 400
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
     return JSONResponse({"error": str(error)}, status_code=status)
 
 

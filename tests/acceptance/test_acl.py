@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.script import Script, load, load_all
 from penstock.runtime import AsyncClient, Client, RedisStore
 from penstock.runtime.redis.keys import Keys
-from penstock.runtime.settings import Settings
+from penstock.runtime.settings import Settings, load_settings
 from penstock.worker.doctor.rights import ROLES, rights
 from tests.faults.support import remote_flows
 from tests.faults.support.until import until
@@ -206,6 +207,148 @@ def test_a_reader_follows_what_others_do(app: Client, reader: Client, work: Work
     assert {"main": 10} in [event.data for event in handle.stream("updates")]
 
 
+def shown(server: RedisServer, user: str, *command: str) -> Any:
+    """What a command prints as JSON, as a user."""
+    found = penstock(*command, "--redis", url(server, user), "--json")
+    assert found.exit_code == 0, found.output
+    return rows(found)
+
+
+def test_a_reader_is_shown_runs_as_a_worker_is(
+    app: Client, work: Work, server: RedisServer
+) -> None:
+    asks = app.enqueue("ask", "why?", thread_id="t")
+    failed = app.enqueue("broken", "no")
+    done = app.enqueue("main", {"x": 5})
+    running = app.enqueue("asteps", {"steps": 100, "seconds": 1.0})
+    work()
+    until(lambda: running.status() == "running", 20, "the run to begin")
+    until(lambda: asks.status() == "suspended", 20, "a question")
+    until(lambda: failed.info().finished_at and done.info().finished_at, 20, "two ends")
+    behind = app.enqueue("main", {"x": 1}, thread_id="busy", queue="nobody")
+    last = app.enqueue("main", {"x": 1}, thread_id="busy", queue="nobody")
+
+    told = {
+        user: {
+            run.run_id: shown(server, user, "show", run.run_id)
+            for run in (asks, failed, done, last)
+        }
+        for user in ("reader", "app", "worker")
+    }
+
+    assert told["reader"] == told["app"] == told["worker"]
+    assert told["reader"][asks.run_id][0]["waits_for"] == "an answer"
+    assert "its turn on thread 'busy'" in told["reader"][last.run_id][0]["waits_for"]
+    assert told["reader"][failed.run_id][0]["reason"] == "ValueError: no"
+    lists = [shown(server, user, "runs") for user in ("reader", "app", "worker")]
+    assert lists[0] == lists[1] == lists[2]
+    assert len(lists[0]) == 6
+    assert "lease for" in shown(server, "reader", "show", running.run_id)[0]["waits_for"]
+    (queued,) = shown(server, "reader", "show", behind.run_id)
+    assert queued["waits_for"].startswith("a worker: 1st of 1 on queue 'nobody'; not allowed")
+    running.cancel()
+
+
+KEY = f"2026:{base64.b64encode(bytes(32)).decode()}"
+
+
+@pytest.mark.parametrize("keys", ["", KEY], ids=["plain", "encrypted"])
+def test_a_reader_reads_why_steps_failed(
+    server: RedisServer, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, keys: str
+) -> None:
+    monkeypatch.setenv("PENSTOCK_ENCRYPTION_KEYS", keys)
+    queues = ("default", "far")
+    fleet.start(url=url(server, "worker"), app=APP_REMOTE, queues=queues, environ=QUICK)
+    with Client(url(server, "app"), settings=load_settings()) as app:
+        run = app.enqueue("failing", "no")
+        assert run.result(20) == "survived no"
+
+    told = [shown(server, user, "show", run.run_id)[0]["steps"] for user in ("reader", "worker")]
+
+    assert told[0] == told[1]
+    assert [(step["status"], step["error"]) for step in told[0]] == [("failed", "ValueError: no")]
+
+
+@pytest.mark.parametrize("user", ["reader", "app", "worker"])
+def test_each_user_follows_a_run_on_the_command_line(
+    app: Client, work: Work, server: RedisServer, user: str
+) -> None:
+    work()
+    run = app.enqueue("main", {"x": 5})
+
+    told = shown(server, user, "tail", run.run_id, "--mode", "updates")
+
+    assert told[-1] == {"run_id": run.run_id, "status": "completed", "result": 10}
+
+
+@pytest.mark.parametrize("user", ["app", "worker"])
+def test_who_may_enqueue_does_so_on_the_command_line(server: RedisServer, user: str) -> None:
+    there = ("--redis", url(server, user))
+    found = penstock("run", "ask", '"why?"', "--run-id", "r1", *there)
+    assert found.exit_code == 0, found.output
+
+    refused = penstock("resume", "r1", "true", *there)
+    cancelled = penstock("cancel", "r1", *there)
+
+    assert "waits for no answer: it is queued" in refused.stderr
+    assert cancelled.exit_code == 0, cancelled.output
+    assert shown(server, user, "show", "r1")[0]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("command", [("run", "main", "1"), ("cancel", "r1")])
+def test_a_reader_that_changes_something_is_told_why_not(
+    app: Client, server: RedisServer, command: tuple[str, ...]
+) -> None:
+    app.enqueue("main", {"x": 1}, run_id="r1", queue="nobody")
+
+    found = penstock(*command, "--redis", url(server, "reader"))
+
+    assert found.exit_code == 1
+    assert re.search(r"permissions.*penstock doctor --user app", found.stderr)
+    assert "Traceback" not in found.output
+    assert app.get("r1").status() == "queued"
+
+
+def test_the_doctor_tells_a_reader_what_it_may_not_read_and_raises_no_alarm(
+    app: Client, server: RedisServer
+) -> None:
+    app.enqueue("main", {"x": 1}, queue="nobody")
+
+    found = {each["check"]: each for each in shown(server, "reader", "doctor")}
+
+    unknown = {name for name, each in found.items() if each["level"] == "unknown"}
+    assert unknown == {"server", "workers", "retention"}
+    assert all(found[name]["says"].startswith("not allowed to read") for name in unknown)
+    assert found["workers"]["says"].endswith("; runs: 1 queued")
+    assert {each["level"] for name, each in found.items() if name not in unknown} == {"ok"}
+
+
+def test_the_doctor_tells_a_reader_of_what_it_sees(app: Client, server: RedisServer) -> None:
+    run = app.enqueue("main", {"x": 1}, queue="nobody")
+    server.client().delete("rq:queue:nobody")
+    server.client().zadd("penstock:leases", {"r": 1})
+
+    found = penstock("doctor", "--redis", url(server, "reader"), "--json")
+
+    levels = {each["check"]: (each["level"], each["says"]) for each in rows(found)}
+    assert found.exit_code == 2
+    assert levels["orphans"] == ("problem", f"1 queued run without a ticket: {run.run_id}")
+    assert levels["leases"][0] == "problem"
+
+
+def test_the_doctor_mends_nothing_for_a_reader_and_says_so(
+    app: Client, server: RedisServer
+) -> None:
+    app.enqueue("main", {"x": 1}, queue="nobody")
+
+    found = penstock("doctor", "--fix", "--redis", url(server, "reader"), "--json")
+
+    (finding,) = rows(found)
+    assert found.exit_code == 2
+    assert (finding["check"], finding["means"]) == ("rights", "Nothing was mended.")
+    assert "nothing to queue again" not in found.output
+
+
 # -- what they may not --------------------------------------------------------------------------
 
 RUN = "penstock:run:r"
@@ -219,6 +362,7 @@ ENQUEUE = [
 ]
 FOREIGN = [("GET", "other"), ("HGETALL", "other:run:r"), ("XRANGE", "other:events:r", "-", "+")]
 STORE = [("HGETALL", "penstock:store:items:x"), ("HGETALL", "penstock:cache:x")]
+OF_RQ = [("HGETALL", "rq:worker:w"), ("HGETALL", "rq:job:r"), ("SMEMBERS", "rq:workers")]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +373,8 @@ STORE = [("HGETALL", "penstock:store:items:x"), ("HGETALL", "penstock:cache:x")]
     + [("worker", command) for command in [*ADMIN, *FOREIGN, ("SCRIPT", "FLUSH")]]
     + [("worker", ("PUBLISH", "other:channel:r", "x"))]
     + [("reader", command) for command in [*ADMIN, *CLAIM, *ENQUEUE, *FOREIGN, *STORE]]
-    + [("reader", ("PUBLISH", "penstock:channel:r", "x"))],
+    + [("reader", ("PUBLISH", "penstock:channel:r", "x")), ("reader", ("SCAN", "0"))]
+    + [("reader", command) for command in [*OF_RQ, ("INFO",), ("LREM", "rq:queue:q", "0", "r")]],
     ids=lambda value: value if isinstance(value, str) else " ".join(map(str, value)),
 )
 def test_a_user_is_denied_what_is_not_its_own(

@@ -119,6 +119,40 @@ def test_a_browser_is_told_what_is_wrong(redis_url: str) -> None:
     assert malformed.status_code == incomplete.status_code == 400
 
 
+def test_a_browser_that_has_seen_the_end_or_has_a_wrong_cursor_is_told_to_stay_away(
+    redis_url: str,
+) -> None:
+    with worker(redis_url, "flows.py"), web_app(redis_url) as web:
+        run_id = start(web, "countdown", 1)
+        events = f"/runs/{run_id}/events"
+        with web.stream("GET", events) as reply:
+            (*_, last) = frames(reply)
+        answers = {
+            cursor: web.get(events, headers={"Last-Event-ID": cursor})
+            for cursor in (str(last.seq), str(last.seq + 1), "garbage", "-1")
+        }
+        given = web.get(f"{events}?after=garbage")
+
+    statuses = [reply.status_code for reply in (*answers.values(), given)]
+    assert statuses == [204, 410, 400, 400, 400]
+    assert "has expired" in answers[str(last.seq + 1)].json()["error"]
+    assert "Last-Event-ID" in answers["garbage"].json()["error"]
+
+
+@pytest.mark.parametrize("flow", ["countdown", "approval"])
+def test_a_browser_is_told_that_a_run_failed_or_was_cancelled(redis_url: str, flow: str) -> None:
+    with worker(redis_url, "flows.py"), web_app(redis_url) as web, Client(redis_url) as client:
+        run_id = start(web, flow, {"countdown": "ten", "approval": "x"}[flow])
+        last: Frame | None = None
+        with web.stream("GET", f"/runs/{run_id}/events") as reply:
+            for last in frames(reply):
+                if last.mode == "run.interrupted":
+                    client.get(run_id).cancel()
+
+    assert last is not None and last.mode == "run.finished"
+    assert last.data["status"] == {"countdown": "failed", "approval": "cancelled"}[flow]
+
+
 def test_the_page_listens_to_every_mode_that_is_stored(redis_url: str) -> None:
     page = (EXAMPLES / "page.html").read_text()
     flows = ("countdown", 1), ("approval", "x"), ("main", {"x": 1})

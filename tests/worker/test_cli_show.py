@@ -293,3 +293,43 @@ def test_a_step_that_asks_waits_as_long_as_its_run_does() -> None:
 
     assert only(fold(events, [], a_run(RunStatus.SUSPENDED))).status is StepStatus.WAITING
     assert only(fold(events, [], a_run(RunStatus.QUEUED))).status is StepStatus.UNFINISHED
+
+
+def test_a_step_that_has_waited_goes_on_in_the_same_try() -> None:
+    events = [
+        fact("step.started", "ask:0", 1.0),
+        fact("step.interrupted", "ask:0", 2.0),
+        fact("step.started", "ask:0", 3.0),
+        fact("step.finished", "ask:0", 4.0),
+    ]
+
+    assert only(fold(events, ["ask:0"], a_run())).tries == 1
+
+
+def test_a_try_that_comes_after_a_long_wait_is_counted_once() -> None:
+    failed = {"error": {"type": "builtins.ValueError", "message": "no"}}
+    events = [
+        fact("step.started", "load:0", 1.0),
+        fact("step.retry", "load:0", 2.0, **failed),
+        fact("step.started", "load:0", 60.0),
+        fact("step.retry", "load:0", 61.0, **failed),
+        fact("step.started", "load:0", 180.0),
+        fact("step.finished", "load:0", 181.0),
+    ]
+
+    tries = [only(fold(events[:seen], [], a_run())).tries for seen in range(1, 7)]
+    waiting = only(fold(events[:2], [], a_run(RunStatus.SUSPENDED)))
+
+    assert tries == [1, 1, 2, 2, 3, 3]
+    assert waiting.status is StepStatus.RETRYING
+
+
+def test_a_step_that_failed_its_run_is_tried_again_when_that_goes_on() -> None:
+    error = {"error": {"type": "builtins.ValueError", "message": "no"}}
+    events = [
+        fact("step.started", "load:0", 1.0),
+        fact("step.finished", "load:0", 2.0, outcome=error),
+        fact("step.started", "load:0", 3.0),
+    ]
+
+    assert [only(fold(events[:seen], [], a_run())).tries for seen in (2, 3)] == [1, 2]

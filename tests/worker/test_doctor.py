@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import redis
@@ -14,7 +16,7 @@ from penstock.publisher.script import run as call
 from penstock.runtime.client import Client
 from penstock.worker.doctor import Finding, Level, Reading, examine
 from tests.support.server import RedisServer
-from tests.worker.commands import penstock, refused, rows, until
+from tests.worker.commands import environment, penstock, program, refused, rows, until
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::penstock.runtime.redis.requests.UnannouncedEntrypointWarning"
@@ -108,6 +110,14 @@ def test_a_server_that_is_well_gets_no_complaint() -> None:
         ({"clock_offset": -30.0}, "clock", Level.WARNING, "30.0 s behind"),
         ({"paused": True}, "workers", Level.WARNING, "all workers pause"),
         ({"unserved": {"gpu": 2}}, "workers", Level.WARNING, "serves queue 'gpu', 2 runs"),
+        (
+            {"unserved_steps": {"gpu": 1}},
+            *("workers", Level.WARNING, "serves queue 'gpu', 1 step queued"),
+        ),
+        (
+            {"unserved": {"gpu": 1}, "unserved_steps": {"gpu": 2}},
+            *("workers", Level.WARNING, "serves queue 'gpu', 1 run and 2 steps queued"),
+        ),
         ({"expired": {"r1": 60.0}}, "leases", Level.PROBLEM, "1 run ended up to 60 s ago: r1"),
         (
             {"orphans": ("a", "b", "c", "d")},
@@ -277,6 +287,65 @@ def test_queues_without_a_worker_are_named(redis_url: str, redis_client: redis.R
     redis_client.set("rq:worker:w", 1)
 
     assert "queue 'gpu', 1 run queued" in by_check(redis_url)["workers"]["says"]
+
+
+FAR = """
+from penstock.runtime import entrypoint, task
+
+@task(queue="far")
+def far(x: int) -> int:
+    return x
+
+@entrypoint()
+def near(x: int) -> int:
+    return far(x).result()
+"""
+
+
+@pytest.fixture
+def sent(tmp_path: Path, redis_url: str) -> str:
+    """A run that waits for a step on a queue which no worker serves."""
+    (tmp_path / "flows.py").write_text(FAR)
+    with Client(redis_url) as client:
+        run = client.enqueue("near", 1)
+        subprocess.run(
+            program("worker", "flows.py", "--burst"),
+            cwd=tmp_path,
+            env=environment(redis_url),
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        assert run.status() == "suspended"
+    return run.run_id
+
+
+@pytest.mark.open_runs
+def test_a_queue_without_a_worker_is_named_where_a_step_waits_there(
+    redis_url: str, sent: str
+) -> None:
+    finding = by_check(redis_url)["workers"]
+
+    assert finding["level"] == "warning"
+    assert "queue 'far', 1 step queued" in finding["says"]
+    assert "-q far" in finding["fix"]
+    assert "on queue 'far'" in penstock("show", sent, url=redis_url).stdout
+
+
+@pytest.mark.open_runs
+def test_a_step_elsewhere_that_lost_its_ticket_is_found_and_fixed(
+    redis_url: str, redis_client: redis.Redis, sent: str
+) -> None:
+    (performer,) = cast("list[bytes]", redis_client.lrange("rq:queue:far", 0, -1))
+    assert by_check(redis_url)["orphans"]["level"] == "ok"
+    redis_client.delete("rq:queue:far")
+
+    before = by_check(redis_url)["orphans"]
+    after = by_check(redis_url, "--fix")
+
+    assert performer.decode() in before["says"]
+    assert after["fixed"]["fixed"] == [performer.decode()]
+    assert redis_client.lrange("rq:queue:far", 0, -1) == [performer]
 
 
 @pytest.mark.open_runs

@@ -7,6 +7,7 @@ from penstock.publisher.errors import (
     ConfigurationError,
     CursorExpiredError,
     EncryptionError,
+    InvalidCursorError,
     PenstockError,
     RedisUnavailableError,
 )
@@ -14,7 +15,7 @@ from penstock.publisher.event import TERMINAL, Event
 from penstock.publisher.fold import fold
 from penstock.publisher.hub import Hub, asubscribe
 from penstock.publisher.publish import AsyncPublisher, Publisher
-from penstock.publisher.sse import astream_sse
+from penstock.publisher.sse import astream_sse, stream_sse
 from penstock.publisher.subscribe import subscribe
 
 __all__ = [
@@ -28,11 +29,13 @@ __all__ = [
     "EncryptionError",
     "Event",
     "Hub",
+    "InvalidCursorError",
     "PenstockError",
     "Publisher",
     "RedisUnavailableError",
     "astream_sse",
     "asubscribe",
     "fold",
+    "stream_sse",
     "subscribe",
 ]

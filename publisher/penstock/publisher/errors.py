@@ -3,6 +3,7 @@
 PenstockError
 ├── ConfigurationError         wrong use of the API or of a setting (also ValueError)
 ├── RedisUnavailableError      Redis did not answer, or refused the write
+│   └── RedisRightsError       the Redis user may not do this
 ├── CodecError                 a value cannot be written or read exactly
 │   ├── ValueTooLargeError     a value is over the size limit
 │   └── EncryptionError        a value is encrypted with no key here, or not encrypted as it must be
@@ -21,6 +22,7 @@ __all__ = [
     "EncryptionError",
     "InvalidCursorError",
     "PenstockError",
+    "RedisRightsError",
     "RedisUnavailableError",
     "RemoteError",
     "ValueTooLargeError",
@@ -37,6 +39,10 @@ class ConfigurationError(PenstockError, ValueError):
 
 class RedisUnavailableError(PenstockError):
     """Redis did not answer, or answered that it cannot take this write now."""
+
+
+class RedisRightsError(RedisUnavailableError):
+    """The Redis user may not do this."""
 
 
 class CodecError(PenstockError):

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-__all__ = ["KEEP_ALIVE", "astream_sse", "cursor", "frame"]
+__all__ = ["FAILED", "KEEP_ALIVE", "astream_sse", "cursor", "frame", "stream_sse"]
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
+from contextlib import aclosing
+
+from redis.exceptions import RedisError
 
 from penstock.publisher.codec import Codec
-from penstock.publisher.errors import InvalidCursorError
+from penstock.publisher.errors import (
+    CursorExpiredError,
+    InvalidCursorError,
+    RedisUnavailableError,
+)
 from penstock.publisher.event import Event
 
 KEEP_ALIVE = ": keep-alive\n\n"
 """A comment that holds the connection open through proxies."""
+
+FAILED = "stream.failed"
+"""The event of the last frame of a stream that an error ended: coming back would not help."""
+
+_PASSING = (RedisUnavailableError, RedisError, OSError)
+"""Errors that may be gone when the browser comes back; a `TimeoutError` is an `OSError`."""
 
 
 def frame(event: Event, codec: Codec | None = None) -> str:
@@ -37,11 +50,65 @@ def cursor(last_event_id: str | None) -> int:
     return int(text)
 
 
+def stream_sse(events: Iterable[Event], *, codec: Codec | None = None) -> Generator[str]:
+    """Write events as frames, the last of them a terminal one, as `astream_sse` does."""
+    codec = codec or Codec()
+    event: Event | None = None
+    try:
+        for event in events:
+            yield frame(event, codec)
+    except Exception as error:
+        if isinstance(error, _PASSING):
+            raise
+        yield _failure(error)
+        if not isinstance(error, CursorExpiredError):
+            raise
+    yield from _closing(events, event, codec)
+
+
 async def astream_sse(
     events: AsyncIterable[Event], *, keep_alive: float = 15.0, codec: Codec | None = None
 ) -> AsyncGenerator[str]:
-    """Write events as frames, with a comment after each `keep_alive` seconds of silence."""
+    """Write events as frames, with a comment after each `keep_alive` seconds of silence.
+
+    The last frame is a terminal one, at which a page closes its `EventSource`: `run.finished` of
+    the run that is over, with its `status`; `run.interrupted` where `run.stream` has ended as the
+    run waits for an answer; `stream.failed` where an error ends the stream, as an expired cursor.
+    Where Redis is away there is none, so that the browser comes back.
+    """
     codec = codec or Codec()
+    event: Event | None = None
+    try:
+        async with aclosing(_frames(events, keep_alive, codec)) as frames:
+            async for text, shown in frames:
+                event = shown or event
+                yield text
+    except Exception as error:
+        if isinstance(error, _PASSING):
+            raise
+        yield _failure(error)
+        if not isinstance(error, CursorExpiredError):
+            raise
+    for text in _closing(events, event, codec):
+        yield text
+
+
+def _closing(events: object, last: Event | None, codec: Codec) -> Generator[str]:
+    """Write the end of a stream that knows it and has not shown it as its last event."""
+    end: Event | None = getattr(events, "end", None)
+    if end is not None and end is not last:
+        yield frame(end, codec)
+
+
+def _failure(error: Exception) -> str:
+    text = Codec().dumps({"error": type(error).__name__})
+    return f"event: {FAILED}\ndata: {text}\n\n"
+
+
+async def _frames(
+    events: AsyncIterable[Event], keep_alive: float, codec: Codec
+) -> AsyncGenerator[tuple[str, Event | None]]:
+    """Give each frame with its event, and comments without."""
     iterator = aiter(events)
     pending: asyncio.Future[Event] | None = None
     try:
@@ -49,14 +116,14 @@ async def astream_sse(
             pending = pending or asyncio.ensure_future(anext(iterator))
             done, _ = await asyncio.wait((pending,), timeout=keep_alive)
             if not done:
-                yield KEEP_ALIVE
+                yield KEEP_ALIVE, None
                 continue
             try:
                 event = pending.result()
             except StopAsyncIteration:
                 return
             pending = None
-            yield frame(event, codec)
+            yield frame(event, codec), event
     finally:
         if pending is not None:
             pending.cancel()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["AsyncRunHandle", "RunHandle", "seen", "viewed"]
+__all__ = ["AsyncRunHandle", "RunHandle"]
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.publisher.event import Event
 from penstock.publisher.hub import asubscribe
 from penstock.publisher.subscribe import subscribe
 from penstock.runtime.interrupt import NOTHING
-from penstock.runtime.redis.requests import Plan, RequestPlans, is_open
+from penstock.runtime.redis.requests import is_open
 from penstock.runtime.run import Run, RunStatus
-from penstock.runtime.view import CONFIGURED, View, check_modes
+from penstock.runtime.run_stream import AsyncRunStream, Followed, RunStream, resumption
+from penstock.runtime.view import check_modes
 
 if TYPE_CHECKING:
     from penstock.runtime.aclient import AsyncClient
@@ -114,28 +114,32 @@ class RunHandle(_Handle):
         *,
         after: int = 0,
         subgraphs: bool = False,
-    ) -> Iterator[Event]:
+    ) -> RunStream:
         """Follow the run in the given stream modes, until it is over or waits for an answer.
 
         Each event has `mode` and `data` as `stream` in process gives them, and a `seq` to go on
         from: `run.stream(after=event.seq)`. It unpacks as `mode, data`. Leaving the loop does not
-        touch the run.
+        touch the run. Where several modes are given, a run that fails or is cancelled ends with an
+        event of mode `run.finished`, whose data has `status` and `reason`; `stream.end` is how any
+        stream has ended.
 
         Raises:
             CursorExpiredError: the events after the cursor are no longer kept.
         """
-        modes = check_modes(stream_mode)
-        view = self._client.do(viewed(self._client.plans, self._run_id, modes, subgraphs))
-        return self._events(view, after)
+        followed = _followed(self._run_id, stream_mode, after, subgraphs)
+        return RunStream(self._client, followed, self._subscribe)
 
-    def _events(self, view: View, after: int) -> Iterator[Event]:
-        with self._subscribe(after) as events:
-            for event in events:
-                yield from seen(view, event)
-                if event.mode in PAUSES and self._client.do(
-                    self._client.plans.waits(self._run_id, event.seq)
-                ):
-                    return
+    def cursor(self, last_event_id: str | None) -> int | None:
+        """Read where a browser goes on that comes back, from its header `Last-Event-ID`.
+
+        None says that it has seen the end of the run: answer 204, and it stays away.
+
+        Raises:
+            InvalidCursorError: the header is not the number of an event: 400.
+            RunNotFoundError: the run's retention is over: 404.
+            CursorExpiredError: the events after it are no longer kept, or it is none of them: 410.
+        """
+        return self._client.do(resumption(self._client.plans, self._run_id, last_event_id))
 
     def cancel(self) -> RunStatus:
         """Cancel the run; returns its status after the call: cancelled, or running until it hears.
@@ -195,25 +199,20 @@ class AsyncRunHandle(_Handle):
     def _subscribe(self, after: int) -> Any:
         return asubscribe(self._run_id, after, hub=self._client.hub)
 
-    async def stream(
+    def stream(
         self,
         stream_mode: str | Sequence[str] = "updates",
         *,
         after: int = 0,
         subgraphs: bool = False,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncRunStream:
         """As `RunHandle.stream`."""
-        modes = check_modes(stream_mode)
-        plan = viewed(self._client.plans, self._run_id, modes, subgraphs)
-        view = await self._client.do(plan)
-        async with self._subscribe(after) as events:
-            async for event in events:
-                for chunk in seen(view, event):
-                    yield chunk
-                if event.mode in PAUSES and await self._client.do(
-                    self._client.plans.waits(self._run_id, event.seq)
-                ):
-                    return
+        followed = _followed(self._run_id, stream_mode, after, subgraphs)
+        return AsyncRunStream(self._client, followed, self._subscribe)
+
+    async def cursor(self, last_event_id: str | None) -> int | None:
+        """As `RunHandle.cursor`."""
+        return await self._client.do(resumption(self._client.plans, self._run_id, last_event_id))
 
     async def cancel(self) -> RunStatus:
         """As `RunHandle.cancel`."""
@@ -225,42 +224,11 @@ class AsyncRunHandle(_Handle):
         return self
 
 
-def viewed(
-    plans: RequestPlans, run_id: str, modes: Sequence[str], subgraphs: bool = False
-) -> Plan[View]:
-    """Plan to follow a run in stream modes.
-
-    Raises:
-        RunNotFoundError: its retention is over.
-    """
-    run = yield from plans.info(run_id)
-    config: Mapping[str, Any] = {}
-    if not CONFIGURED.isdisjoint(modes):
-        config = yield from plans.config(run_id)
-    return View(
-        modes,
-        entrypoint=run.entrypoint,
-        subgraphs=subgraphs,
-        config=config,
-        thread_id=run.thread_id,
-    )
-
-
-def seen(view: View, event: Event) -> Generator[Event]:
-    """Give a fact as a view's chunks, each with the fact's place in the stream."""
-    for namespace, mode, payload in view.chunks(
-        event.mode, event.data, event.namespace, event.time
-    ):
-        yield Event(
-            seq=event.seq,
-            run_id=event.run_id,
-            thread_id=event.thread_id,
-            mode=mode,
-            namespace=namespace,
-            data=payload,
-            attempt=event.attempt,
-            time=event.time,
-        )
+def _followed(
+    run_id: str, stream_mode: str | Sequence[str], after: int, subgraphs: bool
+) -> Followed:
+    modes = check_modes(stream_mode)
+    return Followed(run_id, modes, after, subgraphs)
 
 
 def _not_over(run_id: str, timeout: float | None) -> TimeoutError:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from penstock.publisher.batch import events_in
 from penstock.publisher.codec import Codec
+from penstock.publisher.errors import RedisRightsError
 from penstock.publisher.event import parse
 from penstock.publisher.script import Call, load
 from penstock.runtime.lineage import is_step, step_name
@@ -36,6 +37,13 @@ class StepStatus(StrEnum):
     UNFINISHED = "unfinished"
 
 
+_GOES_ON = {
+    StepStatus.RUNNING: (RunStatus.RUNNING,),
+    StepStatus.RETRYING: (RunStatus.RUNNING, RunStatus.SUSPENDED),  # a long wait leaves the process
+}
+"""Statuses of a run in which a step of its attempt is what its last event says."""
+
+
 @dataclass(slots=True)
 class Step:
     """One call of a task in a run, as its events tell of it."""
@@ -49,6 +57,10 @@ class Step:
     """When it last began; None if that is no longer kept."""
     finished_at: datetime | None = None
     tries: int = 0
+    """How often it was tried: once more after a try that failed, or was lost with its attempt.
+
+    One that has waited goes on in the same try.
+    """
     attempt: int = 1
     """The attempt of the run in which it was last tried."""
     error: str = ""
@@ -95,13 +107,12 @@ def remote_steps(plans: RequestPlans, run_id: str) -> Plan[dict[str, Run]]:
 
 def _read_errors(plans: RequestPlans, run: Run, steps: list[Step]) -> Plan[None]:
     ended = [step for step in steps if step.status is StepStatus.COMPLETED and not step.inline]
-    script = load("penstock.worker", "outcomes")
     codec = plans.codec.at("run", run.run_id)
+    key = plans.keys.checkpoints(run.run_id)
     for at in range(0, len(ended), PAGE):
         page = ended[at : at + PAGE]
-        key = plans.keys.checkpoints(run.run_id)
-        errors = yield Call(script, (key,), tuple(step.step_id for step in page))
-        for step, error in zip(page, cast("list[bytes | None]", errors), strict=True):
+        names = tuple(step.step_id for step in page)
+        for step, error in zip(page, (yield from _errors(key, names)), strict=True):
             if error is None:  # it failed the run, and is to be done again when that goes on
                 _end(step, run.reason or "its outcome is not kept")
             else:
@@ -115,9 +126,19 @@ def _opened(event: dict[str, Any], codec: Codec) -> dict[str, Any]:
     return event
 
 
+def _errors(key: str, names: tuple[str, ...]) -> Plan[list[bytes | None]]:
+    """Ask how steps ended; who may call no script, as a reader, reads their outcomes whole."""
+    script = load("penstock.worker", "outcomes")
+    try:
+        return cast("list[bytes | None]", (yield Call(script, (key,), names)))
+    except RedisRightsError:
+        outcomes: list[bytes | None] = yield ("HMGET", key, *names)
+    return [text if text is None or text.startswith(b'{"error"') else b"" for text in outcomes]
+
+
 def _told(error: str, step_id: str, codec: Codec) -> str:
-    """Read what the script says of an outcome, or leaves to those who have the key."""
-    if codec.plain is not codec and error.startswith("{"):
+    """Read what the script says of an outcome, or the outcome itself."""
+    if error.startswith("{"):
         return _error(codec.outcome(error, step_id).get("error"))
     return error.removeprefix("builtins.")
 
@@ -157,22 +178,32 @@ def _tell(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
     step = _step(steps, data["id"])
     match event["mode"]:
         case "step.started":
+            attempt = event.get("attempt", 1)
+            goes_on = step.status in (StepStatus.RUNNING, StepStatus.WAITING)
+            if not (goes_on and step.tries and step.attempt == attempt):
+                step.tries += 1
             step.started_at, step.finished_at = time, None
-            step.status, step.attempt = StepStatus.RUNNING, event.get("attempt", 1)
-            step.tries += 1
-            step.error = ""
+            step.status, step.attempt, step.error = StepStatus.RUNNING, attempt, ""
         case "step.retry" if "error" in data:  # without one, an attempt begins it anew
+            _try_again(step)
             step.status = StepStatus.RETRYING
             step.error = _error(data["error"])
-            step.tries += 1
         case "step.interrupted":
+            _try_again(step)
             step.status = StepStatus.WAITING
         case "step.finished":
+            _try_again(step)
             step.finished_at = time
             step.inline = data.get("outcome")
             _end(step, _error((step.inline or {}).get("error")))
         case _:
             pass
+
+
+def _try_again(step: Step) -> None:
+    """Count a try that began after a short wait, of which no event tells, by the next event."""
+    if step.status is StepStatus.RETRYING:
+        step.tries += 1
 
 
 def _end(step: Step, error: str) -> None:
@@ -192,8 +223,8 @@ def _place(step: Step, steps: Mapping[str, Step], run: Run, away: RunStatus | No
             queued = away is RunStatus.QUEUED
             step.status = StepStatus.QUEUED if queued else StepStatus.WAITING
     elif step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
-        is_at_work = run.status is RunStatus.RUNNING and step.attempt == run.attempt
-        step.status = step.status if is_at_work else StepStatus.UNFINISHED
+        if run.status not in _GOES_ON[step.status] or step.attempt != run.attempt:
+            step.status = StepStatus.UNFINISHED
     elif step.status is StepStatus.WAITING and run.status is not RunStatus.SUSPENDED:
         step.status = StepStatus.UNFINISHED
 

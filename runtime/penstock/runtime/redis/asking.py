@@ -19,7 +19,7 @@ from redis.exceptions import (
 )
 
 from penstock.publisher.connection import refusal
-from penstock.publisher.errors import RedisUnavailableError
+from penstock.publisher.errors import RedisRightsError, RedisUnavailableError
 from penstock.publisher.script import Call, arun, run
 from penstock.runtime.redis.requests import Request
 
@@ -67,12 +67,14 @@ async def aask(connection: AsyncRedis, request: Request) -> Any:
 def unavailable(error: Exception) -> RedisUnavailableError:
     """Say in one error what keeps Redis from doing what was asked, and what to do."""
     text = str(error).rstrip(".")
+    kind = RedisUnavailableError
     code = refusal(error)
     if code == "OOM":
         fix = "it is out of memory: raise maxmemory, or let runs go sooner (retention)"
     elif code == "READONLY":
         fix = "this is a replica: connect to the primary"
     elif isinstance(error, NoPermissionError):
+        kind = RedisRightsError
         fix = "see what its user lacks: penstock doctor --user app (or worker, or reader)"
     elif isinstance(error, AuthenticationError) or code in ("NOAUTH", "WRONGPASS"):
         fix = "check user and password in the Redis URL"
@@ -80,4 +82,4 @@ def unavailable(error: Exception) -> RedisUnavailableError:
         fix = "start it, or give the right URL: PENSTOCK_REDIS_URL, --redis, or Client(url)"
     else:
         fix = "see `penstock doctor`"
-    return RedisUnavailableError(f"Redis cannot do this now: {text}; {fix}.")
+    return kind(f"Redis cannot do this now: {text}; {fix}.")

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 import click
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 from redis.sentinel import SentinelConnectionPool
 from rich.text import Text
 
@@ -24,11 +24,12 @@ from penstock.worker.doctor.mending import mend
 from penstock.worker.doctor.reading import read
 from penstock.worker.doctor.rights import ROLES, rights
 
-STATUS: Final = {Level.OK: 0, Level.WARNING: 1, Level.PROBLEM: 2}
+STATUS: Final = {Level.OK: 0, Level.UNKNOWN: 0, Level.WARNING: 1, Level.PROBLEM: 2}
 """Exit statuses, for monitoring."""
 
 _MARKS: Final = {
     Level.OK: ("✓", "green"),
+    Level.UNKNOWN: ("?", "dim"),
     Level.WARNING: ("!", "yellow"),
     Level.PROBLEM: ("✗", "red"),
 }
@@ -56,7 +57,8 @@ def doctor(
     """Check the server and the runs; say what each finding means, and the command that fixes it.
 
     The exit status is 0 if all is well, 1 if there are warnings, and 2 if there are problems or
-    Redis does not answer. With --fix it tells how things stand afterwards.
+    Redis does not answer. With --fix it tells how things stand afterwards. What the connected user
+    is not allowed to read is marked `?`, and changes no exit status.
     """
     settings = load_settings({"redis": redis})
     mended: list[str] = []
@@ -65,6 +67,8 @@ def doctor(
         if fix and user is None:
             mended = _mend(settings)
             findings = _look(settings, all_keys)
+    except NoPermissionError as error:
+        findings, fix = [_refused(error, fix)], False
     except (RedisError, OSError) as error:
         findings = [_no_answer(error)]
     for finding in findings:
@@ -101,6 +105,16 @@ def _no_answer(error: Exception) -> Finding:
         f"it cannot be used: {error}",
         "Nothing can be enqueued or executed; workers wait until it answers.",
         "start it, or give the right URL, with user and password, by --redis or PENSTOCK_REDIS_URL",
+    )
+
+
+def _refused(error: Exception, fix: bool) -> Finding:
+    return Finding(
+        "rights",
+        Level.PROBLEM,
+        f"the Redis user may not do this: {error}",
+        "Nothing was mended." if fix else "Nothing can be told.",
+        "ask as a user with the rights of a worker: penstock doctor --user worker",
     )
 
 

@@ -12,9 +12,9 @@ from rich.text import Text
 from penstock.publisher.event import Event
 from penstock.publisher.subscribe import subscribe
 from penstock.runtime.client import Client
-from penstock.runtime.handle import seen, viewed
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.run import Run, RunStatus
+from penstock.runtime.run_stream import seen, viewed
 from penstock.worker.cli.option import shell_quoted
 from penstock.worker.cli.output import COLOURS, emit, one_line, say
 from penstock.worker.cli.trouble import FAILED, INTERRUPTED, WAITS, note

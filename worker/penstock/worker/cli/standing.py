@@ -6,15 +6,20 @@ __all__ = ["Standing", "stand"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
+from penstock.publisher.errors import RedisRightsError
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.requests import Plan, RequestPlans
 from penstock.runtime.run import Run, RunStatus
+from penstock.runtime.timers import MARK
 from penstock.worker.cli.output import duration
 from penstock.worker.steps import remote_steps
+
+LOOK: Final = timedelta(hours=1)
+"""How long after it was suspended a run looks after its steps elsewhere: LOOK of suspend.lua."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,17 @@ class Standing:
 
 
 def stand(plans: RequestPlans, run: Run) -> Plan[Standing]:
-    """Find out what a run waits for; nothing if it is over."""
+    """Find out what a run waits for; nothing if it is over.
+
+    What the Redis user may not read is named as that.
+    """
+    try:
+        return (yield from _stand(plans, run))
+    except RedisRightsError:
+        return Standing("something that this Redis user is not allowed to read")
+
+
+def _stand(plans: RequestPlans, run: Run) -> Plan[Standing]:
     if run.status is RunStatus.QUEUED:
         return (yield from _queued(plans.keys, run))
     if run.status is RunStatus.RUNNING:
@@ -62,7 +77,10 @@ def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
         )
     length = yield ("LLEN", keys.queue(run.queue))
     waits_for = f"a worker: {_nth(place + 1)} of {length} on queue {run.queue!r}"
-    return (yield from _worker_for(keys, run, waits_for))
+    try:
+        return (yield from _worker_for(keys, run, waits_for))
+    except RedisRightsError:
+        return Standing(f"{waits_for}; not allowed to read which workers serve it")
 
 
 def _worker_for(keys: Keys, run: Run, waits_for: str) -> Plan[Standing]:
@@ -105,18 +123,46 @@ def _running(keys: Keys, run: Run) -> Plan[Standing]:
 
 
 def _suspended(plans: RequestPlans, run: Run) -> Plan[Standing]:
+    """Say all that a run waits for: answers, steps elsewhere, a time."""
     questions = yield from plans.interrupts(run.run_id)
-    if questions:
-        says = "an answer" if len(questions) == 1 else f"answers to {len(questions)} questions"
-        if run.wakes_at is not None:
-            says += f", at most {yield from _until(plans.keys, run.wakes_at)} more"
-        return Standing(says, questions=questions)
     steps = yield from remote_steps(plans, run.run_id)
+    limits = yield from _limits(plans.keys, run, questions)
+    says: list[str] = []
+    fix = ""
+    if questions:
+        says.append((yield from _answers(plans.keys, questions, limits)))
     if steps:
-        return (yield from _away(plans.keys, steps))
-    if run.wakes_at is not None:
-        return Standing(f"its timer: it goes on in {yield from _until(plans.keys, run.wakes_at)}")
-    return Standing("something it does not name")
+        away = yield from _away(plans.keys, steps)
+        says.append(away.waits_for)
+        fix = away.fix
+    looks = bool(steps) and (yield from _looks(plans.keys, run))
+    if run.wakes_at is not None and run.wakes_at not in limits and not looks:
+        left = yield from _until(plans.keys, run.wakes_at)
+        says.append(f"its timer: it goes on in {left}")
+    return Standing("; and for ".join(says) or "something it does not name", fix, questions)
+
+
+def _limits(keys: Keys, run: Run, questions: Sequence[Interrupt]) -> Plan[list[datetime]]:
+    """Read the times at which questions are over, of those that have one."""
+    if not questions:
+        return []
+    names = [f"{MARK}{question.id}" for question in questions]
+    limits = yield ("HMGET", keys.checkpoints(run.run_id), *names)
+    return sorted(_moment(limit) for limit in limits if limit is not None)
+
+
+def _answers(keys: Keys, questions: Sequence[Interrupt], limits: Sequence[datetime]) -> Plan[str]:
+    says = "an answer" if len(questions) == 1 else f"answers to {len(questions)} questions"
+    if not limits:
+        return says
+    which = "" if len(limits) == len(questions) else "to one of them "
+    return f"{says}, {which}at most {yield from _until(keys, limits[0])} more"
+
+
+def _looks(keys: Keys, run: Run) -> Plan[bool]:
+    """Tell whether a run wakes only to look after its steps elsewhere."""
+    updated = yield ("HGET", keys.run(run.run_id), "updated")
+    return updated is not None and _moment(updated) + LOOK == run.wakes_at
 
 
 def _away(keys: Keys, steps: Mapping[str, Run]) -> Plan[Standing]:
@@ -136,6 +182,10 @@ def _away(keys: Keys, steps: Mapping[str, Run]) -> Plan[Standing]:
 def _until(keys: Keys, moment: datetime) -> Plan[str]:
     now = yield from _now(keys)
     return duration(max(0.0, moment.timestamp() - now / 1000))
+
+
+def _moment(milliseconds: bytes) -> datetime:
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 
 
 def _now(keys: Keys) -> Plan[float]:

@@ -13,7 +13,7 @@ from penstock.worker.doctor.finding import Finding, Level, Reading
 
 def examine(reading: Reading) -> list[Finding]:
     """Make all checks."""
-    checks = (*server.CHECKS, *encryption.CHECKS, *runs.CHECKS)
+    checks = (*server.checks(reading), *encryption.CHECKS, *runs.CHECKS)
     return [finding for check in checks for finding in check(reading)]
 
 

@@ -49,6 +49,9 @@ def read_encryption(connection: Redis, keys: Keys, codec: Codec) -> Encryption:
 
 def _encryption(reading: Reading) -> Iterator[Finding]:
     seen = reading.encryption
+    if unseen := reading.unseen("encryption", encryption="the newest runs"):
+        yield unseen
+        return
     read = sum(seen.runs.values())
     if seen.unreadable:
         yield Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Encryption", "Finding", "Level", "Reading"]
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -14,6 +15,8 @@ class Level(StrEnum):
     """How bad a finding is."""
 
     OK = "ok"
+    UNKNOWN = "unknown"
+    """The Redis user may not read what the check looks at."""
     WARNING = "warning"
     PROBLEM = "problem"
 
@@ -49,6 +52,8 @@ class Reading:
 
     info: Mapping[str, Any]
     """The reply to INFO."""
+    refused: AbstractSet[str] = frozenset()
+    """Names of fields that are empty as the Redis user may not read them."""
     config: Mapping[str, str] = field(default_factory=dict[str, str])
     """Replies to CONFIG GET; empty where that is not allowed."""
     clock_offset: float = 0.0
@@ -58,6 +63,8 @@ class Reading:
     workers: int = 0
     unserved: Mapping[str, int] = field(default_factory=dict[str, int])
     """Queues that no live worker serves -> how many runs are queued there."""
+    unserved_steps: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The same of remote steps: runs wait for them."""
     paused: bool = False
     orphans: Sequence[str] = ()
     """Queued runs that no queue and no thread holds."""
@@ -70,3 +77,10 @@ class Reading:
     encryption: Encryption = field(default_factory=Encryption)
     cli: str = "redis-cli"
     """How a command for this Redis begins."""
+
+    def unseen(self, check: str, **parts: str) -> Finding | None:
+        """Say what of `parts`, fields by what they are, could not be read; None if all were."""
+        names = [name for part, name in parts.items() if part in self.refused]
+        if not names:
+            return None
+        return Finding(check, Level.UNKNOWN, f"not allowed to read {' and '.join(names)}")

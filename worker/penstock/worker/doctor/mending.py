@@ -34,7 +34,10 @@ def mend(connection: Redis, keys: Keys, orphans: Iterable[str], crashes: int) ->
 
 
 def _leads_its_thread(connection: Redis, keys: Keys, run_id: str) -> bool:
-    thread = cast("bytes | None", connection.hget(keys.run(run_id), "thread_key"))
+    record = cast("list[bytes | None]", connection.hmget(keys.run(run_id), "thread_key", "home"))
+    thread, home = record
+    if home is not None:  # it performs a step, and has no thread
+        return True
     if thread is None:
         return False
     leader = cast("bytes | None", connection.hget(keys.thread(thread.decode()), "run"))

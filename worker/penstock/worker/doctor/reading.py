@@ -6,17 +6,19 @@ __all__ = ["glance", "read"]
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from penstock.publisher.codec import Codec
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.run import OPEN, RunStatus
 from penstock.worker.doctor.encryption import read_encryption
-from penstock.worker.doctor.finding import Reading
+from penstock.worker.doctor.finding import Encryption, Reading
+
+T = TypeVar("T")
 
 KEYS_READ: Final = 100_000
 """Keys looked at unless all are asked for."""
@@ -30,34 +32,56 @@ _OF_RUNS: Final = ("run", "checkpoints", "questions", "remote", "events")
 
 
 def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: bool) -> Reading:
-    """Read a Redis.
+    """Read a Redis, as far as its user may.
 
     Raises:
-        redis.exceptions.RedisError: it does not answer, or refuses.
+        redis.exceptions.RedisError: it does not answer, or refuses all.
     """
-    info = connection.info()
-    queued = _queued(connection, keys)
-    orphans = _orphans(connection, keys, queued)
-    leaks, count, whole = _leaks(connection, keys, None if all_keys else KEYS_READ)
-    if orphans:
-        time.sleep(SECOND_LOOK)
-        orphans &= _orphans(connection, keys, _queued(connection, keys))
+    look = _Look()
+    info = look("info", dict[str, Any](), lambda: connection.info())
+    queued = look("queued", list[_Queued](), lambda: _queued(connection, keys))
+    unserved = look("workers", set[str](), lambda: _unserved(connection, keys, queued))
+    leaks, count, whole = look(
+        "leaks",
+        (list[str](), 0, False),
+        lambda: _leaks(connection, keys, None if all_keys else KEYS_READ),
+    )
     return Reading(
         info=info,
         config=_config(connection),
-        clock_offset=_clock_offset(connection),
-        statuses={status.value: connection.zcard(keys.runs(status)) for status in RunStatus},
-        workers=_alive(connection, keys.workers),
-        unserved=_unserved(connection, keys, queued),
-        paused=bool(connection.exists(keys.suspended)),
-        orphans=sorted(orphans),
-        expired=_expired(connection, keys),
+        clock_offset=look("clock_offset", 0.0, lambda: _clock_offset(connection)),
+        statuses=look("statuses", dict[str, int](), lambda: _statuses(connection, keys)),
+        workers=look("workers", 0, lambda: _alive(connection, keys.workers)),
+        unserved=Counter(run.queue for run in queued if run.queue in unserved and not run.is_step),
+        unserved_steps=Counter(
+            run.queue for run in queued if run.queue in unserved and run.is_step
+        ),
+        paused=look("paused", False, lambda: bool(connection.exists(keys.suspended))),
+        orphans=look("orphans", list[str](), lambda: _stuck(connection, keys, queued)),
+        expired=look("expired", dict[str, float](), lambda: _expired(connection, keys)),
         leaks=leaks,
         keys_read=count,
         all_keys_read=whole,
-        encryption=read_encryption(connection, keys, codec),
+        encryption=look(
+            "encryption", Encryption(), lambda: read_encryption(connection, keys, codec)
+        ),
+        refused=look.refused,
         cli=cli,
     )
+
+
+class _Look:
+    """Reads one thing after the other, and goes past what the Redis user may not read."""
+
+    def __init__(self) -> None:
+        self.refused: set[str] = set()
+
+    def __call__(self, name: str, nothing: T, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except NoPermissionError:
+            self.refused.add(name)
+            return nothing
 
 
 def glance(connection: Redis) -> Reading:
@@ -91,13 +115,13 @@ def _alive(connection: Redis, workers: str) -> int:
     return connection.exists(*members) if members else 0
 
 
-def _unserved(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[str, int]:
-    queues = Counter(run.queue for run in queued)
-    return {
-        queue: count
-        for queue, count in queues.items()
-        if not _alive(connection, f"{keys.workers}:{queue}")
-    }
+def _statuses(connection: Redis, keys: Keys) -> dict[str, int]:
+    return {status.value: connection.zcard(keys.runs(status)) for status in RunStatus}
+
+
+def _unserved(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> set[str]:
+    queues = {run.queue for run in queued}
+    return {queue for queue in queues if not _alive(connection, f"{keys.workers}:{queue}")}
 
 
 def _expired(connection: Redis, keys: Keys) -> dict[str, float]:
@@ -116,21 +140,39 @@ class _Queued(NamedTuple):
     run_id: str
     queue: str
     thread_key: str
+    """Empty for a run that performs a step, which has no thread."""
+
+    @property
+    def is_step(self) -> bool:
+        return not self.thread_key
 
 
 def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
-    """Read the runs that are queued on a queue."""
-    members = cast("list[bytes]", connection.zrange(keys.runs(RunStatus.QUEUED), 0, -1))
+    """Read the runs that are queued on a queue, those of remote steps too."""
+    listed, ready = (
+        cast("list[bytes]", connection.zrevrange(index, 0, -1))
+        for index in (keys.runs(RunStatus.QUEUED), keys.ready)  # the second has also those of steps
+    )
     found: list[_Queued] = []
-    for page in _pages(member.decode() for member in members):
+    for page in _pages(member.decode() for member in dict.fromkeys((*listed, *ready))):
         with connection.pipeline(transaction=False) as pipeline:
             for run_id in page:
-                pipeline.hmget(keys.run(run_id), "status", "queue", "thread_key")
+                pipeline.hmget(keys.run(run_id), "status", "queue", "thread_key", "home")
             replies = cast("list[list[bytes | None]]", pipeline.execute())
-        for run_id, (status, queue, thread) in zip(page, replies, strict=True):
-            if status == b"queued" and queue and thread:
-                found.append(_Queued(run_id, queue.decode(), thread.decode()))
+        for run_id, (status, queue, thread, home) in zip(page, replies, strict=True):
+            if status == b"queued" and queue and (thread or home):
+                key = thread.decode() if thread and not home else ""
+                found.append(_Queued(run_id, queue.decode(), key))
     return found
+
+
+def _stuck(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> list[str]:
+    """Name the orphans of two looks."""
+    orphans = _orphans(connection, keys, queued)
+    if orphans:
+        time.sleep(SECOND_LOOK)
+        orphans &= _orphans(connection, keys, _queued(connection, keys))
+    return sorted(orphans)
 
 
 def _orphans(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> set[str]:
@@ -139,7 +181,8 @@ def _orphans(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> set[st
     return {
         run.run_id
         for run in queued
-        if run.run_id not in tickets[run.queue] and not _waits(connection, keys, run)
+        if run.run_id not in tickets[run.queue]
+        and (run.is_step or not _waits(connection, keys, run))
     }
 
 

@@ -29,29 +29,33 @@ class Role:
     channels: str
 
 
-_FOLLOW: Final = "hget hgetall hmget ping subscribe unsubscribe xrange xrevrange"
-_RUNS: Final = "{p}:run:* {p}:checkpoints:* {p}:questions:* {p}:events:*"
+_READ: Final = (
+    "hget hgetall hkeys hmget llen lpos lrange ping subscribe time unsubscribe xrange xrevrange "
+    "zcard zrangebyscore zrevrange zscore"
+)
+_RUNS: Final = (
+    "{p}:run:* {p}:runs:* {p}:checkpoints:* {p}:questions:* {p}:events:* {p}:remote:* {p}:thread:* "
+    "{p}:waiting:* {p}:leases {p}:ready {p}:entrypoints {rq}:queue:*"
+)
 _ASK: Final = (
-    f"{_FOLLOW} eval evalsha exists get hdel hexists hkeys hlen hset hsetnx hvals lindex llen "
-    "lpop lpush lrange lrem ltrim persist pexpire publish rpush sadd set time xadd zadd "
-    "zrandmember zrem zrevrange zscan zscore"
+    f"{_READ} eval evalsha exists get hdel hexists hlen hset hsetnx hvals lindex lpop lpush lrem "
+    "ltrim persist pexpire publish rpush sadd set xadd zadd zrandmember zrem zscan"
 )
 
 ROLES: Final[Mapping[str, Role]] = {
     "app": Role(
         _ASK,
-        f"{_RUNS} {{p}}:runs:* {{p}}:remote:* {{p}}:thread:* {{p}}:history:* {{p}}:made:* "
-        "{p}:waiting:* {p}:leases {p}:ready {p}:timers {p}:entrypoints "
-        "{rq}:queues {rq}:queue:* {rq}:job:* {rq}:finished:* {rq}:failed:*",
+        f"{_RUNS} {{p}}:history:* {{p}}:made:* {{p}}:timers "
+        "{rq}:queues {rq}:job:* {rq}:finished:* {rq}:failed:*",
         "{p}:channel:* {p}:control",
     ),
     "worker": Role(
-        f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove lpos pttl smembers srem "
-        "type unwatch watch xread zcard zcount zrange zrangebyscore zremrangebyscore",
+        f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove pttl smembers srem "
+        "type unwatch watch xread zcount zrange zremrangebyscore",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),
-    "reader": Role(_FOLLOW, _RUNS, "{p}:channel:*"),
+    "reader": Role(_READ, _RUNS, "{p}:channel:*"),
 }
 """Kinds of users; `docs/acl` has a file with these rights for each."""
 

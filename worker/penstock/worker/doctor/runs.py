@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["CHECKS"]
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from penstock.worker.doctor.finding import Finding, Level, Reading
@@ -18,7 +19,6 @@ NAMED: Final = 3
 
 def _workers(reading: Reading) -> Iterator[Finding]:
     queued = reading.statuses.get("queued", 0)
-    counts = ", ".join(f"{count} {status}" for status, count in reading.statuses.items() if count)
     if reading.paused:
         yield Finding(
             "workers",
@@ -27,20 +27,40 @@ def _workers(reading: Reading) -> Iterator[Finding]:
             "Somebody called `rq suspend`.",
             "rq resume",
         )
-    for queue, count in sorted(reading.unserved.items()):
-        yield Finding(
-            "workers",
-            Level.WARNING,
-            f"no live worker serves queue {queue!r}, {_count(count, 'run')} queued there",
-            "They wait until one comes.",
-            f"penstock worker flows.py -q {queue}",
-        )
-    if not reading.paused and not reading.unserved:
+    unserved = sorted({*reading.unserved, *reading.unserved_steps})
+    for queue in unserved:
+        yield _unserved(queue, reading)
+    if reading.paused or unserved:
+        return
+    counts = [f"{count} {status}" for status, count in reading.statuses.items() if count]
+    of_runs = "" if "statuses" in reading.refused else f"; runs: {', '.join(counts) or 'none'}"
+    unseen = reading.unseen("workers", workers="which workers serve queues", queued="queued runs")
+    if unseen is not None:
+        yield replace(unseen, says=f"{unseen.says}{of_runs}")
+    else:
         alive = f"{reading.workers} alive" if reading.workers else "none alive, and none needed"
-        yield Finding("workers", Level.OK, f"{alive}; runs: {counts or 'none'}")
+        yield Finding("workers", Level.OK, f"{alive}{of_runs}")
+
+
+def _unserved(queue: str, reading: Reading) -> Finding:
+    runs, steps = reading.unserved.get(queue, 0), reading.unserved_steps.get(queue, 0)
+    waiting = [_count(runs, "run")] * (runs > 0) + [_count(steps, "step")] * (steps > 0)
+    means = "They wait until one comes."
+    if steps:
+        means = "They wait until one comes, and so do the runs whose steps they are."
+    return Finding(
+        "workers",
+        Level.WARNING,
+        f"no live worker serves queue {queue!r}, {' and '.join(waiting)} queued there",
+        means,
+        f"penstock worker flows.py -q {queue}",
+    )
 
 
 def _leases(reading: Reading) -> Iterator[Finding]:
+    if unseen := reading.unseen("leases", expired="leases"):
+        yield unseen
+        return
     late = {run_id: seconds for run_id, seconds in reading.expired.items() if seconds > LATE}
     if late:
         yield Finding(
@@ -56,6 +76,9 @@ def _leases(reading: Reading) -> Iterator[Finding]:
 
 
 def _orphans(reading: Reading) -> Iterator[Finding]:
+    if unseen := reading.unseen("orphans", queued="queued runs", orphans="their tickets"):
+        yield unseen
+        return
     orphans = reading.orphans
     if orphans:
         yield Finding(
@@ -70,6 +93,9 @@ def _orphans(reading: Reading) -> Iterator[Finding]:
 
 
 def _leaks(reading: Reading) -> Iterator[Finding]:
+    if unseen := reading.unseen("retention", leaks="all keys (SCAN)"):
+        yield unseen
+        return
     read = f"{reading.keys_read:,} keys read"
     if not reading.all_keys_read:
         read = f"the first {read}, --all-keys reads them all"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["CHECKS", "KEEPING"]
+__all__ = ["KEEPING", "checks"]
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
@@ -180,6 +180,9 @@ def _replication(reading: Reading) -> Iterator[Finding]:
 
 def _clock(reading: Reading) -> Iterator[Finding]:
     off = reading.clock_offset
+    if unseen := reading.unseen("clock", clock_offset="the server's time"):
+        yield unseen
+        return
     if abs(off) > CLOCK_WARNING:
         which = "ahead of" if off > 0 else "behind"
         yield Finding(
@@ -201,7 +204,15 @@ def _bytes(number: float) -> str:
     return f"{number:.1f} GiB"
 
 
-CHECKS: Final[Sequence[Callable[[Reading], Iterator[Finding]]]] = (
+def _untold(reading: Reading) -> Iterator[Finding]:
+    what = "INFO: version, persistence, memory and replication"
+    if unseen := reading.unseen("server", info=what):
+        yield unseen
+
+
+Check: TypeAlias = "Callable[[Reading], Iterator[Finding]]"
+
+_ALL: Final[Sequence[Check]] = (
     _version,
     _persistence,
     _memory,
@@ -210,5 +221,10 @@ CHECKS: Final[Sequence[Callable[[Reading], Iterator[Finding]]]] = (
     _clock,
 )
 
-KEEPING: Final[Sequence[Callable[[Reading], Iterator[Finding]]]] = (_persistence, _memory)
+KEEPING: Final[Sequence[Check]] = (_persistence, _memory)
 """Those of whether the server keeps what it is given."""
+
+
+def checks(reading: Reading) -> Sequence[Check]:
+    """Give the checks that there is something to look at for."""
+    return (_untold, _clock) if "info" in reading.refused else _ALL

@@ -56,7 +56,8 @@ local function expire(id, reason, dead)
   end
   local crashes = redis.call('HINCRBY', key('run', id), 'crashes', 1)
   local deaths = redis.call('HINCRBY', key('run', id), 'deaths', 1)
-  redis.call('HSET', key('run', id), 'death:' .. deaths, reason)
+  local pardoned = redis.call('HGET', key('run', id), 'pardoned') or 0
+  redis.call('HSET', key('run', id), 'death:' .. ms(deaths + pardoned), reason)
   if crashes >= most or deaths >= 4 * most then
     settle_here(id, 'failed', 'PoisonRunError: ' .. deaths .. ' workers died of it, the last: ' .. reason
       .. last_step(id))

@@ -8,7 +8,7 @@
 -- begun without one finds it as it would wait for it (suspend).
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
 -- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers,
--- and those of bell.
+-- and those of bell. The run's field 'pardoned' counts the deaths that do not count against it any more.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
@@ -58,7 +58,9 @@ end
 redis.call('PERSIST', key('thread', run[2]))
 redis.call('PERSIST', key('history', run[2]))
 redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel')
-redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0)
+local deaths = redis.call('HGET', key('run', id), 'deaths') or 0
+local pardoned = redis.call('HGET', key('run', id), 'pardoned') or 0
+redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'pardoned', ms(deaths + pardoned))
 redis.call('ZREM', TIMERS, id)
 append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
 if status ~= 'queued' then
