@@ -115,10 +115,34 @@ def test_a_key_of_another_kind_is_refused(cache: Any) -> None:
         run(cache, lambda: work(5))
 
 
-@pytest.mark.parametrize("ttl", [0, -1.0, float("nan")])
-def test_a_time_that_is_none_is_refused(ttl: float) -> None:
-    with pytest.raises(ConfigurationError, match="a ttl is a positive number of seconds"):
+@pytest.mark.parametrize("ttl", [0, -1.0, float("nan"), float("inf"), True, "60"])
+def test_a_time_that_is_none_is_refused(ttl: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"a ttl is a (positive )?number of seconds"):
         CachePolicy(ttl=ttl)
+
+
+async def later(x: int) -> str:
+    return str(x)
+
+
+@pytest.mark.parametrize("key_func", ["x", 5, later], ids=["text", "number", "async"])
+def test_a_key_function_that_is_none_is_refused_when_the_policy_is_made(key_func: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a key_func is a function"):
+        CachePolicy(key_func=key_func)
+
+
+@pytest.mark.parametrize("policy", [True, 60, CachePolicy], ids=["bool", "seconds", "class"])
+def test_a_policy_that_is_none_is_refused_where_it_is_declared(policy: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cache_policy is a CachePolicy"):
+        task(cache_policy=policy)
+    with pytest.raises(ConfigurationError, match="cache_policy is a CachePolicy"):
+        entrypoint(cache_policy=policy)
+
+
+@pytest.mark.parametrize("given", [True, {}, InMemoryCache], ids=["bool", "dict", "class"])
+def test_a_cache_that_is_none_is_refused_where_it_is_declared(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cache is an InMemoryCache"):
+        entrypoint(cache=given)
 
 
 def test_a_value_is_kept_for_its_time(cache: Any) -> None:

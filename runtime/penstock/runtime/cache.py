@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Cache", "CachePolicy", "CachedCall", "cache_key", "cache_namespace"]
+__all__ = ["Cache", "CachePolicy", "CachedCall", "cache_key", "cache_namespace", "checked_policy"]
 
 import functools
 import hashlib
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
@@ -32,10 +33,32 @@ class CachePolicy:
     ttl: float | None = None
 
     def __post_init__(self) -> None:
-        if self.ttl is not None and not self.ttl > 0:
+        ttl: Any = self.ttl
+        if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, (int, float))):
+            raise WrongKindError(f"a ttl is a number of seconds, or None for ever, not {ttl!r}.")
+        if ttl is not None and not 0 < ttl < math.inf:
             raise ConfigurationError(
-                f"a ttl is a positive number of seconds, or None for ever, not {self.ttl!r}."
+                f"a ttl is a positive number of seconds, or None for ever, not {ttl!r}."
             )
+        func: Any = self.key_func
+        if func is not None and (not callable(func) or inspect.iscoroutinefunction(func)):
+            raise WrongKindError(
+                "a key_func is a function that gets the arguments of a call and returns a str or "
+                f"bytes, without await; it is not {func!r}."
+            )
+
+
+def checked_policy(policy: Any) -> CachePolicy | None:
+    """Return what was given as `cache_policy`.
+
+    Raises:
+        WrongKindError: it is no policy.
+    """
+    if policy is not None and not isinstance(policy, CachePolicy):
+        raise WrongKindError(
+            f"cache_policy is a CachePolicy, as CachePolicy(ttl=60), not {policy!r}."
+        )
+    return policy
 
 
 class Cache(Protocol):

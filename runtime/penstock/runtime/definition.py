@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from penstock.publisher.registry import registered
-from penstock.runtime.cache import Cache, CachePolicy
+from penstock.runtime.cache import Cache, CachePolicy, checked_policy
 from penstock.runtime.checkpointer import Checkpointer
 from penstock.runtime.config import Config, merged
 from penstock.runtime.errors import ConfigurationError, InputError, WrongKindError
@@ -45,6 +45,8 @@ class Declared:
     def __post_init__(self) -> None:
         policy_of(self.timeout)
         normalize(self.retry_policy)
+        checked_policy(self.cache_policy)
+        _check_cache(self.cache)
         given: Any = self.checkpointer
         if not (given is None or isinstance(given, bool) or callable(getattr(given, "open", None))):
             raise WrongKindError(
@@ -179,6 +181,16 @@ class Definition:
 
     def __repr__(self) -> str:
         return f"<entrypoint {self.name!r}>"
+
+
+def _check_cache(cache: Any) -> None:
+    if cache is not None and not (
+        all(callable(getattr(cache, verb, None)) for verb in ("get", "set", "clear"))
+        and not isinstance(cache, type)
+    ):
+        raise WrongKindError(
+            f"cache is an InMemoryCache() or a RedisCache(), or has their methods; not {cache!r}."
+        )
 
 
 def _hints(function: Any) -> dict[str, Any]:

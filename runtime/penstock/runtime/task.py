@@ -12,7 +12,14 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, overload
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.registry import registered
-from penstock.runtime.cache import Cache, CachedCall, CachePolicy, cache_key, cache_namespace
+from penstock.runtime.cache import (
+    Cache,
+    CachedCall,
+    CachePolicy,
+    cache_key,
+    cache_namespace,
+    checked_policy,
+)
 from penstock.runtime.deprecation import renamed
 from penstock.runtime.errors import ConfigurationError, GeneratorError, WrongKindError
 from penstock.runtime.future import StepFuture
@@ -52,7 +59,7 @@ class Task(Generic[P, T]):
         self.name = name or function_name(function)
         self.label = label(self.name)
         self.policies = normalize(retry_policy)
-        self.cache_policy = cache_policy
+        self.cache_policy = checked_policy(cache_policy)
         self.timeout = policy_of(timeout)
         if on_change not in get_args(OnChange):
             raise ConfigurationError(f'on_change is "raise" or "rerun", not {on_change!r}.')
@@ -193,6 +200,7 @@ def task(
     """
     retry_policy = normalize(renamed(retry_policy, retry, old="retry", new="retry_policy"))
     timeout = policy_of(timeout)
+    checked_policy(cache_policy)
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any]:
         return Task(
