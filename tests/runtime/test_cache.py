@@ -288,6 +288,29 @@ def test_decide_13_an_error_is_not_kept(cache: Any, kind: str) -> None:
     assert calls.made == ["try", "try"]
 
 
+def test_a_list_is_a_namespace_as_a_tuple_is(cache: Any) -> None:
+    one, two = (("flows", "one"), "k"), (("flows", "two"), "k")
+    cache.set({one: ("1", None), two: ("2", 60.0)})
+
+    assert cache.get([(["flows", "one"], "k"), (["flows", "two"], "k")]) == {one: "1", two: "2"}
+    cache.clear([["flows", "two"]])
+    assert cache.get([one, two]) == {one: "1"}
+
+
+def test_every_verb_has_a_twin_for_asyncio(cache: Any) -> None:
+    one, two = (("flows", "one"), "k"), (("flows", "two"), "k")
+
+    async def main() -> None:
+        await cache.aset({one: ("1", None), two: ("2", None)})
+        assert await cache.aget([one, two]) == {one: "1", two: "2"}
+        await cache.aclear([("flows", "one")])
+        assert await cache.aget([one, two]) == {two: "2"}
+        await cache.aclear()
+        assert await cache.aget([two]) == {}
+
+    asyncio.run(main())
+
+
 def test_a_redis_that_is_away_is_a_cache_without_values() -> None:
     calls = Calls()
     cache = RedisCache("redis://127.0.0.1:1")

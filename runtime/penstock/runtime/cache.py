@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["Cache", "CachePolicy", "CachedCall", "cache_key", "cache_namespace", "checked_policy"]
+__all__ = [
+    "BaseCache",
+    "Cache",
+    "CachePolicy",
+    "CachedCall",
+    "cache_key",
+    "cache_namespace",
+    "checked_policy",
+]
 
+import asyncio
 import functools
 import hashlib
 import inspect
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
@@ -16,6 +26,7 @@ from typing import Any, Protocol, TypeAlias, cast
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.runtime.errors import ConfigurationError, WrongKindError
+from penstock.runtime.store.item import Labels
 
 FullKey: TypeAlias = tuple[tuple[str, ...], str]
 """A namespace, which is one task's, and the key of one call in it."""
@@ -75,6 +86,34 @@ class Cache(Protocol):
     def clear(self, namespaces: Sequence[tuple[str, ...]] | None = None) -> None:
         """Forget the given namespaces, or everything."""
         ...
+
+
+class BaseCache(ABC):
+    """A cache with twins of its verbs for asyncio code, each of which waits in a thread."""
+
+    @abstractmethod
+    def get(self, keys: Sequence[FullKey]) -> Mapping[FullKey, str]:
+        """Return those that are there."""
+
+    @abstractmethod
+    def set(self, pairs: Mapping[FullKey, tuple[str, float | None]]) -> None:
+        """Keep texts, each with its seconds to live."""
+
+    @abstractmethod
+    def clear(self, namespaces: Sequence[Labels] | None = None) -> None:
+        """Forget the given namespaces, or everything."""
+
+    async def aget(self, keys: Sequence[FullKey]) -> Mapping[FullKey, str]:
+        """As `get`."""
+        return await asyncio.to_thread(self.get, keys)
+
+    async def aset(self, pairs: Mapping[FullKey, tuple[str, float | None]]) -> None:
+        """As `set`."""
+        await asyncio.to_thread(self.set, pairs)
+
+    async def aclear(self, namespaces: Sequence[Labels] | None = None) -> None:
+        """As `clear`."""
+        await asyncio.to_thread(self.clear, namespaces)
 
 
 class CachedCall:

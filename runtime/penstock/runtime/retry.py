@@ -170,9 +170,9 @@ def _check_number(name: str, value: Any, *, positive: bool = False, endless: boo
 
 
 def _check_match(match: Any) -> None:
-    kinds: Any = (match,) if isinstance(match, type) else match
+    kinds: object = (match,) if isinstance(match, type) else match
     if isinstance(kinds, Sequence) and not isinstance(kinds, (str, bytes)):
-        for kind in cast("Sequence[Any]", kinds):
+        for kind in cast("Sequence[object]", kinds):
             if not (isinstance(kind, type) and issubclass(kind, BaseException)):
                 raise WrongKindError(f"retry_on names classes of exceptions, not {kind!r}.")
     elif not callable(match):
