@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -414,8 +414,9 @@ async def give(main: Entrypoint[Any, Any], given: Any, how: str) -> Any:
         return await main.ainvoke(given, thread())
     if how == "astream":
         return [chunk async for chunk in main.astream(given, thread())]
-    call = main.invoke if how == "invoke" else lambda *told: list(main.stream(*told))
-    return await asyncio.to_thread(cast(Any, call), given, thread())
+    if how == "invoke":
+        return await asyncio.to_thread(lambda: main.invoke(given, thread()))
+    return await asyncio.to_thread(lambda: list(main.stream(given, thread())))
 
 
 def test_a_command_without_a_checkpointer_is_refused() -> None:

@@ -108,6 +108,7 @@ class Definition:
         declared = dataclasses.replace(self.declared, **(update or {}))
         other = type(self)(self.body.function, declared)
         other.config, other.threads = self.config, self.threads
+        other.body.identity = self.body.identity
         return other
 
     def accept(self, value: Any) -> Any:

@@ -17,12 +17,12 @@ from penstock.runtime.cache import (
     CachedCall,
     CachePolicy,
     cache_key,
-    cache_namespace,
     checked_policy,
 )
 from penstock.runtime.deprecation import renamed
 from penstock.runtime.errors import ConfigurationError, GeneratorError, WrongKindError
 from penstock.runtime.future import StepFuture
+from penstock.runtime.identity import Identity
 from penstock.runtime.inject import injectable
 from penstock.runtime.lineage import label
 from penstock.runtime.queue import checked_queue
@@ -60,6 +60,7 @@ class Task(Generic[P, T]):
         self.label = label(self.name)
         self.policies = normalize(retry_policy)
         self.cache_policy = checked_policy(cache_policy)
+        self.identity = Identity(function, is_cached=cache_policy is not None)
         self.timeout = policy_of(timeout)
         if on_change not in get_args(OnChange):
             raise ConfigurationError(f'on_change is "raise" or "rerun", not {on_change!r}.')
@@ -110,7 +111,7 @@ class Task(Generic[P, T]):
         if policy is None or cache is None:
             return None
         codec = codec.at("cache")
-        namespace = cache_namespace(self.name, self.function, codec)
+        namespace = self.identity.namespace(self.name, codec)
         key = cache_key(policy, self.function, args, kwargs, codec)
         return CachedCall(cache, (namespace, key), policy.ttl, codec)
 
@@ -124,7 +125,7 @@ class Task(Generic[P, T]):
             raise ConfigurationError(
                 f"there is no cache to clear of {self.name!r}: declare the entrypoint with cache=."
             )
-        cache.clear([cache_namespace(self.name, self.function, Codec())])
+        cache.clear([self.identity.namespace(self.name, Codec())])
 
     async def aclear_cache(self, cache: Cache | None) -> None:
         """As `clear_cache`."""
