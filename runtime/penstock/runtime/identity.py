@@ -194,13 +194,12 @@ def _is_constant(value: Any) -> bool:
 
 def _frozen_fields(value: object) -> Iterable[str] | None:
     """Return the names of the fields of a frozen dataclass or model, None for all else."""
-    kind: Any = type(value)
-    if dataclasses.is_dataclass(kind):
-        is_frozen = bool(kind.__dataclass_params__.frozen)
-        return [field.name for field in dataclasses.fields(kind)] if is_frozen else None
-    if isinstance(value, BaseModel) and value.model_config.get("frozen"):
-        return list(kind.model_fields)
-    return None
+    if isinstance(value, BaseModel):
+        return list(type(value).model_fields) if value.model_config.get("frozen") else None
+    how: Any = getattr(type(value), "__dataclass_params__", None)
+    if how is None or not how.frozen:
+        return None
+    return [field.name for field in dataclasses.fields(cast(Any, value))]
 
 
 def _code_of(target: Any) -> CodeType | None:
