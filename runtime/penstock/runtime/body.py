@@ -13,6 +13,7 @@ from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.inject import injected
 from penstock.runtime.scope import current
 from penstock.runtime.timeout import Deadline
+from penstock.runtime.unawaited import Unawaited, finished, returned
 
 if TYPE_CHECKING:
     from penstock.runtime.perform import Step
@@ -24,7 +25,7 @@ def call(step: Step) -> Any:
     branch.owner = threading.get_ident()
     token = current.set(branch)
     try:
-        return step.function(*step.args, **injected(step))
+        return returned(step, branch, step.function(*step.args, **injected(step)))
     except (asyncio.CancelledError, StopIteration, GeneratorExit) as error:
         raise _own_doing(step, error) from error
     except (SystemExit, KeyboardInterrupt) as error:
@@ -35,13 +36,15 @@ def call(step: Step) -> Any:
         current.reset(token)
 
 
-async def acall(step: Step) -> Any:
-    """Call an async function, in the running asyncio task."""
-    branch = step.scope.branch()
+async def acall(step: Step, rest: Unawaited | None = None) -> Any:
+    """Call an async function, or await what a sync one returned, in the running asyncio task."""
+    branch = step.scope.branch() if rest is None else rest.branch
     task = branch.owner = asyncio.current_task()
     token = current.set(branch)
     try:
-        return await step.function(*step.args, **injected(step))
+        if rest is not None:
+            return finished(step, await rest.awaitable)
+        return finished(step, await step.function(*step.args, **injected(step)))
     except asyncio.CancelledError as error:
         run_ends = step.attempt.stopping is not None or step.runner.account.has_cancelled
         if task is not None and task.cancelling() == 0 and not run_ends:

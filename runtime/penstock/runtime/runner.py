@@ -24,6 +24,7 @@ from penstock.runtime.outcome import Outcome
 from penstock.runtime.perform import Do, Effect, Keep, Step, Wait, call_of, perform
 from penstock.runtime.plan import afollow, follow
 from penstock.runtime.threads import Threads
+from penstock.runtime.unawaited import Unawaited, reject_unawaited_arguments, waiting
 
 if TYPE_CHECKING:
     from penstock.runtime.task import Task
@@ -70,13 +71,14 @@ class Runner:
         branch.scope.advance()
         digest, text = attempt.replay.digest(args, kwargs)
         step_id = branch.identify(task.label, digest, key)
+        reject_unawaited_arguments(step_id, args, kwargs, deeper=not digest)
         on_loop = self.is_on_loop
         if on_loop and not branch.scope.step.is_async:
             raise RuntimeError(
                 f"entrypoint {branch.scope.step.name!r} was called by invoke, which blocks the "
                 f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
             )
-        sight = Sight(branch.scope)
+        sight = Sight(branch.scope, step_id)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
         if outcome is not None:
             replay_step(attempt, step_id, args, kwargs)
@@ -174,7 +176,7 @@ class Runner:
         """Do what a plan asks for, in this thread."""
         match effect:
             case Do.BODY:
-                return step.context.run(call, step)
+                return waiting(step, step.context.run(call, step), acall)
             case Do.STORE:
                 return self.attempt.journal.flush()
             case Do.SEND:
@@ -206,9 +208,12 @@ class Runner:
     def _abody(self, step: Step) -> Awaitable[Any]:
         if step.is_async:
             return acall(step)
-        pool = self.threads.executor
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(pool, lambda: step.context.run(call, step))
+        return self._acall_in_thread(step)
+
+    async def _acall_in_thread(self, step: Step) -> Any:
+        loop, pool = asyncio.get_running_loop(), self.threads.executor
+        value = await loop.run_in_executor(pool, lambda: step.context.run(call, step))
+        return await acall(step, value) if isinstance(value, Unawaited) else value
 
     async def _asleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
