@@ -17,7 +17,7 @@ __all__ = [
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, cast, get_args
 
@@ -115,6 +115,10 @@ class Journal(Protocol):
         """Return what earlier attempts recorded under a step's id or an answer's name."""
         ...
 
+    def fields(self) -> Collection[str]:
+        """Return the names of all that earlier attempts recorded."""
+        ...
+
     @property
     def seq(self) -> int:
         """The seq of the newest fact."""
@@ -202,6 +206,10 @@ class NoJournal:
 
     def recorded(self, field: str) -> None:
         """Return None: nothing was recorded."""
+
+    def fields(self) -> Collection[str]:
+        """Return nothing."""
+        return ()
 
     def unfinished(self) -> Mapping[str, int]:
         """Return nothing: there were no earlier attempts."""

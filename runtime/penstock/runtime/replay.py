@@ -14,6 +14,7 @@ from penstock.publisher.failure import load_error
 from penstock.runtime.errors import ReplayError
 from penstock.runtime.final import Final as FinalValue
 from penstock.runtime.journal import Journal
+from penstock.runtime.leftover import Leftovers
 from penstock.runtime.lineage import Branch
 from penstock.runtime.outcome import Outcome
 
@@ -30,6 +31,7 @@ class Replay:
         self.codec = codec.pinned(given) if given is not None else codec
         """The attempt's codec, with the key of the run's input whatever key is the newest."""
         self._done: dict[str, Outcome] = {}
+        self.leftovers = Leftovers(journal.fields)
 
     def remember(self, step_id: str, outcome: Outcome) -> None:
         """Keep a step's outcome for later tries of the body that called it."""
@@ -42,10 +44,13 @@ class Replay:
         """Return a step's outcome if it has one; `changed` says what to do where arguments differ.
 
         Raises:
-            ReplayError: the step was recorded with other arguments, and `changed` is "raise".
+            ReplayError: the step was recorded with other arguments, and `changed` is "raise"; or it
+                is new, beside a recorded one whose task is gone.
         """
+        self.leftovers.ask(step_id)
         outcome = self.find(step_id)
         if outcome is None:
+            self.leftovers.check_call(branch, step_id, name)
             return None
         alike = not digest or not outcome.digest or outcome.digest == digest
         if alike and step_id not in branch.reused:
@@ -84,6 +89,7 @@ class Replay:
                 return None
             if candidate not in branch.reused and found.digest == digest:
                 branch.reused.add(candidate)
+                self.leftovers.ask(candidate)
                 return found
         return None
 

@@ -19,6 +19,7 @@ from penstock.runtime.cache import (
     cache_key,
     checked_policy,
 )
+from penstock.runtime.declared import declared
 from penstock.runtime.deprecation import renamed
 from penstock.runtime.errors import ConfigurationError, GeneratorError, WrongKindError
 from penstock.runtime.future import StepFuture
@@ -64,7 +65,7 @@ class Task(Generic[P, T]):
         self.timeout = policy_of(timeout)
         if on_change not in get_args(OnChange):
             raise ConfigurationError(f'on_change is "raise" or "rerun", not {on_change!r}.')
-        self.on_change = on_change
+        self.on_change: OnChange = on_change
         self.queue = checked_queue(queue) if queue else ""
         self.is_async = is_async(function)
         self.injects = injectable(function)
@@ -72,6 +73,7 @@ class Task(Generic[P, T]):
         registered.scan(function)
         functools.update_wrapper(self, function, updated=())
         self.__name__ = self.name
+        declared.add(self)
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> StepFuture[T]:
         """Start a step; it runs at once, the future holds its outcome.
