@@ -16,7 +16,7 @@ import concurrent.futures
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from penstock.publisher.refusal import Refusal, unawaited
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from penstock.runtime.perform import Step
 
 _OF_STEPS: Final = (StepFuture, LoopFuture, StepTask)
+
+_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
+"""Types of the most values, which need no closer look."""
 
 MOST_LOOKED_AT: Final = 100
 """Elements of an argument among which a forgotten future is looked for."""
@@ -47,6 +50,8 @@ def returned(step: Step, branch: Branch, value: Any) -> Any:
         CodecError: it is the future of a step, which the function has forgotten to ask.
         RuntimeError: the run has no loop to await it on.
     """
+    if type(value) in _PLAIN:
+        return value
     if _is_of_step(value):
         reject_unawaited(value, _result(step))
     if not _is_awaited(value):
@@ -101,7 +106,7 @@ def reject_unawaited(value: Any, what: str) -> None:
     Raises:
         CodecError: it is one; says how to get the value.
     """
-    if _is_forgotten(value):
+    if type(value) not in _PLAIN and _is_forgotten(value):
         _close(value)
         raise Refusal(unawaited(value), value).error(what)
 
@@ -114,11 +119,11 @@ def reject_unawaited_arguments(
     Raises:
         CodecError: there is one; says how to get the value.
     """
-    what = f"arguments of step {step_id!r}"
-    for value in chain(args, kwargs.values()):
-        within = islice(_elements(value), MOST_LOOKED_AT) if deeper else ()
-        for element in chain((value,), within):
-            reject_unawaited(element, what)
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        if type(value) in _PLAIN:
+            continue
+        for element in (value, *islice(_elements(value), MOST_LOOKED_AT)) if deeper else (value,):
+            reject_unawaited(element, f"arguments of step {step_id!r}")
 
 
 def _is_of_step(value: object) -> bool:
