@@ -19,6 +19,7 @@ from penstock.runtime.cache import Cache, CachePolicy, checked_policy
 from penstock.runtime.checkpointer import Checkpointer
 from penstock.runtime.config import Config, merged
 from penstock.runtime.errors import ConfigurationError, InputError, WrongKindError
+from penstock.runtime.method import declared_in
 from penstock.runtime.retry import Retries, normalize
 from penstock.runtime.task import Task, function_name, reject_generator
 from penstock.runtime.threads import Threads
@@ -66,6 +67,12 @@ class Definition:
         if not parameters:
             raise ConfigurationError(
                 f"entrypoint {self.name!r} must have at least one parameter: the input."
+            )
+        if parameters[0].name in ("self", "cls") and (owner := declared_in(function)):
+            raise ConfigurationError(
+                f"entrypoint {self.name!r} is a method of {owner!r}, and no run is told of which "
+                "object: declare a function, or make the entrypoint of a method that is bound, as "
+                "entrypoint()(object.method)."
             )
         self.body: Task[..., Any] = Task(
             function,

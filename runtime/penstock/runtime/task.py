@@ -8,7 +8,18 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, overload
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeVar,
+    cast,
+    get_args,
+    overload,
+)
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.registry import registered
@@ -26,12 +37,14 @@ from penstock.runtime.future import StepFuture
 from penstock.runtime.identity import Identity
 from penstock.runtime.inject import injectable
 from penstock.runtime.lineage import label
+from penstock.runtime.method import BoundTask, declared_in, unbound
 from penstock.runtime.queue import checked_queue
 from penstock.runtime.retry import Retries, normalize
 from penstock.runtime.scope import current_branch
 from penstock.runtime.timeout import Timeouts, policy_of
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 T = TypeVar("T")
 
 OnChange = Literal["raise", "rerun"]
@@ -51,6 +64,7 @@ class Task(Generic[P, T]):
         on_change: OnChange = "raise",
         queue: str = "",
     ) -> None:
+        function, self.binds = unbound(function)
         if not callable(function):
             raise WrongKindError(
                 f"a task is made of a function, not of {function!r}; a name is given as "
@@ -67,6 +81,12 @@ class Task(Generic[P, T]):
             raise ConfigurationError(f'on_change is "raise" or "rerun", not {on_change!r}.')
         self.on_change: OnChange = on_change
         self.queue = checked_queue(queue) if queue else ""
+        if queue and (owner := declared_in(function)):
+            raise ConfigurationError(
+                f"task {self.name!r} has a queue and is declared in class {owner!r}, where the "
+                "workers of that queue do not find it: declare it at the top level of a module, "
+                "and give it what it needs of the object as arguments."
+            )
         self.is_async = is_async(function)
         self.injects = injectable(function)
         reject_generator(function, f"task {self.name!r}")
@@ -84,6 +104,20 @@ class Task(Generic[P, T]):
         """
         branch = current_branch(f"task {self.name!r}")
         return branch.scope.step.runner.call(branch, self, args, kwargs)
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(
+        self: Task[Concatenate[Any, Q], T], instance: object, owner: type[Any] | None = None
+    ) -> BoundTask[Q, T]: ...
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+        """Return the task as an object or a class has it, whose method it is."""
+        receiver = owner if self.binds == "class" else instance
+        if receiver is None or self.binds == "nothing":
+            return self
+        bound: Any = BoundTask(cast("Task[Any, Any]", self), receiver)
+        return bound
 
     def keyed(self, key: str) -> Callable[P, StepFuture[T]]:
         """Return the task as it is called under an explicit key, which replaces its number.
