@@ -304,6 +304,14 @@ async def forgets(x: int) -> Any:
 
 FORGOTTEN: dict[str, tuple[Callable[[int], Any], str]] = {
     "the result": (lambda x: single(x), "result of the run.*step 'single:0'"),
+    "the result of a final": (
+        lambda x: entrypoint.final(value=single(x), save=x),
+        "result of the run.*step 'single:0'",
+    ),
+    "what a final saves": (
+        lambda x: entrypoint.final(value=x, save=single(x)),
+        "result of the run.*step 'single:0'",
+    ),
     "in the result": (lambda x: {"found": [single(x)]}, "result of the run.*step 'single:0'"),
     "an argument": (lambda x: other(single(x)), "arguments of step 'other:0'.*'single:0'"),
     "a named argument": (lambda x: other(x=single(x)), "arguments of.*'other:0'.*'single:0'"),

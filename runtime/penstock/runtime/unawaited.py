@@ -20,6 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from penstock.publisher.refusal import Refusal, unawaited
+from penstock.runtime.final import Final as FinalValue
 from penstock.runtime.future import LoopFuture, Sight, StepFuture, StepTask, relay
 
 if TYPE_CHECKING:
@@ -52,10 +53,8 @@ def returned(step: Step, branch: Branch, value: Any) -> Any:
     """
     if type(value) in _PLAIN:
         return value
-    if _is_of_step(value):
-        reject_unawaited(value, _result(step))
-    if not _is_awaited(value):
-        return value
+    if _is_of_step(value) or not _is_awaited(value):
+        return finished(step, value)
     if step.runner.loop is None:
         _close(value)
         raise RuntimeError(
@@ -67,12 +66,14 @@ def returned(step: Step, branch: Branch, value: Any) -> Any:
 
 
 def finished(step: Step, value: Any) -> Any:
-    """Return what an async function returned.
+    """Return what a function returned that is to be the value of its step.
 
     Raises:
         CodecError: it is still to come.
     """
-    reject_unawaited(value, _result(step))
+    if type(value) not in _PLAIN:
+        for part in FinalValue.split(value):
+            reject_unawaited(part, _result(step))
     return value
 
 
