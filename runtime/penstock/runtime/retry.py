@@ -42,6 +42,9 @@ _NEVER = (
 _TRANSPORT: Final = frozenset({"HTTPError", "ConnectionError", "Timeout", "ChunkedEncodingError"})
 """Errors of the package `requests` that no answer came with; there they are OSErrors."""
 
+_STATUS: Final = {"aiohttp": "status", "urllib": "code"}
+"""Where errors of packages keep the status themselves, by the package."""
+
 
 def worth_retrying(error: BaseException) -> bool:
     """Tell whether an error may pass by itself: yes, but for those that a bug or its input causes.
@@ -57,13 +60,13 @@ def worth_retrying(error: BaseException) -> bool:
 
 
 def _status(error: BaseException) -> int | None:
-    """Return the HTTP status that an error of httpx, requests, aiohttp or urllib was made of."""
-    response = getattr(error, "response", None)
-    for holder, name in ((response, "status_code"), (error, "status"), (error, "code")):
-        status = getattr(holder, name, None)
-        if isinstance(status, int) and 100 <= status <= 599:
-            return status
-    return None
+    """Return the HTTP status that an error was made of: of httpx, requests, aiohttp or urllib."""
+    found = getattr(getattr(error, "response", None), "status_code", None)
+    for kind in type(error).__mro__:
+        package = kind.__module__.partition(".")[0]
+        if found is None and package in _STATUS:
+            found = getattr(error, _STATUS[package], None)
+    return found if isinstance(found, int) else None
 
 
 def _is_of_transport(error: BaseException) -> bool:
