@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -17,12 +18,18 @@ from tests.support.drive import Drive
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
 
+@pytest.fixture(autouse=True)
+def no_other_tasks() -> None:
+    """Lets go of the tasks of other tests: a name counts as gone once no task of it exists."""
+    gc.collect()
+
+
 class Deploy:
     """Code whose task goes by the name of the present deploy, and what it has done."""
 
     def __init__(self) -> None:
         self.calls = Calls()
-        self.name = "charge"
+        self.name = "take"
 
     def charge(self, x: int) -> int:
         self.calls(x)
@@ -43,13 +50,13 @@ def test_a_task_of_another_name_executes_nothing(drive: Drive) -> None:
         return [deploy(x).result(), interrupt("ship?")]
 
     assert asked(drive(order, 5)) == ["ship?"]
-    deploy.name = "charge_card"
+    deploy.name = "take_by_card"
 
-    with pytest.raises(ReplayError, match=r"task 'charge'.*step 'charge:0'.*'charge_card:0'"):
+    with pytest.raises(ReplayError, match=r"task 'take'.*step 'take:0'.*'take_by_card:0'"):
         drive(order, RESUME)
     assert deploy.calls.made == [5]
 
-    deploy.name = "charge"
+    deploy.name = "take"
     assert drive(order, None) == [5, "yes"]
     assert deploy.calls.made == [5]
 
@@ -89,9 +96,9 @@ def test_the_name_counts_in_asyncio_tasks_too(drive: Drive) -> None:
         return await asyncio.gather(branch(x), branch(x + 1))
 
     assert sorted(asked(drive(order, 5))) == ["ship 5?", "ship 6?"]
-    deploy.name = "charge_card"
+    deploy.name = "take_by_card"
 
-    with pytest.raises(ReplayError, match=r"task 'charge'.*step '~\d/charge:0'"):
+    with pytest.raises(ReplayError, match=r"task 'take'.*step '~\d/take:0'"):
         drive(order, None if drive.kind != "worker" else Command(resume={}))
     assert sorted(deploy.calls.made) == [5, 6]
 
@@ -122,7 +129,7 @@ def test_a_task_that_is_gone_with_its_steps_inside_is_missed(drive: Drive) -> No
 
 def test_a_nested_entrypoint_of_another_name_is_missed(drive: Drive) -> None:
     calls = Calls()
-    name = "child"
+    name = "wrapping"
 
     def child(x: int) -> int:
         calls(x)
@@ -133,9 +140,9 @@ def test_a_nested_entrypoint_of_another_name_is_missed(drive: Drive) -> None:
         return [entrypoint(name=name)(child).invoke(x), interrupt("ship?")]
 
     assert asked(drive(order, 5)) == ["ship?"]
-    name = "kid"
+    name = "wrapping_up"
 
-    with pytest.raises(ReplayError, match=r"task 'child'.*step '\^child:0'"):
+    with pytest.raises(ReplayError, match=r"task 'wrapping'.*step '\^wrapping:0'"):
         drive(order, RESUME)
     assert calls.made == [5]
 
@@ -321,12 +328,12 @@ def test_a_deploy_that_renames_a_task_fails_open_runs_on_workers() -> None:
     with InMemoryWorker([order]) as worker:
         run = worker.client.enqueue(order, 5)
         worker.work()
-        deploy.name = "charge_card"
+        deploy.name = "take_by_card"
         run.resume(True)
         worker.work()
         assert run.status() == "failed"
         assert run.info().reason.startswith("ReplayError")
-        deploy.name = "charge"
+        deploy.name = "take"
         run.resume()
         worker.work()
         assert run.result(0) == [5, True]
