@@ -64,7 +64,7 @@ def test_a_sentinels_master_is_found_through_the_sentinel(make: Any, sentinel: A
     pool = make(given).connection_pool
 
     assert pool is not given.connection_pool
-    assert type(pool) is type(given.connection_pool)
+    assert isinstance(pool, type(given.connection_pool))
     assert (pool.service_name, pool.is_master) == ("mymaster", True)
     assert settings(make(given))["password"] == "p"
 

@@ -115,10 +115,34 @@ def test_a_key_of_another_kind_is_refused(cache: Any) -> None:
         run(cache, lambda: work(5))
 
 
-@pytest.mark.parametrize("ttl", [0, -1.0, float("nan")])
-def test_a_time_that_is_none_is_refused(ttl: float) -> None:
-    with pytest.raises(ConfigurationError, match="a ttl is a positive number of seconds"):
+@pytest.mark.parametrize("ttl", [0, -1.0, float("nan"), float("inf"), True, "60"])
+def test_a_time_that_is_none_is_refused(ttl: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"a ttl is a (positive )?number of seconds"):
         CachePolicy(ttl=ttl)
+
+
+async def asynchronous(x: int) -> str:
+    return str(x)
+
+
+@pytest.mark.parametrize("key_func", ["x", 5, asynchronous], ids=["text", "number", "async"])
+def test_a_key_function_that_is_none_is_refused_when_the_policy_is_made(key_func: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a key_func is a function"):
+        CachePolicy(key_func=key_func)
+
+
+@pytest.mark.parametrize("policy", [True, 60, CachePolicy], ids=["bool", "seconds", "class"])
+def test_a_policy_that_is_none_is_refused_where_it_is_declared(policy: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cache_policy is a CachePolicy"):
+        task(cache_policy=policy)
+    with pytest.raises(ConfigurationError, match="cache_policy is a CachePolicy"):
+        entrypoint(cache_policy=policy)
+
+
+@pytest.mark.parametrize("given", [True, {}, InMemoryCache], ids=["bool", "dict", "class"])
+def test_a_cache_that_is_none_is_refused_where_it_is_declared(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cache is an InMemoryCache"):
+        entrypoint(cache=given)
 
 
 def test_a_value_is_kept_for_its_time(cache: Any) -> None:
@@ -186,11 +210,116 @@ def anonymous(by: int) -> Callable[[int], int]:
     return lambda x: x * by
 
 
-@pytest.mark.parametrize("make", [partial, partial_of_partial, closure, Known, method, anonymous])
+@dataclass(frozen=True)
+class Rate:
+    by: int
+
+
+class Labelled:
+    by = 0
+
+    @classmethod
+    def times(cls, x: int) -> int:
+        return x * cls.by
+
+
+class Two(Labelled):
+    by = 2
+
+
+class Three(Labelled):
+    by = 3
+
+
+def class_method(by: int) -> Callable[[int], int]:
+    return (Two if by == 2 else Three).times
+
+
+def captured_partial(by: int) -> Callable[[int], int]:
+    scaled = functools.partial(scale, by=by)
+    return lambda x: scaled(x)
+
+
+def captured_closure(by: int) -> Callable[[int], int]:
+    scaled = closure(by)
+    return lambda x: scaled(x)
+
+
+@dataclass(frozen=True)
+class Rated:
+    rate: Rate
+
+    def times(self, x: int) -> int:
+        return x * self.rate.by
+
+
+def captured_method(by: int) -> Callable[[int], int]:
+    times = Rated(Rate(by)).times
+    return lambda x: times(x)
+
+
+def captured_value(by: int) -> Callable[[int], int]:
+    rate = Rate(by)
+    return lambda x: x * rate.by
+
+
+def captured_tuple(by: int) -> Callable[[int], int]:
+    rates = (Rate(by), print)
+    return lambda x: x * rates[0].by
+
+
+def wrapped(by: int) -> Callable[[int], int]:
+    @functools.wraps(scale)
+    def wrapper(x: int) -> int:
+        return scale(x, by)
+
+    return wrapper
+
+
+def bound_later(by: int) -> Callable[[int], int]:
+    chosen = 0
+
+    def inner(x: int) -> int:
+        return x * chosen
+
+    chosen = by
+    return inner
+
+
+def other_code(by: int) -> Callable[[int], int]:
+    if by == 2:
+
+        def inner(x: int) -> int:
+            return x + x
+
+    else:
+
+        def inner(x: int) -> int:
+            return x + x + x
+
+    return inner
+
+
+def default(by: int) -> Callable[[int], int]:
+    def inner(x: int, by: int = by) -> int:
+        return x * by
+
+    return inner
+
+
+KINDS_OF_BOUND = [
+    *(partial, partial_of_partial, closure, Known, method, anonymous, class_method),
+    *(captured_partial, captured_closure, captured_method, captured_value, captured_tuple),
+    *(wrapped, bound_later, other_code, default),
+]
+
+
+@pytest.mark.parametrize("make", KINDS_OF_BOUND)
 def test_decide_13_what_a_function_is_bound_to_tells_it_from_others(cache: Any, make: Any) -> None:
     from penstock.runtime import register_type
 
     register_type(Known)
+    register_type(Rate)
     two = task(make(2), name="scale", cache_policy=CACHED)
     three = task(make(3), name="scale", cache_policy=CACHED)
     again = task(make(2), name="scale", cache_policy=CACHED)
@@ -198,6 +327,123 @@ def test_decide_13_what_a_function_is_bound_to_tells_it_from_others(cache: Any, 
     calls = [functools.partial(each, 10) for each in (two, three, again)]
     assert run(cache, *calls) == [20, 30, 20]
     assert run(cache, *reversed(calls)) == [20, 30, 20]
+
+
+def counting(cache: Any) -> list[int]:
+    """The calls that two tasks count in one captured variable, after each of three runs."""
+    calls = 0
+
+    @task(cache_policy=CACHED)
+    def double(x: int) -> int:
+        nonlocal calls
+        calls += 1
+        return 2 * x
+
+    @task(cache_policy=CACHED)
+    def triple(x: int) -> int:
+        def count() -> None:
+            nonlocal calls
+            calls += 1
+
+        count()
+        return 3 * x
+
+    counts: list[int] = []
+    for _ in range(3):
+        assert run(cache, lambda: double(5), lambda: triple(5)) == [10, 15]
+        counts.append(calls)
+    return counts
+
+
+def test_a_variable_that_a_function_binds_anew_does_not_tell_it_from_itself(cache: Any) -> None:
+    assert counting(cache) == [2, 2, 2]
+    assert counting(cache) == [0, 0, 0]  # the same functions, as those of another process
+
+
+def counted(function: Callable[[int], int]) -> Any:
+    calls = 0
+
+    @functools.wraps(function)
+    def wrapper(x: int) -> Any:
+        nonlocal calls
+        calls += 1
+        return (function(x), calls)
+
+    return wrapper
+
+
+def test_a_variable_that_a_wrapper_binds_anew_does_not_either(cache: Any) -> None:
+    @task(cache_policy=CACHED)
+    @counted
+    def double(x: int) -> int:
+        return 2 * x
+
+    found: list[Any] = [run(cache, lambda: double(5)) for _ in range(3)]
+
+    assert found == [[(10, 1)]] * 3
+
+
+def test_a_variable_that_goes_on_changing_outside_does_not_either(cache: Any) -> None:
+    calls: list[int] = []
+    total = 0
+
+    @task(cache_policy=CACHED)
+    def double(x: int) -> int:
+        calls.append(total)
+        return 2 * x
+
+    for _ in range(3):
+        assert run(cache, lambda: double(5)) == [10]
+        total += 1
+
+    assert calls == [0]
+
+
+def test_a_variable_that_is_not_bound_yet_does_not_stop_a_declaration(cache: Any) -> None:
+    @task(cache_policy=CACHED)
+    def double(x: int) -> int:
+        return later(x)
+
+    def later(x: int) -> int:
+        return 2 * x
+
+    assert run(cache, lambda: double(5)) == run(cache, lambda: double(5)) == [10]
+
+
+def test_a_function_that_captures_itself_has_an_identity(cache: Any) -> None:
+    calls = Calls()
+
+    def factorial(n: int) -> int:
+        calls(n)
+        return n * factorial(n - 1) if n else 1
+
+    work = task(factorial, cache_policy=CACHED)
+
+    assert run(cache, lambda: work(3), lambda: work(3)) == [6, 6]
+    assert calls.made == [3, 2, 1, 0]
+
+
+def test_what_a_method_is_bound_to_counts_as_it_is_at_the_call(cache: Any) -> None:
+    known = Known(2)
+    work = task(known.times, name="scale", cache_policy=CACHED)
+
+    assert run(cache, lambda: work(5)) == [10]
+    known.by = 3
+    assert run(cache, lambda: work(5)) == [15]
+
+
+def test_another_config_leaves_a_cached_entrypoint_what_it_is(cache: Any) -> None:
+    calls = 0
+
+    @entrypoint(cache=cache, cache_policy=CACHED)
+    def main(x: int) -> int:
+        nonlocal calls
+        calls += 1
+        return x
+
+    for number in range(3):
+        assert main.with_config({"tags": [str(number)]}).invoke(5) == 5
+    assert calls == 1
 
 
 LAMBDAS: list[Callable[[int], Any]] = [
@@ -262,6 +508,29 @@ def test_decide_13_an_error_is_not_kept(cache: Any, kind: str) -> None:
         asyncio.run(main.ainvoke("x"))
     assert asyncio.run(main.ainvoke("x")) == asyncio.run(main.ainvoke("x")) == "second"
     assert calls.made == ["try", "try"]
+
+
+def test_a_list_is_a_namespace_as_a_tuple_is(cache: Any) -> None:
+    one, two = (("flows", "one"), "k"), (("flows", "two"), "k")
+    cache.set({one: ("1", None), two: ("2", 60.0)})
+
+    assert cache.get([(["flows", "one"], "k"), (["flows", "two"], "k")]) == {one: "1", two: "2"}
+    cache.clear([["flows", "two"]])
+    assert cache.get([one, two]) == {one: "1"}
+
+
+def test_every_verb_has_a_twin_for_asyncio(cache: Any) -> None:
+    one, two = (("flows", "one"), "k"), (("flows", "two"), "k")
+
+    async def main() -> None:
+        await cache.aset({one: ("1", None), two: ("2", None)})
+        assert await cache.aget([one, two]) == {one: "1", two: "2"}
+        await cache.aclear([("flows", "one")])
+        assert await cache.aget([one, two]) == {two: "2"}
+        await cache.aclear()
+        assert await cache.aget([two]) == {}
+
+    asyncio.run(main())
 
 
 def test_a_redis_that_is_away_is_a_cache_without_values() -> None:

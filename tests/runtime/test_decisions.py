@@ -206,7 +206,7 @@ def test_decide_8_except_exception_lets_a_question_pass(drive: Drive) -> None:
     assert drive(main, Command(resume="answer")) == "answer"
 
 
-def test_decide_9_an_answer_on_a_fresh_thread_is_an_error(saver: RedisSaver) -> None:
+def test_decide_9_an_answer_on_a_fresh_or_finished_thread_is_an_error(saver: RedisSaver) -> None:
     @entrypoint(checkpointer=saver)
     def main(x: Any) -> Any:
         return x
@@ -214,7 +214,8 @@ def test_decide_9_an_answer_on_a_fresh_thread_is_an_error(saver: RedisSaver) -> 
     with pytest.raises(ResumeError, match="no run"):
         main.invoke(Command(resume=1), thread())
     assert main.invoke("x", thread()) == "x"
-    assert main.invoke(Command(resume=1), thread()) == "x"
+    with pytest.raises(ResumeError, match="no run"):
+        main.invoke(Command(resume=1), thread())
 
 
 def test_decide_10_a_question_is_not_mixed_with_an_older_result(drive: Drive) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from penstock.runtime import (
     interrupt,
     task,
 )
+from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.errors import ConfigurationError, EmptyInputError, ResumeError
 from penstock.runtime.interrupt import interrupt_id
 from tests.runtime.flows import Calls, asked, ids, thread
@@ -373,21 +375,48 @@ def test_a_command_on_a_fresh_thread_is_refused_and_leaves_nothing(saver: RedisS
     assert main.invoke("x", thread()) == "x"
 
 
-def test_a_command_on_a_completed_thread_gives_its_result_and_runs_nothing(
-    saver: RedisSaver,
+NOTHING_ASKED = [Command(resume=5), Command(resume={}), Command(resume={"a" * 32: 1}), Command()]
+
+
+@pytest.mark.parametrize("how", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize("command", NOTHING_ASKED, ids=["answer", "empty map", "map", "empty"])
+@pytest.mark.parametrize("state", ["fresh", "completed", "answered", "failed", "cancelled"])
+def test_a_command_to_a_thread_that_asks_nothing_is_refused(
+    saver: RedisSaver, state: str, command: Command, how: str
 ) -> None:
     bodies = Calls()
 
     @entrypoint(checkpointer=saver)
-    def main(x: int) -> int:
+    def main(x: str) -> Any:
         bodies(x)
-        return x + 1
+        if x == "failed":
+            raise ValueError(x)
+        return interrupt("?") if x in ("answered", "cancelled") else x
 
-    main.invoke(1, thread())
+    if state != "fresh":
+        with suppress(ValueError):
+            main.invoke(state, thread())
+    if state == "answered":
+        main.invoke(Command(resume=state), thread())
+    if state == "cancelled":
+        saver.do(saver.plans.cancel(main.get_state(thread()).run_id))
+    executed = len(bodies.made)
 
-    assert main.invoke(Command(resume=5), thread()) == 2
-    assert main.invoke(None, thread()) == 2
-    assert bodies.made == [1]
+    with pytest.raises(ResumeError, match=r"no run that waits|waits for no answer"):
+        asyncio.run(give(main, command, how))
+    assert len(bodies.made) == executed
+    if state in ("completed", "answered"):
+        assert main.invoke(None, thread()) == state
+
+
+async def give(main: Entrypoint[Any, Any], given: Any, how: str) -> Any:
+    if how == "ainvoke":
+        return await main.ainvoke(given, thread())
+    if how == "astream":
+        return [chunk async for chunk in main.astream(given, thread())]
+    if how == "invoke":
+        return await asyncio.to_thread(lambda: main.invoke(given, thread()))
+    return await asyncio.to_thread(lambda: list(main.stream(given, thread())))
 
 
 def test_a_command_without_a_checkpointer_is_refused() -> None:

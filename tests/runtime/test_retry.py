@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+import urllib.error
+from email.message import Message
+from typing import Any, Final
 
+import httpx
 import pytest
+import requests
 
 from penstock.publisher.errors import CodecError
-from penstock.runtime import RetryPolicy, StepTimeoutError
+from penstock.runtime import RetryPolicy, StepTimeoutError, entrypoint, task
 from penstock.runtime.errors import ConfigurationError, StepCancelledError
 from penstock.runtime.retry import delay_after, normalize, worth_retrying
 
 PLAIN = RetryPolicy(jitter=False)
+
+GET: Final = httpx.Request("GET", "http://host")
+
+
+def answer(status: int) -> requests.Response:
+    """An answer of `requests`, which is false where its status is an error."""
+    response = requests.Response()
+    response.status_code = status
+    return response
 
 
 class ServerError(Exception):
@@ -38,6 +51,15 @@ class ServerError(Exception):
         StepCancelledError("no"),
         MemoryError(),
         type("Own", (Exception,), {})(),
+        requests.HTTPError("connection error"),
+        requests.HTTPError("503", response=answer(503)),
+        requests.ConnectionError("refused"),
+        requests.Timeout("slow"),
+        requests.exceptions.ChunkedEncodingError("cut off"),
+        httpx.HTTPStatusError("503", request=GET, response=httpx.Response(503)),
+        httpx.ConnectError("refused"),
+        httpx.ReadTimeout("slow"),
+        urllib.error.HTTPError("http://host", 502, "bad gateway", Message(), None),
     ],
     ids=repr,
 )
@@ -74,6 +96,12 @@ def test_what_may_pass_by_itself_is_tried_again(error: BaseException) -> None:
         ServerError(404),
         ServerError(429),
         CodecError("no"),
+        requests.HTTPError("404", response=answer(404)),
+        requests.TooManyRedirects("thirty"),
+        requests.exceptions.MissingSchema("no scheme"),
+        requests.exceptions.JSONDecodeError("no JSON", "{", 1),
+        httpx.HTTPStatusError("404", request=GET, response=httpx.Response(404)),
+        urllib.error.HTTPError("http://host", 404, "not found", Message(), None),
     ],
     ids=repr,
 )
@@ -130,10 +158,93 @@ def test_a_policy_is_about_a_class_or_several_or_what_a_predicate_says(
     assert RetryPolicy(retry_on=match).matches(error) is matches
 
 
-@pytest.mark.parametrize("match", ["KeyError", 5, None, [5], object()])
-def test_a_match_of_a_wrong_kind_is_a_type_error_when_it_is_used(match: Any) -> None:
-    with pytest.raises(TypeError):
-        RetryPolicy(retry_on=match).matches(KeyError())
+async def says_later(error: BaseException) -> bool:
+    return True
+
+
+def knows_nothing() -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        404,
+        "KeyError",
+        None,
+        object(),
+        int,
+        KeyError(),
+        [5],
+        [KeyError, "ValueError"],
+        {KeyError: 1},
+        says_later,
+        knows_nothing,
+    ],
+    ids=lambda match: getattr(match, "__name__", type(match).__name__),
+)
+def test_a_match_of_a_wrong_kind_is_refused_when_the_policy_is_made(match: Any) -> None:
+    with pytest.raises(ConfigurationError, match="retry_on") as refused:
+        RetryPolicy(retry_on=match)
+    assert isinstance(refused.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("initial_interval", -1),
+        ("initial_interval", float("nan")),
+        ("initial_interval", float("inf")),
+        ("initial_interval", True),
+        ("initial_interval", "1"),
+        ("initial_interval", None),
+        ("backoff_factor", 0),
+        ("backoff_factor", -2.0),
+        ("backoff_factor", float("nan")),
+        ("backoff_factor", float("inf")),
+        ("max_interval", -0.5),
+        ("max_interval", float("nan")),
+        ("max_interval", "1m"),
+        ("max_attempts", 0),
+        ("max_attempts", -3),
+        ("max_attempts", 2.0),
+        ("max_attempts", True),
+        ("max_attempts", "3"),
+        ("max_attempts", None),
+        ("jitter", 0.5),
+        ("jitter", None),
+    ],
+)
+def test_a_number_that_no_policy_can_mean_is_refused_when_it_is_made(
+    field: str, value: Any
+) -> None:
+    given: dict[str, Any] = {field: value}
+    with pytest.raises(ConfigurationError, match=f"{field} "):
+        RetryPolicy(**given)
+
+
+def test_the_least_that_a_policy_can_mean_is_taken() -> None:
+    policy = RetryPolicy(
+        initial_interval=0,
+        backoff_factor=0.5,
+        max_interval=float("inf"),
+        max_attempts=1,
+        jitter=False,
+        retry_on=[],
+    )
+
+    assert policy.delay(1) is None
+    assert not policy.matches(KeyError())
+
+
+@pytest.mark.parametrize("attempts", [0, -1, True, "3", 2.5])
+def test_a_number_of_attempts_that_is_none_is_refused_where_the_task_is_declared(
+    attempts: Any,
+) -> None:
+    with pytest.raises(ConfigurationError):
+        task(retry_policy=attempts)
+    with pytest.raises(ConfigurationError):
+        entrypoint(retry_policy=attempts)
 
 
 def test_the_first_policy_that_matches_decides_and_tries_are_counted_together() -> None:

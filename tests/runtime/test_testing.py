@@ -294,6 +294,54 @@ def test_a_workflow_that_fails_fails_the_same_way_after_each_crash() -> None:
         crash_after_each_step(failing, 1)
 
 
+@task
+async def boom(what: str) -> str:
+    await asyncio.sleep(0)
+    raise ValueError(what)
+
+
+@task(queue="elsewhere")
+def embed(x: int) -> int:
+    return 2 * x
+
+
+def test_a_workflow_that_fails_beside_other_steps_shows_its_own_error() -> None:
+    @entrypoint()
+    async def failing(x: int) -> Any:
+        await adouble(x)
+        return await asyncio.gather(boom("no good"), embed(x), adouble(x), adouble(x + 1))
+
+    for _ in range(10):  # how many of the others are recorded by then differs from run to run
+        with pytest.raises(RunFailedError, match="no good"):
+            crash_after_each_step(failing, 1, tasks=[embed])
+
+
+def test_a_workflow_of_which_several_steps_fail_shows_one_of_their_errors() -> None:
+    @entrypoint()
+    async def failing(x: int) -> Any:
+        await adouble(x)
+        return await asyncio.gather(boom("first"), embed(x), boom("second"))
+
+    with pytest.raises(RunFailedError, match=r"first|second"):
+        crash_after_each_step(failing, 1, tasks=[embed])
+
+
+def test_a_workflow_that_fails_after_a_crash_only_shows_why() -> None:
+    bodies: list[int] = []
+
+    @entrypoint()
+    def forgetful(x: int) -> int:
+        bodies.append(x)
+        if len(bodies) > 1:
+            raise ValueError("a second time")
+        return double(x).result()
+
+    with pytest.raises(AssertionError, match="it ended with error ValueError") as shown:
+        crash_after_each_step(forgetful, 1)
+    assert isinstance(shown.value.__cause__, RunFailedError)
+    assert "a second time" in str(shown.value.__cause__)
+
+
 def test_a_question_without_an_answer_is_said() -> None:
     @entrypoint()
     def asker(_: str) -> Any:

@@ -118,7 +118,8 @@ def test_an_update_completes_a_run_that_waits_or_failed(
     run = saver.do(saver.plans.info(run_id))
     assert run.status == "completed"
     assert saver.do(saver.plans.outcome(run)) == ["given"]
-    assert hands.invoke(Command(resume="late")) == ["given"]
+    with pytest.raises(ResumeError, match="no run that waits"):
+        hands.invoke(Command(resume="late"))
     assert hands.invoke(None) == ["given"]
     assert calls.count("main") == 1
     assert hands.invoke(5) == ["given", 5]

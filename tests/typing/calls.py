@@ -55,6 +55,22 @@ wrapped = task(plain)
 wrapped_named = task(plain, name="named")
 awrapped_named = task(aplain, name="named")
 
+
+class Shop:
+    @task
+    def price(self, item: str) -> float:
+        return len(item)
+
+    @task
+    async def order(self, item: str, *, count: int = 1) -> list[str]:
+        return count * [item]
+
+
+assert_type(Shop().price("tea"), StepFuture[float])
+assert_type(Shop().order("tea", count=2), StepFuture[list[str]])
+assert_type(Shop().price.keyed("tea")("tea"), StepFuture[float])
+assert_type(Shop.price(Shop(), "tea"), StepFuture[float])
+
 assert_type(sync(1), StepFuture[float])
 assert_type(sync(1, y="a").result(), float)
 assert_type(asynchronous(1), StepFuture[list[str]])

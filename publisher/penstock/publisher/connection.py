@@ -10,7 +10,7 @@ import os
 import re
 from typing import Any, cast
 
-from redis import ConnectionPool, Redis
+from redis import Redis
 from redis import asyncio as aredis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import MasterNotFoundError as AsyncMasterNotFoundError
@@ -35,6 +35,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from penstock.publisher.chance import chance
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
+from penstock.publisher.pool import MOST, AsyncPool, AsyncSentinelPool, Pool, SentinelPool
 from penstock.publisher.url import SentinelURL, redacted
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,8 @@ def connect(connection: Redis | str | None, timeout: float = TIMEOUT) -> Redis:
     None is the environment's `PENSTOCK_REDIS_URL`, else `redis://localhost:6379`; a URL may be one
     of Sentinel (`SentinelURL`), whose primary is then asked for at each connection. The client
     never repeats a command by itself and never reconnects unseen, whatever the given one does;
-    after `timeout` seconds without an answer a connection counts as lost.
+    while all of its connections are taken, a call waits for one; after `timeout` seconds without an
+    answer a connection counts as lost.
 
     Raises:
         ConfigurationError: the URL is not one of Redis.
@@ -76,8 +78,8 @@ def connect(connection: Redis | str | None, timeout: float = TIMEOUT) -> Redis:
     pool: Any = _given(connection, Redis, _Sentinel, once).connection_pool
     settings = _settings(pool, once, timeout)
     if "sentinel_manager" in settings:
-        return Redis.from_pool(SentinelConnectionPool(**settings))
-    return Redis.from_pool(ConnectionPool(**settings))
+        return Redis.from_pool(cast(Any, SentinelPool)(**settings))
+    return Redis.from_pool(Pool(**settings))
 
 
 def aconnect(connection: aredis.Redis | str | None) -> aredis.Redis:
@@ -86,8 +88,8 @@ def aconnect(connection: aredis.Redis | str | None) -> aredis.Redis:
     pool: Any = _given(connection, aredis.Redis, _AsyncSentinel, once).connection_pool
     settings = _settings(pool, once)
     if "sentinel_manager" in settings:
-        return aredis.Redis.from_pool(AsyncSentinelConnectionPool(**settings))
-    return aredis.Redis.from_pool(aredis.ConnectionPool(**settings))
+        return aredis.Redis.from_pool(AsyncSentinelPool(**settings))
+    return aredis.Redis.from_pool(AsyncPool(**settings))
 
 
 class _Sentinel(Sentinel):
@@ -162,6 +164,7 @@ def _settings(pool: Any, retry: object, timeout: float = TIMEOUT) -> dict[str, A
         "decode_responses": False,
         "encoding": "utf-8",
         "health_check_interval": 0,
+        "max_connections": MOST,
         "protocol": 2,
         "retry": retry,
         "socket_connect_timeout": timeout,

@@ -7,14 +7,20 @@ __all__ = ["DirectRedis"]
 import os
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, Final, cast
 
 import hiredis
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from penstock.publisher.pool import MOST
+
 KEPT: Final = 1.0
 """Seconds after which a connection goes back to the pool, which looks whether it is still good."""
+
+AT_ONCE: Final = MOST // 2
+"""Commands under way; the rest of the pool is for those who use it without this client."""
 
 _packed: Callable[[tuple[Any, ...]], bytes] = cast(Any, hiredis).pack_command
 
@@ -25,13 +31,15 @@ class DirectRedis(Redis):
     Between two commands redis-py asks the operating system whether the connection is still open,
     counts it twice and sets up retries: half of the time that a short command takes. Here a
     connection that has broken within its second shows when it is used, so that each command has to
-    be one that its caller repeats. The other's pool must not be one that limits its connections.
+    be one that its caller repeats. At most `AT_ONCE` commands are under way, the others wait: what
+    is held here is not given back to the pool for the next one.
     """
 
     def __init__(self, client: Redis) -> None:
         super().__init__(connection_pool=client.connection_pool)
         self._client = client  # which closes its pool when it is dropped
         self._kept: list[tuple[Any, float]] = []
+        self._begin_anew()
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command and return its reply.
@@ -43,6 +51,22 @@ class DirectRedis(Redis):
         name = args[0]
         if " " in name:  # as redis-py calls them: "CLIENT ID"
             args = (*name.split(), *args[1:])
+        if self._pid != os.getpid():
+            self._begin_anew()  # the turns that threads of the parent have do not come back here
+        turns = self._turns
+        turns.get()
+        try:
+            return self._execute(name, args, options)
+        finally:
+            turns.put(None)
+
+    def _begin_anew(self) -> None:
+        self._turns: SimpleQueue[None] = SimpleQueue()
+        for _ in range(AT_ONCE):
+            self._turns.put(None)
+        self._pid = os.getpid()
+
+    def _execute(self, name: str, args: tuple[Any, ...], options: Any) -> Any:
         connection, since = self._take()
         try:
             connection.send_packed_command([_packed(args)], check_health=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import inspect
 from typing import Any
 
 from penstock.publisher.errors import CodecError
@@ -33,6 +36,27 @@ class Refusal(Exception):
         name = shown_type(type(self.culprit))
         message = f"{what or 'the value'} cannot be stored: {shown} ({name}) {self.reason}"
         return CodecError(message, what=what, path=path, type_name=name)
+
+
+def unawaited(value: object) -> str:
+    """Say of a value that is still to come how to get it; "" of all others.
+
+    A future may have a `step_id`, which names the step that it is of.
+    """
+    if inspect.iscoroutine(value):
+        return f"is a coroutine that was not awaited: write await {value.__qualname__}(...)"
+    if _is_future(value):
+        step_id = str(getattr(value, "step_id", ""))
+        future = f"the future of step {step_id!r}" if step_id else "a future"
+        return (
+            f"is {future} and not its value: call .result() on it in sync code, "
+            "await it in async code"
+        )
+    return "was not awaited: await it" if inspect.isawaitable(value) else ""
+
+
+def _is_future(value: object) -> bool:
+    return isinstance(value, (asyncio.Future, concurrent.futures.Future))
 
 
 def attribute(name: str) -> str:

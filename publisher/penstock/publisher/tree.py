@@ -30,7 +30,7 @@ from typing import Any, NoReturn, cast
 
 from penstock.publisher.errors import CodecError, EncryptionError
 from penstock.publisher.record import Enumeration, Record, record_of
-from penstock.publisher.refusal import Refusal, attribute, key
+from penstock.publisher.refusal import Refusal, attribute, key, unawaited
 from penstock.publisher.registry import TypeRegistry
 from penstock.publisher.scalar import READERS, SCALARS, write_surrogates
 
@@ -90,7 +90,7 @@ class Tree:
             return {scalar.tag: scalar.write(value)}
         record = self._registry.record(kind)
         if record is None:
-            raise Refusal(_advice(kind), value)
+            raise Refusal(unawaited(value) or _advice(kind), value)
         if isinstance(record, Enumeration):
             return self._enum(record, value, depth)
         return self._record(record, value, depth)

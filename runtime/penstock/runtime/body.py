@@ -6,13 +6,14 @@ __all__ = ["acall", "call", "timed"]
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.inject import injected
 from penstock.runtime.scope import current
 from penstock.runtime.timeout import Deadline
+from penstock.runtime.unawaited import Unawaited, finished, returned
 
 if TYPE_CHECKING:
     from penstock.runtime.perform import Step
@@ -24,7 +25,7 @@ def call(step: Step) -> Any:
     branch.owner = threading.get_ident()
     token = current.set(branch)
     try:
-        return step.function(*step.args, **injected(step))
+        return returned(step, branch, step.function(*step.args, **injected(step)))
     except (asyncio.CancelledError, StopIteration, GeneratorExit) as error:
         raise _own_doing(step, error) from error
     except (SystemExit, KeyboardInterrupt) as error:
@@ -35,15 +36,18 @@ def call(step: Step) -> Any:
         current.reset(token)
 
 
-async def acall(step: Step) -> Any:
-    """Call an async function, in the running asyncio task."""
-    branch = step.scope.branch()
+async def acall(step: Step, rest: Unawaited | None = None) -> Any:
+    """Call an async function, or await what a sync one returned, in the running asyncio task."""
+    branch = step.scope.branch() if rest is None else rest.branch
     task = branch.owner = asyncio.current_task()
     token = current.set(branch)
     try:
-        body = step.runner.parkable(step.function(*step.args, **injected(step)), branch.scope)
+        awaited = (
+            rest.awaitable if rest is not None else step.function(*step.args, **injected(step))
+        )
+        body = step.runner.parkable(_as_coroutine(awaited), branch.scope)
         body.task = task
-        return await body
+        return finished(step, await body)
     except asyncio.CancelledError as error:
         run_ends = step.attempt.is_ending or step.runner.account.has_cancelled
         if task is not None and task.cancelling() == 0 and not run_ends:
@@ -57,6 +61,14 @@ async def acall(step: Step) -> Any:
         raise _own_doing(step, error) from error
     finally:
         current.reset(token)
+
+
+def _as_coroutine(awaited: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+    return awaited if isinstance(awaited, Coroutine) else _awaited(awaited)
+
+
+async def _awaited(awaited: Awaitable[Any]) -> Any:
+    return await awaited
 
 
 async def timed(step: Step, body: Callable[[Step], Awaitable[Any]]) -> Any:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-__all__ = ["Cache", "CachePolicy", "CachedCall", "cache_key", "cache_namespace"]
+__all__ = [
+    "BaseCache",
+    "Cache",
+    "CachePolicy",
+    "CachedCall",
+    "cache_key",
+    "checked_policy",
+]
 
-import functools
-import hashlib
+import asyncio
 import inspect
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.runtime.errors import ConfigurationError, WrongKindError
+from penstock.runtime.store.item import Labels
 
 FullKey: TypeAlias = tuple[tuple[str, ...], str]
 """A namespace, which is one task's, and the key of one call in it."""
@@ -32,10 +40,32 @@ class CachePolicy:
     ttl: float | None = None
 
     def __post_init__(self) -> None:
-        if self.ttl is not None and not self.ttl > 0:
+        ttl: Any = self.ttl
+        if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, (int, float))):
+            raise WrongKindError(f"a ttl is a number of seconds, or None for ever, not {ttl!r}.")
+        if ttl is not None and not 0 < ttl < math.inf:
             raise ConfigurationError(
-                f"a ttl is a positive number of seconds, or None for ever, not {self.ttl!r}."
+                f"a ttl is a positive number of seconds, or None for ever, not {ttl!r}."
             )
+        func: Any = self.key_func
+        if func is not None and (not callable(func) or inspect.iscoroutinefunction(func)):
+            raise WrongKindError(
+                "a key_func is a function that gets the arguments of a call and returns a str or "
+                f"bytes, without await; it is not {func!r}."
+            )
+
+
+def checked_policy(policy: Any) -> CachePolicy | None:
+    """Return what was given as `cache_policy`.
+
+    Raises:
+        WrongKindError: it is no policy.
+    """
+    if policy is not None and not isinstance(policy, CachePolicy):
+        raise WrongKindError(
+            f"cache_policy is a CachePolicy, as CachePolicy(ttl=60), not {policy!r}."
+        )
+    return policy
 
 
 class Cache(Protocol):
@@ -52,6 +82,34 @@ class Cache(Protocol):
     def clear(self, namespaces: Sequence[tuple[str, ...]] | None = None) -> None:
         """Forget the given namespaces, or everything."""
         ...
+
+
+class BaseCache(ABC):
+    """A cache with twins of its verbs for asyncio code, each of which waits in a thread."""
+
+    @abstractmethod
+    def get(self, keys: Sequence[FullKey]) -> Mapping[FullKey, str]:
+        """Return those that are there."""
+
+    @abstractmethod
+    def set(self, pairs: Mapping[FullKey, tuple[str, float | None]]) -> None:
+        """Keep texts, each with its seconds to live."""
+
+    @abstractmethod
+    def clear(self, namespaces: Sequence[Labels] | None = None) -> None:
+        """Forget the given namespaces, or everything."""
+
+    async def aget(self, keys: Sequence[FullKey]) -> Mapping[FullKey, str]:
+        """As `get`."""
+        return await asyncio.to_thread(self.get, keys)
+
+    async def aset(self, pairs: Mapping[FullKey, tuple[str, float | None]]) -> None:
+        """As `set`."""
+        await asyncio.to_thread(self.set, pairs)
+
+    async def aclear(self, namespaces: Sequence[Labels] | None = None) -> None:
+        """As `clear`."""
+        await asyncio.to_thread(self.clear, namespaces)
 
 
 class CachedCall:
@@ -75,28 +133,6 @@ class CachedCall:
     def keep(self, value: Any) -> None:
         """Keep a value for other calls."""
         self._cache.set({self._key: (self._codec.dumps(value, "cached value"), self._ttl)})
-
-
-def cache_namespace(name: str, function: Callable[..., Any], codec: Codec) -> tuple[str, ...]:
-    """Name the namespace of a task: its function, its name, and what the function is bound to.
-
-    Raises:
-        ConfigurationError: what it is bound to cannot be told from another of its kind.
-    """
-    target, bound = _unbind(function)
-    path = f"{getattr(target, '__module__', '?')}.{getattr(target, '__qualname__', name)}"
-    if path.endswith("<lambda>"):
-        path += f":{_digest(_text_of(target.__code__))}"
-    if not bound:
-        return path, name
-    try:
-        state = codec.plain.dumps(bound)
-    except CodecError as error:
-        raise ConfigurationError(
-            f"task {name!r} cannot be cached: its function is bound to something that has no "
-            f"digest ({error}). Cache a plain function, and give it what it needs as arguments."
-        ) from error
-    return path, name, _digest(state)
 
 
 def cache_key(
@@ -123,47 +159,3 @@ def cache_key(
     except (TypeError, ValueError):
         given = [list(args), dict(sorted(kwargs.items()))]
     return codec.digests(codec.plain.dumps(given, "arguments of a cached task"), 16)[0]
-
-
-def _unbind(function: Callable[..., Any]) -> tuple[Callable[..., Any], list[Any]]:
-    bound: list[Any] = []
-    while isinstance(function, functools.partial):
-        bound += [list(function.args), dict(function.keywords)]
-        function = function.func
-    owner = getattr(function, "__self__", None)
-    if owner is not None and not inspect.isclass(owner) and not inspect.ismodule(owner):
-        bound.append(owner)
-    elif not inspect.isroutine(function) and not inspect.isclass(function):
-        bound.append(function)
-        function = type(function)
-    for cell in cast("tuple[Any, ...]", getattr(function, "__closure__", None) or ()):
-        bound.append(_mark(cell.cell_contents))
-    return function, bound
-
-
-def _mark(captured: Any) -> Any:
-    """Return what tells a captured variable from another: a constant's value, else its name.
-
-    What may change while the function lives, as a list does, is no part of what the function is.
-    """
-    if captured is None or isinstance(captured, (str, bytes, int, float, tuple, frozenset)):
-        return cast(Any, captured)
-    return getattr(captured, "__qualname__", type(captured).__qualname__)
-
-
-def _text_of(code: CodeType) -> str:
-    """Return what tells a function without a name from others."""
-    parts = [_text_of_part(part) for part in code.co_consts]
-    return repr((code.co_code, code.co_names, code.co_varnames, code.co_freevars, parts))
-
-
-def _text_of_part(part: Any) -> str:
-    if isinstance(part, CodeType):
-        return _text_of(part)
-    if isinstance(part, frozenset):  # whose order is another in each process
-        return repr(sorted(map(repr, cast("frozenset[object]", part))))
-    return repr(part)
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -24,6 +24,7 @@ from penstock.runtime.response import Response
 from penstock.runtime.runtime import Runtime
 from penstock.runtime.scope import Scope, current_branch
 from penstock.runtime.timeout import Seconds, seconds_of
+from penstock.runtime.unawaited import reject_unawaited
 from penstock.runtime.writer import StreamWriter, writer_of
 
 C = TypeVar("C")
@@ -93,6 +94,7 @@ def interrupt(
     scope = branch.scope
     scope.attempt.check(scope)
     scope.advance()
+    reject_unawaited(value, "the question of an interrupt")
     if timeout is None and default is not NOTHING:
         raise ConfigurationError(
             "interrupt(default=...) stands in for an answer that comes too late: give timeout= too."

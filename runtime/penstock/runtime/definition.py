@@ -15,10 +15,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from penstock.publisher.registry import registered
-from penstock.runtime.cache import Cache, CachePolicy
+from penstock.runtime.cache import Cache, CachePolicy, checked_policy
 from penstock.runtime.checkpointer import Checkpointer
 from penstock.runtime.config import Config, merged
 from penstock.runtime.errors import ConfigurationError, InputError, WrongKindError
+from penstock.runtime.method import declared_in
 from penstock.runtime.retry import Retries, normalize
 from penstock.runtime.task import Task, function_name, reject_generator
 from penstock.runtime.threads import Threads
@@ -45,6 +46,8 @@ class Declared:
     def __post_init__(self) -> None:
         policy_of(self.timeout)
         normalize(self.retry_policy)
+        checked_policy(self.cache_policy)
+        _check_cache(self.cache)
         given: Any = self.checkpointer
         if not (given is None or isinstance(given, bool) or callable(getattr(given, "open", None))):
             raise WrongKindError(
@@ -64,6 +67,12 @@ class Definition:
         if not parameters:
             raise ConfigurationError(
                 f"entrypoint {self.name!r} must have at least one parameter: the input."
+            )
+        if parameters[0].name in ("self", "cls") and (owner := declared_in(function)):
+            raise ConfigurationError(
+                f"entrypoint {self.name!r} is a method of {owner!r}, and no run is told of which "
+                "object: declare a function, or make the entrypoint of a method that is bound, as "
+                "entrypoint()(object.method)."
             )
         self.body: Task[..., Any] = Task(
             function,
@@ -106,6 +115,7 @@ class Definition:
         declared = dataclasses.replace(self.declared, **(update or {}))
         other = type(self)(self.body.function, declared)
         other.config, other.threads = self.config, self.threads
+        other.body.identity = self.body.identity
         return other
 
     def accept(self, value: Any) -> Any:
@@ -179,6 +189,16 @@ class Definition:
 
     def __repr__(self) -> str:
         return f"<entrypoint {self.name!r}>"
+
+
+def _check_cache(cache: Any) -> None:
+    if cache is not None and not (
+        all(callable(getattr(cache, verb, None)) for verb in ("get", "set", "clear"))
+        and not isinstance(cache, type)
+    ):
+        raise WrongKindError(
+            f"cache is an InMemoryCache() or a RedisCache(), or has their methods; not {cache!r}."
+        )
 
 
 def _hints(function: Any) -> dict[str, Any]:

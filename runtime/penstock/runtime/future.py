@@ -28,10 +28,11 @@ class Sight:
     survived if it went on.
     """
 
-    __slots__ = ("_looked", "_peeked", "caller")
+    __slots__ = ("_looked", "_peeked", "caller", "step_id")
 
-    def __init__(self, caller: Scope) -> None:
+    def __init__(self, caller: Scope, step_id: str = "") -> None:
         self.caller = caller
+        self.step_id = step_id
         self._looked = False
         self._peeked: int | None = None
 
@@ -72,6 +73,11 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
         super().__init__()
         self._sight = sight
         self._help_out = help_out
+
+    @property
+    def step_id(self) -> str:
+        """The id of the step."""
+        return self._sight.step_id
 
     def result(self, timeout: float | None = None) -> T:
         """Return the step's value or raise its error; runs the step here if nobody has begun it.
@@ -137,6 +143,11 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         if self._outcome is not None and not self.done():
             settle(self, self._outcome)
 
+    @property
+    def step_id(self) -> str:
+        """The id of the step."""
+        return self._sight.step_id
+
     def _bring(self, source: concurrent.futures.Future[T]) -> None:
         self.get_loop().call_soon_threadsafe(self._take, source)
 
@@ -189,6 +200,11 @@ class StepTask(asyncio.Task[T], Generic[T]):
     """A step that runs on the loop, and its outcome."""
 
     sight: Sight
+
+    @property
+    def step_id(self) -> str:
+        """The id of the step."""
+        return self.sight.step_id
 
     def __await__(self) -> Generator[Any, None, T]:
         self.sight.look()

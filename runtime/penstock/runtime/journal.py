@@ -17,7 +17,7 @@ __all__ = [
 import math
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, cast, get_args
 
@@ -115,7 +115,7 @@ class Journal(Protocol):
         """Return what earlier attempts recorded under a step's id or an answer's name."""
         ...
 
-    def names(self) -> Iterable[str]:
+    def fields(self) -> Collection[str]:
         """Return the names of all that earlier attempts recorded."""
         ...
 
@@ -213,7 +213,7 @@ class NoJournal:
     def recorded(self, field: str) -> None:
         """Return None: nothing was recorded."""
 
-    def names(self) -> Iterable[str]:
+    def fields(self) -> Collection[str]:
         """Return nothing."""
         return ()
 

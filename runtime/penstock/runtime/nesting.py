@@ -24,6 +24,7 @@ from penstock.runtime.output import GraphOutput
 from penstock.runtime.parking import muted
 from penstock.runtime.perform import Step
 from penstock.runtime.scope import current, current_branch
+from penstock.runtime.unawaited import reject_unawaited
 
 if TYPE_CHECKING:
     from penstock.runtime.entrypoint import Entrypoint
@@ -63,6 +64,7 @@ async def ainvoke_nested(child: Entrypoint[Any, Any], argument: Any, options: Op
 def call_nested(child: Entrypoint[Any, Any], argument: Any, options: Options) -> NestedCall:
     """Settle which step of the current run a call is."""
     _check(child, argument)
+    reject_unawaited(argument, f"the input of entrypoint {child.name!r}")
     branch = current_branch(f"entrypoint {child.name!r}")
     scope = branch.scope
     runner, attempt = scope.step.runner, scope.attempt

@@ -239,7 +239,7 @@ def tries(step: Step) -> Plan:
         yield from _earlier_tries(step)
     while True:
         try:
-            return (yield Do.BODY)
+            value = yield Do.BODY
         except BaseException as raised:
             error = ungroup(raised)
             step.scope.is_abandoned = not isinstance(error, Suspend)
@@ -254,6 +254,9 @@ def tries(step: Step) -> Plan:
             step.tries += 1
             yield from _pause(step, delay)
             step.scope = Scope(step)
+        else:
+            step.attempt.replay.leftovers.check_end(step)
+            return value
 
 
 def _earlier_tries(step: Step) -> Plan:

@@ -16,6 +16,7 @@ from penstock.publisher.failure import load_error
 from penstock.runtime.errors import ReplayError
 from penstock.runtime.final import Final as FinalValue
 from penstock.runtime.journal import Journal
+from penstock.runtime.leftover import Leftovers
 from penstock.runtime.lineage import Branch, ancestry, caller, is_step
 from penstock.runtime.outcome import Outcome
 
@@ -37,6 +38,7 @@ class Replay:
         self.codec = codec.pinned(given) if given is not None else codec
         """The attempt's codec, with the key of the run's input whatever key is the newest."""
         self._done: dict[str, Outcome] = {}
+        self.leftovers = Leftovers(journal.fields)
 
     def remember(self, step_id: str, outcome: Outcome) -> None:
         """Keep a step's outcome for later tries of the body that called it."""
@@ -49,10 +51,13 @@ class Replay:
         """Return a step's outcome if it has one; `changed` says what to do where arguments differ.
 
         Raises:
-            ReplayError: the step was recorded with other arguments, and `changed` is "raise".
+            ReplayError: the step was recorded with other arguments, and `changed` is "raise"; or it
+                is new, beside a recorded one whose task is gone.
         """
+        self.leftovers.ask(step_id)
         outcome = self.find(step_id)
         if outcome is None:
+            self.leftovers.check_call(branch, step_id, name)
             return None
         alike = not digest or not outcome.digest or outcome.digest == digest
         if alike and step_id not in branch.reused:
@@ -92,7 +97,7 @@ class Replay:
     def given_up_below(self, step_ids: Iterable[str]) -> set[str]:
         """Name the checkpoints that say which steps below some others were cancelled."""
         stems = tuple(f"@{step_id}/" for step_id in step_ids)
-        return {name for name in self._journal.names() if stems and name.startswith(stems)}
+        return {name for name in self._journal.fields() if stems and name.startswith(stems)}
 
     def recorded_in(self, step_id: str) -> set[str]:
         """Name the steps on the record that the code of a step has called."""
@@ -105,7 +110,7 @@ class Replay:
     @cached_property
     def _by_caller(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        for name in self._journal.names():
+        for name in self._journal.fields():
             if is_step(name):
                 above = "/".join(caller(name)) if "/" in name else ""
                 found.setdefault(above, set()).add(name)
@@ -125,6 +130,7 @@ class Replay:
                 return None
             if candidate not in branch.reused and found.digest == digest:
                 branch.reused.add(candidate)
+                self.leftovers.ask(candidate)
                 return found
         return None
 

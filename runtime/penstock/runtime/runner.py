@@ -29,6 +29,7 @@ from penstock.runtime.pauses import until
 from penstock.runtime.perform import Do, Effect, Keep, Park, Pause, Step, call_of, perform
 from penstock.runtime.plan import afollow, follow
 from penstock.runtime.threads import Threads
+from penstock.runtime.unawaited import Unawaited, reject_unawaited_arguments, waiting
 
 if TYPE_CHECKING:
     from penstock.runtime.scope import Scope
@@ -84,13 +85,14 @@ class Runner:
         branch.scope.advance()
         digest, text = attempt.replay.digest(args, kwargs)
         step_id = branch.identify(task.label, digest, key)
+        reject_unawaited_arguments(step_id, args, kwargs, deeper=not digest)
         on_loop = self.is_on_loop
         if on_loop and not branch.scope.step.is_async:
             raise RuntimeError(
                 f"entrypoint {branch.scope.step.name!r} was called by invoke, which blocks the "
                 f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
             )
-        sight = Sight(branch.scope)
+        sight = Sight(branch.scope, step_id)
         self.asked(branch.scope, step_id)
         order = self.order_of(branch.scope) if on_loop else None
         if self._was_cancelled(branch.scope, step_id):
@@ -345,7 +347,7 @@ class Runner:
         """Do what a plan asks for, in this thread."""
         match effect:
             case Do.BODY:
-                return step.context.run(call, step)
+                return waiting(step, step.context.run(call, step), acall)
             case Do.STORE:
                 return self.attempt.journal.flush()
             case Do.SEND:
@@ -381,12 +383,16 @@ class Runner:
     def _abody(self, step: Step) -> Awaitable[Any]:
         if step.parent is None:
             return self._root_body(step)
-        return acall(step) if step.is_async else self._in_thread(step)
+        return acall(step) if step.is_async else self._acall_in_thread(step)
 
-    def _in_thread(self, step: Step) -> Awaitable[Any]:
-        pool = self.threads.executor
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(pool, lambda: step.context.run(call, step))
+    async def _acall_in_thread(self, step: Step) -> Any:
+        loop, pool = asyncio.get_running_loop(), self.threads.executor
+        value = await loop.run_in_executor(pool, lambda: step.context.run(call, step))
+        if not isinstance(value, Unawaited):
+            return value
+        if step.parent is None and self.watch is not None:
+            self.watch.root = asyncio.current_task()
+        return await acall(step, value)
 
     async def _root_body(self, step: Step) -> Any:
         watch = self.watch
@@ -394,7 +400,7 @@ class Runner:
         watch.is_root_at_work = True
         watch.root = asyncio.current_task() if step.is_async else None
         try:
-            return await (acall(step) if step.is_async else self._in_thread(step))
+            return await (acall(step) if step.is_async else self._acall_in_thread(step))
         except (asyncio.CancelledError, Suspend):
             if not self.attempt.is_leaving or watch.root is None:
                 raise

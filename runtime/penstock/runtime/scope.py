@@ -109,10 +109,12 @@ class TaskFactory:
     def __call__(
         self,
         loop: asyncio.AbstractEventLoop,
-        coro: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        coro: Coroutine[Any, Any, Any] | Generator[Any, None, Any] | asyncio.Future[Any],
         **options: Any,
     ) -> asyncio.Future[Any]:
         """Create an asyncio task, in a branch of its own when a run's code asks for it."""
+        if isinstance(coro, asyncio.Future):  # as a call of a step returns
+            coro = _outcome(coro)
         branch = current.get(None)
         if branch is None or options.get("context") is not None or _closes_generator(coro):
             return self._create(loop, coro, options)
@@ -129,6 +131,10 @@ class TaskFactory:
         if self._previous is None:
             return asyncio.Task(coro, loop=loop, **options)
         return self._previous(loop, coro, **options)
+
+
+async def _outcome(future: asyncio.Future[Any]) -> Any:
+    return await future
 
 
 def _closes_generator(coro: object) -> bool:

@@ -8,22 +8,43 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_args, overload
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeVar,
+    cast,
+    get_args,
+    overload,
+)
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.registry import registered
-from penstock.runtime.cache import Cache, CachedCall, CachePolicy, cache_key, cache_namespace
+from penstock.runtime.cache import (
+    Cache,
+    CachedCall,
+    CachePolicy,
+    cache_key,
+    checked_policy,
+)
+from penstock.runtime.declared import declared
 from penstock.runtime.deprecation import renamed
 from penstock.runtime.errors import ConfigurationError, GeneratorError, WrongKindError
 from penstock.runtime.future import StepFuture
+from penstock.runtime.identity import Identity
 from penstock.runtime.inject import injectable
 from penstock.runtime.lineage import label
+from penstock.runtime.method import BoundTask, declared_in, unbound
 from penstock.runtime.queue import checked_queue
 from penstock.runtime.retry import Retries, normalize
 from penstock.runtime.scope import current_branch
 from penstock.runtime.timeout import Timeouts, policy_of
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 T = TypeVar("T")
 
 OnChange = Literal["raise", "rerun"]
@@ -43,6 +64,7 @@ class Task(Generic[P, T]):
         on_change: OnChange = "raise",
         queue: str = "",
     ) -> None:
+        function, self.binds = unbound(function)
         if not callable(function):
             raise WrongKindError(
                 f"a task is made of a function, not of {function!r}; a name is given as "
@@ -52,18 +74,26 @@ class Task(Generic[P, T]):
         self.name = name or function_name(function)
         self.label = label(self.name)
         self.policies = normalize(retry_policy)
-        self.cache_policy = cache_policy
+        self.cache_policy = checked_policy(cache_policy)
+        self.identity = Identity(function, is_cached=cache_policy is not None)
         self.timeout = policy_of(timeout)
         if on_change not in get_args(OnChange):
             raise ConfigurationError(f'on_change is "raise" or "rerun", not {on_change!r}.')
-        self.on_change = on_change
+        self.on_change: OnChange = on_change
         self.queue = checked_queue(queue) if queue else ""
+        if queue and (owner := declared_in(function)):
+            raise ConfigurationError(
+                f"task {self.name!r} has a queue and is declared in class {owner!r}, where the "
+                "workers of that queue do not find it: declare it at the top level of a module, "
+                "and give it what it needs of the object as arguments."
+            )
         self.is_async = is_async(function)
         self.injects = injectable(function)
         reject_generator(function, f"task {self.name!r}")
         registered.scan(function)
         functools.update_wrapper(self, function, updated=())
         self.__name__ = self.name
+        declared.add(self)
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> StepFuture[T]:
         """Start a step; it runs at once, the future holds its outcome.
@@ -74,6 +104,20 @@ class Task(Generic[P, T]):
         """
         branch = current_branch(f"task {self.name!r}")
         return branch.scope.step.runner.call(branch, self, args, kwargs)
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(
+        self: Task[Concatenate[Any, Q], T], instance: object, owner: type[Any] | None = None
+    ) -> BoundTask[Q, T]: ...
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+        """Return the task as an object or a class has it, whose method it is."""
+        receiver = owner if self.binds == "class" else instance
+        if receiver is None or self.binds == "nothing":
+            return self
+        bound: Any = BoundTask(cast("Task[Any, Any]", self), receiver)
+        return bound
 
     def keyed(self, key: str) -> Callable[P, StepFuture[T]]:
         """Return the task as it is called under an explicit key, which replaces its number.
@@ -103,7 +147,7 @@ class Task(Generic[P, T]):
         if policy is None or cache is None:
             return None
         codec = codec.at("cache")
-        namespace = cache_namespace(self.name, self.function, codec)
+        namespace = self.identity.namespace(self.name, codec)
         key = cache_key(policy, self.function, args, kwargs, codec)
         return CachedCall(cache, (namespace, key), policy.ttl, codec)
 
@@ -117,7 +161,7 @@ class Task(Generic[P, T]):
             raise ConfigurationError(
                 f"there is no cache to clear of {self.name!r}: declare the entrypoint with cache=."
             )
-        cache.clear([cache_namespace(self.name, self.function, Codec())])
+        cache.clear([self.identity.namespace(self.name, Codec())])
 
     async def aclear_cache(self, cache: Cache | None) -> None:
         """As `clear_cache`."""
@@ -193,6 +237,7 @@ def task(
     """
     retry_policy = normalize(renamed(retry_policy, retry, old="retry", new="retry_policy"))
     timeout = policy_of(timeout)
+    checked_policy(cache_policy)
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any]:
         return Task(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any, cast
 
@@ -8,10 +9,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from penstock.publisher.errors import PenstockError
-from penstock.runtime.store.item import ListNamespacesOp, MatchCondition
+from penstock.runtime.store.item import (
+    GetOp,
+    ListNamespacesOp,
+    MatchCondition,
+    PutOp,
+    SearchOp,
+)
 from penstock.runtime.store.keys import Space, StoreKeys, from_bytes, to_bytes
 from penstock.runtime.store.memory import InMemoryStore
 from penstock.runtime.store.namespace import InvalidNamespaceError, Listing, check_namespace
+from tests.runtime.store.conftest import MakeStore
 
 labels = st.text(
     st.characters(codec=None) | st.sampled_from("\0\1\2:*?[]{}\\^- \n"), min_size=1, max_size=6
@@ -28,11 +36,13 @@ namespaces = st.lists(labels, max_size=4).map(tuple)
         (("a.b",), "has no '.'"),
         (("a", "."), "has no '.'"),
         (("langgraph", "a"), "not 'langgraph'"),
-        ("abc", "is a tuple of strings"),
-        (["a"], "is a tuple of strings"),
+        ("abc", "is a tuple or a list of strings"),
+        ({"a"}, "is a tuple or a list of strings"),
+        (["a", 1], "has strings only"),
+        ([], "at least one label"),
         (("a", 1), "has strings only"),
         ((b"a",), "has strings only"),
-        (None, "is a tuple of strings"),
+        (None, "is a tuple or a list of strings"),
     ],
 )
 def test_a_namespace_that_is_refused(namespace: Any, why: str) -> None:
@@ -159,3 +169,52 @@ def test_keys_of_users_are_apart_whatever_they_hold() -> None:
 def test_a_condition_may_be_given_as_a_list_of_wrong_things() -> None:
     with pytest.raises(InvalidNamespaceError, match="a suffix"):
         Listing.of(ListNamespacesOp((MatchCondition("suffix", cast(Any, "ab")),)))
+
+
+def test_a_list_is_a_namespace_as_a_tuple_is(make_store: MakeStore) -> None:
+    store = make_store()
+    store.put(["users", "ada"], "k", {"v": 1})
+    store.put(("users", "bob"), "k", {"v": 2})
+
+    found = store.get(["users", "ada"], "k")
+    assert found is not None and found.namespace == ("users", "ada")
+    assert [item.key for item in store.search(["users"])] == ["k", "k"]
+    assert [item.value["v"] for item in store.search(["users", "bob"])] == [2]
+    assert store.list_namespaces(prefix=["users"], suffix=["*"]) == [
+        ("users", "ada"),
+        ("users", "bob"),
+    ]
+    assert store.list_namespaces(suffix=["bob"]) == [("users", "bob")]
+    store.delete(["users", "bob"], "k")
+    assert store.get(("users", "bob"), "k") is None
+
+
+def test_a_list_is_a_namespace_in_asyncio_code_too(make_store: MakeStore) -> None:
+    async def main() -> None:
+        async with make_store() as store:
+            await store.aput(["users", "ada"], "k", {"v": 1})
+            assert await store.aget(["users", "ada"], "k") is not None
+            assert len(await store.asearch(["users"])) == 1
+            assert await store.alist_namespaces(prefix=["users"]) == [("users", "ada")]
+            await store.adelete(["users", "ada"], "k")
+            assert await store.asearch([]) == []
+
+    asyncio.run(main())
+
+
+def test_the_ops_of_a_batch_take_lists(make_store: MakeStore) -> None:
+    labels: Any = ["users", "ada"]
+    store = make_store()
+
+    store.batch([PutOp(labels, "k", {"v": 1}), PutOp(("users", "ada"), "k", {"v": 2})])
+    item, found, spaces = store.batch(
+        [
+            GetOp(labels, "k"),
+            SearchOp(labels),
+            ListNamespacesOp((MatchCondition("prefix", labels),)),
+        ]
+    )
+
+    assert item is not None and cast(Any, item).value == {"v": 2}
+    assert [each.key for each in cast(Any, found)] == ["k"]
+    assert spaces == [("users", "ada")]

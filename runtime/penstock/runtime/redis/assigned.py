@@ -38,9 +38,8 @@ class Assigned:
     def step(self, runner: Runner) -> Step:
         """Return the step that an attempt begins with."""
         step_id, kwargs = self.assignment.step_id, dict(self.kwargs)
-        step = Step(
-            runner, None, step_id, self.body, self.args, kwargs, self.digest, self.arguments
-        )
+        body: Any = self.body  # a field, which type checkers take for a method
+        step = Step(runner, None, step_id, body, self.args, kwargs, self.digest, self.arguments)
         step.cached = self.cached
         return step
 

@@ -16,14 +16,15 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from penstock.publisher.connection import connect
-from penstock.runtime.cache import FullKey
+from penstock.runtime.cache import BaseCache, FullKey
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import load_settings
+from penstock.runtime.store.item import Labels, as_namespace
 
 logger = logging.getLogger(__name__)
 
 
-class RedisCache:
+class RedisCache(BaseCache):
     """Values of cached tasks in Redis; while Redis is away there are none, and no error.
 
     Keys: `<prefix>:cache:<namespace digest>`, a hash of key -> text for values without a TTL, and
@@ -47,7 +48,7 @@ class RedisCache:
         """Return those that are there."""
         found: dict[FullKey, str] = {}
         try:
-            for namespace, key in keys:
+            for namespace, key in _full(keys):
                 text = self._get(namespace, key)
                 if text is not None:
                     found[namespace, key] = text.decode("utf-8", "surrogatepass")
@@ -77,7 +78,7 @@ class RedisCache:
         except (RedisError, OSError) as error:
             logger.warning("a value was not cached, Redis does not answer: %s", error)
 
-    def clear(self, namespaces: Sequence[tuple[str, ...]] | None = None) -> None:
+    def clear(self, namespaces: Sequence[Labels] | None = None) -> None:
         """Forget the given namespaces, or everything."""
         if namespaces is None:
             homes = [*cast(Any, self._connection.scan_iter(self._keys.cached("*"), count=1000))]
@@ -92,7 +93,7 @@ class RedisCache:
                 pipeline.hset(home, "generation", str(generation + 1))
                 pipeline.execute()
 
-    def _home(self, namespace: tuple[str, ...]) -> str:
+    def _home(self, namespace: Labels) -> str:
         text = "\0".join(namespace).encode("utf-8", "surrogatepass")
         return self._keys.cached(hashlib.blake2b(text, digest_size=16).hexdigest())
 
@@ -100,7 +101,7 @@ class RedisCache:
         return f"{home}:{(generation or b'0').decode()}:{key}"
 
 
-class InMemoryCache:
+class InMemoryCache(BaseCache):
     """Values of cached tasks in this process."""
 
     def __init__(self) -> None:
@@ -111,7 +112,7 @@ class InMemoryCache:
         """Return those that are there."""
         now = time.monotonic()
         with self._lock:
-            there = {key: self._kept[key] for key in keys if key in self._kept}
+            there = {key: self._kept[key] for key in _full(keys) if key in self._kept}
             for key in [key for key, (_, end) in there.items() if end is not None and end <= now]:
                 del there[key], self._kept[key]
         return {key: text for key, (text, _) in there.items()}
@@ -123,9 +124,15 @@ class InMemoryCache:
             for key, (text, ttl) in pairs.items():
                 self._kept[key] = text, None if ttl is None else now + ttl
 
-    def clear(self, namespaces: Sequence[tuple[str, ...]] | None = None) -> None:
+    def clear(self, namespaces: Sequence[Labels] | None = None) -> None:
         """Forget the given namespaces, or everything."""
+        cleared = None if namespaces is None else {as_namespace(each) for each in namespaces}
         with self._lock:
             for key in list(self._kept):
-                if namespaces is None or key[0] in namespaces:
+                if cleared is None or key[0] in cleared:
                     del self._kept[key]
+
+
+def _full(keys: Sequence[FullKey]) -> list[FullKey]:
+    """Return keys of which some may have a list as their namespace."""
+    return [(as_namespace(namespace), key) for namespace, key in keys]

@@ -9,7 +9,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -79,9 +79,9 @@ class RedisJournal:
         """Return what earlier attempts recorded under a step's id or an answer's name."""
         return self._recorded.get(field)
 
-    def names(self) -> Iterable[str]:
+    def fields(self) -> Collection[str]:
         """Return the names of all that earlier attempts recorded."""
-        return self._recorded
+        return self._recorded.keys()
 
     def now(self) -> float:
         """Return the time in ms by Redis's clock, as it was at the claim and has gone on since."""

@@ -125,6 +125,8 @@ class Openings:
         """Go on with the run that the thread is at."""
         if head is None:
             raise self._nothing(order)
+        if isinstance(order.argument, Command):
+            return (yield from self._answer(order, head, order.argument))
         if head.source != "input" and head.saved:
             return self._settled(order, head)
         run_id, status = head.run_id, head.status
@@ -134,19 +136,27 @@ class Openings:
             )
         if head.standing != "head" or not status:
             raise self._nothing(order)
-        yield from self._wake(order, run_id, status)
+        yield from self._wake(run_id, status)
         return run_id
 
-    def _wake(self, order: Order, run_id: str, status: str) -> Plan[None]:
-        plans = self._threads.plans
-        if isinstance(order.argument, Command):
-            if order.argument.resume is NOTHING:
-                order.argument.answers((), run_id)
-            yield from plans.resume(run_id, order.argument.resume)
-        elif status == RunStatus.FAILED:
-            yield from plans.resume(run_id)
+    def _answer(self, order: Order, head: Record, command: Command) -> Plan[str]:
+        """Answer the run that the thread is at; a run that is over asks nothing."""
+        run_id, status = head.run_id, head.status
+        at_work = head.source == "input" and head.standing == "head"
+        if not at_work or status in ("", RunStatus.CANCELLED):
+            raise self._nothing(order)
+        if command.resume is NOTHING:
+            if status == RunStatus.SUSPENDED:
+                command.answers((), run_id)
+            raise self._nothing(order)
+        yield from self._threads.plans.resume(run_id, command.resume)
+        return run_id
+
+    def _wake(self, run_id: str, status: str) -> Plan[None]:
+        if status == RunStatus.FAILED:
+            yield from self._threads.plans.resume(run_id)
         elif status == RunStatus.SUSPENDED:
-            yield from plans.wake(run_id)
+            yield from self._threads.plans.wake(run_id)
 
     def _settled(self, order: Order, record: Record) -> Settled:
         kept = Kept(self._codec, order.thread_id)

@@ -16,6 +16,7 @@ from redis import Redis
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
 from penstock.publisher.errors import CodecError
+from penstock.publisher.pool import MOST_IN_MEMORY
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.errors import Stop, ThreadBusyError, Unheard
@@ -183,7 +184,7 @@ class InMemorySaver(RedisSaver):
         """The emulated server, made at first use."""
         from fakeredis import FakeRedis
 
-        return FakeRedis()
+        return FakeRedis(max_connections=MOST_IN_MEMORY)
 
     def _patient(self, timeout: float) -> Redis:
         return self.connection

@@ -6,6 +6,7 @@ __all__ = [
     "NOT_PROVIDED",
     "GetOp",
     "Item",
+    "Labels",
     "ListNamespacesOp",
     "MatchCondition",
     "Namespace",
@@ -15,6 +16,7 @@ __all__ = [
     "Result",
     "SearchItem",
     "SearchOp",
+    "as_namespace",
 ]
 
 from collections.abc import Mapping
@@ -23,7 +25,15 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 Namespace: TypeAlias = tuple[str, ...]
+Labels: TypeAlias = tuple[str, ...] | list[str]
+"""A namespace, or a part of one, as callers may write it."""
+
 Fields: TypeAlias = dict[str, Any]
+
+
+def as_namespace(labels: Labels) -> Namespace:
+    """Return a namespace as stores have it; what is no list of labels is left to their checks."""
+    return tuple(labels) if isinstance(labels, list) else labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +93,9 @@ class GetOp:
     key: str
     refresh_ttl: bool = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "namespace", as_namespace(self.namespace))
+
 
 @dataclass(frozen=True, slots=True)
 class SearchOp:
@@ -95,6 +108,9 @@ class SearchOp:
     query: str | None = None
     refresh_ttl: bool = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "namespace_prefix", as_namespace(self.namespace_prefix))
+
 
 @dataclass(frozen=True, slots=True)
 class PutOp:
@@ -106,6 +122,9 @@ class PutOp:
     index: Literal[False] | list[str] | None = None
     ttl: float | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "namespace", as_namespace(self.namespace))
+
 
 @dataclass(frozen=True, slots=True)
 class MatchCondition:
@@ -113,6 +132,9 @@ class MatchCondition:
 
     match_type: Literal["prefix", "suffix"]
     path: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", as_namespace(self.path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from redis import Redis
 
 from penstock.publisher.codec import Codec
+from penstock.publisher.pool import MOST_IN_MEMORY
 from penstock.publisher.script import Call
 from penstock.runtime.settings import Settings
 from penstock.runtime.store.embedding import IndexConfig
@@ -36,7 +37,7 @@ class InMemoryStore(RedisStore):
         """The emulated server, made at first use."""
         from fakeredis import FakeRedis
 
-        return FakeRedis()
+        return FakeRedis(max_connections=MOST_IN_MEMORY)
 
     async def _asend(self, request: Call | Commands) -> Any:
         return self._send(request)  # nothing to wait for

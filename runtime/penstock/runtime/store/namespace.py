@@ -27,7 +27,7 @@ def check_labels(namespace: object, what: str = "a namespace") -> None:
     """
     if not isinstance(namespace, tuple):
         raise InvalidNamespaceError(
-            f'{what} is a tuple of strings, as in ("users", "42"), not {namespace!r}.'
+            f'{what} is a tuple or a list of strings, as in ("users", "42"), not {namespace!r}.'
         )
     for label in cast("tuple[object, ...]", namespace):
         if not isinstance(label, str):

@@ -12,6 +12,7 @@ from penstock.runtime.store.item import (
     NOT_PROVIDED,
     GetOp,
     Item,
+    Labels,
     ListNamespacesOp,
     MatchCondition,
     Namespace,
@@ -21,6 +22,7 @@ from penstock.runtime.store.item import (
     Result,
     SearchItem,
     SearchOp,
+    as_namespace,
 )
 from penstock.runtime.store.namespace import check_namespace
 from penstock.runtime.store.ttl import Lifetime, TTLConfig, minutes
@@ -46,21 +48,19 @@ class BaseStore(ABC):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """As `batch`, on the running loop."""
 
-    def get(
-        self, namespace: Namespace, key: str, *, refresh_ttl: bool | None = None
-    ) -> Item | None:
+    def get(self, namespace: Labels, key: str, *, refresh_ttl: bool | None = None) -> Item | None:
         """Return an item, None if there is none."""
         return cast("Item | None", self.batch([self._get(namespace, key, refresh_ttl)])[0])
 
     async def aget(
-        self, namespace: Namespace, key: str, *, refresh_ttl: bool | None = None
+        self, namespace: Labels, key: str, *, refresh_ttl: bool | None = None
     ) -> Item | None:
         """As `get`, on the running loop."""
         return cast("Item | None", await self._ask_one(self._get(namespace, key, refresh_ttl)))
 
     def put(
         self,
-        namespace: Namespace,
+        namespace: Labels,
         key: str,
         value: dict[str, Any] | None,
         index: Literal[False] | list[str] | None = None,
@@ -80,7 +80,7 @@ class BaseStore(ABC):
 
     async def aput(
         self,
-        namespace: Namespace,
+        namespace: Labels,
         key: str,
         value: dict[str, Any] | None,
         index: Literal[False] | list[str] | None = None,
@@ -90,17 +90,17 @@ class BaseStore(ABC):
         """As `put`, on the running loop."""
         await self._ask_one(self._put(namespace, key, value, index, ttl))
 
-    def delete(self, namespace: Namespace, key: str) -> None:
+    def delete(self, namespace: Labels, key: str) -> None:
         """Delete an item, if there is one."""
-        self.batch([PutOp(namespace, key, None)])
+        self.batch([PutOp(as_namespace(namespace), key, None)])
 
-    async def adelete(self, namespace: Namespace, key: str) -> None:
+    async def adelete(self, namespace: Labels, key: str) -> None:
         """As `delete`, on the running loop."""
-        await self._ask_one(PutOp(namespace, key, None))
+        await self._ask_one(PutOp(as_namespace(namespace), key, None))
 
     def search(
         self,
-        namespace_prefix: Namespace,
+        namespace_prefix: Labels,
         /,
         *,
         query: str | None = None,
@@ -118,12 +118,12 @@ class BaseStore(ABC):
             ValueError: the filter has an operator that is not known.
         """
         refresh = self._refresh(refresh_ttl)
-        op = SearchOp(namespace_prefix, filter, limit, offset, query, refresh)
+        op = SearchOp(as_namespace(namespace_prefix), filter, limit, offset, query, refresh)
         return cast("list[SearchItem]", self.batch([op])[0])
 
     async def asearch(
         self,
-        namespace_prefix: Namespace,
+        namespace_prefix: Labels,
         /,
         *,
         query: str | None = None,
@@ -134,14 +134,14 @@ class BaseStore(ABC):
     ) -> list[SearchItem]:
         """As `search`, on the running loop."""
         refresh = self._refresh(refresh_ttl)
-        op = SearchOp(namespace_prefix, filter, limit, offset, query, refresh)
+        op = SearchOp(as_namespace(namespace_prefix), filter, limit, offset, query, refresh)
         return cast("list[SearchItem]", await self._ask_one(op))
 
     def list_namespaces(
         self,
         *,
-        prefix: Namespace | None = None,
-        suffix: Namespace | None = None,
+        prefix: Labels | None = None,
+        suffix: Labels | None = None,
         max_depth: int | None = None,
         limit: int = 100,
         offset: int = 0,
@@ -156,8 +156,8 @@ class BaseStore(ABC):
     async def alist_namespaces(
         self,
         *,
-        prefix: Namespace | None = None,
-        suffix: Namespace | None = None,
+        prefix: Labels | None = None,
+        suffix: Labels | None = None,
         max_depth: int | None = None,
         limit: int = 100,
         offset: int = 0,
@@ -169,17 +169,18 @@ class BaseStore(ABC):
     async def _ask_one(self, op: Op) -> Result:
         return (await self.abatch([op]))[0]
 
-    def _get(self, namespace: Namespace, key: str, refresh_ttl: bool | None) -> GetOp:
-        return GetOp(namespace, key, self._refresh(refresh_ttl))
+    def _get(self, namespace: Labels, key: str, refresh_ttl: bool | None) -> GetOp:
+        return GetOp(as_namespace(namespace), key, self._refresh(refresh_ttl))
 
     def _put(
         self,
-        namespace: Namespace,
+        namespace: Labels,
         key: str,
         value: dict[str, Any] | None,
         index: Literal[False] | list[str] | None,
         ttl: float | NotProvided | None,
     ) -> PutOp:
+        namespace = as_namespace(namespace)
         check_namespace(namespace)
         if isinstance(ttl, NotProvided):
             ttl = Lifetime.of(self.ttl_config).default_ttl
@@ -193,10 +194,10 @@ class BaseStore(ABC):
         return Lifetime.of(self.ttl_config).refresh_on_read if given is None else given
 
 
-def _conditions(prefix: Namespace | None, suffix: Namespace | None) -> tuple[MatchCondition, ...]:
+def _conditions(prefix: Labels | None, suffix: Labels | None) -> tuple[MatchCondition, ...]:
     conditions: list[MatchCondition] = []
     if prefix:
-        conditions.append(MatchCondition("prefix", prefix))
+        conditions.append(MatchCondition("prefix", as_namespace(prefix)))
     if suffix:
-        conditions.append(MatchCondition("suffix", suffix))
+        conditions.append(MatchCondition("suffix", as_namespace(suffix)))
     return tuple(conditions)

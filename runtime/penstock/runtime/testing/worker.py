@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 from fakeredis import FakeAsyncRedis, FakeRedis, FakeServer
 from redis import Redis
 
+from penstock.publisher.pool import MOST_IN_MEMORY
 from penstock.publisher.script import run
 from penstock.runtime.aclient import AsyncClient
 from penstock.runtime.app import App
@@ -58,7 +59,7 @@ class InMemoryWorker:
         # With no patience at all, every wait of a run leaves the process.
         self.settings = dataclasses.replace(settings or load_settings(), patience=0.0)
         self._server = FakeServer()
-        self.connection: Any = FakeRedis(server=self._server)
+        self.connection: Any = FakeRedis(server=self._server, max_connections=MOST_IN_MEMORY)
         self.client = Client(self.connection, settings=self.settings)
         self._announce()
 
