@@ -153,7 +153,7 @@ class Soak:
         try:
             until(over, LAST, "runs that are over", every=0.2)
         except AssertionError as error:
-            self.report.wrong.append(str(error))
+            self.report.wrong += [str(error), *traffic.unfinished()]
 
     def _look(self, traffic: Traffic, checker: Checker, fleet: Fleet) -> None:
         report = self.report

@@ -154,6 +154,14 @@ class Traffic:
         self.answer()
         return not any(self._client.runs(each, 1) for each in ("queued", "running", "suspended"))
 
+    def unfinished(self) -> Iterator[str]:
+        """Say of the runs that are not over what they are."""
+        for status in ("queued", "running", "suspended"):
+            for run in self._client.runs(status, 200):
+                tree = self.trees.get(run.run_id)
+                what = code_of(Node(tree, "p", NAP)) if tree else repr(self.journeys[run.run_id])
+                yield f"{run}:\n{what}"
+
     def attempts(self) -> int:
         """Count the attempts that were lost."""
         return sum(self._client.get(run_id).info().attempt - 1 for run_id in self._created())
