@@ -66,6 +66,20 @@ def test_a_body_asks_after_steps_on_another_queue_have_come_back(
     assert tried == ["flaky", "flaky"]
 
 
+@pytest.mark.parametrize("where", ["here", "on another queue"])
+def test_a_body_asks_after_a_step_and_then_one_on_another_queue(
+    on_worker: OnMemoryWorker, where: str
+) -> None:
+    @entrypoint()
+    async def flow(_: str) -> list[Any]:
+        first = await (work("first") if where == "here" else far("first"))
+        return [first, await far("second"), interrupt("?")]
+
+    on_worker.begin(flow, tasks=FAR)
+
+    assert finish(on_worker) == ["first", "second", "<?>"]
+
+
 def test_results_from_other_queues_become_known_in_the_same_order_again(
     on_worker: OnMemoryWorker, calls: Calls
 ) -> None:
