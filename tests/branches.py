@@ -25,12 +25,14 @@ from hypothesis import seed as seeded
 
 from tests.support.branching.code import code_of
 from tests.support.branching.game import Game, Script
-from tests.support.branching.generate import programs, scripts
+from tests.support.branching.generate import WAITING, programs, scripts
 from tests.support.branching.program import Node, Tree
 
 FAMILIES: Final = {
     "steps": programs(("step", "thread", "askstep"), fails=False),
     "all": programs(),
+    "direct": programs(("step", "ask", "ask", "nap", "thread")),
+    "remote": programs((*WAITING, "remote", "remote")),
 }
 
 

@@ -21,6 +21,7 @@ from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.protocol import Protocol
 from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, follow
 from tests.faults.support.schedules import SCHEDULES
+from tests.faults.support.wait_schedules import WAIT_SCHEDULES
 from tests.support.server import RedisServer
 
 
@@ -70,6 +71,9 @@ MUTANTS: Final = (
     Mutant("suspension ignores its thread", "suspend", "key('waiting', run[4])) > 0", "id) > 9"),
     Mutant("suspension keeps the lease", "suspend", "drop(id)\n", ""),
     Mutant("old questions stay", "suspend", "redis.call('DEL', key('questions', id))", ""),
+    Mutant("what asks nothing says it asks", "suspend", "asks and '1' or '0'", "'1'"),
+    Mutant("when it wakes is not said", "suspend", "'wakes', due)", "'wakes', '')"),
+    Mutant("an answer at work is not missed", "suspend", "comes_back = true", "comes_back = false"),
     Mutant(
         "a zombie leaves the ready",
         "commit",
@@ -234,7 +238,7 @@ def killer(mutant: Mutant, server: RedisServer) -> str:
 
 def unhappy(client: redis.Redis) -> str:
     """Return the first schedule that fails, '' for none."""
-    for schedule in SCHEDULES:
+    for schedule in (*SCHEDULES, *WAIT_SCHEDULES):
         try:
             protocol = Protocol(client)
             schedule(protocol)

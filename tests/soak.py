@@ -1,10 +1,12 @@
 """Hundreds of runs while everything breaks: `python -m tests.soak [--seconds 600] [--seed 7]`.
 
 Four worker processes under two supervisors, one of them behind a proxy; every two seconds something
-random, or two things at once, is killed, stopped, drained, cut off, frozen or restarted. Clients
-enqueue, answer, cancel and replace runs, and follow them. At the end every run has the result that
-plain Python comes to, no step was recorded or executed again, and those who followed a run have
-seen all of it, in order. The seed decides what is done when; what it hits depends on the machine.
+random, or two things at once, is killed, stopped, drained, cut off, frozen or restarted, or gets
+another version of the code, one of which lacks an entrypoint. Clients enqueue, answer, cancel and
+replace runs, and follow them; some runs are random programs whose branches wait beside others. At
+the end every run has the result that plain Python comes to, no step was recorded or executed again,
+and those who followed a run have seen all of it, in order. The seed decides what is done when; what
+it hits depends on the machine.
 """
 
 from __future__ import annotations
@@ -151,11 +153,11 @@ class Soak:
         try:
             until(over, LAST, "runs that are over", every=0.2)
         except AssertionError as error:
-            self.report.wrong.append(str(error))
+            self.report.wrong += [str(error), *traffic.unfinished()]
 
     def _look(self, traffic: Traffic, checker: Checker, fleet: Fleet) -> None:
         report = self.report
-        report.runs, report.followed = len(traffic.journeys), len(traffic.followers)
+        report.runs, report.followed = traffic.asked, len(traffic.followers)
         try:
             now = checker.check(over=True)
         except AssertionError as error:

@@ -14,6 +14,7 @@ from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.protocol import COVERED, QUEUE, Protocol
 from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, Remote, follow
 from tests.faults.support.schedules import SCHEDULES, ask, begin
+from tests.faults.support.wait_schedules import WAIT_SCHEDULES
 from tests.mutants import without_a_line
 from tests.support.server import RedisServer
 
@@ -28,6 +29,7 @@ INTERESTING: Final = {
     "record late": "OK FENCED",
     "suspend": "OK CANCELLED FENCED",
     "suspend again": "OK FENCED",
+    "withdraw": "OK CANCELLED FENCED",
     "sleep": "OK CANCELLED FENCED",
     "sleep again": "OK FENCED",
     "handover": "OK FENCED",
@@ -44,6 +46,8 @@ INTERESTING: Final = {
     "bury": "queued",
 }
 """Answers that a search which means anything has met, by operation."""
+
+ALONE: Final = (*SCHEDULES, *WAIT_SCHEDULES)
 
 WANTED: Final = {(op, word) for op, words in INTERESTING.items() for word in words.split()}
 
@@ -68,7 +72,7 @@ def protocol(client: redis.Redis) -> Protocol:
     return Protocol(client)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=[each.__name__ for each in SCHEDULES])
+@pytest.mark.parametrize("schedule", ALONE, ids=[each.__name__ for each in ALONE])
 def test_schedule(protocol: Protocol, schedule: Callable[[Protocol], None]) -> None:
     schedule(protocol)
 

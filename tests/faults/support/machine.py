@@ -112,6 +112,20 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.protocol.suspend(held, number, timed=timed or number == 0, again=again)
 
     @precondition(lambda self: self.owned())
+    @rule(asked=st.sets(st.integers(0, 3), max_size=2), timed=twice, again=twice)
+    def suspend_for(self, asked: set[int], timed: bool, again: bool) -> None:
+        """Wait for other questions than before: a branch that asked may have lost its race."""
+        names = [f"i{number}" for number in sorted(asked)]
+        self.protocol.suspend_for(self.owned()[0], names, timed=timed or not names, again=again)
+
+    @precondition(lambda self: self.owned())
+    @rule(asked=few, value=ANSWER, again=twice)
+    def answer_at_work(self, asked: int, value: str, again: bool) -> None:
+        """Answer a question of an earlier attempt while the next one is at work."""
+        run_id = self.owned()[0].run_id
+        self.protocol.resume(run_id, {f"i{asked}": value}, again=again)
+
+    @precondition(lambda self: self.owned())
     @rule(status=st.sampled_from(ENDS), again=twice, do=rare)
     def finish(self, status: str, again: bool, do: bool) -> None:
         held = self.owned()[0]

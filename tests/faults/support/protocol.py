@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -205,19 +205,28 @@ class Protocol:
 
     def suspend(self, held: Held, number: int, *, timed: bool = False, again: bool = False) -> str:
         """Wait for answers to so many questions, for a time, or for either."""
-        change, write = self._write(held, step=False)
         unanswered = [f"i{index}" for index in range(99) if f"!i{index}" not in held.known]
-        questions = dict.fromkeys(unanswered[:number], '"?"')
+        return self.suspend_for(held, unanswered[:number], timed=timed, again=again)
+
+    def suspend_for(
+        self, held: Held, names: Collection[str], *, timed: bool = False, again: bool = False
+    ) -> str:
+        """Wait for answers to these questions alone, whatever was asked before."""
+        change, write = self._write(held, step=False)
+        questions = dict.fromkeys(names, '"?"')
+        withdrawn = self.world.runs[held.run_id].questions.keys() - questions.keys()
         change = Change(change.number, change.recorded, (*change.tags, "run.interrupted"))
         write.events += self._event(held, "run.interrupted", {})
         write.ending = Suspended(_fact("run.interrupted"), questions, FAR if timed else None)
-        return self._send(
+        answer = self._send(
             "suspend" if questions else "sleep",
             held,
             write,
             lambda: self.world.suspend(held, change, questions, timed),
             again,
         )
+        COVERED["withdraw", answer] += bool(withdrawn)
+        return answer
 
     def finish(self, held: Held, status: Any, *, again: bool = False) -> str:
         change, write = self._write(held, step=False)
@@ -348,6 +357,9 @@ class Protocol:
         asked = now.hashes.get(self.keys.questions(run_id), {})
         if expected.status == "suspended":
             assert asked.keys() == expected.questions.keys(), f"run {run_id} asks {asked}"
+            fields = now.runs()[run_id]
+            assert fields["asks"] == str(int(bool(asked))), f"run {run_id} says it asks: {fields}"
+            assert bool(fields["wakes"]) == expected.timed, f"run {run_id} is to wake: {fields}"
         assert [_tag(entry) for entry in now.events(run_id)] == expected.log, f"log of {run_id}"
         assert (run_id in now.waiting(now.runs()[run_id]["thread_key"])) == (
             run_id in self.world.waiting

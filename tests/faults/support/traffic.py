@@ -11,13 +11,18 @@ from typing import Any, Final, Protocol, cast
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
 from penstock.runtime import Client
-from penstock.runtime.errors import ResumeError, ThreadBusyError
+from penstock.runtime.errors import ResumeError, RunFailedError, ThreadBusyError
 from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
 from tests.faults.support.hearers import Hearers
 from tests.faults.support.journeys import Journey, answer_to, oracle
 from tests.faults.support.snapshot import Snapshot
 from tests.faults.support.storm import Listener
+from tests.support.branching.chance import chosen
+from tests.support.branching.code import code_of
+from tests.support.branching.oracle import FAILED, is_right
+from tests.support.branching.oracle import answer_to as answer_of_branches
+from tests.support.branching.program import Node, Tree
 
 OPEN: Final = 40
 """Runs that are under way at once, about."""
@@ -27,6 +32,12 @@ FOLLOWED: Final = 4
 
 PATIENCE: Final = 60.0
 """Seconds for which a client asks again and again."""
+
+BRANCHING: Final = 0.4
+"""Of so many runs, that part are random programs with branches."""
+
+NAP: Final = 0.4
+"""Seconds of a nap in them."""
 
 POLICIES: Final = ("queue", "queue", "reject", "interrupt", "rollback")
 
@@ -44,12 +55,17 @@ class Traffic:
 
     def __init__(self, url: str, chance: random.Random) -> None:
         self.journeys: dict[str, Journey] = {}
+        self.trees: dict[str, Tree] = {}
         self.followers: dict[str, Follower] = {}
         self._url = url
         self._chance = chance
         self._client = Client(url, settings=Settings(redis=url))
         self._hearers = Hearers(url)
         self._replaceable: set[str] = set()
+        self.asked = 0
+        """How many runs were asked for."""
+        self._refused: set[str] = set()
+        """Runs whose thread was busy."""
         self._doomed: dict[str, float] = {}
         self._gone: set[str] = set()
 
@@ -68,27 +84,34 @@ class Traffic:
     # -- asking ---------------------------------------------------------------------------------
 
     def _enqueue(self) -> None:
-        number, chance = len(self.journeys), self._chance
-        run_id = f"soak-{number}"
-        journey = Journey(
-            seed=number,
+        chance, run_id = self._chance, f"soak-{self.asked}"
+        told: dict[str, Any] = {"run_id": run_id, "durability": chance.choice(["async", "sync"])}
+        told |= self._place(run_id)
+        if self.asked % FOLLOWED == 0 and told.get("on_busy") != "reject":
+            self.followers[run_id] = self._follow(run_id)
+        entrypoint, given = self._wish(run_id)
+        self.asked += 1
+        try:
+            _persist(lambda: self._client.enqueue(entrypoint, given, **told))
+        except ThreadBusyError:
+            self._refused.add(run_id)
+        if chance.random() < 0.1:
+            self._doomed[run_id] = time.monotonic() + chance.uniform(0.0, 3.0)
+
+    def _wish(self, run_id: str) -> tuple[str, Any]:
+        """Choose an entrypoint and its input, and keep in mind which."""
+        chance = self._chance
+        if chance.random() < BRANCHING:
+            tree = self.trees[run_id] = chosen(chance)
+            return "branching", {"tree": tree, "nap": NAP}
+        journey = self.journeys[run_id] = Journey(
+            seed=self.asked,
             width=chance.randint(1, 6),
             questions=chance.choice([0, 0, 1, 2]),
             seconds=chance.choice([0.0, 0.05, 0.3, 1.0]),
             nap=chance.choice([0.0, 0.0, 0.1, 1.0, 3.0]),
         )
-        told: dict[str, Any] = {"run_id": run_id, "durability": chance.choice(["async", "sync"])}
-        told |= self._place(run_id)
-        if number % FOLLOWED == 0 and told.get("on_busy") != "reject":
-            self.followers[run_id] = self._follow(run_id)
-        entrypoint = chance.choice(["walk", "awalk", "roam"])
-        self.journeys[run_id] = journey
-        try:
-            _persist(lambda: self._client.enqueue(entrypoint, journey.model_dump(), **told))
-        except ThreadBusyError:
-            self.journeys[run_id] = REFUSED
-        if chance.random() < 0.1:
-            self._doomed[run_id] = time.monotonic() + chance.uniform(0.0, 3.0)
+        return chance.choice(["walk", "awalk", "roam"]), journey.model_dump()
 
     def _place(self, run_id: str) -> dict[str, Any]:
         where = self._chance.random()
@@ -111,14 +134,14 @@ class Traffic:
             handle = self._client.get(run.run_id)
             with suppress(ResumeError):  # its answer was lost on the way back, or it was replaced
                 for each in self._questions(run.run_id):
-                    handle.resume({each.id: answer_to(each.value)})
+                    handle.resume({each.id: _answer(each.value)})
 
     def _questions(self, run_id: str) -> list[Any]:
         return self._client.do(self._client.plans.interrupts(run_id))
 
     def _cancel(self) -> None:
         for run_id, due in list(self._doomed.items()):
-            if due < time.monotonic() and self.journeys[run_id] is not REFUSED:
+            if due < time.monotonic() and run_id not in self._refused:
                 if self._client.get(run_id).cancel() is RunStatus.CANCELLED:
                     self._gone.add(run_id)
                 self._replaceable.add(run_id)
@@ -130,6 +153,14 @@ class Traffic:
         """Tell whether nothing is under way, and nothing asked."""
         self.answer()
         return not any(self._client.runs(each, 1) for each in ("queued", "running", "suspended"))
+
+    def unfinished(self) -> Iterator[str]:
+        """Say of the runs that are not over what they are."""
+        for status in ("queued", "running", "suspended"):
+            for run in self._client.runs(status, 200):
+                tree = self.trees.get(run.run_id)
+                what = code_of(Node(tree, "p", NAP)) if tree else repr(self.journeys[run.run_id])
+                yield f"{run}:\n{what}"
 
     def attempts(self) -> int:
         """Count the attempts that were lost."""
@@ -150,7 +181,7 @@ class Traffic:
                 yield f"I15 run {run_id}: seen {seen}, stored {stored}"
 
     def _created(self) -> list[str]:
-        return [run_id for run_id, journey in self.journeys.items() if journey is not REFUSED]
+        return [each for each in (*self.journeys, *self.trees) if each not in self._refused]
 
     def _outcome(self, run_id: str, run: Mapping[str, str]) -> Iterator[str]:
         if run["status"] == "cancelled":
@@ -160,6 +191,9 @@ class Traffic:
         if run_id in self._gone:
             yield f"run {run_id} is {run['status']}, though it was cancelled"
             return
+        if run_id in self.trees:
+            yield from self._outcome_of_branches(run_id)
+            return
         if run["status"] != "completed":
             yield f"run {run_id} is {run['status']}: {run.get('reason')}"
             return
@@ -168,9 +202,21 @@ class Traffic:
         if result != expected:
             yield f"run {run_id} came to {result}, not {expected}"
 
+    def _outcome_of_branches(self, run_id: str) -> Iterator[str]:
+        root = Node(self.trees[run_id], "p", NAP)
+        try:
+            result = self._client.get(run_id).result(1)
+        except RunFailedError as error:
+            if type(error.__cause__).__name__ != "PlannedError":
+                yield f"run {run_id} failed: {error}\n{code_of(root)}"
+                return
+            result = FAILED
+        if not is_right(root, result):
+            yield f"run {run_id} came to {result}\n{code_of(root)}"
 
-REFUSED: Final = Journey(seed=-1)
-"""In place of a journey whose thread was busy."""
+
+def _answer(question: Any) -> Any:
+    return answer_of_branches(question) if isinstance(question, str) else answer_to(question)
 
 
 def _persist(act: Callable[[], Any]) -> None:

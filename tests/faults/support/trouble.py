@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import redis
 
-from tests.faults.support.storm import APP
+from tests.faults.support import journeys, new_version
 from tests.faults.support.workers import Fleet, WorkerProcess
 from tests.support.proxy import Proxy
 from tests.support.server import RedisServer
@@ -25,6 +25,10 @@ ENVIRON: Final = {
     "PENSTOCK_CRASHES": "1000",
 }
 """Here innocent runs die often, and are not to be given up for it."""
+
+OLD: Final = str(journeys.__file__)
+NEW: Final = str(new_version.__file__)
+"""Two versions of the code: the older one lacks an entrypoint and a task of the newer."""
 
 QUEUES: Final = ("default", "far")
 
@@ -43,6 +47,7 @@ class Trouble:
         self._raw = server.client(socket_timeout=5)
         self._proxy = Proxy(server.port)
         self._urls = [server.url, self._proxy.url]
+        self._versions = [OLD, NEW]
         self._groups = [self._start(index) for index in range(2)]
         self._stopped: dict[int, float] = {}
         self._healed = 0.0
@@ -50,6 +55,7 @@ class Trouble:
             (6, self._kill_a_process),
             (4, self._stop_a_process),
             (3, self._drain_a_group),
+            (3, self._deploy_another_version),
             (2, self._kill_a_group),
             (4, self._cut_a_connection),
             (2, self._cut_all_connections),
@@ -58,7 +64,7 @@ class Trouble:
             (1, self._lose_scripts),
             (1, self._restart_redis),
             (1, self._crash_redis),
-            (1, self._freeze_redis),
+            (2, self._freeze_redis),
         ]
 
     def strike(self) -> None:
@@ -79,6 +85,8 @@ class Trouble:
                     os.kill(pid, signal.SIGCONT)
         if wholly or self._healed < now:
             self._proxy.heal()
+        if wholly and NEW not in self._versions:
+            self._deploy(0, NEW)  # whose runs nobody else can execute
 
     def close(self) -> None:
         """End the proxy."""
@@ -86,7 +94,7 @@ class Trouble:
 
     def _start(self, index: int) -> WorkerProcess:
         return self._fleet.start(
-            app=APP,
+            app=self._versions[index],
             url=self._urls[index],
             queues=QUEUES,
             processes=2,
@@ -109,7 +117,17 @@ class Trouble:
         self._stopped[pid] = time.monotonic() + self._chance.choice([0.5, 4.0, 8.0])
 
     def _drain_a_group(self) -> None:
-        index = self._chance.randrange(len(self._groups))
+        self._replace(self._chance.randrange(len(self._groups)))
+
+    def _deploy_another_version(self) -> None:
+        """Go on to the newer version with one group of workers, or back to the older one."""
+        self._deploy(self._chance.randrange(len(self._groups)), self._chance.choice([OLD, NEW]))
+
+    def _deploy(self, index: int, version: str) -> None:
+        self._versions[index] = version
+        self._replace(index)
+
+    def _replace(self, index: int) -> None:
         old, self._groups[index] = self._groups[index], self._start(index)
         old.cont()
         old.term()
@@ -157,5 +175,5 @@ class Trouble:
 
     def _freeze_redis(self) -> None:
         self._server.pause()
-        time.sleep(self._chance.choice([0.3, 1.5, 3.0]))
+        time.sleep(self._chance.choice([0.3, 1.5, 3.0, 6.0]))  # also for longer than a lease
         self._server.resume()

@@ -96,7 +96,7 @@ def test_steps_beside_a_branch_that_waits_are_executed_once(
     assert calls.made == ["first", "pay", "third"]
 
 
-def test_steps_beside_a_question_are_executed_once(any_way: Way, calls: Calls) -> None:
+def test_steps_beside_a_question_are_executed_once(way: Way, calls: Calls) -> None:
     pay = counted(calls)
 
     @entrypoint()
@@ -108,14 +108,14 @@ def test_steps_beside_a_question_are_executed_once(any_way: Way, calls: Calls) -
 
         return list(await asyncio.gather(ask("?"), chain("a"), asks(), chain("b")))
 
-    any_way.begin(flow)
-    assert len(any_way.asked) == 2
+    way.begin(flow)
+    assert len(way.asked) == 2
 
-    assert finish(any_way) == ["<?>", "a", "<?>", "b"]
+    assert finish(way) == ["<?>", "a", "<?>", "b"]
     assert sorted(calls.made) == [f"{name}{number}" for name in "ab" for number in range(4)]
 
 
-def test_steps_of_a_step_beside_one_that_asks_are_executed_once(any_way: Way, calls: Calls) -> None:
+def test_steps_of_a_step_beside_one_that_asks_are_executed_once(way: Way, calls: Calls) -> None:
     pay = counted(calls)
 
     @task
@@ -126,14 +126,14 @@ def test_steps_of_a_step_beside_one_that_asks_are_executed_once(any_way: Way, ca
     async def flow(_: str) -> list[Any]:
         return list(await asyncio.gather(ask("?"), order("a"), order("b")))
 
-    any_way.begin(flow)
-    answer(any_way, "?")
+    way.begin(flow)
+    answer(way, "?")
 
-    assert any_way.result == ["<?>", ["a0", "a1", "a2"], ["b0", "b1", "b2"]]
+    assert way.result == ["<?>", ["a0", "a1", "a2"], ["b0", "b1", "b2"]]
     assert sorted(calls.made) == ["a0", "a1", "a2", "b0", "b1", "b2"]
 
 
-def test_steps_of_threads_beside_a_question_are_executed_once(any_way: Way, calls: Calls) -> None:
+def test_steps_of_threads_beside_a_question_are_executed_once(way: Way, calls: Calls) -> None:
     pay = counted_in_thread(calls)
 
     def chain(name: str) -> list[str]:
@@ -147,15 +147,15 @@ def test_steps_of_threads_beside_a_question_are_executed_once(any_way: Way, call
             )
         )
 
-    any_way.begin(flow)
+    way.begin(flow)
     assert len(calls.made) == 6
-    answer(any_way, "?")
+    answer(way, "?")
 
-    assert any_way.result == ["<?>", ["a0", "a1", "a2"], ["b0", "b1", "b2"]]
+    assert way.result == ["<?>", ["a0", "a1", "a2"], ["b0", "b1", "b2"]]
     assert sorted(calls.made) == ["a0", "a1", "a2", "b0", "b1", "b2"]
 
 
-def test_a_nested_entrypoint_beside_a_question_works_to_its_end(any_way: Way, calls: Calls) -> None:
+def test_a_nested_entrypoint_beside_a_question_works_to_its_end(way: Way, calls: Calls) -> None:
     pay = counted(calls)
 
     @entrypoint()
@@ -166,11 +166,11 @@ def test_a_nested_entrypoint_beside_a_question_works_to_its_end(any_way: Way, ca
     async def flow(_: str) -> list[Any]:
         return list(await asyncio.gather(asks(), child.ainvoke("a"), child.ainvoke("b")))
 
-    any_way.begin(flow)
+    way.begin(flow)
     assert len(calls.made) == 6
-    answer(any_way, "?")
+    answer(way, "?")
 
-    assert any_way.result == ["<?>", ["a0", "a1", "a2"], ["b0", "b1", "b2"]]
+    assert way.result == ["<?>", ["a0", "a1", "a2"], ["b0", "b1", "b2"]]
     assert len(calls.made) == 6
 
 
@@ -214,9 +214,7 @@ def test_what_cleans_up_behind_a_sleep_comes_after_it_and_once(
     assert calls.made == ["clean"]
 
 
-def test_what_cleans_up_behind_a_question_comes_after_it_and_once(
-    any_way: Way, calls: Calls
-) -> None:
+def test_what_cleans_up_behind_a_question_comes_after_it_and_once(way: Way, calls: Calls) -> None:
     clean = counted(calls)
 
     @entrypoint()
@@ -229,17 +227,17 @@ def test_what_cleans_up_behind_a_question_comes_after_it_and_once(
 
         return list(await asyncio.gather(one("a"), one("b")))
 
-    any_way.begin(flow)
+    way.begin(flow)
     assert calls.made == []
-    answer(any_way, "b")
+    answer(way, "b")
     assert calls.made == ["b"]
-    answer(any_way, "a")
+    answer(way, "a")
 
-    assert any_way.result == ["<a>", "<b>"]
+    assert way.result == ["<a>", "<b>"]
     assert calls.made == ["b", "a"]
 
 
-def test_a_branch_that_catches_everything_still_waits(any_way: Way, calls: Calls) -> None:
+def test_a_branch_that_catches_everything_still_waits(way: Way, calls: Calls) -> None:
     pay = counted(calls)
 
     @entrypoint()
@@ -252,11 +250,11 @@ def test_a_branch_that_catches_everything_still_waits(any_way: Way, calls: Calls
 
         return list(await asyncio.gather(careless(), pay("beside")))
 
-    any_way.begin(flow)
+    way.begin(flow)
     assert calls.made == ["beside"]
-    answer(any_way, "?")
+    answer(way, "?")
 
-    assert any_way.result == ["<?>", "beside"]
+    assert way.result == ["<?>", "beside"]
     assert calls.made == ["beside"]
 
 

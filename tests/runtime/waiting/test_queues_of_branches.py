@@ -16,9 +16,7 @@ pytestmark = pytest.mark.timeout(20)
 
 
 @pytest.mark.parametrize("consumers", [1, 2, 3, 5])
-def test_consumers_of_a_queue_get_the_same_again(
-    any_way: Way, calls: Calls, consumers: int
-) -> None:
+def test_consumers_of_a_queue_get_the_same_again(way: Way, calls: Calls, consumers: int) -> None:
     @task
     async def charge(number: int) -> int:
         calls(number)
@@ -39,15 +37,15 @@ def test_consumers_of_a_queue_get_the_same_again(
         await asyncio.gather(*(consume() for _ in range(consumers)))
         return [done, interrupt("?")]
 
-    any_way.begin(flow, 6)
-    answer(any_way, "?")
+    way.begin(flow, 6)
+    answer(way, "?")
 
-    done, answered = any_way.result
+    done, answered = way.result
     assert sorted(done) == sorted(calls.made) == [0, 1, 2, 3, 4, 5]
     assert answered == "<?>"
 
 
-def test_consumers_that_wait_for_a_producer_get_the_same_again(any_way: Way, calls: Calls) -> None:
+def test_consumers_that_wait_for_a_producer_get_the_same_again(way: Way, calls: Calls) -> None:
     pay = counted(calls, 0.02)
 
     @entrypoint()
@@ -68,17 +66,17 @@ def test_consumers_that_wait_for_a_producer_get_the_same_again(any_way: Way, cal
         await asyncio.gather(*consumers)
         return [await join(done), asked]
 
-    any_way.begin(flow, 6)
+    way.begin(flow, 6)
     assert len(calls.made) == 6
-    answer(any_way, "close?")
+    answer(way, "close?")
 
-    found, asked = any_way.result
+    found, asked = way.result
     assert asked == "<close?>"
     assert sorted(each.split(" by ")[0] for each in calls.made) == [f"item{n}" for n in range(6)]
     assert sorted(found.split()) == sorted(" ".join(calls.made).split())
 
 
-def test_a_queue_is_worked_on_while_one_consumer_asks(any_way: Way, calls: Calls) -> None:
+def test_a_queue_is_worked_on_while_one_consumer_asks(way: Way, calls: Calls) -> None:
     pay = counted(calls, 0.02)
 
     @entrypoint()
@@ -96,9 +94,9 @@ def test_a_queue_is_worked_on_while_one_consumer_asks(any_way: Way, calls: Calls
         await asyncio.gather(consume(), consume(), consume())
         return done
 
-    any_way.begin(flow)
+    way.begin(flow)
     assert len(calls.made) == 6
-    answer(any_way, "may I?")
+    answer(way, "may I?")
 
-    assert sorted(any_way.result) == sorted(calls.made)
+    assert sorted(way.result) == sorted(calls.made)
     assert sorted(calls.made)[2] == "item2<may I?>"

@@ -21,7 +21,7 @@ from tests.support.branching.program import Node, Tree
 pytestmark = pytest.mark.timeout(180)
 
 SEARCH = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
@@ -79,7 +79,7 @@ def test_programs_of_all_kinds_come_to_what_they_say(tree: Tree, script: Script)
 def test_programs_in_process_come_to_what_they_say(kind: str, redis_saver: RedisSaver) -> None:
     nodes = (*EACH_OF_THEM, *AROUND_ONE, "race", "votes", "seq")
 
-    @settings(parent=SEARCH, max_examples=15)
+    @settings(parent=SEARCH, max_examples=10)
     @given(tree=programs(("step", "askstep", "thread", "nap", "flaky"), nodes), script=scripts)
     def search(tree: Tree, script: Script) -> None:
         note(code_of(Node(tree, "p", 0.01)))

@@ -14,7 +14,7 @@ from tests.support.ways import OnMemoryWorker, Way, answer, questions
 pytestmark = pytest.mark.timeout(20)
 
 
-def test_an_event_that_an_answer_sets_lets_the_others_go(any_way: Way, calls: Calls) -> None:
+def test_an_event_that_an_answer_sets_lets_the_others_go(way: Way, calls: Calls) -> None:
     pay = counted(calls)
 
     @entrypoint()
@@ -33,16 +33,16 @@ def test_an_event_that_an_answer_sets_lets_the_others_go(any_way: Way, calls: Ca
 
         return list(await asyncio.gather(paying("a"), approving(), paying("b")))
 
-    any_way.begin(flow)
-    assert questions(any_way) == ["approve?"]
+    way.begin(flow)
+    assert questions(way) == ["approve?"]
     assert calls.made == []
-    answer(any_way, "approve?")
+    answer(way, "approve?")
 
-    assert any_way.result == ["a", "<approve?>", "b"]
+    assert way.result == ["a", "<approve?>", "b"]
     assert sorted(calls.made) == ["a", "b"]
 
 
-def test_a_semaphore_is_held_by_a_branch_that_asks(any_way: Way, calls: Calls) -> None:
+def test_a_semaphore_is_held_by_a_branch_that_asks(way: Way, calls: Calls) -> None:
     pay = counted(calls)
 
     @entrypoint()
@@ -56,16 +56,16 @@ def test_a_semaphore_is_held_by_a_branch_that_asks(any_way: Way, calls: Calls) -
 
         return list(await asyncio.gather(one("a"), one("b"), one("c")))
 
-    any_way.begin(flow)
+    way.begin(flow)
     for name in "abc":
-        assert questions(any_way) == [name]
-        answer(any_way, name)
+        assert questions(way) == [name]
+        answer(way, name)
 
-    assert any_way.result == ["<a>", "<b>", "<c>"]
+    assert way.result == ["<a>", "<b>", "<c>"]
     assert calls.made == ["<a>", "<b>", "<c>"]
 
 
-def test_two_at_a_time_ask(any_way: Way) -> None:
+def test_two_at_a_time_ask(way: Way) -> None:
     @entrypoint()
     async def flow(_: str) -> list[str]:
         two_at_a_time = asyncio.Semaphore(2)
@@ -76,18 +76,18 @@ def test_two_at_a_time_ask(any_way: Way) -> None:
 
         return list(await asyncio.gather(*(one(name) for name in "abcd")))
 
-    any_way.begin(flow)
-    assert questions(any_way) == ["a", "b"]
-    answer(any_way, "b")
-    assert questions(any_way) == ["a", "c"]
-    answer(any_way, "c")
-    assert questions(any_way) == ["a", "d"]
-    answer(any_way, "a", "d")
+    way.begin(flow)
+    assert questions(way) == ["a", "b"]
+    answer(way, "b")
+    assert questions(way) == ["a", "c"]
+    answer(way, "c")
+    assert questions(way) == ["a", "d"]
+    answer(way, "a", "d")
 
-    assert any_way.result == ["<a>", "<b>", "<c>", "<d>"]
+    assert way.result == ["<a>", "<b>", "<c>", "<d>"]
 
 
-def test_a_condition_wakes_the_branch_that_waits_for_enough(any_way: Way, calls: Calls) -> None:
+def test_a_condition_wakes_the_branch_that_waits_for_enough(way: Way, calls: Calls) -> None:
     pay = counted(calls)
 
     @entrypoint()
@@ -108,18 +108,18 @@ def test_a_condition_wakes_the_branch_that_waits_for_enough(any_way: Way, calls:
             each.cancel()
         return [*votes, await pay("enough"), await ask("last")]
 
-    any_way.begin(flow)
-    answer(any_way, "c")
-    assert questions(any_way) == ["a", "b"]
-    answer(any_way, "a")
-    assert questions(any_way) == ["last"]
-    answer(any_way, "last")
+    way.begin(flow)
+    answer(way, "c")
+    assert questions(way) == ["a", "b"]
+    answer(way, "a")
+    assert questions(way) == ["last"]
+    answer(way, "last")
 
-    assert any_way.result == ["<c>", "<a>", "enough", "<last>"]
+    assert way.result == ["<c>", "<a>", "enough", "<last>"]
     assert calls.made == ["enough"]
 
 
-def test_a_branch_awaits_another_one_that_asks(any_way: Way, calls: Calls) -> None:
+def test_a_branch_awaits_another_one_that_asks(way: Way, calls: Calls) -> None:
     pay = counted(calls)
 
     @entrypoint()
@@ -135,11 +135,11 @@ def test_a_branch_awaits_another_one_that_asks(any_way: Way, calls: Calls) -> No
 
         return list(await asyncio.gather(paying("a"), paying("b")))
 
-    any_way.begin(flow)
+    way.begin(flow)
     assert sorted(calls.made) == ["before a", "before b"]
-    answer(any_way, "?")
+    answer(way, "?")
 
-    assert any_way.result == ["a <?>", "b <?>"]
+    assert way.result == ["a <?>", "b <?>"]
     assert sorted(calls.made) == ["a <?>", "b <?>", "before a", "before b"]
 
 

@@ -161,9 +161,7 @@ def test_retries_of_branches_wait_their_own_time(on_worker: OnMemoryWorker, call
     def flaky(name: str, seconds: float) -> Task[[float], int]:
         @task(
             name=name,
-            retry_policy=RetryPolicy(
-                initial_interval=seconds, max_interval=seconds, jitter=False, max_attempts=3
-            ),
+            retry_policy=RetryPolicy(initial_interval=seconds, max_interval=seconds, jitter=False),
         )
         async def step(before: float) -> int:
             await asyncio.sleep(before)

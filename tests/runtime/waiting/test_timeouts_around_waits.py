@@ -98,6 +98,50 @@ def test_a_sleep_whose_timeout_was_over_is_over_in_the_next_attempt(way: Way, ca
     assert calls.made == ["timeout"]
 
 
+def test_a_sleep_whose_timeout_was_over_is_not_slept_though_its_time_has_passed_by_then(
+    on_worker: OnMemoryWorker, calls: Calls
+) -> None:
+    pay = counted(calls)
+
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        try:
+            async with asyncio.timeout(0.1):
+                await asleep(5.0)
+            first = "slept"
+        except TimeoutError:
+            first = "timeout"
+        second = str(interrupt("next"))
+        return [await pay(first), second]
+
+    on_worker.begin(flow)
+    assert questions(on_worker) == ["next"]
+    assert on_worker.wakes_at() is None
+    on_worker.wait(HOUR)
+    answer(on_worker, "next")
+
+    assert on_worker.result == ["timeout", "<next>"]
+    assert calls.made == ["timeout"]
+
+
+def test_a_step_that_was_cut_off_by_a_timeout_is_not_begun_again(way: Way, calls: Calls) -> None:
+    slow = counted(calls, 5.0)
+
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        try:
+            first = await asyncio.wait_for(slow("slow"), 0.05)
+        except TimeoutError:
+            first = "timeout"
+        return [first, str(interrupt("next"))]
+
+    way.begin(flow)
+    answer(way, "next")
+
+    assert way.result == ["timeout", "<next>"]
+    assert calls.made == ["slow"]
+
+
 def test_a_timeout_around_a_step_counts_while_another_branch_sleeps(way: Way) -> None:
     @entrypoint()
     async def flow(_: str) -> list[str]:

@@ -117,7 +117,8 @@ class Game:
     def _crash(self, steps: int) -> None:
         target = len(self._recorded()) + steps
         self.worker.work(lambda _: Mortal(self.worker, self.run.run_id, target))
-        if self.run.status() is RunStatus.RUNNING:
+        leases: Any = self.worker.connection.zcard(self.worker.client.plans.keys.leases)
+        if leases:  # of the run, or of those that perform its steps on other queues
             self.watch.crashed(self._recorded())
             self._advance(self.worker.settings.lease)
 
