@@ -21,7 +21,8 @@ from pydantic_core import ValidationError
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError, RemoteError
-from penstock.publisher.record import is_made_in_python, name_of
+from penstock.publisher.naming import name_of
+from penstock.publisher.record import is_made_in_python
 from penstock.publisher.validation import dump_refused, load_refused
 
 __all__ = ["dump_error", "load_error"]

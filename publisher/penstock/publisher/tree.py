@@ -206,9 +206,9 @@ class Tree:
     def read_record(self, tree: Any) -> Any:
         """Read a record; as a dict, where its class is unknown."""
         name, members, *rest = tree
+        record = self._registry.find(name, members)  # first, as it shows the classes of its fields
         fields = self._plain(members)
         more = {part: self._part(inside) for part, inside in rest[0].items()} if rest else {}
-        record = self._registry.find(name)
         if record is None or isinstance(record, Enumeration):
             return {**fields, **more.get("extra", {}), **more.get("state", {})}
         return record.build(fields, more)

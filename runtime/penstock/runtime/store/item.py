@@ -22,10 +22,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
+from penstock.publisher.registry import register_type
+
 Namespace: TypeAlias = tuple[str, ...]
 Fields: TypeAlias = dict[str, Any]
 
 
+@register_type
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A stored value with its place and times; two with the same content are equal."""
@@ -50,6 +53,7 @@ class Item:
         }
 
 
+@register_type
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchItem(Item):
     """An item that a search found; `score` is its similarity to the query, None without one."""
@@ -75,6 +79,7 @@ NOT_PROVIDED: Final = NotProvided()
 """An argument that was left out, where None means something."""
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class GetOp:
     """Get an item."""
@@ -84,6 +89,7 @@ class GetOp:
     refresh_ttl: bool = True
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class SearchOp:
     """Find items of the namespaces under a prefix."""
@@ -96,6 +102,7 @@ class SearchOp:
     refresh_ttl: bool = True
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class PutOp:
     """Store a value, or delete it if it is None; `ttl` in minutes, None for forever."""
@@ -107,6 +114,7 @@ class PutOp:
     ttl: float | None = None
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class MatchCondition:
     """What the first or the last labels of a namespace must be; "*" stands for any label."""
@@ -115,6 +123,7 @@ class MatchCondition:
     path: tuple[str, ...]
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class ListNamespacesOp:
     """List namespaces that meet all conditions."""
