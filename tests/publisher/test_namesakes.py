@@ -85,7 +85,8 @@ def code() -> tuple[Any, Any]:
 
 def inner() -> tuple[Any, Any]:
     def make(part: Any) -> Any:
-        return create_model("Outer", part=(part | None, None))()
+        optional: Any = part | None
+        return create_model("Outer", part=(optional, None))()
 
     one, two = models()
     return make(type(one)), make(type(two))

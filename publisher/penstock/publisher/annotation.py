@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import types
@@ -11,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["Mentions"]
+__all__ = ["Mentions", "hints_of"]
 
 
 class Mentions:
@@ -62,24 +63,36 @@ class Mentions:
             self.add(annotation)
 
     def _hints(self, owner: Any, local: Mapping[str, Any]) -> list[Any]:
-        try:
-            hints = typing.get_type_hints(owner, localns=dict(local) or None, include_extras=True)
-            return list(hints.values())
-        except Exception:  # one unknown name spoils all: ask for each alone
-            return self._hints_one_by_one(owner, local)
+        hints, complete = _hints_of(owner, local)
+        self.complete = self.complete and complete
+        return list(hints.values())
 
-    def _hints_one_by_one(self, owner: Any, local: Mapping[str, Any]) -> list[Any]:
-        hints: list[Any] = []
-        for name, annotation in _raw_annotations(owner).items():
-            alone = types.SimpleNamespace(__annotations__={name: annotation})
-            try:
-                found = typing.get_type_hints(
-                    alone, _globals(owner), dict(local), include_extras=True
-                )
-                hints.extend(found.values())
-            except Exception:
-                self.complete = False
-        return hints
+
+def hints_of(function: Any) -> dict[str, Any]:
+    """Return the annotations of anything that can be called, but for those without a meaning yet.
+
+    A class that is defined beside the function has one too, if the function's body names it.
+    """
+    target = _function_behind(function)
+    return _hints_of(target, _closure(target))[0]
+
+
+def _hints_of(owner: Any, local: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return annotations by name, and whether these are all."""
+    try:
+        return typing.get_type_hints(owner, localns=dict(local) or None, include_extras=True), True
+    except Exception:  # one unknown name spoils all: ask for each alone
+        return _hints_one_by_one(owner, local)
+
+
+def _hints_one_by_one(owner: Any, local: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    hints: dict[str, Any] = {}
+    raw = _raw_annotations(owner)
+    for name, annotation in raw.items():
+        alone = types.SimpleNamespace(__annotations__={name: annotation})
+        with contextlib.suppress(Exception):
+            hints |= typing.get_type_hints(alone, _globals(owner), dict(local), include_extras=True)
+    return hints, len(hints) == len(raw)
 
 
 def _function_behind(function: Any) -> Any:

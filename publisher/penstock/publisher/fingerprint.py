@@ -51,7 +51,7 @@ def _parts(cls: type, seen: set[type]) -> Iterator[str]:
         yield from _parts(each, seen)
 
 
-def _annotations(cls: type) -> list[Any]:
+def _annotations(cls: Any) -> list[Any]:
     if issubclass(cls, BaseModel):
         fields = [field.annotation for field in cls.model_fields.values()]
         return [*fields, *cls.__pydantic_generic_metadata__["args"]]

@@ -27,6 +27,7 @@ from penstock.runtime.redis.requests import Plan, Request, RequestPlans
 from penstock.runtime.redis.threads import ThreadPlans
 from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
+from penstock.runtime.settled import listed
 from penstock.runtime.thread import ThreadHandle, thread_name
 
 T = TypeVar("T")
@@ -152,9 +153,10 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
             "known by client.thread(thread_id).resume(answer)."
         )
     given: Any = entrypoint
-    value, context = argument, wanted.context
+    value, context, is_accepted = listed(argument), wanted.context, False
     if isinstance(given, Entrypoint):
         value, context = given.accept(argument), given.accept_context(context)
+        is_accepted = given.converts(wanted.context)
     elif not isinstance(given, str):
         raise WrongKindError(
             f"a run is one of an entrypoint, which is given itself or by its name, not {given!r}."
@@ -174,4 +176,5 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         context=context,
         config=config,
         durability=wanted.durability,
+        is_accepted=is_accepted,
     )

@@ -85,6 +85,8 @@ class Update:
     values: Any
     as_node: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    is_accepted: bool = False
+    """Whether an input among the values is validated already."""
 
 
 def checkpoint_config(thread_id: str, checkpoint_id: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from penstock.publisher.codec import Codec
 from penstock.publisher.event import encode
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.given import ACCEPTED
 from penstock.runtime.journal import durability_of
 from penstock.runtime.kept import Kept
 from penstock.runtime.queue import checked_queue
@@ -38,6 +39,8 @@ class Wanted:
     context: Any = None
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     durability: str = "async"
+    is_accepted: bool = False
+    """Whether input and context are validated already."""
 
 
 def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
@@ -85,6 +88,7 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
             "config": codec.at("config").seal(config),
             "metadata": metadata,
         },
+        recorded={ACCEPTED: ""} if wanted.is_accepted else {},
     )
 
 

@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
 from penstock.publisher.event import texts
 from penstock.publisher.script import Call, Reply
 from penstock.runtime.errors import Fenced, LeaseLostError
+from penstock.runtime.given import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.journal import Durability, Ending, Fact, Finished, Suspended
 from penstock.runtime.plan import follow
 from penstock.runtime.redis.backlog import Backlog
@@ -25,6 +26,9 @@ from penstock.runtime.redis.calls import Calls, Claim
 from penstock.runtime.redis.past import Request, unfinished
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.remote import ARGUMENTS, RemoteCall
+
+_READ: Final = {ACCEPTED, ACCEPTED_CONTEXT}
+"""Checkpoints that tell of no progress: of what the run was given, which was read."""
 
 
 class RedisJournal:
@@ -254,7 +258,7 @@ class RedisJournal:
             return
         with self._lock:
             stored = self._backlog.stored()
-            self.has_recorded = self.has_recorded or bool(stored.checkpoints)
+            self.has_recorded = self.has_recorded or bool(stored.checkpoints.keys() - _READ)
             done = [waiter for number, waiter in self._waiters if number <= stored.number]
             self._waiters = [item for item in self._waiters if item[0] > stored.number]
         for waiter in done:
