@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError, ValueTooLargeError
 from penstock.publisher.registry import TypeRegistry
+from penstock.runtime.errors import Suspend
 from tests.publisher.exactness import assert_same
 
 registry = TypeRegistry()
@@ -319,7 +320,7 @@ unwritable: list[tuple[Any, str, str]] = [
     (-(10**5000), "$", "4300 digits"),
     (deque([object()]), "$[0]", "object"),
     (int, "$", "no stored form"),
-    (ValueError("x"), "$", "no stored form"),
+    (Suspend("x"), "$", "no stored form"),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["Mentions", "hints_of"]
+__all__ = ["Mentions", "hints_of", "names_beside"]
+
+_NAME = re.compile(r"[^\W\d]\w*")
 
 
 class Mentions:
@@ -68,13 +71,25 @@ class Mentions:
         return list(hints.values())
 
 
-def hints_of(function: Any) -> dict[str, Any]:
+def hints_of(function: Any, local: Mapping[str, Any]) -> dict[str, Any]:
     """Return the annotations of anything that can be called, but for those without a meaning yet.
 
-    A class that is defined beside the function has one too, if the function's body names it.
+    `local` is what `names_beside` has found as the function was declared.
+    """
+    return _hints_of(_function_behind(function), local)[0]
+
+
+def names_beside(function: Any) -> dict[str, Any]:
+    """Return the names in a function's annotations that only mean something where it was defined.
+
+    As those of classes defined in the same function: call this while that one is at work.
     """
     target = _function_behind(function)
-    return _hints_of(target, _closure(target))[0]
+    texts = [text for text in _raw_annotations(target).values() if isinstance(text, str)]
+    if not texts:
+        return {}
+    wanted = set(_NAME.findall(" ".join(texts)))
+    return {name: value for name, value in _closure(target).items() if name in wanted}
 
 
 def _hints_of(owner: Any, local: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -152,11 +167,21 @@ def _generic_arguments(cls: type[BaseModel]) -> Iterable[Any]:
 
 
 def _closure(function: Any) -> dict[str, Any]:
-    """Names that only the function's body can see, such as a class defined beside it."""
-    try:
-        return dict(inspect.getclosurevars(function).nonlocals)
-    except Exception:
-        return {}
+    """Names that a function can see beside the global ones, such as a class defined beside it."""
+    found = _defining(function)
+    with contextlib.suppress(Exception):
+        found |= inspect.getclosurevars(function).nonlocals
+    return found
+
+
+def _defining(function: Any) -> dict[str, Any]:
+    """The local names of the function that is just defining this one."""
+    code, frame = getattr(function, "__code__", None), inspect.currentframe()
+    while frame is not None:
+        if code is not None and any(each is code for each in frame.f_code.co_consts):
+            return dict(frame.f_locals) if frame.f_locals is not frame.f_globals else {}
+        frame = frame.f_back
+    return {}
 
 
 def _globals(owner: Any) -> dict[str, Any]:

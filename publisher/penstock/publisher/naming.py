@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import types
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-__all__ = ["name_of", "plain_text"]
+__all__ = ["loaded_class", "name_of", "plain_text"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _MAIN = re.compile(r"\b__main__\.")
@@ -26,6 +27,20 @@ def name_of(cls: type) -> str:
         return f"{name_of(metadata['origin'])}[{arguments}]"
     module = cls.__module__
     return f"{_main_module() if module == '__main__' else module}.{cls.__qualname__}"
+
+
+def loaded_class(name: str) -> type | None:
+    """Return the class that a loaded module has under this name; nothing is imported for it."""
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:end])
+        for loaded in (module, *(["__main__"] if module == _main_module() else [])):
+            found: Any = sys.modules.get(loaded)
+            for part in parts[end:]:
+                found = inspect.getattr_static(found, part, None)
+            if isinstance(found, type) and name_of(found) == name:
+                return found
+    return None
 
 
 def plain_text(value: object) -> str:

@@ -24,7 +24,15 @@ from penstock.publisher.known import is_known
 from penstock.publisher.naming import name_of
 from penstock.publisher.refusal import Refusal
 
-__all__ = ["Enumeration", "Record", "is_made_in_python", "record_of"]
+__all__ = [
+    "Enumeration",
+    "Record",
+    "attributes_of",
+    "is_made_in_python",
+    "is_pure",
+    "record_of",
+    "slots_of",
+]
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
@@ -122,7 +130,7 @@ class _Dataclass:
     def __init__(self, cls: type) -> None:
         self.name = name_of(cls)
         self._cls = cls
-        self._slots = frozenset(_slots(cls))
+        self._slots = frozenset(slots_of(cls))
         self._new: Any = partial(object.__new__, cls)
         self.names = tuple(field.name for field in dataclasses.fields(cls))
         self._made = {
@@ -130,7 +138,7 @@ class _Dataclass:
         }
 
     def take(self, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        inside = _attributes(value, self._slots)
+        inside = attributes_of(value, self._slots)
         if missing := [name for name in self._made if name not in inside]:
             raise Refusal(f"has no value for its field {missing[0]!r}", value)
         fields = {name: inside[name] for name in self.names if name in inside}
@@ -165,7 +173,7 @@ class _NamedTuple:
         self._defaults: dict[str, Any] = getattr(cls, "_field_defaults", {})
 
     def take(self, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        if _attributes(value, ()) or len(value) != len(self.names):
+        if attributes_of(value, ()) or len(value) != len(self.names):
             raise Refusal("has more than the fields of its named tuple", value)
         return dict(zip(self.names, value, strict=True)), {}
 
@@ -230,7 +238,7 @@ def record_of(cls: type[Any]) -> Record | Enumeration | None:
         return _Model(cls)
     if tuple in bases and isinstance(getattr(cls, "_fields", None), tuple):
         return _NamedTuple(cls)
-    if hasattr(cls, "__dataclass_fields__") and _is_pure(cls):
+    if hasattr(cls, "__dataclass_fields__") and is_pure(cls):
         return _Dataclass(cls)
     return _Text(cls) if str in bases and is_known(cls) and not cls.__dictoffset__ else None
 
@@ -240,9 +248,12 @@ def is_made_in_python(cls: type) -> bool:
     return bool(cls.__flags__ & _HEAP_TYPE)
 
 
-def _is_pure(cls: type) -> bool:
+def is_pure(cls: type) -> bool:
     """Whether all of an instance's state is in attributes, none in C (as that of a dict is)."""
-    return next(base for base in cls.__mro__ if not is_made_in_python(base)) is object
+    if next(base for base in cls.__mro__ if not is_made_in_python(base)) is not object:
+        return False
+    roots = [vars(base) for base in cls.__mro__ if base.__base__ is object]
+    return all("__dict__" in root or "__slots__" in root for root in roots)
 
 
 def _rest(cls: type, inside: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -271,7 +282,7 @@ def _lacks(cls: type, name: str) -> ValueError:
     )
 
 
-def _attributes(value: object, slots: Iterable[str]) -> dict[str, Any]:
+def attributes_of(value: object, slots: Iterable[str]) -> dict[str, Any]:
     """Every attribute an instance has, without asking its class's own `__getattr__`."""
     found: dict[str, Any] = {}
     with contextlib.suppress(AttributeError):
@@ -282,7 +293,8 @@ def _attributes(value: object, slots: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _slots(cls: type) -> Iterable[str]:
+def slots_of(cls: type) -> Iterable[str]:
+    """The attributes of a class's instances that are in slots."""
     for base in cls.__mro__:
         slots = base.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else tuple(slots):

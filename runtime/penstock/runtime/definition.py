@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeAlias, get_type_hints
 from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticUserError
 
-from penstock.publisher.annotation import hints_of
+from penstock.publisher.annotation import hints_of, names_beside
 from penstock.publisher.registry import registered
 from penstock.runtime.cache import Cache, CachePolicy
 from penstock.runtime.checkpointer import Checkpointer
@@ -88,6 +88,7 @@ class Definition:
         self.threads = Threads()
         self.config: Config = {}
         self.input_name = parameters[0].name
+        self._names = names_beside(function)
         _check_final(function, self.name)
         functools.update_wrapper(self, function, updated=())
 
@@ -112,7 +113,7 @@ class Definition:
                 )
         declared = dataclasses.replace(self.declared, **(update or {}))
         other = type(self)(self.body.function, declared)
-        other.config, other.threads = self.config, self.threads
+        other.config, other.threads, other._names = self.config, self.threads, self._names
         return other
 
     def accept(self, value: Any) -> Any:
@@ -173,12 +174,13 @@ class Definition:
     @functools.cached_property
     def hints(self) -> dict[str, Any]:
         """The function's annotations; empty where they cannot be read."""
-        return hints_of(self.body.function)
+        return hints_of(self.body.function, self._names)
 
     @functools.cached_property
     def _converts(self) -> bool:
         annotation = self.hints.get(self.input_name, Any)
-        return not any(annotation is each for each in (Any, *_PLAIN))
+        is_plain = any(annotation is each for each in (Any, *_PLAIN))
+        return not is_plain and self._input is not None
 
     @functools.cached_property
     def _input(self) -> Settled | None:

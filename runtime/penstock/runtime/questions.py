@@ -132,7 +132,7 @@ class Questions:
                 return name, None
             answer = attempt.codec.at("answer", name).loads(text)
             try:
-                return name, (answer if response is None else response.accept(answer),)
+                return name, (answer if response is None else response.take(attempt, name, answer),)
             except ValidationError as error:
                 logger.warning(
                     "the answer to interrupt %s does not fit, it is asked again: %s",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from penstock.publisher.canonical import canonical
 from penstock.publisher.codec import Codec
 from penstock.publisher.event import encode
 from penstock.runtime.errors import ConfigurationError
@@ -73,7 +74,7 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
         run_id=run_id,
         thread_id=thread_id,
         queue=wanted.queue,
-        digest=" ".join(codec.digests("\0".join(parts), 16)),
+        digest=" ".join(_digests(parts, codec)),
         input=codec.at("input").seal(text),
         event=encode("run.queued", queued, thread="" if own else thread_id, time=time.time()),
         context=codec.at("context").seal(context) if context else "",
@@ -90,6 +91,14 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
         },
         recorded={ACCEPTED: ""} if wanted.is_accepted else {},
     )
+
+
+def _digests(parts: tuple[str, str, str, str, str], codec: Codec) -> list[str]:
+    """Return what a request is known by; the last ones are those of releases until 0.1."""
+    entrypoint, thread_id, *values = parts
+    common = (entrypoint, thread_id, *map(canonical, values))
+    found = [*codec.digests("\0".join(common), 16), *codec.digests("\0".join(parts), 16)]
+    return list(dict.fromkeys(found))
 
 
 def checked_run_id(run_id: str | None) -> str:

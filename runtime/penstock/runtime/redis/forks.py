@@ -19,6 +19,7 @@ from penstock.runtime.interrupt import interrupt_id
 from penstock.runtime.redis.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.requests import Plan, texts
 from penstock.runtime.redis.threads import ThreadPlans
+from penstock.runtime.response import TAKEN
 from penstock.runtime.settings import Settings
 from penstock.runtime.state import Anchor
 from penstock.runtime.timers import MARK
@@ -157,6 +158,9 @@ class _Move:
                 inside = self._old.at("answer", name).opened(answer)
                 renamed = self._renamed(name)
                 found[f"!{renamed}"] = self._new.at("answer", renamed).seal(inside)
+                if taken := self._recorded.get(f"{TAKEN}{name}"):
+                    inside = self._old.at("taken", name).opened(taken)
+                    found[f"{TAKEN}{renamed}"] = self._new.at("taken", renamed).seal(inside)
         return found
 
     def _outcome(self, step_id: str, text: bytes) -> str | bytes:
