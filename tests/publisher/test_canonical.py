@@ -31,17 +31,12 @@ def text(value: Any) -> str:
 
 def turned(value: Any) -> Any:
     """The same value with all that has no order the other way round."""
-    match value:
-        case dict():
-            return {key: turned(part) for key, part in reversed(value.items())}
-        case list():
-            return [turned(part) for part in value]
-        case tuple():
-            return tuple(turned(part) for part in value)
-        case Box():
-            return Box(turned(value.content))
-        case _:
-            return value
+    shape: object = value
+    if isinstance(shape, dict):
+        return {key: turned(part) for key, part in reversed(value.items())}
+    if isinstance(shape, (list, tuple)):
+        return value.__class__(map(turned, value))
+    return Box(turned(value.content)) if isinstance(shape, Box) else value
 
 
 def nested(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

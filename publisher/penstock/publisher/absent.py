@@ -39,7 +39,7 @@ class Absent:
     __getattr__ = __setattr__ = __bool__ = __eq__ = __lt__ = __len__ = __iter__ = _raise
     __getitem__ = __contains__ = __call__ = __str__ = __format__ = __int__ = __float__ = _raise
     __enter__ = __add__ = __radd__ = __hash__ = _raise
-    __class__ = property(_raise)
+    __class__: Any = property(_raise)
 
 
 class _Hole:
@@ -58,8 +58,7 @@ class _Hole:
         if said is not None:
             raise NotStoredError(said)
         for found in _in_classes(owner, self._name):
-            get = getattr(type(found), "__get__", None)
-            return found if get is None else get(found, instance, owner)
+            return found.__get__(instance, owner) if _has(found, "__get__") else found
         raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r}")
 
 
@@ -72,20 +71,22 @@ def lost_of(value: Any) -> Mapping[str, str]:
     return found
 
 
-def hide(value: Any, lost: Mapping[str, str]) -> None:
+def hide(value: object, lost: Mapping[str, str]) -> None:
     """Let an object refuse the attributes that it has lost."""
     cls = type(value)
     for name, said in lost.items():
         covered = next(_in_classes(cls, name), None)
-        if hasattr(type(covered), "__set__") or not _has_hole(cls, name):
+        if _has(covered, "__set__") or not _has_hole(cls, name):
             _set(value, name, Absent(said))  # in a slot, or in an instance of a class made in C
         else:
             object.__getattribute__(value, "__dict__").setdefault(LOST, {})[name] = said
 
 
-def _set(value: Any, name: str, part: Any) -> None:
-    set_by = BaseException if isinstance(value, BaseException) else object
-    set_by.__setattr__(value, name, part)
+def _set(value: object, name: str, part: Any) -> None:
+    if isinstance(value, BaseException):
+        BaseException.__setattr__(value, name, part)
+    else:
+        object.__setattr__(value, name, part)
 
 
 def _has_hole(cls: type, name: str) -> bool:
@@ -98,6 +99,10 @@ def _has_hole(cls: type, name: str) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _has(descriptor: object, method: str) -> bool:
+    return hasattr(type(descriptor), method)
 
 
 def _in_classes(cls: type, name: str) -> Iterator[Any]:

@@ -94,9 +94,9 @@ class Description:
         kept = tuple(map(self._arg, args))
         return kept if len(to_text(self._tree.of(kept))) <= _VALUES_MAX else (message,)
 
-    def _arg(self, arg: Any) -> Any:
+    def _arg(self, arg: object) -> Any:
         """Return an argument, or its text: where it has no form, or its text would be another."""
-        kind: Any = type(arg)
+        kind = type(arg)
         if (kind.__repr__, kind.__str__) == (object.__repr__, object.__str__):
             return _text_of(arg)
         written = self._written(arg)

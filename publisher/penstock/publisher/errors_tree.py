@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from penstock.publisher.absent import Absent
 from penstock.publisher.failure import dump_error, load_value
 from penstock.publisher.loose import built
+from penstock.publisher.refusal import Refusal
 from penstock.publisher.registry import TypeRegistry
 from penstock.publisher.tree import Tree
 
@@ -23,9 +25,11 @@ class ErrorsTree(Tree):
         self._all = registry
         self._codec = codec
 
-    def other(self, value: Any, depth: int) -> Any:
+    def other(self, value: object, depth: int) -> Any:
         """The tree of an error, which is a value like others where nobody raises it."""
-        if issubclass(type(value), BaseException) and _is_value(value):
+        if type(value) is Absent:
+            raise Refusal(f"was not stored with an error: {Absent.said(value)}", value)
+        if isinstance(value, BaseException) and _is_value(value):
             told = dump_error(value, self._codec)
             return {"~error": self.write_members(told, depth + 1, value)}
         return super().other(value, depth)

@@ -68,10 +68,10 @@ class LooseTree(Tree):
         except Refusal as refusal:
             return _lost(refusal.culprit, refusal.reason)
 
-    def other(self, value: Any, depth: int) -> Any:
+    def other(self, value: object, depth: int) -> Any:
         """The tree of an error, of a record that was not announced, or of a plain object."""
-        kind: type = type(value)
-        if issubclass(kind, BaseException):
+        kind = type(value)
+        if isinstance(value, BaseException):
             return {"~error": self.write_members(self._tell(value), depth + 1, value)}
         record = record_of(kind) if _name(kind) == name_of(kind) else None
         if record is not None:
@@ -104,7 +104,7 @@ class LooseTree(Tree):
             return members
         return {name: _SEALED if _is_secret(name) else part for name, part in members.items()}
 
-    def _object(self, value: Any, depth: int) -> list[Any]:
+    def _object(self, value: object, depth: int) -> list[Any]:
         state = attributes_of(value, slots_of(type(value)))
         lost = dict(lost_of(value))
         state.pop(LOST, None)
@@ -155,14 +155,16 @@ def built(tree: Tree, registry: TypeRegistry, tag: str, inside: Any) -> tuple[An
 
 def lost_part(tree: Any) -> str:
     """Return what is said of a tree that stands for what is lost, "" of another one."""
-    return str(tree["~lost"]) if type(tree) is dict and tree.keys() == {"~lost"} else ""
+    shape: object = tree
+    return str(tree["~lost"]) if isinstance(shape, dict) and shape.keys() == {"~lost"} else ""
 
 
 def _object(name: str, kept: Mapping[str, Any], lost: Mapping[str, str]) -> Any:
-    cls: Any = loaded_class(name)
+    cls = loaded_class(name)
     if cls is None or not _is_plain(cls):
         return Remains(name, kept, lost)
-    value = object.__new__(cls)
+    make: Any = object.__new__
+    value = make(cls)
     slots = frozenset(slots_of(cls))
     for part, item in kept.items():
         if part in slots:
@@ -190,7 +192,7 @@ def _is_secret(name: Any) -> bool:
     return isinstance(name, str) and len(name) < 60 and _SECRET.search(name) is not None
 
 
-def _lost(value: Any, reason: str) -> dict[str, str]:
+def _lost(value: object, reason: str) -> dict[str, str]:
     if type(value) is Absent:
         return {"~lost": Absent.said(value)}
     return {"~lost": f"{shown_type(type(value))} {reason}"}

@@ -104,7 +104,7 @@ class Tree:
             return self.other(value, depth)
         return self.write_record(record, value, depth)
 
-    def other(self, value: Any, depth: int) -> Any:
+    def other(self, value: object, depth: int) -> Any:
         """The tree of a value of a class that has no form here."""
         raise Refusal(_advice(type(value)), value)
 

@@ -155,7 +155,7 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
     given: Any = entrypoint
     value, context, is_accepted = listed(argument), wanted.context, False
     if isinstance(given, Entrypoint):
-        value, context = given.accept(argument), given.accept_context(context)
+        value, context = given.accept(value), given.accept_context(context)
         is_accepted = given.converts(wanted.context)
     elif not isinstance(given, str):
         raise WrongKindError(

@@ -18,7 +18,7 @@ __all__ = [
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 from penstock.publisher.codec import Codec
@@ -68,9 +68,10 @@ def accepted(entrypoint: Definition, given: Given, codec: Codec) -> tuple[Given,
         CodecError: what came of the input cannot be stored.
         Exception: whatever else a validator raises.
     """
+    context = entrypoint.accept_context(given.context)  # as it is, where it was stored so
     if given.is_accepted:
-        return given, {}
-    found = Given(entrypoint.accept(given.argument), entrypoint.accept_context(given.context), True)
+        return replace(given, context=context), {}
+    found = Given(entrypoint.accept(given.argument), context, is_accepted=True)
     if not entrypoint.converts(given.context):
         return found, {}
     what = f"input of entrypoint {entrypoint.name!r}"

@@ -31,13 +31,15 @@ class Settled:
             ValidationError: it does not fit.
         """
         found = self._adapter.validate_python(value)
-        return _Reading().of(found) if self._is_lazy else found
+        return _Reading().of(found) if self._is_lazy else listed(found)
 
 
 def listed(value: Any) -> Any:
     """Return a generator, or another iterator of Python's own or pydantic's, as a list."""
-    kind: type = type(value)
-    return list(value) if kind.__module__ in _MAKERS and isinstance(value, Iterator) else value
+    given: object = value
+    if type(given).__module__ in _MAKERS and isinstance(given, Iterator):
+        return list(value)
+    return value
 
 
 def _is_lazy(schema: Any) -> bool:
@@ -65,7 +67,8 @@ class _Reading:
         return found
 
     def _container(self, value: Any) -> Any:
-        if type(value) is dict:
+        shape: object = value
+        if type(shape) is dict:
             given: dict[Any, Any] = value
             read = {key: self.of(item) for key, item in given.items()}
             return read if self._differ(read, given) else given
