@@ -20,10 +20,11 @@ _encode = json.JSONEncoder(
 
 def canonical(text: str) -> str:
     """Return the text that stands for all values equal to the one of `text`."""
-    if '":' not in text:
+    is_tagged = '"~' in text
+    if not is_tagged and text.count('":') < 2:  # no two members, so no order
         return text
     tree = json.loads(text)
-    return _encode(_sorted(tree) if '"~' in text else tree)
+    return _encode(_sorted(tree) if is_tagged else tree)
 
 
 def _sorted(tree: Any) -> Any:

@@ -142,7 +142,7 @@ class Definition:
         Raises:
             InputError: it does not fit.
         """
-        if not self._makes_context(value):
+        if self.context_schema is None or not self._makes_context(value):
             return value
         try:
             return self.context_schema(**value)

@@ -190,6 +190,8 @@ class Invocation:
     def _prepared(self, opening: Opening) -> tuple[Opening, Task[..., Any]]:
         """Return what is to be executed: the body, or one that fails where that cannot be had."""
         entrypoint, told = self._entrypoint, opening.assignment
+        if opening.is_accepted and entrypoint.body.cache_policy is None:
+            return opening, entrypoint.body
         given = Given(opening.argument, told.context, opening.is_accepted)
         try:
             given, kept = accepted(entrypoint, given, self._codec.at("run", told.run_id))

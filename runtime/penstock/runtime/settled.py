@@ -22,7 +22,8 @@ class Settled:
 
     def __init__(self, annotation: Any) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-        self._is_lazy = _is_lazy(self._adapter.core_schema)
+        schema: Any = self._adapter.core_schema
+        self._is_lazy, self._is_any = _is_lazy(schema), schema.get("type") == "any"
 
     def validate(self, value: Any) -> Any:
         """Return what pydantic makes of a value.
@@ -31,7 +32,9 @@ class Settled:
             ValidationError: it does not fit.
         """
         found = self._adapter.validate_python(value)
-        return _Reading().of(found) if self._is_lazy else listed(found)
+        if self._is_lazy:
+            return _Reading().of(found)
+        return listed(found) if self._is_any else found
 
 
 def listed(value: Any) -> Any:
