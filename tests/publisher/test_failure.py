@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
+import httpx
 import pydantic
 import pytest
 from hypothesis import given
@@ -617,6 +618,23 @@ def test_of_two_classes_with_one_name_the_newer_comes_back() -> None:
     assert type(through_redis(older())) is newer
 
 
+def test_different_classes_with_one_name_are_not_mixed() -> None:
+    def define(retry: bool) -> type[Exception]:
+        class RefusedError(Exception):
+            def is_worth_a_retry(self) -> bool:
+                return retry
+
+        return RefusedError
+
+    later, never = define(True), define(False)
+    written = [dump_error(kind("x"), codec) for kind in (later, never)]
+
+    assert [type(load_error(data)) for data in written] == [later, never]
+    for data in written:
+        del data["mark"]
+        assert type(load_error(data)) is RemoteError
+
+
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -634,3 +652,28 @@ def test_of_two_classes_with_one_name_the_newer_comes_back() -> None:
 )
 def test_data_of_any_shape_is_an_exception(data: Any) -> None:
     assert isinstance(load_error(data), Exception)
+
+
+def test_an_error_of_an_http_library_comes_back_with_its_response() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(404, json={"why": "gone"}, headers={"set-cookie": "sid=abcdef"})
+
+    client = httpx.Client(
+        transport=httpx.MockTransport(answer), headers={"Authorization": "Bearer abcdef"}
+    )
+    error = raised_by(client.get("http://shop/1").raise_for_status)
+
+    text = codec.dumps(dump_error(error, codec))
+    found: Any = load_error(codec.loads(text))
+
+    assert isinstance(found, httpx.HTTPStatusError) and str(found) == str(error)
+    assert (found.response.status_code, found.response.json()) == (404, {"why": "gone"})
+    assert found.response.headers["content-type"] == "application/json"
+    assert (found.request.method, str(found.request.url)) == ("GET", "http://shop/1")
+    assert "abcdef" not in text and "YWJjZGVm" not in text
+    for touch in (
+        lambda: found.request.headers.get("authorization"),
+        lambda: found.response.headers.get("set-cookie"),
+    ):
+        with pytest.raises(NotStoredError):
+            touch()

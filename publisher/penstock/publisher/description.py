@@ -11,6 +11,7 @@ from pydantic_core import ValidationError
 
 from penstock.publisher.absent import LOST, lost_of
 from penstock.publisher.errors import CodecError, RemoteError
+from penstock.publisher.fingerprint import fingerprint, is_reachable
 from penstock.publisher.loose import LooseTree, lost_part
 from penstock.publisher.naming import name_of
 from penstock.publisher.record import attributes_of, slots_of
@@ -64,6 +65,7 @@ class Description:
         found: dict[str, Any] = {
             "type": name_of(type(error)),
             "message": message,
+            "mark": "" if is_reachable(type(error)) else fingerprint(type(error)),
             "base": _base(error),
             "traceback": _traceback(error),
             "args": self._args(error, message),

@@ -19,6 +19,7 @@ from pydantic_core import ValidationError
 from penstock.publisher.absent import hide
 from penstock.publisher.description import BASES, Description, hidden_of
 from penstock.publisher.errors import CodecError, RemoteError
+from penstock.publisher.fingerprint import fingerprint, is_reachable
 from penstock.publisher.namesakes import subclasses
 from penstock.publisher.naming import name_of
 from penstock.publisher.record import is_made_in_python, slots_of
@@ -35,7 +36,8 @@ def dump_error(error: BaseException, codec: Codec | None = None) -> dict[str, An
     """Return what is worth keeping of an exception, as a value that `codec` can write.
 
     Its members: `type`, `message`, `traceback` (text), and where there are any: `args`,
-    `attributes`, `lost` (attributes that could not be kept, each with what is said of it), `base`
+    `mark` (the fingerprint of a class that its module does not have under its name), `attributes`,
+    `lost` (attributes that could not be kept, each with what is said of it), `base`
     (of a class that is not builtin itself), `hidden`, `refused`, `notes`, `cause`, `context`,
     `members`. What cannot be written or is too large is lost, in arguments it is kept as text; so
     this never raises and the codec can always write it.
@@ -52,7 +54,7 @@ def dump_error(error: BaseException, codec: Codec | None = None) -> dict[str, An
 def load_error(data: Any) -> BaseException:
     """Return the exception that `dump_error` has described, to be raised; never raises itself."""
     try:
-        return _build(data, _loaded(data["type"], Exception))
+        return _build(data, _loaded(data, Exception))
     except Exception:  # data of a wrong shape, or arguments that the class refuses
         return _remote(data)
 
@@ -60,7 +62,7 @@ def load_error(data: Any) -> BaseException:
 def load_value(data: Any) -> BaseException:
     """As `load_error`, for one that is a value among others: it may be of any class."""
     try:
-        return _build(data, _loaded(data["type"], BaseException))
+        return _build(data, _loaded(data, BaseException))
     except Exception:
         return _remote(data)
 
@@ -117,16 +119,32 @@ def _with_family(error: BaseException, data: dict[str, Any]) -> BaseException:
     return error
 
 
-def _loaded(name: str, root: type[BaseException]) -> type[BaseException] | None:
-    """The newest loaded exception class of this name."""
-    found: type[BaseException] | None = None
+def _loaded(data: dict[str, Any], root: type[BaseException]) -> type[BaseException] | None:
+    """The loaded exception class that an error is of; of several made by the same lines the newest.
+
+    None as well where it may be either of two.
+    """
+    name: str = data["type"]
     if name == name_of(BaseExceptionGroup):  # its members come back as exceptions, so it can too
         return ExceptionGroup
-    for each in subclasses(root):
-        cls = cast("type[BaseException]", each)
-        if cls.__qualname__ == name[-len(cls.__qualname__) :] and name_of(cls) == name:
-            found = cls
-    return found
+    found = [
+        cast("type[BaseException]", cls)
+        for cls in subclasses(root)
+        if cls.__qualname__ == name[-len(cls.__qualname__) :] and name_of(cls) == name
+    ]
+    if len(found) > 1:
+        found = _alike(found, data.get("mark", ""))
+    return found[-1] if found else None
+
+
+def _alike(found: list[type[BaseException]], mark: str) -> list[type[BaseException]]:
+    """Return those of several classes that have this mark, or the one that its module has."""
+    marks = list(map(fingerprint, found))
+    if len(set(marks)) == 1:
+        return found
+    if mark:
+        return [cls for cls, own in zip(found, marks, strict=True) if own == mark]
+    return list(filter(is_reachable, found))
 
 
 def _not_loaded(data: dict[str, Any]) -> BaseException:

@@ -37,8 +37,7 @@ _PARTS_MAX: Final = 2000
 _DEPTH: Final = 100  # of the levels that a tree may have, those that are left to the error's own
 _SECRET = re.compile(
     r"authori[sz]ation|cookie|passw|secret|credential|(api|access|private)[-_]?key"
-    r"|(auth|access)[-_]?token|^token$",
-    re.IGNORECASE,
+    r"|(auth|access)[-_]?token|^token$"
 )
 
 
@@ -90,9 +89,10 @@ class LooseTree(Tree):
 
     def write_list(self, values: Iterable[Any], depth: int) -> list[Any]:
         """The trees of all values; of a pair with a name only that, if it is a secret."""
-        if self._above and isinstance(values, tuple) and _is_secret(values[0] if values else ""):
-            kept: Any = values
-            values = [part if part is kept[0] else _SEALED for part in kept]
+        if self._above and isinstance(values, tuple) and values and _is_secret(values[0]):
+            given: tuple[Any, ...] = values
+            name = _folded(given[0])  # which some have twice
+            values = [part if _folded(part) == name else _sealed(given[0]) for part in given]
         return super().write_list(values, depth)
 
     def write_pairs(self, value: Mapping[Any, Any], depth: int) -> list[Any]:
@@ -102,7 +102,7 @@ class LooseTree(Tree):
     def _shown(self, members: Mapping[Any, Any]) -> Mapping[Any, Any]:
         if not self._above or not any(map(_is_secret, members)):
             return members
-        return {name: _SEALED if _is_secret(name) else part for name, part in members.items()}
+        return {name: _sealed(name) if _is_secret(name) else part for name, part in members.items()}
 
     def _object(self, value: object, depth: int) -> list[Any]:
         state = attributes_of(value, slots_of(type(value)))
@@ -187,9 +187,14 @@ def _name(cls: type) -> str:
 
 
 def _is_secret(name: Any) -> bool:
+    folded = _folded(name)
+    return 0 < len(folded) < 60 and _SECRET.search(folded) is not None
+
+
+def _folded(name: Any) -> str:
     if isinstance(name, bytes):
         name = name.decode("latin-1")
-    return isinstance(name, str) and len(name) < 60 and _SECRET.search(name) is not None
+    return name.lower() if isinstance(name, str) else ""
 
 
 def _lost(value: object, reason: str) -> dict[str, str]:
@@ -198,4 +203,5 @@ def _lost(value: object, reason: str) -> dict[str, str]:
     return {"~lost": f"{shown_type(type(value))} {reason}"}
 
 
-_SEALED: Final = Absent("its name says that it is a secret")
+def _sealed(name: Any) -> Absent:
+    return Absent(f"{name!r} was not stored: its name says that it is a secret")
