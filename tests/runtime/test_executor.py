@@ -236,3 +236,26 @@ def test_an_unknown_entrypoint_is_the_runs_failure(
 
     assert handle.info().reason.startswith("UnknownEntrypointError: no entrypoint named 'nothing'")
     Checker(redis_client).check(over=True)
+
+
+def test_a_run_that_has_only_read_what_it_was_given_is_a_suspect_still(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("asteps", {"steps": 1, "seconds": 60.0})
+    for _ in range(2):
+        claim(handle)
+        death = Death("", "killed", (handle.run_id,))
+        run(redis_client, executor.calls.recover(3, 60.0, death))
+    claimed = claim(handle)
+
+    async def work() -> None:
+        task = executor.begin(claimed)
+        async with asyncio.timeout(5):
+            while not redis_client.hexists(f"penstock:checkpoints:{handle.run_id}", "accepted"):
+                await asyncio.sleep(0.01)
+        assert executor.suspects == 1
+        assert redis_client.hget(f"penstock:run:{handle.run_id}", "crashes") == b"2"
+        handle.cancel()
+        await task
+
+    asyncio.run(work())
