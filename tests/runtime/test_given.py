@@ -31,7 +31,7 @@ from penstock.runtime import (
     task,
 )
 from penstock.runtime.entrypoint import AnyEntrypoint
-from penstock.runtime.errors import InputError, RunFailedError
+from penstock.runtime.errors import InputError, RunConflictError, RunFailedError
 from penstock.runtime.testing import InMemoryWorker
 from tests.runtime.flows import Calls, thread
 from tests.support.drive import Drive
@@ -219,6 +219,34 @@ def test_an_input_with_a_default_of_its_own_is_the_same_in_each_attempt(given: A
         worker.work()
 
         assert run.result() == [seen.made[0]] and len(set(seen.made)) == 1
+
+
+def test_a_request_that_is_repeated_is_the_same_run(given: Any) -> None:
+    @entrypoint()
+    def flow(job: Job) -> str:
+        return job.id
+
+    with InMemoryWorker([flow]) as worker:
+        enqueue = worker.client.enqueue
+        runs = [enqueue(given(flow), each, run_id="once") for each in ({"n": 1}, {"n": 1})]
+        worker.work()
+
+        assert runs[0].result() == runs[1].result()
+        with pytest.raises(RunConflictError):
+            enqueue(given(flow), {"n": 2}, run_id="once")
+
+
+def test_a_request_with_its_keys_in_another_order_is_the_same_run() -> None:
+    @entrypoint()
+    def flow(given: dict[str, int]) -> int:
+        return len(given)
+
+    with InMemoryWorker([flow]) as worker:
+        for each in ({"a": 1, "b": 2}, {"b": 2, "a": 1}):
+            run = worker.client.enqueue(flow, each, run_id="once", config={"tags": ["x"]})
+        worker.work()
+
+        assert run.result() == 2
 
 
 def future(value: datetime) -> datetime:

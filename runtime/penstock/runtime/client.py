@@ -17,7 +17,7 @@ from penstock.runtime.config import merged
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.errors import ResumeError, WrongKindError
 from penstock.runtime.handle import RunHandle
-from penstock.runtime.interrupt import Command
+from penstock.runtime.interrupt import NOTHING, Command
 from penstock.runtime.journal import Durability
 from penstock.runtime.plan import follow
 from penstock.runtime.redis.asking import ask
@@ -153,9 +153,10 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
             "known by client.thread(thread_id).resume(answer)."
         )
     given: Any = entrypoint
-    value, context, is_accepted = listed(argument), wanted.context, False
+    value = asked = listed(argument)
+    context, is_accepted = wanted.context, False
     if isinstance(given, Entrypoint):
-        value, context = given.accept(value), given.accept_context(context)
+        value, context = given.accept(asked), given.accept_context(context)
         is_accepted = given.converts(wanted.context)
     elif not isinstance(given, str):
         raise WrongKindError(
@@ -177,4 +178,5 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         config=config,
         durability=wanted.durability,
         is_accepted=is_accepted,
+        asked=NOTHING if value is asked else asked,
     )
