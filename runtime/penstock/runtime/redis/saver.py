@@ -15,7 +15,6 @@ from redis import Redis
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
-from penstock.publisher.errors import CodecError
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.errors import Stop, ThreadBusyError, Unheard
@@ -138,7 +137,7 @@ class RedisSaver(SavedThreads):
         journal = RedisJournal(claim, self.calls, self._sender, durability=order.durability)
         try:
             return self._opening(claim, journal, order)
-        except CodecError:  # for whoever can read it
+        except Exception:  # for whoever can read it
             journal.close(HandedOver())
             journal.flush()
             raise
