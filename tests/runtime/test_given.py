@@ -457,6 +457,28 @@ def test_what_could_be_read_only_once_is_a_list(drive: Drive) -> None:
         drive(flow, ["x"])
 
 
+@dataclass
+class Numbers:
+    values: Iterable[int]
+
+
+class Values(BaseModel):
+    values: Iterable[int]
+
+
+@pytest.mark.parametrize("schema", [Values, Numbers])
+def test_answers_and_contexts_can_be_read_twice_too(drive: Drive, schema: Any) -> None:
+    @entrypoint(context_schema=schema)
+    def flow(_: str, runtime: Runtime[Values]) -> list[int]:
+        answer = interrupt("which?", response_schema=Iterable[int])
+        given = runtime.context.values
+        return [sum(answer), sum(answer), sum(given), sum(given)]
+
+    drive(flow, "x", context={"values": [1, 2]})
+    resumed: Any = {} if drive.kind == "worker" else {"context": {"values": (1, 2)}}
+    assert drive(flow, Command(resume=["3", 4]), **resumed) == [7, 7, 3, 3]
+
+
 def test_a_client_that_has_only_the_name_may_give_a_generator() -> None:
     @entrypoint()
     def flow(values: Iterable[int]) -> Any:

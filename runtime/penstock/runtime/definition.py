@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias, get_type_hints
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from penstock.publisher.annotation import hints_of, names_beside
@@ -21,7 +21,7 @@ from penstock.runtime.checkpointer import Checkpointer
 from penstock.runtime.config import Config, merged
 from penstock.runtime.errors import ConfigurationError, InputError, WrongKindError
 from penstock.runtime.retry import Retries, normalize
-from penstock.runtime.settled import Settled, listed
+from penstock.runtime.settled import Settled, listed, read_whole
 from penstock.runtime.task import Task, function_name, reject_generator
 from penstock.runtime.threads import Threads
 from penstock.runtime.timeout import Timeouts, policy_of
@@ -145,7 +145,7 @@ class Definition:
         if self.context_schema is None or not self._makes_context(value):
             return value
         try:
-            return self.context_schema(**value)
+            return read_whole(self.context_schema(**value))
         except (TypeError, ValueError) as error:
             raise InputError(f"the context of {self.name!r} is refused: {error}") from error
 
@@ -187,7 +187,7 @@ class Definition:
         if self.input_name not in self.hints:
             return None
         try:
-            return Settled(self.hints[self.input_name])
+            return Settled(TypeAdapter(self.hints[self.input_name]))
         except (PydanticUserError, NameError):
             return None
 

@@ -18,6 +18,7 @@ from penstock.publisher.registry import registered
 from penstock.runtime.answer import type_of
 from penstock.runtime.errors import AnswerError, ConfigurationError
 from penstock.runtime.interrupt import Interrupt
+from penstock.runtime.settled import Settled
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt
@@ -46,6 +47,10 @@ class Response:
             ) from error
 
     @cached_property
+    def _settled(self) -> Settled:
+        return Settled(self._adapter)
+
+    @cached_property
     def schema(self) -> Mapping[str, Any]:
         """The JSON schema; it allows anything where the type has none."""
         if (schema := _json_schema(self._given)) is not None:
@@ -62,7 +67,7 @@ class Response:
             ValidationError: it does not fit.
         """
         if _json_schema(self._given) is None:
-            return self._adapter.validate_python(answer)
+            return self._settled.validate(answer)
         self._adapter.validate_python(_plain(answer))
         return answer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Settled", "listed"]
+__all__ = ["Settled", "listed", "read_whole"]
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -20,8 +20,8 @@ _LAZY: Final = "generator"
 class Settled:
     """Validates values of one annotation, items of iterables included."""
 
-    def __init__(self, annotation: Any) -> None:
-        self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    def __init__(self, adapter: TypeAdapter[Any]) -> None:
+        self._adapter = adapter
         schema: Any = self._adapter.core_schema
         self._is_lazy, self._is_any = _is_lazy(schema), schema.get("type") == "any"
 
@@ -33,8 +33,17 @@ class Settled:
         """
         found = self._adapter.validate_python(value)
         if self._is_lazy:
-            return _Reading().of(found)
+            return read_whole(found)
         return listed(found) if self._is_any else found
+
+
+def read_whole(value: Any) -> Any:
+    """Return a value with lists for what can be read only once, however deep in it.
+
+    Raises:
+        ValidationError: an item does not fit.
+    """
+    return _Reading().of(value)
 
 
 def listed(value: Any) -> Any:
