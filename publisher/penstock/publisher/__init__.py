@@ -7,6 +7,7 @@ from penstock.publisher.errors import (
     ConfigurationError,
     CursorExpiredError,
     EncryptionError,
+    NotStoredError,
     PenstockError,
     RedisUnavailableError,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "EncryptionError",
     "Event",
     "Hub",
+    "NotStoredError",
     "PenstockError",
     "Publisher",
     "RedisUnavailableError",

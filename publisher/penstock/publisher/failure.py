@@ -6,7 +6,9 @@ is then of the builtin class at its base too, for those clauses that name it. Th
 class is found in the tree of exceptions, never imported, and of its code nothing runs: the
 arguments go to the builtin class at its base, the attributes into `__dict__`. What is no
 `Exception` (`SystemExit`, `KeyboardInterrupt`, a cancellation) would act on the process that
-reads it, and so always comes back as `RemoteError`.
+reads it, and so always comes back as `RemoteError`; as a value among others it is what it was.
+
+An attribute without a stored form is not just gone: whoever touches it is told (`absent.py`).
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
     {"~lost": said}        what has no form at all
 
 An object of a plain class, whose state is all in attributes, comes back as one of its class if
-this process has loaded that, else as a namespace of its attributes. As with errors nothing is
-imported, and of its code nothing runs. Attributes and entries of objects whose name says that
-they are a secret are not stored: a response of an HTTP library has the headers of its request.
+this process has loaded that, else as its attributes alone (`Remains`). Nothing is imported for
+it, and none of its code runs. Of an object no attribute and no entry is stored whose name says
+that it is a secret: a response of an HTTP library has the headers of its request.
 """
 
 from __future__ import annotations
