@@ -328,6 +328,18 @@ def test_what_raises_as_a_run_is_taken_fails_it_at_once_with_that_error(
         assert run.info().crashes == 0
 
 
+def test_where_the_client_has_the_code_it_is_raised_there_and_nothing_is_written() -> None:
+    flow = entrypoint(name="validator")(summed)
+    with InMemoryWorker([flow]) as worker:
+        keys = set(worker.connection.keys())
+
+        with pytest.raises(KeyError, match="tax") as caught:
+            worker.client.enqueue(flow, {"net": 1})
+
+        assert caught.value.__notes__ == ["as the input of entrypoint 'validator' was validated"]
+        assert set(worker.connection.keys()) == keys
+
+
 def test_not_even_an_exit_in_a_validator_takes_the_worker_along() -> None:
     flow = entrypoint(name="validator")(summed)
     with InMemoryWorker([flow]) as worker:

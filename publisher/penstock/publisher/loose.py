@@ -31,7 +31,7 @@ from penstock.publisher.refusal import Refusal, shown_type
 from penstock.publisher.registry import TypeRegistry
 from penstock.publisher.tree import Tree
 
-__all__ = ["LooseTree", "built", "lost_part"]
+__all__ = ["LooseTree", "Remains", "built", "lost_part"]
 
 _PARTS_MAX: Final = 2000
 _DEPTH: Final = 100  # of the levels that a tree may have, those that are left to the error's own
