@@ -397,14 +397,15 @@ def test_a_context_is_made_once(given: Any) -> None:
     assert seen.made == ["context"]
 
 
+@dataclass
+class Connected:
+    factor: float
+
+    def __post_init__(self) -> None:
+        self.lock = threading.Lock()
+
+
 def test_a_context_without_a_stored_form_is_made_by_each_attempt() -> None:
-    @dataclass
-    class Connected:
-        factor: float
-
-        def __post_init__(self) -> None:
-            self.lock = threading.Lock()
-
     @entrypoint(context_schema=Connected)
     def flow(amount: Cents, runtime: Runtime[Connected]) -> list[Any]:
         with runtime.context.lock:
@@ -514,6 +515,19 @@ def test_a_run_that_was_asked_for_by_name_goes_on_in_process(redis_saver: RedisS
         flow.invoke(None, thread())
         assert flow.invoke(Command(resume="yes"), thread()) == [500, "yes", 500]
     assert seen.made == ["in cents"]
+
+
+def test_a_context_that_was_given_with_the_name_is_made_in_process(redis_saver: RedisSaver) -> None:
+    @entrypoint(checkpointer=redis_saver, context_schema=Connected)
+    def flow(amount: Cents, runtime: Runtime[Connected]) -> list[Any]:
+        with runtime.context.lock:
+            return [amount, interrupt("go on?"), runtime.context.factor]
+
+    with Client(redis_saver.connection) as client:
+        client.enqueue("flow", 5, thread_id="thread", context={"factor": 2})
+
+        flow.invoke(None, thread())
+        assert flow.invoke(Command(resume="yes"), thread()) == [500, "yes", 2]
 
 
 def test_a_run_that_was_asked_for_by_name_with_bad_input_fails_in_process(

@@ -190,7 +190,8 @@ class Invocation:
     def _prepared(self, opening: Opening) -> tuple[Opening, Task[..., Any]]:
         """Return what is to be executed: the body, or one that fails where that cannot be had."""
         entrypoint, told = self._entrypoint, opening.assignment
-        if opening.is_accepted and entrypoint.body.cache_policy is None:
+        is_read = opening.is_accepted and not isinstance(told.context, dict)
+        if is_read and entrypoint.body.cache_policy is None:
             return opening, entrypoint.body
         given = Given(opening.argument, told.context, opening.is_accepted)
         try:
