@@ -44,7 +44,7 @@ MUTANTS: Final = (
     Mutant("a seq that is taken loses its event", "append", "~= 'table' then", "~= 'x' then"),
     Mutant("an entry's events are not counted", "append", "seq + #fields / 2", "seq + 1"),
     Mutant("writes are not counted", "commit", "'batch', batch)", "'batch', 0)"),
-    Mutant("progress does not clear deaths", "commit", "checkpoints > 0 and", "false and"),
+    Mutant("progress does not clear deaths", "commit", "gets_on(checkpoints) then", "false then"),
     Mutant("a running run can be claimed", "claim", "run[1] ~= 'queued'", "run[1] == false"),
     Mutant("any run can be claimed", "claim", "if run[1] ~= 'queued' then", "if false then"),
     Mutant(

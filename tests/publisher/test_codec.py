@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError, ValueTooLargeError
+from penstock.publisher.loose import Remains
 from penstock.publisher.registry import TypeRegistry
+from penstock.runtime.errors import Suspend
 from tests.publisher.exactness import assert_same
 
 registry = TypeRegistry()
@@ -192,6 +194,7 @@ tags = [
     *("tuple", "set", "frozenset", "dict", "ordereddict", "counter", "deque", "float", "record"),
     *("enum", "bytes", "bytearray", "datetime", "time", "date", "timedelta", "timezone", "complex"),
     *("uuid", "decimal", "ipv4address", "ipv6network", "path", "url", "str", "", "nonsense"),
+    *("error", "object", "shown", "lost"),
 ]
 junk = st.recursive(
     st.none()
@@ -223,6 +226,11 @@ junk = st.recursive(
 @example("dict", [[1]])
 @example("dict", ["ab"])
 @example("float", "1")
+@example("object", ["tests.publisher.test_codec.Order", {"number": 1}, {}])
+@example("object", ["collections.OrderedDict", {}, {"__class__": "x"}])
+@example("shown", {"~record": ["tests.publisher.test_codec", {}]})
+@example("shown", {"~enum": ["enum.Enum", "x"]})
+@example("error", {"type": "builtins.SystemExit", "args": [], "lost": {"args": 1}})
 def test_wrong_shapes_behind_a_tag_are_an_error_or_plain_data(tag: str, inside: Any) -> None:
     try:
         codec.revive({f"~{tag}": inside})
@@ -242,6 +250,16 @@ def test_f59_nothing_named_by_data_is_imported_or_called(capfd: pytest.CaptureFi
     assert found == [{"s": "echo owned"}] * 4 + [{}] * 4
     assert "this" not in sys.modules
     assert capfd.readouterr().out == ""
+
+
+def test_f59_no_object_is_made_whose_class_is_not_loaded_or_that_acts_by_itself() -> None:
+    sys.modules.pop("this", None)
+
+    for name in ("subprocess.Popen", "this.d", "builtins.eval", "os.system", "threading.Lock"):
+        found = codec.loads(json.dumps({"~object": [name, {"pid": 1}, {}]}))
+        assert type(found) is Remains and found.pid == 1
+
+    assert "this" not in sys.modules
 
 
 def test_a_class_that_is_not_registered_here_reads_as_its_fields() -> None:
@@ -319,7 +337,7 @@ unwritable: list[tuple[Any, str, str]] = [
     (-(10**5000), "$", "4300 digits"),
     (deque([object()]), "$[0]", "object"),
     (int, "$", "no stored form"),
-    (ValueError("x"), "$", "no stored form"),
+    (Suspend("x"), "$", "no stored form"),
 ]
 
 

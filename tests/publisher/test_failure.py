@@ -5,11 +5,13 @@ import json
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
+import httpx
 import pydantic
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
 from penstock.publisher.codec import Codec
-from penstock.publisher.errors import CodecError, RemoteError
+from penstock.publisher.errors import CodecError, NotStoredError, RemoteError
 from penstock.publisher.failure import dump_error, load_error
 from penstock.publisher.registry import TypeRegistry
 
@@ -245,14 +247,231 @@ def test_a_large_group_keeps_as_many_members_as_there_is_room_for() -> None:
     assert found.__notes__ == ["451 more exceptions were not kept"]
 
 
-def test_arguments_that_cannot_be_written_are_kept_as_text_and_such_attributes_dropped() -> None:
+def test_arguments_that_cannot_be_written_are_kept_as_text_and_such_attributes_are_missed() -> None:
     lock = threading.Lock()
 
     found = through_redis(LockedError(lock))
 
     assert isinstance(found, LockedError)
     assert found.args == ("locked by", str(lock))
-    assert found.__dict__ == {"tries": 3}
+    assert found.tries == 3
+    for touch in (
+        lambda: found.lock,
+        lambda: hasattr(found, "lock"),
+        lambda: getattr(found, "lock", None),
+    ):
+        with pytest.raises(
+            NotStoredError, match=r"attribute .lock. of .*LockedError.*_thread\.lock"
+        ):
+            touch()
+    assert not isinstance(raised_by(lambda: found.lock), AttributeError)
+
+
+def test_an_error_that_has_all_its_attributes_is_as_ever_beside_one_that_has_not() -> None:
+    found, whole, bare = (
+        through_redis(LockedError(threading.Lock())),
+        LockedError(1),
+        LockedError(2),
+    )
+    del bare.lock
+
+    assert isinstance(found, LockedError) and type(found) is type(whole)
+    assert (whole.lock, getattr(bare, "lock", "none")) == (1, "none")
+    found.lock = 5
+    assert found.lock == 5
+    with pytest.raises(AttributeError, match="no attribute 'lock'"):
+        _ = bare.lock
+
+
+def test_what_was_missing_is_still_missing_when_the_error_is_kept_once_more() -> None:
+    found: Any = through_redis(through_redis(LockedError(threading.Lock())))
+
+    with pytest.raises(NotStoredError, match=r"_thread\.lock has no stored form"):
+        _ = found.lock
+
+
+class ClientError(Exception):
+    """As those of HTTP libraries: with a default in the class, and a property over an attribute."""
+
+    response: Any = None
+    _request: Any
+
+    def __init__(self, response: Any, request: Any) -> None:
+        super().__init__("failed")
+        if response is not None:
+            self.response = response
+        self._request = request
+
+    @property
+    def request(self) -> Any:
+        if self._request is None:
+            raise RuntimeError("there was no request")
+        return self._request
+
+
+def test_neither_a_default_of_the_class_nor_a_property_hides_what_is_missing() -> None:
+    found: Any = through_redis(ClientError(threading.Lock(), threading.Lock()))
+    none: Any = through_redis(ClientError(None, "GET /"))
+
+    for name in ("response", "request"):
+        with pytest.raises(NotStoredError):
+            getattr(found, name, None)
+    assert (none.response, none.request, ClientError.response) == (None, "GET /", None)
+
+
+class Code(Enum):
+    GONE = 410
+
+
+class Detail(pydantic.BaseModel):
+    code: Code
+
+
+class Headers:
+    def __init__(self, **lines: str) -> None:
+        self.lines = lines
+
+    def __getitem__(self, name: str) -> str:
+        return self.lines[name]
+
+
+class Response:
+    __slots__ = ("__dict__", "status_code")
+
+    def __init__(self, status_code: int, **more: Any) -> None:
+        self.status_code = status_code
+        self.__dict__.update(more)
+
+    @property
+    def is_error(self) -> bool:
+        return self.status_code >= 400
+
+
+def test_an_error_keeps_what_it_carries_with_its_types() -> None:
+    inner = PaymentError(7, reason=Reason.BUSY)
+    error: Any = ValueError("x", Detail(code=Code.GONE), inner)
+    error.code, error.details = Code.GONE, {"first": [Detail(code=Code.GONE)]}
+    error.inner, error.several = inner, (inner, KeyError("k"))
+
+    found: Any = through_redis(error)
+
+    assert found.args[1] == Detail(code=Code.GONE) and type(found.args[2]) is PaymentError
+    assert found.code is Code.GONE
+    assert found.details == {"first": [Detail(code=Code.GONE)]}
+    assert (type(found.inner), found.inner.reason) == (PaymentError, Reason.BUSY)
+    assert [type(each) for each in found.several] == [PaymentError, KeyError]
+
+
+def test_an_object_of_a_plain_class_comes_back_with_its_class_and_without_secrets() -> None:
+    headers = Headers(**{"retry-after": "3", "Authorization": "Bearer abc", "x-api-key": "abc"})
+    pairs = [(b"accept", b"*"), (b"Cookie", b"abc")]
+    response = Response(404, headers=headers, pairs=pairs, lock=threading.Lock(), token="abc")
+    response.__dict__["again"] = response
+    error: Any = ClientError(response, None)
+
+    text = codec.dumps(dump_error(error, codec))
+    found: Any = load_error(codec.loads(text))
+
+    assert type(found.response) is Response and found.response.is_error
+    again: Any = found.response
+    assert again.headers["retry-after"] == "3"
+    assert again.pairs[0] == (b"accept", b"*")
+    assert "abc" not in text and "YWJj" not in text
+    for touch in (
+        lambda: again.lock,
+        lambda: again.again,
+        lambda: again.token,
+        lambda: again.headers["Authorization"].upper(),
+        lambda: bool(again.headers["x-api-key"]),
+        lambda: again.pairs[1][1] == b"abc",
+        lambda: isinstance(again.pairs[1][1], bytes),
+    ):
+        with pytest.raises(NotStoredError):
+            touch()
+
+
+def test_of_an_object_whose_class_is_not_loaded_the_attributes_are_left() -> None:
+    text = codec.dumps(dump_error(ClientError(Response(404), None), codec))
+
+    found: Any = load_error(codec.loads(text.replace("test_failure.Response", "test_failure.Gone")))
+
+    assert found.response.status_code == 404
+    with pytest.raises(NotStoredError, match="that class is not loaded"):
+        found.response.json()
+
+
+class Deleted(Response):
+    def __del__(self) -> None:
+        raise AssertionError("an object that was read has run its class's code")
+
+
+def test_an_object_with_code_that_runs_by_itself_is_not_made() -> None:
+    text = codec.dumps(dump_error(ClientError(Response(404), None), codec))
+
+    found: Any = load_error(codec.loads(text.replace("failure.Response", "failure.Deleted")))
+
+    assert not isinstance(found.response, Deleted)
+
+
+class SlottedError(Exception):
+    __slots__ = ("code", "lock")
+
+    def __init__(self, code: int, lock: Any) -> None:
+        super().__init__("slotted")
+        self.code, self.lock = code, lock
+
+
+def test_attributes_in_slots_are_kept_and_missed_too() -> None:
+    found: Any = through_redis(SlottedError(5, threading.Lock()))
+
+    assert found.code == 5
+    with pytest.raises(NotStoredError):
+        bool(found.lock)
+
+
+def test_errors_that_carry_each_other_and_large_objects_have_an_end() -> None:
+    one, two = PaymentError(1, reason=Reason.BUSY), PaymentError(2, reason=Reason.BUSY)
+    vars(one)["other"], vars(two)["other"] = two, one
+    deep: Any = ValueError("0")
+    for number in range(100):
+        error: Any = ValueError(str(number))
+        error.errors, error.first = [deep, deep], deep
+        deep = error
+    wide: Any = ValueError("wide")
+    wide.parts = Response(1, more=[Response(2, more=[Response(3)] * 100) for _ in range(100)])
+
+    for endless in (one, deep, wide):
+        began = time.monotonic()
+        found: Any = through_redis(endless)
+        assert type(found) is type(endless) and str(found) == str(endless)
+        assert time.monotonic() - began < 5
+    with pytest.raises(NotStoredError):
+        _ = through_redis(one).other.other.order  # type: ignore[attr-defined]
+
+
+def test_an_error_of_a_class_that_is_not_loaded_has_its_attributes() -> None:
+    data = dump_error(PaymentError(7, reason=Reason.BUSY), codec) | {"type": "shop.PaymentError"}
+
+    found: Any = load_error(codec.loads(codec.dumps(data)))
+
+    assert type(found) is RemoteError
+    assert (vars(found)["order"], vars(found)["reason"], found.type_name) == (
+        7,
+        Reason.BUSY,
+        "shop.PaymentError",
+    )
+
+
+def test_an_error_is_a_value_like_others() -> None:
+    group = ExceptionGroup("many", [KeyError("a"), PaymentError(1, reason=Reason.BUSY)])
+    cancelled = asyncio.CancelledError("stopped")
+    values = [1, PaymentError(7, reason=Reason.BUSY), {"group": group}, cancelled]
+
+    found: Any = codec.loads(codec.dumps(values))
+
+    assert (found[0], type(found[1]), found[1].order) == (1, PaymentError, 7)
+    assert [type(each) for each in found[2]["group"].exceptions] == [KeyError, PaymentError]
+    assert type(found[3]) is asyncio.CancelledError and found[3].args == ("stopped",)
 
 
 def test_a_long_message_is_cut_in_the_middle() -> None:
@@ -399,6 +618,23 @@ def test_of_two_classes_with_one_name_the_newer_comes_back() -> None:
     assert type(through_redis(older())) is newer
 
 
+def test_different_classes_with_one_name_are_not_mixed() -> None:
+    def define(retry: bool) -> type[Exception]:
+        class RefusedError(Exception):
+            def is_worth_a_retry(self) -> bool:
+                return retry
+
+        return RefusedError
+
+    later, never = define(True), define(False)
+    written = [dump_error(kind("x"), codec) for kind in (later, never)]
+
+    assert [type(load_error(data)) for data in written] == [later, never]
+    for data in written:
+        del data["mark"]
+        assert type(load_error(data)) is RemoteError
+
+
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -416,3 +652,28 @@ def test_of_two_classes_with_one_name_the_newer_comes_back() -> None:
 )
 def test_data_of_any_shape_is_an_exception(data: Any) -> None:
     assert isinstance(load_error(data), Exception)
+
+
+def test_an_error_of_an_http_library_comes_back_with_its_response() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(404, json={"why": "gone"}, headers={"set-cookie": "sid=abcdef"})
+
+    client = httpx.Client(
+        transport=httpx.MockTransport(answer), headers={"Authorization": "Bearer abcdef"}
+    )
+    error = raised_by(client.get("http://shop/1").raise_for_status)
+
+    text = codec.dumps(dump_error(error, codec))
+    found: Any = load_error(codec.loads(text))
+
+    assert isinstance(found, httpx.HTTPStatusError) and str(found) == str(error)
+    assert (found.response.status_code, found.response.json()) == (404, {"why": "gone"})
+    assert found.response.headers["content-type"] == "application/json"
+    assert (found.request.method, str(found.request.url)) == ("GET", "http://shop/1")
+    assert "abcdef" not in text and "YWJjZGVm" not in text
+    for headers, name in (
+        (found.request.headers, "authorization"),
+        (found.response.headers, "set-cookie"),
+    ):
+        with pytest.raises(NotStoredError):
+            headers.get(name)

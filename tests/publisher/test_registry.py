@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import abc
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -249,21 +250,73 @@ def test_a_class_that_cannot_be_rebuilt_exactly_cannot_be_registered(cls: Any) -
         TypeRegistry().add(cls)
 
 
-def test_of_two_classes_with_one_name_the_newer_is_what_values_come_back_as() -> None:
-    def define() -> type:
-        @dataclass
-        class Twice:
-            n: int
+class Shape(abc.ABC):
+    @abc.abstractmethod
+    def area(self) -> float: ...
 
-        return Twice
 
-    older, newer = define(), define()
+@dataclass
+class Circle(Shape):
+    radius: int
+
+    def area(self) -> float:
+        return 3.14 * self.radius**2
+
+
+class Event(pydantic.BaseModel):
+    at: int = 0
+
+
+class Paid(Event):
+    colour: Colour = Colour.RED
+
+
+class Refunded(Paid):
+    reason: str = ""
+
+
+class Kind(StrEnum):
+    pass
+
+
+class Animal(Kind):
+    CAT = "cat"
+
+
+def by_bases(shapes: list[Shape], events: dict[str, Event | None], kind: Kind) -> None: ...
+
+
+@pytest.mark.parametrize("value", [Circle(1), Paid(at=1), Refunded(reason="x"), Animal.CAT])
+def test_a_base_class_in_an_annotation_admits_its_subclasses(value: Any) -> None:
+    writer, reader = TypeRegistry(), TypeRegistry()
+    writer.scan(by_bases)
+    reader.scan(by_bases)
+
+    found = Codec(registry=reader).loads(Codec(registry=writer).dumps([value]))
+
+    assert found == [value] and type(found[0]) is type(value)
+
+
+def test_an_annotation_of_all_models_admits_them_and_of_anything_admits_none() -> None:
+    def models(value: pydantic.BaseModel) -> None: ...
+    def anything(value: Any, other: object, call: Callable[[], None]) -> None: ...
+
+    some, none = TypeRegistry(), TypeRegistry()
+    some.scan(models)
+    none.scan(anything)
+
+    assert Codec(registry=some).loads(Codec(registry=some).dumps(Paid())) == Paid()
+    with pytest.raises(CodecError, match="register_type"):
+        Codec(registry=none).dumps(Paid())
+
+
+def test_an_offered_annotation_may_be_anything() -> None:
     registry = TypeRegistry()
-    registry.add(older)
-    registry.add(newer)
-    codec = Codec(registry=registry)
 
-    assert codec.loads(codec.dumps(older(1))) == newer(1)
+    for annotation in (list[Paid] | None, 5, Trap(), None):
+        registry.offer(annotation)
+
+    assert Paid in registry and Colour in registry
 
 
 def test_a_class_decorator_registers_with_the_registry_of_this_process() -> None:

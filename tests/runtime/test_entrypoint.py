@@ -8,7 +8,6 @@ import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import pydantic
 import pytest
 
 from penstock.runtime import (
@@ -85,19 +84,7 @@ def test_an_entrypoint_may_have_another_name_than_its_function(
     assert list(main.stream(1, thread())) == [{"the name": 1}]
 
 
-def test_a_local_invoke_takes_its_input_as_it_is() -> None:
-    class Order(pydantic.BaseModel):
-        count: int
-
-    @entrypoint()
-    def main(order: Order) -> Any:
-        return order
-
-    raw: Any = {"count": "3"}
-    assert main.invoke(raw) is raw
-
-
-def test_an_input_that_crosses_processes_is_checked_against_the_annotation() -> None:
+def test_an_input_is_checked_against_the_annotation() -> None:
     @entrypoint()
     def main(order: dict[str, int]) -> Any:
         return order

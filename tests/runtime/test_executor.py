@@ -23,9 +23,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
 
 @pytest.fixture
-def client(redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Client:
+def client(redis_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Client]:
     monkeypatch.setenv("PENSTOCK_TEST_JOURNAL", str(tmp_path / "journal"))
-    return Client(redis_url, settings=Settings(redis=redis_url))
+    with Client(redis_url, settings=Settings(redis=redis_url)) as client:
+        yield client
 
 
 @pytest.fixture
@@ -165,15 +166,21 @@ def test_a_run_that_comes_back_to_the_process_that_lost_it_leaves_both_attempts_
     Checker(redis_client).check(over=True)
 
 
-def test_a_run_is_no_suspect_any_more_once_it_has_recorded_a_step(
-    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
-) -> None:
-    handle = client.enqueue("asteps", {"steps": 1000, "seconds": 0.1})
+def claimed_after_two_deaths(
+    handle: RunHandle, executor: Executor, claim: Claims, redis_client: redis.Redis
+) -> Claim:
     for _ in range(2):
         claim(handle)
         death = Death("", "killed", (handle.run_id,))
         run(redis_client, executor.calls.recover(3, 60.0, death))
-    claimed = claim(handle)
+    return claim(handle)
+
+
+def test_a_run_is_no_suspect_any_more_once_it_has_recorded_a_step(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("asteps", {"steps": 1000, "seconds": 0.1})
+    claimed = claimed_after_two_deaths(handle, executor, claim, redis_client)
 
     async def work() -> None:
         task = executor.begin(claimed)
@@ -236,3 +243,22 @@ def test_an_unknown_entrypoint_is_the_runs_failure(
 
     assert handle.info().reason.startswith("UnknownEntrypointError: no entrypoint named 'nothing'")
     Checker(redis_client).check(over=True)
+
+
+def test_a_run_that_has_only_read_what_it_was_given_is_a_suspect_still(
+    executor: Executor, client: Client, claim: Claims, redis_client: redis.Redis
+) -> None:
+    handle = client.enqueue("asteps", {"steps": 1, "seconds": 60.0})
+    claimed = claimed_after_two_deaths(handle, executor, claim, redis_client)
+
+    async def work() -> None:
+        task = executor.begin(claimed)
+        async with asyncio.timeout(5):
+            while not redis_client.hexists(f"penstock:checkpoints:{handle.run_id}", "accepted"):
+                await asyncio.sleep(0.01)
+        assert executor.suspects == 1
+        assert redis_client.hget(f"penstock:run:{handle.run_id}", "crashes") == b"2"
+        handle.cancel()
+        await task
+
+    asyncio.run(work())

@@ -8,6 +8,7 @@ from penstock.publisher.errors import (
     CursorExpiredError,
     EncryptionError,
     InvalidCursorError,
+    NotStoredError,
     PenstockError,
     RedisUnavailableError,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Event",
     "Hub",
     "InvalidCursorError",
+    "NotStoredError",
     "PenstockError",
     "Publisher",
     "RedisUnavailableError",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -11,7 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["Mentions"]
+__all__ = ["Mentions", "hints_of", "names_beside"]
+
+_NAME = re.compile(r"[^\W\d]\w*")
 
 
 class Mentions:
@@ -62,24 +66,48 @@ class Mentions:
             self.add(annotation)
 
     def _hints(self, owner: Any, local: Mapping[str, Any]) -> list[Any]:
-        try:
-            hints = typing.get_type_hints(owner, localns=dict(local) or None, include_extras=True)
-            return list(hints.values())
-        except Exception:  # one unknown name spoils all: ask for each alone
-            return self._hints_one_by_one(owner, local)
+        hints, complete = _hints_of(owner, local)
+        self.complete = self.complete and complete
+        return list(hints.values())
 
-    def _hints_one_by_one(self, owner: Any, local: Mapping[str, Any]) -> list[Any]:
-        hints: list[Any] = []
-        for name, annotation in _raw_annotations(owner).items():
-            alone = types.SimpleNamespace(__annotations__={name: annotation})
-            try:
-                found = typing.get_type_hints(
-                    alone, _globals(owner), dict(local), include_extras=True
-                )
-                hints.extend(found.values())
-            except Exception:
-                self.complete = False
-        return hints
+
+def hints_of(function: Any, local: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the annotations of anything that can be called, but for those without a meaning yet.
+
+    `local` is what `names_beside` has found as the function was declared.
+    """
+    return _hints_of(_function_behind(function), local)[0]
+
+
+def names_beside(function: Any) -> dict[str, Any]:
+    """Return the names in a function's annotations that only mean something where it was defined.
+
+    As those of classes defined in the same function: call this while that one is at work.
+    """
+    target = _function_behind(function)
+    texts = [text for text in _raw_annotations(target).values() if isinstance(text, str)]
+    if not texts:
+        return {}
+    wanted = set(_NAME.findall(" ".join(texts)))
+    return {name: value for name, value in _closure(target).items() if name in wanted}
+
+
+def _hints_of(owner: Any, local: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return annotations by name, and whether these are all."""
+    try:
+        return typing.get_type_hints(owner, localns=dict(local) or None, include_extras=True), True
+    except Exception:  # one unknown name spoils all: ask for each alone
+        return _hints_one_by_one(owner, local)
+
+
+def _hints_one_by_one(owner: Any, local: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    hints: dict[str, Any] = {}
+    raw = _raw_annotations(owner)
+    for name, annotation in raw.items():
+        alone = types.SimpleNamespace(__annotations__={name: annotation})
+        with contextlib.suppress(Exception):
+            hints |= typing.get_type_hints(alone, _globals(owner), dict(local), include_extras=True)
+    return hints, len(hints) == len(raw)
 
 
 def _function_behind(function: Any) -> Any:
@@ -139,11 +167,21 @@ def _generic_arguments(cls: type[BaseModel]) -> Iterable[Any]:
 
 
 def _closure(function: Any) -> dict[str, Any]:
-    """Names that only the function's body can see, such as a class defined beside it."""
-    try:
-        return dict(inspect.getclosurevars(function).nonlocals)
-    except Exception:
-        return {}
+    """Names that a function can see beside the global ones, such as a class defined beside it."""
+    found = _defining(function)
+    with contextlib.suppress(Exception):
+        found |= inspect.getclosurevars(function).nonlocals
+    return found
+
+
+def _defining(function: Any) -> dict[str, Any]:
+    """The local names of the function that is just defining this one."""
+    code, frame = getattr(function, "__code__", None), inspect.currentframe()
+    while frame is not None:
+        if code is not None and any(each is code for each in frame.f_code.co_consts):
+            return dict(frame.f_locals) if frame.f_locals is not frame.f_globals else {}
+        frame = frame.f_back
+    return {}
 
 
 def _globals(owner: Any) -> dict[str, Any]:

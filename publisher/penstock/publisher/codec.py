@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Any, NoReturn, Self
 
 from penstock.publisher.errors import CodecError, ValueTooLargeError
+from penstock.publisher.errors_tree import ErrorsTree
 from penstock.publisher.refusal import Refusal
 from penstock.publisher.registry import TypeRegistry, registered
 from penstock.publisher.tree import MAX_DEPTH, Tree, to_text
@@ -32,7 +33,8 @@ class Codec:
 
     def __init__(self, limit: int = 8 * 1024 * 1024, registry: TypeRegistry = registered) -> None:
         self._limit = limit
-        self._tree = Tree(registry)
+        self.registry = registry
+        self._tree = ErrorsTree(registry, self)
 
     def dumps(self, value: Any, what: str = "") -> str:
         """Return the text of a value; `what` names it in errors ("the result of step 'fetch'")."""

@@ -7,6 +7,7 @@ PenstockError
 ├── CodecError                 a value cannot be written or read exactly
 │   ├── ValueTooLargeError     a value is over the size limit
 │   └── EncryptionError        a value is encrypted with no key here, or not encrypted as it must be
+├── NotStoredError             a part of an error that was read from Redis could not be stored
 ├── RemoteError                stands for an exception class this process has not loaded
 ├── CursorExpiredError         the events after a cursor are no longer kept
 ├── InvalidCursorError         a cursor is not the number of an event
@@ -21,6 +22,7 @@ __all__ = [
     "CursorExpiredError",
     "EncryptionError",
     "InvalidCursorError",
+    "NotStoredError",
     "PenstockError",
     "RedisRightsError",
     "RedisUnavailableError",
@@ -67,6 +69,13 @@ class EncryptionError(CodecError):
     def __init__(self, message: str, *, key_id: str = "") -> None:
         super().__init__(message)
         self.key_id = key_id
+
+
+class NotStoredError(PenstockError):
+    """Code has touched a part of an error that was not stored with it.
+
+    It is no AttributeError: neither `hasattr` nor `getattr` with a default hides it.
+    """
 
 
 class RemoteError(PenstockError):

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
+from penstock.publisher.registry import register_type
 
 TERMINAL = "run.finished"
 """The mode of the last event of every run."""
@@ -23,6 +24,7 @@ FETCH = b"*"
 """The line of a frame that stands for an event to be fetched from the stored stream."""
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class Event:
     """One immutable fact about a run, ordered by `seq`.

@@ -6,60 +6,46 @@ is then of the builtin class at its base too, for those clauses that name it. Th
 class is found in the tree of exceptions, never imported, and of its code nothing runs: the
 arguments go to the builtin class at its base, the attributes into `__dict__`. What is no
 `Exception` (`SystemExit`, `KeyboardInterrupt`, a cancellation) would act on the process that
-reads it, and so always comes back as `RemoteError`.
+reads it, and so always comes back as `RemoteError`; as a value among others it is what it was.
+
+An attribute without a stored form is not just gone: whoever touches it is told (`absent.py`).
 """
 
 from __future__ import annotations
 
-import builtins
-import traceback
-from collections.abc import Iterator
 from functools import cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import ValidationError
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.absent import hide
+from penstock.publisher.description import BASES, Description, hidden_of
 from penstock.publisher.errors import CodecError, RemoteError
-from penstock.publisher.record import is_made_in_python, name_of
-from penstock.publisher.validation import dump_refused, load_refused
+from penstock.publisher.fingerprint import fingerprint, is_reachable
+from penstock.publisher.namesakes import subclasses
+from penstock.publisher.naming import name_of
+from penstock.publisher.record import is_made_in_python, slots_of
+from penstock.publisher.tree import Written
+from penstock.publisher.validation import load_refused
 
-__all__ = ["dump_error", "load_error"]
+if TYPE_CHECKING:
+    from penstock.publisher.codec import Codec
 
-_MESSAGE_MAX = 4 * 1024
-_NOTE_MAX = 1024
-_TRACEBACK_MAX = 8 * 1024
-_VALUES_MAX = 64 * 1024  # text of the arguments, and of the attributes
-_FAMILY_MAX = 50  # causes and members of groups, all in all
-_FRAMES = 20
-
-# What builtin exceptions keep outside of their arguments and their `__dict__`.
-_HIDDEN = {ImportError: ("name", "path"), NameError: ("name",), AttributeError: ("name",)}
-
-# The builtin classes that an `except` clause may name for errors of classes that derive from them.
-_BASES: dict[str, type[Exception]] = {
-    cls.__name__: cls
-    for cls in vars(builtins).values()
-    if isinstance(cls, type)
-    and issubclass(cls, Exception)
-    and not issubclass(cls, (BaseExceptionGroup, Warning))
-    and cls is not Exception
-}
-
-_DEFAULT = Codec()
+__all__ = ["dump_error", "load_error", "load_value"]
 
 
-def dump_error(error: BaseException, codec: Codec = _DEFAULT) -> dict[str, Any]:
+def dump_error(error: BaseException, codec: Codec | None = None) -> dict[str, Any]:
     """Return what is worth keeping of an exception, as a value that `codec` can write.
 
     Its members: `type`, `message`, `traceback` (text), and where there are any: `args`,
-    `attributes`, `base` (of a class that is not builtin itself), `hidden`, `refused`, `notes`,
-    `cause`, `context`, `members`. What cannot be
-    written or is too large is kept as text or left out, so this never raises and the codec can
-    always write it.
+    `mark` (the fingerprint of a class that its module does not have under its name), `attributes`,
+    `lost` (attributes that could not be kept, each with what is said of it), `base`
+    (of a class that is not builtin itself), `hidden`, `refused`, `notes`, `cause`, `context`,
+    `members`. What cannot be written or is too large is lost, in arguments it is kept as text; so
+    this never raises and the codec can always write it.
     """
-    codec = codec.plain
-    found = _Dump(codec).of(error)
+    codec = (codec or _default_codec()).plain
+    found = Description(codec).of(error)
     try:
         codec.dumps(found)
     except CodecError:  # a very large family, or a very small limit
@@ -68,83 +54,28 @@ def dump_error(error: BaseException, codec: Codec = _DEFAULT) -> dict[str, Any]:
 
 
 def load_error(data: Any) -> BaseException:
-    """Return the exception that `dump_error` has described; never raises."""
+    """Return the exception that `dump_error` has described, to be raised; never raises itself."""
     try:
-        return _build(data)
+        return _build(data, _loaded(data, Exception))
     except Exception:  # data of a wrong shape, or arguments that the class refuses
         return _remote(data)
 
 
-class _Dump:
-    """Describes one exception and its family, within limits for the whole."""
-
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
-        self._left = _FAMILY_MAX
-
-    def of(self, error: BaseException) -> dict[str, Any]:
-        self._left -= 1
-        message = _text_of(error)
-        found: dict[str, Any] = {
-            "type": name_of(type(error)),
-            "message": message,
-            "base": _base(error),
-            "traceback": _traceback(error),
-            "args": self._args(error, message),
-            "attributes": self._attributes(error),
-            "hidden": _hidden(error),
-            "refused": self._refused(error),
-            "notes": _notes(error),
-            **self._family(error),
-        }
-        if isinstance(error, RemoteError) and found["base"]:
-            found |= {"type": error.type_name, "message": error.message}
-        return {name: part for name, part in found.items() if part or name in ("args", "message")}
-
-    def _args(self, error: BaseException, message: str) -> tuple[Any, ...]:
-        if isinstance(error, BaseExceptionGroup):
-            return (_shorten(str(error.message), _MESSAGE_MAX),)
-        args = error.args
-        if isinstance(error, OSError):  # its arguments end before the names of files
-            args = cast("tuple[Any, ...]", OSError.__reduce__(error)[1])
-        kept = tuple(arg if self._fits(arg) else _text_of(arg) for arg in args)
-        return kept if self._fits(kept) else (message,)
-
-    def _attributes(self, error: BaseException) -> dict[str, Any]:
-        kept = {
-            name: value
-            for name, value in _attributes_of(error).items()
-            if name != "__notes__" and self._fits((name, value))
-        }
-        return kept if self._fits(kept) else {}
-
-    def _refused(self, error: BaseException) -> dict[str, Any]:
-        if not isinstance(error, ValidationError):
-            return {}
-        return dump_refused(error, self._fits, _text_of)
-
-    def _family(self, error: BaseException) -> dict[str, Any]:
-        family: dict[str, Any] = {}
-        if isinstance(error, BaseExceptionGroup):
-            group = cast("BaseExceptionGroup[BaseException]", error)
-            family["members"] = [self.of(member) for member in group.exceptions if self._left > 0]
-            if left_out := len(group.exceptions) - len(family["members"]):
-                family["notes"] = [*_notes(group), f"{left_out} more exceptions were not kept"]
-        if error.__cause__ is not None and self._left > 0:
-            family["cause"] = self.of(error.__cause__)
-        elif error.__context__ is not None and not error.__suppress_context__ and self._left > 0:
-            family["context"] = self.of(error.__context__)
-        return family
-
-    def _fits(self, value: Any) -> bool:
-        try:
-            return len(self._codec.dumps(value)) <= _VALUES_MAX
-        except CodecError:
-            return False
+def load_value(data: Any) -> BaseException:
+    """As `load_error`, for one that is a value among others: it may be of any class."""
+    try:
+        return _build(data, _loaded(data, BaseException))
+    except Exception:
+        return _remote(data)
 
 
-def _build(data: dict[str, Any]) -> BaseException:
-    cls = _loaded(data["type"])
+def _default_codec() -> Codec:
+    from penstock.publisher.codec import Codec  # which has errors among its values
+
+    return Codec()
+
+
+def _build(data: dict[str, Any], cls: type[BaseException] | None) -> BaseException:
     if cls is None:
         return _not_loaded(data)
     if issubclass(cls, ValidationError):
@@ -153,21 +84,32 @@ def _build(data: dict[str, Any]) -> BaseException:
     args: tuple[Any, ...] = data["args"]
     if type(args) is not tuple:
         raise TypeError("the description was not read by the codec")
+    args = tuple(map(_unwritten, args))
     if issubclass(cls, BaseExceptionGroup):
         args = (*args, [load_error(member) for member in data["members"]])
     error: BaseException = base.__new__(cls, *args)
     if base is not BaseExceptionGroup:
         base.__init__(error, *args)
     hidden = data.get("hidden", {})
-    for kind, name in _hidden_of(error):
+    for kind, name in hidden_of(error):
         if name in hidden:
             vars(kind)[name].__set__(error, str(hidden[name]))
     return _with_attributes(error, data)
 
 
 def _with_attributes(error: BaseException, data: dict[str, Any]) -> BaseException:
-    _attributes_of(error).update(data.get("attributes", {}))
+    slots = frozenset(slots_of(type(error)))
+    for name, value in data.get("attributes", {}).items():
+        if name in slots:
+            BaseException.__setattr__(error, name, _unwritten(value))
+        else:
+            _attributes_of(error)[name] = _unwritten(value)
+    hide(error, {str(name): str(said) for name, said in data.get("lost", {}).items()})
     return _with_family(error, data)
+
+
+def _unwritten(value: Any) -> Any:
+    return value.value if type(value) is Written else value
 
 
 def _with_family(error: BaseException, data: dict[str, Any]) -> BaseException:
@@ -179,34 +121,45 @@ def _with_family(error: BaseException, data: dict[str, Any]) -> BaseException:
     return error
 
 
-def _loaded(name: str) -> type[Exception] | None:
-    """The newest loaded exception class of this name."""
-    found: type[Exception] | None = None
+def _loaded(data: dict[str, Any], root: type[BaseException]) -> type[BaseException] | None:
+    """The loaded exception class that an error is of; of several made by the same lines the newest.
+
+    None as well where it may be either of two.
+    """
+    name: str = data["type"]
     if name == name_of(BaseExceptionGroup):  # its members come back as exceptions, so it can too
         return ExceptionGroup
-    for cls in _subclasses(Exception, set()):
-        if cls.__qualname__ == name[-len(cls.__qualname__) :] and name_of(cls) == name:
-            found = cls
-    return found
+    found = [
+        cast("type[BaseException]", cls)
+        for cls in subclasses(root)
+        if cls.__qualname__ == name[-len(cls.__qualname__) :] and name_of(cls) == name
+    ]
+    if len(found) > 1:
+        found = _alike(found, data.get("mark", ""))
+    return found[-1] if found else None
 
 
-def _subclasses(cls: type[Exception], seen: set[type]) -> Iterator[type[Exception]]:
-    if cls not in seen:
-        seen.add(cls)
-        yield cls
-        for child in type.__subclasses__(cls):
-            yield from _subclasses(child, seen)
+def _alike(found: list[type[BaseException]], mark: str) -> list[type[BaseException]]:
+    """Return those of several classes that have this mark, or the one that its module has."""
+    marks = list(map(fingerprint, found))
+    if len(set(marks)) == 1:
+        return found
+    if mark:
+        return [cls for cls, own in zip(found, marks, strict=True) if own == mark]
+    return list(filter(is_reachable, found))
 
 
 def _not_loaded(data: dict[str, Any]) -> BaseException:
     """Return a remote error, of the builtin class too that its own derives from."""
-    base: Any = _BASES.get(data.get("base", ""))
+    base: Any = BASES.get(data.get("base", ""))
+    data = {**data, "attributes": data.get("attributes", {}) | vars(_remote(data))}
     if base is None:
-        return _with_family(_remote(data), data)
+        return _with_attributes(_remote(data), data)
     cls: Any = _stand_in(base)
-    error = base.__new__(cls, *data["args"])
-    base.__init__(error, *data["args"])
-    return _with_attributes(error, {**data, "attributes": vars(_remote(data))})
+    args = tuple(map(_unwritten, data["args"]))
+    error = base.__new__(cls, *args)
+    base.__init__(error, *args)
+    return _with_attributes(error, data)
 
 
 @cache
@@ -230,53 +183,3 @@ def _remote(data: Any) -> RemoteError:
 def _attributes_of(error: BaseException) -> dict[str, Any]:
     found: dict[str, Any] = object.__getattribute__(error, "__dict__")
     return found
-
-
-def _hidden_of(error: BaseException) -> Iterator[tuple[type, str]]:
-    for kind, names in _HIDDEN.items():
-        if isinstance(error, kind):
-            yield from ((kind, name) for name in names)
-
-
-def _hidden(error: BaseException) -> dict[str, str]:
-    values = ((name, vars(kind)[name].__get__(error)) for kind, name in _hidden_of(error))
-    return {name: value for name, value in values if type(value) is str}
-
-
-def _text_of(value: object) -> str:
-    try:
-        return _shorten(str(value), _MESSAGE_MAX)
-    except Exception as error:
-        return f"<str() of {type(value).__qualname__} raised {type(error).__qualname__}>"
-
-
-def _base(error: BaseException) -> str:
-    """The nearest builtin class that an error's own derives from."""
-    if type(error).__module__ == "builtins":
-        return ""
-    names = (cls.__name__ for cls in type(error).__mro__ if cls.__module__ == "builtins")
-    name = next(names)
-    return name if name in _BASES else ""
-
-
-def _notes(error: BaseException) -> list[str]:
-    notes = getattr(error, "__notes__", None)
-    if not isinstance(notes, (list, tuple)):
-        return []
-    return [_shorten(_text_of(note), _NOTE_MAX) for note in cast("list[object]", notes)[:10]]
-
-
-def _traceback(error: BaseException) -> str:
-    """The innermost frames, which say where it happened."""
-    try:
-        frames = traceback.format_tb(error.__traceback__, limit=-_FRAMES)
-    except Exception:  # a source file with another encoding than it says
-        return ""
-    return _shorten("".join(frames), _TRACEBACK_MAX)
-
-
-def _shorten(text: str, size: int) -> str:
-    if len(text) <= size:
-        return text
-    half = size // 2
-    return f"{text[:half]} ... {len(text) - 2 * half:,} characters left out ... {text[-half:]}"

@@ -12,19 +12,27 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-import sys
 from collections.abc import Iterable
 from enum import Enum, Flag
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import BaseModel, RootModel
 from pydantic_core import PydanticUndefined
 
+from penstock.publisher.known import is_known
+from penstock.publisher.naming import name_of
 from penstock.publisher.refusal import Refusal
 
-__all__ = ["Enumeration", "Record", "is_made_in_python", "name_of", "record_of"]
+__all__ = [
+    "Enumeration",
+    "Record",
+    "attributes_of",
+    "is_made_in_python",
+    "is_pure",
+    "record_of",
+    "slots_of",
+]
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
@@ -33,6 +41,12 @@ class Record(Protocol):
     """Values of one class, as their fields and whatever else they carry (`more`)."""
 
     name: str
+    """What the class is called in stored text."""
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of the fields."""
+        ...
 
     def take(self, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the fields of `value` and the rest of its state, or raise `Refusal`."""
@@ -50,6 +64,10 @@ class _Model:
         self.name = name_of(cls)
         self._cls = cls
         self._base: Any = RootModel if issubclass(cls, RootModel) else BaseModel
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self._cls.model_fields
 
     def take(self, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         state: dict[str, Any] = self._base.__getstate__(value)
@@ -112,23 +130,23 @@ class _Dataclass:
     def __init__(self, cls: type) -> None:
         self.name = name_of(cls)
         self._cls = cls
-        self._slots = frozenset(_slots(cls))
+        self._slots = frozenset(slots_of(cls))
         self._new: Any = partial(object.__new__, cls)
-        self._names = tuple(field.name for field in dataclasses.fields(cls))
+        self.names = tuple(field.name for field in dataclasses.fields(cls))
         self._made = {
             field.name: field for field in dataclasses.fields(cls) if self._has_own(field)
         }
 
     def take(self, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        inside = _attributes(value, self._slots)
+        inside = attributes_of(value, self._slots)
         if missing := [name for name in self._made if name not in inside]:
             raise Refusal(f"has no value for its field {missing[0]!r}", value)
-        fields = {name: inside[name] for name in self._names if name in inside}
-        return fields, _rest(self._cls, inside, self._names)
+        fields = {name: inside[name] for name in self.names if name in inside}
+        return fields, _rest(self._cls, inside, self.names)
 
     def build(self, fields: dict[str, Any], more: dict[str, Any]) -> Any:
         value = self._new()
-        state = {name: item for name, item in fields.items() if name in self._names}
+        state = {name: item for name, item in fields.items() if name in self.names}
         for name, field in self._made.items():
             if name not in state:
                 state[name] = _default(self._cls, field)
@@ -151,24 +169,42 @@ class _NamedTuple:
     def __init__(self, cls: Any) -> None:
         self.name = name_of(cls)
         self._cls = cls
-        self._names: tuple[str, ...] = cls._fields
+        self.names: tuple[str, ...] = cls._fields
         self._defaults: dict[str, Any] = getattr(cls, "_field_defaults", {})
 
     def take(self, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        if _attributes(value, ()) or len(value) != len(self._names):
+        if attributes_of(value, ()) or len(value) != len(self.names):
             raise Refusal("has more than the fields of its named tuple", value)
-        return dict(zip(self._names, value, strict=True)), {}
+        return dict(zip(self.names, value, strict=True)), {}
 
     def build(self, fields: dict[str, Any], more: dict[str, Any]) -> Any:
-        for name in self._names:
+        for name in self.names:
             if name not in fields and name not in self._defaults:
                 raise _lacks(self._cls, name)
-        values = [fields.get(name, self._defaults.get(name)) for name in self._names]
+        values = [fields.get(name, self._defaults.get(name)) for name in self.names]
         return tuple.__new__(self._cls, values)
+
+
+class _Text:
+    """Instances of a class of text that adds methods and no state."""
+
+    names = ("text",)
+
+    def __init__(self, cls: type[str]) -> None:
+        self.name = name_of(cls)
+        self._cls = cls
+
+    def take(self, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {"text": str.__str__(value)}, {}
+
+    def build(self, fields: dict[str, Any], more: dict[str, Any]) -> Any:
+        return str.__new__(self._cls, fields["text"])
 
 
 class Enumeration:
     """Members of an enum by name; those of a flag by their bits, as unions have no name."""
+
+    names = None
 
     def __init__(self, cls: type[Enum]) -> None:
         self.name = name_of(cls)
@@ -202,35 +238,9 @@ def record_of(cls: type[Any]) -> Record | Enumeration | None:
         return _Model(cls)
     if tuple in bases and isinstance(getattr(cls, "_fields", None), tuple):
         return _NamedTuple(cls)
-    if hasattr(cls, "__dataclass_fields__") and _is_pure(cls):
+    if hasattr(cls, "__dataclass_fields__") and is_pure(cls):
         return _Dataclass(cls)
-    return None
-
-
-def name_of(cls: type) -> str:
-    """The name a class has in stored text: module and qualified name.
-
-    The script that Python was started with goes by its file name, so that a value made by
-    `python flows.py` is known to a worker that has loaded `flows`.
-    """
-    metadata: Any = cls.__dict__.get("__pydantic_generic_metadata__")
-    if metadata and metadata["origin"]:
-        arguments = ",".join(map(_argument, metadata["args"]))
-        return f"{name_of(metadata['origin'])}[{arguments}]"
-    module = cls.__module__
-    return f"{_main_module() if module == '__main__' else module}.{cls.__qualname__}"
-
-
-def _argument(annotation: Any) -> str:
-    return name_of(annotation) if isinstance(annotation, type) else repr(annotation)
-
-
-def _main_module() -> str:
-    main = sys.modules["__main__"]
-    if main.__spec__ is not None:
-        return main.__spec__.name
-    file = getattr(main, "__file__", None)
-    return Path(file).stem if file else "__main__"
+    return _Text(cls) if str in bases and is_known(cls) and not cls.__dictoffset__ else None
 
 
 def is_made_in_python(cls: type) -> bool:
@@ -238,9 +248,12 @@ def is_made_in_python(cls: type) -> bool:
     return bool(cls.__flags__ & _HEAP_TYPE)
 
 
-def _is_pure(cls: type) -> bool:
+def is_pure(cls: type) -> bool:
     """Whether all of an instance's state is in attributes, none in C (as that of a dict is)."""
-    return next(base for base in cls.__mro__ if not is_made_in_python(base)) is object
+    if next(base for base in cls.__mro__ if not is_made_in_python(base)) is not object:
+        return False
+    roots = [vars(base) for base in cls.__mro__ if base.__base__ is object]
+    return all("__dict__" in root or "__slots__" in root for root in roots)
 
 
 def _rest(cls: type, inside: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -269,7 +282,7 @@ def _lacks(cls: type, name: str) -> ValueError:
     )
 
 
-def _attributes(value: object, slots: Iterable[str]) -> dict[str, Any]:
+def attributes_of(value: object, slots: Iterable[str]) -> dict[str, Any]:
     """Every attribute an instance has, without asking its class's own `__getattr__`."""
     found: dict[str, Any] = {}
     with contextlib.suppress(AttributeError):
@@ -280,7 +293,8 @@ def _attributes(value: object, slots: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _slots(cls: type) -> Iterable[str]:
+def slots_of(cls: type) -> Iterable[str]:
+    """The attributes of a class's instances that are in slots."""
     for base in cls.__mro__:
         slots = base.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else tuple(slots):

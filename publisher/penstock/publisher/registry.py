@@ -1,22 +1,29 @@
 """Registry: the classes whose values may be stored, by the names that stored text uses.
 
-A name found in Redis is only ever looked up here: nothing is imported, and a class that the
-application has not shown to Penstock, in an annotation or by `register_type`, is never made.
+A name found in Redis is only ever looked up here: nothing is imported for its sake (but what
+`known.py` names), and a class that the application has not shown to Penstock is never made. To
+show one is to mention it or a class that it derives from in an annotation, or `register_type`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from penstock.publisher.annotation import Mentions
 from penstock.publisher.errors import ConfigurationError
-from penstock.publisher.record import Enumeration, Record, record_of
+from penstock.publisher.known import is_known, known_bases, load_known
+from penstock.publisher.namesakes import MARK, Namesakes, subclasses
+from penstock.publisher.naming import name_of
+from penstock.publisher.record import Enumeration, Record, is_made_in_python, record_of
 
 __all__ = ["TypeRegistry", "register_type", "registered"]
 
 logger = logging.getLogger(__name__)
+
+# Of these every second class is a subclass: to mention one of them shows nothing.
+_GENERAL = frozenset(("abc", "builtins", "collections.abc", "typing", "typing_extensions", "types"))
 
 _Class = TypeVar("_Class", bound=type[Any])
 
@@ -26,14 +33,14 @@ class TypeRegistry:
 
     def __init__(self) -> None:
         self._by_class: dict[type, Record | Enumeration] = {}
-        self._by_name: dict[str, Record | Enumeration] = {}
+        self._by_name: dict[str, Namesakes] = {}
+        self._bases: dict[type, None] = {}
         self._unresolved: list[Callable[..., Any]] = []
 
     def add(self, cls: _Class) -> _Class:
-        """Allow values of a class, and of the classes that its fields mention.
+        """Allow values of a class and of those that derive from it, and what its fields mention.
 
-        Works as a decorator. Of two classes with the same name, the newer one is what stored
-        values come back as.
+        Works as a decorator.
         """
         if record_of(cls) is None:
             raise ConfigurationError(
@@ -45,10 +52,14 @@ class TypeRegistry:
         self._add_all(mentions)
         return cls
 
-    def offer(self, kind: Any) -> None:
-        """Allow values of a class if it is one that can be; of anything else nothing."""
-        if isinstance(kind, type) and record_of(kind) is not None:
-            self.add(kind)
+    def offer(self, annotation: Any) -> None:
+        """Allow the classes that an annotation mentions, if there are any that can be."""
+        mentions = Mentions()
+        try:
+            mentions.add(annotation)
+        except Exception:
+            logger.debug("%r could not be read", annotation, exc_info=True)
+        self._add_all(mentions)
 
     def scan(self, function: Callable[..., Any]) -> None:
         """Allow the classes that a function's annotations mention.
@@ -66,29 +77,70 @@ class TypeRegistry:
         self._add_all(mentions)
 
     def record(self, cls: type) -> Record | Enumeration | None:
-        """How to take values of a class apart, or None if it is not registered."""
+        """How to take values of a class apart, or None if it may not be stored."""
         record = self._by_class.get(cls)
         if record is None and self._unresolved:
             self._scan_again()
             record = self._by_class.get(cls)
-        return record
+        return self._admitted(cls) if record is None else record
 
-    def find(self, name: str) -> Record | Enumeration | None:
-        """How to build values of the class of this name, or None if there is none."""
-        if name not in self._by_name and self._unresolved:
-            self._scan_again()
-        return self._by_name.get(name)
+    def find(self, name: str, fields: Iterable[str] = ()) -> Record | Enumeration | None:
+        """How to build values of the class of this name, or None if there is none.
+
+        The fields of a value help to tell which of several classes of one name it is.
+
+        Raises:
+            CodecError: they do not.
+        """
+        plain, _, mark = name.partition(MARK)
+        found = self._by_name.get(plain) or self._looked_for(plain)
+        if found is None and plain[-1:] == "]":  # a generic model that is not in use here
+            found = self._by_name.get(plain.partition("[")[0])
+        return None if found is None else found.find(mark, fields)
 
     def __contains__(self, cls: type) -> bool:
         return cls in self._by_class
 
     def _add_all(self, mentions: Mentions) -> None:
         for cls in mentions.classes:
-            if cls in self._by_class:
-                continue
-            record = record_of(cls)
-            if record is not None:
-                self._by_class[cls] = self._by_name[record.name] = record
+            if is_made_in_python(cls) and cls.__module__ not in _GENERAL:
+                self._bases[cls] = None
+            if cls not in self._by_class and (record := record_of(cls)) is not None:
+                self._by_class[cls] = record
+                self._by_name.setdefault(record.name, Namesakes(record.name)).add(cls, record)
+
+    def _admitted(self, cls: type) -> Record | Enumeration | None:
+        """Add a class that derives from one that was shown, with all others of its name."""
+        shown = [base for base in cls.__mro__ if base in self._bases]
+        if not (shown or is_known(cls)) or record_of(cls) is None:
+            return None
+        for each in (*self._loaded(name_of(cls), shown), cls):
+            self._show(each)
+        return self._by_class[cls]
+
+    def _looked_for(self, name: str) -> Namesakes | None:
+        """Add the classes of a name that derive from those that were shown."""
+        if self._unresolved:
+            self._scan_again()
+        for cls in (load_known(name), *self._loaded(name, (*self._bases, *known_bases()))):
+            if cls is not None:
+                self._show(cls)
+        return self._by_name.get(name)
+
+    def _loaded(self, name: str, bases: Iterable[type]) -> list[type]:
+        seen: set[type] = set()
+        part = name.partition("[")[0].rpartition(".")[2]  # of a generic, the class without brackets
+        return [
+            cls
+            for base in bases
+            for cls in subclasses(base, seen)
+            if part in cls.__qualname__ and name_of(cls) == name
+        ]
+
+    def _show(self, cls: type) -> None:
+        mentions = Mentions()
+        mentions.add(cls)
+        self._add_all(mentions)
 
     def _scan_again(self) -> None:
         waiting, self._unresolved = self._unresolved, []

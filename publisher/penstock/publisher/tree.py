@@ -13,6 +13,7 @@ else is an object of one member whose name begins with "~":
     {"~enum": [class, member, value]}
     {"~bytes": base64} and the other scalars of `scalar.py`
     {"~sealed": ...}                           what `encrypted.py` has written
+    {"~error": {...}} and what errors carry    see `errors_tree.py`, `failure.py`, `loose.py`
 
 A class is a name that the registry of the reading process knows; for an unknown one the reader
 gets the fields as a dict, or the enum's value. Subclasses of the builtin types are refused, as
@@ -34,7 +35,7 @@ from penstock.publisher.refusal import Refusal, attribute, key, unawaited
 from penstock.publisher.registry import TypeRegistry
 from penstock.publisher.scalar import READERS, SCALARS, write_surrogates
 
-__all__ = ["MAX_DEPTH", "SEALED", "Tree", "to_text"]
+__all__ = ["MAX_DEPTH", "SEALED", "Tree", "Written", "to_text"]
 
 MAX_DEPTH = 200
 """Levels of JSON a value may have: room for the reader's own frames below Python's limit."""
@@ -73,6 +74,16 @@ def to_text(value: Any) -> str:
     return int.__repr__(value) if type(value) is int else "".join(_parts(value, 0))
 
 
+class Written:
+    """A value whose tree is there already."""
+
+    __slots__ = ("tree", "value")
+
+    def __init__(self, tree: Any, value: Any) -> None:
+        self.tree = tree
+        self.value = value
+
+
 class Tree:
     """Makes trees of values, and values of trees."""
 
@@ -90,10 +101,12 @@ class Tree:
             return {scalar.tag: scalar.write(value)}
         record = self._registry.record(kind)
         if record is None:
-            raise Refusal(unawaited(value) or _advice(kind), value)
-        if isinstance(record, Enumeration):
-            return self._enum(record, value, depth)
-        return self._record(record, value, depth)
+            return self.other(value, depth)
+        return self.write_record(record, value, depth)
+
+    def other(self, value: object, depth: int) -> Any:
+        """The tree of a value of a class that has no form here."""
+        raise Refusal(unawaited(value) or _advice(type(value)), value)
 
     def value(self, tree: Any) -> Any:
         """Return the value of a tree, or raise `CodecError`."""
@@ -125,7 +138,7 @@ class Tree:
     def write_dict(self, value: Mapping[Any, Any], depth: int) -> Any:
         """The tree of a dict: an object where all keys allow it, else pairs."""
         if all(map(_is_name, value)):
-            return self._members(value, depth, value)
+            return self.write_members(value, depth, value)
         return {"~dict": self.write_pairs(value, depth + 1)}
 
     def write_pairs(self, value: Mapping[Any, Any], depth: int) -> list[Any]:
@@ -143,7 +156,8 @@ class Tree:
             raise refusal.under(step, value) from None
         return trees
 
-    def _members(self, members: Mapping[str, Any], depth: int, owner: Any) -> dict[str, Any]:
+    def write_members(self, members: Mapping[str, Any], depth: int, owner: Any) -> dict[str, Any]:
+        """The trees of named values, as an object."""
         _check_depth(owner, depth)
         trees: dict[str, Any] = {}
         name = ""
@@ -155,15 +169,18 @@ class Tree:
             raise refusal.under(attribute(name), owner) from None
         return trees
 
-    def _record(self, record: Record, value: Any, depth: int) -> Any:
+    def write_record(self, record: Record | Enumeration, value: Any, depth: int) -> Any:
+        """The tree of a value of a class whose record is known."""
+        if isinstance(record, Enumeration):
+            return self._enum(record, value, depth)
         fields, more = record.take(value)
-        tree: list[Any] = [record.name, self._members(fields, depth + 2, value)]
+        tree: list[Any] = [record.name, self.write_members(fields, depth + 2, value)]
         if more:
             tree.append(
                 {
                     name: self.of(part, depth + 3)
                     if name == "set"
-                    else self._members(part, depth + 3, value)
+                    else self.write_members(part, depth + 3, value)
                     for name, part in more.items()
                 }
             )
@@ -187,6 +204,9 @@ class Tree:
             read = _READERS.get(tag)
             if read is not None:
                 return read(self, inside)
+            found = self.more(tag, inside)
+            if found:
+                return found[0]
         except (CodecError, MemoryError, RecursionError):
             raise
         except Exception as error:  # of whatever was given a wrong shape
@@ -194,6 +214,10 @@ class Tree:
         raise CodecError(
             f"the tag {tag[:40]!r} is unknown: a newer version of Penstock may have written it"
         )
+
+    def more(self, tag: str, inside: Any) -> tuple[Any, ...]:
+        """The value behind a tag that is not read here, in a tuple of its own; () for none."""
+        return ()
 
     def read_list(self, tree: Any) -> list[Any]:
         """Read a list, and nothing that only iterates like one."""
@@ -206,9 +230,9 @@ class Tree:
     def read_record(self, tree: Any) -> Any:
         """Read a record; as a dict, where its class is unknown."""
         name, members, *rest = tree
-        fields = self._plain(members)
+        record = self._registry.find(name, members)  # first, as it shows the classes of its fields
+        fields = self.read_members(members)
         more = {part: self._part(inside) for part, inside in rest[0].items()} if rest else {}
-        record = self._registry.find(name)
         if record is None or isinstance(record, Enumeration):
             return {**fields, **more.get("extra", {}), **more.get("state", {})}
         return record.build(fields, more)
@@ -222,9 +246,9 @@ class Tree:
         return self.value(value[0]) if value else member
 
     def _part(self, tree: Any) -> Any:
-        return self.read_list(tree) if isinstance(tree, list) else self._plain(tree)
+        return self.read_list(tree) if isinstance(tree, list) else self.read_members(tree)
 
-    def _plain(self, tree: Any) -> dict[str, Any]:
+    def read_members(self, tree: Any) -> dict[str, Any]:
         """Read the members of an object whose names may begin with "~"."""
         return {name: self.value(item) for name, item in _expect(dict, tree).items()}
 
@@ -312,6 +336,7 @@ _WRITERS: dict[type, Callable[[Tree, Any, int], Any]] = {
     deque: lambda tree, value, depth: {"~deque": [tree.write_list(value, depth + 2), value.maxlen]},
     OrderedDict: lambda tree, value, depth: {"~ordereddict": tree.write_pairs(value, depth + 1)},
     Counter: lambda tree, value, depth: {"~counter": tree.write_pairs(value, depth + 1)},
+    Written: lambda _tree, value, _depth: value.tree,
 }
 
 _READERS: dict[str, Callable[[Tree, Any], Any]] = {

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from penstock.publisher.canonical import canonical
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.runtime.errors import ConfigurationError, WrongKindError
@@ -158,4 +159,5 @@ def cache_key(
         given: Any = [list(call.args), dict(sorted(call.kwargs.items()))]
     except (TypeError, ValueError):
         given = [list(args), dict(sorted(kwargs.items()))]
-    return codec.digests(codec.plain.dumps(given, "arguments of a cached task"), 16)[0]
+    text = codec.plain.dumps(given, "arguments of a cached task")
+    return codec.digests(canonical(text), 16)[0]

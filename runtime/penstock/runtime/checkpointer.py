@@ -31,6 +31,8 @@ class Order:
     durability: Durability = "async"
     hold: bool = False
     """That new input only makes a run, which None as the input lets begin."""
+    is_accepted: bool = False
+    """Whether it matters that input and context are validated already, and not to be once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Opening:
     result: Result | None = None
     value: Any = None
     """The thread's result slot, where a run goes on."""
+    is_accepted: bool = True
+    """Whether the argument is validated."""
 
 
 class Checkpointer(Protocol):

@@ -17,7 +17,7 @@ from penstock.runtime.config import merged
 from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.errors import ResumeError, WrongKindError
 from penstock.runtime.handle import RunHandle
-from penstock.runtime.interrupt import Command
+from penstock.runtime.interrupt import NOTHING, Command
 from penstock.runtime.journal import Durability
 from penstock.runtime.plan import follow
 from penstock.runtime.redis.asking import ask
@@ -27,6 +27,7 @@ from penstock.runtime.redis.requests import Plan, Request, RequestPlans
 from penstock.runtime.redis.threads import ThreadPlans
 from penstock.runtime.run import Run
 from penstock.runtime.settings import Settings, load_settings
+from penstock.runtime.settled import listed
 from penstock.runtime.thread import ThreadHandle, thread_name
 
 T = TypeVar("T")
@@ -152,9 +153,11 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
             "known by client.thread(thread_id).resume(answer)."
         )
     given: Any = entrypoint
-    value, context = argument, wanted.context
+    value = asked = listed(argument)
+    context, is_accepted = wanted.context, False
     if isinstance(given, Entrypoint):
-        value, context = given.accept(argument), given.accept_context(context)
+        value, context = given.accept(asked), given.accept_context(context)
+        is_accepted = given.converts(wanted.context)
     elif not isinstance(given, str):
         raise WrongKindError(
             f"a run is one of an entrypoint, which is given itself or by its name, not {given!r}."
@@ -174,4 +177,6 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         context=context,
         config=config,
         durability=wanted.durability,
+        is_accepted=is_accepted,
+        asked=NOTHING if value is asked else asked,
     )

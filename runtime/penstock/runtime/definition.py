@@ -9,11 +9,12 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias, cast, get_type_hints
+from typing import Any, Final, Self, TypeAlias, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
+from penstock.publisher.annotation import hints_of, names_beside
 from penstock.publisher.registry import registered
 from penstock.runtime.cache import Cache, CachePolicy, checked_policy
 from penstock.runtime.checkpointer import Checkpointer
@@ -21,9 +22,15 @@ from penstock.runtime.config import Config, merged
 from penstock.runtime.errors import ConfigurationError, InputError, WrongKindError
 from penstock.runtime.method import declared_in
 from penstock.runtime.retry import Retries, normalize
+from penstock.runtime.settled import Settled, listed, read_whole
 from penstock.runtime.task import Task, function_name, reject_generator
 from penstock.runtime.threads import Threads
 from penstock.runtime.timeout import Timeouts, policy_of
+
+_PLAIN: Final = frozenset(
+    (str, int, float, bool, bytes, dict, list, tuple, set, object, type(None))
+)
+"""Annotations that take what they have made of a value once more as it is."""
 
 Persistence: TypeAlias = Checkpointer | bool | None
 """A saver for runs of its own; for a nested entrypoint None, False or True: see `Declared`."""
@@ -90,6 +97,7 @@ class Definition:
         self.threads = Threads()
         self.config: Config = {}
         self.input_name = parameters[0].name
+        self._names = names_beside(function)
         _check_final(function, self.name)
         functools.update_wrapper(self, function, updated=())
 
@@ -116,23 +124,28 @@ class Definition:
         other = type(self)(self.body.function, declared)
         other.config, other.threads = self.config, self.threads
         other.body.identity = self.body.identity
+        other._names = self._names
         return other
 
     def accept(self, value: Any) -> Any:
-        """Return an input in the form its annotation asks for; used where it crosses processes.
+        """Return an input in the form its annotation asks for; an iterator as a list.
 
         Raises:
             InputError: pydantic refuses it; its own detail is in the message.
         """
-        adapter = self._adapter
-        if adapter is None:
-            return value
         try:
-            return adapter.validate_python(value)
+            return listed(value) if self._input is None else self._input.validate(value)
         except ValidationError as error:
             raise InputError(
                 f"the input of entrypoint {self.name!r} is refused: {error}"
             ) from error
+        except Exception as error:
+            error.add_note(f"as the input of entrypoint {self.name!r} was validated")
+            raise
+
+    def converts(self, context: Any) -> bool:
+        """Tell whether it matters that input and context are validated once, and not again."""
+        return self._converts or self._makes_context(context)
 
     def accept_context(self, value: Any) -> Any:
         """Return a run's context as its schema has it: a dict becomes a dataclass or a model.
@@ -140,15 +153,18 @@ class Definition:
         Raises:
             InputError: it does not fit.
         """
-        schema: Any = self.context_schema
-        if not isinstance(value, dict) or not isinstance(schema, type):
-            return cast(Any, value)
-        if not (dataclasses.is_dataclass(schema) or issubclass(schema, BaseModel)):
-            return cast(Any, value)
+        if self.context_schema is None or not self._makes_context(value):
+            return value
         try:
-            return schema(**cast("dict[str, Any]", value))
+            return read_whole(self.context_schema(**value))
         except (TypeError, ValueError) as error:
             raise InputError(f"the context of {self.name!r} is refused: {error}") from error
+
+    def _makes_context(self, value: Any) -> bool:
+        schema: Any = self.context_schema
+        if not isinstance(value, dict) or not isinstance(schema, type):
+            return False
+        return dataclasses.is_dataclass(schema) or issubclass(schema, BaseModel)
 
     def thread_of(self, config: Config) -> str:
         """Return the thread that a config names, "" if none.
@@ -169,15 +185,21 @@ class Definition:
     @functools.cached_property
     def hints(self) -> dict[str, Any]:
         """The function's annotations; empty where they cannot be read."""
-        return _hints(self.body.function)
+        return hints_of(self.body.function, self._names)
 
     @functools.cached_property
-    def _adapter(self) -> TypeAdapter[Any] | None:
+    def _converts(self) -> bool:
+        annotation = self.hints.get(self.input_name, Any)
+        is_plain = any(annotation is each for each in (Any, *_PLAIN))
+        return not is_plain and self._input is not None
+
+    @functools.cached_property
+    def _input(self) -> Settled | None:
         if self.input_name not in self.hints:
             return None
         try:
-            return TypeAdapter(self.hints[self.input_name])
-        except PydanticUserError:
+            return Settled(TypeAdapter(self.hints[self.input_name]))
+        except (PydanticUserError, NameError):
             return None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -199,17 +221,6 @@ def _check_cache(cache: Any) -> None:
         raise WrongKindError(
             f"cache is an InMemoryCache() or a RedisCache(), or has their methods; not {cache!r}."
         )
-
-
-def _hints(function: Any) -> dict[str, Any]:
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not (inspect.isroutine(function) or inspect.isclass(function)):
-        function = type(function).__call__
-    try:
-        return get_type_hints(function, include_extras=True)
-    except (NameError, TypeError, AttributeError):
-        return {}
 
 
 def _check_final(function: Any, name: str) -> None:

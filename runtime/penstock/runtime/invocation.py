@@ -9,8 +9,11 @@ import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from penstock.publisher.codec import Codec
 from penstock.publisher.encrypted import codec_of_environment
 from penstock.runtime.attempt import Assignment, Attempt, Listener
 from penstock.runtime.checkpointer import Opening, Order
@@ -26,6 +29,7 @@ from penstock.runtime.errors import (
     RunDrainedError,
     Stop,
 )
+from penstock.runtime.given import Given, accepted, refusing
 from penstock.runtime.interrupt import Command
 from penstock.runtime.journal import HandedOver, NoJournal
 from penstock.runtime.options import Options
@@ -35,6 +39,7 @@ from penstock.runtime.shape import Form, Shape
 
 if TYPE_CHECKING:
     from penstock.runtime.entrypoint import Entrypoint
+    from penstock.runtime.task import Task
 
 
 class Invocation:
@@ -101,6 +106,11 @@ class Invocation:
     def _checkpointer(self) -> Any:
         return self._entrypoint.checkpointer
 
+    @cached_property
+    def _codec(self) -> Codec:
+        saver = self._checkpointer
+        return saver.codec if saver is not None else codec_of_environment()
+
     def _printer(self) -> Listener | None:
         options = self._options
         return Shape(self._entrypoint.name, options, "values").show if options.printed else None
@@ -111,23 +121,25 @@ class Invocation:
             self._argument.reject_update()
         thread_id = entrypoint.thread_of(options.config)
         context = entrypoint.accept_context(options.context)
+        argument = self._argument if self._resumes else entrypoint.accept(self._argument)
         if self._checkpointer is not None:
             order = Order(
                 entrypoint=entrypoint.name,
                 thread_id=thread_id,
-                argument=self._argument,
+                argument=argument,
                 config=options.config,
                 context=context,
                 store=entrypoint.store,
                 cache=entrypoint.cache,
                 durability=options.durability or "async",
                 hold=bool(options.interrupt_before),
+                is_accepted=entrypoint.converts(options.context),
             )
             opening: Opening = self._checkpointer.open(order)
             return opening
-        return self._open_unkept(thread_id, context)
+        return self._open_unkept(thread_id, argument, context)
 
-    def _open_unkept(self, thread_id: str, context: Any) -> Opening:
+    def _open_unkept(self, thread_id: str, argument: Any, context: Any) -> Opening:
         entrypoint, options = self._entrypoint, self._options
         if options.interrupt_before:
             raise ConfigurationError("interrupt_before needs an entrypoint with a checkpointer.")
@@ -151,7 +163,7 @@ class Invocation:
             store=entrypoint.store,
             cache=entrypoint.cache,
         )
-        return Opening(assignment, NoJournal(), self._argument)
+        return Opening(assignment, NoJournal(), argument)
 
     async def _aopen(self) -> Opening:
         if self._checkpointer is None:
@@ -165,24 +177,40 @@ class Invocation:
             raise
 
     def _attempt(self, opening: Opening, listen: Listener | None) -> Attempt:
-        saver = self._checkpointer
-        codec = saver.codec if saver is not None else codec_of_environment()
         durability = self._options.durability or "async"
         return Attempt(
             opening.assignment,
             opening.journal,
-            codec,
+            self._codec,
             durability=durability,
             listener=listen,
             control=self._options.control,
         )
 
+    def _prepared(self, opening: Opening) -> tuple[Opening, Task[..., Any]]:
+        """Return what is to be executed: the body, or one that fails where that cannot be had."""
+        entrypoint, told = self._entrypoint, opening.assignment
+        is_read = opening.is_accepted and not isinstance(told.context, dict)
+        if is_read and entrypoint.body.cache_policy is None:
+            return opening, entrypoint.body
+        given = Given(opening.argument, told.context, opening.is_accepted)
+        try:
+            given, kept = accepted(entrypoint, given, self._codec.at("run", told.run_id))
+            for field, text in kept.items():
+                opening.journal.keep(field, text)
+            entrypoint.body.cached_call(told.cache, self._codec, (given.argument,), {})
+        except Exception as error:
+            return opening, refusing(entrypoint.name, error)
+        told = replace(told, context=given.context)
+        return replace(opening, assignment=told, argument=given.argument), entrypoint.body
+
     def _execute(self, opening: Opening, listen: Listener | None) -> Result:
+        opening, body = self._prepared(opening)
         attempt = self._attempt(opening, listen)
         runner = Runner(attempt, self._entrypoint.threads, limit=self._options.limit)
         try:
             self._guard(opening, runner, lambda: None)
-            return execute(runner, self._entrypoint.body, opening.argument)
+            return execute(runner, body, opening.argument)
         finally:
             runner.close()
             self._release(opening)
@@ -190,6 +218,7 @@ class Invocation:
     async def _aexecute(self, opening: Opening, listen: Listener | None) -> Result:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
+        opening, body = self._prepared(opening)
         attempt = self._attempt(opening, listen)
         runner = Runner(attempt, self._entrypoint.threads, loop, self._options.limit)
 
@@ -199,7 +228,7 @@ class Invocation:
 
         try:
             self._guard(opening, runner, lambda: loop.call_soon_threadsafe(cancel))
-            return await aexecute(runner, self._entrypoint.body, opening.argument)
+            return await aexecute(runner, body, opening.argument)
         finally:
             runner.close()
             self._release(opening)

@@ -6,16 +6,18 @@ __all__ = ["NestedCall", "ainvoke_nested", "call_nested", "invoke_nested", "nest
 
 import dataclasses
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.runtime.attempt import Assignment
+from penstock.publisher.errors import CodecError
+from penstock.runtime.attempt import Assignment, Attempt
 from penstock.runtime.checkpoint import replay_step
 from penstock.runtime.config import merged
 from penstock.runtime.errors import EmptyInputError, ResumeError
 from penstock.runtime.final import Final
 from penstock.runtime.future import Sight
+from penstock.runtime.given import refusing
 from penstock.runtime.interrupt import Command
 from penstock.runtime.options import Options
 from penstock.runtime.order import FIRST, Stamp
@@ -28,6 +30,10 @@ from penstock.runtime.unawaited import reject_unawaited
 
 if TYPE_CHECKING:
     from penstock.runtime.entrypoint import Entrypoint
+    from penstock.runtime.task import Task
+
+ACCEPTED = "!^"
+"""First characters of the checkpoints that hold the inputs of nested entrypoints, as validated."""
 
 _CHECKPOINT = ("checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
@@ -72,18 +78,21 @@ def call_nested(child: Entrypoint[Any, Any], argument: Any, options: Options) ->
     scope.advance()
     digest, text = attempt.replay.digest((argument,), {})
     step_id = branch.identify(f"^{child.body.label}", digest, None)
-    step = Step(runner, scope, step_id, child.body, (argument,), {}, digest, text)
-    step.is_recorded = step.is_recorded and child.declared.checkpointer is not False
-    step.keeps_state = child.declared.checkpointer is True
-    step.assignment = _assigned(child, step.assignment, options)
-    step.sight = sight = Sight(scope)
-    recorded = None
-    if step.is_recorded:
+    records = scope.step.is_recorded and child.declared.checkpointer is not False
+    recorded, body, given = None, child.body, argument
+    if records:
         runner.asked(scope, step_id)
         recorded = attempt.replay.recall(branch, step_id, child.name, digest, "raise")
     if recorded is None:
+        body, given = _accepted(child, argument, attempt, step_id, records)
+    step = Step(runner, scope, step_id, body, (given,), {}, digest, text)
+    step.is_recorded = records
+    step.keeps_state = child.declared.checkpointer is True
+    step.assignment = _assigned(child, step.assignment, options)
+    step.sight = sight = Sight(scope)
+    if recorded is None and body is child.body:
         step.cached = child.body.cached_call(
-            step.assignment.cache, attempt.shared_codec, (argument,), {}
+            step.assignment.cache, attempt.shared_codec, (given,), {}
         )
     return NestedCall(step, sight, recorded)
 
@@ -168,6 +177,27 @@ def _check(child: Entrypoint[Any, Any], argument: Any) -> None:
         raise ResumeError(
             f"nested entrypoint {child.name!r} belongs to the run that calls it: answer that run."
         )
+
+
+def _accepted(
+    child: Entrypoint[Any, Any], argument: Any, attempt: Attempt, step_id: str, records: bool
+) -> tuple[Task[..., Any], Any]:
+    """Return the body of a child and its input, validated once for all attempts.
+
+    An input that is refused is the outcome of the step, as an error of its body is.
+    """
+    name, codec = f"{ACCEPTED}{step_id}", attempt.codec.at("nested", step_id)
+    kept = attempt.journal.recorded(name) if records else None
+    try:
+        if kept is not None:
+            return child.body, codec.loads(kept)
+        given = child.accept(argument)
+    except Exception as error:
+        return refusing(child.name, error), argument
+    if records and child.converts(None) and attempt.journal.stores:
+        with suppress(CodecError):  # as there is none of the argument, either
+            attempt.journal.keep(name, codec.dumps(given))
+    return child.body, given
 
 
 def _assigned(child: Entrypoint[Any, Any], outer: Assignment, options: Options) -> Assignment:

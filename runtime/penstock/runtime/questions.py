@@ -136,7 +136,7 @@ class Questions:
         if question.response is None:
             return (answer,)
         try:
-            return (question.response.accept(answer),)
+            return (question.response.take(self._attempt, question.name, answer),)
         except ValidationError as error:
             logger.warning(
                 "the answer to interrupt %s does not fit, it is asked again: %s",

@@ -10,6 +10,7 @@ from functools import cached_property
 from types import FrameType
 from typing import Any, Final
 
+from penstock.publisher.canonical import canonical
 from penstock.publisher.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.publisher.failure import load_error
@@ -39,6 +40,7 @@ class Replay:
         """The attempt's codec, with the key of the run's input whatever key is the newest."""
         self._done: dict[str, Outcome] = {}
         self.leftovers = Leftovers(journal.fields)
+        self._older: dict[str, str] = {}
 
     def remember(self, step_id: str, outcome: Outcome) -> None:
         """Keep a step's outcome for later tries of the body that called it."""
@@ -59,7 +61,7 @@ class Replay:
         if outcome is None:
             self.leftovers.check_call(branch, step_id, name)
             return None
-        alike = not digest or not outcome.digest or outcome.digest == digest
+        alike = not digest or outcome.digest in ("", digest, self._older.get(digest))
         if alike and step_id not in branch.reused:
             branch.reused.add(step_id)
             return outcome
@@ -145,7 +147,12 @@ class Replay:
             plain.check_size(text, "arguments")
         except CodecError:
             return "", None
-        return self.codec.digests(text, 6)[0], text
+        common = canonical(text)
+        digest = self.codec.digests(common, 6)[0]
+        if common != text and self._journal.has_past:
+            # Until 0.1 it was made of the text as it is.
+            self._older[digest] = self.codec.digests(text, 6)[0]
+        return digest, text
 
 
 def _caller() -> str:

@@ -5,17 +5,26 @@ from __future__ import annotations
 __all__ = ["Response", "check_answers"]
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import to_jsonable_python
 
+from penstock.publisher.errors import CodecError
 from penstock.publisher.registry import registered
 from penstock.runtime.answer import type_of
 from penstock.runtime.errors import AnswerError, ConfigurationError
 from penstock.runtime.interrupt import Interrupt
+from penstock.runtime.settled import Settled
+
+if TYPE_CHECKING:
+    from penstock.runtime.attempt import Attempt
+
+TAKEN: Final = "!!"
+"""First characters of the checkpoints that hold answers as the code has got them."""
 
 
 class Response:
@@ -23,7 +32,7 @@ class Response:
 
     def __init__(self, given: Any) -> None:
         self._given = given
-        registered.offer(given)
+        registered.offer(getattr(given, "_type", given))
         self._adapter: TypeAdapter[Any]
         if isinstance(given, TypeAdapter):
             self._adapter = given
@@ -36,6 +45,10 @@ class Response:
             raise ConfigurationError(
                 f"response_schema must be a type, a TypeAdapter or a JSON schema: {error}"
             ) from error
+
+    @cached_property
+    def _settled(self) -> Settled:
+        return Settled(self._adapter)
 
     @cached_property
     def schema(self) -> Mapping[str, Any]:
@@ -54,9 +67,35 @@ class Response:
             ValidationError: it does not fit.
         """
         if _json_schema(self._given) is None:
-            return self._adapter.validate_python(answer)
+            return self._settled.validate(answer)
         self._adapter.validate_python(_plain(answer))
         return answer
+
+    def take(self, attempt: Attempt, name: str, answer: Any) -> Any:
+        """Return the answer to a question as `accept` made it, or refused it, the first time.
+
+        Raises:
+            ValidationError: it does not fit, or did not when it came.
+        """
+        if _json_schema(self._given) is not None:
+            return self.accept(answer)
+        field, codec = f"{TAKEN}{name}", attempt.codec.at("taken", name)
+        kept = attempt.journal.recorded(field)
+        if kept is None:
+            found, error = self._try(answer)
+            with suppress(CodecError):  # then each attempt has to do it
+                attempt.journal.keep(field, codec.dumps([found, error]))
+        else:
+            found, error = codec.loads(kept)
+        if error is not None:
+            raise error
+        return found
+
+    def _try(self, answer: Any) -> tuple[Any, ValidationError | None]:
+        try:
+            return self.accept(answer), None
+        except ValidationError as error:
+            return None, error
 
 
 def check_answers(pending: Iterable[Interrupt], answers: Mapping[str, Any]) -> None:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from penstock.publisher.registry import register_type
 
+
+@register_type
 class RunStatus(StrEnum):
     """Where a run is between enqueue and its end."""
 
@@ -25,6 +28,7 @@ OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUSPENDED})
 """The statuses of runs that are not over."""
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class Run:
     """What is known of a run, at one moment."""

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from penstock.publisher.registry import register_type
 from penstock.runtime.control import RunControl
 
 C = TypeVar("C")
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class ExecutionInfo:
     """Where the calling code stands."""

@@ -16,9 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from penstock.publisher.registry import register_type
 from penstock.runtime.interrupt import Interrupt
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class StateTask:
     """The body of a run, whose id is empty, or one of its recorded steps."""
@@ -35,6 +37,7 @@ class StateTask:
     result: Any = None
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class StateSnapshot:
     """A thread at one checkpoint: its values, and what of a run there is to come."""
@@ -55,6 +58,7 @@ class StateSnapshot:
     """The run that the checkpoint belongs to, "" if none."""
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class StateUpdate:
     """One update of `bulk_update_state`."""
@@ -81,6 +85,8 @@ class Update:
     values: Any
     as_node: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    is_accepted: bool = False
+    """Whether an input among the values is validated already."""
 
 
 def checkpoint_config(thread_id: str, checkpoint_id: str) -> dict[str, Any]:

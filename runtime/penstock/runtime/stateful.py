@@ -105,10 +105,7 @@ class Stateful(Definition):
         """
         saver, anchor = self._saver("update_state"), self._anchor(config)
         metadata: dict[str, Any] = dict(merged(self.config, config).get("metadata") or {})
-        updates = [
-            Update(anchor, self.name, one.values, one.as_node, metadata)
-            for one in map(_only, supersteps)
-        ]
+        updates = [self._update(anchor, one, metadata) for one in map(_only, supersteps)]
         if not updates:
             raise ConfigurationError("there is no update: give at least one [StateUpdate(...)].")
         checkpoint_id = saver.update(updates)
@@ -119,6 +116,12 @@ class Stateful(Definition):
     ) -> dict[str, Any]:
         """As `bulk_update_state`, without blocking the loop."""
         return await asyncio.to_thread(self.bulk_update_state, config, supersteps)
+
+    def _update(self, anchor: Anchor, one: StateUpdate, metadata: Mapping[str, Any]) -> Update:
+        is_input = one.as_node == "__input__" and one.values is not None
+        values = self.accept(one.values) if is_input else one.values
+        is_accepted = is_input and self.converts(None)
+        return Update(anchor, self.name, values, one.as_node, metadata, is_accepted)
 
     def _saver(self, what: str) -> Checkpointer:
         if self.checkpointer is None:

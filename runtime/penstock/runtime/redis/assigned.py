@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.publisher.codec import Codec
-from penstock.publisher.errors import PenstockError
 from penstock.runtime.app import App
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.cache import CachedCall
+from penstock.runtime.given import accepted, context_of, given_of, refusing
 from penstock.runtime.kept import Kept
 from penstock.runtime.perform import Step
 from penstock.runtime.position import Position
@@ -34,6 +34,8 @@ class Assigned:
     arguments: str | None = None
     digest: str = ""
     cached: CachedCall | None = None
+    kept: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Checkpoints that say how what the run was given was read."""
 
     def step(self, runner: Runner) -> Step:
         """Return the step that an attempt begins with."""
@@ -62,15 +64,18 @@ def assigned(claim: Claim, app: App, codec: Codec) -> Assigned:
         assignment = _assignment(claim, bare, app, codec)
         if bare.step_id:
             return _remote(claim, assignment, app, codec)
-        entrypoint = app.entrypoint(bare.entrypoint)
-        text = claim.checkpoints["input"]
-        argument = entrypoint.accept(codec.at("run", bare.run_id, "input").loads(text))
-        context = entrypoint.accept_context(assignment.context)
-        assignment = dataclasses.replace(assignment, context=context)
-        cached = entrypoint.body.cached_call(assignment.cache, codec, (argument,), {})
-        return Assigned(assignment, entrypoint.body, (argument,), cached=cached)
-    except PenstockError as error:
-        return Assigned(assignment, _refusing(fields.get("task", bare.entrypoint), error))
+        return _run(claim, assignment, app, codec)
+    except BaseException as error:  # of any code: a validator, a key_func, a codec
+        return Assigned(assignment, refusing(fields.get("task", bare.entrypoint), error))
+
+
+def _run(claim: Claim, assignment: Assignment, app: App, codec: Codec) -> Assigned:
+    entrypoint, own = app.entrypoint(assignment.entrypoint), codec.at("run", assignment.run_id)
+    given, kept = accepted(entrypoint, given_of(claim.checkpoints, own), own)
+    assignment = dataclasses.replace(assignment, context=given.context)
+    args = (given.argument,)
+    cached = entrypoint.body.cached_call(assignment.cache, codec, args, {})
+    return Assigned(assignment, entrypoint.body, args, cached=cached, kept=kept)
 
 
 def _remote(claim: Claim, assignment: Assignment, app: App, codec: Codec) -> Assigned:
@@ -78,18 +83,20 @@ def _remote(claim: Claim, assignment: Assignment, app: App, codec: Codec) -> Ass
     own = codec.at("run", assignment.run_id)
     args, kwargs = arguments_of(own, assignment.step_id, text)
     arguments = own.at("remote", assignment.step_id).opened(text)
-    entrypoint = app.entrypoints.get(assignment.entrypoint)
-    if entrypoint is not None:
-        context = entrypoint.accept_context(assignment.context)
-        assignment = dataclasses.replace(assignment, context=context)
+    entrypoint, context = (
+        app.entrypoints.get(assignment.entrypoint),
+        context_of(claim.checkpoints, own),
+    )
+    if entrypoint is not None:  # for one that has no stored form
+        context = entrypoint.accept_context(context)
+    assignment = dataclasses.replace(assignment, context=context)
     cached = task.cached_call(assignment.cache, codec, args, kwargs)
     return Assigned(assignment, task, args, kwargs, arguments, claim.fields["digest"], cached)
 
 
 def _assignment(claim: Claim, bare: Assignment, app: App, codec: Codec) -> Assignment:
     fields, own = claim.fields, codec.at("run", bare.run_id)
-    entrypoint = app.entrypoints.get(bare.entrypoint)
-    config, context = fields.get("config"), claim.checkpoints.get("context")
+    entrypoint, config = app.entrypoints.get(bare.entrypoint), fields.get("config")
     kept = Kept(codec, bare.thread_id)
     values = kept.text(claim.saved, claim.value)
     return dataclasses.replace(
@@ -97,17 +104,7 @@ def _assignment(claim: Claim, bare: Assignment, app: App, codec: Codec) -> Assig
         number=int(fields["attempt"]),
         config=own.at("config").loads(config) if config else {},
         previous=kept.saved(claim.saved),
-        context=own.at("context").loads(context) if context is not None else None,
         store=entrypoint.store if entrypoint is not None else None,
         cache=entrypoint.cache if entrypoint is not None else None,
         position=Position.of(fields, claim.checkpoints, kept, values),
     )
-
-
-def _refusing(name: str, error: PenstockError) -> Task[..., Any]:
-    """Make a body that fails."""
-
-    def refuse(_: Any) -> None:
-        raise error
-
-    return Task(refuse, name=name)

@@ -117,6 +117,7 @@ class ChangePlans:
             queue="",
             on_busy="reject",
             config=config,
+            is_accepted=update.is_accepted,
         )
         run_id, _ = yield from self.enqueue(wanted)
         number = yield ("HGET", self._plans.keys.run(run_id), "checkpoint")

@@ -9,12 +9,17 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from penstock.publisher.canonical import canonical
 from penstock.publisher.codec import Codec
+from penstock.publisher.errors import CodecError
 from penstock.publisher.event import encode
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.given import ACCEPTED
+from penstock.runtime.interrupt import NOTHING
 from penstock.runtime.journal import durability_of
 from penstock.runtime.kept import Kept
 from penstock.runtime.queue import checked_queue
@@ -38,6 +43,10 @@ class Wanted:
     context: Any = None
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     durability: str = "async"
+    is_accepted: bool = False
+    """Whether input and context are validated already."""
+    asked: Any = NOTHING
+    """The input before that: a request that is repeated is known by it."""
 
 
 def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
@@ -66,11 +75,16 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
     metadata = Kept(shared, thread_id).write_metadata(wanted.config.get("metadata"))
     queued = json.dumps({"name": wanted.entrypoint, "queue": wanted.queue})
     parts = (wanted.entrypoint, "" if own else thread_id, text, context, config)
+    digests = _digests(parts, codec)
+    with suppress(CodecError):
+        if wanted.asked is not NOTHING:
+            asked = codec.plain.dumps(wanted.asked)
+            digests = [*_digests((*parts[:2], asked, *parts[3:]), codec), *digests]
     return Creation(
         run_id=run_id,
         thread_id=thread_id,
         queue=wanted.queue,
-        digest=" ".join(codec.digests("\0".join(parts), 16)),
+        digest=" ".join(dict.fromkeys(digests)),
         input=codec.at("input").seal(text),
         event=encode("run.queued", queued, thread="" if own else thread_id, time=time.time()),
         context=codec.at("context").seal(context) if context else "",
@@ -85,7 +99,14 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
             "config": codec.at("config").seal(config),
             "metadata": metadata,
         },
+        recorded={ACCEPTED: ""} if wanted.is_accepted else {},
     )
+
+
+def _digests(parts: tuple[str, ...], codec: Codec) -> list[str]:
+    """Return what a request is known by; the last ones are those of releases until 0.1."""
+    common = (*parts[:2], *map(canonical, parts[2:]))
+    return [*codec.digests("\0".join(common), 16), *codec.digests("\0".join(parts), 16)]
 
 
 def checked_run_id(run_id: str | None) -> str:

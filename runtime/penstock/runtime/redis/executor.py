@@ -166,6 +166,8 @@ class Executor:
     async def _attempt(self, claim: Claim, journal: RedisJournal) -> Result:
         loop = asyncio.get_running_loop()
         work = assigned(claim, self.app, self.codec)
+        for field, text in work.kept.items():
+            journal.keep(field, text)
         attempt = Attempt(work.assignment, journal, self.codec, durability=journal.durability)
         limit = work.assignment.config.get("max_concurrency")
         runner = Runner(attempt, self._threads, loop, limit)

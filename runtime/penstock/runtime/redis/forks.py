@@ -14,10 +14,12 @@ from penstock.publisher.batch import events_in
 from penstock.publisher.codec import Codec
 from penstock.publisher.event import parse
 from penstock.runtime.errors import ConfigurationError, UnknownCheckpointError
+from penstock.runtime.given import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.interrupt import interrupt_id
 from penstock.runtime.redis.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.requests import Plan, texts
 from penstock.runtime.redis.threads import ThreadPlans
+from penstock.runtime.response import TAKEN
 from penstock.runtime.settings import Settings
 from penstock.runtime.state import Anchor
 from penstock.runtime.timers import MARK
@@ -85,7 +87,7 @@ def fork_run(
         create(dataclasses.replace(wanted, run_id=new), settings, threads.codec),
         input=move.text(recorded["input"], "input"),
         context=move.text(recorded["context"], "context") if "context" in recorded else "",
-        recorded=move.kept(done),
+        recorded={**move.accepted(), **move.kept(done)},
     )
     told = {"config": move.text(fields["config"], "config"), "metadata": fields["metadata"]}
     creation = dataclasses.replace(creation, fields={**creation.fields, **told})
@@ -133,6 +135,15 @@ class _Move:
         """Write a text again, for the same place in the new run."""
         return self._new.at(*place).seal(self._old.at(*place).opened(text))
 
+    def accepted(self) -> dict[str, str | bytes]:
+        """Return the checkpoints that say how the input and the context were read."""
+        places = {ACCEPTED: "input", ACCEPTED_CONTEXT: "context"}
+        return {
+            name: self.text(text, places[name]) if text else text
+            for name, text in self._recorded.items()
+            if name in places
+        }
+
     def kept(self, past: _Past) -> dict[str, str | bytes]:
         """Return the checkpoints that the new run begins with: outcomes, timers, and answers."""
         found: dict[str, str | bytes] = {}
@@ -147,6 +158,9 @@ class _Move:
                 inside = self._old.at("answer", name).opened(answer)
                 renamed = self._renamed(name)
                 found[f"!{renamed}"] = self._new.at("answer", renamed).seal(inside)
+                if taken := self._recorded.get(f"{TAKEN}{name}"):
+                    inside = self._old.at("taken", name).opened(taken)
+                    found[f"{TAKEN}{renamed}"] = self._new.at("taken", renamed).seal(inside)
         return found
 
     def _outcome(self, step_id: str, text: bytes) -> str | bytes:

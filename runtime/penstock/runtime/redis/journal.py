@@ -18,6 +18,7 @@ from redis.exceptions import ResponseError
 from penstock.publisher.event import texts
 from penstock.publisher.script import Call, Reply
 from penstock.runtime.errors import Fenced, LeaseLostError
+from penstock.runtime.given import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.journal import Durability, Ending, Fact, Finished, Suspended
 from penstock.runtime.plan import follow
 from penstock.runtime.redis.backlog import Backlog
@@ -28,6 +29,9 @@ from penstock.runtime.remote import ARGUMENTS, RemoteCall
 
 TAKEN_OVER: Final = 1_000_000
 """Added to the epoch of a run that performs what another run had begun to."""
+
+_READ: Final = {ACCEPTED, ACCEPTED_CONTEXT}
+"""Checkpoints that tell of no progress: of what the run was given, which was read."""
 
 
 class RedisJournal:
@@ -263,7 +267,7 @@ class RedisJournal:
             return
         with self._lock:
             stored = self._backlog.stored()
-            self.has_recorded = self.has_recorded or bool(stored.checkpoints)
+            self.has_recorded = self.has_recorded or bool(stored.checkpoints.keys() - _READ)
             done = [waiter for number, waiter in self._waiters if number <= stored.number]
             self._waiters = [item for item in self._waiters if item[0] > stored.number]
         for waiter in done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Openings", "Settled"]
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from penstock.runtime.checkpointer import Order
 from penstock.runtime.ending import Result
 from penstock.runtime.errors import EmptyInputError, ResumeError, UnknownCheckpointError
 from penstock.runtime.final import Final
+from penstock.runtime.given import ACCEPTED, ACCEPTED_CONTEXT, Given, given_of
 from penstock.runtime.interrupt import NOTHING, Command
 from penstock.runtime.kept import Kept
 from penstock.runtime.redis.creation import Wanted
@@ -49,26 +51,28 @@ class Openings:
         """
         checkpoint = checkpoint_id_of(order.config)
         if not (order.argument is None or isinstance(order.argument, Command)):
-            run_id = yield from self._create(order, order.argument, order.context)
+            given = Given(order.argument, order.context, order.is_accepted)
+            run_id = yield from self._create(order, given)
             return Settled(run_id, Result("suspended")) if order.hold else run_id
         head = yield from self._record(order, "")
         if checkpoint and (head is None or head.number != checkpoint):
             return (yield from self._replay(order, checkpoint))
         return (yield from self._go_on(order, head))
 
-    def _create(self, order: Order, argument: Any, context: Any) -> Plan[str]:
+    def _create(self, order: Order, given: Given) -> Plan[str]:
         config: dict[str, Any] = {"metadata": order.config.get("metadata")}
         if checkpoint := checkpoint_id_of(order.config):
             config["configurable"] = {"checkpoint_id": checkpoint}
         wanted = Wanted(
             order.entrypoint,
-            argument,
+            given.argument,
             thread_id=order.thread_id,
             queue="",
             on_busy="reject",
-            context=self._storable(context),
+            context=self._storable(given.context),
             config=config,
             durability=order.durability,
+            is_accepted=given.is_accepted,
         )
         return (yield from self._threads.changes.enqueue(wanted))[0]
 
@@ -103,23 +107,24 @@ class Openings:
                 f"{checkpoint!r}; get_state_history lists those there are."
             )
         if record.source == "input":
-            key = self._threads.keys.checkpoints(record.run_id)
-            text = yield ("HGET", key, "input")
-            if text is None:
-                raise EmptyInputError(
-                    f"run {record.run_id!r}, which began at checkpoint {checkpoint!r}, is "
-                    "no longer kept (setting retention): give new input."
-                )
-            codec = self._codec.at("run", record.run_id)
-            context = order.context
-            if context is None and (kept := (yield ("HGET", key, "context"))) is not None:
-                context = codec.at("context").loads(kept)
-            argument = codec.at("input").loads(text)
-            return (yield from self._create(order, argument, context))
+            return (yield from self._create(order, (yield from self._given(order, record.run_id))))
         anchor = Anchor(order.thread_id, checkpoint)
         change = self._threads.changes.change(anchor, order.entrypoint, order.config)
         yield from self._threads.changes.fork(change)
         return self._settled(order, record)
+
+    def _given(self, order: Order, run_id: str) -> Plan[Given]:
+        """Read what an older run was given, as it was validated then."""
+        names = ("input", "context", ACCEPTED, ACCEPTED_CONTEXT)
+        reply = yield ("HMGET", self._threads.keys.checkpoints(run_id), *names)
+        found = {name: text for name, text in zip(names, reply, strict=True) if text is not None}
+        if "input" not in found:
+            raise EmptyInputError(
+                f"run {run_id!r}, which began at checkpoint {checkpoint_id_of(order.config)!r}, is "
+                "no longer kept (setting retention): give new input."
+            )
+        given = given_of(found, self._codec.at("run", run_id))
+        return given if order.context is None else dataclasses.replace(given, context=order.context)
 
     def _go_on(self, order: Order, head: Record | None) -> Plan[str | Settled]:
         """Go on with the run that the thread is at."""

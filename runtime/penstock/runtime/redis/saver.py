@@ -15,11 +15,11 @@ from redis import Redis
 
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect
-from penstock.publisher.errors import CodecError
 from penstock.publisher.pool import MOST_IN_MEMORY
 from penstock.runtime.attempt import Assignment
 from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.errors import Stop, ThreadBusyError, Unheard
+from penstock.runtime.given import given_of
 from penstock.runtime.interrupt import Command
 from penstock.runtime.journal import HandedOver, Journal, NoJournal
 from penstock.runtime.kept import Kept
@@ -121,13 +121,6 @@ class RedisSaver(SavedThreads):
         if isinstance(journal, RedisJournal):
             self._keeper.remove(journal.lease)
 
-    def _context(self, order: Order, claim: Claim) -> Any:
-        """Return what a run gets as context: what this call gives, else what its first one gave."""
-        text = claim.checkpoints.get("context")
-        if order.context is not None or text is None:
-            return order.context
-        return self.codec.at("run", claim.lease.run_id, "context").loads(text)
-
     def _claim(self, run_id: str, order: Order) -> Opening:
         nonce = uuid.uuid4().hex
         call = self.calls.acquire(run_id, "", nonce, self.settings.lease, alone=True)
@@ -145,14 +138,14 @@ class RedisSaver(SavedThreads):
         journal = RedisJournal(claim, self.calls, self._sender, durability=order.durability)
         try:
             return self._opening(claim, journal, order)
-        except CodecError:  # for whoever can read it
+        except Exception:  # for whoever can read it
             journal.close(HandedOver())
             journal.flush()
             raise
 
     def _opening(self, claim: Claim, journal: RedisJournal, order: Order) -> Opening:
         run_id = claim.lease.run_id
-        argument = self.codec.at("run", run_id, "input").loads(claim.checkpoints["input"])
+        given = given_of(claim.checkpoints, self.codec.at("run", run_id))
         kept = Kept(self.codec, order.thread_id)
         values = kept.text(claim.saved, claim.value)
         assignment = Assignment(
@@ -162,14 +155,16 @@ class RedisSaver(SavedThreads):
             number=int(claim.fields["attempt"]),
             config=order.config,
             previous=kept.saved(claim.saved),
-            context=self._context(order, claim),
+            context=given.context if order.context is None else order.context,
             store=order.store,
             cache=order.cache,
             position=Position.of(claim.fields, claim.checkpoints, kept, values),
         )
         if order.argument is None or isinstance(order.argument, Command):
             value = kept.value(claim.saved, claim.value)
-            return Opening(assignment, journal, argument, value=value)
+            return Opening(
+                assignment, journal, given.argument, value=value, is_accepted=given.is_accepted
+            )
         return Opening(assignment, journal, order.argument)
 
 

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
+from penstock.publisher.registry import register_type
+
 Namespace: TypeAlias = tuple[str, ...]
 Labels: TypeAlias = tuple[str, ...] | list[str]
 """A namespace, or a part of one, as callers may write it."""
@@ -36,6 +38,7 @@ def as_namespace(labels: Labels) -> Namespace:
     return tuple(labels) if isinstance(labels, list) else labels
 
 
+@register_type
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A stored value with its place and times; two with the same content are equal."""
@@ -60,6 +63,7 @@ class Item:
         }
 
 
+@register_type
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchItem(Item):
     """An item that a search found; `score` is its similarity to the query, None without one."""
@@ -85,6 +89,7 @@ NOT_PROVIDED: Final = NotProvided()
 """An argument that was left out, where None means something."""
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class GetOp:
     """Get an item."""
@@ -97,6 +102,7 @@ class GetOp:
         object.__setattr__(self, "namespace", as_namespace(self.namespace))
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class SearchOp:
     """Find items of the namespaces under a prefix."""
@@ -112,6 +118,7 @@ class SearchOp:
         object.__setattr__(self, "namespace_prefix", as_namespace(self.namespace_prefix))
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class PutOp:
     """Store a value, or delete it if it is None; `ttl` in minutes, None for forever."""
@@ -126,6 +133,7 @@ class PutOp:
         object.__setattr__(self, "namespace", as_namespace(self.namespace))
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class MatchCondition:
     """What the first or the last labels of a namespace must be; "*" stands for any label."""
@@ -137,6 +145,7 @@ class MatchCondition:
         object.__setattr__(self, "path", as_namespace(self.path))
 
 
+@register_type
 @dataclass(frozen=True, slots=True)
 class ListNamespacesOp:
     """List namespaces that meet all conditions."""

@@ -67,15 +67,18 @@ local function claimed_remote(id, fence, home, step)
   local fields = redis.call('HGETALL', key('run', id))
   local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key')
   fields[#fields + 1], fields[#fields + 2] = 'config', of_home[1] or ''
-  local given = redis.call('HMGET', key('checkpoints', home), '>' .. step, 'context')
+  local given = redis.call('HMGET', key('checkpoints', home), '>' .. step, 'context', 'accepted context')
   local began = string.match(fence, '^%d+') ~= '1' or redis.call('HEXISTS', key('run', id), 'again') == 1
   local checkpoints = began and recorded(home, function(name)
     return name == step or string.sub(name, 1, #step + 1) == step .. '/'
-      or string.sub(name, 1, #step + 1) == ':' .. step or string.sub(name, 1, #step + 1) == '@' .. step or string.sub(name, 1, #step + 2) == '>' .. step .. '/'
+      or string.sub(name, 1, #step + 1) == ':' .. step or string.sub(name, 1, #step + 1) == '@' .. step
+      or string.sub(name, 1, #step + 2) == '>' .. step .. '/'
+      or string.sub(name, 1, #step + 3) == '!^' .. step .. '/'
   end) or {}
   checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'input', given[1] or ''
-  if given[2] then
-    checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'context', given[2]
+  local context = given[3] or given[2]
+  if context then
+    checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'context', context
   end
   local saved = redis.call('HGET', key('thread', of_home[2] or ''), 'saved')
   return { id, fence, fields, checkpoints, saved or '', newest(home), '' }

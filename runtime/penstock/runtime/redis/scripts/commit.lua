@@ -8,6 +8,17 @@
 -- and text; then the number of events, then pairs of stored and published text; then the script's own.
 -- commit() returns the index of the script's own first argument, or nil and the answer to give:
 -- OK (this very write was applied before) or FENCED (the attempt does not own the run, or one of its writes is lost).
+
+-- Whether a write has more than what the run was given, as it was read.
+local function gets_on(checkpoints)
+  for each = 10, 8 + 2 * checkpoints, 2 do
+    if ARGV[each] ~= 'accepted' and ARGV[each] ~= 'accepted context' then
+      return true
+    end
+  end
+  return false
+end
+
 local function commit()
   local id, batch, home = ARGV[3], tonumber(ARGV[5]), ARGV[6]
   local record = key('run', id)
@@ -38,7 +49,7 @@ local function commit()
   local events = tonumber(ARGV[at])
   append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, nil, tonumber(ARGV[8]))
   redis.call('HSET', record, 'batch', batch)
-  if checkpoints > 0 and run[4] ~= '0' then
+  if run[4] ~= '0' and gets_on(checkpoints) then
     redis.call('HSET', record, 'crashes', '0') -- none from here on, as it gets on
   end
   return at + 1 + 2 * events

@@ -1,0 +1,42 @@
+"""Canonical: one text for all values that are equal, for digests.
+
+A text of the codec keeps the order of dicts, as reading it has to give that back; but a dict is
+equal to one with another order, and calls that give equal arguments are the same call. Of an
+error it keeps what it is and its arguments: where it was raised, and what was noted on its way,
+differ between the error and the same one read again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["canonical"]
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True
+).encode
+
+
+def canonical(text: str) -> str:
+    """Return the text that stands for all values equal to the one of `text`."""
+    is_tagged = '"~' in text
+    if not is_tagged and text.count('":') < 2:  # no two members, so no order
+        return text
+    tree = json.loads(text)
+    return _encode(_sorted(tree) if is_tagged else tree)
+
+
+def _sorted(tree: Any) -> Any:
+    shape: object = tree
+    if isinstance(shape, list):
+        return [_sorted(part) for part in tree]
+    if not isinstance(shape, dict):
+        return tree
+    if len(tree) == 1 and "~error" in tree:
+        return {"~error": [tree["~error"].get("type"), _sorted(tree["~error"].get("args"))]}
+    found: dict[str, Any] = {name: _sorted(part) for name, part in tree.items()}
+    for name in ("~dict", "~counter", "~set", "~frozenset"):
+        if len(found) == 1 and isinstance(found.get(name), list):
+            found[name].sort(key=_encode)
+    return found
