@@ -46,9 +46,9 @@ class Client:
             {"redis": redis if isinstance(redis, str) else None}
         )
         self.codec = codec or self.settings.codec()
-        self.plans = RequestPlans(self.settings, self.codec)
-        self.threads = ThreadPlans(self.plans, self.settings)
         self.connection = connect(self.settings.redis if redis is None else redis)
+        self.plans = RequestPlans(self.settings, self.codec, self.connection)
+        self.threads = ThreadPlans(self.plans, self.settings)
         self._asking = DirectRedis(self.connection)
 
     def enqueue(

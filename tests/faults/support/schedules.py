@@ -159,10 +159,12 @@ def a_suspect_has_a_worker_of_its_own(protocol: Protocol) -> None:
     begin(protocol)
     protocol.expire("run-0")
     protocol.recover()
-    assert protocol.take("right", 1, suspects=1) == "0"
+    assert protocol.take("right", 1, busy=1) == "0"
     protocol.recover()
-    held = begin(protocol, "run-1", "right")
-    assert held.run_id == "run-0"
+    assert protocol.take("left", 1) == "0"  # the other one keeps it back
+    assert protocol.take_kept("run-0", "right") == "claimed"
+    held = protocol.held[-1]
+    assert protocol.world.runs["run-0"].isolated
     protocol.record(held)
     assert not protocol.world.runs["run-0"].suspect
 

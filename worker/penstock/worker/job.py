@@ -6,6 +6,7 @@ __all__ = ["perform"]
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rq import get_current_job
@@ -15,6 +16,7 @@ from penstock.publisher.script import run
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.redis.calls import Claim
 from penstock.runtime.redis.executor import Executor
+from penstock.runtime.redis.world import World
 from penstock.runtime.settings import load_settings
 from penstock.worker.app import load_app
 from penstock.worker.recover import Recovery
@@ -40,16 +42,39 @@ def perform(run_id: str) -> None:
     recovery = Recovery(connect(job.connection), settings)
     recovery.start()
     try:
-        names = executor.calls.announce(executor.app.entrypoints, ANNOUNCED)
-        run(executor.sender.connection, names)
-        call = executor.calls.acquire(run_id, "", uuid.uuid4().hex[:16], settings.lease)
-        claim = executor.calls.acquired(run(executor.sender.connection, call))
-        if isinstance(claim, Claim):
-            asyncio.run(_execute(executor, claim))
+        asyncio.run(_execute(executor, run_id, job.origin))
     finally:
         recovery.close()
         executor.close()
 
 
-async def _execute(executor: Executor, claim: Claim) -> None:
-    await executor.begin(claim)
+async def _execute(executor: Executor, run_id: str, queue: str) -> None:
+    """Execute the run that the ticket is of, then those of the queue that wait for this app."""
+    connection, calls = executor.sender.connection, executor.calls
+    run(connection, calls.announce(executor.app, ANNOUNCED))
+    call = calls.acquire(run_id, "", _nonce(), executor.settings.lease, app=executor.app.digest)
+    claim = calls.acquired(run(connection, call))
+    claims = [claim] if isinstance(claim, Claim) else _parked(executor, queue)
+    while claims:
+        await executor.begin(claims[0])
+        claims = _parked(executor, queue)
+
+
+def _parked(executor: Executor, queue: str) -> Sequence[Claim]:
+    calls, settings = executor.calls, executor.settings
+    mark = World(settings.prefix).queue("")
+    call = calls.take(
+        "",
+        _nonce(),
+        settings.lease,
+        1,
+        [queue.removesuffix(mark)],
+        crashes=settings.crashes,
+        app=executor.app.digest,
+        mode="parked",
+    )
+    return calls.taken(run(executor.sender.connection, call)).claims
+
+
+def _nonce() -> str:
+    return uuid.uuid4().hex[:16]

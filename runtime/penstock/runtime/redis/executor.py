@@ -46,7 +46,7 @@ class _Active:
 
     task: asyncio.Task[None]
     journal: RedisJournal
-    crashes: int
+    isolated: str
     runner: Runner | None = None
     is_lost: bool = False
 
@@ -67,9 +67,9 @@ class Executor:
     ) -> None:
         self.settings = settings
         self.app = app
-        self.calls = Calls(Keys(settings.prefix, settings.rq_prefix))
-        self.codec = (codec or settings.codec()).at(settings.prefix)
         self.sender = sender or Sender(connect(connection))
+        self.calls = Calls(Keys.of(settings, self.sender.connection))
+        self.codec = (codec or settings.codec()).at(settings.prefix)
         self.keeper = LeaseKeeper(
             connect(connection, settings.lease / 4),
             self.calls,
@@ -83,10 +83,9 @@ class Executor:
 
     @property
     def suspects(self) -> int:
-        """How many of the runs here are given up if this process dies."""
-        last = self.settings.crashes - 1
+        """How many of the runs here are to be alone in their process, if they have not got on."""
         return sum(
-            active.crashes >= last and not active.journal.has_recorded
+            active.isolated == "always" or bool(active.isolated and not active.journal.has_recorded)
             for active in tuple(self._active.values())
         )
 
@@ -104,8 +103,8 @@ class Executor:
         task = asyncio.get_running_loop().create_task(
             self._execute(claim, journal), name=claim.lease.run_id
         )
-        crashes = int(claim.fields.get("crashes", 0))
-        self._active[claim.lease] = _Active(task, journal, crashes)
+        isolated = claim.fields.get("isolated", "")
+        self._active[claim.lease] = _Active(task, journal, isolated)
         return task
 
     def cancel(self, run_id: str) -> None:
@@ -146,6 +145,7 @@ class Executor:
             result = await self._attempt(claim, journal)
             _log(claim, result, time.monotonic() - began)
         except (LeaseLostError, Fenced):
+            self.keeper.forgo(claim.lease)
             _log_lost(claim)
         except asyncio.CancelledError:
             if self._active[claim.lease].is_lost:  # cancelled for that

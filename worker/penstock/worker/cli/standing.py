@@ -12,6 +12,7 @@ from typing import Any
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.requests import Plan, RequestPlans
+from penstock.runtime.redis.world import World
 from penstock.runtime.run import Run, RunStatus
 from penstock.worker.cli.output import duration
 from penstock.worker.steps import remote_steps
@@ -54,7 +55,7 @@ def _queued(keys: Keys, run: Run) -> Plan[Standing]:
 
 
 def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
-    place = yield ("LPOS", keys.queue(run.queue), run.run_id)
+    place = yield ("LPOS", keys.queue(run.queue), World(keys.prefix).job(run.run_id))
     if place is None:
         return Standing(
             f"a new ticket on queue {run.queue!r}, from any worker that looks: its own is lost",
@@ -69,7 +70,7 @@ def _worker_for(keys: Keys, run: Run, waits_for: str) -> Plan[Standing]:
     paused = yield ("EXISTS", keys.suspended)
     if paused:
         return Standing(f"{waits_for}; all workers pause", "rq resume")
-    workers = yield ("SMEMBERS", f"{keys.workers}:{run.queue}")
+    workers = yield ("SMEMBERS", keys.workers_of(run.queue))
     alive = (yield ("EXISTS", *(name.decode() for name in workers))) if workers else 0
     if not alive:
         return Standing(

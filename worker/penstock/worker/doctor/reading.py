@@ -96,7 +96,7 @@ def _unserved(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[
     return {
         queue: count
         for queue, count in queues.items()
-        if not _alive(connection, f"{keys.workers}:{queue}")
+        if not _alive(connection, keys.workers_of(queue))
     }
 
 

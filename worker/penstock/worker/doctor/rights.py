@@ -33,7 +33,7 @@ _FOLLOW: Final = "hget hgetall hmget ping subscribe unsubscribe xrange xrevrange
 _RUNS: Final = "{p}:run:* {p}:checkpoints:* {p}:questions:* {p}:events:*"
 _ASK: Final = (
     f"{_FOLLOW} eval evalsha exists get hdel hexists hkeys hlen hset hsetnx hvals lindex llen "
-    "lpop lpush lrange lrem ltrim persist pexpire publish rpush sadd set time xadd zadd "
+    "lpop lpush lrange lrem ltrim persist pexpire publish rpush sadd set srem time xadd zadd "
     "zrandmember zrem zrevrange zscan zscore"
 )
 
@@ -41,13 +41,14 @@ ROLES: Final[Mapping[str, Role]] = {
     "app": Role(
         _ASK,
         f"{_RUNS} {{p}}:runs:* {{p}}:remote:* {{p}}:thread:* {{p}}:history:* {{p}}:made:* "
-        "{p}:waiting:* {p}:leases {p}:ready {p}:timers {p}:entrypoints "
+        "{p}:waiting:* {p}:parked:* {p}:leases {p}:ready {p}:timers {p}:entrypoints "
         "{rq}:queues {rq}:queue:* {rq}:job:* {rq}:finished:* {rq}:failed:*",
         "{p}:channel:* {p}:control",
     ),
     "worker": Role(
-        f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove lpos pttl smembers srem "
-        "type unwatch watch xread zcard zcount zrange zrangebyscore zremrangebyscore",
+        f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove lpos pttl scard sinter "
+        "sismember smembers type unwatch watch xread zcard zcount zpopmin zrange zrangebyscore "
+        "zremrangebyscore",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),
@@ -86,6 +87,7 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "rpush": (_KEY, "v"),
     "sadd": (_KEY, "v"),
     "set": (_KEY, "v"),
+    "sismember": (_KEY, "v"),
     "srem": (_KEY, "v"),
     "subscribe": (_CHANNEL,),
     "time": (),

@@ -13,6 +13,7 @@
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/reopen
 
 local id = ARGV[3]
 local run = redis.call('HMGET', key('run', id), 'status', 'thread_key')
@@ -52,15 +53,7 @@ if status == 'running' then
   append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
   return 'queued'
 end
-for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
-  redis.call('PERSIST', key(kind, id))
-end
-redis.call('PERSIST', key('thread', run[2]))
-redis.call('PERSIST', key('history', run[2]))
-redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel')
-redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0)
-redis.call('ZREM', TIMERS, id)
-append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
+reopen(id, run[2], ARGV[4])
 if status ~= 'queued' then
   status_to(id, status, 'queued', redis.call('HGET', key('run', id), 'home'))
   ring(id, false)

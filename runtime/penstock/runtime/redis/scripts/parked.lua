@@ -1,0 +1,26 @@
+-- Runs that wait for a worker which has their code. Needs names, clock and bell.
+--
+-- knows(app, id): whether an app has what a run is to execute, 'e:<entrypoint>' or 't:<task>', and the name of that;
+-- nil where nobody knows the app any more. Every process knows the app ''.
+-- park(id, name): sets a queued run aside that is on no queue any more; who has the name finds it there.
+-- Keys: app:<digest>; parked:<queue> (set of names), parked:<queue>:<name> (zset of run ids, by when they were
+-- created); run:<id> has the name in 'parked'.
+local function knows(app, id)
+  local run = redis.call('HMGET', key('run', id), 'entrypoint', 'home', 'task')
+  local name = run[2] and 't:' .. (run[3] or '') or 'e:' .. (run[1] or '')
+  if app == '' or redis.call('SISMEMBER', key('app', app), name) == 1 then
+    return true, name
+  end
+  if redis.call('EXISTS', key('app', app)) == 0 then
+    return nil, name
+  end
+  return false, name
+end
+
+local function park(id, name)
+  local run = redis.call('HMGET', key('run', id), 'queue', 'created')
+  redis.call('SADD', key('parked', run[1]), name)
+  redis.call('ZADD', key('parked', run[1] .. ':' .. name), run[2] or 0, id)
+  redis.call('HSET', key('run', id), 'parked', name)
+  redis.call('ZADD', READY, ms(now), id)
+end
