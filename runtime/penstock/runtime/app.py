@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["App"]
+__all__ = ["App", "said"]
 
 import hashlib
 from collections.abc import Mapping
@@ -55,3 +55,9 @@ class App:
         if name not in self.tasks:
             raise UnknownTaskError(name, self.tasks)
         return self.tasks[name]
+
+
+def said(name: str) -> str:
+    """Say in words what a ticket asks for: one of the names of an app."""
+    kind, _, bare = name.partition(":")
+    return f"{'task' if kind == 't' else 'entrypoint'} {bare!r}"

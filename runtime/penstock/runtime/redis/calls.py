@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["AT_ONCE", "Calls", "Claim", "Creation", "Death", "Enqueued", "Lease", "Taken", "Write"]
+__all__ = [
+    "AT_ONCE",
+    "FOR_NOW",
+    "Calls",
+    "Claim",
+    "Creation",
+    "Death",
+    "Enqueued",
+    "Lease",
+    "Taken",
+    "Write",
+]
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +32,9 @@ SCHEMA = "/schema"
 
 OnBusy = Literal["queue", "reject", "interrupt", "rollback"]
 TakeMode = Literal["", "alone", "parked"]
+
+FOR_NOW: Final = "parked for now"
+"""What keeps a run from being claimed whose code another live worker has: it may come back."""
 
 AT_ONCE: Final = 100
 """Runs that one recovery looks at, of each kind: the script is to take a few milliseconds."""

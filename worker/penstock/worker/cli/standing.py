@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from penstock.runtime.app import said
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.requests import Plan, RequestPlans
@@ -55,6 +56,12 @@ def _queued(keys: Keys, run: Run) -> Plan[Standing]:
 
 
 def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
+    wanted = yield ("HGET", keys.run(run.run_id), "parked")
+    if wanted is not None:
+        return Standing(
+            f"a worker that has {said(wanted.decode())}, on queue {run.queue!r}",
+            f"penstock worker <the file that defines it> -q {run.queue}",
+        )
     place = yield ("LPOS", keys.queue(run.queue), World(keys.prefix).job(run.run_id))
     if place is None:
         return Standing(

@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from penstock.publisher.codec import Codec
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.world import World
 from penstock.runtime.run import OPEN, RunStatus
 from penstock.worker.doctor.encryption import read_encryption
 from penstock.worker.doctor.finding import Reading
@@ -49,6 +50,8 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
         statuses={status.value: connection.zcard(keys.runs(status)) for status in RunStatus},
         workers=_alive(connection, keys.workers),
         unserved=_unserved(connection, keys, queued),
+        parked=Counter((run.queue, run.parked) for run in queued if run.parked),
+        strays=_strays(connection, keys, queued),
         paused=bool(connection.exists(keys.suspended)),
         orphans=sorted(orphans),
         expired=_expired(connection, keys),
@@ -116,6 +119,8 @@ class _Queued(NamedTuple):
     run_id: str
     queue: str
     thread_key: str
+    parked: str
+    """What no worker had that met it; "" if it is not parked."""
 
 
 def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
@@ -125,11 +130,12 @@ def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
     for page in _pages(member.decode() for member in members):
         with connection.pipeline(transaction=False) as pipeline:
             for run_id in page:
-                pipeline.hmget(keys.run(run_id), "status", "queue", "thread_key")
+                pipeline.hmget(keys.run(run_id), "status", "queue", "thread_key", "parked")
             replies = cast("list[list[bytes | None]]", pipeline.execute())
-        for run_id, (status, queue, thread) in zip(page, replies, strict=True):
+        for run_id, (status, queue, thread, parked) in zip(page, replies, strict=True):
             if status == b"queued" and queue and thread:
-                found.append(_Queued(run_id, queue.decode(), thread.decode()))
+                wants = (parked or b"").decode()
+                found.append(_Queued(run_id, queue.decode(), thread.decode(), wants))
     return found
 
 
@@ -139,19 +145,40 @@ def _orphans(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> set[st
     return {
         run.run_id
         for run in queued
-        if run.run_id not in tickets[run.queue] and not _waits(connection, keys, run)
+        if run.run_id not in tickets[run.queue]
+        and not _is_parked(connection, keys, run)
+        and not _waits(connection, keys, run)
     }
 
 
 def _tickets(connection: Redis, keys: Keys, queue: str) -> set[str]:
     found: set[str] = set()
-    start = 0
+    start, world = 0, World(keys.prefix)
     while page := cast(
         "list[bytes]", connection.lrange(keys.queue(queue), start, start + 10 * PAGE - 1)
     ):
-        found |= {ticket.decode("utf-8", "replace") for ticket in page}
+        found |= {world.run(ticket.decode("utf-8", "replace")) for ticket in page}
         start += len(page)
     return found
+
+
+def _is_parked(connection: Redis, keys: Keys, run: _Queued) -> bool:
+    if not run.parked:
+        return False
+    return connection.zscore(keys.parked(f"{run.queue}:{run.parked}"), run.run_id) is not None
+
+
+def _strays(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[str, int]:
+    """Count the tickets of queued runs that are where an older release of Penstock puts them."""
+    if World(keys.prefix).queue("") == "":
+        return {}
+    ids = {run.run_id for run in queued}
+    found: dict[str, int] = {}
+    for queue in {run.queue for run in queued}:
+        name = f"{keys.rq}:queue:{queue}"
+        tickets = cast("list[bytes]", connection.lrange(name, 0, PAGE - 1))
+        found[queue] = sum(ticket.decode("utf-8", "replace") in ids for ticket in tickets)
+    return {queue: count for queue, count in found.items() if count}
 
 
 def _waits(connection: Redis, keys: Keys, run: _Queued) -> bool:

@@ -43,7 +43,7 @@ ROLES: Final[Mapping[str, Role]] = {
         f"{_RUNS} {{p}}:runs:* {{p}}:remote:* {{p}}:thread:* {{p}}:history:* {{p}}:made:* "
         "{p}:waiting:* {p}:parked:* {p}:leases {p}:ready {p}:timers {p}:entrypoints "
         "{rq}:queues {rq}:queue:* {rq}:job:* {rq}:finished:* {rq}:failed:*",
-        "{p}:channel:* {p}:control",
+        "{p}:channel{d}:* {p}:control{d}",
     ),
     "worker": Role(
         f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove lpos pttl scard sinter "
@@ -52,7 +52,7 @@ ROLES: Final[Mapping[str, Role]] = {
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),
-    "reader": Role(_FOLLOW, _RUNS, "{p}:channel:*"),
+    "reader": Role(_FOLLOW, _RUNS, "{p}:channel{d}:*"),
 }
 """Kinds of users; `docs/acl` has a file with these rights for each."""
 
@@ -186,8 +186,9 @@ class _Probe:
 
 def _probes(role: Role, keys: Keys) -> tuple[list[_Probe], list[_Probe]]:
     """Give what is to be queued, and what is not."""
+    database = f"@{keys.database}" if keys.database else ""
     patterns, channels = (
-        [text.format(p=keys.prefix, rq=keys.rq) for text in texts.split()]
+        [text.format(p=keys.prefix, rq=keys.rq, d=database) for text in texts.split()]
         for texts in (role.keys, role.channels)
     )
     commands = role.commands.split()

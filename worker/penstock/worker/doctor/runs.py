@@ -7,6 +7,7 @@ __all__ = ["CHECKS"]
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from penstock.runtime.app import said
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
 LATE: Final = 5.0
@@ -35,9 +36,32 @@ def _workers(reading: Reading) -> Iterator[Finding]:
             "They wait until one comes.",
             f"penstock worker flows.py -q {queue}",
         )
-    if not reading.paused and not reading.unserved:
+    yield from _lacking(reading)
+    if not reading.paused and not reading.unserved and not reading.parked:
         alive = f"{reading.workers} alive" if reading.workers else "none alive, and none needed"
         yield Finding("workers", Level.OK, f"{alive}; runs: {counts or 'none'}")
+
+
+def _lacking(reading: Reading) -> Iterator[Finding]:
+    """Name what workers lack that have met runs, and queues that an older release rings at."""
+    for (queue, name), count in sorted(reading.parked.items()):
+        yield Finding(
+            "workers",
+            Level.WARNING,
+            f"{_count(count, 'run')} on queue {queue!r} {'waits' if count == 1 else 'wait'} for a "
+            f"worker that has {said(name)}",
+            "Those workers that met them do not have it.",
+            f"penstock worker <the file that defines it> -q {queue}",
+        )
+    for queue, count in sorted(reading.strays.items()):
+        yield Finding(
+            "queues",
+            Level.WARNING,
+            f"{_count(count, 'ticket')} of this prefix on queue {queue!r} of the default one",
+            "A process with an older release puts them there; the workers of this one look at the "
+            "queue of their prefix, and ring again after some seconds.",
+            "end the apps and workers of the older release",
+        )
 
 
 def _leases(reading: Reading) -> Iterator[Finding]:

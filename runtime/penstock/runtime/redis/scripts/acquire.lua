@@ -6,8 +6,10 @@
 -- Returns the claimed run, or what keeps it from being claimed: its status ('' if there is no run), that steps of it
 -- are under way elsewhere, which the process would perform at the same time, or that the app does not have its code.
 -- Then its ticket goes to the end of the queue, once for each other worker of RQ's there, as those that are idle
--- cannot look for it; after that it is parked.
--- Keys: those of claim, parked and reopen; rq:workers:<queue>.
+-- cannot look for it; after that it is parked. Where a live worker has announced the code, the answer is that it may
+-- come back: the process asks again after a pause, and the ticket goes to the end of the queue if the run is still
+-- parked.
+-- Keys: those of claim, parked and reopen; rq:workers:<queue>, entrypoints.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -18,19 +20,20 @@
 -- include: penstock.runtime.redis.scripts/claim
 
 local id, nonce, app = ARGV[3], ARGV[5], ARGV[8]
-local run = redis.call('HMGET', key('run', id), 'status', 'fence', 'queue')
+local run = redis.call('HMGET', key('run', id), 'status', 'fence', 'queue', 'parked')
 if run[1] == 'running' and run[2] and string.match(run[2], '%.(.*)$') == nonce then
   return claimed(id, run[2])
 end
 
 local function pass_on(name)
   local others = redis.call('SCARD', rq_queue(run[3], 'workers')) - 1
-  if redis.call('HINCRBY', key('run', id), 'passed', 1) > others then
-    park(id, name)
-  else
+  if run[4] or redis.call('HINCRBY', key('run', id), 'passed', 1) <= others then
     ring(id, false)
+    return 'waiting for a worker that has its code'
   end
-  return 'waiting for a worker that has its code'
+  park(id, name)
+  local announced = redis.call('ZSCORE', ARGV[1] .. ':entrypoints', string.match(name, '^e:(.*)$') or name)
+  return tonumber(announced or 0) > now and 'parked for now' or 'parked'
 end
 
 if app ~= '' and (run[1] == 'queued' or requeued(id)) then
