@@ -193,7 +193,7 @@ class Worker(RQWorker):
             taken = self._intake.claim(room, self._room.busy)
         if burst or taken or taken.kept or taken.is_unknown:
             return taken
-        return self._wait_for_ticket(room) or Taken((), None)
+        return self._wait_for_ticket(room)
 
     def _take_kept(self, kept: tuple[str, str]) -> Taken:
         if self._room.busy and time.monotonic() < self._kept_until:
@@ -203,14 +203,16 @@ class Worker(RQWorker):
         self._kept = None
         return taken
 
-    def _wait_for_ticket(self, room: int) -> Taken | None:
+    def _wait_for_ticket(self, room: int) -> Taken:
         popped = self._intake.pop(PAUSE)
+        taken = Taken((), None)
         if popped is None:
             self._intake.look_again()
         if popped and self._stop_requested:
             self._intake.put_back(popped)
-            return None
-        taken = self._intake.claim(room, self._room.busy, popped) if popped else None
+            return taken
+        if popped:
+            taken = self._intake.claim(room, self._room.busy, popped)
         while not taken and self._intake.is_suspended() and not self._stop_requested:
             self.set_state(WorkerStatus.SUSPENDED)
             time.sleep(PAUSE)

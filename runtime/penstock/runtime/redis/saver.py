@@ -118,7 +118,8 @@ class RedisSaver(SavedThreads):
     def release(self, journal: Journal) -> None:
         """Let go of an attempt's lease, however it ended."""
         if isinstance(journal, RedisJournal):
-            self._keeper.remove(journal.lease)
+            let_go = self._keeper.forgo if journal.is_lost else self._keeper.remove
+            let_go(journal.lease)
 
     def _context(self, order: Order, claim: Claim) -> Any:
         """Return what a run gets as context: what this call gives, else what its first one gave."""
