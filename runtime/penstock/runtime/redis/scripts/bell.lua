@@ -25,6 +25,10 @@ local function unpark(id, queue, name)
   end
 end
 
+local function bell_of(id)
+  return '["penstock.worker.job.perform",null,["' .. id .. '"],{}]'
+end
+
 local function ring(id, front)
   local run = redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at', 'started', 'parked')
   local queue = run[1]
@@ -35,7 +39,7 @@ local function ring(id, front)
   end
   local job = rq_job(id)
   redis.call('SADD', ARGV[2] .. ':queues', rq_queue(queue))
-  redis.call('HSET', job, 'data', '["penstock.worker.job.perform",null,["' .. id .. '"],{}]',
+  redis.call('HSET', job, 'data', bell_of(id),
     'origin', queue .. OF_QUEUES, 'status', 'queued', 'timeout', '-1', 'description', 'penstock ' .. run[2] .. ' ' .. id,
     'created_at', run[3], 'enqueued_at', run[3])
   if run[4] then -- it may have ended before, and its job be kept for a while only

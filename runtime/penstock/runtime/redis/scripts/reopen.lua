@@ -23,6 +23,7 @@ local function requeued(id)
   if status == 'queued' or status == 'running' or not RQ_STATUS[status] or queue == '' then
     return false
   end
+  redis.call('HSET', rq_job(id), 'data', bell_of(id)) -- RQ has compressed it
   local is_asked = status == 'failed' and not redis.call('ZSCORE', rq_queue(queue, 'failed'), job_of(id))
   if is_asked and not run[4] and redis.call('HGET', key('thread', thread), 'run') == id then
     local named = run[6] ~= '1' and ',"thread":' .. cjson.encode(run[5]) or ''
