@@ -73,7 +73,7 @@ class AsyncClient:
             None,
             thread_id=thread_id,
             run_id=run_id,
-            queue=queue or self.settings.queue,
+            queue=self.settings.queue if queue is None else queue,
             on_busy=on_busy,
             context=context,
             config=config or {},
