@@ -133,10 +133,10 @@ MUTANTS: Final = (
     Mutant("a lease given up alive is a death", "recover", "run[7] ~= run[4] and", ""),
     Mutant("who lives after all stays dead", "forgo", "run[3] and is_open(id)", "false"),
     Mutant("life changes what is over", "forgo", "run[3] and is_open(id)", "run[3]"),
-    Mutant("a requeued run stays failed", "reopen", "if is_asked and", "if false and"),
+    Mutant("a requeued run stays failed", "requeued", "if is_asked and", "if false and"),
     Mutant(
         "any bell wakes a failed run",
-        "reopen",
+        "requeued",
         "and not redis.call('ZSCORE', rq_queue(queue, 'failed'), job_of(id))",
         "",
     ),

@@ -9,7 +9,7 @@
 -- cannot look for it; after that it is parked. Where a live worker has announced the code, the answer is that it may
 -- come back: the process asks again after a pause, and the ticket goes to the end of the queue if the run is still
 -- parked.
--- Keys: those of claim, parked and reopen; rq:workers:<queue>, entrypoints.
+-- Keys: those of claim, parked, reopen and requeued; rq:workers:<queue>, entrypoints.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -17,6 +17,7 @@
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/parked
 -- include: penstock.runtime.redis.scripts/reopen
+-- include: penstock.runtime.redis.scripts/requeued
 -- include: penstock.runtime.redis.scripts/claim
 
 local id, nonce, app = ARGV[3], ARGV[5], ARGV[8]

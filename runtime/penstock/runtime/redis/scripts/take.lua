@@ -13,12 +13,12 @@
 -- them. It is isolated: a worker that has nothing at work takes it, and nothing else while it has it. A worker that has
 -- some keeps it back, takes nothing more meanwhile, and takes it as soon as it has none or has waited for a while.
 -- A run whose code the app does not have is parked; of those parked, a worker takes what it has the code of, before
--- it pops tickets. A ticket whose run is over is dropped, or lets it go on (reopen); popping ends at the first ordinary
+-- it pops tickets. A ticket whose run is over is dropped, or lets it go on (requeued); popping ends at the first ordinary
 -- RQ job, which is left in RQ's list of those popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop
 -- leaves it.
 -- Sent twice (same nonce), it gives the runs claimed and the job popped the first time: taken:<worker> remembers
 -- them.
--- Keys: those of claim, parked and reopen; taken:<worker>; rq:suspended.
+-- Keys: those of claim, parked, reopen and requeued; taken:<worker>; rq:suspended.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -26,6 +26,7 @@
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/parked
 -- include: penstock.runtime.redis.scripts/reopen
+-- include: penstock.runtime.redis.scripts/requeued
 -- include: penstock.runtime.redis.scripts/claim
 
 local worker, nonce, lease, room = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
