@@ -158,8 +158,9 @@ def _tell(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
     match event["mode"]:
         case "step.started":
             step.started_at, step.finished_at = time, None
+            # A retry is counted as it is told of: a long wait before it ends the attempt.
+            step.tries += step.status is not StepStatus.RETRYING
             step.status, step.attempt = StepStatus.RUNNING, event.get("attempt", 1)
-            step.tries += 1
             step.error = ""
         case "step.retry" if "error" in data:  # without one, an attempt begins it anew
             step.status = StepStatus.RETRYING
