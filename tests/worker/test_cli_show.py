@@ -95,6 +95,25 @@ def test_a_queued_run_says_that_no_worker_has_its_entrypoint(
 
 
 @pytest.mark.open_runs
+def test_a_run_that_is_kept_back_to_be_by_itself_says_so(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
+    run_id = enqueue(redis_url, "main", 1)
+    redis_client.hset(KEYS.run(run_id), "crashes", 2)
+    with Client(redis_url) as client:
+        take = client.plans.calls.take("w", "n", 8.0, 1, ["default"], busy=1)
+        assert client.plans.calls.taken(call(client.connection, take)).kept == ("default", run_id)
+
+    assert shown(run_id, redis_url)["waits_for"].startswith("a worker that keeps it back")
+    orphans = [
+        row
+        for row in rows(penstock("doctor", "--json", url=redis_url))
+        if row["check"] == "orphans"
+    ]
+    assert [row["level"] for row in orphans] == ["ok"]
+
+
+@pytest.mark.open_runs
 def test_a_running_run_names_its_worker_and_how_long_its_lease_is(redis_url: str) -> None:
     run_id = enqueue(redis_url, "main", 1)
     with Client(redis_url) as client:

@@ -60,6 +60,8 @@ class InMemoryWorker:
         self._server = FakeServer()
         self.connection: Any = FakeRedis(server=self._server)
         self.client = Client(self.connection, settings=self.settings)
+        self._kept: tuple[str, str] | None = None
+        """The ticket of a run that is to be by itself, as it may have killed its process."""
         self._announce()
 
     @cached_property
@@ -111,17 +113,23 @@ class InMemoryWorker:
     def _take(self) -> Sequence[Claim]:
         calls, settings = self.client.plans.calls, self.settings
         run(self.connection, calls.recover(settings.crashes, 0.0))
-        nonce = uuid.uuid4().hex[:16]
+        kept, self._kept = self._kept, None
         call = calls.take(
             NAME,
-            nonce,
+            uuid.uuid4().hex[:16],
             settings.lease,
             AT_ONCE,
-            self._queues(),
+            () if kept else self._queues(),
+            kept or ("", ""),
             crashes=settings.crashes,
             app=self.app.digest,
+            mode="alone" if kept else "",
         )
-        return calls.taken(run(self.connection, call)).claims
+        taken = calls.taken(run(self.connection, call))
+        self._kept = taken.kept
+        if kept and not taken.claims:
+            return self._take()
+        return taken.claims
 
     def _queues(self) -> Sequence[str]:
         """Return the names of all queues, as runs know them."""

@@ -56,7 +56,12 @@ def _queued(keys: Keys, run: Run) -> Plan[Standing]:
 
 
 def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
-    wanted = yield ("HGET", keys.run(run.run_id), "parked")
+    wanted, reserved = yield ("HMGET", keys.run(run.run_id), "parked", "reserved")
+    if reserved is not None and float(reserved) > (yield from _now(keys)):
+        return Standing(
+            "a worker that keeps it back until it is idle: its workers have died, so that it is "
+            "to be by itself"
+        )
     if wanted is not None:
         return Standing(
             f"a worker that has {said(wanted.decode())}, on queue {run.queue!r}",

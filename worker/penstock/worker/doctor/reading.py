@@ -121,21 +121,26 @@ class _Queued(NamedTuple):
     thread_key: str
     parked: str
     """What no worker had that met it; "" if it is not parked."""
+    is_reserved: bool
+    """Whether a worker keeps it back until it can be by itself there."""
 
 
 def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
     """Read the runs that are queued on a queue."""
     members = cast("list[bytes]", connection.zrange(keys.runs(RunStatus.QUEUED), 0, -1))
     found: list[_Queued] = []
+    now = connection.time()[0] * 1000
     for page in _pages(member.decode() for member in members):
         with connection.pipeline(transaction=False) as pipeline:
             for run_id in page:
-                pipeline.hmget(keys.run(run_id), "status", "queue", "thread_key", "parked")
+                pipeline.hmget(
+                    keys.run(run_id), "status", "queue", "thread_key", "parked", "reserved"
+                )
             replies = cast("list[list[bytes | None]]", pipeline.execute())
-        for run_id, (status, queue, thread, parked) in zip(page, replies, strict=True):
+        for run_id, (status, queue, thread, parked, until) in zip(page, replies, strict=True):
             if status == b"queued" and queue and thread:
-                wants = (parked or b"").decode()
-                found.append(_Queued(run_id, queue.decode(), thread.decode(), wants))
+                wants, reserved = (parked or b"").decode(), float(until or 0) > now
+                found.append(_Queued(run_id, queue.decode(), thread.decode(), wants, reserved))
     return found
 
 
@@ -146,6 +151,7 @@ def _orphans(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> set[st
         run.run_id
         for run in queued
         if run.run_id not in tickets[run.queue]
+        and not run.is_reserved
         and not _is_parked(connection, keys, run)
         and not _waits(connection, keys, run)
     }

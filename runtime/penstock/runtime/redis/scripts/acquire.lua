@@ -21,7 +21,7 @@
 -- include: penstock.runtime.redis.scripts/claim
 
 local id, nonce, app = ARGV[3], ARGV[5], ARGV[8]
-local run = redis.call('HMGET', key('run', id), 'status', 'fence', 'queue', 'parked')
+local run = redis.call('HMGET', key('run', id), 'status', 'fence', 'queue', 'parked', 'entrypoint', 'task')
 if run[1] == 'running' and run[2] and string.match(run[2], '%.(.*)$') == nonce then
   return claimed(id, run[2])
 end
@@ -38,7 +38,7 @@ local function pass_on(name)
 end
 
 if app ~= '' and (run[1] == 'queued' or requeued(id)) then
-  local is_known, name = knows(app, id)
+  local is_known, name = knows(app, run[5], run[6])
   if not is_known and may_begin(id) then
     return pass_on(name)
   end

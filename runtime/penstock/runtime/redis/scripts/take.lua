@@ -71,12 +71,11 @@ local function begin_run(id, is_suspect, for_good)
   return not is_suspect
 end
 
-local function begin_queued(id, ticket, queue)
-  local run = redis.call('HMGET', key('run', id), 'crashes', 'deaths', 'reserved')
-  local for_good = tonumber(run[2] or 0) >= 2 * limit
-  local is_suspect = for_good or tonumber(run[1] or 0) >= math.max(1, limit - 1)
+local function begin_queued(id, ticket, queue, run)
+  local for_good = tonumber(run.deaths or 0) >= 2 * limit
+  local is_suspect = for_good or tonumber(run.crashes or 0) >= math.max(1, limit - 1)
   if is_suspect and not (mode == 'alone' and ticket == ARGV[10]) then
-    if tonumber(run[3] or 0) > now then
+    if tonumber(run.reserved or 0) > now then
       return true -- another worker keeps it back
     end
     if busy > 0 or #runs > 0 then
@@ -86,13 +85,22 @@ local function begin_queued(id, ticket, queue)
   return begin_run(id, is_suspect, for_good)
 end
 
+local function read(id)
+  local run = redis.call('HMGET', key('run', id), 'status', 'entrypoint', 'task', 'crashes', 'deaths', 'reserved')
+  return { status = run[1], entrypoint = run[2], task = run[3], crashes = run[4], deaths = run[5], reserved = run[6] }
+end
+
 local function open_run(id, ticket, queue)
-  if redis.call('HGET', key('run', id), 'status') ~= 'queued' and not requeued(id) then
-    return true
+  local run = read(id)
+  if run.status ~= 'queued' then
+    if not requeued(id) then
+      return true
+    end
+    run = read(id)
   end
-  local is_known, name = knows(app, id)
+  local is_known, name = knows(app, run.entrypoint, run.task)
   if is_known or not may_begin(id) then
-    return begin_queued(id, ticket, queue)
+    return begin_queued(id, ticket, queue, run)
   end
   if is_known == nil then
     redis.call('LPUSH', rq_queue(queue), ticket)
