@@ -23,7 +23,7 @@ from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
-from tests.faults.support.workers import QUICK, Fleet
+from tests.faults.support.workers import FLOWS, QUICK, Fleet
 from tests.support.server import RedisServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
@@ -214,3 +214,13 @@ def test_the_doctor_finds_tickets_that_an_older_release_rings(server: RedisServe
     found = [json.loads(text) for text in said.splitlines()]
     [told] = [each["says"] for each in found if each["check"] == "queues"]
     assert told == "1 ticket of this prefix on queue 'default' of the default one"
+
+
+def test_a_plain_rq_worker_serves_the_queue_of_a_prefix(server: RedisServer, fleet: Fleet) -> None:
+    command = [str(BIN / "rq"), "worker", "--serializer", "json", "--url", server.url]
+    environ = {**QUICK, "PENSTOCK_PREFIX": "shop", "PENSTOCK_APP": str(FLOWS)}
+    fleet.run([*command, "default@shop"], environ)
+    with Client(server.url, settings=Settings(redis=server.url, prefix="shop")) as client:
+        assert client.enqueue("main", {"x": 4}, run_id="order-1").result(20) == 8
+    until(lambda: server.client().hget("rq:job:order-1--shop", "status") == b"finished")
+    Checker(server.client(), "shop").check(over=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -157,6 +158,27 @@ def test_an_isolated_run_is_given_up_whatever_was_beside_it(
 
     assert handle.info().reason.startswith("PoisonRunError: 3 workers died of it")
     assert other.status() == "running"
+    Checker(redis_client).check()
+
+
+def test_an_isolated_run_is_not_given_up_for_what_began_after_it(
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+) -> None:
+    """As where it has been by itself for so long that its worker took others again."""
+    handle, later = client.enqueue("flow", 1), client.enqueue("flow", 2)
+    redis_client.hset(f"penstock:run:{handle.run_id}", "crashes", 2)
+    for number in range(5):
+        redis_client.delete("rq:queue:default")
+        call = CALLS.take("w", f"n{number}", 60.0, 9, (), ("default", handle.run_id), mode="alone")
+        assert len(CALLS.taken(run(redis_client, call)).claims) == 1
+        time.sleep(0.002)
+        claim(redis_client, later)
+        for each in (handle, later) if number % 2 else (later, handle):
+            lapse(redis_client, each)
+            look()
+
+    assert handle.status() == "queued"
+    assert handle.info().crashes == 5
     Checker(redis_client).check()
 
 

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from redis import Redis
 
@@ -37,6 +38,9 @@ from penstock.runtime.threads import Threads
 
 logger = logging.getLogger(__name__)
 
+ISOLATION: Final = 60.0
+"""Seconds that a suspect is by itself in its process, unless it has been one too often."""
+
 _ENDING = "the worker is about to end"
 
 
@@ -47,6 +51,7 @@ class _Active:
     task: asyncio.Task[None]
     journal: RedisJournal
     isolated: str
+    began: float
     runner: Runner | None = None
     is_lost: bool = False
 
@@ -83,9 +88,14 @@ class Executor:
 
     @property
     def suspects(self) -> int:
-        """How many of the runs here are to be alone in their process, if they have not got on."""
+        """How many of the runs here are to be by themselves, if they have not got on meanwhile.
+
+        For a minute, mostly: one that lives so long may wait for what another run brings it.
+        """
+        newest = time.monotonic() - ISOLATION
         return sum(
-            active.isolated == "always" or bool(active.isolated and not active.journal.has_recorded)
+            active.isolated == "always"
+            or bool(active.isolated and active.began > newest and not active.journal.has_recorded)
             for active in tuple(self._active.values())
         )
 
@@ -104,7 +114,7 @@ class Executor:
             self._execute(claim, journal), name=claim.lease.run_id
         )
         isolated = claim.fields.get("isolated", "")
-        self._active[claim.lease] = _Active(task, journal, isolated)
+        self._active[claim.lease] = _Active(task, journal, isolated, time.monotonic())
         return task
 
     def cancel(self, run_id: str) -> None:

@@ -41,24 +41,27 @@ local function last_step(id)
   return '; it had begun no step'
 end
 
--- Tells whether a run was all that was at work in its process, or isolated there; those that were beside it are told
--- so, as their leases may end later, when they are the last that are left.
+-- Tells whether a run was by itself in its process: nothing else was at work there, or where it was isolated, nothing
+-- that began after it did. Those that were beside it are told when it began, as their leases may end later, when they
+-- are the last that are left.
 local function was_alone(id, queue, worker, fence)
-  local run = redis.call('HMGET', key('run', id), 'isolated', 'company')
-  if run[1] or queue == '' or worker == '' then
+  local run = redis.call('HMGET', key('run', id), 'isolated', 'company', 'updated')
+  if queue == '' or worker == '' then
     return true
   end
-  local is_alone, own = not run[2], job_of(id) .. ':' .. fence
-  for _, execution in ipairs(is_alone and redis.call('SMEMBERS', rq('worker', worker) .. ':executions') or {}) do
-    local beside = run_of(string.match(execution, '^[^:]*'))
+  local began, own = tonumber(run[3]), job_of(id) .. ':' .. fence
+  local newest = tonumber(run[2] or -1)
+  for _, execution in ipairs(redis.call('SMEMBERS', rq('worker', worker) .. ':executions')) do
     if execution ~= own then
-      is_alone = false
-      if redis.call('HGET', key('run', beside), 'worker') == worker then
-        redis.call('HSET', key('run', beside), 'company', '1')
+      local beside = key('run', run_of(string.match(execution, '^[^:]*')))
+      local other = redis.call('HMGET', beside, 'worker', 'updated', 'company')
+      newest = math.max(newest, other[1] == worker and tonumber(other[2]) or 0)
+      if other[1] == worker and tonumber(other[3] or -1) < began then
+        redis.call('HSET', beside, 'company', ms(began))
       end
     end
   end
-  return is_alone
+  return newest < (run[1] and began or 0)
 end
 
 -- Counts a death: crashes and deaths are those of processes that had it, since it last got on and in all; alone and
