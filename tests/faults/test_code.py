@@ -16,6 +16,7 @@ from penstock.runtime import Client
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.redis.requests import UnannouncedEntrypointWarning
 from penstock.runtime.run import RunStatus
+from penstock.runtime.settings import Settings
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
@@ -217,10 +218,10 @@ def test_f67_a_worker_that_dies_with_the_ticket_in_hand_loses_no_run(
 def test_f67_a_recovered_run_waits_for_a_worker_with_its_code(
     deploy: Deploy, client: Client, raw: redis.Redis, checker: Checker
 ) -> None:
-    new = deploy.new()
-    run = client.enqueue("long", 0.3)
-    reaches(run, RunStatus.RUNNING)
     deploy.old()
+    new = deploy.new()
+    run = client.enqueue("long", 0.5)
+    reaches(run, RunStatus.RUNNING)
 
     new.kill()
 
@@ -233,10 +234,10 @@ def test_f67_a_recovered_run_waits_for_a_worker_with_its_code(
 def test_f67_a_run_that_is_handed_over_waits_for_a_worker_with_its_code(
     deploy: Deploy, client: Client, raw: redis.Redis, checker: Checker
 ) -> None:
-    new = deploy.new()
-    run = client.enqueue("long", 0.3)
-    reaches(run, RunStatus.RUNNING)
     deploy.old()
+    new = deploy.new()
+    run = client.enqueue("long", 0.5)
+    reaches(run, RunStatus.RUNNING)
 
     new.term()
     assert new.wait() == 0
@@ -363,6 +364,15 @@ def test_a_client_warns_of_a_name_once(client: Client) -> None:
 
     assert [str(each.message).split("'")[1] for each in warned] == ["second", "third"]
     assert {each.filename for each in warned} == {__file__}
+
+
+@pytest.mark.filterwarnings("default:no live worker has announced")
+def test_a_process_warns_of_a_name_once(server: Any) -> None:
+    with pytest.warns(UnannouncedEntrypointWarning) as warned:
+        for x in range(5):
+            Client(server.url, settings=Settings(redis=server.url)).enqueue("fourth", x)
+
+    assert len({str(each.message) for each in warned}) == 1
 
 
 def test_f67_a_worker_that_is_stopped_keeps_no_parked_run_from_others(

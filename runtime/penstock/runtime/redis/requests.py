@@ -89,14 +89,17 @@ class RequestPlans:
         return creation.run_id, creation.thread_id
 
     def _warn(self, creation: Creation) -> None:
-        """Warn of a name that no worker has, once: not for each of a thousand runs."""
+        """Warn of a name that no worker has, once: not for each of a thousand runs.
+
+        The text is the same for all of them, so that Python shows it once in a process.
+        """
         name = str(creation.fields["entrypoint"])
         if name in self._warned:
             return
         self._warned.add(name)
         warnings.warn(
-            f"no live worker has announced entrypoint {name!r}; run {creation.run_id!r} waits for "
-            f"a worker on queue {creation.queue!r} that has it: "
+            f"no live worker has announced entrypoint {name!r}; its runs wait on queue "
+            f"{creation.queue!r} for a worker that has it: "
             "penstock worker <module that defines it>",
             UnannouncedEntrypointWarning,
             stacklevel=8,
