@@ -61,7 +61,10 @@ local function was_alone(id, queue, worker, fence)
       end
     end
   end
-  return newest < (run[1] and began or 0)
+  if run[1] then
+    return newest <= began
+  end
+  return newest < 0
 end
 
 -- Counts a death: crashes and deaths are those of processes that had it, since it last got on and in all; alone and
