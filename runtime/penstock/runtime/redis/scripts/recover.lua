@@ -41,26 +41,33 @@ local function last_step(id)
   return '; it had begun no step'
 end
 
--- Tells whether a run was by itself in its process: nothing else was at work there, or where it was isolated, nothing
--- that began after it did. Those that were beside it are told when it began, as their leases may end later, when they
--- are the last that are left.
-local function was_alone(id, queue, worker, fence)
-  local run = redis.call('HMGET', key('run', id), 'isolated', 'company', 'updated')
-  if queue == '' or worker == '' then
-    return true
-  end
-  local began, own = tonumber(run[3]), job_of(id) .. ':' .. fence
-  local newest = tonumber(run[2] or -1)
+-- Returns when the newest of those began that were at work beside a run: 0 for ordinary jobs, -1 if there were none.
+-- They are told of the newest of all, as their leases may end later, when they are the last that are left.
+local function company_of(id, worker, fence, began)
+  local newest, runs, own = -1, {}, job_of(id) .. ':' .. fence
   for _, execution in ipairs(redis.call('SMEMBERS', rq('worker', worker) .. ':executions')) do
     if execution ~= own then
       local beside = key('run', run_of(string.match(execution, '^[^:]*')))
-      local other = redis.call('HMGET', beside, 'worker', 'updated', 'company')
+      local other = redis.call('HMGET', beside, 'worker', 'updated')
       newest = math.max(newest, other[1] == worker and tonumber(other[2]) or 0)
-      if other[1] == worker and tonumber(other[3] or -1) < began then
-        redis.call('HSET', beside, 'company', ms(began))
-      end
+      runs[#runs + 1] = other[1] == worker and beside or nil
     end
   end
+  for _, beside in ipairs(runs) do
+    redis.call('HSET', beside, 'company', ms(math.max(newest, began)))
+  end
+  return newest
+end
+
+-- Tells whether a run was by itself in its process: nothing else was at work there, or where it was isolated, nothing
+-- that began after it did.
+local function was_alone(id, queue, worker, fence)
+  if queue == '' or worker == '' then
+    return true
+  end
+  local run = redis.call('HMGET', key('run', id), 'isolated', 'company', 'updated')
+  local began = tonumber(run[3])
+  local newest = tonumber(run[2] or company_of(id, worker, fence, began))
   if run[1] then
     return newest <= began
   end
