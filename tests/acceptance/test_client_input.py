@@ -20,13 +20,13 @@ from penstock.runtime.errors import (
     RunConflictError,
     RunFailedError,
     RunNotFoundError,
-    UnknownEntrypointError,
     WrongKindError,
 )
 from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
 from tests.faults.support import flows
 from tests.faults.support.invariants import Checker
+from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
@@ -148,21 +148,17 @@ def test_input_by_name_is_checked_by_the_worker(
     checker.check(over=True)
 
 
-def test_an_unknown_entrypoint_is_told_in_the_runs_record(
-    fleet: Fleet, client: Client, checker: Checker
+def test_a_run_of_an_unknown_entrypoint_waits_for_a_worker_that_has_it(
+    fleet: Fleet, client: Client, checker: Checker, raw: redis.Redis
 ) -> None:
     fleet.start()
     with pytest.warns(UserWarning, match="no live worker has announced entrypoint 'nothing'"):
         run = client.enqueue("nothing", 1)
 
-    with pytest.raises(RunFailedError, match="UnknownEntrypointError") as caught:
-        run.result(5)
+    until(lambda: raw.hget(f"penstock:run:{run.run_id}", "parked") == b"e:nothing")
 
-    assert isinstance(caught.value.__cause__, UnknownEntrypointError)
-    assert "no entrypoint named 'nothing'" in str(caught.value)
-    assert "penstock worker" in str(caught.value)
-    assert [event.mode for event in run.stream("values")] == []
-    checker.check(over=True)
+    assert run.status() is RunStatus.QUEUED
+    checker.check()
 
 
 @pytest.mark.filterwarnings("error:no live worker has announced")

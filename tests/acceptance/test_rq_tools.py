@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from rq.serializers import JSONSerializer
 from rq.suspension import resume, suspend
 from rq.worker import Worker as RQWorker
 
+from penstock.publisher import subscribe
 from penstock.runtime import Client
 from penstock.runtime.errors import RunCancelledError
 from penstock.runtime.handle import RunHandle
@@ -301,3 +303,154 @@ def test_an_ordinary_job_popped_by_a_worker_that_dies_is_where_rq_finds_it(
     assert registry.get_job_ids(cleanup=False) == [
         job.id
     ]  # its heartbeat ends, RQ fails or retries it
+
+
+# -- requeue ------------------------------------------------------------------------------------
+
+FRAIL = """
+import os
+from pathlib import Path
+from penstock.runtime import entrypoint, task
+
+@task
+def count(folder: str) -> int:
+    path = Path(folder, "counted")
+    path.write_text(path.read_text() + "." if path.exists() else ".")
+    return len(path.read_text())
+
+@task
+def check(folder: str) -> str:
+    if not Path(folder, "ready").exists():
+        raise ValueError("not ready")
+    return "ready"
+
+@entrypoint()
+def frail(folder: str) -> tuple[int, str]:
+    return count(folder).result(), check(folder).result()
+"""
+
+
+@pytest.fixture
+def frail(tmp_path: Path) -> str:
+    app = tmp_path / "frail.py"
+    app.write_text(FRAIL)
+    return str(app)
+
+
+def requeue(url: str, *jobs: str) -> None:
+    line = [RQ, "requeue", "--url", url, "--queue", "default", *jobs]
+    subprocess.run(line, capture_output=True, check=True)
+
+
+def book(raw: redis.Redis, run: RunHandle) -> tuple[str, bool, bool]:
+    """What RQ says of a run: its job's status, and whether it is among the failed, the finished."""
+    job = Job.fetch(run.run_id, connection=raw, serializer=JSONSerializer)
+    registries = (FailedJobRegistry, FinishedJobRegistry)
+    failed, finished = (
+        raw.zscore(each("default", connection=raw).key, run.run_id) is not None
+        for each in registries
+    )
+    return JobStatus(job.get_status()).value, failed, finished
+
+
+@pytest.mark.parametrize("how", ["one", "all"])
+def test_rq_requeue_lets_a_failed_run_go_on(
+    fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker, frail: str, how: str
+) -> None:
+    fleet.start(app=frail)
+    folder = Path(frail).parent
+    run = client.enqueue("frail", str(folder), thread_id="t")
+    until(lambda: run.status() is RunStatus.FAILED)
+    assert book(raw, run) == ("failed", True, False)
+    (folder / "ready").touch()
+
+    requeue(client.settings.redis, *([run.run_id] if how == "one" else ["--all"]))
+
+    until(lambda: run.status() is RunStatus.COMPLETED)
+    assert run.result(1) == (1, "ready")  # what was recorded stays
+    assert (folder / "counted").read_text() == "."
+    assert book(raw, run) == ("finished", False, True)
+    modes = [event.mode for event in _facts(client, run)]
+    assert modes.count("run.resumed") == 1
+    checker.check(over=True)
+
+
+def _facts(client: Client, run: RunHandle) -> list[Any]:
+    with subscribe(run.run_id, connection=client.settings.redis) as events:
+        return list(events)
+
+
+def test_a_run_that_is_requeued_and_fails_again_is_among_the_failed_again(
+    fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker, frail: str
+) -> None:
+    fleet.start(app=frail)
+    run = client.enqueue("frail", str(Path(frail).parent))
+    for times in range(1, 4):
+        until(lambda: book(raw, run) == ("failed", True, False))
+        checker.check(over=True)
+        requeue(client.settings.redis, run.run_id)
+        until(lambda: not raw.llen("rq:queue:default"))
+        until(_resumed(raw, run, times))
+
+
+def _resumed(raw: redis.Redis, run: RunHandle, times: int) -> Callable[[], bool]:
+    key = f"penstock:events:{run.run_id}"
+    return lambda: str(raw.xrange(key)).count("run.resumed") == times
+
+
+@pytest.mark.parametrize("end", [RunStatus.COMPLETED, RunStatus.CANCELLED])
+def test_a_job_of_a_run_that_is_over_for_good_is_filed_again(
+    fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker, end: RunStatus
+) -> None:
+    fleet.start()
+    if end is RunStatus.COMPLETED:
+        run = client.enqueue("main", {"x": 1})
+    else:
+        run = client.enqueue("nap", 30.0)
+        run.cancel()
+    until(lambda: run.status() is end)
+    before = book(raw, run)
+    job = Job.fetch(run.run_id, connection=raw, serializer=JSONSerializer)
+
+    Queue("default", connection=raw, serializer=JSONSerializer).enqueue_job(job)
+
+    until(lambda: raw.llen("rq:queue:default") == 0)
+    until(lambda: book(raw, run) == before)
+    assert run.status() is end
+    ttl: Any = raw.pttl(f"rq:job:{run.run_id}")
+    assert ttl > 0
+    checker.check(over=True)
+
+
+def test_a_failed_run_whose_thread_has_gone_on_stays_failed(
+    fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker, frail: str
+) -> None:
+    fleet.start(app=frail)
+    folder = Path(frail).parent
+    run = client.enqueue("frail", str(folder), thread_id="t")
+    until(lambda: run.status() is RunStatus.FAILED)
+    (folder / "ready").touch()
+    newer = client.enqueue("frail", str(folder), thread_id="t")
+    assert newer.result(10) == (2, "ready")
+
+    requeue(client.settings.redis, run.run_id)
+
+    until(lambda: raw.llen("rq:queue:default") == 0)
+    until(lambda: book(raw, run) == ("failed", True, False))
+    assert run.status() is RunStatus.FAILED
+    checker.check(over=True)
+
+
+def test_a_second_ticket_of_a_failed_run_does_not_let_it_go_on(
+    fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker, frail: str
+) -> None:
+    fleet.start(app=frail)
+    run = client.enqueue("frail", str(Path(frail).parent))
+    until(lambda: run.status() is RunStatus.FAILED)
+
+    raw.rpush("rq:queue:default", run.run_id, run.run_id)
+
+    until(lambda: raw.llen("rq:queue:default") == 0)
+    assert client.enqueue("frail", str(Path(frail).parent)).run_id
+    assert run.status() is RunStatus.FAILED
+    assert "run.resumed" not in str(raw.xrange(f"penstock:events:{run.run_id}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,11 @@ def test_f64_namespaces_on_one_redis_know_nothing_of_each_other(
     assert results == [0, 2, 4]
 
 
-@pytest.mark.parametrize("name", ["default:intermediate", "a b", "a:b", "{x}", "a\n", "x" * 129])
-def test_f64_a_queue_named_like_a_key_is_refused(client: Client, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [*("default:intermediate", "a b", "a:b", "a,b", "{x}", "a\n", "x" * 129, "", "ü", 5, b"a")],
+)
+def test_f64_a_queue_named_like_a_key_is_refused(client: Client, name: Any) -> None:
     with pytest.raises(ConfigurationError, match="queue"):
         client.enqueue("main", {"x": 1}, queue=name)
 
@@ -48,3 +52,19 @@ def test_f64_a_queue_named_like_a_key_is_refused(client: Client, name: str) -> N
 def test_f64_a_run_named_like_a_key_is_refused(client: Client, name: str) -> None:
     with pytest.raises(ConfigurationError, match="run id"):
         client.enqueue("main", {"x": 1}, run_id=name)
+
+
+def test_a_default_queue_that_no_worker_serves_is_refused(server: RedisServer) -> None:
+    with (
+        Client(server.url, settings=Settings(redis=server.url, queue="")) as client,
+        pytest.raises(ConfigurationError, match="queue"),
+    ):
+        client.enqueue("main", {"x": 1})
+
+
+@pytest.mark.parametrize("name", ["", "x" * 1001, "\ud800"])
+def test_a_name_that_no_entrypoint_has_is_refused(client: Client, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="entrypoint"):
+        client.enqueue(name, {"x": 1})
+
+    assert client.runs() == []

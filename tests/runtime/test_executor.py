@@ -173,7 +173,9 @@ def claimed_after_two_deaths(
         claim(handle)
         death = Death("", "killed", (handle.run_id,))
         run(redis_client, executor.calls.recover(3, 60.0, death))
-    return claim(handle)
+    take = executor.calls.take("w", "n", 8.0, 1, ["default"])
+    [claimed] = executor.calls.taken(run(redis_client, take)).claims
+    return claimed
 
 
 def test_a_run_is_no_suspect_any_more_once_it_has_recorded_a_step(

@@ -10,7 +10,8 @@ import fakeredis
 import pytest
 
 import penstock.runtime.redis.keys as module
-from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
+from penstock.runtime.redis.world import World
 
 SCRIPTS = Path(module.__file__).parent / "scripts"
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.lua"))
@@ -34,10 +35,11 @@ def header_of(name: str) -> str:
     return "\n".join(lines)
 
 
-def lua(expression: str) -> str:
+def lua(expression: str, keys: Keys = KEYS) -> str:
     """Evaluate an expression after names.lua."""
     server = fakeredis.FakeRedis()
-    answer: Any = server.eval(f"{text_of('names')}\nreturn {expression}", 0, "p", "q")
+    code = f"{text_of('names')}\nreturn {expression}"
+    answer: Any = server.eval(code, 0, *first_arguments(keys))
     return str(answer.decode())
 
 
@@ -60,8 +62,11 @@ def lua(expression: str) -> str:
         ("ARGV[1] .. ':entrypoints'", KEYS.entrypoints),
         ("ARGV[1] .. ':runs:' .. 'failed'", KEYS.runs("failed")),
         ("popped('x')", KEYS.popped("x")),
-        ("rq('job', 'r')", KEYS.job("r")),
-        ("rq('queue', 'default')", KEYS.queue("default")),
+        ("rq_job('r')", KEYS.job("r")),
+        ("rq_queue('default')", KEYS.queue("default")),
+        ("rq_queue('default', 'workers')", KEYS.workers_of("default")),
+        ("key('app', 'd')", KEYS.app("d")),
+        ("key('parked', 'q')", KEYS.parked("q")),
         ("rq('worker', 'w')", KEYS.worker("w")),
         ("rq('worker', 'w') .. ':executions'", KEYS.executions("w")),
         ("ARGV[2] .. ':suspended'", KEYS.suspended),
@@ -69,6 +74,43 @@ def lua(expression: str) -> str:
 )
 def test_python_and_lua_build_the_same_names(expression: str, name: str) -> None:
     assert lua(expression) == name
+
+
+@pytest.mark.parametrize("prefix", ["penstock", "shop", "my-app", "a:b@3", "größe %"])
+@pytest.mark.parametrize("database", [0, 3])
+def test_python_and_lua_agree_in_every_world(prefix: str, database: int) -> None:
+    keys, world = Keys(prefix, "q", database=database), World(prefix)
+
+    assert lua("key('run', 'r')", keys) == keys.run("r")
+    assert lua("key('channel', 'r')", keys) == keys.channel("r")
+    assert lua("CONTROL", keys) == keys.control
+    assert lua("rq_queue('default')", keys) == keys.queue("default")
+    assert lua("popped('default')", keys) == keys.popped("default")
+    assert lua("rq_job('r')", keys) == keys.job("r")
+    assert lua(f"run_of('{world.job('r')}')", keys) == world.run(world.job("r")) == "r"
+    assert lua("run_of('ordinary')", keys) == world.run("ordinary") == "ordinary"
+
+
+def test_channels_of_two_databases_have_two_names() -> None:
+    names = {
+        name
+        for database in (0, 1, 11)
+        for keys in [Keys(database=database)]
+        for name in (keys.channel("r"), keys.channel("1:r"), keys.control)
+    }
+
+    assert len(names) == 9
+    assert Keys().channel("r") == "penstock:channel:r"
+
+
+def test_no_name_that_rq_sees_is_one_of_another_prefix() -> None:
+    worlds = [World(prefix) for prefix in ("penstock", "shop", "a:b", "a.b", "a")]
+    queues = {world.queue(name) for world in worlds for name in ("default", "b", "default.shop")}
+    jobs = {world.job(run_id) for world in worlds for run_id in ("order-1", "b", "order-1-shop")}
+
+    assert len(queues) == len(jobs) == 15
+    assert World("penstock").queue("default") == "default"
+    assert all(re.fullmatch("[A-Za-z0-9_-]+", job) for job in jobs)  # RQ takes no other letters
 
 
 def test_lua_uses_no_kind_of_key_that_python_does_not_know() -> None:

@@ -371,3 +371,18 @@ def test_async_sleeps_leave_the_process() -> None:
         return await adouble(1)
 
     assert crash_after_each_step(napper, "") == 2
+
+
+def test_a_run_that_may_have_killed_its_process_is_executed_beside_others_in_turn() -> None:
+    @entrypoint()
+    def main(x: int) -> int:
+        return x
+
+    with InMemoryWorker([main]) as worker:
+        runs = [worker.client.enqueue("main", x) for x in range(4)]
+        for suspect in runs[1:3]:
+            worker.connection.hset(f"penstock:run:{suspect.run_id}", "crashes", 2)
+
+        worker.work()
+
+        assert [run.result(1) for run in runs] == [0, 1, 2, 3]

@@ -11,10 +11,13 @@ import pytest
 import redis
 
 from penstock.publisher.script import run as call
+from penstock.runtime import entrypoint, task
 from penstock.runtime.client import Client
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.retry import RetryPolicy
 from penstock.runtime.run import Run, RunStatus
-from penstock.worker.steps import Step, StepStatus, fold
+from penstock.runtime.testing import InMemoryWorker
+from penstock.worker.steps import Step, StepStatus, fold, read_steps
 from tests.worker.commands import penstock, refused, rows, work
 
 pytestmark = pytest.mark.filterwarnings(
@@ -89,6 +92,25 @@ def test_a_queued_run_says_that_no_worker_has_its_entrypoint(
     redis_client.set("rq:worker:w", 1)
 
     assert shown(run_id, redis_url)["waits_for"].endswith("no live worker has entrypoint 'other'")
+
+
+@pytest.mark.open_runs
+def test_a_run_that_is_kept_back_to_be_by_itself_says_so(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
+    run_id = enqueue(redis_url, "main", 1)
+    redis_client.hset(KEYS.run(run_id), "crashes", 2)
+    with Client(redis_url) as client:
+        take = client.plans.calls.take("w", "n", 8.0, 1, ["default"], busy=1)
+        assert client.plans.calls.taken(call(client.connection, take)).kept == ("default", run_id)
+
+    assert shown(run_id, redis_url)["waits_for"].startswith("a worker that keeps it back")
+    orphans = [
+        row
+        for row in rows(penstock("doctor", "--json", url=redis_url))
+        if row["check"] == "orphans"
+    ]
+    assert [row["level"] for row in orphans] == ["ok"]
 
 
 @pytest.mark.open_runs
@@ -233,6 +255,44 @@ def test_a_retried_step_counts_its_tries_and_takes_the_time_of_all() -> None:
 
     assert (retrying.status, retrying.error) == (StepStatus.RETRYING, "ValueError: no")
     assert (step.status, step.tries, step.seconds) == (StepStatus.COMPLETED, 2, 2.0)
+
+
+def test_a_try_after_a_wait_that_left_the_process_counts_once() -> None:
+    error = {"type": "builtins.ConnectionError", "message": "no"}
+    events = [
+        fact("step.started", "load:0", 10.0),
+        fact("step.retry", "load:0", 10.5, error=error),
+        fact("step.started", "load:0", 20.0),  # by the attempt that comes back from the wait
+        fact("step.retry", "load:0", 20.5, error=error),
+        fact("step.started", "load:0", 30.0),
+        fact("step.finished", "load:0", 31.0),
+    ]
+
+    assert only(fold(events, ["load:0"], a_run())).tries == 3
+
+
+def test_the_tries_of_a_step_are_the_times_it_was_executed() -> None:
+    executed: list[int] = []
+
+    @task(retry_policy=RetryPolicy(max_attempts=4, initial_interval=60.0))
+    def load() -> int:
+        executed.append(1)
+        if len(executed) < 4:
+            raise ConnectionError
+        return len(executed)
+
+    @entrypoint()
+    def main(x: int) -> int:
+        return load().result()
+
+    with InMemoryWorker([main]) as worker:
+        run = worker.client.enqueue("main", 1)
+        worker.work()
+        for _ in range(3):
+            worker.advance(3600)
+        [step] = worker.client.do(read_steps(worker.client.plans, run.info()))
+
+    assert (step.tries, len(executed)) == (4, 4)
 
 
 def test_a_step_in_flight_when_its_attempt_ended_is_unfinished_until_it_runs_again() -> None:

@@ -6,6 +6,7 @@ import pytest
 import redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
+from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from penstock.runtime import Client
@@ -87,3 +88,42 @@ def test_without_an_app_the_run_stays_queued(
 def test_it_is_for_rq_workers_only() -> None:
     with pytest.raises(ConfigurationError, match=r"client\.enqueue"):
         perform("run")
+
+
+def test_a_requeued_run_goes_on_under_a_plain_rq_worker(
+    client: Client, redis_client: redis.Redis
+) -> None:
+    run = client.enqueue("steps", {"steps": "many"})
+    work(redis_client)
+    assert run.status() == "failed"
+
+    FailedJobRegistry("default", connection=redis_client, serializer=JSONSerializer).requeue(
+        run.run_id
+    )
+    work(redis_client)
+
+    assert run.status() == "failed"
+    assert "run.resumed" in str(redis_client.xrange(f"penstock:events:{run.run_id}"))
+    Checker(redis_client).check(over=True)
+
+
+def test_a_plain_rq_worker_parks_what_it_does_not_have_and_takes_it_once_it_does(
+    client: Client, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    little = tmp_path / "little.py"
+    little.write_text(
+        "from penstock.runtime import entrypoint\n@entrypoint()\ndef little(x: int) -> int:\n"
+        "    return x\n"
+    )
+    runs = [client.enqueue("steps", {"steps": number}) for number in (1, 2)]
+    monkeypatch.setenv("PENSTOCK_APP", str(little))
+    work(redis_client)
+    assert redis_client.zcard("penstock:parked:default:e:steps") == 2
+    Checker(redis_client).check()
+
+    monkeypatch.setenv("PENSTOCK_APP", str(FLOWS))
+    runs.append(client.enqueue("steps", {"steps": 3}))
+    work(redis_client)
+
+    assert [run.result(1) for run in runs] == [[0], [0, 1], [0, 1, 2]]
+    Checker(redis_client).check(over=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -110,6 +111,93 @@ def test_a_run_is_given_up_after_so_many_deaths(
     assert handle.info().reason.startswith("PoisonRunError: 3 workers died of it")
     assert told(caplog) == ["run.recovered", "run.recovered", "run.poison"]
     Checker(redis_client).check(over=True)
+
+
+def test_runs_that_died_beside_others_are_not_given_up_for_it(
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+) -> None:
+    """Also where their leases end one after the other, and the last of them is left alone."""
+    runs = [client.enqueue("flow", number) for number in range(3)]
+    for _ in range(5):
+        for run_ in runs:
+            claim(redis_client, run_)
+        for run_ in runs:
+            lapse(redis_client, run_)
+            look()
+
+    assert [run_.status() for run_ in runs] == ["queued"] * 3
+    assert [run_.info().crashes for run_ in runs] == [5] * 3
+    Checker(redis_client).check()
+
+
+def test_an_ordinary_job_is_company_too(
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+) -> None:
+    handle = client.enqueue("flow", 1)
+    for _ in range(4):
+        claim(redis_client, handle)
+        redis_client.sadd("rq:worker:w:executions", "job:execution")
+        lapse(redis_client, handle)
+        look()
+
+    assert handle.status() == "queued"
+
+
+def test_an_isolated_run_is_given_up_whatever_was_beside_it(
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+) -> None:
+    handle, other = client.enqueue("flow", 1), client.enqueue("flow", 2)
+    claim(redis_client, other)
+    redis_client.hset(f"penstock:run:{handle.run_id}", "crashes", 2)
+    for number in range(3):
+        redis_client.delete("rq:queue:default")
+        call = CALLS.take("w", f"n{number}", 60.0, 9, (), ("default", handle.run_id), mode="alone")
+        assert len(CALLS.taken(run(redis_client, call)).claims) == 1
+        lapse(redis_client, handle)
+        look()
+
+    assert handle.info().reason.startswith("PoisonRunError: 3 workers died of it")
+    assert other.status() == "running"
+    Checker(redis_client).check()
+
+
+def test_an_isolated_run_is_not_given_up_for_what_began_after_it(
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+) -> None:
+    """As where it has been by itself for so long that its worker took others again."""
+    handle, later = client.enqueue("flow", 1), client.enqueue("flow", 2)
+    redis_client.hset(f"penstock:run:{handle.run_id}", "crashes", 2)
+    for number in range(5):
+        redis_client.delete("rq:queue:default")
+        call = CALLS.take("w", f"n{number}", 60.0, 9, (), ("default", handle.run_id), mode="alone")
+        assert len(CALLS.taken(run(redis_client, call)).claims) == 1
+        time.sleep(0.002)
+        claim(redis_client, later)
+        for each in (handle, later) if number % 2 else (later, handle):
+            lapse(redis_client, each)
+            look()
+
+    assert handle.status() == "queued"
+    assert handle.info().crashes == 5
+    Checker(redis_client).check()
+
+
+def test_a_lease_that_its_owner_has_given_up_alive_is_no_death(
+    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+) -> None:
+    handle = client.enqueue("flow", 1)
+    for number in range(9):
+        lease = claim(redis_client, handle).lease
+        if number % 2:  # before it ends, or after
+            run(redis_client, CALLS.forgo([lease]))
+        lapse(redis_client, handle)
+        look()
+        run(redis_client, CALLS.forgo([lease]))
+        run(redis_client, CALLS.forgo([lease]))
+
+    info = handle.info()
+    assert (info.status, info.attempt, info.crashes) == ("queued", 10, 0)
+    Checker(redis_client).check()
 
 
 def test_a_lost_ticket_is_replaced_once_it_is_old(

@@ -76,7 +76,7 @@ class Hub:
         codec: Codec | None = None,
     ) -> None:
         self._client = aconnect(connection)
-        self._keys = EventKeys(prefix)
+        self._keys = EventKeys.at(self._client, prefix)
         self._codec = (codec or codec_of_environment()).at(prefix)
         self._pages = Pages(self._client, self._keys, self._codec)
         self._channels: dict[bytes, Channel] = {}

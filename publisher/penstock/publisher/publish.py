@@ -37,12 +37,18 @@ Draft = Event | tuple[Mode, Any]
 class _Batches:
     """What both publishers share: events in, one script call out."""
 
-    def __init__(self, prefix: str, codec: Codec | None, keep: int, ttl: timedelta | float) -> None:
+    def __init__(
+        self,
+        keys: EventKeys,
+        codec: Codec | None,
+        keep: int,
+        ttl: timedelta | float,
+    ) -> None:
         seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
         if keep < 0 or seconds < 0:
             raise ConfigurationError("keep and ttl are 0 (no limit) or more")
-        self._keys = EventKeys(prefix)
-        self._codec = (codec or codec_of_environment()).at(prefix)
+        self._keys = keys
+        self._codec = (codec or codec_of_environment()).at(keys.prefix)
         self._keep = keep
         self._ttl = int(seconds * 1000)
         self._script = load("penstock.publisher", "publish")
@@ -110,7 +116,7 @@ class Publisher:
         ttl: timedelta | float = timedelta(hours=24),
     ) -> None:
         self._client = connect(connection)
-        self._batches = _Batches(prefix, codec, keep, ttl)
+        self._batches = _Batches(EventKeys.at(self._client, prefix), codec, keep, ttl)
 
     def publish(
         self,
@@ -158,7 +164,7 @@ class AsyncPublisher:
         ttl: timedelta | float = timedelta(hours=24),
     ) -> None:
         self._client = aconnect(connection)
-        self._batches = _Batches(prefix, codec, keep, ttl)
+        self._batches = _Batches(EventKeys.at(self._client, prefix), codec, keep, ttl)
 
     async def publish(
         self,

@@ -57,7 +57,7 @@ def subscribe(
     # Nor does it wait longer for Redis than for an event.
     patience = TIMEOUT if timeout is None else min(TIMEOUT, max(timeout, SHORTEST))
     with closing(connect(connection, patience)) as client:
-        follower = _Follower(client, tail, run_id, EventKeys(prefix), codec, timeout)
+        follower = _Follower(client, tail, run_id, EventKeys.at(client, prefix), codec, timeout)
         with closing(follower.events()) as events:
             yield events
 

@@ -48,10 +48,10 @@ class AsyncClient:
             {"redis": redis if isinstance(redis, str) else None}
         )
         self.codec = codec or self.settings.codec()
-        self.plans = RequestPlans(self.settings, self.codec)
-        self.threads = ThreadPlans(self.plans, self.settings)
         given = self.settings.redis if redis is None else redis
         self.connection = aconnect(given)
+        self.plans = RequestPlans(self.settings, self.codec, self.connection)
+        self.threads = ThreadPlans(self.plans, self.settings)
         self.hub = Hub(given, prefix=self.settings.prefix, codec=self.codec)
 
     async def enqueue(
@@ -73,7 +73,7 @@ class AsyncClient:
             None,
             thread_id=thread_id,
             run_id=run_id,
-            queue=queue or self.settings.queue,
+            queue=self.settings.queue if queue is None else queue,
             on_busy=on_busy,
             context=context,
             config=config or {},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["App"]
+__all__ = ["App", "said"]
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,21 @@ class App:
 
     entrypoints: Mapping[str, AnyEntrypoint]
     tasks: Mapping[str, Task[..., Any]] = field(default_factory=dict[str, "Task[..., Any]"])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it has, as workers announce it and as tickets ask for it."""
+        return tuple(
+            sorted(
+                [f"e:{name}" for name in self.entrypoints] + [f"t:{name}" for name in self.tasks]
+            )
+        )
+
+    @property
+    def digest(self) -> str:
+        """What stands for all its names."""
+        names = "\0".join(self.names).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(names, digest_size=8).hexdigest()
 
     def entrypoint(self, name: str) -> AnyEntrypoint:
         """Return an entrypoint.
@@ -39,3 +55,9 @@ class App:
         if name not in self.tasks:
             raise UnknownTaskError(name, self.tasks)
         return self.tasks[name]
+
+
+def said(name: str) -> str:
+    """Say in words what a ticket asks for: one of the names of an app."""
+    kind, _, bare = name.partition(":")
+    return f"{'task' if kind == 't' else 'entrypoint'} {bare!r}"

@@ -6,7 +6,7 @@ __all__ = ["Client"]
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from redis import Redis
 
@@ -15,11 +15,12 @@ from penstock.publisher.connection import connect
 from penstock.publisher.direct import DirectRedis
 from penstock.runtime.config import merged
 from penstock.runtime.entrypoint import Entrypoint
-from penstock.runtime.errors import ResumeError, WrongKindError
+from penstock.runtime.errors import ConfigurationError, ResumeError, WrongKindError
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.interrupt import NOTHING, Command
 from penstock.runtime.journal import Durability
 from penstock.runtime.plan import follow
+from penstock.runtime.queue import checked_queue
 from penstock.runtime.redis.asking import ask
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.creation import Wanted
@@ -31,6 +32,8 @@ from penstock.runtime.settled import listed
 from penstock.runtime.thread import ThreadHandle, thread_name
 
 T = TypeVar("T")
+
+NAME_LIMIT: Final = 1000
 
 
 class Client:
@@ -47,9 +50,9 @@ class Client:
             {"redis": redis if isinstance(redis, str) else None}
         )
         self.codec = codec or self.settings.codec()
-        self.plans = RequestPlans(self.settings, self.codec)
-        self.threads = ThreadPlans(self.plans, self.settings)
         self.connection = connect(self.settings.redis if redis is None else redis)
+        self.plans = RequestPlans(self.settings, self.codec, self.connection)
+        self.threads = ThreadPlans(self.plans, self.settings)
         self._asking = DirectRedis(self.connection)
 
     def enqueue(
@@ -74,7 +77,8 @@ class Client:
         Raises:
             InputError: pydantic refuses the input; nothing was written.
             CodecError: the input cannot be written; nothing was.
-            RunConflictError: the run id is taken by another input.
+            ConfigurationError: a name or an id is one that no worker could take.
+        RunConflictError: the run id is taken by another input.
             ThreadBusyError: the thread is busy, and on_busy is "reject".
             RedisUnavailableError: Redis did not answer; with a run id, try again.
         """
@@ -86,7 +90,7 @@ class Client:
                 None,
                 thread_id=thread_id,
                 run_id=run_id,
-                queue=queue or self.settings.queue,
+                queue=self.settings.queue if queue is None else queue,
                 on_busy=on_busy,
                 context=context,
                 config=config or {},
@@ -146,6 +150,7 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         InputError: pydantic refuses the input.
         ResumeError: it is a Command, which is no input.
         WrongKindError: what should be an entrypoint is none.
+        ConfigurationError: no worker could have an entrypoint or a queue of this name.
     """
     if isinstance(argument, Command):
         raise ResumeError(
@@ -162,7 +167,7 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         raise WrongKindError(
             f"a run is one of an entrypoint, which is given itself or by its name, not {given!r}."
         )
-    name = entrypoint if isinstance(entrypoint, str) else entrypoint.name
+    name = _checked_name(entrypoint if isinstance(entrypoint, str) else entrypoint.name)
     config = merged({}, wanted.config)
     thread_id: Any = wanted.thread_id
     if thread_id is None:
@@ -172,7 +177,7 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         value,
         thread_id=None if thread_id is None else str(thread_id),
         run_id=None if wanted.run_id is None else str(wanted.run_id),
-        queue=wanted.queue,
+        queue=checked_queue(wanted.queue),
         on_busy=wanted.on_busy,
         context=context,
         config=config,
@@ -180,3 +185,18 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
         is_accepted=is_accepted,
         asked=NOTHING if value is asked else asked,
     )
+
+
+def _checked_name(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"entrypoint {name[:80]!r} is no text that can be written: {error.reason}."
+        ) from error
+    if not 1 <= len(name) <= NAME_LIMIT:
+        raise ConfigurationError(
+            f"the name of an entrypoint has 1 to {NAME_LIMIT} characters, not {len(name)}: give "
+            "the one that its workers know it by, or the entrypoint itself."
+        )
+    return name

@@ -12,14 +12,20 @@ from penstock.runtime.errors import ConfigurationError
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
-def checked_queue(name: str) -> str:
+def checked_queue(name: object) -> str:
     """Return the name of a queue.
 
     Raises:
         ConfigurationError: it cannot be one.
     """
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"queue {name!r}: use letters, digits, '_', '-' and '.', at most 128."
+            f"queue {_shown(name)}: use letters, digits, '_', '-' and '.', 1 to 128 of them; "
+            "for the default queue, leave it out."
         )
     return name
+
+
+def _shown(name: object) -> str:
+    text = repr(name)
+    return text if len(text) <= 80 else f"{text[:80]}..."

@@ -47,7 +47,7 @@ class Settings:
     patience: float = 30.0
     """How long a retry's wait or a sleep may hold the process; a longer one leaves it."""
     crashes: int = 3
-    """Deaths of workers after which a run is given up."""
+    """Deaths of its process, while it was alone there, after which a run is given up."""
     queue: str = "default"
     app: tuple[str, ...] = ()
     """Modules or files that define the entrypoints."""

@@ -86,6 +86,7 @@ def _violations(now: Snapshot) -> Iterator[str]:
         yield from _remote(run_id, run, now)
     yield from _strangers(now)
     yield from _registries(now)
+    yield from _parked(now)
     yield from _histories(now)
 
 
@@ -147,6 +148,8 @@ def _indexes(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
             yield f"I6 run {run_id} is {status}, in runs:{other} too"
     if waits and status != "queued":
         yield f"I14 run {run_id} is {status} and waits for its turn"
+    if "parked" in run and status != "queued":
+        yield f"I6 run {run_id} is {status}, and parked"
     if (status == "running") != ("worker" in run):
         yield f"I6 run {run_id} is {status}, its worker {run.get('worker')!r}"
 
@@ -216,6 +219,17 @@ def _strangers(now: Snapshot) -> Iterator[str]:
         yield from (
             f"I21 {key} belongs to no run and stays" for key in orphans if now.ttls[key] == -1
         )
+
+
+def _parked(now: Snapshot) -> Iterator[str]:
+    """Name what is parked and does not know of it: it would be looked for on its queue."""
+    runs = {**now.runs(), **now.remotes()}
+    start = f"{now.prefix}:parked:"
+    for key, members in now.scores.items():
+        if key.startswith(start):
+            _, _, name = key.removeprefix(start).partition(":")
+            strange = [each for each in members if runs.get(each, {}).get("parked") != name]
+            yield from (f"I6 run {each} is parked for want of {name}, unasked" for each in strange)
 
 
 def _registries(now: Snapshot) -> Iterator[str]:

@@ -87,11 +87,19 @@ class ProtocolMachine(RuleBasedStateMachine):
         worker=st.sampled_from(WORKERS),
         room=st.integers(1, 3),
         popped=twice,
-        suspects=st.sampled_from([0, 0, 0, 1]),
+        busy=st.sampled_from([0, 0, 0, 1]),
         again=twice,
     )
-    def take(self, worker: str, room: int, popped: bool, suspects: int, again: bool) -> None:
-        self.protocol.take(worker, room, popped=popped, suspects=suspects, again=again)
+    def take(self, worker: str, room: int, popped: bool, busy: int, again: bool) -> None:
+        self.protocol.take(worker, room, popped=popped, busy=busy, again=again)
+
+    @rule(worker=st.sampled_from(WORKERS), begins=twice)
+    def have_done_with_kept_ones(self, worker: str, begins: bool) -> None:
+        for run_id, ran in list(self.protocol.world.runs.items()):
+            if ran.reserved and begins:
+                self.protocol.take_kept(run_id, worker)
+            elif ran.reserved:
+                self.protocol.let_go(run_id)
 
     @rule(worker=st.sampled_from(WORKERS), index=few, again=twice)
     def acquire(self, worker: str, index: int, again: bool) -> None:
@@ -160,6 +168,11 @@ class ProtocolMachine(RuleBasedStateMachine):
     def renew(self, worker: str) -> None:
         self.protocol.renew(worker)
 
+    @precondition(lambda self: self.protocol.held)
+    @rule(back=few, again=twice)
+    def forgo(self, back: int, again: bool) -> None:
+        self.protocol.forgo(self.protocol.held[-1 - back % len(self.protocol.held)], again=again)
+
     # -- trouble --------------------------------------------------------------------------------
 
     @rule(index=few, look=twice)
@@ -181,6 +194,10 @@ class ProtocolMachine(RuleBasedStateMachine):
     @rule(worker=st.sampled_from(WORKERS))
     def bury(self, worker: str) -> None:
         self.protocol.recover(worker)
+
+    @rule(index=few)
+    def requeue(self, index: int) -> None:
+        self.protocol.requeue(self.run_id(index))
 
     @rule(junk=st.sampled_from(["", "run-0", "run-1", "run-2", "never heard of"]))
     def disturb_bells(self, junk: str) -> None:

@@ -150,17 +150,16 @@ class Protocol:
         room: int,
         *,
         popped: bool = False,
-        suspects: int = 0,
+        busy: int = 0,
         again: bool = False,
     ) -> str:
         nonce, bells = self._nonce(), self.bells()
         if popped and bells:
             self.client.lmove(self.keys.queue(QUEUE), self.keys.popped(QUEUE))
-        first, rest = bells[: int(popped)], bells[int(popped) :]
-        mine = self.world.take(first, nonce, worker, suspects)
-        while rest and len(mine) < room:
-            extra = suspects + sum(self.world.runs[held.run_id].suspect for held in mine)
-            mine += self.world.take([rest.pop(0)], nonce, worker, extra)
+        first, rest, mine, goes_on = bells[: int(popped)], list(bells), list[Held](), True
+        while goes_on and rest and len(mine) < room:
+            held, goes_on = self.world.take(rest.pop(0), nonce, worker, busy + len(mine))
+            mine += [held] if held is not None else []
         call = self.calls.take(
             worker,
             nonce,
@@ -168,8 +167,8 @@ class Protocol:
             room,
             [QUEUE],
             (QUEUE, first[0]) if first else ("", ""),
-            suspects,
-            CRASHES,
+            busy=busy,
+            crashes=CRASHES,
         )
         for _ in range(1 + again):
             claims = self.calls.taken(run(self.client, call)).claims
@@ -179,6 +178,24 @@ class Protocol:
         COVERED["take a popped one" if first else "take", str(len(mine))] += 1
         self.held += mine
         return str(len(mine))
+
+    def take_kept(self, run_id: str, worker: str) -> str:
+        """Take a suspect that was kept back, with all that the worker has at work."""
+        nonce = self._nonce()
+        held, _ = self.world.take(run_id, nonce, worker, 1, alone=True)
+        call = self.calls.take(
+            *(worker, nonce, LEASE, 1, ()),
+            (QUEUE, run_id),
+            busy=1,
+            crashes=CRASHES,
+            mode="alone",
+        )
+        claims = self.calls.taken(run(self.client, call)).claims
+        assert [claim.lease.fence for claim in claims] == ([held.fence] if held else [])
+        self.held += [held] if held is not None else []
+        answer = "claimed" if held is not None else "nothing"
+        COVERED["take a kept one", answer] += 1
+        return answer
 
     def acquire(self, run_id: str, worker: str, *, again: bool = False) -> str:
         nonce = self._nonce()
@@ -253,6 +270,10 @@ class Protocol:
         for answer in answers:
             COVERED["renew", answer] += 1
 
+    def forgo(self, held: Held, *, again: bool = False) -> str:
+        call = self.calls.forgo([Lease(held.run_id, held.fence)])
+        return self.both("forgo", call, lambda: self.world.forgo(held), again=again)
+
     def _write(self, held: Held, step: bool) -> tuple[Change, Write]:
         held.number += 1
         newest: Any = self.client.xrevrange(self.keys.events(held.run_id), count=1)
@@ -296,6 +317,17 @@ class Protocol:
         """Let the time come that a run waits for, if it does."""
         if self.client.zadd(self.keys.timers, {run_id: 0}, xx=True, ch=True):
             self.world.runs[run_id].due = True
+
+    def requeue(self, run_id: str) -> None:
+        """Put a run's ticket back as RQ's tools do, if RQ counts it among those that failed."""
+        if self.client.zrem(f"rq:failed:{QUEUE}", run_id):
+            self.client.rpush(self.keys.queue(QUEUE), run_id)
+            self.world.requeue(run_id)
+
+    def let_go(self, run_id: str) -> None:
+        """Let the time be over for which a worker may keep a run back."""
+        self.client.hdel(self.keys.run(run_id), "reserved")
+        self.world.runs[run_id].reserved = False
 
     def recover(self, dead: str = "") -> None:
         """Look for what is lost; `dead` names a worker that has died."""
@@ -342,7 +374,9 @@ class Protocol:
                 "cancel": expected.cancel,
             }
             found_of_it = {name: fields.get(name) for name in told}
-            assert int(fields.get("deaths", 0)) == expected.deaths, f"deaths of run {run_id}"
+            for name in ("deaths", "lonely"):
+                assert int(fields.get(name, 0)) == expected.deaths, f"{name} of run {run_id}"
+            assert ("isolated" in fields) == expected.isolated or expected.status != "running"
             assert found_of_it == told, f"run {run_id} is {found_of_it}, not {told}"
             self._check_rest(run_id, now)
         threads = [fields for key, fields in now.hashes.items() if ":thread:" in key]
@@ -372,6 +406,7 @@ class Protocol:
                 return
             for run_id, ran in list(self.world.runs.items()):
                 self.expire(run_id)
+                self.let_go(run_id)
                 self.let_be_due(run_id)
                 if ran.status == "suspended" and ran.questions:
                     self.resume(run_id, dict.fromkeys(ran.questions, '"A"'))

@@ -159,12 +159,52 @@ def a_suspect_has_a_worker_of_its_own(protocol: Protocol) -> None:
     begin(protocol)
     protocol.expire("run-0")
     protocol.recover()
-    assert protocol.take("right", 1, suspects=1) == "0"
+    assert protocol.take("right", 1, busy=1) == "0"
     protocol.recover()
-    held = begin(protocol, "run-1", "right")
-    assert held.run_id == "run-0"
+    assert protocol.take("left", 1) == "0"  # the other one keeps it back
+    assert protocol.take_kept("run-0", "right") == "claimed"
+    held = protocol.held[-1]
+    assert protocol.world.runs["run-0"].isolated
     protocol.record(held)
     assert not protocol.world.runs["run-0"].suspect
+
+
+def a_life_that_is_told_of_is_no_death(protocol: Protocol) -> None:
+    owner = begin(protocol)
+    protocol.expire("run-0")
+    protocol.recover()
+    assert protocol.world.runs["run-0"].crashes == 1
+    protocol.forgo(owner, again=True)
+    protocol.check()
+    assert protocol.world.runs["run-0"].crashes == 0
+    protocol.take("right", 1, busy=1)
+    protocol.forgo(protocol.held[-1])
+    protocol.expire("run-0")
+    protocol.recover()
+    protocol.check()
+    assert protocol.world.runs["run-0"].crashes == 0
+
+
+def a_life_that_is_told_of_changes_nothing_that_is_over(protocol: Protocol) -> None:
+    owner = begin(protocol)
+    protocol.expire("run-0")
+    protocol.recover()
+    protocol.take("right", 1)
+    protocol.finish(protocol.held[-1], "completed")
+    protocol.forgo(owner)
+    protocol.check()
+
+
+def a_ticket_put_back_lets_a_failed_run_go_on(protocol: Protocol) -> None:
+    protocol.finish(begin(protocol), "failed")
+    protocol.client.rpush(protocol.keys.queue(QUEUE), "run-0")
+    assert protocol.take("right", 1) == "0"
+    protocol.requeue("run-0")
+    assert protocol.take("right", 1) == "1"
+    protocol.check()
+    protocol.finish(protocol.held[-1], "completed")
+    protocol.requeue("run-0")
+    assert protocol.take("right", 1) == "0"
 
 
 def an_answer_to_nothing_asked_is_refused(protocol: Protocol) -> None:
@@ -364,6 +404,9 @@ SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_cancel_is_told_with_the_renewal,
     a_woken_run_rings,
     a_suspect_has_a_worker_of_its_own,
+    a_life_that_is_told_of_is_no_death,
+    a_life_that_is_told_of_changes_nothing_that_is_over,
+    a_ticket_put_back_lets_a_failed_run_go_on,
     an_answer_to_nothing_asked_is_refused,
     a_question_asked_no_more_takes_no_answer,
     the_next_run_of_a_thread_begins_when_the_last_one_ends,

@@ -26,6 +26,16 @@ class Ran:
     attempt: int = 1
     crashes: int = 0
     deaths: int = 0
+    isolated: bool = False
+    """Whether it is by itself in its process, to show whether it kills that."""
+    reserved: bool = False
+    """Whether a worker keeps it back until it can be by itself."""
+    lapses: set[str] = field(default_factory=set[str])
+    """Fences whose leases ended without anybody knowing that their process died."""
+    forgone: str = ""
+    """A fence that its owner has given up, alive."""
+    requeued: bool = False
+    """Whether somebody has put its ticket back with RQ's tools."""
     batch: int = 0
     cancel: str | None = None
     expired: bool = False
@@ -39,7 +49,7 @@ class Ran:
 
     @property
     def suspect(self) -> bool:
-        return self.crashes >= CRASHES - 1
+        return self.crashes >= max(1, CRASHES - 1) or self.deaths >= 2 * CRASHES
 
     @property
     def at_work(self) -> bool:
@@ -143,13 +153,21 @@ class World:
         for name, answer in answers.items():
             run.recorded[f"!{name}"] = answer
             run.questions.pop(name, None)
-        run.log.append("run.resumed")
         if run.status == "running":
+            run.log.append("run.resumed")
             return "queued"
-        run.cancel, run.crashes, run.deaths = None, 0, 0
+        self._reopen(run)
         if run.status != "queued":
             self._queue(run)
         return "queued"
+
+    @staticmethod
+    def _reopen(run: Ran) -> None:
+        run.log.append("run.resumed")
+        run.cancel, run.crashes, run.deaths, run.requeued = None, 0, 0, False
+
+    def requeue(self, run_id: str) -> None:
+        self.runs[run_id].requeued = self.runs[run_id].status == "failed"
 
     def _refuse(self, run: Ran, answers: Mapping[str, str]) -> str:
         given = {name: run.recorded.get(f"!{name}") for name in answers}
@@ -202,21 +220,31 @@ class World:
         run.epoch += 1
         run.fence = f"{run.epoch}.{nonce}"
         run.status, run.worker, run.batch, run.expired = "running", worker, 0, False
+        run.isolated = run.reserved = False
         return Held(run_id, run.fence, worker, run.attempt, dict(run.recorded))
 
-    def take(self, tickets: Iterable[str], nonce: str, worker: str, suspects: int) -> list[Held]:
-        """Claim the runs of popped tickets, but for a suspect too many."""
-        taken: list[Held] = []
-        for ticket in tickets:
-            run = self.runs.get(ticket)
-            suspect = run is not None and run.suspect
-            if suspect and suspects:
-                continue
-            held = self.claim(ticket, nonce, worker)
-            if held is not None:
-                suspects += suspect
-                taken.append(held)
-        return taken
+    def take(
+        self, ticket: str, nonce: str, worker: str, busy: int, *, alone: bool = False
+    ) -> tuple[Held | None, bool]:
+        """Claim the run of a popped ticket; also tell whether to go on with the next one."""
+        run = self.runs.get(ticket)
+        if run is not None and run.requeued:
+            run.requeued = False
+            if self.active == ticket and run.status == "failed":
+                self._reopen(run)
+                run.status = "queued"
+        if run is None or run.status != "queued":
+            return None, True
+        if run.suspect and not alone:
+            if run.reserved:
+                return None, True
+            if busy:
+                run.reserved = True
+                return None, False
+        suspect = run.suspect
+        held = self.claim(ticket, nonce, worker)
+        run.isolated = suspect and held is not None
+        return held, not run.isolated
 
     def owns(self, held: Held) -> bool:
         run = self.runs[held.run_id]
@@ -230,7 +258,8 @@ class World:
             return "FENCED"
         run.batch = change.number
         run.recorded |= change.recorded
-        run.crashes = 0 if change.recorded else run.crashes
+        if change.recorded and run.crashes:
+            run.crashes, run.isolated = 0, run.isolated and run.deaths >= 2 * CRASHES
         run.log += change.tags
         return ""
 
@@ -282,6 +311,16 @@ class World:
         run.expired = False
         return "CANCEL" if run.cancel else "OK"
 
+    def forgo(self, held: Held) -> str:
+        """Hear that the owner of a lease lives: it was no death, or will be none."""
+        run = self.runs[held.run_id]
+        if self.owns(held):
+            run.forgone = held.fence
+        elif held.fence in run.lapses and not run.over:
+            run.lapses.remove(held.fence)
+            run.crashes, run.deaths = max(0, run.crashes - 1), max(0, run.deaths - 1)
+        return "OK"
+
     # -- recovery -------------------------------------------------------------------------------
 
     def recover(self, dead: str = "", listed: Iterable[str] = ()) -> Looked:
@@ -289,7 +328,7 @@ class World:
         for run_id in listed:
             run = self.runs[run_id]
             if run.worker == dead and run.status == "running":
-                self._expire(run, looked)
+                self._expire(run, looked, is_known=True)
         for run in sorted(self.runs.values(), key=lambda run: run.run_id):
             if run.status == "running" and run.expired:
                 self._expire(run, looked)
@@ -303,18 +342,16 @@ class World:
         """Return the runs that need a bell, when those in the queue are these."""
         heard = {*bells, *(run_id for run_id, _ in self.rung)}
         ready = (run for run in self.runs.values() if run.status == "queued")
-        ids = {run.run_id for run in ready if run.run_id not in self.waiting}
+        ids = {run.run_id for run in ready if run.run_id not in self.waiting and not run.reserved}
         return ids - heard
 
-    def _expire(self, run: Ran, looked: Looked) -> None:
+    def _expire(self, run: Ran, looked: Looked, *, is_known: bool = False) -> None:
         run.expired = False
         if run.cancel:
             self._end_here(run)
             looked.cancelled.append(run.run_id)
             return
-        run.crashes += 1
-        run.deaths += 1
-        if run.crashes >= CRASHES or run.deaths >= 4 * CRASHES:
+        if run.forgone != run.fence and self._dies(run, is_known):
             self._end_here(run, "failed")
             looked.given_up.append(run.run_id)
             return
@@ -322,6 +359,15 @@ class World:
         run.status, run.worker = "queued", None
         self._ring(run, front=True)
         looked.queued.append(run.run_id)
+
+    @staticmethod
+    def _dies(run: Ran, is_known: bool) -> bool:
+        """Count a death, which is the run's own, as each is the only one at work."""
+        run.crashes += 1
+        run.deaths += 1
+        if not is_known:
+            run.lapses.add(run.fence)
+        return run.crashes >= CRASHES or run.deaths >= 4 * CRASHES
 
     # -- ends -----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from redis import Redis
 
 from penstock.publisher.script import Call, run
 from penstock.runtime.redis.calls import Calls, Taken
+from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings
 
 BATCH: Final = 64
@@ -28,12 +29,15 @@ class Intake:
         settings: Settings,
         worker: str,
         queues: Sequence[str],
+        app: str = "",
     ) -> None:
         self._connection = connection
         self._calls = calls
+        self._world = World(calls.keys.prefix)
         self._settings = settings
         self._worker = worker
         self._queues = queues
+        self._app = app
         self._unanswered: Call | None = None
         self.is_dry = False
         """Whether the last look took all there was: to look again is to wait for a ticket.
@@ -41,8 +45,14 @@ class Intake:
         Never where there are several queues: of those, a look loses no ordinary job, a wait may.
         """
 
-    def claim(self, room: int, suspects: int, popped: tuple[str, str] = ("", "")) -> Taken:
-        """Claim what is there; where the answer was lost, the very same call is sent again."""
+    def claim(
+        self, room: int, busy: int, popped: tuple[str, str] = ("", ""), *, alone: bool = False
+    ) -> Taken:
+        """Claim what is there; where the answer was lost, the very same call is sent again.
+
+        The worker has `busy` runs and jobs at work. With `alone`, what it takes is the suspect
+        whose ticket it has kept back, and nothing else.
+        """
         self.is_dry = False
         if self._unanswered is None:
             self._unanswered = self._calls.take(
@@ -50,16 +60,22 @@ class Intake:
                 uuid.uuid4().hex[:16],
                 self._settings.lease,
                 min(room, BATCH),
-                self._queues,
+                () if alone else self._queues,
                 popped,
-                suspects,
-                self._settings.crashes,
+                busy=busy,
+                crashes=self._settings.crashes,
+                app=self._app,
+                mode="alone" if alone else "",
             )
         taken = self._calls.taken(run(self._connection, self._unanswered))
         self._unanswered = None
         is_all = not taken.job and len(taken.claims) < min(room, BATCH)
         self.is_dry = is_all and len(self._queues) == 1
         return taken
+
+    def look_again(self) -> None:
+        """Let the next look be one: runs that are parked ring no bell."""
+        self.is_dry = False
 
     def forget(self) -> None:
         """Let the next claim be a new one: this one was refused."""
@@ -88,6 +104,7 @@ class Intake:
         queue, ticket = popped
         with self._connection.pipeline(transaction=True) as both:
             both.lrem(self._calls.keys.popped(queue), 1, ticket)
+            both.hdel(self._calls.keys.run(self._world.run(ticket)), "reserved")
             both.lpush(self._calls.keys.queue(queue), ticket)
             both.execute()
 

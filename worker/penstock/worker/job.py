@@ -5,7 +5,9 @@ from __future__ import annotations
 __all__ = ["perform"]
 
 import asyncio
+import time
 import uuid
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rq import get_current_job
@@ -13,14 +15,18 @@ from rq import get_current_job
 from penstock.publisher.connection import connect
 from penstock.publisher.script import run
 from penstock.runtime.errors import ConfigurationError
-from penstock.runtime.redis.calls import Claim
+from penstock.runtime.redis.calls import FOR_NOW, Claim
 from penstock.runtime.redis.executor import Executor
+from penstock.runtime.redis.world import World
 from penstock.runtime.settings import load_settings
 from penstock.worker.app import load_app
 from penstock.worker.recover import Recovery
 
 ANNOUNCED: Final = 300.0
 """Seconds for which the entrypoints of a plain RQ worker count as served; it cannot say so idle."""
+
+PAUSE: Final = 1.0
+"""Seconds that a run may wait to be taken off those parked, before its ticket is passed on."""
 
 
 def perform(run_id: str) -> None:
@@ -40,16 +46,46 @@ def perform(run_id: str) -> None:
     recovery = Recovery(connect(job.connection), settings)
     recovery.start()
     try:
-        names = executor.calls.announce(executor.app.entrypoints, ANNOUNCED)
-        run(executor.sender.connection, names)
-        call = executor.calls.acquire(run_id, "", uuid.uuid4().hex[:16], settings.lease)
-        claim = executor.calls.acquired(run(executor.sender.connection, call))
-        if isinstance(claim, Claim):
-            asyncio.run(_execute(executor, claim))
+        asyncio.run(_execute(executor, run_id, job.origin))
     finally:
         recovery.close()
         executor.close()
 
 
-async def _execute(executor: Executor, claim: Claim) -> None:
-    await executor.begin(claim)
+async def _execute(executor: Executor, run_id: str, queue: str) -> None:
+    """Execute the run that the ticket is of, then those of the queue that wait for this app."""
+    run(executor.sender.connection, executor.calls.announce(executor.app, ANNOUNCED))
+    claim = _acquire(executor, run_id)
+    if claim == FOR_NOW:
+        time.sleep(PAUSE)
+        claim = _acquire(executor, run_id)
+    claims = [claim] if isinstance(claim, Claim) else _parked(executor, queue)
+    while claims:
+        await executor.begin(claims[0])
+        claims = _parked(executor, queue)
+
+
+def _acquire(executor: Executor, run_id: str) -> Claim | str:
+    calls, lease = executor.calls, executor.settings.lease
+    call = calls.acquire(run_id, "", _nonce(), lease, app=executor.app.digest)
+    return calls.acquired(run(executor.sender.connection, call))
+
+
+def _parked(executor: Executor, queue: str) -> Sequence[Claim]:
+    calls, settings = executor.calls, executor.settings
+    mark = World(settings.prefix).queue("")
+    call = calls.take(
+        "",
+        _nonce(),
+        settings.lease,
+        1,
+        [queue.removesuffix(mark)],
+        crashes=settings.crashes,
+        app=executor.app.digest,
+        mode="parked",
+    )
+    return calls.taken(run(executor.sender.connection, call)).claims
+
+
+def _nonce() -> str:
+    return uuid.uuid4().hex[:16]

@@ -82,7 +82,7 @@ def _check_redis(options: WorkerOptions, *, warn: bool) -> None:
     from penstock.runtime.redis.asking import unavailable
 
     with connect(options.settings.redis) as connection:
-        keys = Keys(options.settings.prefix, options.settings.rq_prefix)
+        keys = Keys.of(options.settings, connection)
         try:
             connection.ping()
             require(connection, keys, "worker")

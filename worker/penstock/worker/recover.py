@@ -16,6 +16,7 @@ from penstock.publisher.chance import chance
 from penstock.publisher.script import run
 from penstock.runtime.redis.calls import AT_ONCE, Calls, Death, Recovered
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Recovery:
         self, connection: Redis, settings: Settings, also: Callable[[], None] = lambda: None
     ) -> None:
         self._connection = connection
-        self._calls = Calls(Keys(settings.prefix, settings.rq_prefix))
+        self._calls = Calls(Keys.of(settings, connection))
         self._crashes = settings.crashes
         self._also = also
         self._ended = threading.Event()
@@ -74,10 +75,11 @@ class Recovery:
 
 def bury(connection: Redis, settings: Settings, worker: str, reason: str) -> None:
     """End the leases of a worker that is known to be dead, and take it off RQ's list of workers."""
-    keys = Keys(settings.prefix, settings.rq_prefix)
+    keys = Keys.of(settings, connection)
     calls = Calls(keys)
     listed: Any = connection.smembers(keys.executions(worker))
-    run_ids = tuple({member.decode().partition(":")[0] for member in listed})
+    world = World(keys.prefix)
+    run_ids = tuple({world.run(member.decode().partition(":")[0]) for member in listed})
     for at in range(0, len(run_ids), AT_ONCE):
         death = Death(worker, reason, run_ids[at : at + AT_ONCE])
         report(calls, run(connection, calls.recover(settings.crashes, 60.0, death)))

@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from penstock.runtime.app import App
 from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.redis.calls import Claim, Taken
 from penstock.runtime.redis.executor import Executor
+from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings, load_settings
 from penstock.runtime.task import Task
 from penstock.worker.base import RQWorker
@@ -41,6 +43,12 @@ PAUSE: Final = 1
 ANNOUNCE_EVERY: Final = 5.0
 HEARTBEAT_EVERY: Final = 15.0
 MAINTENANCE_EVERY: Final = 600.0
+
+EXECUTIONS_TTL: Final = 600
+"""Seconds that Redis keeps what a worker was executing as it died."""
+
+KEPT_BACK: Final = 10.0
+"""Seconds that a suspect waits at most for the end of what its worker has at work."""
 
 
 class Worker(RQWorker):
@@ -67,7 +75,9 @@ class Worker(RQWorker):
     ) -> None:
         self.settings = settings or load_settings()
         given = self.settings.redis if connection is None else connection
-        super().__init__(list(queues), name=name or uuid.uuid4().hex, connection=connect(given))
+        self._world = World(self.settings.prefix)
+        listed = [self._world.queue(queue) for queue in queues]
+        super().__init__(listed, name=name or uuid.uuid4().hex, connection=connect(given))
         self._concurrency = concurrency
         self._grace = grace
         self._room = Room(concurrency)
@@ -80,7 +90,8 @@ class Worker(RQWorker):
             on_end=self._room.leave,
         )
         calls = self._executor.calls
-        self._intake = Intake(connect(given), calls, self.settings, self.name, list(queues))
+        app = self._executor.app.digest
+        self._intake = Intake(connect(given), calls, self.settings, self.name, list(queues), app)
         self._ordinary = OrdinaryJobs(self, on_end=self._room.leave)
         self._control = Control(connect(given), calls.keys.control, self._executor.cancel)
         self._recovery = Recovery(connect(given), self.settings, also=self._tick)
@@ -90,6 +101,9 @@ class Worker(RQWorker):
         self.is_cut = False
         self._asked_to_stop = 0.0
         self._due: dict[str, float] = {}
+        self._kept: tuple[str, str] | None = None
+        """Ticket of a suspect, which is begun by itself: when nothing else is at work, or then."""
+        self._kept_until = 0.0
 
     def work(self, burst: bool = False, *_: Any, **__: Any) -> bool:
         """Take and execute runs until asked to stop, or in a burst until the queues are empty.
@@ -143,18 +157,14 @@ class Worker(RQWorker):
         """Take what there is; None when a burst is over."""
         nothing = Taken((), None)
         room = self._room.free(PAUSE)
-        if room == 0 or not self._begun.wait(PAUSE):
+        if room == 0 or not self._begun.wait(PAUSE) or self._is_isolated():
             return nothing
         was_busy = self._room.busy > 0
         try:
-            taken = nothing
-            if burst or not self._intake.is_dry:
-                taken = self._intake.claim(room, self._executor.suspects)
-            if not taken and burst:
+            taken = self._look(burst, room)
+            if burst and not (taken or taken.kept or taken.is_unknown or self._kept):
                 self._room.wait(PAUSE)
                 return nothing if was_busy else None
-            if not taken:
-                taken = self._wait_for_ticket(room) or nothing
         except (ConnectionError, TimeoutError, OSError) as error:
             logger.warning("Redis does not answer: %s", error)
             time.sleep(PAUSE)
@@ -168,12 +178,41 @@ class Worker(RQWorker):
         self._begin(taken)
         return taken
 
-    def _wait_for_ticket(self, room: int) -> Taken | None:
+    def _is_isolated(self) -> bool:
+        """Tell whether a run is here that is to be alone, after waiting for its end."""
+        if not self._executor.suspects:
+            return False
+        self._room.wait(PAUSE)
+        return True
+
+    def _look(self, burst: bool, room: int) -> Taken:
+        if self._kept is not None:
+            return self._take_kept(self._kept)
+        taken = Taken((), None)
+        if burst or not self._intake.is_dry:
+            taken = self._intake.claim(room, self._room.busy)
+        if burst or taken or taken.kept or taken.is_unknown:
+            return taken
+        return self._wait_for_ticket(room)
+
+    def _take_kept(self, kept: tuple[str, str]) -> Taken:
+        if self._room.busy and time.monotonic() < self._kept_until:
+            self._room.wait(PAUSE)
+            return Taken((), None)
+        taken = self._intake.claim(1, self._room.busy, kept, alone=True)
+        self._kept = None
+        return taken
+
+    def _wait_for_ticket(self, room: int) -> Taken:
         popped = self._intake.pop(PAUSE)
+        taken = Taken((), None)
+        if popped is None:
+            self._intake.look_again()
         if popped and self._stop_requested:
             self._intake.put_back(popped)
-            return None
-        taken = self._intake.claim(room, self._executor.suspects, popped) if popped else None
+            return taken
+        if popped:
+            taken = self._intake.claim(room, self._room.busy, popped)
         while not taken and self._intake.is_suspended() and not self._stop_requested:
             self.set_state(WorkerStatus.SUSPENDED)
             time.sleep(PAUSE)
@@ -183,12 +222,17 @@ class Worker(RQWorker):
         for run_id in taken.spoilt:
             extra = {"run_id": run_id, "event": "run.spoilt"}
             logger.error("run %s cannot be taken, its keys are spoilt", run_id, extra=extra)
+        if taken.is_unknown:
+            self._announce()
+        if taken.kept is not None:
+            self._kept, self._kept_until = taken.kept, time.monotonic() + KEPT_BACK
         self._room.enter(len(taken.claims) + (taken.job is not None))
         if taken.claims:
             self._begun.clear()  # no more are taken while something blocks the loop
             self._loop.call(self._begin_runs, taken.claims)
         if taken.job is not None:
-            self._ordinary.begin(*taken.job)
+            queue, job_id = taken.job
+            self._ordinary.begin(self._world.queue(queue), job_id)
 
     def _begin_runs(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
@@ -213,6 +257,7 @@ class Worker(RQWorker):
 
     def _finish(self) -> None:
         self._drain()
+        self._put_kept_back()
         self._ordinary.close(0.0 if self.is_cut else self._grace)
         for part in (self._recovery, self._control, self._executor, self._loop):
             part.close()
@@ -222,6 +267,11 @@ class Worker(RQWorker):
         except (RedisError, OSError) as error:
             logger.warning("Redis does not answer at the end of worker %s: %s", self.name, error)
         logger.info("worker %s has ended", self.name, extra={"event": "worker.ended"})
+
+    def _put_kept_back(self) -> None:
+        if self._kept is not None:
+            with suppress(RedisError, OSError):  # recovery rings for it as well
+                self._intake.put_back(self._kept)
 
     def _drain(self) -> None:
         """Let runs come to a step's end, at most for the grace, then cut what still runs."""
@@ -243,12 +293,17 @@ class Worker(RQWorker):
         if self.get_state() != state and not self._stop_requested:
             self.set_state(state)
         if self._is_due("announce", ANNOUNCE_EVERY):
-            names = self._executor.app.entrypoints
-            run(self.connection, self._executor.calls.announce(names, 3 * ANNOUNCE_EVERY))
+            self._announce()
         if self._is_due("heartbeat", HEARTBEAT_EVERY):
             self.heartbeat()
+            self.connection.expire(self._executor.calls.keys.executions(self.name), EXECUTIONS_TTL)
         if self._is_due("maintenance", MAINTENANCE_EVERY):
             self._clean()
+
+    def _announce(self) -> None:
+        """Say what this worker can execute."""
+        call = self._executor.calls.announce(self._executor.app, 3 * ANNOUNCE_EVERY)
+        run(self.connection, call)
 
     def _clean(self) -> None:
         """Let RQ look after its own jobs; what it trips over is no reason to end."""
@@ -270,4 +325,4 @@ class Worker(RQWorker):
         """Stop an ordinary job of this worker, or cancel a run."""
         if not self._ordinary.stop(job_id):
             calls = self._executor.calls
-            run(self.connection, calls.cancel(job_id, "stopped by an RQ command"))
+            run(self.connection, calls.cancel(self._world.run(job_id), "stopped by an RQ command"))

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["AT_ONCE", "Calls", "Claim", "Creation", "Death", "Enqueued", "Lease", "Taken", "Write"]
+__all__ = [
+    "AT_ONCE",
+    "FOR_NOW",
+    "Calls",
+    "Claim",
+    "Creation",
+    "Death",
+    "Enqueued",
+    "Lease",
+    "Taken",
+    "Write",
+]
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,14 +22,19 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 
 from penstock.publisher.script import Call, Reply, Script, load
+from penstock.runtime.app import App
 from penstock.runtime.journal import Ending, HandedOver, Suspended
-from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
 from penstock.runtime.remote import RemoteCall
 
 SCHEMA = "/schema"
 """What follows an interrupt's id in the name of the field with the JSON schema of its answer."""
 
 OnBusy = Literal["queue", "reject", "interrupt", "rollback"]
+TakeMode = Literal["", "alone", "parked"]
+
+FOR_NOW: Final = "parked for now"
+"""What keeps a run from being claimed whose code another live worker has: it may come back."""
 
 AT_ONCE: Final = 100
 """Runs that one recovery looks at, of each kind: the script is to take a few milliseconds."""
@@ -57,6 +73,10 @@ class Taken:
     job: tuple[str, str] | None
     spoilt: Sequence[str] = ()
     """Ids of runs whose keys cannot be used."""
+    kept: tuple[str, str] | None = None
+    """Queue and ticket of a suspect that the worker is to take by itself."""
+    is_unknown: bool = False
+    """Whether nobody knows the worker's app any more: it is to announce it."""
 
     def __bool__(self) -> bool:
         return bool(self.claims) or self.job is not None
@@ -135,7 +155,7 @@ class Calls:
         self.keys = keys
 
     def _call(self, name: str, *args: str | bytes | int | float) -> Call:
-        return Call(_script(name), (), (self.keys.prefix, self.keys.rq, *args))
+        return Call(_script(name), (), (*first_arguments(self.keys), *args))
 
     def enqueue(self, creation: Creation) -> Call:
         """Create a run and ring for it."""
@@ -175,32 +195,47 @@ class Calls:
         room: int,
         queues: Sequence[str],
         popped: tuple[str, str] = ("", ""),
-        suspects: int = 0,
+        *,
+        busy: int = 0,
         crashes: int = 3,
+        app: str = "",
+        mode: TakeMode = "",
     ) -> Call:
         """Claim up to `room` runs off queues; `popped` is a queue and a ticket off it already.
 
-        `suspects` says how many runs the worker has that are one death short of `crashes`.
+        The worker has `busy` runs and jobs at work, and what `app` stands for; "" is everything.
         """
         queue, ticket = popped
-        common = (worker, nonce, _ms(lease), room, suspects, crashes)
-        return self._call("take", *common, ticket, queue, *queues)
+        common = (worker, nonce, _ms(lease), room, busy, crashes, app)
+        return self._call("take", *common, ticket, queue, mode, *queues)
 
     @staticmethod
     def taken(reply: Reply) -> Taken:
         """Read `take`."""
-        runs, job, spoilt = cast("tuple[list[Reply], list[bytes], list[bytes]]", reply)
+        runs, job, spoilt, kept, unknown = cast("tuple[Any, ...]", reply)
         return Taken(
             [_claim(run) for run in runs],
             (_text(job[0]), _text(job[1])) if job else None,
             [_text(run_id) for run_id in spoilt],
+            (_text(kept[0]), _text(kept[1])) if kept else None,
+            bool(unknown),
         )
 
     def acquire(
-        self, run_id: str, worker: str, nonce: str, lease: float, *, alone: bool = False
+        self,
+        run_id: str,
+        worker: str,
+        nonce: str,
+        lease: float,
+        *,
+        alone: bool = False,
+        app: str = "",
     ) -> Call:
-        """Claim one run by its id, for a process that performs all its steps itself if `alone`."""
-        return self._call("acquire", run_id, worker, nonce, _ms(lease), int(alone))
+        """Claim one run by its id, for a process that performs all its steps itself if `alone`.
+
+        A process that has a ticket names its `app`.
+        """
+        return self._call("acquire", run_id, worker, nonce, _ms(lease), int(alone), app)
 
     @staticmethod
     def acquired(reply: Reply) -> Claim | str:
@@ -271,9 +306,13 @@ class Calls:
             "recover", AT_ONCE, crashes, _ms(patience), death.worker, death.reason, *death.run_ids
         )
 
-    def announce(self, names: Iterable[str], seconds: float) -> Call:
-        """Say for a while which entrypoints a live worker has."""
-        return self._call("announce", _ms(seconds), *names)
+    def announce(self, app: App, seconds: float) -> Call:
+        """Say for a while what a live worker can execute."""
+        return self._call("announce", _ms(seconds), app.digest, *app.names)
+
+    def forgo(self, leases: Iterable[Lease]) -> Call:
+        """Tell that this process lives, and has given leases up."""
+        return self._call("forgo", *(part for each in leases for part in (each.run_id, each.fence)))
 
     @staticmethod
     def recovered(reply: Reply) -> Recovered:

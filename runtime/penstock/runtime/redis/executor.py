@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from redis import Redis
 
@@ -37,6 +38,9 @@ from penstock.runtime.threads import Threads
 
 logger = logging.getLogger(__name__)
 
+ISOLATION: Final = 60.0
+"""Seconds that a suspect is by itself in its process, unless it has been one too often."""
+
 _ENDING = "the worker is about to end"
 
 
@@ -46,7 +50,8 @@ class _Active:
 
     task: asyncio.Task[None]
     journal: RedisJournal
-    crashes: int
+    isolated: str
+    began: float
     runner: Runner | None = None
     is_lost: bool = False
 
@@ -67,9 +72,9 @@ class Executor:
     ) -> None:
         self.settings = settings
         self.app = app
-        self.calls = Calls(Keys(settings.prefix, settings.rq_prefix))
-        self.codec = (codec or settings.codec()).at(settings.prefix)
         self.sender = sender or Sender(connect(connection))
+        self.calls = Calls(Keys.of(settings, self.sender.connection))
+        self.codec = (codec or settings.codec()).at(settings.prefix)
         self.keeper = LeaseKeeper(
             connect(connection, settings.lease / 4),
             self.calls,
@@ -83,10 +88,14 @@ class Executor:
 
     @property
     def suspects(self) -> int:
-        """How many of the runs here are given up if this process dies."""
-        last = self.settings.crashes - 1
+        """How many of the runs here are to be by themselves, if they have not got on meanwhile.
+
+        For a minute, mostly: one that lives so long may wait for what another run brings it.
+        """
+        newest = time.monotonic() - ISOLATION
         return sum(
-            active.crashes >= last and not active.journal.has_recorded
+            active.isolated == "always"
+            or bool(active.isolated and active.began > newest and not active.journal.has_recorded)
             for active in tuple(self._active.values())
         )
 
@@ -104,8 +113,8 @@ class Executor:
         task = asyncio.get_running_loop().create_task(
             self._execute(claim, journal), name=claim.lease.run_id
         )
-        crashes = int(claim.fields.get("crashes", 0))
-        self._active[claim.lease] = _Active(task, journal, crashes)
+        isolated = claim.fields.get("isolated", "")
+        self._active[claim.lease] = _Active(task, journal, isolated, time.monotonic())
         return task
 
     def cancel(self, run_id: str) -> None:
@@ -146,6 +155,7 @@ class Executor:
             result = await self._attempt(claim, journal)
             _log(claim, result, time.monotonic() - began)
         except (LeaseLostError, Fenced):
+            self.keeper.forgo(claim.lease)
             _log_lost(claim)
         except asyncio.CancelledError:
             if self._active[claim.lease].is_lost:  # cancelled for that

@@ -239,6 +239,11 @@ class RedisJournal:
                 waiter.set_exception(error)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether another attempt was found to own the run."""
+        return isinstance(self._failure, LeaseLostError)
+
+    @property
     def is_ending(self) -> bool:
         """Whether the run's ending is written, or on its way: Redis knows who owns the run."""
         return self._closed

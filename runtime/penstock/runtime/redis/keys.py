@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["PERMANENT", "Keys", "thread_key"]
+__all__ = ["PERMANENT", "Keys", "first_arguments", "thread_key"]
 
 import hashlib
 from dataclasses import dataclass
+from typing import Self
 
-from penstock.publisher.keys import EventKeys
+from penstock.publisher.keys import EventKeys, database_of
+from penstock.runtime.redis.world import World
+from penstock.runtime.settings import Settings
 
 PERMANENT = (
     "leases",
@@ -15,6 +18,7 @@ PERMANENT = (
     "timers",
     "runs:*",
     "entrypoints",
+    "parked:*",
     "thread:*",
     "history:*",
     "cache:*",
@@ -27,6 +31,11 @@ class Keys(EventKeys):
     """Key names, one method a name; an open run's keys have no TTL, then its retention."""
 
     rq: str = "rq"
+
+    @classmethod
+    def of(cls, settings: Settings, connection: object) -> Self:
+        """Return the names that settings give, in the database of a connection."""
+        return cls(settings.prefix, settings.rq_prefix, database=database_of(connection))
 
     def run(self, run_id: str) -> str:
         """Hash of a run: status, entrypoint, thread, queue, fence, attempt, times, reason."""
@@ -97,22 +106,37 @@ class Keys(EventKeys):
         """Sorted set of entrypoint names by how long live workers announce them (ms). Permanent."""
         return f"{self.prefix}:entrypoints"
 
+    def app(self, digest: str) -> str:
+        """Set of what a worker's app can execute: `e:<entrypoint>`, `t:<task>`; TTL: 15 seconds."""
+        return f"{self.prefix}:app:{digest}"
+
+    def parked(self, queue: str) -> str:
+        """Set of the names that no worker had as it met a run of the queue that needs them.
+
+        With the name added, the sorted set of those runs, by when they were created (ms).
+        """
+        return f"{self.prefix}:parked:{queue}"
+
     @property
     def control(self) -> str:
         """Channel on which running runs are asked to stop."""
-        return f"{self.prefix}:control"
+        return f"{self.prefix}:control{self._of_database()}"
 
     def job(self, run_id: str) -> str:
         """RQ's hash of the job that is a run's ticket."""
-        return f"{self.rq}:job:{run_id}"
+        return f"{self.rq}:job:{World(self.prefix).job(run_id)}"
 
     def queue(self, name: str) -> str:
         """RQ's list of the tickets of a queue."""
-        return f"{self.rq}:queue:{name}"
+        return f"{self.rq}:queue:{World(self.prefix).queue(name)}"
 
     def popped(self, queue: str) -> str:
         """RQ's list of the tickets popped off a queue whose jobs have not begun."""
-        return f"{self.rq}:queue:{queue}:intermediate"
+        return f"{self.queue(queue)}:intermediate"
+
+    def workers_of(self, queue: str) -> str:
+        """RQ's set of the keys of the workers of a queue."""
+        return f"{self.rq}:workers:{World(self.prefix).queue(queue)}"
 
     @property
     def workers(self) -> str:
@@ -131,6 +155,11 @@ class Keys(EventKeys):
     def suspended(self) -> str:
         """RQ's flag that all workers pause."""
         return f"{self.rq}:suspended"
+
+
+def first_arguments(keys: Keys) -> tuple[str, str]:
+    """Return what each script is given first: see `names.lua`."""
+    return f"{keys.prefix}@{keys.database}", keys.rq
 
 
 def thread_key(thread_id: str) -> str:

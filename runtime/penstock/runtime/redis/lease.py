@@ -34,7 +34,8 @@ class LeaseKeeper:
 
     `tell` of a lease is called from that thread when the run is to stop: once because it was
     cancelled, once because the lease is lost. A lease that could not be renewed for its whole
-    length counts as lost, by this process's own steady clock; Redis decides by its.
+    length counts as lost, by this process's own steady clock; Redis decides by its. As the process
+    lives, it tells Redis of what it has lost as soon as that answers: nobody died of these runs.
     """
 
     def __init__(self, connection: Redis, calls: Calls, *, lease: float, every: float) -> None:
@@ -49,6 +50,7 @@ class LeaseKeeper:
     def begin_anew(self) -> None:
         """Keep none, in a process that has none of the runs."""
         self._kept: dict[Lease, _Kept] = {}
+        self._forgone: set[Lease] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -68,6 +70,12 @@ class LeaseKeeper:
         with self._lock:
             self._kept.pop(lease, None)
 
+    def forgo(self, lease: Lease) -> None:
+        """Keep it no longer, and tell that its run is lost though this process lives."""
+        with self._lock:
+            self._kept.pop(lease, None)
+            self._forgone.add(lease)
+
     def cancel(self, run_id: str) -> None:
         """Stop the run of this id, if it is one of this process."""
         with self._lock:
@@ -81,16 +89,18 @@ class LeaseKeeper:
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
+        with suppress(RedisError, OSError):
+            self._tell_forgone()
 
     def _work(self) -> None:
         while not self._wake.wait(self._every):
             with self._lock:
                 leases = list(self._kept)
-            if not leases:
-                continue
             self._give_up_old()
             try:
-                self._renew(leases)
+                if leases:
+                    self._renew(leases)
+                self._tell_forgone()
             except (RedisError, OSError) as error:
                 logger.warning("the leases of %d runs could not be renewed: %s", len(leases), error)
                 self._give_up_old()
@@ -108,6 +118,14 @@ class LeaseKeeper:
             else:
                 self._lost(lease, Fenced(f"another attempt owns run {lease.run_id!r}"))
 
+    def _tell_forgone(self) -> None:
+        with self._lock:
+            leases = tuple(self._forgone)
+        if leases:
+            run(self._connection, self._calls.forgo(leases))
+            with self._lock:
+                self._forgone -= set(leases)
+
     def _give_up_old(self) -> None:
         oldest = time.monotonic() - self._length
         with self._lock:
@@ -119,6 +137,8 @@ class LeaseKeeper:
     def _lost(self, lease: Lease, stop: Fenced) -> None:
         with self._lock:
             kept = self._kept.pop(lease, None)
+            if kept is not None:
+                self._forgone.add(lease)
         if kept is not None:
             _say(kept, stop)
 

@@ -51,10 +51,11 @@ class UnannouncedEntrypointWarning(UserWarning):
 class RequestPlans:
     """The plans for one Redis and one way to write values."""
 
-    def __init__(self, settings: Settings, codec: Codec) -> None:
-        self.keys = Keys(settings.prefix, settings.rq_prefix)
+    def __init__(self, settings: Settings, codec: Codec, connection: object) -> None:
+        self.keys = Keys.of(settings, connection)
         self.calls = Calls(self.keys)
         self._settings = settings
+        self._warned: set[str] = set()
         self.codec = codec.at(settings.prefix)
 
     # -- create ---------------------------------------------------------------------------------
@@ -84,14 +85,25 @@ class RequestPlans:
                 'Enqueue with on_busy="queue" to wait for it, or "interrupt" to replace it.',
             )
         if not enqueued.announced and creation.queue:
-            warnings.warn(
-                f"no live worker has announced entrypoint {creation.fields['entrypoint']!r}; run "
-                f"{creation.run_id!r} waits on queue {creation.queue!r} until one comes: "
-                "penstock worker <module that defines it>",
-                UnannouncedEntrypointWarning,
-                stacklevel=7,
-            )
+            self._warn(creation)
         return creation.run_id, creation.thread_id
+
+    def _warn(self, creation: Creation) -> None:
+        """Warn of a name that no worker has, once: not for each of a thousand runs.
+
+        The text is the same for all of them, so that Python shows it once in a process.
+        """
+        name = str(creation.fields["entrypoint"])
+        if name in self._warned:
+            return
+        self._warned.add(name)
+        warnings.warn(
+            f"no live worker has announced entrypoint {name!r}; its runs wait on queue "
+            f"{creation.queue!r} for a worker that has it: "
+            "penstock worker <module that defines it>",
+            UnannouncedEntrypointWarning,
+            stacklevel=8,
+        )
 
     # -- look -----------------------------------------------------------------------------------
 

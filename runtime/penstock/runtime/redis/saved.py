@@ -52,7 +52,7 @@ class SavedThreads:
     def threads(self) -> ThreadPlans:
         """What can be asked of threads."""
         codec = self._codec or self.settings.codec()
-        return ThreadPlans(RequestPlans(self.settings, codec), self.settings)
+        return ThreadPlans(RequestPlans(self.settings, codec, self.connection), self.settings)
 
     def state(self, anchor: Anchor) -> StateSnapshot:
         """Return a thread's state at a checkpoint; an empty one if there is none."""

@@ -119,7 +119,8 @@ class RedisSaver(SavedThreads):
     def release(self, journal: Journal) -> None:
         """Let go of an attempt's lease, however it ended."""
         if isinstance(journal, RedisJournal):
-            self._keeper.remove(journal.lease)
+            let_go = self._keeper.forgo if journal.is_lost else self._keeper.remove
+            let_go(journal.lease)
 
     def _claim(self, run_id: str, order: Order) -> Opening:
         nonce = uuid.uuid4().hex

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from penstock.publisher.script import Call, Reply, load
-from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
 from penstock.runtime.settings import Settings
 
 
@@ -87,7 +87,7 @@ class ThreadCalls:
 
     def _call(self, name: str, *args: str | bytes | int) -> Call:
         script = load("penstock.runtime.redis.scripts", name)
-        return Call(script, (), (self.keys.prefix, self.keys.rq, *args))
+        return Call(script, (), (*first_arguments(self.keys), *args))
 
     def state(self, thread_id: str, first: str = "", count: int = 1, *, whole: bool = True) -> Call:
         """Read checkpoints, from the first backwards; with `whole`, what runs have recorded."""

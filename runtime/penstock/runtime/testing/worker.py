@@ -61,6 +61,8 @@ class InMemoryWorker:
         self._server = FakeServer()
         self.connection: Any = FakeRedis(server=self._server, max_connections=MOST_IN_MEMORY)
         self.client = Client(self.connection, settings=self.settings)
+        self._kept: tuple[str, str] | None = None
+        """The ticket of a run that is to be by itself, as it may have killed its process."""
         self._announce()
 
     @cached_property
@@ -107,17 +109,34 @@ class InMemoryWorker:
         self.close()
 
     def _announce(self) -> None:
-        run(self.connection, self.client.plans.calls.announce(self.app.entrypoints, 3600.0))
+        run(self.connection, self.client.plans.calls.announce(self.app, 3600.0))
 
     def _take(self) -> Sequence[Claim]:
         calls, settings = self.client.plans.calls, self.settings
         run(self.connection, calls.recover(settings.crashes, 0.0))
-        listed: Any = self.connection.smembers(f"{settings.rq_prefix}:queues")
-        start = f"{settings.rq_prefix}:queue:"
-        queues = sorted(name.decode().removeprefix(start) for name in listed)
-        nonce = uuid.uuid4().hex[:16]
-        call = calls.take(NAME, nonce, settings.lease, AT_ONCE, queues, crashes=settings.crashes)
-        return calls.taken(run(self.connection, call)).claims
+        kept, self._kept = self._kept, None
+        call = calls.take(
+            NAME,
+            uuid.uuid4().hex[:16],
+            settings.lease,
+            AT_ONCE,
+            () if kept else self._queues(),
+            kept or ("", ""),
+            crashes=settings.crashes,
+            app=self.app.digest,
+            mode="alone" if kept else "",
+        )
+        taken = calls.taken(run(self.connection, call))
+        self._kept = taken.kept
+        if kept and not taken.claims:
+            return self._take()
+        return taken.claims
+
+    def _queues(self) -> Sequence[str]:
+        """Return the names of all queues, as runs know them."""
+        listed: Any = self.connection.smembers(f"{self.settings.rq_prefix}:queues")
+        start, end = self.client.plans.keys.queue("\0").split("\0")
+        return sorted(name.decode().removeprefix(start).removesuffix(end) for name in listed)
 
     def _execute(self, claims: Sequence[Claim], sender: Sender) -> None:
         pool = CountingPool()

@@ -79,21 +79,21 @@ def doctor(
 
 
 def _look(settings: Settings, all_keys: bool) -> Sequence[Finding]:
-    keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
+        keys = Keys.of(settings, connection)
         cli = _cli(connection, settings.redis)
         return examine(read(connection, keys, settings.codec(), cli=cli, all_keys=all_keys))
 
 
 def _look_at_rights(settings: Settings, role: str) -> Sequence[Finding]:
-    keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
+        keys = Keys.of(settings, connection)
         return [rights(connection, keys, role).finding(_cli(connection, settings.redis))]
 
 
 def _mend(settings: Settings) -> list[str]:
-    keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
+        keys = Keys.of(settings, connection)
         orphans = read(connection, keys, settings.codec(), cli="", all_keys=False).orphans
         return mend(connection, keys, orphans, settings.crashes)
 

@@ -47,8 +47,8 @@ def du(top: int, all_keys: bool, as_json: bool, redis: str | None) -> None:
 
 
 def _measure(settings: Settings, top: int, all_keys: bool) -> Usage:
-    keys = Keys(settings.prefix, settings.rq_prefix)
     with connect(settings.redis) as connection:
+        keys = Keys.of(settings, connection)
         try:
             return measure(connection, keys, top=top, all_keys=all_keys)
         except (RedisError, OSError) as error:

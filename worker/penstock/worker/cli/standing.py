@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from penstock.publisher.errors import RedisRightsError
+from penstock.runtime.app import said
 from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.requests import Plan, RequestPlans
+from penstock.runtime.redis.world import World
 from penstock.runtime.run import Run, RunStatus
 from penstock.runtime.timers import MARK
 from penstock.worker.cli.output import duration
@@ -69,7 +71,18 @@ def _queued(keys: Keys, run: Run) -> Plan[Standing]:
 
 
 def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
-    place = yield ("LPOS", keys.queue(run.queue), run.run_id)
+    wanted, reserved = yield ("HMGET", keys.run(run.run_id), "parked", "reserved")
+    if reserved is not None and float(reserved) > (yield from _now(keys)):
+        return Standing(
+            "a worker that keeps it back until it is idle: its workers have died, so that it is "
+            "to be by itself"
+        )
+    if wanted is not None:
+        return Standing(
+            f"a worker that has {said(wanted.decode())}, on queue {run.queue!r}",
+            f"penstock worker <the file that defines it> -q {run.queue}",
+        )
+    place = yield ("LPOS", keys.queue(run.queue), World(keys.prefix).job(run.run_id))
     if place is None:
         return Standing(
             f"a new ticket on queue {run.queue!r}, from any worker that looks: its own is lost",
@@ -87,7 +100,7 @@ def _worker_for(keys: Keys, run: Run, waits_for: str) -> Plan[Standing]:
     paused = yield ("EXISTS", keys.suspended)
     if paused:
         return Standing(f"{waits_for}; all workers pause", "rq resume")
-    workers = yield ("SMEMBERS", f"{keys.workers}:{run.queue}")
+    workers = yield ("SMEMBERS", keys.workers_of(run.queue))
     alive = (yield ("EXISTS", *(name.decode() for name in workers))) if workers else 0
     if not alive:
         return Standing(

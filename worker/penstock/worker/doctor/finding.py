@@ -65,6 +65,10 @@ class Reading:
     """Queues that no live worker serves -> how many runs are queued there."""
     unserved_steps: Mapping[str, int] = field(default_factory=dict[str, int])
     """The same of remote steps: runs wait for them."""
+    parked: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    """Queues and what the workers lack that met runs there -> how many runs wait for it."""
+    strays: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Queues of all prefixes -> how many tickets of this prefix's runs are on them, in vain."""
     paused: bool = False
     orphans: Sequence[str] = ()
     """Queued runs that no queue and no thread holds."""

@@ -14,6 +14,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from penstock.publisher.codec import Codec
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.world import World
 from penstock.runtime.run import OPEN, RunStatus
 from penstock.worker.doctor.encryption import read_encryption
 from penstock.worker.doctor.finding import Encryption, Reading
@@ -56,6 +57,8 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
         unserved_steps=Counter(
             run.queue for run in queued if run.queue in unserved and run.is_step
         ),
+        parked=Counter((run.queue, run.parked) for run in queued if run.parked),
+        strays=look("strays", dict[str, int](), lambda: _strays(connection, keys, queued)),
         paused=look("paused", False, lambda: bool(connection.exists(keys.suspended))),
         orphans=look("orphans", list[str](), lambda: _stuck(connection, keys, queued)),
         expired=look("expired", dict[str, float](), lambda: _expired(connection, keys)),
@@ -121,7 +124,7 @@ def _statuses(connection: Redis, keys: Keys) -> dict[str, int]:
 
 def _unserved(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> set[str]:
     queues = {run.queue for run in queued}
-    return {queue for queue in queues if not _alive(connection, f"{keys.workers}:{queue}")}
+    return {queue for queue in queues if not _alive(connection, keys.workers_of(queue))}
 
 
 def _expired(connection: Redis, keys: Keys) -> dict[str, float]:
@@ -141,6 +144,10 @@ class _Queued(NamedTuple):
     queue: str
     thread_key: str
     """Empty for a run that performs a step, which has no thread."""
+    parked: str
+    """What no worker had that met it; "" if it is not parked."""
+    is_reserved: bool
+    """Whether a worker keeps it back until it can be by itself there."""
 
     @property
     def is_step(self) -> bool:
@@ -154,15 +161,19 @@ def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
         for index in (keys.runs(RunStatus.QUEUED), keys.ready)  # the second has also those of steps
     )
     found: list[_Queued] = []
+    now = connection.time()[0] * 1000
     for page in _pages(member.decode() for member in dict.fromkeys((*listed, *ready))):
         with connection.pipeline(transaction=False) as pipeline:
             for run_id in page:
-                pipeline.hmget(keys.run(run_id), "status", "queue", "thread_key", "home")
+                pipeline.hmget(
+                    keys.run(run_id), "status", "queue", "thread_key", "home", "parked", "reserved"
+                )
             replies = cast("list[list[bytes | None]]", pipeline.execute())
-        for run_id, (status, queue, thread, home) in zip(page, replies, strict=True):
+        for run_id, (status, queue, thread, home, parked, until) in zip(page, replies, strict=True):
             if status == b"queued" and queue and (thread or home):
                 key = thread.decode() if thread and not home else ""
-                found.append(_Queued(run_id, queue.decode(), key))
+                wants, reserved = (parked or b"").decode(), float(until or 0) > now
+                found.append(_Queued(run_id, queue.decode(), key, wants, reserved))
     return found
 
 
@@ -182,19 +193,40 @@ def _orphans(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> set[st
         run.run_id
         for run in queued
         if run.run_id not in tickets[run.queue]
+        and not run.is_reserved
+        and not _is_parked(connection, keys, run)
         and (run.is_step or not _waits(connection, keys, run))
     }
 
 
 def _tickets(connection: Redis, keys: Keys, queue: str) -> set[str]:
     found: set[str] = set()
-    start = 0
+    start, world = 0, World(keys.prefix)
     while page := cast(
         "list[bytes]", connection.lrange(keys.queue(queue), start, start + 10 * PAGE - 1)
     ):
-        found |= {ticket.decode("utf-8", "replace") for ticket in page}
+        found |= {world.run(ticket.decode("utf-8", "replace")) for ticket in page}
         start += len(page)
     return found
+
+
+def _is_parked(connection: Redis, keys: Keys, run: _Queued) -> bool:
+    if not run.parked:
+        return False
+    return connection.zscore(keys.parked(f"{run.queue}:{run.parked}"), run.run_id) is not None
+
+
+def _strays(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[str, int]:
+    """Count the tickets of queued runs that are where an older release of Penstock puts them."""
+    if World(keys.prefix).queue("") == "":
+        return {}
+    ids = {run.run_id for run in queued}
+    found: dict[str, int] = {}
+    for queue in {run.queue for run in queued}:
+        name = f"{keys.rq}:queue:{queue}"
+        tickets = cast("list[bytes]", connection.lrange(name, 0, PAGE - 1))
+        found[queue] = sum(ticket.decode("utf-8", "replace") in ids for ticket in tickets)
+    return {queue: count for queue, count in found.items() if count}
 
 
 def _waits(connection: Redis, keys: Keys, run: _Queued) -> bool:

@@ -39,23 +39,23 @@ _RUNS: Final = (
 )
 _ASK: Final = (
     f"{_READ} eval evalsha exists get hdel hexists hlen hset hsetnx hvals lindex lpop lpush lrem "
-    "ltrim persist pexpire publish rpush sadd set xadd zadd zrandmember zrem zscan"
+    "ltrim persist pexpire publish rpush sadd set srem xadd zadd zrandmember zrem zscan"
 )
 
 ROLES: Final[Mapping[str, Role]] = {
     "app": Role(
         _ASK,
-        f"{_RUNS} {{p}}:history:* {{p}}:made:* {{p}}:timers "
+        f"{_RUNS} {{p}}:history:* {{p}}:made:* {{p}}:parked:* {{p}}:timers "
         "{rq}:queues {rq}:job:* {rq}:finished:* {rq}:failed:*",
-        "{p}:channel:* {p}:control",
+        "{p}:channel{d}:* {p}:control{d}",
     ),
     "worker": Role(
-        f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove pttl smembers srem "
-        "type unwatch watch xread zcount zrange zremrangebyscore",
+        f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove pttl scard sinter "
+        "sismember smembers type unwatch watch xread zcount zpopmin zrange zremrangebyscore",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),
-    "reader": Role(_READ, _RUNS, "{p}:channel:*"),
+    "reader": Role(_READ, _RUNS, "{p}:channel{d}:*"),
 }
 """Kinds of users; `docs/acl` has a file with these rights for each."""
 
@@ -90,6 +90,7 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "rpush": (_KEY, "v"),
     "sadd": (_KEY, "v"),
     "set": (_KEY, "v"),
+    "sismember": (_KEY, "v"),
     "srem": (_KEY, "v"),
     "subscribe": (_CHANNEL,),
     "time": (),
@@ -188,8 +189,9 @@ class _Probe:
 
 def _probes(role: Role, keys: Keys) -> tuple[list[_Probe], list[_Probe]]:
     """Give what is to be queued, and what is not."""
+    database = f"@{keys.database}" if keys.database else ""
     patterns, channels = (
-        [text.format(p=keys.prefix, rq=keys.rq) for text in texts.split()]
+        [text.format(p=keys.prefix, rq=keys.rq, d=database) for text in texts.split()]
         for texts in (role.keys, role.channels)
     )
     commands = role.commands.split()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from penstock.runtime.app import said
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
 LATE: Final = 5.0
@@ -30,7 +31,8 @@ def _workers(reading: Reading) -> Iterator[Finding]:
     unserved = sorted({*reading.unserved, *reading.unserved_steps})
     for queue in unserved:
         yield _unserved(queue, reading)
-    if reading.paused or unserved:
+    yield from _lacking(reading)
+    if reading.paused or unserved or reading.parked:
         return
     counts = [f"{count} {status}" for status, count in reading.statuses.items() if count]
     of_runs = "" if "statuses" in reading.refused else f"; runs: {', '.join(counts) or 'none'}"
@@ -55,6 +57,28 @@ def _unserved(queue: str, reading: Reading) -> Finding:
         means,
         f"penstock worker flows.py -q {queue}",
     )
+
+
+def _lacking(reading: Reading) -> Iterator[Finding]:
+    """Name what workers lack that have met runs, and queues that an older release rings at."""
+    for (queue, name), count in sorted(reading.parked.items()):
+        yield Finding(
+            "workers",
+            Level.WARNING,
+            f"{_count(count, 'run')} on queue {queue!r} {'waits' if count == 1 else 'wait'} for a "
+            f"worker that has {said(name)}",
+            "Those workers that met them do not have it.",
+            f"penstock worker <the file that defines it> -q {queue}",
+        )
+    for queue, count in sorted(reading.strays.items()):
+        yield Finding(
+            "queues",
+            Level.WARNING,
+            f"{_count(count, 'ticket')} of this prefix on queue {queue!r} of the default one",
+            "A process with an older release puts them there; the workers of this one look at the "
+            "queue of their prefix, and ring again after some seconds.",
+            "end the apps and workers of the older release",
+        )
 
 
 def _leases(reading: Reading) -> Iterator[Finding]:

@@ -1,12 +1,16 @@
--- announce: say for a while which entrypoints a live worker has.
+-- announce: say for a while what a live worker can execute.
 --
--- ARGV[3] ms until it is to be said again, ARGV[4...] names. Keys: entrypoints.
+-- ARGV[3] ms until it is to be said again, ARGV[4] digest of its app, ARGV[5...] names: 'e:<entrypoint>' and
+-- 't:<task>'.
+-- Keys: entrypoints (has tasks as 't:<task>'), app:<digest> (set of these names).
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 
-local ENTRYPOINTS = ARGV[1] .. ':entrypoints'
+local ENTRYPOINTS, app = ARGV[1] .. ':entrypoints', key('app', ARGV[4])
 redis.call('ZREMRANGEBYSCORE', ENTRYPOINTS, '-inf', ms(now))
-for at = 4, #ARGV do
-  redis.call('ZADD', ENTRYPOINTS, ms(now + tonumber(ARGV[3])), ARGV[at])
+for at = 5, #ARGV do
+  redis.call('ZADD', ENTRYPOINTS, ms(now + tonumber(ARGV[3])), string.match(ARGV[at], '^e:(.*)$') or ARGV[at])
+  redis.call('SADD', app, ARGV[at])
 end
+redis.call('PEXPIRE', app, math.max(tonumber(ARGV[3]), redis.call('PTTL', app)))
 return redis.status_reply('OK')

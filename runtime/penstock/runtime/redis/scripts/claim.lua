@@ -1,7 +1,7 @@
 -- claim(id, nonce, worker, lease): take the lease of a queued run. Needs names, clock, bell and remote.
 --
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
--- at, or that its home expects. The nonce makes a fence unique even where a failover has set the epoch back.
+-- at, or that its home expects. It is not isolated then, nor has it company that died (recover). The nonce makes a fence unique even where a failover has set the epoch back.
 -- claimed(id, fence): what an attempt starts from; its last item is the seq of the newest event. Beside its
 -- checkpoints it gets what nested entrypoints have kept on the thread: 'children' (their names, as JSON) and
 -- 'previous^<name>' of each.
@@ -11,9 +11,18 @@
 -- remote, thread:<key>, checkpoints:<home>, events:<home>.
 local GONE = 60000 -- ms that nobody's run is still kept
 
+-- Tells whether it is a queued run's turn: it is the one that its thread is at, or that its home expects.
+local function may_begin(id)
+  local run = redis.call('HMGET', key('run', id), 'thread_key', 'home', 'home_step')
+  if run[2] then
+    return is_expected(id, run[2], run[3])
+  end
+  return redis.call('HGET', key('thread', run[1] or ''), 'run') == id
+end
+
 local function claim(id, nonce, worker, lease)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'home_step', 'epoch',
-    'started')
+    'started', 'parked', 'isolated', 'company', 'reserved')
   if run[1] ~= 'queued' then
     return nil
   end
@@ -21,7 +30,7 @@ local function claim(id, nonce, worker, lease)
     if not is_expected(id, run[4], run[5]) then
       redis.call('ZREM', READY, id)
       redis.call('PEXPIRE', key('run', id), GONE)
-      redis.call('PEXPIRE', rq('job', id), GONE)
+      redis.call('PEXPIRE', rq_job(id), GONE)
       return nil
     end
   elseif redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then
@@ -33,6 +42,10 @@ local function claim(id, nonce, worker, lease)
     'started', run[7] or ms(now))
   redis.call('ZREM', READY, id)
   redis.call('ZADD', LEASES, ms(now + lease), id)
+  unpark(id, run[2], run[8])
+  if run[9] or run[10] or run[11] then
+    redis.call('HDEL', key('run', id), 'isolated', 'company', 'reserved')
+  end
   show_started(id, run[2], worker, fence)
   return fence
 end

@@ -50,7 +50,10 @@ local function commit()
   append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, nil, tonumber(ARGV[8]))
   redis.call('HSET', record, 'batch', batch)
   if run[4] ~= '0' and gets_on(checkpoints) then
-    redis.call('HSET', record, 'crashes', '0') -- none from here on, as it gets on
+    redis.call('HSET', record, 'crashes', '0', 'alone', '0') -- none from here on, as it gets on
+    if redis.call('HGET', record, 'isolated') == '1' then
+      redis.call('HDEL', record, 'isolated')
+    end
   end
   return at + 1 + 2 * events
 end

@@ -29,9 +29,9 @@ local function forget(id)
   end
   redis.call('ZREM', ARGV[1] .. ':runs:' .. run[2], id)
   if run[3] ~= '' then
-    redis.call('ZREM', rq('finished', run[3]), id)
-    redis.call('ZREM', rq('failed', run[3]), id)
-    drop_keys(rq('job', id))
+    redis.call('ZREM', rq_queue(run[3], 'finished'), job_of(id))
+    redis.call('ZREM', rq_queue(run[3], 'failed'), job_of(id))
+    drop_keys(rq_job(id))
   end
   drop_keys(key('run', id), key('checkpoints', id), key('questions', id), key('events', id))
 end

@@ -1,19 +1,52 @@
 -- Key names, as penstock.runtime.redis.keys has them (a test compares the two).
 --
--- ARGV[1] prefix of Penstock's keys, ARGV[2] prefix of RQ's.
+-- ARGV[1] prefix of Penstock's keys, '@' and the number of the database, which the names of channels need, as Redis
+-- carries messages across databases; ARGV[2] prefix of RQ's.
+local PREFIX, DATABASE = string.match(ARGV[1], '^(.*)@(%d+)$')
+ARGV[1] = PREFIX or ARGV[1]
+local OF_DATABASE = (DATABASE or '0') ~= '0' and '@' .. DATABASE or ''
+
+-- What sets the queues and the jobs of a prefix apart in RQ's keys, unless it is the default one.
+local OF_QUEUES, OF_JOBS = '', ''
+if ARGV[1] ~= 'penstock' then
+  local world = string.gsub(ARGV[1], '[^%w_-]', function(letter)
+    return string.format('-%02X', string.byte(letter))
+  end)
+  OF_QUEUES, OF_JOBS = '@' .. world, '--' .. world
+end
+
 local function key(kind, id)
-  return ARGV[1] .. ':' .. kind .. ':' .. id
+  return ARGV[1] .. ':' .. kind .. (kind == 'channel' and OF_DATABASE or '') .. ':' .. id
+end
+
+local function job_of(id)
+  return id .. OF_JOBS
+end
+
+-- The run that a job's id stands for; the id itself where it is of another prefix, or an ordinary job.
+local function run_of(job)
+  local at = #job - #OF_JOBS
+  return string.sub(job, at + 1) == OF_JOBS and string.sub(job, 1, at) or job
 end
 
 local function rq(kind, id)
   return ARGV[2] .. ':' .. kind .. ':' .. id
 end
 
+local function rq_job(id)
+  return rq('job', job_of(id))
+end
+
+-- kind: queue, or one of RQ's registries of a queue: wip, finished, failed.
+local function rq_queue(queue, kind)
+  return rq(kind or 'queue', queue .. OF_QUEUES)
+end
+
 local function popped(queue)
-  return rq('queue', queue) .. ':intermediate'
+  return rq_queue(queue) .. ':intermediate'
 end
 
 local LEASES = ARGV[1] .. ':leases'
 local READY = ARGV[1] .. ':ready'
 local TIMERS = ARGV[1] .. ':timers'
-local CONTROL = ARGV[1] .. ':control'
+local CONTROL = ARGV[1] .. ':control' .. OF_DATABASE

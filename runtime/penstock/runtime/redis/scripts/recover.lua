@@ -1,14 +1,18 @@
 -- recover: give runs back whose lease is over, ring again for those whose ticket was lost, wake those whose
 -- time has come.
 --
--- ARGV[3] how many of each at most, ARGV[4] crashes without a recorded step between them after which a run
--- is given up (or four times as many with steps between),
+-- ARGV[3] how many of each at most, ARGV[4] deaths without a recorded step between them after which a run
+-- is given up (or four times as many with steps between): deaths of processes in which it was alone, or isolated,
 -- ARGV[5] ms after which a queued run's ticket is looked for, ARGV[6] name of a worker that has died,
 -- ARGV[7] how, ARGV[8...] ids of the runs it may have had, whose leases end now.
 -- Returns { recovered ids, given up ids, ids rung for again, ids whose keys cannot be used,
 -- ids whose timer was due }.
+-- Where several runs were at work in a process that died, none is known to have killed it: each becomes a suspect,
+-- after so many deaths but one, and is isolated (take). Where the lease of a run ends by itself, its process counts as
+-- dead until it tells that it lives (forgo).
 -- Whatever was read from an index is checked again on the run itself before it is changed.
--- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, run:<id> and those of settle; rq:queue:<name> is searched for the ticket.
+-- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, run:<id>, parked:<queue>, parked:<queue>:<name> and
+-- those of settle; rq:queue:<name> is searched for the ticket, rq:worker:<name>:executions for what was beside a run.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -37,8 +41,60 @@ local function last_step(id)
   return '; it had begun no step'
 end
 
+-- Returns when the newest of those began that were at work beside a run: 0 for ordinary jobs, -1 if there were none.
+-- They are told of the newest of all, as their leases may end later, when they are the last that are left.
+local function company_of(id, worker, fence, began)
+  local newest, runs, own = -1, {}, job_of(id) .. ':' .. fence
+  for _, execution in ipairs(redis.call('SMEMBERS', rq('worker', worker) .. ':executions')) do
+    if execution ~= own then
+      local beside = key('run', run_of(string.match(execution, '^[^:]*')))
+      local other = redis.call('HMGET', beside, 'worker', 'updated')
+      newest = math.max(newest, other[1] == worker and tonumber(other[2]) or 0)
+      runs[#runs + 1] = other[1] == worker and beside or nil
+    end
+  end
+  for _, beside in ipairs(runs) do
+    redis.call('HSET', beside, 'company', ms(math.max(newest, began)))
+  end
+  return newest
+end
+
+-- Tells whether a run was by itself in its process: nothing else was at work there, or where it was isolated, nothing
+-- that began after it did.
+local function was_alone(id, queue, worker, fence)
+  if queue == '' or worker == '' then
+    return true
+  end
+  local run = redis.call('HMGET', key('run', id), 'isolated', 'company', 'updated')
+  local began = tonumber(run[3])
+  local newest = tonumber(run[2] or company_of(id, worker, fence, began))
+  if run[1] then
+    return newest <= began
+  end
+  return newest < 0
+end
+
+-- Counts a death: crashes and deaths are those of processes that had it, since it last got on and in all; alone and
+-- lonely those in which it was by itself. Tells whether it is given up.
+local function count_death(id, run, reason, dead)
+  local by_itself = was_alone(id, run[2], run[3] or '', run[4])
+  redis.call('HINCRBY', key('run', id), 'crashes', 1)
+  local deaths = redis.call('HINCRBY', key('run', id), 'deaths', 1)
+  local number = ms(deaths + (redis.call('HGET', key('run', id), 'pardoned') or 0))
+  redis.call('HSET', key('run', id), 'death:' .. number, reason)
+  if not dead then
+    redis.call('HSET', key('run', id), 'lapse:' .. run[4], by_itself and '1' or '0')
+  end
+  if not by_itself then
+    return false
+  end
+  local alone = redis.call('HINCRBY', key('run', id), 'alone', 1)
+  return redis.call('HINCRBY', key('run', id), 'lonely', 1) >= 4 * most or alone >= most
+end
+
 local function expire(id, reason, dead)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key',
+    'forgone')
   if dead and run[3] ~= dead then
     return
   end
@@ -54,13 +110,9 @@ local function expire(id, reason, dead)
     settle_here(id, 'cancelled', 'superseded') -- no worker is to go on with it, and others wait for it
     return
   end
-  local crashes = redis.call('HINCRBY', key('run', id), 'crashes', 1)
-  local deaths = redis.call('HINCRBY', key('run', id), 'deaths', 1)
-  local pardoned = redis.call('HGET', key('run', id), 'pardoned') or 0
-  redis.call('HSET', key('run', id), 'death:' .. ms(deaths + pardoned), reason)
-  if crashes >= most or deaths >= 4 * most then
-    settle_here(id, 'failed', 'PoisonRunError: ' .. deaths .. ' workers died of it, the last: ' .. reason
-      .. last_step(id))
+  if run[7] ~= run[4] and count_death(id, run, reason, dead) then
+    settle_here(id, 'failed', 'PoisonRunError: ' .. redis.call('HGET', key('run', id), 'lonely')
+      .. ' workers died of it, the last: ' .. reason .. last_step(id))
     given_up[#given_up + 1] = id
     return
   end
@@ -88,7 +140,7 @@ local FRONT = 5000
 local fronts = {}
 
 local function has_ticket(queue, id)
-  local list = rq('queue', queue)
+  local list = rq_queue(queue)
   local front = fronts[list]
   if not front then
     front = { is_whole = redis.call('LLEN', list) <= FRONT, tickets = {} }
@@ -97,11 +149,22 @@ local function has_ticket(queue, id)
     end
     fronts[list] = front
   end
-  if front.tickets[id] or front.is_whole or front.is_searched then
-    return front.tickets[id] or not front.is_whole
+  local ticket = job_of(id)
+  if front.tickets[ticket] or front.is_whole or front.is_searched then
+    return front.tickets[ticket] or not front.is_whole
   end
   front.is_searched = true
-  return redis.call('LPOS', list, id)
+  return redis.call('LPOS', list, ticket)
+end
+
+-- Tells whether a run is where it waits for a worker with its code, or for the one that keeps it back to begin it.
+local function is_aside(id, queue)
+  local run = redis.call('HMGET', key('run', id), 'parked', 'reserved')
+  if run[1] and redis.call('ZSCORE', key('parked', queue .. ':' .. run[1]), id) then
+    redis.call('SADD', key('parked', queue), run[1])
+    return true
+  end
+  return tonumber(run[2] or 0) > now
 end
 
 local function look_for_ticket(id)
@@ -114,8 +177,8 @@ local function look_for_ticket(id)
     if not (first and is_open(first)) then
       free(run[3], id)
     end
-  elseif run[2] ~= '' and not has_ticket(run[2], id) then
-    redis.call('LREM', popped(run[2]), 0, id) -- where a worker that died had it
+  elseif run[2] ~= '' and not is_aside(id, run[2]) and not has_ticket(run[2], id) then
+    redis.call('LREM', popped(run[2]), 0, job_of(id)) -- where a worker that died had it
     ring(id, true)
     rung[#rung + 1] = id
   else

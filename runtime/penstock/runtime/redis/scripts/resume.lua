@@ -8,11 +8,12 @@
 -- begun without one finds it as it would wait for it (suspend).
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
 -- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers,
--- and those of bell. The run's field 'pardoned' counts the deaths that do not count against it any more.
+-- and those of bell.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/reopen
 
 local id = ARGV[3]
 local run = redis.call('HMGET', key('run', id), 'status', 'thread_key')
@@ -52,17 +53,7 @@ if status == 'running' then
   append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
   return 'queued'
 end
-for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
-  redis.call('PERSIST', key(kind, id))
-end
-redis.call('PERSIST', key('thread', run[2]))
-redis.call('PERSIST', key('history', run[2]))
-redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel')
-local deaths = redis.call('HGET', key('run', id), 'deaths') or 0
-local pardoned = redis.call('HGET', key('run', id), 'pardoned') or 0
-redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'pardoned', ms(deaths + pardoned))
-redis.call('ZREM', TIMERS, id)
-append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
+reopen(id, run[2], ARGV[4])
 if status ~= 'queued' then
   status_to(id, status, 'queued', redis.call('HGET', key('run', id), 'home'))
   ring(id, false)

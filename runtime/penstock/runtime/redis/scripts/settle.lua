@@ -78,8 +78,6 @@ local function tidy(index)
   end
 end
 
-local RQ_STATUS = { completed = 'finished', failed = 'failed', cancelled = 'canceled' }
-
 local settle
 
 -- The remote steps of a run that is over are not waited for any more.
@@ -103,9 +101,10 @@ end
 -- by: what is told of the checkpoint of a run that completes, if the run does not do so itself.
 function settle(id, status, reason, by)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key',
-    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller', 'sends')
+    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller', 'sends', 'parked')
   local before, thread, retention = run[1], run[5], tonumber(run[6])
   drop(id)
+  unpark(id, run[2], run[15])
   status_to(id, before, status, run[11], 'reason', reason, 'finished', ms(now))
   tidy(ARGV[1] .. ':runs:' .. status)
   redis.call('HDEL', key('run', id), 'worker')

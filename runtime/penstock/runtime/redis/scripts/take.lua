@@ -1,26 +1,39 @@
 -- take: pop tickets off queues and claim their runs, in one step, so that no ticket is lost between.
 --
--- ARGV[3] worker name, ARGV[4] nonce, ARGV[5] lease ms, ARGV[6] how many runs at most, ARGV[7] how many
--- suspects the worker has, ARGV[8] crashes after which a run is given up, ARGV[9] id popped already, which
--- may be in the list of those popped but not begun ('' if none), ARGV[10] its queue's name, ARGV[11...] names of all queues, by priority.
--- Returns { claimed runs, { queue, id } of an ordinary RQ job or nothing, ids whose keys cannot be used }.
--- A suspect is a run that is given up if its worker dies once more: a worker has one at a time, so that a
--- deadly run does not take others with it. A further one's ticket is dropped; recovery rings for it again.
--- A ticket whose run is not queued is dropped. Popping ends at the first ordinary RQ job, which is left
--- in RQ's list of those popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop leaves it.
+-- ARGV[3] worker name, ARGV[4] nonce, ARGV[5] lease ms, ARGV[6] how many runs at most, ARGV[7] how many runs and jobs
+-- the worker has at work, ARGV[8] deaths after which a run is given up, ARGV[9] digest of the worker's app ('' for one
+-- that has everything), ARGV[10] ticket popped already, which may be in the list of those popped but not begun ('' if
+-- none), ARGV[11] its queue's name, ARGV[12] mode: '' or 'alone' (the ticket popped is of a suspect, which the worker
+-- takes with what it has at work) or 'parked' (only what is parked is taken), ARGV[13...] names of all queues, by
+-- priority.
+-- Returns { claimed runs, { queue, id } of an ordinary RQ job or nothing, ids whose keys cannot be used, { queue,
+-- ticket } of a suspect kept back or nothing, '1' where nobody knows the worker's app any more: it is to announce it,
+-- and nothing more was taken }.
+-- A suspect is a run that was at work in processes that died, so often that it is to show by itself whether it kills
+-- them. It is isolated: a worker that has nothing at work takes it, and nothing else while it has it. A worker that has
+-- some keeps it back, takes nothing more meanwhile, and takes it as soon as it has none or has waited for a while.
+-- A run whose code the app does not have is parked; of those parked, a worker takes what it has the code of, before
+-- it pops tickets. A ticket whose run is over is dropped, or lets it go on (requeued); popping ends at the first ordinary
+-- RQ job, which is left in RQ's list of those popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop
+-- leaves it.
 -- Sent twice (same nonce), it gives the runs claimed and the job popped the first time: taken:<worker> remembers
 -- them.
--- Keys: those of claim; taken:<worker>; rq:suspended.
+-- Keys: those of claim, parked, reopen and requeued; taken:<worker>; rq:suspended.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
+-- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/parked
+-- include: penstock.runtime.redis.scripts/reopen
+-- include: penstock.runtime.redis.scripts/requeued
 -- include: penstock.runtime.redis.scripts/claim
 
 local worker, nonce, lease, room = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local suspects, limit = tonumber(ARGV[7]), tonumber(ARGV[8])
+local busy, limit, app, mode = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[12]
+local KEPT_BACK = 15000 -- ms that a worker may keep a suspect back
 local memory = key('taken', worker)
-local runs, job, names, spoilt = {}, {}, {}, {}
+local runs, job, names, spoilt, kept, unannounced = {}, {}, {}, {}, {}, ''
 
 local before = redis.call('LRANGE', memory, 0, -1)
 if before[1] == nonce then
@@ -33,74 +46,153 @@ if before[1] == nonce then
       runs[#runs + 1] = claimed(before[at], fence)
     end
   end
-  return { runs, job, spoilt }
+  return { runs, job, spoilt, kept, unannounced }
 end
 
-local BELL = '["penstock.worker.job.perform"' -- of a run that is gone
+local BELL = '["penstock.worker.job.perform"' -- of a run that is gone, or of another prefix
 
-local function open(id, queue)
-  if redis.call('TYPE', key('run', id)).ok == 'hash' then
-    local suspect = tonumber(redis.call('HGET', key('run', id), 'crashes') or 0) >= limit - 1
-    if suspect and suspects > 0 then
-      return true
-    end
-    local fence = claim(id, nonce, worker, lease)
-    if fence then
-      runs[#runs + 1] = claimed(id, fence)
-      names[#names + 1] = id
-      suspects = suspects + (suspect and 1 or 0)
-    end
+-- Each of these tells whether to go on with the next ticket.
+local function keep_back(id, ticket, queue)
+  redis.call('HSET', key('run', id), 'reserved', ms(now + KEPT_BACK))
+  kept = { queue, ticket }
+  return false
+end
+
+local function begin_run(id, is_suspect, for_good)
+  local fence = claim(id, nonce, worker, lease)
+  if not fence then
     return true
   end
-  local data = redis.call('HGET', rq('job', id), 'data')
-  if data and string.sub(data, 1, #BELL) ~= BELL and string.match(id, '^[%w_-]+$') then
-    redis.call('RPUSH', popped(queue), id)
-    job = { queue, id }
+  if is_suspect then
+    redis.call('HSET', key('run', id), 'isolated', for_good and 'always' or '1')
+  end
+  runs[#runs + 1] = claimed(id, fence)
+  names[#names + 1] = id
+  return not is_suspect
+end
+
+local function begin_queued(id, ticket, queue, run)
+  local for_good = tonumber(run.deaths or 0) >= 2 * limit
+  local is_suspect = for_good or tonumber(run.crashes or 0) >= math.max(1, limit - 1)
+  if is_suspect and not (mode == 'alone' and ticket == ARGV[10]) then
+    if tonumber(run.reserved or 0) > now then
+      return true -- another worker keeps it back
+    end
+    if busy > 0 or #runs > 0 then
+      return keep_back(id, ticket, queue)
+    end
+  end
+  return begin_run(id, is_suspect, for_good)
+end
+
+local function read(id)
+  local run = redis.call('HMGET', key('run', id), 'status', 'entrypoint', 'task', 'crashes', 'deaths', 'reserved')
+  return { status = run[1], entrypoint = run[2], task = run[3], crashes = run[4], deaths = run[5], reserved = run[6] }
+end
+
+local function open_run(id, ticket, queue)
+  local run = read(id)
+  if run.status ~= 'queued' then
+    if not requeued(id) then
+      return true
+    end
+    run = read(id)
+  end
+  local is_known, name = knows(app, run.entrypoint, run.task)
+  if is_known or not may_begin(id) then
+    return begin_queued(id, ticket, queue, run)
+  end
+  if is_known == nil then
+    redis.call('LPUSH', rq_queue(queue), ticket)
+    unannounced = '1'
+    return false
+  end
+  park(id, name)
+  return true
+end
+
+local function open(ticket, queue)
+  local id = run_of(ticket)
+  if redis.call('TYPE', key('run', id)).ok == 'hash' then
+    return open_run(id, ticket, queue)
+  end
+  local data = redis.call('HGET', rq('job', ticket), 'data')
+  if data and string.sub(data, 1, #BELL) ~= BELL and string.match(ticket, '^[%w_-]+$') then
+    redis.call('RPUSH', popped(queue), ticket)
+    job = { queue, ticket }
     return false
   end
   return true
 end
 
 -- One run whose keys are spoilt must not keep others from being taken.
-local function attend(id, queue)
-  local is_well, goes_on = pcall(open, id, queue)
+local function attend(ticket, queue)
+  local is_well, goes_on = pcall(open, ticket, queue)
   if not is_well then
-    spoilt[#spoilt + 1] = id
+    spoilt[#spoilt + 1] = run_of(ticket)
     return true
   end
   return goes_on
 end
 
+local function take_parked(queue)
+  for _, name in ipairs(redis.call('SINTER', key('parked', queue), key('app', app))) do
+    local list = key('parked', queue .. ':' .. name)
+    while #runs < room do
+      local id = redis.call('ZPOPMIN', list)[1]
+      if not id then
+        redis.call('SREM', key('parked', queue), name)
+        break
+      end
+      if not attend(job_of(id), queue) then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+local function take_from(queue)
+  if not take_parked(queue) then
+    return false
+  end
+  while mode ~= 'parked' and #runs < room do
+    local ticket = redis.call('LPOP', rq_queue(queue))
+    if not ticket then
+      break
+    end
+    if not attend(ticket, queue) then
+      return false
+    end
+  end
+  return true
+end
+
 local function take()
-  if ARGV[9] ~= '' then
-    redis.call('LREM', popped(ARGV[10]), 1, ARGV[9])
+  local ticket, queue = ARGV[10], ARGV[11]
+  if ticket ~= '' then
+    redis.call('LREM', popped(queue), 1, ticket)
   end
   if redis.call('EXISTS', ARGV[2] .. ':suspended') == 1 then
-    if ARGV[9] ~= '' then
-      redis.call('LPUSH', rq('queue', ARGV[10]), ARGV[9])
+    if ticket ~= '' then
+      redis.call('LPUSH', rq_queue(queue), ticket)
     end
     return
   end
-  if ARGV[9] ~= '' and not attend(ARGV[9], ARGV[10]) then
+  if ticket ~= '' and not attend(ticket, queue) then
     return
   end
-  for at = 11, #ARGV do
-    while #runs < room do
-      local id = redis.call('LPOP', rq('queue', ARGV[at]))
-      if not id then
-        break
-      end
-      if not attend(id, ARGV[at]) then
-        return
-      end
+  for at = 13, #ARGV do
+    if not take_from(ARGV[at]) then
+      return
     end
   end
 end
 
 take()
 redis.call('DEL', memory)
-if #names > 0 or job[1] or ARGV[9] ~= '' then
+if #names > 0 or job[1] or ARGV[10] ~= '' then
   redis.call('RPUSH', memory, nonce, job[1] or '', job[2] or '', unpack(names))
   redis.call('PEXPIRE', memory, lease)
 end
-return { runs, job, spoilt }
+return { runs, job, spoilt, kept, unannounced }

@@ -1,0 +1,18 @@
+-- A run that waited or is over goes on. Needs names, clock, append and bell.
+--
+-- reopen(id, thread, event): keeps all it has for as long as it is open again, and says so in its stream.
+-- Field 'pardoned' counts the deaths that do not count against it any more.
+-- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers.
+local function reopen(id, thread, event)
+  for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
+    redis.call('PERSIST', key(kind, id))
+  end
+  redis.call('PERSIST', key('thread', thread))
+  redis.call('PERSIST', key('history', thread))
+  redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel')
+  local deaths = redis.call('HMGET', key('run', id), 'deaths', 'pardoned')
+  local pardoned = ms((deaths[1] or 0) + (deaths[2] or 0))
+  redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'alone', 0, 'lonely', 0, 'pardoned', pardoned)
+  redis.call('ZREM', TIMERS, id)
+  append_texts(key('events', id), key('channel', id), 0, { event, '' })
+end
