@@ -90,6 +90,12 @@ class Executor:
             for active in tuple(self._active.values())
         )
 
+    def start(self) -> None:
+        """Have the threads of the process's own before runs may use up what the system gives."""
+        self.sender.start()
+        self.keeper.start()
+        self._threads.begin()
+
     def begin(self, claim: Claim) -> asyncio.Task[None]:
         """Start the attempt of a claimed run; call it on the loop."""
         durability = durability_of(claim.fields.get("durability", "async"))
@@ -131,11 +137,18 @@ class Executor:
                 active.journal.close(HandedOver())
                 self.sender.notice(active.journal, urgent=True)
 
-    def close(self) -> None:
-        """End the threads of the process's own."""
-        self.sender.close(self.settings.lease)  # past that, others may have the runs
-        self.keeper.close()
+    def close(self, patience: float | None = None) -> None:
+        """End the threads of the process's own; wait for them at most `patience` seconds."""
+        lease = self.settings.lease  # past that, others may have the runs
+        began = time.monotonic()
+        self.sender.close(lease if patience is None else min(lease, patience))
+        spent = time.monotonic() - began
+        self.keeper.close(None if patience is None else max(0.0, patience - spent))
         self._threads.close()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the threads of runs to end, after `close`; tell whether all have."""
+        return self._threads.join(timeout)
 
     # -- one run --------------------------------------------------------------------------------
 

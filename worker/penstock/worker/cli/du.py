@@ -52,7 +52,7 @@ def _measure(settings: Settings, top: int, all_keys: bool) -> Usage:
         try:
             return measure(connection, keys, top=top, all_keys=all_keys)
         except (RedisError, OSError) as error:
-            raise unavailable(error) from error
+            raise unavailable(error, connection) from error
 
 
 def _emit(usage: Usage) -> None:
