@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 
 from penstock.publisher.connection import connect
 from penstock.publisher.errors import PenstockError
+from penstock.runtime.log_filter import add_to_all_handlers
 from penstock.worker.app import load_app
 from penstock.worker.deadline import Deadline
 from penstock.worker.leash import Leash, Tether
@@ -87,6 +88,7 @@ def _run_worker(
     from penstock.worker.worker import Worker  # RQ takes its time to import
 
     app = load_app(options.app)
+    add_to_all_handlers()  # also to those that the app has set up
     require_redis(options.settings, warn=alone)
     worker = Worker(
         options.queues,

@@ -17,11 +17,13 @@ from redis import Redis
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
 from rq.worker import WorkerStatus
 
+from penstock.publisher.cause import explained
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import connect, transient
 from penstock.publisher.script import run
 from penstock.runtime.app import App
 from penstock.runtime.entrypoint import AnyEntrypoint
+from penstock.runtime.redis.asking import unavailable
 from penstock.runtime.redis.calls import Claim, Taken
 from penstock.runtime.redis.executor import Executor
 from penstock.runtime.settings import Settings, load_settings
@@ -160,8 +162,8 @@ class Worker(RQWorker):
             self.subscribe()
         except RedisError as error:
             if not transient(error):
-                raise
-            logger.warning("Redis does not answer, or refuses for now: %s", error)
+                raise unavailable(error, self.connection) from error
+            logger.warning("Redis does not answer, or refuses for now: %s", explained(error))
         except (OSError, RuntimeError) as error:  # the system refuses a socket, or a thread
             logger.warning("worker %s cannot start yet, trying again: %s", self.name, error)
         else:
@@ -189,11 +191,11 @@ class Worker(RQWorker):
             if not taken:
                 taken = self._wait_for_ticket(room) or nothing
         except (ConnectionError, TimeoutError, OSError) as error:
-            logger.warning("Redis does not answer: %s", error)
+            logger.warning("Redis does not answer: %s", explained(error))
             time.sleep(PAUSE)
             return nothing
         except RedisError as error:
-            logger.warning("Redis refuses: %s", error)
+            logger.warning("Redis refuses: %s", explained(error))
             if not transient(error):  # else the same call again, with the ticket it has popped
                 self._intake.forget()
             time.sleep(PAUSE)

@@ -7,8 +7,10 @@ __all__ = ["Executor"]
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis
 
@@ -232,9 +234,16 @@ class Executor:
         self.sender.notice(active.journal, urgent=True)
 
 
-def _extra(claim: Claim, event: str) -> dict[str, str]:
-    run_id = claim.lease.run_id
-    return {"run_id": run_id, "thread_id": claim.fields["thread"], "event": event}
+def _extra(claim: Claim, event: str) -> dict[str, Any]:
+    fields = claim.fields
+    return {
+        "run_id": claim.lease.run_id,
+        "entrypoint": fields["entrypoint"],
+        "thread_id": fields["thread"],
+        "queue": fields["queue"],
+        "attempt": int(fields.get("attempt", 0)),
+        "event": event,
+    }
 
 
 def _log_lost(claim: Claim) -> None:
@@ -244,12 +253,17 @@ def _log_lost(claim: Claim) -> None:
 
 def _log(claim: Claim, result: Result, seconds: float) -> None:
     name, step_id = claim.fields["entrypoint"], claim.fields.get("home_step")
-    logger.info(
+    error, level = result.error, logging.INFO
+    if error is not None:  # of a remote step it is up to its run what comes of it
+        level = logging.ERROR if result.status == "failed" else logging.WARNING
+    logger.log(
+        level,
         "%s %s %s in %.3f s%s",
         f"step {step_id} of {name} {claim.fields['home']}, as run" if step_id else name,
         claim.lease.run_id,
         result.status,
         seconds,
-        f" ({type(result.error).__name__})" if result.error is not None else "",
-        extra=_extra(claim, "run.ended"),
+        f": {traceback.format_exception_only(error)[0].strip()}" if error is not None else "",
+        exc_info=error,
+        extra=_extra(claim, "run.ended") | {"status": result.status, "duration": seconds},
     )

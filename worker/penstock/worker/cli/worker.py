@@ -80,13 +80,14 @@ def worker(
     with leaving_at_signals():
         from penstock.runtime.settings import load_settings
         from penstock.worker.app import load_app
-        from penstock.worker.cli.logs import set_up_logging
+        from penstock.worker.cli.logs import set_up_logging, warnings_logged
         from penstock.worker.deadline import Deadline
         from penstock.worker.options import WorkerOptions
         from penstock.worker.process import run_worker, supervise
 
         set_up_logging(as_json=log_json, verbose=verbose)
-        settings = load_settings({"redis": redis, "app": app or None})
+        with warnings_logged():
+            settings = load_settings({"redis": redis, "app": app or None})
         options = WorkerOptions(
             app=settings.app,
             queues=queues or (settings.queue,),
