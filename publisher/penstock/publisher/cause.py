@@ -51,6 +51,9 @@ _OF_TEXTS: Final = {
     "without any password configured": "it has no password: take it out of the Redis URL, or set "
     "one by `requirepass`",
     "in cluster mode": _CLUSTER,
+    "in a cluster": _CLUSTER,
+    "the cluster is down": _CLUSTER,
+    "to the same slot": _CLUSTER,
     "DB index is out of range": "it has no such database: end the Redis URL in a number that it "
     "has, /0 to /15 unless `databases` says more",
     "max number of clients": "all its connections are in use: raise `maxclients`, or end what has "
