@@ -16,7 +16,7 @@ from penstock.publisher.errors import ConfigurationError
 from penstock.runtime import Client
 from penstock.worker import registration
 from penstock.worker.base import RQWorker
-from penstock.worker.registration import Registration, running
+from penstock.worker.registration import Registration, identity, running
 from tests.faults.support.fixtures import checker, client, fleet, raw, server
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
@@ -199,9 +199,8 @@ def test_a_registration_that_redis_has_lost_comes_back(
 
 
 def test_a_process_is_known_by_its_start_and_not_by_its_number() -> None:
-    process = registration._process
     with subprocess.Popen(["sleep", "60"]) as child:
-        name = process(child.pid)
+        name = identity(child.pid)
         boot, namespace, pid, start = name.split(":")
 
         assert running(name) is True

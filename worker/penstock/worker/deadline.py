@@ -40,27 +40,26 @@ class Deadline:
         """End the process in so many seconds; from any thread, or a signal handler."""
         self._times.put(time.monotonic() + seconds)
 
-    def clear(self) -> None:
-        """Let the process live."""
+    def close(self) -> None:
+        """Let the process live, and end the thread."""
         self._times.put(None)
 
     def _work(self) -> None:
-        end: float | None = None
-        while end is None or time.monotonic() < end:
-            left = None if end is None else max(0.0, end - time.monotonic())
+        end = self._times.get()
+        while end is not None and time.monotonic() < end:
+            _guard(end)
             with suppress(Empty):
-                end = self._times.get(timeout=left)
-                _guard(end)
+                end = self._times.get(timeout=max(0.0, end - time.monotonic()))
+        if end is None:
+            faulthandler.cancel_dump_traceback_later()
+            return
         threads = [each.name for each in threading.enumerate() if not each.daemon]
         logger.warning("the time to end is over, the process ends now; threads: %s", threads)
         os._exit(0)
 
 
-def _guard(end: float | None) -> None:
+def _guard(end: float) -> None:
     """Let C code end the process where a thread holds the interpreter's lock for good."""
+    left = max(0.0, end - time.monotonic())
     with suppress(RuntimeError, ValueError, AttributeError, OSError):  # no thread, or no stderr
-        if end is None:
-            faulthandler.cancel_dump_traceback_later()
-        else:
-            left = max(0.0, end - time.monotonic())
-            faulthandler.dump_traceback_later(left + MARGIN, exit=True)
+        faulthandler.dump_traceback_later(left + MARGIN, exit=True)

@@ -75,10 +75,11 @@ def run_worker(
     """
     with leaving_at_signals():
         limit = deadline or Deadline()
-        status = _run_worker(options, alone, limit, leash)
-        if deadline is None:
-            limit.clear()
-        return status
+        try:
+            return _run_worker(options, alone, limit, leash)
+        finally:
+            if deadline is None:
+                limit.close()
 
 
 def _run_worker(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Registration", "running"]
+__all__ = ["Registration", "identity", "running"]
 
 import logging
 import os
@@ -68,7 +68,7 @@ class Registration:
         self._worker = worker
         self._give_back = give_back
         self._token = uuid.uuid4().hex
-        self._process = _process(os.getpid())
+        self._process = identity(os.getpid())
         self._seen: _Holder | None = None
         self._since = 0.0
 
@@ -148,13 +148,13 @@ class Registration:
 
 def running(process: str) -> bool | None:
     """Tell whether a process runs; None if it is none of this machine's, as far as is known."""
-    here = _process(os.getpid())
+    here = identity(os.getpid())
     if not here or process.split(":")[:2] != here.split(":")[:2]:
         return None
-    return _process(int(process.split(":")[2])) == process
+    return identity(int(process.split(":")[2])) == process
 
 
-def _process(pid: int) -> str:
+def identity(pid: int) -> str:
     """Name a process as no other is named: boot, PID namespace, id, start; "" if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
