@@ -14,6 +14,7 @@ import subprocess
 import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".venv" / "floors"
@@ -34,18 +35,18 @@ def main() -> None:
     subprocess.run([python(), "-W", "error", str(SMOKE)], check=True, cwd=FOLDER)
 
 
-def floors(project: dict[str, object]) -> list[str]:
+def floors(project: dict[str, Any]) -> list[str]:
     """Return `name==version` for each dependency of users, with its lowest version."""
     groups = {"": project["dependencies"], **extras(project)}
-    found = [_FLOOR.match(text) for group in groups.values() for text in group]  # type: ignore[attr-defined]
+    found = [_FLOOR.match(text) for group in groups.values() for text in group]
     if None in found:
         raise SystemExit("a dependency in pyproject.toml has no lowest version: write name>=1.2")
     return sorted({f"{each['name']}=={each['version']}" for each in found if each is not None})
 
 
-def extras(project: dict[str, object]) -> dict[str, list[str]]:
+def extras(project: dict[str, Any]) -> dict[str, list[str]]:
     """Return the optional dependencies, but for those of developers."""
-    groups: dict[str, list[str]] = dict(project["optional-dependencies"])  # type: ignore[call-overload]
+    groups: dict[str, list[str]] = dict(project["optional-dependencies"])
     return {name: group for name, group in groups.items() if name != _TOOLS}
 
 

@@ -333,7 +333,7 @@ async def crowd(number: int) -> float:
 
 @entrypoint()
 async def acrowd(number: int) -> float:
-    return sum(await asyncio.gather(*[anap(0.3) for _ in range(number)]))
+    return sum(await asyncio.gather(*[anap(0.1) for _ in range(number)]))
 
 @entrypoint()
 def sync(number: int) -> float:
@@ -350,7 +350,7 @@ def test_threads_that_the_system_refuses_cost_no_run(
     runs = [client.enqueue(name, 20) for name in ("crowd", "acrowd", "sync") for _ in range(3)]
     blockers = [client.enqueue("blocker", 0.5) for _ in range(20)]
 
-    assert [round(run.result(60), 1) for run in runs] == [6.0] * 6 + [2.0] * 3
+    assert [round(run.result(60), 1) for run in runs] == [6.0] * 3 + [2.0] * 6
     assert [run.result(60) for run in blockers] == [None] * 20
     assert client.enqueue("main", 5).result(10) == 5
     assert {run.info().attempt for run in (*runs, *blockers)} == {1}
@@ -392,3 +392,44 @@ assert threads.join(5)
     )
 
     assert done.stdout == "refused\n", done.stderr
+
+
+def test_a_batch_and_a_pool_of_nobody_go_on_with_the_threads_they_get() -> None:
+    code = (
+        HEAD
+        + LIMIT
+        + """
+from penstock.runtime.pool import PatientPool
+
+@task
+def double(x):
+    time.sleep(0.05)
+    return 2 * x
+
+@entrypoint()
+def main(x: int) -> int:
+    return double(x).result()
+
+crowd = [threading.Thread(target=time.sleep, args=[1]) for _ in range(60)]
+started = 0
+try:
+    for each in crowd:
+        each.start()
+        started += 1
+except RuntimeError:
+    pass
+assert started < 60, "no thread is left"
+with PatientPool(4, "alone") as pool:
+    assert pool.submit(lambda: 5).result(10) == 5
+print(main.batch(list(range(50)), {"max_concurrency": 50}))
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"MALLOC_ARENA_MAX": "1"},
+    )
+
+    assert done.stdout == f"{[2 * number for number in range(50)]}\n", done.stderr

@@ -44,13 +44,18 @@ class PatientPool(ThreadPoolExecutor):
 
     The standard pool raises then, although it has the function in its queue and may run it later.
     This one calls `on_short`, from the thread that submits and with the pool's lock held; whoever
-    is told calls `grow` from time to time, until `is_short` is False.
+    is told calls `grow` from time to time, until `is_short` is False. Where nobody is told, its
+    first thread is waited for, and does what others would have done.
     """
 
-    def __init__(self, most: int, name: str, on_short: Callable[[], object]) -> None:
+    def __init__(self, most: int, name: str, on_short: Callable[[], object] | None = None) -> None:
         super().__init__(most, thread_name_prefix=name)
         self._on_short = on_short
         self.is_short = False
+
+    def begin(self) -> None:
+        """Have one thread, with which all gets done, before others use up what the system gives."""
+        self.submit(_nothing)
 
     def grow(self) -> None:
         """Try again to start the thread that was refused."""
@@ -73,7 +78,20 @@ class PatientPool(ThreadPoolExecutor):
             if not self.is_short:
                 logger.warning("the system refuses a thread: %s; trying again", error)
             self.is_short = True
-            self._on_short()
+            if self._on_short is not None:
+                self._on_short()
+            elif not self._threads:
+                self._wait_for_first()
+
+    def _wait_for_first(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while not self._threads:
+            time.sleep(0.1)
+            try:
+                super()._adjust_thread_count()
+            except _REFUSED:
+                if time.monotonic() >= end:
+                    raise
 
 
 def _nothing() -> None:

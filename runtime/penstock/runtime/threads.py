@@ -86,6 +86,8 @@ class Threads:
                     )
                     start(dispatcher)
                     self._dispatcher = dispatcher
+                    if self._given is None:
+                        self._patient.begin()
 
     def start(self, job: Job) -> None:
         """Let a job begin within a millisecond or two."""

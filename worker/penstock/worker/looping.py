@@ -35,6 +35,7 @@ class LoopThread:
     def start(self) -> None:
         """Begin."""
         start(self._thread)
+        self._pool.begin()
         self._watchdog.start()
 
     def call(self, function: Callable[..., object], *args: Any) -> None:

@@ -54,6 +54,10 @@ class OrdinaryJobs:
         rq: Any = worker
         rq.death_penalty_class = self.limit
 
+    def start(self) -> None:
+        """Have a thread for the jobs that may come."""
+        self._threads.begin()
+
     def begin(self, queue: str, job_id: str) -> None:
         """Execute a job in a thread."""
         future = self._threads.submit(self._perform, queue, job_id)

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from penstock.publisher.cause import explained, waits_for
-from penstock.publisher.connection import connect
+from penstock.publisher.connection import connect, transient
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.runtime.redis.asking import unavailable
 from penstock.runtime.redis.keys import Keys
@@ -26,6 +26,11 @@ logger = logging.getLogger(__name__)
 LOOK: Final = 1.0
 """Seconds between two looks at a Redis that takes no commands yet."""
 
+TRIES: Final = 3
+"""Looks at a Redis that does not answer: one without connections may say so or just hang up."""
+
+PAUSE: Final = 0.2
+
 SAY: Final = 10.0
 """Seconds between two log lines about it."""
 
@@ -38,11 +43,15 @@ def require_redis(settings: Settings, *, warn: bool) -> None:
     Raises:
         RedisUnavailableError: it does not answer, or refuses for good; names the fix.
     """
-    said = -SAY
+    said, tries = -SAY, 0
     with connect(settings.redis) as connection:
         while (error := _trouble(connection, settings)) is not None:
-            if not waits_for(error):
+            tries = 0 if waits_for(error) else tries + 1
+            if tries and (tries == TRIES or not transient(error)):
                 raise unavailable(error, connection) from error
+            if tries:
+                time.sleep(PAUSE)
+                continue
             if time.monotonic() - said >= SAY:
                 said = time.monotonic()
                 logger.warning("waiting for Redis: %s", explained(error))

@@ -142,7 +142,8 @@ class Worker(RQWorker):
             if self._stop_requested:
                 return
             time.sleep(PAUSE)
-        for part in (self._executor, self._loop, self._control, self._recovery):
+        parts = (self._executor, self._loop, self._ordinary, self._control, self._recovery)
+        for part in parts:
             part.start()
         logger.info(
             "worker %s takes %d runs at once from %s",
