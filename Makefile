@@ -6,6 +6,7 @@
 #   make format      let ruff put the code in order
 #   make bench       measure, and write benchmarks/RESULTS.md
 #   make soak        ten minutes of random kills, checked against an oracle
+#   make floors      install the lowest versions that pyproject.toml allows, and try them
 #   make mutants     break the protocol on purpose; the tests must notice
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 MAKEFLAGS += --no-print-directory
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: all install demo test lint types format bench soak mutants
+.PHONY: all install demo test lint types format bench soak mutants floors
 .DELETE_ON_ERROR:
 
 all: lint types test
@@ -55,6 +56,9 @@ soak: .venv/.dev
 
 mutants: .venv/.dev
 	@$(BIN)/python -m tests.mutants $(ARGS)
+
+floors: .venv/.created
+	@$(BIN)/python .ci/floors.py
 
 # Stamps inside .venv say what is installed; a change of pyproject.toml makes them old.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -135,7 +137,42 @@ def test_compose_keeps_what_redis_holds() -> None:
     assert "--appendonly yes" in options
     assert "--appendfsync everysec" in options
     assert redis["volumes"] == ["redis-data:/data"]
-    assert redis["healthcheck"]["test"] == ["CMD", "redis-cli", "ping"]
+
+
+@pytest.mark.parametrize(
+    ("says", "is_healthy"), [("PONG", True), ("LOADING Redis is loading the dataset", False)]
+)
+def test_compose_waits_for_a_redis_that_takes_commands(
+    tmp_path: Path, says: str, is_healthy: bool
+) -> None:
+    kind, command = COMPOSE["services"]["redis"]["healthcheck"]["test"]
+    client = tmp_path / "redis-cli"
+    client.write_text(f"#!/bin/sh\necho {says}\n")  # and its exit status is 0 for both
+    client.chmod(0o755)
+
+    status = subprocess.run(["sh", "-c", command], env={"PATH": f"{tmp_path}:{os.defpath}"})
+
+    assert kind == "CMD-SHELL"
+    assert (status.returncode == 0) is is_healthy
+
+
+def test_the_lowest_versions_of_all_that_users_install_are_tried() -> None:
+    floors: dict[str, Any] = runpy.run_path(str(ROOT / ".ci" / "floors.py"))
+
+    tried = floors["floors"](PROJECT)
+
+    extras = {
+        name: each for name, each in PROJECT["optional-dependencies"].items() if name != "dev"
+    }
+    installed = [*PROJECT["dependencies"], *(text for each in extras.values() for text in each)]
+    assert len(tried) == len(installed)
+    assert f"pydantic=={_floor_of('pydantic')}" in tried
+    assert "make floors" in (ROOT / ".ci" / "run").read_text()
+
+
+def _floor_of(name: str) -> str:
+    (found,) = [text for text in PROJECT["dependencies"] if text.startswith(f"{name}>=")]
+    return str(found.partition(">=")[2])
 
 
 def test_compose_lets_workers_scale_and_drain() -> None:

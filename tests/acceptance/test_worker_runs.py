@@ -144,22 +144,26 @@ def test_a_burst_of_several_processes_ends_too(fleet: Fleet, client: Client) -> 
     assert {run.status() for run in runs} == {"completed"}
 
 
-def test_each_run_is_one_quiet_line(fleet: Fleet, client: Client) -> None:
+def test_each_run_is_one_line_which_says_what_it_failed_of_and_no_input(
+    fleet: Fleet, client: Client
+) -> None:
     worker = fleet.start()
-    good = client.enqueue("steps", {"steps": 5}, thread_id="a thread")
-    bad = client.enqueue("broken", "a secret")
-    good.result(5)
-    with pytest.raises(RunFailedError, match="a secret"):
+    good = client.enqueue("ask", "a secret", thread_id="a thread")
+    bad = client.enqueue("broken", "no such part")
+    with pytest.raises(RunFailedError, match="no such part"):
         bad.result(5)
 
     until(lambda: len(worker.logged("run.ended")) == 2)
     (one,) = [line for line in worker.log() if line.get("run_id") == good.run_id]
     assert one["level"] == "INFO"
     assert one["thread_id"] == "a thread"
-    assert "completed" in one["message"]
-    (other,) = [line for line in worker.log() if line.get("run_id") == bad.run_id]
-    assert "failed" in other["message"]
+    assert one["status"] == "suspended"
     assert "a secret" not in worker.text()
+    (other,) = [line for line in worker.log() if line.get("run_id") == bad.run_id]
+    assert other["level"] == "ERROR"
+    assert other["entrypoint"] == "broken"
+    assert "failed" in other["message"]
+    assert "no such part" in other["traceback"]
 
 
 def test_f59_nothing_of_ours_in_redis_is_a_pickle(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from pathlib import Path
 
 import pytest
 
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.misspelt import UnknownSettingWarning
 from penstock.runtime.settings import Settings, load_settings
 
 
@@ -60,7 +62,7 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path, field: str)
     assert found in (("x", "y"), 1.5, 7, "text", True)
 
 
-@pytest.mark.parametrize("value", ["", "abc", "1s"])
+@pytest.mark.parametrize("value", ["abc", "1s", " "])
 def test_a_number_that_is_none_names_its_source(tmp_path: Path, value: str) -> None:
     with pytest.raises(ConfigurationError, match=r"environment.*lease"):
         load_settings(environ={"PENSTOCK_LEASE": value}, folder=tmp_path)
@@ -96,3 +98,61 @@ def test_a_project_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match=r"pyproject\.toml"):
         load_settings(environ={}, folder=folder)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["PENSTOCK_REDIS_URL", "RQ_KEY_PREFIX"]
+    + [f"PENSTOCK_{field.name.upper()}" for field in dataclasses.fields(Settings)],
+)
+def test_a_variable_that_is_empty_is_not_set(tmp_path: Path, variable: str) -> None:
+    folder = project(tmp_path, '[tool.penstock]\nqueue = "p"\nredis = "redis://p"')
+
+    settings = load_settings(environ={variable: ""}, folder=folder)
+
+    assert settings == Settings(queue="p", redis="redis://p")
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("PENSTOCK_PATIENSE", "PENSTOCK_PATIENCE"),
+        ("PENSTOCK_LEASES", "PENSTOCK_LEASE"),
+        ("PENSTOCK_LEASE_SECONDS", "PENSTOCK_LEASE"),
+        ("PENSTOCK_THREAD_RETENSION", "PENSTOCK_THREAD_RETENTION"),
+        ("PENSTOCK_REDIS_URI", "PENSTOCK_REDIS_URL"),
+        ("PENSTOCK_ENCRYPTION_KEY", "PENSTOCK_ENCRYPTION_KEYS"),
+        ("PENSTOCK_queue", "PENSTOCK_QUEUE"),
+    ],
+)
+def test_a_misspelt_variable_is_named_with_the_setting_that_it_means(
+    tmp_path: Path, variable: str, meant: str
+) -> None:
+    says = f"^{variable} is not a setting; did you mean {meant}\\?$"
+
+    with pytest.warns(UnknownSettingWarning, match=says):
+        settings = load_settings(environ={variable: "7"}, folder=tmp_path)
+
+    assert settings == Settings()
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "PENSTOCK_SERVICE_HOST",
+        "PENSTOCK_PORT",
+        "PENSTOCK_PORT_6379_TCP_ADDR",
+        "PENSTOCK_REDIS_SERVICE_HOST",
+        "PENSTOCK_REDIS_SERVICE_PORT_REDIS",
+        "PENSTOCK_REDIS_PORT_6379_TCP",
+        "PENSTOCK_OF_SOMEBODY_ELSE",
+        "OTHER_PATIENSE",
+    ],
+)
+def test_what_others_put_into_the_environment_is_not_taken_for_a_setting(
+    tmp_path: Path, variable: str
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+
+        assert load_settings(environ={variable: "10.0.0.1"}, folder=tmp_path) == Settings()

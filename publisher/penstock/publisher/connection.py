@@ -18,11 +18,15 @@ from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    ClusterCrossSlotError,
     ClusterDownError,
     ConnectionError,
+    MasterDownError,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -53,8 +57,14 @@ _PASSING = frozenset(
 )
 _CODE = re.compile(r"(?:^|@user_script[^-]*-)([A-Z]{3,})\b")
 _LATER = (ReadOnlyError, ClusterDownError, TryAgainError)
-_CODES = {
-    AuthenticationError: "NOAUTH",
+_CODES: dict[type[Exception], str] = {
+    BusyLoadingError: "LOADING",
+    MasterDownError: "MASTERDOWN",
+    ClusterDownError: "CLUSTERDOWN",
+    ClusterCrossSlotError: "CROSSSLOT",
+    MovedError: "MOVED",
+    AskError: "ASK",
+    TryAgainError: "TRYAGAIN",
     NoPermissionError: "NOPERM",
     OutOfMemoryError: "OOM",
     ReadOnlyError: "READONLY",
@@ -184,7 +194,10 @@ def refusal(error: Exception) -> str:
     for kind, code in _CODES.items():
         if isinstance(error, kind):
             return code
-    found = _CODE.search(str(error)) if isinstance(error, RedisError) else None
+    text = str(error)
+    if isinstance(error, AuthenticationError):
+        return "WRONGPASS" if text.startswith("invalid") else "NOAUTH"
+    found = _CODE.search(text) if isinstance(error, RedisError) else None
     return found[1] if found else ""
 
 

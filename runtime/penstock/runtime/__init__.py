@@ -17,6 +17,7 @@ from penstock.runtime.context import (
 from penstock.runtime.control import RunControl
 from penstock.runtime.decorator import entrypoint
 from penstock.runtime.interrupt import Command, Interrupt
+from penstock.runtime.log_filter import RunLogFilter
 from penstock.runtime.output import GraphOutput
 from penstock.runtime.redis.cache import InMemoryCache, RedisCache
 from penstock.runtime.redis.saver import InMemorySaver, RedisSaver
@@ -43,6 +44,7 @@ __all__ = [
     "RedisStore",
     "RetryPolicy",
     "RunControl",
+    "RunLogFilter",
     "RunnableConfig",
     "Runtime",
     "StateSnapshot",

@@ -7,12 +7,13 @@ __all__ = ["Batch"]
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from contextvars import copy_context
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from penstock.runtime.config import Config
 from penstock.runtime.errors import ConfigurationError, Suspend
+from penstock.runtime.pool import PatientPool
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -64,7 +65,7 @@ class Batch(Generic[A, R]):
     ) -> Iterator[tuple[int, R]]:
         """Give the number of an input and its result, as they complete."""
         configs = _configs(config, len(inputs))
-        with ThreadPoolExecutor(_limit(configs), thread_name_prefix="penstock-batch") as pool:
+        with PatientPool(_limit(configs), "penstock-batch") as pool:
             futures: dict[Future[Any], int] = {}
             for index, (input, each) in enumerate(zip(inputs, configs, strict=True)):
                 run = copy_context().run

@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 from penstock.runtime.attempt import Listener
 from penstock.runtime.journal import Fact
 from penstock.runtime.parking import muted
+from penstock.runtime.pool import start
 
 T = TypeVar("T")
 
@@ -40,9 +41,7 @@ class Relay(Generic[T]):
             self._run()
         else:
             context, run = copy_context(), self._run
-            threading.Thread(
-                target=context.run, args=(run,), name=self._thread, daemon=True
-            ).start()
+            start(threading.Thread(target=context.run, args=(run,), name=self._thread, daemon=True))
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import math
 import os
 import tomllib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from penstock.publisher.codec import Codec
 from penstock.publisher.encrypted import codec_for
 from penstock.publisher.url import redacted
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.misspelt import PREFIX, UnknownSettingWarning, misspelt
 
 DEFAULT_URL = "redis://localhost:6379"
 
@@ -83,10 +85,15 @@ def load_settings(
 ) -> Settings:
     """Return the settings of a process: those given, then PENSTOCK_*, then [tool.penstock].
 
+    A variable of the environment that is empty is not set. One that looks like a setting and is
+    none is warned of (`UnknownSettingWarning`).
+
     Raises:
         ConfigurationError: a setting has a value that cannot be read, or is not known.
     """
     environ = os.environ if environ is None else environ
+    for said in misspelt(environ, _VARIABLES):
+        warnings.warn(said, UnknownSettingWarning, stacklevel=1)  # once a process, whoever asks
     fields = {field.name: field.default for field in dataclasses.fields(Settings)}
     chosen: dict[str, Any] = {}
     for source, values in (
@@ -104,16 +111,20 @@ def load_settings(
 
 
 def _from_environment(environ: Mapping[str, str], fields: Mapping[str, Any]) -> dict[str, str]:
-    found = {
-        name: environ[f"PENSTOCK_{name.upper()}"]
-        for name in fields
-        if f"PENSTOCK_{name.upper()}" in environ
-    }
-    if "PENSTOCK_REDIS_URL" in environ:
-        found.setdefault("redis", environ["PENSTOCK_REDIS_URL"])
-    if "RQ_KEY_PREFIX" in environ:
-        found.setdefault("rq_prefix", environ["RQ_KEY_PREFIX"])
+    variables = [(_variable(name), name) for name in fields]
+    variables += [("PENSTOCK_REDIS_URL", "redis"), ("RQ_KEY_PREFIX", "rq_prefix")]
+    found: dict[str, str] = {}
+    for variable, name in variables:
+        if value := environ.get(variable):
+            found.setdefault(name, value)
     return found
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+_VARIABLES = ("PENSTOCK_REDIS_URL", *map(_variable, Settings.__dataclass_fields__))
 
 
 def _from_project(folder: Path) -> dict[str, Any]:

@@ -12,12 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from penstock.runtime.forking import anew_in_children
+from penstock.runtime.pool import PatientPool, start
 
 GRACE: Final = 0.001
 """Seconds that whoever called a step has to run it itself by asking for its result."""
 
 MOST_GRACE: Final = 0.004
 """The longest it gets, while bodies do so."""
+
+REFUSED: Final = 0.1
+"""Seconds between two tries to start a thread that the system refuses."""
 
 MOST: Final = 10_000
 """Threads at most; how many bodies run is up to the limiter of each attempt."""
@@ -51,7 +55,8 @@ class Threads:
 
     def begin_anew(self) -> None:
         """Begin without threads and jobs, in a process that has none of them."""
-        self._pool = self._given or ThreadPoolExecutor(MOST, thread_name_prefix="penstock")
+        self._patient = PatientPool(MOST, "penstock", self._on_short)
+        self._pool: ThreadPoolExecutor = self._given or self._patient
         self._jobs: deque[Job] = deque()
         self._wake = threading.Event()
         self._asleep = True
@@ -63,6 +68,7 @@ class Threads:
     @property
     def executor(self) -> ThreadPoolExecutor:
         """The pool itself, for what has to begin now."""
+        self.begin()
         return self._pool
 
     @property
@@ -70,28 +76,41 @@ class Threads:
         """Whether no job waits for a thread."""
         return not self._jobs
 
+    def begin(self) -> None:
+        """Have the thread that gives jobs to the pool; best before the system is short of them."""
+        if self._dispatcher is None:
+            with self._lock:
+                if self._dispatcher is None:
+                    dispatcher = threading.Thread(
+                        target=self._dispatch, name="penstock-threads", daemon=True
+                    )
+                    start(dispatcher)
+                    self._dispatcher = dispatcher
+                    if self._given is None:
+                        self._patient.begin()
+
     def start(self, job: Job) -> None:
         """Let a job begin within a millisecond or two."""
         self._jobs.append(job)
         if self._asleep:
+            self.begin()
             with self._lock:
-                if self._dispatcher is None:
-                    self._dispatcher = threading.Thread(
-                        target=self._dispatch, name="penstock-threads", daemon=True
-                    )
-                    self._dispatcher.start()
                 self._asleep = False
                 self._wake.set()
 
     def submit(self, function: Callable[[], object]) -> None:
         """Run a function in a thread, now."""
-        self._pool.submit(function)
+        self.executor.submit(function)
 
     def close(self) -> None:
         """Let the threads end when they are done."""
         self._closed = True
         self._wake.set()
         self._pool.shutdown(wait=False)
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the threads to end, after `close`; tell whether all have."""
+        return self._patient.join(timeout)
 
     def _dispatch(self) -> None:
         idle, more, pause = 0, 1, GRACE
@@ -100,6 +119,9 @@ class Threads:
             moved = self._forget_taken()
             # Where bodies run their own steps, one after the other, looking often only disturbs.
             pause = min(2 * pause, MOST_GRACE) if moved else GRACE
+            if self._patient.is_short:
+                self._patient.grow()
+                pause = REFUSED
             if not self._jobs:
                 idle, more = 0 if moved else idle + 1, 1
                 if idle >= 5:
@@ -112,9 +134,13 @@ class Threads:
                     self._pool.submit(self._pull)
                 idle, more = 0, 2 * more
 
+    def _on_short(self) -> None:
+        self._asleep = False
+        self._wake.set()
+
     def _sleep(self) -> None:
         with self._lock:
-            self._asleep = not self._jobs and not self._closed
+            self._asleep = not (self._jobs or self._closed or self._patient.is_short)
             if self._asleep:
                 self._wake.clear()
         self._wake.wait()

@@ -11,6 +11,8 @@ from typing import Any, Final, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
+from penstock.runtime.pool import start
+
 LISTEN: Final = 1.0
 """Seconds between two looks whether to go on listening."""
 
@@ -30,7 +32,7 @@ class Control:
 
     def start(self) -> None:
         """Begin to listen."""
-        self._thread.start()
+        start(self._thread)
 
     def close(self) -> None:
         """Let the thread end."""

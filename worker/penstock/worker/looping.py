@@ -5,13 +5,21 @@ from __future__ import annotations
 __all__ = ["LoopThread"]
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from penstock.runtime.pool import PatientPool, start
 from penstock.worker.watchdog import Watchdog
 
 T = TypeVar("T")
+
+THREADS: Final = 32
+"""Threads of `asyncio.to_thread` and the like, as many as asyncio itself has at most."""
+
+REFUSED: Final = 0.1
+"""Seconds between two tries to start a thread that the system refuses."""
 
 
 class LoopThread:
@@ -19,12 +27,15 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._pool = PatientPool(min(THREADS, (os.cpu_count() or 1) + 4), "asyncio", self._on_short)
+        self._loop.set_default_executor(self._pool)
         self._thread = threading.Thread(target=self._work, name="penstock-loop", daemon=True)
         self._watchdog = Watchdog(self._loop, self._thread)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        start(self._thread)
+        self._pool.begin()
         self._watchdog.start()
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
@@ -38,10 +49,19 @@ class LoopThread:
     def close(self) -> None:
         """End the loop; what is left on it does not go on."""
         self._watchdog.close()
+        self._pool.shutdown(wait=False)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(0.2)
+        if self._thread.ident is not None:
+            self._thread.join(0.2)
         if not self._thread.is_alive():  # else it is blocked, and ends with the process
             self._loop.close()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the threads of its pool to end, after `close`; tell whether all have."""
+        return self._pool.join(timeout)
+
+    def _on_short(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.call_later, REFUSED, self._pool.grow)
 
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future as ThreadFuture
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from typing import Any, Protocol
 
 from redis import Redis
@@ -18,6 +18,8 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
 from rq.timeouts import JobTimeoutException, TimerDeathPenalty
+
+from penstock.runtime.pool import PatientPool
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class OrdinaryJobs:
     def __init__(self, worker: RQWorker, on_end: Callable[[], None]) -> None:
         self._worker = worker
         self._on_end = on_end
-        self._threads = ThreadPoolExecutor(64, thread_name_prefix="penstock-rq")
+        self._threads = PatientPool(64, "penstock-rq", lambda: None)
         self._running: set[ThreadFuture[None]] = set()
         self._lock = threading.Lock()
         self._jobs: set[str] = set()
@@ -51,6 +53,10 @@ class OrdinaryJobs:
         self._threads_of: dict[str, int] = {}
         rq: Any = worker
         rq.death_penalty_class = self.limit
+
+    def start(self) -> None:
+        """Have a thread for the jobs that may come."""
+        self._threads.begin()
 
     def begin(self, queue: str, job_id: str) -> None:
         """Execute a job in a thread."""
@@ -99,10 +105,18 @@ class OrdinaryJobs:
         with self._lock:
             self._threads_of.pop(job_id, None)
 
+    def grow(self) -> None:
+        """Try again to start a thread that the system has refused; call it from time to time."""
+        self._threads.grow()
+
     def close(self, grace: float) -> None:
         """Wait for the jobs that run, at most `grace` seconds."""
         wait(tuple(self._running), timeout=grace)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the threads to end, after `close`; tell whether all have."""
+        return self._threads.join(timeout)
 
     def _perform(self, name: str, job_id: str) -> None:
         worker: Any = self._worker

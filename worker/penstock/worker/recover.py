@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Recovery", "bury"]
+__all__ = ["Recovery", "bury", "give_back"]
 
 import logging
 import threading
@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from penstock.publisher.chance import chance
 from penstock.publisher.script import run
+from penstock.runtime.pool import start
 from penstock.runtime.redis.calls import AT_ONCE, Calls, Death, Recovered
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.world import World
@@ -43,13 +44,13 @@ class Recovery:
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        start(self._thread)
 
-    def close(self) -> None:
-        """End the thread."""
+    def close(self, patience: float | None = None) -> None:
+        """End the thread; wait for it at most `patience` seconds."""
         self._ended.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(patience)
 
     def _work(self) -> None:
         delay = EVERY
@@ -75,6 +76,16 @@ class Recovery:
 
 def bury(connection: Redis, settings: Settings, worker: str, reason: str) -> None:
     """End the leases of a worker that is known to be dead, and take it off RQ's list of workers."""
+    give_back(connection, settings, worker, reason)
+    keys = Keys.of(settings, connection)
+    with connection.pipeline() as pipeline:
+        pipeline.srem(keys.workers, keys.worker(worker))
+        pipeline.delete(keys.worker(worker), keys.executions(worker))
+        pipeline.execute()
+
+
+def give_back(connection: Redis, settings: Settings, worker: str, reason: str) -> None:
+    """End the leases of a worker that is known to be dead."""
     keys = Keys.of(settings, connection)
     calls = Calls(keys)
     listed: Any = connection.smembers(keys.executions(worker))
@@ -83,10 +94,6 @@ def bury(connection: Redis, settings: Settings, worker: str, reason: str) -> Non
     for at in range(0, len(run_ids), AT_ONCE):
         death = Death(worker, reason, run_ids[at : at + AT_ONCE])
         report(calls, run(connection, calls.recover(settings.crashes, 60.0, death)))
-    with connection.pipeline() as pipeline:
-        pipeline.srem(keys.workers, keys.worker(worker))
-        pipeline.delete(keys.worker(worker), keys.executions(worker))
-        pipeline.execute()
 
 
 def report(calls: Calls, reply: object) -> Recovered:

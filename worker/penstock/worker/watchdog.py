@@ -11,6 +11,8 @@ import threading
 import traceback
 from typing import Final
 
+from penstock.runtime.pool import start
+
 logger = logging.getLogger(__name__)
 
 BLOCKED: Final = 1.0
@@ -33,13 +35,14 @@ class Watchdog:
 
     def start(self) -> None:
         """Begin to watch."""
-        self._thread.start()
+        start(self._thread)
 
     def close(self) -> None:
         """End the thread."""
         self._ended.set()
         self._alive.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join(BLOCKED)
 
     def _work(self) -> None:
         while not self._ended.wait(BLOCKED):

@@ -10,15 +10,9 @@ from typing import Any, Final, cast
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import (
-    AuthenticationError,
-    ConnectionError,
-    NoPermissionError,
-    RedisError,
-    TimeoutError,
-)
+from redis.exceptions import ConnectionError, NoPermissionError, RedisError, TimeoutError
 
-from penstock.publisher.connection import refusal
+from penstock.publisher.cause import explained
 from penstock.publisher.errors import RedisRightsError, RedisUnavailableError
 from penstock.publisher.script import Call, arun, run
 from penstock.runtime.redis.requests import Request
@@ -43,10 +37,10 @@ def ask(connection: Redis, request: Request) -> Any:
             return cast(Any, connection.execute_command(*request))
         except (ConnectionError, TimeoutError, OSError) as error:
             if tries == TRIES:
-                raise unavailable(error) from error
+                raise unavailable(error, connection) from error
             time.sleep(PAUSE * tries)
         except RedisError as error:
-            raise unavailable(error) from error
+            raise unavailable(error, connection) from error
 
 
 async def aask(connection: AsyncRedis, request: Request) -> Any:
@@ -58,28 +52,13 @@ async def aask(connection: AsyncRedis, request: Request) -> Any:
             return cast(Any, await connection.execute_command(*request))
         except (ConnectionError, TimeoutError, OSError) as error:
             if tries == TRIES:
-                raise unavailable(error) from error
+                raise await asyncio.to_thread(unavailable, error, connection) from error
             await asyncio.sleep(PAUSE * tries)
         except RedisError as error:
-            raise unavailable(error) from error
+            raise await asyncio.to_thread(unavailable, error, connection) from error
 
 
-def unavailable(error: Exception) -> RedisUnavailableError:
+def unavailable(error: Exception, connection: Any = None) -> RedisUnavailableError:
     """Say in one error what keeps Redis from doing what was asked, and what to do."""
-    text = str(error).rstrip(".")
-    kind = RedisUnavailableError
-    code = refusal(error)
-    if code == "OOM":
-        fix = "it is out of memory: raise maxmemory, or let runs go sooner (retention)"
-    elif code == "READONLY":
-        fix = "this is a replica: connect to the primary"
-    elif isinstance(error, NoPermissionError):
-        kind = RedisRightsError
-        fix = "see what its user lacks: penstock doctor --user app (or worker, or reader)"
-    elif isinstance(error, AuthenticationError) or code in ("NOAUTH", "WRONGPASS"):
-        fix = "check user and password in the Redis URL"
-    elif isinstance(error, (ConnectionError, TimeoutError, OSError)):
-        fix = "start it, or give the right URL: PENSTOCK_REDIS_URL, --redis, or Client(url)"
-    else:
-        fix = "see `penstock doctor`"
-    return kind(f"Redis cannot do this now: {text}; {fix}.")
+    kind = RedisRightsError if isinstance(error, NoPermissionError) else RedisUnavailableError
+    return kind(f"Redis cannot do this now: {explained(error, connection)}.")

@@ -7,9 +7,10 @@ __all__ = ["Executor"]
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from redis import Redis
 
@@ -99,6 +100,12 @@ class Executor:
             for active in tuple(self._active.values())
         )
 
+    def start(self) -> None:
+        """Have the threads of the process's own before runs may use up what the system gives."""
+        self.sender.start()
+        self.keeper.start()
+        self._threads.begin()
+
     def begin(self, claim: Claim) -> asyncio.Task[None]:
         """Start the attempt of a claimed run; call it on the loop."""
         durability = durability_of(claim.fields.get("durability", "async"))
@@ -140,11 +147,18 @@ class Executor:
                 active.journal.close(HandedOver())
                 self.sender.notice(active.journal, urgent=True)
 
-    def close(self) -> None:
-        """End the threads of the process's own."""
-        self.sender.close(self.settings.lease)  # past that, others may have the runs
-        self.keeper.close()
+    def close(self, patience: float | None = None) -> None:
+        """End the threads of the process's own; wait for them at most `patience` seconds."""
+        lease = self.settings.lease  # past that, others may have the runs
+        began = time.monotonic()
+        self.sender.close(lease if patience is None else min(lease, patience))
+        spent = time.monotonic() - began
+        self.keeper.close(None if patience is None else max(0.0, patience - spent))
         self._threads.close()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the threads of runs to end, after `close`; tell whether all have."""
+        return self._threads.join(timeout)
 
     # -- one run --------------------------------------------------------------------------------
 
@@ -231,9 +245,16 @@ class Executor:
         self.sender.notice(active.journal, urgent=True)
 
 
-def _extra(claim: Claim, event: str) -> dict[str, str]:
-    run_id = claim.lease.run_id
-    return {"run_id": run_id, "thread_id": claim.fields["thread"], "event": event}
+def _extra(claim: Claim, event: str) -> dict[str, Any]:
+    fields = claim.fields
+    return {
+        "run_id": claim.lease.run_id,
+        "entrypoint": fields["entrypoint"],
+        "thread_id": fields["thread"],
+        "queue": fields["queue"],
+        "attempt": int(fields.get("attempt", 0)),
+        "event": event,
+    }
 
 
 def _log_lost(claim: Claim) -> None:
@@ -243,12 +264,17 @@ def _log_lost(claim: Claim) -> None:
 
 def _log(claim: Claim, result: Result, seconds: float) -> None:
     name, step_id = claim.fields["entrypoint"], claim.fields.get("home_step")
-    logger.info(
+    error, level = result.error, logging.INFO
+    if error is not None:  # of a remote step it is up to its run what comes of it
+        level = logging.ERROR if result.status == "failed" else logging.WARNING
+    logger.log(
+        level,
         "%s %s %s in %.3f s%s",
         f"step {step_id} of {name} {claim.fields['home']}, as run" if step_id else name,
         claim.lease.run_id,
         result.status,
         seconds,
-        f" ({type(result.error).__name__})" if result.error is not None else "",
-        extra=_extra(claim, "run.ended"),
+        f": {traceback.format_exception_only(error)[0].strip()}" if error is not None else "",
+        exc_info=error,
+        extra=_extra(claim, "run.ended") | {"status": result.status, "duration": seconds},
     )

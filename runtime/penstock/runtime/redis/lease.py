@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from penstock.publisher.script import run
 from penstock.runtime.errors import Cancelled, Fenced, Stop, Unheard
 from penstock.runtime.forking import anew_in_children
+from penstock.runtime.pool import start
 from penstock.runtime.redis.calls import Calls, Lease
 
 logger = logging.getLogger(__name__)
@@ -58,12 +59,13 @@ class LeaseKeeper:
     def add(self, lease: Lease, tell: Callable[[Stop], None]) -> None:
         """Keep a lease from now on."""
         with self._lock:
+            self._begin()
             self._kept[lease] = _Kept(tell, time.monotonic())
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="penstock-leases", daemon=True
-                )
-                self._thread.start()
+
+    def start(self) -> None:
+        """Have the thread, before the system may be short of them."""
+        with self._lock:
+            self._begin()
 
     def remove(self, lease: Lease) -> None:
         """Keep it no longer."""
@@ -83,14 +85,22 @@ class LeaseKeeper:
         for lease in mine:
             self._tell(lease, Cancelled(f"run {run_id!r} was cancelled"))
 
-    def close(self) -> None:
-        """End the thread."""
+    def close(self, patience: float | None = None) -> None:
+        """End the thread; wait for it at most `patience` seconds."""
         self._closed = True
         self._wake.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(patience)
+            if self._thread.is_alive():
+                return  # Redis does not answer
         with suppress(RedisError, OSError):
             self._tell_forgone()
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name="penstock-leases", daemon=True)
+            start(thread)
+            self._thread = thread
 
     def _work(self) -> None:
         while not self._wake.wait(self._every):

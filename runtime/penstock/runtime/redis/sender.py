@@ -17,6 +17,7 @@ from penstock.publisher.connection import transient
 from penstock.publisher.direct import DirectRedis
 from penstock.publisher.script import Call, Reply, run, run_all
 from penstock.runtime.forking import anew_in_children
+from penstock.runtime.pool import start
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +74,14 @@ class Sender:
         self._dirty[outbox] = None
         if urgent or self._asleep:
             with self._lock:
-                if self._thread is None:
-                    self._start()
+                self._begin()
                 self._asleep = False
                 self._wake.set()
+
+    def start(self) -> None:
+        """Have the thread, before the system may be short of them."""
+        with self._lock:
+            self._begin()
 
     @property
     def is_idle(self) -> bool:
@@ -122,9 +127,11 @@ class Sender:
         if thread is not None and thread is not threading.current_thread():
             thread.join(patience)
 
-    def _start(self) -> None:
-        self._thread = threading.Thread(target=self._work, name="penstock-sender", daemon=True)
-        self._thread.start()
+    def _begin(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name="penstock-sender", daemon=True)
+            start(thread)
+            self._thread = thread
 
     def _work(self) -> None:
         delay = 0.01

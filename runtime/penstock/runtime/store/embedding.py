@@ -9,11 +9,11 @@ import contextvars
 import importlib
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, Protocol, TypeAlias, TypedDict, cast
 
 from penstock.publisher.errors import ConfigurationError
+from penstock.runtime.pool import PatientPool
 from penstock.runtime.store.path import ROOT, Path, parse, texts_at
 from penstock.runtime.store.plan import Texts, Vector
 
@@ -183,5 +183,5 @@ def _wait(answer: Awaitable[Any]) -> Any:
         asyncio.get_running_loop()
     except RuntimeError:
         return run(body())
-    with ThreadPoolExecutor(1) as pool:
+    with PatientPool(1, "penstock-embedding") as pool:
         return pool.submit(contextvars.copy_context().run, run, body()).result()

@@ -17,6 +17,7 @@ from redis import Redis
 from redis import asyncio as aredis
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
 
+from penstock.publisher.cause import explained
 from penstock.publisher.codec import Codec
 from penstock.publisher.connection import aconnect, connect
 from penstock.publisher.errors import RedisUnavailableError
@@ -134,10 +135,10 @@ class RedisStore(BaseStore):
                 return self._send(request)
             except (ConnectionError, TimeoutError, OSError) as error:
                 if tries == TRIES:
-                    raise _unavailable(error) from error
+                    raise _unavailable(error, self.connection) from error
                 time.sleep(PAUSE * tries)
             except RedisError as error:
-                raise _unavailable(error) from error
+                raise _unavailable(error, self.connection) from error
 
     async def _aask(self, request: Request) -> Any:
         if isinstance(request, Texts):
@@ -212,5 +213,6 @@ class RedisStore(BaseStore):
         await self.aclose()
 
 
-def _unavailable(error: Exception) -> RedisUnavailableError:
-    return RedisUnavailableError(f"Redis cannot do this for the store now: {error}")
+def _unavailable(error: Exception, connection: Any = None) -> RedisUnavailableError:
+    why = explained(error, connection)
+    return RedisUnavailableError(f"Redis cannot do this for the store now: {why}.")

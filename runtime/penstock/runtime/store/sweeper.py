@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from penstock.runtime.pool import start
+
 logger = logging.getLogger(__name__)
 
 
@@ -24,7 +26,7 @@ class Sweeper:
         self._thread = threading.Thread(
             target=self._run, name="penstock-store-sweeper", daemon=True
         )
-        self._thread.start()
+        start(self._thread)
 
     def stop(self, timeout: float | None = None) -> bool:
         """Stop; returns whether it has ended within the seconds given."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.worker.cli.option import common
+from penstock.worker.cli.option import common, read_settings
 from penstock.worker.cli.trouble import Refusal, note
 
 if TYPE_CHECKING:
@@ -81,9 +81,8 @@ def dev(
     is started. Ctrl-C ends it all.
     """
     from penstock.publisher.url import redacted
-    from penstock.runtime.settings import load_settings
 
-    settings = load_settings({"redis": redis, "app": app or None})
+    settings = read_settings(redis=redis, app=app or None)
     _require_files(settings.app)
     arguments = ["--concurrency", str(concurrency), "--grace", str(grace)]
     for queue in queues:

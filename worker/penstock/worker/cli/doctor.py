@@ -13,11 +13,12 @@ from redis.exceptions import NoPermissionError, RedisError
 from redis.sentinel import SentinelConnectionPool
 from rich.text import Text
 
+from penstock.publisher.cause import fix_for
 from penstock.publisher.connection import connect
 from penstock.publisher.url import redacted
 from penstock.runtime.redis.keys import Keys
-from penstock.runtime.settings import Settings, load_settings
-from penstock.worker.cli.option import as_json, common
+from penstock.runtime.settings import Settings
+from penstock.worker.cli.option import as_json, common, read_settings
 from penstock.worker.cli.output import emit, say
 from penstock.worker.doctor import Finding, Level, examine
 from penstock.worker.doctor.mending import mend
@@ -60,7 +61,7 @@ def doctor(
     Redis does not answer. With --fix it tells how things stand afterwards. What the connected user
     is not allowed to read is marked `?`, and changes no exit status.
     """
-    settings = load_settings({"redis": redis})
+    settings = read_settings(redis=redis)
     mended: list[str] = []
     try:
         findings = _look(settings, all_keys) if user is None else _look_at_rights(settings, user)
@@ -70,7 +71,7 @@ def doctor(
     except NoPermissionError as error:
         findings, fix = [_refused(error, fix)], False
     except (RedisError, OSError) as error:
-        findings = [_no_answer(error)]
+        findings = [_no_answer(error, settings)]
     for finding in findings:
         emit(finding) if as_json else _print(finding)
     if fix and user is None:
@@ -98,13 +99,13 @@ def _mend(settings: Settings) -> list[str]:
         return mend(connection, keys, orphans, settings.crashes)
 
 
-def _no_answer(error: Exception) -> Finding:
+def _no_answer(error: Exception, settings: Settings) -> Finding:
     return Finding(
         "server",
         Level.PROBLEM,
         f"it cannot be used: {error}",
         "Nothing can be enqueued or executed; workers wait until it answers.",
-        "start it, or give the right URL, with user and password, by --redis or PENSTOCK_REDIS_URL",
+        fix_for(error, connect(settings.redis)),
     )
 
 

@@ -11,8 +11,8 @@ from rich.text import Text
 from penstock.publisher.connection import connect
 from penstock.runtime.redis.asking import unavailable
 from penstock.runtime.redis.keys import Keys
-from penstock.runtime.settings import Settings, load_settings
-from penstock.worker.cli.option import as_json, common
+from penstock.runtime.settings import Settings
+from penstock.worker.cli.option import as_json, common, read_settings
 from penstock.worker.cli.output import Grid, emit, one_line, say, size
 from penstock.worker.cli.trouble import note
 from penstock.worker.usage import Usage, measure
@@ -38,7 +38,7 @@ def du(top: int, all_keys: bool, as_json: bool, redis: str | None) -> None:
     are kept, and its own state. All keys are counted. Where there are more than 100,000, one run in
     so many is measured, and the rest is guessed from those.
     """
-    settings = load_settings({"redis": redis})
+    settings = read_settings(redis=redis)
     usage = _measure(settings, top, all_keys)
     if as_json:
         _emit(usage)
@@ -52,7 +52,7 @@ def _measure(settings: Settings, top: int, all_keys: bool) -> Usage:
         try:
             return measure(connection, keys, top=top, all_keys=all_keys)
         except (RedisError, OSError) as error:
-            raise unavailable(error) from error
+            raise unavailable(error, connection) from error
 
 
 def _emit(usage: Usage) -> None:

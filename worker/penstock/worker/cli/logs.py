@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["set_up_logging"]
+__all__ = ["set_up_logging", "warnings_logged"]
 
 import json
 import logging
 import sys
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from penstock.runtime.log_filter import RUN_FIELDS, RunLogFilter
 
 _STANDARD: Final = frozenset(
     {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message"}
@@ -21,6 +26,7 @@ _COLOURS: Final = {"WARNING": "\033[33m", "ERROR": "\033[31m", "CRITICAL": "\033
 def set_up_logging(*, as_json: bool = False, verbose: bool = False) -> None:
     """Log to stderr: Penstock from INFO on (DEBUG if verbose), everything else from WARNING on."""
     handler = logging.StreamHandler()
+    handler.addFilter(RunLogFilter())
     handler.setFormatter(_JsonFormatter() if as_json else _LineFormatter(sys.stderr.isatty()))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("penstock").setLevel(logging.DEBUG if verbose else logging.INFO)
@@ -28,8 +34,21 @@ def set_up_logging(*, as_json: bool = False, verbose: bool = False) -> None:
     logging.captureWarnings(True)
 
 
+@contextmanager
+def warnings_logged() -> Generator[None]:
+    """Log what is warned of, as a sentence: without the line of code that warns."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        logging.getLogger("penstock").warning("%s", warning.message)
+
+
 class _LineFormatter(logging.Formatter):
-    """`13:05:01 run 4f1c... of report completed in 1.2 s`; a level only where it is not INFO."""
+    """`13:05:01 run 4f1c... of report completed in 1.2 s`; a level only where it is not INFO.
+
+    What a run logs begins with its id.
+    """
 
     def __init__(self, colours: bool) -> None:
         super().__init__()
@@ -41,7 +60,10 @@ class _LineFormatter(logging.Formatter):
         colour = _COLOURS.get(record.levelname, "") if self._colours else ""
         if self._colours:
             time, level = f"\033[2m{time}\033[0m", f"{colour}{level}\033[0m" if level else ""
-        text = f"{time} {level}{record.getMessage()}"
+        message, run_id = record.getMessage(), getattr(record, "run_id", "")
+        if run_id and run_id not in message:
+            message = f"[{run_id}] {message}"
+        text = f"{time} {level}{message}"
         if record.exc_info:
             text += f"\n{self.formatException(record.exc_info)}"
         return text
@@ -56,8 +78,12 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+            **{name: value for name, value in vars(record).items() if _is_said(name, value)},
         }
         if record.exc_info:
             found["traceback"] = self.formatException(record.exc_info)
         return json.dumps(found, default=str)
+
+
+def _is_said(name: str, value: Any) -> bool:
+    return name not in _STANDARD and not (name in RUN_FIELDS and value == "")

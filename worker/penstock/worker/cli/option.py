@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["as_json", "common", "open_client", "parse_json"]
+__all__ = ["as_json", "common", "open_client", "parse_json", "read_settings"]
 
 import json
 import sys
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from penstock.worker.cli.trouble import Refusal, keep_traceback
+from penstock.worker.cli.trouble import Refusal, keep_traceback, warnings_as_notes
 
 if TYPE_CHECKING:
     from penstock.runtime.client import Client
+    from penstock.runtime.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,7 +47,16 @@ def open_client(redis: str | None) -> Client:
     """Make the client that a command asks with."""
     from penstock.runtime.client import Client
 
-    return Client(redis)
+    with warnings_as_notes():
+        return Client(redis)
+
+
+def read_settings(**given: Any) -> Settings:
+    """Read the settings of a command."""
+    from penstock.runtime.settings import load_settings
+
+    with warnings_as_notes():
+        return load_settings(given)
 
 
 def parse_json(text: str, what: str, example: str) -> Any:

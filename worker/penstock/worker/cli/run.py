@@ -4,9 +4,6 @@ from __future__ import annotations
 
 __all__ = ["run"]
 
-import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import cast
 
 import click
@@ -14,7 +11,7 @@ import click
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.redis.calls import OnBusy
 from penstock.worker.cli.option import as_json, common, open_client, parse_json
-from penstock.worker.cli.trouble import note
+from penstock.worker.cli.trouble import note, warnings_as_notes
 
 
 @click.command(short_help="Enqueue a run.")
@@ -59,7 +56,7 @@ def run(
     """  # noqa: D301  # \b is how click is told to leave a paragraph as it is
     value = parse_json(input, "INPUT", """'{"x": 5}'""")
     with open_client(redis) as client:
-        with _warnings_as_notes():
+        with warnings_as_notes():
             handle = client.enqueue(
                 flow,
                 value,
@@ -76,15 +73,6 @@ def run(
         if not as_json:
             note(f"run {handle.run_id}")
         ctx.exit(Follower(client, handle.run_id, ("custom", "updates"), as_json).follow())
-
-
-@contextmanager
-def _warnings_as_notes() -> Generator[None]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        note(f"note: {warning.message}")
 
 
 def _print_handle(handle: RunHandle, as_json: bool) -> None:

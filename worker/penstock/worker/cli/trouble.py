@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["FAILED", "INTERRUPTED", "WAITS", "Refusal", "guard", "keep_traceback", "note"]
+__all__ = [
+    "FAILED",
+    "INTERRUPTED",
+    "WAITS",
+    "Refusal",
+    "guard",
+    "keep_traceback",
+    "note",
+    "warnings_as_notes",
+]
 
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO, Any, Final
@@ -40,6 +50,16 @@ def note(text: str) -> None:
 def keep_traceback(ctx: click.Context) -> None:
     """Let errors of this command show their traceback."""
     ctx.meta[_DEBUG] = True
+
+
+@contextmanager
+def warnings_as_notes() -> Generator[None]:
+    """Print what is warned of as a sentence: without the line of code that warns."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        note(f"note: {warning.message}")
 
 
 @contextmanager

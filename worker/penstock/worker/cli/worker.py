@@ -75,25 +75,32 @@ def worker(
     if name and processes > 1:
         raise click.UsageError("--name is for one process; leave it out with --processes.", ctx)
 
-    from penstock.runtime.settings import load_settings
-    from penstock.worker.app import load_app
-    from penstock.worker.cli.logs import set_up_logging
-    from penstock.worker.options import WorkerOptions
-    from penstock.worker.process import run_worker, supervise
+    from penstock.worker.signals import leaving_at_signals
 
-    settings = load_settings({"redis": redis, "app": app or None})
-    options = WorkerOptions(
-        app=settings.app,
-        queues=queues or (settings.queue,),
-        settings=settings,
-        concurrency=concurrency,
-        grace=grace,
-        burst=burst,
-        name=name or "",
-    )
-    set_up_logging(as_json=log_json, verbose=verbose)
-    if greet:
-        from penstock.worker.cli.greeting import greet as say_hello
+    with leaving_at_signals():
+        from penstock.runtime.settings import load_settings
+        from penstock.worker.app import load_app
+        from penstock.worker.cli.logs import set_up_logging, warnings_logged
+        from penstock.worker.deadline import Deadline
+        from penstock.worker.options import WorkerOptions
+        from penstock.worker.process import run_worker, supervise
 
-        say_hello(load_app(settings.app).entrypoints, settings.redis, again=greet == "again")
-    ctx.exit(run_worker(options) if processes == 1 else supervise(options, processes))
+        set_up_logging(as_json=log_json, verbose=verbose)
+        with warnings_logged():
+            settings = load_settings({"redis": redis, "app": app or None})
+        options = WorkerOptions(
+            app=settings.app,
+            queues=queues or (settings.queue,),
+            settings=settings,
+            concurrency=concurrency,
+            grace=grace,
+            burst=burst,
+            name=name or "",
+        )
+        if greet:
+            from penstock.worker.cli.greeting import greet as say_hello
+
+            say_hello(load_app(settings.app).entrypoints, settings.redis, again=greet == "again")
+        if processes > 1:
+            ctx.exit(supervise(options, processes))
+        ctx.exit(run_worker(options, deadline=Deadline()))
