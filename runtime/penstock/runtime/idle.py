@@ -37,11 +37,11 @@ class IdleWatch:
         self.coroutines: set[Parkable[Any]] = set()
         """Those of the run that have begun and not ended."""
         self.root: asyncio.Task[Any] | None = None
-        """The asyncio task of an async body while it runs."""
+        """The asyncio task of the body while that runs on the loop, or waits for its next try."""
         self.cancelled_before = 0
         """How often that task had been cancelled before it was to leave."""
-        self.is_root_at_work = False
-        """Whether a body runs, on the loop or in a thread."""
+        self.is_root_over = False
+        """Whether the body has ended, and only steps that it has called may still run."""
         self.left_behind: dict[str, Callable[[], object]] = {}
         """By step id, what tells threads that wait for a step on the loop that it stays there."""
 
@@ -134,7 +134,7 @@ class IdleWatch:
 
     def _is_busy(self, step_id: str) -> bool:
         """Tell whether a step, or the whole run, can go on by itself."""
-        if not step_id and self.is_root_at_work and self.root is None:
+        if not step_id and self.root is None and not self.is_root_over:
             return True
         if any(
             is_within(each, step_id) and not self._is_parked(each)

@@ -15,6 +15,7 @@ from penstock.runtime.order import FIRST, Stamp, Ticket
 from penstock.runtime.parking import Parked, muted
 from penstock.runtime.perform import Pause
 from penstock.runtime.questions import Limit, Question
+from penstock.runtime.replay import CANCELLED
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt
@@ -53,6 +54,7 @@ async def aask(branch: Branch, value: Any, limit: Limit | None, response: Respon
     questions = scope.attempt.questions
     question, answered = questions.next(branch, value, limit, response)
     ticket, recorded = _ticket(scope, question.name)
+    await _never(scope.step, question.name)
     is_expired = recorded.endswith(EXPIRED)
     if is_expired:
         answered = None
@@ -94,6 +96,7 @@ async def apause(branch: Branch, seconds: float) -> None:
     attempt, name = scope.attempt, _pause_name(branch, seconds)
     left = attempt.timers.begin(name, seconds)
     ticket, recorded = _ticket(scope, name)
+    await _never(scope.step, name)
     if not recorded and left > attempt.journal.patience:
         attempt.timers.wait(name, scope.step_id)
         await until(scope.step, name, left, ticket)
@@ -104,6 +107,7 @@ async def apause(branch: Branch, seconds: float) -> None:
         except asyncio.CancelledError:
             if ticket is not None:
                 ticket.drop()
+                _give_up(scope.step, name)
             raise
     await _known(attempt, name, ticket, recorded)
 
@@ -121,9 +125,10 @@ def _ticket(scope: Scope, name: str) -> tuple[Ticket | None, str]:
     ticket = order.begin()
     recorded = scope.attempt.journal.recorded(f"@{name}") or ""
     text = recorded.decode() if isinstance(recorded, bytes) else recorded
-    if text:
+    if text and text[0] != CANCELLED:
         ticket.stamp = Stamp.read(text)
-    return ticket, text
+        return ticket, text
+    return ticket, ""
 
 
 async def _known(
@@ -161,11 +166,26 @@ async def until(step: Step, name: str, seconds: float | None, ticket: Ticket | N
         attempt.waits.withdraw(name)
         if ticket is not None:
             ticket.drop()
+            _give_up(step, name)
         raise
     finally:
         attempt.parked.pop(name, None)
         if timer is not None:
             timer.cancel()
+
+
+def _give_up(step: Step, name: str) -> None:
+    """Record that code has given up what it waited for, so that no later attempt waits for it."""
+    attempt = step.attempt
+    if not attempt.is_ending and not step.runner.account.has_cancelled:
+        attempt.given_up.add(f"@{name}")
+        attempt.journal.keep(f"@{name}", f"{CANCELLED}{step.tries}")
+
+
+async def _never(step: Step, name: str) -> None:
+    """Wait for ever for what an earlier attempt has given up, if the same try of its code has."""
+    if step.attempt.replay.cancelled_in(name) == step.tries:
+        await Parked[None](loop=asyncio.get_running_loop())
 
 
 def _over(parked: Parked[Any]) -> None:

@@ -329,9 +329,10 @@ class Runner:
 
     async def _park(self, step: Step, park: Park) -> Any:
         (name,) = park.away.waits
+        wait = until(step, name, park.seconds, None)
         self.parked_steps.add(step.id)
         try:
-            return await until(step, name, park.seconds, None)
+            return await (wait if step.parent is not None else self._root(step, wait))
         finally:
             self.parked_steps.discard(step.id)
 
@@ -372,7 +373,7 @@ class Runner:
             case Do.STORE:
                 return self.attempt.journal.aflush()
             case Do.CHILDREN:
-                return self.account.ajoin()
+                return self._children()
             case Pause(seconds):
                 return self._asleep(seconds)
             case Park():
@@ -381,26 +382,25 @@ class Runner:
                 return asyncio.to_thread(self.effect, step, effect)
 
     def _abody(self, step: Step) -> Awaitable[Any]:
-        if step.parent is None:
-            return self._root_body(step)
-        return acall(step) if step.is_async else self._acall_in_thread(step)
+        if not step.is_async:
+            return self._acall_in_thread(step)
+        return acall(step) if step.parent is not None else self._root(step, acall(step))
 
     async def _acall_in_thread(self, step: Step) -> Any:
         loop, pool = asyncio.get_running_loop(), self.threads.executor
         value = await loop.run_in_executor(pool, lambda: step.context.run(call, step))
         if not isinstance(value, Unawaited):
             return value
-        if step.parent is None and self.watch is not None:
-            self.watch.root = asyncio.current_task()
-        return await acall(step, value)
+        rest = acall(step, value)
+        return await (rest if step.parent is not None else self._root(step, rest))
 
-    async def _root_body(self, step: Step) -> Any:
+    async def _root(self, step: Step, work: Awaitable[Any]) -> Any:
+        """Do what a body does on the loop, so that its run can leave the process meanwhile."""
         watch = self.watch
         assert watch is not None
-        watch.is_root_at_work = True
-        watch.root = asyncio.current_task() if step.is_async else None
+        watch.root = asyncio.current_task()
         try:
-            return await (acall(step) if step.is_async else self._acall_in_thread(step))
+            return await work
         except (asyncio.CancelledError, Suspend):
             if not self.attempt.is_leaving or watch.root is None:
                 raise
@@ -409,9 +409,14 @@ class Runner:
             run_id = self.attempt.assignment.run_id
             raise Suspend(f"run {run_id!r} leaves its process") from None
         finally:
-            watch.is_root_at_work = False
             watch.root = None
-            watch.changed()
+
+    async def _children(self) -> None:
+        """Return when no step runs any more."""
+        if self.watch is not None:
+            self.watch.is_root_over = True
+            self.watch.changed()
+        await self.account.ajoin()
 
     async def _asleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -432,12 +437,16 @@ class Runner:
         if self.attempt.stopping is None:
             self.attempt.is_leaving = True
             self.attempt.waits.settle()
-        if self.watch is not None and self.watch.root is not None:
-            self.watch.cancelled_before = self.watch.root.cancelling()
+        root = self.watch.root if self.watch is not None else None
         self.account.cancel_tasks()
-        self.end_coroutines(every=True)
+        self.end_coroutines(every=True, but=root)
+        if self.watch is not None and root is not None:
+            self.watch.cancelled_before = root.cancelling()
+            root.cancel()
 
-    def end_coroutines(self, *, every: bool = False) -> None:
+    def end_coroutines(
+        self, *, every: bool = False, but: asyncio.Task[Any] | None = None
+    ) -> None:
         """Cancel the asyncio tasks of the run's code that wait for what does not come any more."""
         if self.watch is None:
             return
@@ -447,7 +456,7 @@ class Runner:
             for coroutine in tuple(self.watch.coroutines)
             if every or isinstance(coroutine.blocked_on, Parked)
         }
-        for task in tasks - steps - {None}:
+        for task in tasks - steps - {None, but}:
             assert task is not None
             task.add_done_callback(retrieve)
             task.cancel()

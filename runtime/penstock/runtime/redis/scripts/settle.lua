@@ -80,6 +80,18 @@ end
 
 local settle
 
+-- One remote step that is not waited for any more.
+local function give_up(home, step, by)
+  redis.call('HDEL', key('remote', home), step)
+  local status = redis.call('HGET', key('run', by), 'status')
+  if status == 'running' then
+    redis.call('HSETNX', key('run', by), 'cancel', 'its caller has given it up')
+    redis.call('PUBLISH', CONTROL, by)
+  elseif is_open_status(status) then
+    settle(by, 'cancelled', 'its caller has given it up')
+  end
+end
+
 -- The remote steps of a run that is over are not waited for any more.
 local function call_off(home)
   local remote = redis.call('HVALS', key('remote', home))

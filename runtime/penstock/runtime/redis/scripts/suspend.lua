@@ -23,6 +23,26 @@ end
 local id = ARGV[3]
 redis.call('DEL', key('questions', id))
 local away = tonumber(ARGV[at + 1])
+
+-- Remote steps that the code has given up are called off: this attempt has sent them, or one before, and it does not
+-- wait for them.
+local function call_off_others(home)
+  local awaited = {}
+  for each = at + 2, at + 1 + away do
+    awaited[ARGV[each]] = true
+  end
+  local remote = redis.call('HGETALL', key('remote', home))
+  for each = 1, #remote, 2 do
+    local step, by = remote[each], remote[each + 1]
+    if not awaited[step] and redis.call('HGET', key('run', by), 'caller') == id then
+      give_up(home, step, by)
+    end
+  end
+end
+local sends = redis.call('HMGET', key('run', id), 'home', 'sends')
+if sends[1] or sends[2] then
+  call_off_others(sends[1] or id)
+end
 local asks, comes_back = false, false
 for field = at + 2 + away, #ARGV, 2 do
   if redis.call('HEXISTS', key('checkpoints', id), '!' .. string.match(ARGV[field], '^[^/]*')) == 1 then
