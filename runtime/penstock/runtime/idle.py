@@ -38,8 +38,6 @@ class IdleWatch:
         """Those of the run that have begun and not ended."""
         self.root: asyncio.Task[Any] | None = None
         """The asyncio task of the body while that runs on the loop, or waits for its next try."""
-        self.cancelled_before = 0
-        """How often that task had been cancelled before it was to leave."""
         self.is_root_over = False
         """Whether the body has ended, and only steps that it has called may still run."""
         self.left_behind: dict[str, Callable[[], object]] = {}
@@ -89,7 +87,11 @@ class IdleWatch:
         elif (seconds := self._seconds_left()) is not None and seconds <= attempt.journal.patience:
             self._again(max(seconds, POLL))
         else:
-            self._runner.leave()
+            self._leave()
+
+    def _leave(self) -> None:
+        assert self._runner.exit is not None
+        self._runner.exit.leave()
 
     def _seconds_left(self) -> float | None:
         """Return how long until a branch goes on by itself, None for none: a question may not."""
