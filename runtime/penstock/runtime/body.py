@@ -7,7 +7,7 @@ __all__ = ["acall", "call", "timed"]
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.inject import injected
@@ -63,8 +63,10 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
         current.reset(token)
 
 
-def _as_coroutine(awaited: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    return awaited if isinstance(awaited, Coroutine) else _awaited(awaited)
+def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
+    if isinstance(awaited, Coroutine):
+        return cast("Coroutine[Any, Any, Any]", awaited)
+    return _awaited(awaited)
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:
