@@ -7,7 +7,7 @@ __all__ = ["acall", "call", "timed"]
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.inject import injected
@@ -64,9 +64,8 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
 
 
 def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
-    if isinstance(awaited, Coroutine):
-        return cast("Coroutine[Any, Any, Any]", awaited)
-    return _awaited(awaited)
+    coroutine: Coroutine[Any, Any, Any] = awaited
+    return coroutine if isinstance(awaited, Coroutine) else _awaited(awaited)
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.runtime.errors import Suspend
+from penstock.runtime.gathered import Gathered
 from penstock.runtime.order import MOST_READY, POLL, QUIET
 from penstock.runtime.parking import Parkable, Parked
 from penstock.runtime.scope import Scope, current
@@ -112,10 +113,20 @@ class IdleWatch:
 
     # -- what an order asks ----------------------------------------------------------------------
 
+    def gathered(self) -> Gathered:
+        """Return what tells for one scope which ends of steps let no code go on."""
+        return Gathered()
+
     def is_ready(self, scope: Scope) -> bool | None:
         """Tell whether code of a scope is about to run; None where nothing tells."""
-        ready = self._ready_scopes()
-        return None if ready is None else any(each is scope for each in ready)
+        ready = getattr(self.loop, "_ready", None)
+        if ready is None or len(ready) > MOST_READY:
+            return None
+        for handle in ready:
+            branch = handle._context.get(current)
+            if branch is not None and branch.scope is scope and not handle.cancelled():
+                return True
+        return False
 
     def is_busy_outside(self, scope: Scope) -> bool:
         """Tell whether a scope waits for what no record tells of: its own timers and sockets."""

@@ -9,32 +9,44 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.checkpoint import give_up_step
 from penstock.runtime.errors import Suspend
+from penstock.runtime.future import StepTask
 from penstock.runtime.parking import Parked
 from penstock.runtime.pauses import until
 from penstock.runtime.perform import Park, perform
 from penstock.runtime.plan import afollow
 
 if TYPE_CHECKING:
+    from penstock.runtime.order import Ticket
     from penstock.runtime.perform import Step
 
 
 async def aperform(step: Step) -> Any:
     """Perform a step; its caller gets to know of its end when its turn comes."""
-    ticket = step.ticket
+    try:
+        return await _known(step, step.ticket)
+    except Exception:
+        raise
+    except BaseException:
+        if step.ticket is not None:
+            step.ticket.drop()
+        if step.sight is not None:
+            step.sight.forget()
+        raise
+
+
+async def _known(step: Step, ticket: Ticket | None) -> Any:
     try:
         value = await _outcome(step)
     except Exception:
         if ticket is not None:
             await ticket.turn()
         raise
-    except BaseException:
-        if ticket is not None:
-            ticket.drop()
-        if step.sight is not None:
-            step.sight.forget()
-        raise
-    if ticket is not None and not ticket.is_next():
-        await ticket.turn()
+    if ticket is not None:
+        task = asyncio.current_task()
+        if isinstance(task, StepTask) and task.sight is step.sight:
+            ticket.future = task
+        if not ticket.is_next():
+            await ticket.turn()
     return value
 
 

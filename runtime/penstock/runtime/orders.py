@@ -34,14 +34,12 @@ class Orders:
         if scope.order is None and self._around is not None and self._attempt.journal.stores:
             recorded = set[str]()
             if scope.step.tries == 1 and scope.step.is_recorded:
-                recorded = self._attempt.replay.recorded_in(scope.step_id)
+                recorded = self._attempt.replay.not_asked_in(scope.step_id)
             scope.order = Order(scope, self._around, recorded)
             self._orders.add(scope.order)
         return scope.order
 
     def asked(self, scope: Scope, step_id: str) -> None:
         """Take note that the code of a scope has asked for a step, which may be on the record."""
-        if self._attempt.journal.has_past and scope.step.is_async:
-            order = self.of(scope)
-            if order is not None:
-                order.asked(step_id)
+        if scope.order is not None:
+            scope.order.asked(step_id)

@@ -103,8 +103,8 @@ class Runner:
                 f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
             )
         sight = Sight(branch.scope, step_id)
-        self.orders.asked(branch.scope, step_id)
         order = self.orders.of(branch.scope) if on_loop else None
+        self.orders.asked(branch.scope, step_id)
         if was_cancelled(branch.scope, step_id):
             return cancelled(sight, self.loop, order)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
