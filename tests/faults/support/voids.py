@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
 
+from penstock.runtime.lineage import ancestry, step_name
 from tests.faults.support.snapshot import Entry
 
 WORDS = ("custom", "message")
