@@ -7,10 +7,12 @@ __all__ = ["acall", "call", "timed"]
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.inject import injected
+from penstock.runtime.parking import begin
 from penstock.runtime.scope import current
 from penstock.runtime.timeout import Deadline
 from penstock.runtime.unawaited import Unawaited, finished, returned
@@ -45,9 +47,11 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
         awaited = (
             rest.awaitable if rest is not None else step.function(*step.args, **injected(step))
         )
-        body = step.runner.parkable(_as_coroutine(awaited), branch.scope)
-        body.task = task
-        return finished(step, await body)
+        value, body = begin(_as_coroutine(awaited), branch.scope, step.runner.watch)
+        if body is not None:
+            body.task = task
+            value = await body
+        return finished(step, value)
     except asyncio.CancelledError as error:
         run_ends = step.attempt.is_ending or step.runner.account.has_cancelled
         if task is not None and task.cancelling() == 0 and not run_ends:
@@ -65,7 +69,8 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
 
 def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
     coroutine: Coroutine[Any, Any, Any] = awaited
-    return coroutine if isinstance(awaited, Coroutine) else _awaited(awaited)
+    is_one = type(awaited) is CoroutineType or isinstance(awaited, Coroutine)
+    return coroutine if is_one else _awaited(awaited)
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:

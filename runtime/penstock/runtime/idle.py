@@ -33,6 +33,7 @@ class IdleWatch:
         self.number = runner.attempt.journal.epoch
         self._runner = runner
         self._attempt = runner.attempt
+        self.waits = runner.attempt.waits
         self._is_looking = False
         self._turns = 0
         self.coroutines: set[Parkable[Any]] = set()
@@ -47,9 +48,8 @@ class IdleWatch:
     # -- what is noticed -------------------------------------------------------------------------
 
     def blocked(self, _: Parkable[Any]) -> None:
-        """Take note that a branch waits."""
-        if self._attempt.waits:
-            self.notice()
+        """Take note that a branch waits, while others do."""
+        self.notice()
 
     def changed(self) -> None:
         """Take note that something has ended or begun; from any thread."""

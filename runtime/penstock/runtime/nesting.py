@@ -128,7 +128,8 @@ class NestedCall:
             return self.recorded.get()
         if order is not None:
             step.ticket = order.begin()
-            if step.is_recorded and not step.attempt.replay.has_entered(step.id):
+            is_new = step.is_recorded and not step.attempt.replay.has_entered(step.id)
+            if order.is_replaying and is_new:
                 step.gate = order.gate(f"entrypoint {step.name!r}, step {step.id!r}")
         with self._turn(), muted():
             return self._kept(await aperform(step))

@@ -22,44 +22,50 @@ if TYPE_CHECKING:
 
 async def aperform(step: Step) -> Any:
     """Perform a step; its caller gets to know of its end when its turn comes."""
+    ticket, runner = step.ticket, step.runner
     try:
-        return await _known(step, step.ticket)
-    except Exception:
-        raise
-    except BaseException:
-        if step.ticket is not None:
-            step.ticket.drop()
-        if step.sight is not None:
-            step.sight.forget()
-        raise
-
-
-async def _known(step: Step, ticket: Ticket | None) -> Any:
-    try:
-        value = await _outcome(step)
-    except Exception:
-        if ticket is not None:
-            await ticket.turn()
-        raise
-    if ticket is not None:
-        task = asyncio.current_task()
-        if isinstance(task, StepTask) and task.sight is step.sight:
-            ticket.future = task
-        if not ticket.is_next():
-            await ticket.turn()
+        if step.gate is not None:
+            await _admitted(step, step.gate)
+        value = await afollow(perform(step), lambda effect: runner.aeffect(step, effect))
+    except BaseException as error:
+        return await _broken_off(step, error)
+    if ticket is not None and not ticket.is_alone():
+        await _turn(step, ticket)
     return value
 
 
-async def _outcome(step: Step) -> Any:
-    runner = step.runner
-    if step.gate is not None:
-        await _admitted(step, step.gate)
+async def _turn(step: Step, ticket: Ticket) -> None:
+    task = asyncio.current_task()
+    if isinstance(task, StepTask) and task.sight is step.sight:
+        ticket.future = task
     try:
-        return await afollow(perform(step), lambda effect: runner.aeffect(step, effect))
-    except Suspend as error:
-        if step.attempt.is_ending:
-            raise
-        return await _stay(step, error)
+        await ticket.turn()
+    except asyncio.CancelledError:
+        _forget(step)
+        raise
+
+
+async def _broken_off(step: Step, error: BaseException) -> Any:
+    """End a step that has failed, or was left; where it waits for another attempt, so does this."""
+    try:
+        if isinstance(error, Suspend) and not step.attempt.is_ending:
+            return await _stay(step, error)
+        if isinstance(error, Exception) and step.ticket is not None:
+            await step.ticket.turn()
+        raise error
+    except Exception:
+        raise
+    except BaseException:
+        _forget(step)
+        raise
+
+
+def _forget(step: Step) -> None:
+    """Note that nobody waits for a step any more."""
+    if step.ticket is not None:
+        step.ticket.drop()
+    if step.sight is not None:
+        step.sight.forget()
 
 
 async def _admitted(step: Step, gate: asyncio.Future[None]) -> None:

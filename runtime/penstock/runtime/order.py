@@ -99,24 +99,22 @@ class Turn(asyncio.Future[None]):
 class Ticket:
     """The place of one call, question or sleep in its scope's order."""
 
-    __slots__ = (
-        "_deliver", "_is_over", "_order", "alone", "future", "is_dropped", "is_silent", "number",
-        "stamp",
-    )  # fmt: skip
+    # Defaults of the class: most tickets of sequential code never set them.
+    future: asyncio.Future[Any] | None = None
+    """The future of a step that ends well, to look who waits for it."""
+    is_silent: bool | None = None
+    """Whether no code goes on by it; None where that was not asked yet."""
+    is_dropped = False
+    is_over = False
+    number = -1
+    stamp: Stamp | None = None
+    outcome: Callable[[], object] | None = None
+    """What lets the code know."""
 
     def __init__(self, order: Order, alone: int) -> None:
         self._order = order
         self.alone = alone
         """How many calls there were with this one, if nothing else was under way; else 0."""
-        self._deliver: Callable[[], object] | None = None
-        self._is_over = False
-        self.future: asyncio.Future[Any] | None = None
-        """The future of a step that ends well, to look who waits for it."""
-        self.is_silent: bool | None = None
-        """Whether no code goes on by it; None where that was not asked yet."""
-        self.is_dropped = False
-        self.number = -1
-        self.stamp: Stamp | None = None
 
     def claim(self) -> str:
         """Take the next place for what has just happened; returns the stamp to record, "" for none.
@@ -125,13 +123,17 @@ class Ticket:
         """
         return self._order.claim(self)
 
+    def is_alone(self) -> bool:
+        """Tell whether nothing else is under way, so that the code may know now, which it does."""
+        return self._order.pass_alone(self)
+
     def is_next(self) -> bool:
         """Tell whether the code may know now, which it does then; on the loop."""
         return self._order.pass_at_once(self)
 
     def deliver(self, deliver: Callable[[], object]) -> None:
         """Let it become known by a call of `deliver`, when it is its turn; on the loop."""
-        self._deliver = deliver
+        self.outcome = deliver
         self._order.line_up(self)
 
     async def turn(self) -> None:
@@ -179,27 +181,20 @@ class Order:
 
     def begin(self) -> Ticket:
         """Open a ticket for a call, a question or a sleep."""
-        with self._lock:
-            self._calls += 1
-            self._open += 1
-            return Ticket(self, self._calls if self._open == 1 else 0)
+        self._calls += 1
+        self._open += 1
+        return Ticket(self, self._calls if self._open == 1 else 0)
 
     def tick(self) -> None:
         """Count that a coroutine went on for another reason: a timer, a lock, a cancellation.
 
         A replay waits for as many: so it keeps the place of the timers of the code's own.
         """
-        with self._lock:
-            self._calls += 1
+        self._calls += 1
 
     def asked(self, step_id: str) -> None:
         """Take note that a recorded step was asked for."""
         self._expected.discard(step_id)
-
-    @property
-    def is_sequential(self) -> bool:
-        """Whether nothing else is under way, so that there is no order."""
-        return self._open <= 1 and not self.scope.is_forked
 
     @property
     def is_replaying(self) -> bool:
@@ -211,14 +206,12 @@ class Order:
         """Whether something is about to become known, or to begin."""
         return bool(self._record or self._line or self._held)
 
-    def gate(self, what: str) -> asyncio.Future[None] | None:
-        """Return what a step that is not on the record waits for before it begins; None: nothing.
+    def gate(self, what: str) -> asyncio.Future[None]:
+        """Return what a step that is not on the record waits for before it begins, in a replay.
 
         It begins when the code has come to the end of its record. If it cannot get there, as it
         does not ask for what is recorded, the gate raises ReplayError.
         """
-        if not self.is_replaying:
-            return None
         gate = self.future()
         self._held.append((what, gate))
         self._look_soon()
@@ -241,20 +234,28 @@ class Order:
                 return ""  # nothing else was under way meanwhile: there is no order
             return str(Stamp(self._attempt, ticket.number, self._calls))
 
+    def pass_alone(self, ticket: Ticket) -> bool:
+        """Let a ticket's turn come now, if nothing else is under way."""
+        if self._open > 1 or self.scope.is_forked:
+            return False
+        if self._record:
+            self._record.clear()
+        self._pass(ticket)
+        return True
+
     def pass_at_once(self, ticket: Ticket) -> bool:
         """Let a ticket's turn come now, if nothing is before it and the code has settled."""
-        if not self.is_sequential:
-            self._skip()
-            is_first = ticket.stamp is None and ticket.number == self._passed
-            if not is_first or self.is_replaying:
-                return False
-            if self._wakes_nobody(ticket):
-                self._count(ticket)
-                return True
-            if not self._has_settled():
-                return False
-        else:  # nothing else is under way
-            self._record.clear()
+        if self.pass_alone(ticket):
+            return True
+        self._skip()
+        is_first = ticket.stamp is None and ticket.number == self._passed
+        if not is_first or self.is_replaying:
+            return False
+        if self._wakes_nobody(ticket):
+            self._count(ticket)
+            return True
+        if not self._has_settled():
+            return False
         self._pass(ticket)
         return True
 
@@ -333,7 +334,7 @@ class Order:
 
     def _skip(self) -> None:
         """Forget what was given up."""
-        while self._record and (self._record[0][2].is_dropped or self._record[0][2]._is_over):
+        while self._record and (self._record[0][2].is_dropped or self._record[0][2].is_over):
             heappop(self._record)
         while (ticket := self._line.get(self._passed)) is not None and ticket.is_dropped:
             del self._line[self._passed]
@@ -375,9 +376,9 @@ class Order:
             self._count(ticket)
         else:
             self._pass(ticket)
-        if ticket._deliver is not None and not ticket.is_dropped:
-            ticket._deliver()
-        ticket._deliver = None
+        if ticket.outcome is not None and not ticket.is_dropped:
+            ticket.outcome()
+        ticket.outcome = None
 
     def _wakes_nobody(self, ticket: Ticket) -> bool:
         if ticket.future is None:
@@ -391,13 +392,14 @@ class Order:
         self._is_moving = True
 
     def _count(self, ticket: Ticket) -> None:
-        if ticket.number >= 0:
-            self._passed = max(self._passed, ticket.number + 1)
-            self._line.pop(ticket.number, None)
+        number = ticket.number
+        if number >= self._passed:
+            self._passed = number + 1
+        if self._line:
+            self._line.pop(number, None)
         self._close(ticket)
 
     def _close(self, ticket: Ticket) -> None:
-        if not ticket._is_over:
-            ticket._is_over = True
-            with self._lock:
-                self._open -= 1
+        if not ticket.is_over:
+            ticket.is_over = True
+            self._open -= 1

@@ -33,7 +33,8 @@ class Orders:
         """
         if scope.order is None and self._around is not None and self._attempt.journal.stores:
             recorded = set[str]()
-            if scope.step.tries == 1 and scope.step.is_recorded:
+            has_past = self._attempt.journal.has_past
+            if has_past and scope.step.tries == 1 and scope.step.is_recorded:
                 recorded = self._attempt.replay.not_asked_in(scope.step_id)
             scope.order = Order(scope, self._around, recorded)
             self._orders.add(scope.order)

@@ -6,7 +6,7 @@ hands what it waits for to the asyncio task outside, as `await` does, and keeps 
 
 from __future__ import annotations
 
-__all__ = ["Parkable", "Parked", "Watch", "can_park", "muted", "park"]
+__all__ = ["Parkable", "Parked", "Watch", "begin", "can_park", "muted", "park"]
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from penstock.runtime.errors import Suspend
-from penstock.runtime.outcome import Outcome
+from penstock.runtime.waits import Waits
 
 T = TypeVar("T")
 
@@ -35,8 +35,10 @@ class Watch(Protocol):
     coroutines: set[Parkable[Any]]
     """Those that have begun and not ended."""
 
+    waits: Waits
+
     def blocked(self, coroutine: Parkable[Any], /) -> None:
-        """Take note that one waits."""
+        """Take note that one waits, while others do."""
         ...
 
     def given_up(self, error: Suspend, /) -> None:
@@ -48,6 +50,13 @@ class _Strand(greenlet):
     """A stack on which one coroutine after another is driven, with all that it calls."""
 
     owner: Parkable[Any] | None = None
+    """What stands for the coroutine outside, once it has to wait."""
+    coroutine: Any = None
+    scope: Any = None
+    watch: Watch | None = None
+    is_done = False
+    value: Any = None
+    raised: BaseException | None = None
 
 
 class _Idle(threading.local):
@@ -60,8 +69,80 @@ class _Idle(threading.local):
 _idle = _Idle()
 
 
+def begin(
+    coroutine: Coroutine[Any, Any, T], scope: Any, watch: Watch | None
+) -> tuple[T | None, Parkable[T] | None]:
+    """Drive a coroutine until it waits; returns its value, or what is to be awaited for that.
+
+    Most steps never wait, and need no more than this.
+    """
+    strand = _taken(scope, watch)
+    strand.coroutine = coroutine
+    awaited = strand.switch(coroutine)
+    if not strand.is_done:
+        owner = strand.owner
+        assert owner is not None
+        owner.first = (awaited,)
+        return None, owner
+    value, error = strand.value, strand.raised
+    _give_back(strand)
+    if error is not None:
+        raise error
+    return value, None
+
+
+def _taken(scope: Any, watch: Watch | None) -> _Strand:
+    here, strands = getcurrent(), _idle.strands
+    if strands:
+        strand = strands.pop()
+        strand.parent = here
+    else:
+        strand = _Strand(_drive)
+    strand.gr_context = here.gr_context
+    strand.scope, strand.watch = scope, watch
+    return strand
+
+
+def _give_back(strand: _Strand) -> None:
+    if strand.owner is not None and strand.watch is not None:
+        strand.watch.coroutines.discard(strand.owner)
+    strand.owner = strand.coroutine = strand.scope = strand.watch = None
+    strand.value = strand.raised = None
+    strand.gr_context = None
+    strand.is_done = False
+    if len(_idle.strands) < MOST_IDLE:
+        _idle.strands.append(strand)
+
+
+def _drive(coroutine: Any) -> None:
+    """Drive coroutines, one after the other: what a strand does for all its life."""
+    strand: Any = getcurrent()
+    while True:
+        try:
+            awaited = coroutine.send(None)
+            _owner_of(strand, coroutine).drive(awaited)
+        except StopIteration as stop:
+            strand.value = stop.value
+        except GreenletExit:
+            raise
+        except BaseException as error:
+            strand.raised = error
+        strand.is_done = True
+        coroutine = awaited = None
+        coroutine = strand.parent.switch(None)
+
+
+def _owner_of(strand: _Strand, coroutine: Any) -> Parkable[Any]:
+    """Return what stands for a coroutine outside of its strand."""
+    owner = strand.owner
+    if owner is None:
+        owner = Parkable(coroutine, strand.scope, strand.watch)
+        owner.attach(strand)
+    return owner
+
+
 class Parkable(Coroutine[Any, Any, T], Generic[T]):
-    """Drives a coroutine so that sync code below it can wait.
+    """Stands for a coroutine that is driven on a strand, where sync code below it can wait.
 
     `blocked_on` is what its asyncio task waits for, None while it can go on. An error `Suspend`
     that comes out of something awaited does not reach the coroutine: it stays where it is, as what
@@ -69,8 +150,8 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
     """
 
     __slots__ = (
-        "_leaf", "_outcome", "_strand", "_watch", "blocked_on", "coroutine", "lacks", "left",
-        "muted", "scope", "task",
+        "_leaf", "_strand", "_watch", "blocked_on", "coroutine", "first", "lacks", "left", "muted",
+        "scope", "task",
     )  # fmt: skip
 
     def __init__(
@@ -80,9 +161,10 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         self.scope = scope
         self._strand: _Strand | None = None
         self._leaf: greenlet | None = None
-        self._outcome: Outcome | None = None
         self._watch = watch
         self.blocked_on: Any = None
+        self.first: tuple[Any] | None = None
+        """What it waits for already as it is awaited."""
         self.muted = 0
         """How many calls are under way whose waits another attempt may not repeat."""
         self.lacks: Suspend | None = None
@@ -91,24 +173,46 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         """What it waited for as it came to lack that."""
         self.task: asyncio.Future[Any] | None = None
 
+    def attach(self, strand: _Strand) -> None:
+        """Stand for what a strand drives."""
+        strand.owner = self
+        self._strand = self._leaf = strand
+        if self._watch is not None:
+            self._watch.coroutines.add(self)
+
     # -- what asyncio calls ----------------------------------------------------------------------
+
+    def __next__(self) -> Any:
+        if self.first is not None:
+            (awaited,), self.first = self.first, None
+            return awaited
+        strand, leaf = self._strand, self._leaf
+        self.blocked_on = None
+        if strand is None or leaf is None:
+            strand = _taken(self.scope, self._watch)
+            self.attach(strand)
+            awaited = strand.switch(self.coroutine)
+        else:
+            if strand.parent is not getcurrent():
+                strand.parent = getcurrent()
+            awaited = leaf.switch(None)
+        return self._ended(strand) if strand.is_done else awaited
 
     def send(self, value: Any, /) -> Any:
         """Go on, and return what the coroutine waits for next."""
-        self.blocked_on = None
-        if self._leaf is None:
-            awaited = self._begin().switch(self)
-        else:
-            awaited = self._resumed().switch(value)
-        return awaited if self._outcome is None else self._ended(self._outcome)
+        return self.__next__()  # asyncio sends nothing but None
 
     def throw(self, error: Any, value: Any = None, traceback: Any = None, /) -> Any:
         """Raise an error where the coroutine waits, and return what it waits for next."""
-        if self._leaf is None:
+        self.first = None
+        strand, leaf = self._strand, self._leaf
+        if strand is None or leaf is None:
             return self.coroutine.throw(error if value is None else value)
         self.blocked_on = None
-        awaited = self._resumed().throw(error if value is None else value)
-        return awaited if self._outcome is None else self._ended(self._outcome)
+        if strand.parent is not getcurrent():
+            strand.parent = getcurrent()
+        awaited = leaf.throw(error if value is None else value)
+        return self._ended(strand) if strand.is_done else awaited
 
     def close(self) -> None:
         """Let the coroutine clean up, wherever it waits."""
@@ -127,9 +231,6 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
     def __iter__(self) -> Parkable[T]:
         return self
 
-    def __next__(self) -> Any:
-        return self.send(None)
-
     def __getattr__(self, name: str) -> Any:
         return getattr(self.coroutine, name)  # what debuggers and asyncio's repr ask for
 
@@ -137,12 +238,11 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
 
     def wait(self, awaited: Any) -> Any:
         """Hand something awaited to the asyncio task; returns, or raises, when it is done."""
-        strand = self._strand
+        strand, watch = self._strand, self._watch
         assert strand is not None and strand.parent is not None
-        self._leaf = getcurrent()
         self.blocked_on = awaited
-        if self._watch is not None:
-            self._watch.blocked(self)
+        if watch is not None and watch.waits.by_name:
+            watch.blocked(self)
         try:
             value = strand.parent.switch(awaited)
         except BaseException as error:
@@ -153,62 +253,42 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
             self._tick()
         return value
 
+    def wait_below(self, awaited: Any) -> Any:
+        """As `wait`, for sync code, whose stack is to go on; it may be a greenlet of its own."""
+        self._leaf = getcurrent()
+        try:
+            return self.wait(awaited)
+        finally:
+            self._leaf = self._strand
+
     def _tick(self) -> None:
         """Let the order know that the code goes on, by something that it does not deliver."""
         order = self.scope.order
         if order is not None and not self.muted:
             order.tick()
 
-    def _begin(self) -> _Strand:
-        here = getcurrent()
-        if _idle.strands:
-            strand = _idle.strands.pop()
-            strand.parent = here
-        else:
-            strand = _Strand(_drive)
-        strand.gr_context = here.gr_context
-        strand.owner = self
-        self._strand = self._leaf = strand
-        if self._watch is not None:
-            self._watch.coroutines.add(self)
-        return strand
+    def _ended(self, strand: _Strand) -> Any:
+        value, error = strand.value, strand.raised
+        self._strand = self._leaf = None
+        _give_back(strand)
+        if error is not None:
+            raise error
+        raise StopIteration(value)
 
-    def _resumed(self) -> greenlet:
-        assert self._strand is not None and self._leaf is not None
-        if self._strand.parent is not getcurrent():
-            self._strand.parent = getcurrent()
-        return self._leaf
+    def drive(self, awaited: Any) -> None:
+        """Follow the coroutine to its end, from the first that it waits for; in the strand.
 
-    def _ended(self, outcome: Outcome) -> Any:
-        strand, self._strand, self._leaf = self._strand, None, None
-        assert strand is not None
-        strand.owner = strand.gr_context = None
-        if self._watch is not None:
-            self._watch.coroutines.discard(self)
-        if len(_idle.strands) < MOST_IDLE:
-            _idle.strands.append(strand)
-        if outcome.error is not None:
-            raise outcome.error
-        raise StopIteration(outcome.value)
-
-    def drive(self) -> Outcome:
-        """Follow the coroutine to its end; in the strand."""
+        Raises:
+            StopIteration: it has returned.
+        """
         coroutine = self.coroutine
-        try:
-            awaited = coroutine.send(None)
-            while True:
-                try:
-                    value = self.wait(awaited)
-                except BaseException as error:
-                    awaited = self._raised(error, awaited)
-                else:
-                    awaited = coroutine.send(value)
-        except StopIteration as stop:
-            return Outcome(stop.value)
-        except GreenletExit:
-            raise
-        except BaseException as error:
-            return Outcome(error=error)
+        while True:
+            try:
+                value = self.wait(awaited)
+            except BaseException as error:
+                awaited = self._raised(error, awaited)
+            else:
+                awaited = coroutine.send(value)
 
     def _raised(self, error: BaseException, awaited: Any) -> Any:
         """Raise in the coroutine what came of something awaited; returns what it awaits next."""
@@ -222,22 +302,6 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
             self._watch.given_up(self.lacks)
         return self.coroutine.throw(error)
 
-    def end(self, outcome: Outcome) -> greenlet:
-        """Take the outcome; returns where to go with it."""
-        self._outcome = outcome
-        strand = self._strand
-        assert strand is not None and strand.parent is not None
-        return strand.parent
-
-
-def _drive(owner: Parkable[Any]) -> None:
-    while True:
-        outcome = owner.drive()
-        outside = owner.end(outcome)
-        del outcome
-        owner = outside.switch(None)
-        del outside
-
 
 def _strand() -> _Strand | None:
     """Return the strand that the calling code runs in; also through greenlets of others."""
@@ -250,8 +314,7 @@ def _strand() -> _Strand | None:
 @contextmanager
 def muted() -> Generator[None]:
     """Leave out of the order what a call into the engine waits for, as a replay may not wait."""
-    strand = _strand()
-    owner = strand.owner if strand is not None else None
+    owner = _owner()
     if owner is None:
         yield
         return
@@ -269,18 +332,21 @@ def can_park() -> bool:
 
 def park(awaitable: Awaitable[T]) -> T:
     """Wait for something, as `await` does, from sync code below a coroutine of a run."""
-    strand = _strand()
-    assert strand is not None
-    owner, steps = strand.owner, awaitable.__await__()
+    owner, steps = _owner(), awaitable.__await__()
     assert owner is not None
     try:
         awaited = next(steps)
         while True:
             try:
-                value = owner.wait(awaited)
+                value = owner.wait_below(awaited)
             except BaseException as error:
                 awaited = steps.throw(error)
             else:
                 awaited = steps.send(value)
     except StopIteration as stop:
         return cast(T, stop.value)
+
+
+def _owner() -> Parkable[Any] | None:
+    strand = _strand()
+    return None if strand is None else _owner_of(strand, strand.coroutine)

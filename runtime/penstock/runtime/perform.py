@@ -255,7 +255,7 @@ def tries(step: Step) -> Plan:
             yield from _pause(step, delay)
             step.scope = Scope(step)
         else:
-            step.attempt.replay.leftovers.check_end(step)
+            step.attempt.replay.check_end(step)
             return value
 
 

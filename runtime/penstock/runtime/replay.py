@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterable
 from functools import cached_property
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock.publisher.canonical import canonical
 from penstock.publisher.codec import Codec
@@ -20,6 +20,9 @@ from penstock.runtime.journal import Journal
 from penstock.runtime.leftover import Leftovers
 from penstock.runtime.lineage import Branch, ancestry, caller, is_step
 from penstock.runtime.outcome import Outcome
+
+if TYPE_CHECKING:
+    from penstock.runtime.perform import Step
 
 CANCELLED: Final = "x"
 """First character of the checkpoint `@<step id>` of a step that its caller has cancelled; the
@@ -56,10 +59,13 @@ class Replay:
             ReplayError: the step was recorded with other arguments, and `changed` is "raise"; or it
                 is new, beside a recorded one whose task is gone.
         """
-        self.leftovers.ask(step_id)
+        has_past = self._journal.has_past
+        if has_past:
+            self.leftovers.ask(step_id)
         outcome = self.find(step_id)
         if outcome is None:
-            self.leftovers.check_call(branch, step_id, name)
+            if has_past:
+                self.leftovers.check_call(branch, step_id, name)
             return None
         alike = not digest or outcome.digest in ("", digest, self._older.get(digest))
         if alike and step_id not in branch.reused:
@@ -74,6 +80,15 @@ class Replay:
             "Give the call a key, task.keyed(key)(...), if its order may change; declare the task "
             'with on_change="rerun" if it may run again; or start a new run.'
         )
+
+    def check_end(self, step: Step) -> None:
+        """Refuse the end of a body that has not asked for all that it had called before.
+
+        Raises:
+            ReplayError: there is such a step.
+        """
+        if self._journal.has_past:
+            self.leftovers.check_end(step)
 
     def find(self, step_id: str) -> Outcome | None:
         """Return what is recorded of a step, whatever it was called with."""

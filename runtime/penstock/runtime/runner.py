@@ -7,7 +7,7 @@ __all__ = ["Runner"]
 import asyncio
 import threading
 from asyncio import events
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -25,7 +25,6 @@ from penstock.runtime.lineage import Branch
 from penstock.runtime.on_loop import aperform, park
 from penstock.runtime.order import Order
 from penstock.runtime.orders import Orders
-from penstock.runtime.parking import Parkable
 from penstock.runtime.perform import Do, Effect, Keep, Park, Pause, Step, call_of, perform
 from penstock.runtime.plan import follow
 from penstock.runtime.recall import (
@@ -39,7 +38,6 @@ from penstock.runtime.threads import Threads
 from penstock.runtime.unawaited import Unawaited, reject_unawaited_arguments, waiting
 
 if TYPE_CHECKING:
-    from penstock.runtime.scope import Scope
     from penstock.runtime.task import Task
 
 THREADS: Final = 32
@@ -103,10 +101,11 @@ class Runner:
                 f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
             )
         sight = Sight(branch.scope, step_id)
-        order = self.orders.of(branch.scope) if on_loop else None
-        self.orders.asked(branch.scope, step_id)
-        if was_cancelled(branch.scope, step_id):
-            return cancelled(sight, self.loop, order)
+        order = (branch.scope.order or self.orders.of(branch.scope)) if on_loop else None
+        if attempt.journal.has_past:
+            self.orders.asked(branch.scope, step_id)
+            if was_cancelled(branch.scope, step_id):
+                return cancelled(sight, self.loop, order)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
         is_remote = bool(task.queue) and attempt.journal.sends(task.queue)
         if outcome is not None:
@@ -136,7 +135,7 @@ class Runner:
             )
         if order is not None:
             step.ticket = order.begin()
-            if step.is_recorded and not self.attempt.replay.has_entered(step.id):
+            if order.is_replaying and _is_new(step):
                 step.gate = order.gate(f"task {step.name!r}, step {step.id!r}")
         if is_remote:
             _check_remote(step, task.queue)
@@ -145,10 +144,6 @@ class Runner:
             step.cached = task.cached_call(
                 step.assignment.cache, self.attempt.shared_codec, step.args, step.kwargs
             )
-
-    def parkable(self, coroutine: Coroutine[Any, Any, Any], scope: Scope) -> Parkable[Any]:
-        """Return a coroutine of the run's code as one that can wait in the middle of sync code."""
-        return Parkable(coroutine, scope, self.watch)
 
     def _start(self, step: Step, sight: Sight, on_loop: bool) -> StepFuture[Any]:
         if step.is_async or step.timeout is not None:
@@ -304,6 +299,11 @@ class Runner:
     def _drain(self, reason: str) -> None:
         if self.attempt.stopping is None:
             self.stop(Drained(reason))
+
+
+def _is_new(step: Step) -> bool:
+    """Tell whether no attempt has begun a step before, as far as is recorded."""
+    return step.is_recorded and not step.attempt.replay.has_entered(step.id)
 
 
 def _ask_journal(step: Step, effect: Effect) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from penstock.runtime.errors import OutsideRunError
 from penstock.runtime.lineage import Branch, namespace
 from penstock.runtime.order import Order
+from penstock.runtime.parking import Parkable
 
 if TYPE_CHECKING:
     from penstock.runtime.perform import Step
@@ -122,7 +123,8 @@ class TaskFactory:
         fork = branch.fork()
         options["context"] = context = contextvars.copy_context()
         context.run(current.set, fork)
-        coroutine = branch.scope.step.runner.parkable(cast(Any, coro), branch.scope)
+        scope = branch.scope
+        coroutine = Parkable[Any](cast(Any, coro), scope, scope.step.runner.watch)
         fork.owner = coroutine.task = task = self._create(loop, coroutine, options)
         return task
 

@@ -28,26 +28,27 @@ class Waits:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[str, Wait] = {}
+        self.by_name: dict[str, Wait] = {}
+        """Those that are open; to look at from anywhere, to change by the methods alone."""
         self._is_settled = False
 
     def __bool__(self) -> bool:
-        return bool(self._open)
+        return bool(self.by_name)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._open
+        return name in self.by_name
 
     def add(self, wait: Wait) -> None:
         """Open a wait."""
         with self._lock:
             if not self._is_settled:
-                self._open[wait.name] = wait
+                self.by_name[wait.name] = wait
 
     def withdraw(self, name: str) -> None:
         """Close a wait: it is over, or the branch that waited was cancelled."""
         with self._lock:
             if not self._is_settled:
-                self._open.pop(name, None)
+                self.by_name.pop(name, None)
 
     def withdraw_below(self, step_id: str) -> None:
         """Close all waits of a step, and of the steps that it has called."""
@@ -62,19 +63,19 @@ class Waits:
     def of(self, kind: Kind) -> tuple[Wait, ...]:
         """Return the open waits of one kind."""
         with self._lock:
-            return tuple(wait for wait in self._open.values() if wait.kind == kind)
+            return tuple(wait for wait in self.by_name.values() if wait.kind == kind)
 
     def below(self, step_id: str) -> tuple[Wait, ...]:
         """Return the waits of a step, and of the steps that it has called."""
         with self._lock:
-            waits = tuple(self._open.values())
+            waits = tuple(self.by_name.values())
         return tuple(wait for wait in waits if is_within(wait.step_id, step_id))
 
     @property
     def due(self) -> float | None:
         """When the first wait is over by itself, in ms by Redis's clock; None where none is."""
         with self._lock:
-            times = [wait.due for wait in self._open.values() if wait.due is not None]
+            times = [wait.due for wait in self.by_name.values() if wait.due is not None]
         return min(times, default=None)
 
 
