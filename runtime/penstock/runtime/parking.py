@@ -12,7 +12,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Coroutine, Generator
 from contextlib import contextmanager
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -51,12 +51,22 @@ class _Strand(greenlet):
 
     owner: Parkable[Any] | None = None
     """What stands for the coroutine outside, once it has to wait."""
-    coroutine: Any = None
-    scope: Any = None
-    watch: Watch | None = None
-    is_done = False
-    value: Any = None
-    raised: BaseException | None = None
+    work: _Work | None = None
+
+
+class _Work(NamedTuple):
+    """What a strand drives now."""
+
+    coroutine: Any
+    scope: Any
+    watch: Watch | None
+
+
+class _Ended(NamedTuple):
+    """How a coroutine ended."""
+
+    value: Any
+    error: BaseException | None = None
 
 
 class _Idle(threading.local):
@@ -76,22 +86,20 @@ def begin(
 
     Most steps never wait, and need no more than this.
     """
-    strand = _taken(scope, watch)
-    strand.coroutine = coroutine
-    awaited = strand.switch(coroutine)
-    if not strand.is_done:
+    strand, work = _taken(), _Work(coroutine, scope, watch)
+    came = strand.switch(work)
+    if type(came) is not _Ended:
         owner = strand.owner
         assert owner is not None
-        owner.first = (awaited,)
+        owner.first = (came,)
         return None, owner
-    value, error = strand.value, strand.raised
     _give_back(strand)
-    if error is not None:
-        raise error
-    return value, None
+    if came.error is not None:
+        raise came.error
+    return came.value, None
 
 
-def _taken(scope: Any, watch: Watch | None) -> _Strand:
+def _taken() -> _Strand:
     here, strands = getcurrent(), _idle.strands
     if strands:
         strand = strands.pop()
@@ -99,44 +107,46 @@ def _taken(scope: Any, watch: Watch | None) -> _Strand:
     else:
         strand = _Strand(_drive)
     strand.gr_context = here.gr_context
-    strand.scope, strand.watch = scope, watch
     return strand
 
 
 def _give_back(strand: _Strand) -> None:
-    if strand.owner is not None and strand.watch is not None:
-        strand.watch.coroutines.discard(strand.owner)
-    strand.owner = strand.coroutine = strand.scope = strand.watch = None
-    strand.value = strand.raised = None
-    strand.gr_context = None
-    strand.is_done = False
+    owner, work = strand.owner, strand.work
+    if owner is not None:
+        strand.owner = None
+        if work is not None and work.watch is not None:
+            work.watch.coroutines.discard(owner)
+    strand.work = strand.gr_context = None
     if len(_idle.strands) < MOST_IDLE:
         _idle.strands.append(strand)
 
 
-def _drive(coroutine: Any) -> None:
+def _drive(work: Any) -> None:
     """Drive coroutines, one after the other: what a strand does for all its life."""
     strand: Any = getcurrent()
     while True:
+        strand.work = work
         try:
-            awaited = coroutine.send(None)
-            _owner_of(strand, coroutine).drive(awaited)
+            awaited = work.coroutine.send(None)
+            _owner_of(strand, work).drive(awaited)
+            raise AssertionError("a coroutine is driven to its end")
         except StopIteration as stop:
-            strand.value = stop.value
+            ended = _Ended(stop.value)
         except GreenletExit:
             raise
         except BaseException as error:
-            strand.raised = error
-        strand.is_done = True
-        coroutine = awaited = None
-        coroutine = strand.parent.switch(None)
+            ended = _Ended(None, error)
+        work = awaited = None  # what has ended is kept alive by nobody here
+        outside = strand.parent
+        work = outside.switch(ended)
+        del ended, outside
 
 
-def _owner_of(strand: _Strand, coroutine: Any) -> Parkable[Any]:
+def _owner_of(strand: _Strand, work: _Work) -> Parkable[Any]:
     """Return what stands for a coroutine outside of its strand."""
     owner = strand.owner
     if owner is None:
-        owner = Parkable(coroutine, strand.scope, strand.watch)
+        owner = Parkable(work.coroutine, work.scope, work.watch)
         owner.attach(strand)
     return owner
 
@@ -189,14 +199,14 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         strand, leaf = self._strand, self._leaf
         self.blocked_on = None
         if strand is None or leaf is None:
-            strand = _taken(self.scope, self._watch)
+            strand = _taken()
             self.attach(strand)
-            awaited = strand.switch(self.coroutine)
+            came = strand.switch(_Work(self.coroutine, self.scope, self._watch))
         else:
             if strand.parent is not getcurrent():
                 strand.parent = getcurrent()
-            awaited = leaf.switch(None)
-        return self._ended(strand) if strand.is_done else awaited
+            came = leaf.switch(None)
+        return self._ended(strand, came) if type(came) is _Ended else came
 
     def send(self, value: Any, /) -> Any:
         """Go on, and return what the coroutine waits for next."""
@@ -211,8 +221,8 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         self.blocked_on = None
         if strand.parent is not getcurrent():
             strand.parent = getcurrent()
-        awaited = leaf.throw(error if value is None else value)
-        return self._ended(strand) if strand.is_done else awaited
+        came = leaf.throw(error if value is None else value)
+        return self._ended(strand, came) if type(came) is _Ended else came
 
     def close(self) -> None:
         """Let the coroutine clean up, wherever it waits."""
@@ -267,13 +277,12 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         if order is not None and not self.muted:
             order.tick()
 
-    def _ended(self, strand: _Strand) -> Any:
-        value, error = strand.value, strand.raised
+    def _ended(self, strand: _Strand, ended: _Ended) -> Any:
         self._strand = self._leaf = None
         _give_back(strand)
-        if error is not None:
-            raise error
-        raise StopIteration(value)
+        if ended.error is not None:
+            raise ended.error
+        raise StopIteration(ended.value)
 
     def drive(self, awaited: Any) -> None:
         """Follow the coroutine to its end, from the first that it waits for; in the strand.
@@ -349,4 +358,6 @@ def park(awaitable: Awaitable[T]) -> T:
 
 def _owner() -> Parkable[Any] | None:
     strand = _strand()
-    return None if strand is None else _owner_of(strand, strand.coroutine)
+    if strand is None or strand.work is None:
+        return None
+    return _owner_of(strand, strand.work)
