@@ -112,7 +112,7 @@ def interrupt(
 
 
 def sleep(seconds: Seconds) -> None:
-    """Pause the code; on workers the run leaves its process for a long pause. No replay pauses again.
+    """Pause the code; on workers a long pause leaves the process, and no replay pauses again.
 
     For sync code; async code has `asleep`.
 
