@@ -42,7 +42,7 @@ _OF_CODES: Final = {
     "NOPERM": "see what its user lacks: penstock doctor --user app (or worker, or reader)",
     "NOREPLICAS": "too few of its replicas are connected: start them, or lower "
     "`min-replicas-to-write`",
-    "OOM": "it is out of memory: raise maxmemory, or let runs go sooner (retention)",
+    "OOM": "it is out of memory: raise maxmemory, or shorten the setting `retention`",
     "READONLY": "this is a replica: connect to the primary",
     "TRYAGAIN": _CLUSTER,
     "WRONGPASS": _PASSWORD,
