@@ -60,6 +60,14 @@ class Codec:
             raise CodecError(f"stored text is damaged: {error}") from error
         return self.revive(tree) if _TAG in read else tree
 
+    def knows(self, text: str | bytes) -> bool:
+        """Tell whether this process has all classes that a text names.
+
+        Where it has not, `loads` gives the plain data of their values.
+        """
+        read = self.opened(text)
+        return _TAG not in read or self._tree.knows(_from_text(read))
+
     def revive(self, tree: Any) -> Any:
         """Return the value of a tree, which is text of this codec that was parsed already."""
         try:

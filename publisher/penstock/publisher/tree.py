@@ -245,6 +245,29 @@ class Tree:
             return record.build(member)
         return self.value(value[0]) if value else member
 
+    def knows(self, tree: Any) -> bool:
+        """Tell whether this process has the classes of all records and enums in a tree."""
+        todo: list[Any] = [tree]
+        while todo:
+            part = todo.pop()
+            if type(part) is list:
+                todo += part
+            elif type(part) is dict:
+                members = cast("dict[str, Any]", part)
+                if not self._has_class(members):
+                    return False
+                todo += members.values()
+        return True
+
+    def _has_class(self, tree: dict[str, Any]) -> bool:
+        if "~record" in tree:
+            name, members, *_ = tree["~record"]
+            found = self._registry.find(name, members)
+            return found is not None and not isinstance(found, Enumeration)
+        if "~enum" in tree:
+            return isinstance(self._registry.find(tree["~enum"][0]), Enumeration)
+        return True
+
     def _part(self, tree: Any) -> Any:
         return self.read_list(tree) if isinstance(tree, list) else self.read_members(tree)
 

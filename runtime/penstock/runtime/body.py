@@ -63,8 +63,9 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
         current.reset(token)
 
 
-def _as_coroutine(awaited: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    return awaited if isinstance(awaited, Coroutine) else _awaited(awaited)
+def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
+    coroutine: Coroutine[Any, Any, Any] = awaited
+    return coroutine if isinstance(awaited, Coroutine) else _awaited(awaited)
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:

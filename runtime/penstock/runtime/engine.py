@@ -58,7 +58,8 @@ async def aconduct(runner: Runner, step: Step) -> Result:
         plan = conduct(runner, step)
         result: Result = await afollow(plan, lambda effect: runner.aeffect(step, effect))
     finally:
-        runner.end_coroutines()
+        if runner.exit is not None:
+            runner.exit.cancel()
         factory.leave(loop)
     return result
 

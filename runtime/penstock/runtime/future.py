@@ -28,25 +28,27 @@ class Sight:
     survived if it went on.
     """
 
-    __slots__ = ("_looked", "_peeked", "caller", "step_id")
+    __slots__ = ("_is_given_up", "_looked", "_peeked", "caller", "step_id")
 
     def __init__(self, caller: Scope, step_id: str = "") -> None:
         self.caller = caller
         self.step_id = step_id
+        self._is_given_up = False
         self._looked = False
         self._peeked: int | None = None
 
     def look(self) -> None:
         """Note that the caller asks for the outcome."""
-        self._looked = True
+        self._looked = not self._is_given_up
 
     def peek(self) -> None:
         """Note that somebody looks whether there is an error."""
-        if self._peeked is None:
+        if self._peeked is None and not self._is_given_up:
             self._peeked = self.caller.progress
 
     def forget(self) -> None:
         """Note that the caller has given the step up before it got the outcome."""
+        self._is_given_up = True
         self._looked, self._peeked = False, None
 
     @property
@@ -137,6 +139,8 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
             settle(self, outcome)
             return
         self._outcome = outcome
+        if outcome.error is None:
+            self._ticket.future = self
         self._ticket.deliver(self._recall)
 
     def _recall(self) -> None:
@@ -159,6 +163,8 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         if self._ticket is None:
             relay(source, self)
         else:
+            if not source.cancelled() and concurrent.futures.Future.exception(source) is None:
+                self._ticket.future = self
             self._ticket.deliver(lambda: relay(source, self))
 
     def cancel(self, msg: Any = None) -> bool:

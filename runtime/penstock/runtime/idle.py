@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.runtime.errors import Suspend
+from penstock.runtime.gathered import Gathered
 from penstock.runtime.order import MOST_READY, POLL, QUIET
 from penstock.runtime.parking import Parkable, Parked
 from penstock.runtime.scope import Scope, current
@@ -38,8 +39,6 @@ class IdleWatch:
         """Those of the run that have begun and not ended."""
         self.root: asyncio.Task[Any] | None = None
         """The asyncio task of the body while that runs on the loop, or waits for its next try."""
-        self.cancelled_before = 0
-        """How often that task had been cancelled before it was to leave."""
         self.is_root_over = False
         """Whether the body has ended, and only steps that it has called may still run."""
         self.left_behind: dict[str, Callable[[], object]] = {}
@@ -89,7 +88,11 @@ class IdleWatch:
         elif (seconds := self._seconds_left()) is not None and seconds <= attempt.journal.patience:
             self._again(max(seconds, POLL))
         else:
-            self._runner.leave()
+            self._leave()
+
+    def _leave(self) -> None:
+        assert self._runner.exit is not None
+        self._runner.exit.leave()
 
     def _seconds_left(self) -> float | None:
         """Return how long until a branch goes on by itself, None for none: a question may not."""
@@ -110,10 +113,20 @@ class IdleWatch:
 
     # -- what an order asks ----------------------------------------------------------------------
 
+    def gathered(self) -> Gathered:
+        """Return what tells for one scope which ends of steps let no code go on."""
+        return Gathered()
+
     def is_ready(self, scope: Scope) -> bool | None:
         """Tell whether code of a scope is about to run; None where nothing tells."""
-        ready = self._ready_scopes()
-        return None if ready is None else any(each is scope for each in ready)
+        ready = getattr(self.loop, "_ready", None)
+        if ready is None or len(ready) > MOST_READY:
+            return None
+        for handle in ready:
+            branch = handle._context.get(current)
+            if branch is not None and branch.scope is scope and not handle.cancelled():
+                return True
+        return False
 
     def is_busy_outside(self, scope: Scope) -> bool:
         """Tell whether a scope waits for what no record tells of: its own timers and sockets."""

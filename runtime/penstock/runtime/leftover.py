@@ -70,6 +70,10 @@ class Leftovers:
                 if left is not None:
                     left.remove(step_id)
 
+    def has_asked(self, step_id: str) -> bool:
+        """Tell whether a step was asked for."""
+        return step_id in self._asked
+
     def check_call(self, branch: Branch, step_id: str, name: str) -> None:
         """Refuse a new step beside a recorded one whose task is gone.
 

@@ -19,12 +19,13 @@ from penstock.runtime.final import Final
 from penstock.runtime.future import Sight
 from penstock.runtime.given import refusing
 from penstock.runtime.interrupt import Command
+from penstock.runtime.on_loop import aperform
 from penstock.runtime.options import Options
-from penstock.runtime.order import FIRST, Stamp
 from penstock.runtime.outcome import Outcome
 from penstock.runtime.output import GraphOutput
 from penstock.runtime.parking import muted
 from penstock.runtime.perform import Step
+from penstock.runtime.recall import stamped
 from penstock.runtime.scope import current, current_branch
 from penstock.runtime.unawaited import reject_unawaited
 
@@ -81,7 +82,7 @@ def call_nested(child: Entrypoint[Any, Any], argument: Any, options: Options) ->
     records = scope.step.is_recorded and child.declared.checkpointer is not False
     recorded, body, given = None, child.body, argument
     if records:
-        runner.asked(scope, step_id)
+        runner.orders.asked(scope, step_id)
         recorded = attempt.replay.recall(branch, step_id, child.name, digest, "raise")
     if recorded is None:
         body, given = _accepted(child, argument, attempt, step_id, records)
@@ -120,20 +121,17 @@ class NestedCall:
         """As `perform`, on the running loop."""
         self._begin()
         step = self.step
-        order = step.runner.order_of(self.sight.caller)
-        ticket = order.begin() if order is not None else None
+        order = step.runner.orders.of(self.sight.caller)
         if self.recorded is not None:
-            if ticket is not None:
-                at = self.recorded.at
-                ticket.stamp = Stamp.read(at) if at else FIRST
-                await ticket.turn()
+            if order is not None:
+                await stamped(order, self.recorded).turn()
             return self.recorded.get()
-        step.ticket = ticket
-        if order is not None and step.is_recorded:
-            if not step.attempt.replay.has_entered(step.id):
+        if order is not None:
+            step.ticket = order.begin()
+            if step.is_recorded and not step.attempt.replay.has_entered(step.id):
                 step.gate = order.gate(f"entrypoint {step.name!r}, step {step.id!r}")
         with self._turn(), muted():
-            return self._kept(await step.runner.aperform(step))
+            return self._kept(await aperform(step))
 
     def _begin(self) -> None:
         step, attempt, caller = self.step, self.step.attempt, self.sight.caller

@@ -55,12 +55,24 @@ FIRST: Final = Stamp(0, 0, 0)
 """Where nothing else was under way, nothing is recorded: any place will do."""
 
 
+class Silence(Protocol):
+    """What tells which ends of steps let no code go on."""
+
+    def wakes_nobody(self, future: asyncio.Future[Any], /) -> bool:
+        """Tell whether no code goes on as a step ends well; counts it as ended."""
+        ...
+
+
 class Surroundings(Protocol):
     """What an order asks about the run that it belongs to."""
 
     loop: asyncio.AbstractEventLoop
     number: int
     """That of the attempt; it grows with each claim of the run."""
+
+    def gathered(self) -> Silence:
+        """Return what tells for one scope which ends of steps let no code go on."""
+        ...
 
     def is_ready(self, scope: Any) -> bool | None:
         """Tell whether code of a scope is about to run; None where nothing tells."""
@@ -87,7 +99,10 @@ class Turn(asyncio.Future[None]):
 class Ticket:
     """The place of one call, question or sleep in its scope's order."""
 
-    __slots__ = ("_deliver", "_is_over", "_order", "alone", "is_dropped", "number", "stamp")
+    __slots__ = (
+        "_deliver", "_is_over", "_order", "alone", "future", "is_dropped", "is_silent", "number",
+        "stamp",
+    )  # fmt: skip
 
     def __init__(self, order: Order, alone: int) -> None:
         self._order = order
@@ -95,6 +110,10 @@ class Ticket:
         """How many calls there were with this one, if nothing else was under way; else 0."""
         self._deliver: Callable[[], object] | None = None
         self._is_over = False
+        self.future: asyncio.Future[Any] | None = None
+        """The future of a step that ends well, to look who waits for it."""
+        self.is_silent: bool | None = None
+        """Whether no code goes on by it; None where that was not asked yet."""
         self.is_dropped = False
         self.number = -1
         self.stamp: Stamp | None = None
@@ -143,6 +162,7 @@ class Order:
         self._around = around
         self._attempt = around.number * MOST_TRIES + min(scope.step.tries, MOST_TRIES - 1)
         self._expected = recorded
+        self._gathered = around.gathered()
         self._lock = scope.attempt.lock
         self._calls = 0
         self._open = 0
@@ -226,7 +246,12 @@ class Order:
         if not self.is_sequential:
             self._skip()
             is_first = ticket.stamp is None and ticket.number == self._passed
-            if not is_first or self.is_replaying or not self._has_settled():
+            if not is_first or self.is_replaying:
+                return False
+            if self._wakes_nobody(ticket):
+                self._count(ticket)
+                return True
+            if not self._has_settled():
                 return False
         else:  # nothing else is under way
             self._record.clear()
@@ -346,17 +371,30 @@ class Order:
         )
 
     def _tell(self, ticket: Ticket) -> None:
-        self._pass(ticket)
+        if self._wakes_nobody(ticket):
+            self._count(ticket)
+        else:
+            self._pass(ticket)
         if ticket._deliver is not None and not ticket.is_dropped:
             ticket._deliver()
         ticket._deliver = None
 
+    def _wakes_nobody(self, ticket: Ticket) -> bool:
+        if ticket.future is None:
+            return False
+        if ticket.is_silent is None:
+            ticket.is_silent = self._gathered.wakes_nobody(ticket.future)
+        return ticket.is_silent
+
     def _pass(self, ticket: Ticket) -> None:
+        self._count(ticket)
+        self._is_moving = True
+
+    def _count(self, ticket: Ticket) -> None:
         if ticket.number >= 0:
             self._passed = max(self._passed, ticket.number + 1)
             self._line.pop(ticket.number, None)
         self._close(ticket)
-        self._is_moving = True
 
     def _close(self, ticket: Ticket) -> None:
         if not ticket._is_over:

@@ -119,7 +119,7 @@ def _pause_name(branch: Branch, seconds: float) -> str:
 
 def _ticket(scope: Scope, name: str) -> tuple[Ticket | None, str]:
     """Open a wait's ticket, if there is an order; returns it with the stamp on the record."""
-    order = scope.step.runner.order_of(scope)
+    order = scope.step.runner.orders.of(scope)
     if order is None:
         return None, ""
     ticket = order.begin()

@@ -101,9 +101,10 @@ class Replay:
         stems = tuple(f"@{step_id}/" for step_id in step_ids)
         return {name for name in self._journal.fields() if stems and name.startswith(stems)}
 
-    def recorded_in(self, step_id: str) -> set[str]:
-        """Name the steps on the record that the code of a step has called."""
-        return set(self._by_caller.get(step_id, ()))
+    def not_asked_in(self, step_id: str) -> set[str]:
+        """Name the recorded steps that the code of a step has called, and not asked for yet."""
+        recorded = self._by_caller.get(step_id, ())
+        return {each for each in recorded if not self.leftovers.has_asked(each)}
 
     def has_entered(self, step_id: str) -> bool:
         """Tell whether there is a record of what the code of a step has called."""

@@ -35,7 +35,8 @@ class Scope:
     """One execution of an entrypoint's body or of a step, with what is counted in it."""
 
     __slots__ = (
-        "_namespace", "attempt", "is_abandoned", "is_forked", "order", "progress", "step", "step_id",
+        "_namespace", "attempt", "is_abandoned", "is_forked", "order", "progress", "step",
+        "step_id",
     )  # fmt: skip
 
     def __init__(self, step: Step) -> None:

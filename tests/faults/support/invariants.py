@@ -25,7 +25,7 @@ import redis
 
 from penstock.publisher.event import Event
 from tests.faults.support.snapshot import Entry, Snapshot
-from tests.faults.support.voids import left_standing, remote_steps, speaker
+from tests.faults.support.voids import left_standing, remote_steps, speaks_for
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 KINDS = ("run", "checkpoints", "questions", "remote", "events")
@@ -101,7 +101,7 @@ def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:
     attempts = [
         entry.attempt
         for entry in log
-        if entry.mode not in ("run.queued", "run.resumed") and speaker(entry) not in remote
+        if entry.mode not in ("run.queued", "run.resumed") and not speaks_for(entry, remote)
     ]
     if run["status"] in TERMINAL and log and log[-1].attempt == 1:
         attempts.pop()  # written by a script, not by an attempt

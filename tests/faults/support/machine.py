@@ -120,9 +120,11 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.protocol.suspend(held, number, timed=timed or number == 0, again=again)
 
     @precondition(lambda self: self.owned())
-    @rule(asked=st.sets(st.integers(0, 3), max_size=2), timed=twice, again=twice)
-    def suspend_for(self, asked: set[int], timed: bool, again: bool) -> None:
+    @rule(asked=st.sets(st.integers(0, 3), max_size=2), timed=twice, again=twice, cancel=rare)
+    def suspend_for(self, asked: set[int], timed: bool, again: bool, cancel: bool) -> None:
         """Wait for other questions than before: a branch that asked may have lost its race."""
+        if cancel:
+            self.protocol.cancel(self.owned()[0].run_id)
         names = [f"i{number}" for number in sorted(asked)]
         self.protocol.suspend_for(self.owned()[0], names, timed=timed or not names, again=again)
 

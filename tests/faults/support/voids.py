@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
 
+from penstock.runtime.lineage import ancestry, step_name
 from tests.faults.support.snapshot import Entry
 
 WORDS = ("custom", "message")
@@ -28,26 +30,38 @@ def left_standing(run_id: str, run: Mapping[str, str], log: Sequence[Entry]) -> 
             again = {
                 step: seq
                 for step, seq in words.first.items()
-                if step.partition("/")[0] not in remote
+                if not remote.intersection(ancestry(step))
             }
             if began and again:
                 yield f"I22 run {run_id}: attempt {entry.attempt} says again {again}"
             began = True
 
 
+REMOTE: Final = ("remote", "far_square", "far_shaky", "far_nested")
+"""Tasks of the soak with a queue of their own: a run may be at work while they are performed."""
+
+
 def remote_steps(log: Sequence[Entry]) -> Iterator[str]:
-    """Name the steps that a run has waited for while others performed them."""
+    """Name the steps of a run that others perform."""
     for entry in log:
         if entry.mode == "run.suspended":
             yield from entry.tree["data"].get("steps", ())
+        for step_id in _path(entry):
+            if step_name(step_id) in REMOTE:
+                yield step_id
 
 
-def speaker(entry: Entry) -> str:
-    """Return the outermost step that an event is of, "" for the body."""
+def speaks_for(entry: Entry, steps: Collection[str]) -> bool:
+    """Tell whether an event is of one of these steps, or of one that it has called."""
+    return any(step_id in steps for step_id in _path(entry))
+
+
+def _path(entry: Entry) -> list[str]:
+    """Return the ids of the steps that an event is of, the outermost first."""
     data = entry.tree["data"]
     if entry.mode.startswith("step."):
-        return str(data["id"]).partition("/")[0]
-    return str(next(iter(entry.tree.get("ns", [])), "")) if entry.mode in WORDS else ""
+        return ancestry(str(data["id"]))
+    return ancestry("/".join(entry.tree.get("ns", []))) if entry.mode in WORDS else []
 
 
 class _Words:

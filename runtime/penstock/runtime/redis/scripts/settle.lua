@@ -119,7 +119,7 @@ function settle(id, status, reason, by)
   unpark(id, run[2], run[15])
   status_to(id, before, status, run[11], 'reason', reason, 'finished', ms(now))
   tidy(ARGV[1] .. ':runs:' .. status)
-  redis.call('HDEL', key('run', id), 'worker')
+  redis.call('HDEL', key('run', id), 'worker', 'reserved')
   show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status], retention)
   if run[11] then
     redis.call('PEXPIRE', key('run', id), ms(retention))

@@ -16,8 +16,8 @@
 -- it pops tickets. A ticket whose run is over is dropped, or lets it go on (requeued). Popping ends at the first ordinary
 -- RQ job, which is left in RQ's list of those popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop
 -- leaves it.
--- Sent twice (same nonce), it gives the runs claimed and the job popped the first time: taken:<worker> remembers
--- them.
+-- Sent twice (same nonce), it gives the runs claimed, the job popped and the suspect kept back the first time:
+-- taken:<worker> remembers them.
 -- Keys: those of claim, parked, reopen and requeued; taken:<worker>; rq:suspended.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
@@ -40,7 +40,10 @@ if before[1] == nonce then
   if before[3] ~= '' then
     job = { before[2], before[3] }
   end
-  for at = 4, #before do
+  if before[5] ~= '' then
+    kept = { before[4], before[5] }
+  end
+  for at = 6, #before do
     local fence = redis.call('HGET', key('run', before[at]), 'fence')
     if fence and string.match(fence, '%.(.*)$') == nonce then
       runs[#runs + 1] = claimed(before[at], fence)
@@ -191,8 +194,8 @@ end
 
 take()
 redis.call('DEL', memory)
-if #names > 0 or job[1] or ARGV[10] ~= '' then
-  redis.call('RPUSH', memory, nonce, job[1] or '', job[2] or '', unpack(names))
+if #names > 0 or job[1] or kept[1] or ARGV[10] ~= '' then
+  redis.call('RPUSH', memory, nonce, job[1] or '', job[2] or '', kept[1] or '', kept[2] or '', unpack(names))
   redis.call('PEXPIRE', memory, lease)
 end
 return { runs, job, spoilt, kept, unannounced }

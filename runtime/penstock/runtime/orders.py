@@ -1,0 +1,45 @@
+"""The orders of one attempt: one for each execution of a scope whose code runs on the loop."""
+
+from __future__ import annotations
+
+__all__ = ["Orders"]
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from penstock.runtime.order import Order, Surroundings
+
+if TYPE_CHECKING:
+    from penstock.runtime.attempt import Attempt
+    from penstock.runtime.scope import Scope
+
+
+class Orders:
+    """Makes the order of a scope when its code first needs one, and keeps track of all of them."""
+
+    def __init__(self, attempt: Attempt, around: Surroundings | None) -> None:
+        self._attempt = attempt
+        self._around = around
+        self._orders: WeakSet[Order] = WeakSet()
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(tuple(self._orders))
+
+    def of(self, scope: Scope) -> Order | None:
+        """Return the order in which a scope's code on the loop gets to know things.
+
+        None where nothing is recorded, and where no loop runs.
+        """
+        if scope.order is None and self._around is not None and self._attempt.journal.stores:
+            recorded = set[str]()
+            if scope.step.tries == 1 and scope.step.is_recorded:
+                recorded = self._attempt.replay.not_asked_in(scope.step_id)
+            scope.order = Order(scope, self._around, recorded)
+            self._orders.add(scope.order)
+        return scope.order
+
+    def asked(self, scope: Scope, step_id: str) -> None:
+        """Take note that the code of a scope has asked for a step, which may be on the record."""
+        if scope.order is not None:
+            scope.order.asked(step_id)

@@ -1,0 +1,85 @@
+"""The futures of steps that are on the record: with their outcomes, or cancelled as they were."""
+
+from __future__ import annotations
+
+__all__ = [
+    "cancelled", "recalled", "recorded_stamp", "stamped", "stamped_elsewhere", "was_cancelled",
+]  # fmt: skip
+
+from typing import TYPE_CHECKING, Any, cast
+
+from penstock.runtime.future import LoopFuture, Sight, StepFuture, retrieve, settle
+from penstock.runtime.order import FIRST, Order, Stamp, Ticket
+from penstock.runtime.outcome import Outcome
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from penstock.runtime.attempt import Attempt
+    from penstock.runtime.scope import Scope
+
+
+def was_cancelled(scope: Scope, step_id: str) -> bool:
+    """Tell whether the same try of the same code has cancelled a step in an earlier attempt."""
+    attempt = scope.attempt
+    if not attempt.journal.has_past or f"@{step_id}" in attempt.given_up:
+        return False
+    return attempt.replay.cancelled_in(step_id) == scope.step.tries
+
+
+def cancelled(
+    sight: Sight, loop: asyncio.AbstractEventLoop | None, order: Order | None
+) -> StepFuture[Any]:
+    """Return the future of a step that is not to be executed: its caller cancels it again."""
+    if order is None or loop is None:
+        future: StepFuture[Any] = StepFuture(sight)
+        future.cancel()
+        return future
+    return cast("StepFuture[Any]", LoopFuture[Any](sight, loop, ticket=order.begin()))
+
+
+def recalled(
+    sight: Sight,
+    outcome: Outcome,
+    loop: asyncio.AbstractEventLoop | None,
+    ticket: Ticket | None,
+) -> StepFuture[Any]:
+    """Return the future of a step with an outcome; code on the loop gets it when its turn comes.
+
+    `loop` is that of the caller, None for one in a thread.
+    """
+    if loop is None:
+        future: StepFuture[Any] = StepFuture(sight)
+        settle(future, outcome)
+        return future
+    awaitable: LoopFuture[Any] = LoopFuture(sight, loop, ticket=ticket)
+    awaitable.add_done_callback(retrieve)
+    awaitable.replay(outcome)
+    return cast("StepFuture[Any]", awaitable)
+
+
+def stamped(order: Order, outcome: Outcome) -> Ticket:
+    """Open the ticket of a step that this run has recorded, with the stamp that it has."""
+    ticket = order.begin()
+    ticket.stamp = Stamp.read(outcome.at) if outcome.at else FIRST
+    return ticket
+
+
+def stamped_elsewhere(attempt: Attempt, order: Order, step_id: str) -> Ticket:
+    """Open the ticket of a step that another queue has recorded.
+
+    When this run got to know of it, an earlier attempt has recorded by itself, or this one does.
+    """
+    ticket = order.begin()
+    text = recorded_stamp(attempt, step_id)
+    if text:
+        ticket.stamp = Stamp.read(text)
+    elif stamp := ticket.claim():
+        attempt.journal.keep(f"@{step_id}", stamp)
+    return ticket
+
+
+def recorded_stamp(attempt: Attempt, name: str) -> str:
+    """Return the stamp that is recorded of a wait, or how it was given up; "" for none."""
+    recorded = attempt.journal.recorded(f"@{name}") or ""
+    return recorded.decode() if isinstance(recorded, bytes) else recorded
