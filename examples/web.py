@@ -31,7 +31,7 @@ from penstock.runtime.errors import RunNotFoundError
 
 PAGE = Path(__file__).parent / "page.html"
 STATUS = {RunNotFoundError: 404, CursorExpiredError: 410, RedisUnavailableError: 503}
-"""HTTP statuses of what may be wrong; 400 is for all else, as a bad cursor."""
+"""HTTP statuses of errors; all others, such as a bad cursor, are 400."""
 
 
 async def show_page(request: Request) -> Response:

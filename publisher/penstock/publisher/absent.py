@@ -1,6 +1,6 @@
-"""Absent: what stands where a part of an error, or of an object in it, could not be stored.
+"""Absent: the placeholder for a part of an error, or of an object in it, that was not stored.
 
-Whoever touches it gets a `NotStoredError`, also by `hasattr` or `getattr` with a default: code
+Code that touches it gets a `NotStoredError`, also by `hasattr` or `getattr` with a default: code
 that took one branch when the error was new must not silently take another when it is read again.
 """
 
@@ -18,7 +18,7 @@ LOST: Final = "__lost__"
 
 
 class Absent:
-    """Stands in a container, where there is no attribute that could be missing."""
+    """Placeholder in a container, which has no attribute that could be missing."""
 
     __slots__ = ("__said",)
 
@@ -43,7 +43,7 @@ class Absent:
 
 
 class _Hole:
-    """Stands in a class for an attribute that some of its instances have lost.
+    """Descriptor in a class for an attribute that some of its instances have lost.
 
     An instance that has the attribute does not get here; for all others it is as if nothing stood
     here but what it covers.
@@ -63,7 +63,7 @@ class _Hole:
 
 
 def lost_of(value: Any) -> Mapping[str, str]:
-    """Return the attributes that an object has lost, each with what is said of it."""
+    """Return the attributes that an object has lost, each with a description."""
     try:
         found: Mapping[str, str] = object.__getattribute__(value, "__dict__").get(LOST, {})
     except AttributeError:
@@ -72,7 +72,7 @@ def lost_of(value: Any) -> Mapping[str, str]:
 
 
 def hide(value: object, lost: Mapping[str, str]) -> None:
-    """Let an object refuse the attributes that it has lost."""
+    """Make an object raise `NotStoredError` for the attributes that it has lost."""
     cls = type(value)
     for name, said in lost.items():
         covered = next(_in_classes(cls, name), None)

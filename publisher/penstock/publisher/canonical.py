@@ -1,9 +1,8 @@
 """Canonical: one text for all values that are equal, for digests.
 
-A text of the codec keeps the order of dicts, as reading it has to give that back; but a dict is
-equal to one with another order, and calls that give equal arguments are the same call. Of an
-error it keeps what it is and its arguments: where it was raised, and what was noted on its way,
-differ between the error and the same one read again.
+The codec keeps the order of dicts. But a dict is equal to one in another order, and calls with
+equal arguments are the same call. Of an error only its class and its arguments count: traceback
+and notes differ between an error and the same one after it was stored and read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Why Redis does not do what it is asked, and what helps."""
+"""Causes of Redis errors, and fixes for them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _OF_CODES: Final = {
     "NOPERM": "see what its user lacks: penstock doctor --user app (or worker, or reader)",
     "NOREPLICAS": "too few of its replicas are connected: start them, or lower "
     "`min-replicas-to-write`",
-    "OOM": "it is out of memory: raise maxmemory, or let runs go sooner (retention)",
+    "OOM": "it is out of memory: raise maxmemory, or shorten the setting `retention`",
     "READONLY": "this is a replica: connect to the primary",
     "TRYAGAIN": _CLUSTER,
     "WRONGPASS": _PASSWORD,
@@ -69,7 +69,7 @@ _PASSING: Final = frozenset({"BUSY", "LOADING", "MASTERDOWN"})
 
 
 def fix_for(error: Exception, connection: Any = None) -> str:
-    """Say what helps against an error of redis-py; with its client, also against wrong TLS."""
+    """Return the fix for an error of redis-py; with its client, also for wrong TLS."""
     for text, fix in _OF_TEXTS.items():
         if text in str(error):
             return fix
@@ -83,7 +83,7 @@ def fix_for(error: Exception, connection: Any = None) -> str:
 
 
 def explained(error: Exception, connection: Any = None) -> str:
-    """Return what an error says, and what helps, in one sentence without its full stop."""
+    """Return the error's message and its fix, as one sentence without a full stop."""
     code, says = refusal(error), " ".join(str(error).split()) or type(error).__name__
     if code == "DENIED":  # a page of advice
         says = says.partition(". ")[0]
@@ -93,7 +93,7 @@ def explained(error: Exception, connection: Any = None) -> str:
 
 
 def waits_for(error: Exception) -> bool:
-    """Tell whether Redis is there and takes no commands just now: to wait helps, even at start."""
+    """Tell whether Redis only refuses commands for now, so that waiting helps, even at start."""
     return refusal(error) in _PASSING or "max number of clients" in str(error)
 
 

@@ -1,4 +1,4 @@
-"""Description: what is worth keeping of an exception, as data that a codec can write."""
+"""Description: the parts of an exception that are stored, as data that a codec can write."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class Description:
 
 
 def hidden_of(error: BaseException) -> Iterator[tuple[type, str]]:
-    """What a builtin exception keeps outside of its arguments and attributes."""
+    """Return the data of a builtin exception that is not in its arguments and attributes."""
     for kind, names in _HIDDEN.items():
         if isinstance(error, kind):
             yield from ((kind, name) for name in names)
@@ -174,7 +174,7 @@ def _text_of(value: object) -> str:
 
 
 def _base(error: BaseException) -> str:
-    """The nearest builtin class that an error's own derives from."""
+    """Return the nearest builtin base of an error's class."""
     if type(error).__module__ == "builtins":
         return ""
     names = (cls.__name__ for cls in type(error).__mro__ if cls.__module__ == "builtins")
@@ -190,7 +190,7 @@ def _notes(error: BaseException) -> list[str]:
 
 
 def _traceback(error: BaseException) -> str:
-    """The innermost frames, which say where it happened."""
+    """Return the innermost frames, which show where it happened."""
     try:
         frames = traceback.format_tb(error.__traceback__, limit=-_FRAMES)
     except Exception:  # a source file with another encoding than it says

@@ -1,7 +1,7 @@
-"""Known: classes of others whose values may be stored without having been announced.
+"""Known: classes of other packages whose values may be stored without being announced.
 
-They are what programs for language models pass around: the messages, documents and results of
-`langchain-core`. That package is imported only where a stored value is one of its own.
+They are the messages, documents and results of `langchain-core`. That package is imported only
+to read a stored value of one of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def is_known(cls: type) -> bool:
 
 
 def known_bases() -> Iterator[type]:
-    """Give those that others may derive from, as far as they are loaded."""
+    """Yield the base classes among them that are loaded."""
     for module, name in _BASES:
         found = getattr(sys.modules.get(module), name, None)
         if isinstance(found, type):

@@ -1,4 +1,4 @@
-"""Loose: as much of a value as can be stored, for what errors carry.
+"""Loose: the stored form of values that errors carry, as much of each as can be stored.
 
     {"~object": [class, {attribute: value}, {lost attribute: what is said of it}]}
     {"~shown": tree}       a record or an enum of a class that was not announced
@@ -6,8 +6,8 @@
 
 An object of a plain class, whose state is all in attributes, comes back as one of its class if
 this process has loaded that, else as its attributes alone (`Remains`). Nothing is imported for
-it, and none of its code runs. Of an object no attribute and no entry is stored whose name says
-that it is a secret: a response of an HTTP library has the headers of its request.
+it, and none of its code runs. Attributes and entries whose name says that they are secret are
+left out: a response of an HTTP library has the headers of its request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Naming: what a class is called in stored text, the same in every process."""
+"""Naming: the names of classes in stored text, the same in every process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAIN = re.compile(r"\b__main__\.")
 
 
 def name_of(cls: type) -> str:
-    """The name a class has in stored text: module and qualified name.
+    """Return a class's name in stored text: module and qualified name.
 
     The script that Python was started with goes by its file name, so that a value made by
     `python flows.py` is known to a worker that has loaded `flows`.
@@ -44,7 +44,7 @@ def loaded_class(name: str) -> type | None:
 
 
 def plain_text(value: object) -> str:
-    """Return the repr of a value without what is another in each process."""
+    """Return the repr of a value without the parts that differ between processes."""
     try:
         text = _ADDRESS.sub("", repr(value))
     except Exception:

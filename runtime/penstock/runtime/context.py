@@ -77,7 +77,11 @@ def interrupt(
     timeout: Seconds | None = None,
     default: Any = NOTHING,
 ) -> Any:
-    """Ask a question and leave the process; once it is answered, return the answer here.
+    """Ask a question, and return the answer to it here, after a second or after a month.
+
+    Meanwhile the branch that asks is parked, and the others go on: the run leaves its process when
+    none of its branches can go on. If it has left, its code starts from the first line again once
+    there is an answer, and recorded steps return what they returned before.
 
     `response_schema` is a type, a pydantic `TypeAdapter` or a JSON schema: whoever gives an answer
     that does not fit it gets an error, and the run waits on; what fits is returned as of that type.
@@ -88,7 +92,8 @@ def interrupt(
         ConfigurationError: `response_schema` is none of these, or a default has no timeout.
         OutsideRunError: no run is active here.
         InterruptTimeoutError: the time is over, and there is no default.
-        Suspend: no answer yet. Not an Exception, so that `except Exception` lets it pass.
+        Suspend: in sync code, there is no answer yet. Not an Exception, so that `except Exception`
+            lets it pass.
     """
     branch = current_branch("interrupt()")
     scope = branch.scope
@@ -107,7 +112,7 @@ def interrupt(
 
 
 def sleep(seconds: Seconds) -> None:
-    """Pause the run; on workers a long pause leaves the process, and no replay pauses again.
+    """Pause the code; on workers a long pause leaves the process, and no replay pauses again.
 
     For sync code; async code has `asleep`.
 
@@ -123,7 +128,7 @@ def sleep(seconds: Seconds) -> None:
 
 
 async def asleep(seconds: Seconds) -> None:
-    """As `sleep`, on the running loop: the run leaves its process once nothing else goes on."""
+    """Pause the calling branch; the run leaves its process when none of its branches can go on."""
     branch = current_branch("asleep()")
     _advance(branch.scope)
     await apause(branch, seconds_of(seconds))

@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 
 class Declaration(Protocol):
-    """What is asked of a task here."""
+    """The fields of a task that are used here."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
-"""What a run was given, input and context: validated once, and then as they were stored.
+"""The input and context of a run: validated once, then read as they were stored.
 
-Who asks for a run validates them, where it has the entrypoint; else the first attempt does, and
-records what came of it. Later attempts, which may be months later, decode that.
+The process that enqueues a run validates them if it has the entrypoint; otherwise the first
+attempt does, and records the result. Later attempts, which may be months later, decode that.
 """
 
 from __future__ import annotations

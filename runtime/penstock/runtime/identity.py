@@ -1,4 +1,4 @@
-"""What tells one cached function from another: its name, its code, and what it is bound to."""
+"""Identity of a cached function: its name, its code, and what it is bound to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded steps that nobody asks for: what tells that the code is no longer what it was."""
+"""Recorded steps that the code does not call any more: a sign that the code has changed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NONE_LEFT: Final = Left()
 
 
 class Leftovers:
-    """The steps that earlier attempts recorded and this one has not asked for yet.
+    """The steps that earlier attempts recorded and this one has not called yet.
 
     One whose task is gone can never be asked for: the next new step of its branch is refused before
     it does anything. The others are known at the end of the body that called them.

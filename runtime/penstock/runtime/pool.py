@@ -1,4 +1,4 @@
-"""Threads on a system that may refuse one: what needs it waits for the next chance."""
+"""Threads on a system that may refuse to start one: it is tried again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following a run in stream modes: its chunks as events, and how the stream came to its end."""
+"""Streams of one run in stream modes: its chunks as events, and how the stream ended."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def seen(view: View, event: Event) -> Generator[Event]:
 
 
 def resumption(plans: RequestPlans, run_id: str, last_event_id: str | None) -> Plan[int | None]:
-    """Read from where on a reader goes on that comes back; None if it has seen the run's end.
+    """Return the cursor of a reader that comes back; None if it has seen the run's end.
 
     Raises:
         InvalidCursorError: what it names is not the number of an event.

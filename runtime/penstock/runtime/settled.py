@@ -1,4 +1,4 @@
-"""What pydantic makes of a value, with lists for what could be read only once."""
+"""Validation by pydantic, with lists for values that could be read only once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are still to come: awaited where a sync function returns one, else named as that."""
+"""Awaitables in the place of values: awaited if a sync function returns one, else refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a process is gone at the latest, whatever holds it up."""
+"""A time by which a process has ended, whatever blocks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the Redis of a worker can be worked with, before the worker takes anything."""
+"""Checks that a worker can use its Redis, before it takes anything."""
 
 from __future__ import annotations
 

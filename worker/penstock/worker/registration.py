@@ -1,4 +1,4 @@
-"""Under which name RQ knows a worker, and how a dead worker's name goes to the next one."""
+"""A worker's name in RQ, and how the name of a dead worker passes to the next one."""
 
 from __future__ import annotations
 
@@ -58,10 +58,9 @@ class _Holder:
 class Registration:
     """Registers a worker with RQ, once its name is free or its holder known to be dead.
 
-    A process that was killed leaves its registration behind. Host and process id tell nothing of
-    it: in a container that is started again both are the same, and so they are in two containers
-    of one host name. What counts is whether the process still runs, where this machine can tell,
-    and else whether the holder still beats.
+    A process that was killed leaves its registration behind. Host and process id do not identify
+    it: a restarted container has the same ones, and so may another container have. If this machine
+    can tell whether the process still runs, that decides; otherwise its heartbeat does.
     """
 
     def __init__(self, worker: RQWorker, give_back: Callable[[str], None]) -> None:
@@ -155,7 +154,7 @@ def running(process: str) -> bool | None:
 
 
 def identity(pid: int) -> str:
-    """Name a process as no other is named: boot, PID namespace, id, start; "" if unknown."""
+    """Return a unique name of a process: boot, PID namespace, id, start; "" if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         namespace = Path("/proc/self/ns/pid").stat().st_ino

@@ -111,7 +111,7 @@ class Keys(EventKeys):
         return f"{self.prefix}:app:{digest}"
 
     def parked(self, queue: str) -> str:
-        """Set of the names that no worker had as it met a run of the queue that needs them.
+        """Set of the names that parked runs of a queue need: no worker that met them had these.
 
         With the name added, the sorted set of those runs, by when they were created (ms).
         """

@@ -1,4 +1,4 @@
-"""What RQ knows the queues and runs of a prefix as, so that prefixes can share a Redis."""
+"""Names that the queues and runs of a prefix have in RQ, so that prefixes can share a Redis."""
 
 from __future__ import annotations
 

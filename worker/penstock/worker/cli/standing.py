@@ -74,8 +74,7 @@ def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
     wanted, reserved = yield ("HMGET", keys.run(run.run_id), "parked", "reserved")
     if reserved is not None and float(reserved) > (yield from _now(keys)):
         return Standing(
-            "a worker that keeps it back until it is idle: its workers have died, so that it is "
-            "to be by itself"
+            "a worker that keeps it back until it can execute it alone: its workers have died"
         )
     if wanted is not None:
         return Standing(

@@ -1,8 +1,8 @@
 -- The RQ job of a run: the bell that calls a worker, and what `rq info` shows. Needs names and clock.
 --
 -- RQ's keys: rq:queues (set), rq:queue:<queue> (list), rq:job:<id>, rq:wip:<queue> (zset),
--- rq:execution:<id>:<fence>, rq:worker:<name>:executions (set), rq:finished/failed:<queue> (zsets). Others:
--- parked:<queue>, parked:<queue>:<name>.
+-- rq:execution:<id>:<fence>, rq:worker:<name>:executions (set), rq:finished/failed:<queue> (zsets).
+-- Others: run:<id>, ready, parked:<queue>, parked:<queue>:<name>.
 local RQ_STATUS = { completed = 'finished', failed = 'failed', cancelled = 'canceled', suspended = 'finished' }
 local WAITING = 3600000 -- ms that RQ shows a run that waits as finished
 

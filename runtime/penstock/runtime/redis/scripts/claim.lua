@@ -1,14 +1,15 @@
 -- claim(id, nonce, worker, lease): take the lease of a queued run. Needs names, clock, bell and remote.
 --
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
--- at, or that its home expects. It is not isolated then, nor has it company that died (recover). The nonce makes a fence unique even where a failover has set the epoch back.
+-- at, or that its home expects. A claim forgets whether the run was isolated, and what was beside it (recover). The
+-- nonce makes a fence unique even where a failover has set the epoch back.
 -- claimed(id, fence): what an attempt starts from; its last item is the seq of the newest event. Beside its
 -- checkpoints it gets what nested entrypoints have kept on the thread: 'children' (their names, as JSON) and
 -- 'previous^<name>' of each.
 -- The run of a remote step gets, of its home, the config, the context, what the thread has saved, the arguments as
 -- its input, and what is recorded of the step and below it where somebody has begun it before.
 -- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, runs:<status>; of a remote step those of
--- remote, thread:<key>, checkpoints:<home>, events:<home>.
+-- remote, thread:<key>, checkpoints:<home>, events:<home>; those of bell.
 local GONE = 60000 -- ms that nobody's run is still kept
 
 -- Tells whether it is a queued run's turn: it is the one that its thread is at, or that its home expects.

@@ -1,5 +1,5 @@
--- forgo: tell that the owner of leases lives and has given them up, as where Redis or its own machine stood still: that
--- such a lease ends is no death.
+-- forgo: tell that the owner of leases lives and has given them up, as after Redis or its own machine stood still: the
+-- end of such a lease is no death.
 --
 -- ARGV[3...] pairs of run id and fence.
 -- Where the lease has ended already, the death that was counted for it is taken back, while the run is not over; else

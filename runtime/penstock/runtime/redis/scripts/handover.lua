@@ -2,7 +2,7 @@
 --
 -- ARGV as in commit. Returns OK, CANCELLED (a cancel came first: the run has ended so) or FENCED.
 -- Without a queue no worker goes on with it: then it gives way to the runs that wait for their turn on its thread.
--- Keys: those of commit and settle.
+-- Keys: those of commit and settle; leases, waiting:<key>.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock

@@ -1,10 +1,10 @@
--- Runs that wait for a worker which has their code. Needs names, clock and bell.
+-- Runs that wait for a worker that has their code. Needs names, clock and bell.
 --
 -- knows(app, entrypoint, task): whether an app has what a run is to execute, 'e:<entrypoint>', or 't:<task>' where it
 -- performs a remote step, and the name of that; nil where nobody knows the app any more. The app '' has everything.
--- park(id, name): sets a queued run aside that is on no queue any more; who has the name finds it there.
+-- park(id, name): sets a queued run aside that is on no queue any more; a worker that has the name finds it there.
 -- Keys: app:<digest>; parked:<queue> (set of names), parked:<queue>:<name> (zset of run ids, by when they were
--- created); run:<id> has the name in 'parked'.
+-- created); ready; run:<id> has the name in 'parked'.
 local function knows(app, entrypoint, task)
   local name = task and 't:' .. task or 'e:' .. (entrypoint or '')
   if app == '' or redis.call('SISMEMBER', key('app', app), name) == 1 then

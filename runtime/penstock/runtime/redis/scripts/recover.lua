@@ -11,8 +11,9 @@
 -- after so many deaths but one, and is isolated (take). Where the lease of a run ends by itself, its process counts as
 -- dead until it tells that it lives (forgo).
 -- Whatever was read from an index is checked again on the run itself before it is changed.
--- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, run:<id>, parked:<queue>, parked:<queue>:<name> and
--- those of settle; rq:queue:<name> is searched for the ticket, rq:worker:<name>:executions for what was beside a run.
+-- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, events:<id>, run:<id>, remote:<id>, thread:<key>,
+-- waiting:<key>, parked:<queue>, parked:<queue>:<name> and those of settle; rq:queue:<name> is searched for the ticket,
+-- and loses it in rq:queue:<name>:intermediate; rq:worker:<name>:executions says what was beside a run.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock

@@ -1,8 +1,8 @@
 -- The ticket of a run that is not queued. Needs names, clock, append, bell and reopen.
 --
 -- requeued(id): lets a failed run go on whose ticket somebody has put back with RQ's tools, and tells whether it does.
--- What they have said of a run that cannot go on so, is put right again. A ticket that is there twice does nothing.
--- Keys: run:<id>, thread:<key>, those of reopen and bell.
+-- What those tools wrote of a run that cannot go on so is put right again. A ticket that is there twice does nothing.
+-- Keys: run:<id>, runs:<status>, thread:<key>, ready, those of reopen and bell.
 local function requeued(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'thread', 'own_thread')
   local status, queue, thread = run[1], run[2], run[3]

@@ -3,7 +3,7 @@
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
--- those of history and remote; leases, ready and timers lose the run.
+-- those of history, remote and bell; runs:<status>; leases, ready and timers lose the run; channel control.
 local function drop(id)
   redis.call('ZREM', LEASES, id)
   redis.call('ZREM', READY, id)

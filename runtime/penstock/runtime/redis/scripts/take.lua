@@ -13,7 +13,7 @@
 -- them. It is isolated: a worker that has nothing at work takes it, and nothing else while it has it. A worker that has
 -- some keeps it back, takes nothing more meanwhile, and takes it as soon as it has none or has waited for a while.
 -- A run whose code the app does not have is parked; of those parked, a worker takes what it has the code of, before
--- it pops tickets. A ticket whose run is over is dropped, or lets it go on (requeued); popping ends at the first ordinary
+-- it pops tickets. A ticket whose run is over is dropped, or lets it go on (requeued). Popping ends at the first ordinary
 -- RQ job, which is left in RQ's list of those popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop
 -- leaves it.
 -- Sent twice (same nonce), it gives the runs claimed, the job popped and the suspect kept back the first time:

@@ -1,7 +1,7 @@
 -- wake: queue a suspended run again, so that it asks its questions anew.
 --
 -- ARGV[3] run id. Returns the status after the call ('' for no run).
--- Keys: run:<id>, timers, and those of bell.
+-- Keys: run:<id>, runs:<status>, timers, and those of bell.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/bell
