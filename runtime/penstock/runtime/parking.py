@@ -52,6 +52,8 @@ class _Strand(greenlet):
     owner: Parkable[Any] | None = None
     """What stands for the coroutine outside, once it has to wait."""
     work: _Work | None = None
+    ended: _Ended | None = None
+    """How what it drove has ended, until that is taken."""
 
 
 class _Work(NamedTuple):
@@ -67,6 +69,10 @@ class _Ended(NamedTuple):
 
     value: Any
     error: BaseException | None = None
+
+
+_ENDED: Final = object()
+"""What a strand hands out when what it drove has ended."""
 
 
 class _Idle(threading.local):
@@ -88,15 +94,15 @@ def begin(
     """
     strand, work = _taken(), _Work(coroutine, scope, watch)
     came = strand.switch(work)
-    if type(came) is not _Ended:
+    if came is not _ENDED:
         owner = strand.owner
         assert owner is not None
         owner.first = (came,)
         return None, owner
-    _give_back(strand)
-    if came.error is not None:
-        raise came.error
-    return came.value, None
+    ended = _give_back(strand)
+    if ended.error is not None:
+        raise ended.error
+    return ended.value, None
 
 
 def _taken() -> _Strand:
@@ -110,15 +116,18 @@ def _taken() -> _Strand:
     return strand
 
 
-def _give_back(strand: _Strand) -> None:
-    owner, work = strand.owner, strand.work
+def _give_back(strand: _Strand) -> _Ended:
+    """Let a strand drive others; returns how what it drove has ended."""
+    owner, work, ended = strand.owner, strand.work, strand.ended
+    assert ended is not None
     if owner is not None:
         strand.owner = None
         if work is not None and work.watch is not None:
             work.watch.coroutines.discard(owner)
-    strand.work = strand.gr_context = None
+    strand.work = strand.ended = strand.gr_context = None
     if len(_idle.strands) < MOST_IDLE:
         _idle.strands.append(strand)
+    return ended
 
 
 def _drive(work: Any) -> None:
@@ -131,15 +140,13 @@ def _drive(work: Any) -> None:
             _owner_of(strand, work).drive(awaited)
             raise AssertionError("a coroutine is driven to its end")
         except StopIteration as stop:
-            ended = _Ended(stop.value)
+            strand.ended = _Ended(stop.value)
         except GreenletExit:
             raise
         except BaseException as error:
-            ended = _Ended(None, error)
-        work = awaited = None  # what has ended is kept alive by nobody here
-        outside = strand.parent
-        work = outside.switch(ended)
-        del ended, outside
+            strand.ended = _Ended(None, error)
+        work = awaited = None  # an idle strand keeps nothing alive
+        work = strand.parent.switch(_ENDED)
 
 
 def _owner_of(strand: _Strand, work: _Work) -> Parkable[Any]:
@@ -206,7 +213,7 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
             if strand.parent is not getcurrent():
                 strand.parent = getcurrent()
             came = leaf.switch(None)
-        return self._ended(strand, came) if type(came) is _Ended else came
+        return self._ended(strand) if came is _ENDED else came
 
     def send(self, value: Any, /) -> Any:
         """Go on, and return what the coroutine waits for next."""
@@ -222,7 +229,7 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         if strand.parent is not getcurrent():
             strand.parent = getcurrent()
         came = leaf.throw(error if value is None else value)
-        return self._ended(strand, came) if type(came) is _Ended else came
+        return self._ended(strand) if came is _ENDED else came
 
     def close(self) -> None:
         """Let the coroutine clean up, wherever it waits."""
@@ -277,9 +284,9 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         if order is not None and not self.muted:
             order.tick()
 
-    def _ended(self, strand: _Strand, ended: _Ended) -> Any:
+    def _ended(self, strand: _Strand) -> Any:
         self._strand = self._leaf = None
-        _give_back(strand)
+        ended = _give_back(strand)
         if ended.error is not None:
             raise ended.error
         raise StopIteration(ended.value)
