@@ -14,6 +14,7 @@ import tests.faults.support.news_flows as flows
 from penstock.runtime import Client
 from penstock.runtime.handle import RunHandle
 from penstock.runtime.run import RunStatus
+from penstock.worker.cli.standing import stand
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
@@ -62,6 +63,8 @@ def test_a_branch_goes_on_with_its_answer_while_another_is_at_work(
     run = client.enqueue("questions", LONG)
     ids = asked(client, run, "A", "B")
     assert run.status() is RunStatus.RUNNING
+    shown = client.do(stand(client.plans, run.info()))
+    assert (shown.label, [each.value for each in shown.questions]) == ("at work", ["A", "B"])
 
     run.resume({ids["A"]: "<A>"})
 

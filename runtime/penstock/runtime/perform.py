@@ -192,6 +192,8 @@ def _sent(step: Step) -> Plan:
     try:
         reply = "" if _is_under_way(step) else (yield Do.SEND)
         found = reply or (yield from _away(step))
+        if step.ticket is not None and (stamp := step.ticket.claim()):
+            step.attempt.journal.keep(f"@{step.id}", stamp)  # when this run got to know
         if isinstance(found, str):
             raise lost(run_id, step.id, found)
     except LeaseLostError:
@@ -215,8 +217,6 @@ def _away(step: Step) -> Generator[Effect, Any, Outcome | str]:
         Suspend(f"{where} is performed on queue {step.queue!r}", step.id)
     )
     attempt.waits.withdraw(step.id)
-    if step.ticket is not None and (stamp := step.ticket.claim()):
-        attempt.journal.keep(f"@{step.id}", stamp)  # when this run got to know
     return found
 
 

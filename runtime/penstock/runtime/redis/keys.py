@@ -119,7 +119,7 @@ class Keys(EventKeys):
 
     @property
     def control(self) -> str:
-        """Channel that asks runs at work to stop, or says `news <run id>`: something came for one."""
+        """Channel that asks runs at work to stop, or says that something came: `news <run id>`."""
         return f"{self.prefix}:control{self._of_database()}"
 
     def job(self, run_id: str) -> str:

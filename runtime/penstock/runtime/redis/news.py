@@ -57,7 +57,7 @@ class _Correspondence:
         }
         self._awaited: set[str] = set()
         self._refused: set[str] = set()
-        """Questions with an answer that does not fit: a later attempt asks them anew."""
+        """Waits with an answer that does not fit, or the like: a later attempt sees to them."""
         self._glances = 0
 
     def list_questions(self) -> None:
@@ -90,7 +90,8 @@ class _Correspondence:
         """Name the waits of a kind that can be over in this attempt."""
         waits = self.attempt.waits.of(kind)
         parked = self.attempt.parked
-        return [each.name for each in waits if each.name in parked.keys() - self._refused]
+        names = (each.name for each in waits)
+        return [name for name in names if name in parked and name not in self._refused]
 
     def take(self, found: _Found) -> None:
         """Let branches go on with what has come for them."""
@@ -99,9 +100,7 @@ class _Correspondence:
                 self._answer(name, text)
         for name, text in found.outcomes.items():
             if self._is_awaited(name):
-                outcome = self.attempt.replay.read(name, text)
-                self.attempt.replay.remember(name, outcome)
-                self._resolve(name, outcome)
+                self._take_outcome(name, text)
         for name, reply in found.lost.items():
             if self._is_awaited(name):
                 self._resolve(name, reply)
@@ -122,6 +121,17 @@ class _Correspondence:
             self._refused.add(name)
         else:
             self._resolve(name, answer)
+
+    def _take_outcome(self, name: str, text: bytes) -> None:
+        replay = self.attempt.replay
+        try:
+            outcome = replay.read(name, text)
+        except Exception:  # it is raised where a later attempt comes upon it
+            logger.exception("the outcome of step %r cannot be read", name)
+            self._refused.add(name)
+            return
+        replay.remember(name, outcome)
+        self._resolve(name, outcome)
 
     def _resolve(self, name: str, value: tuple[Any] | Outcome | str) -> None:
         self.attempt.parked[name].set_result(value)
