@@ -73,7 +73,10 @@ MUTANTS: Final = (
     Mutant("old questions stay", "suspend", "redis.call('DEL', key('questions', id))", ""),
     Mutant("what asks nothing says it asks", "suspend", "asks and '1' or '0'", "'1'"),
     Mutant("when it wakes is not said", "suspend", "'wakes', due)", "'wakes', '')"),
-    Mutant("an answer at work is not missed", "suspend", "comes_back = true", "comes_back = false"),
+    Mutant("an answer at work is not missed", "questions", "_answered = true", "_answered = false"),
+    Mutant("an answered question is listed", "questions", ") == 1 then", ") == 7 then"),
+    Mutant("a closed question stays listed", "ask", "redis.call('HDEL'", "redis.call('HMGET'"),
+    Mutant("a run that is over asks", "settle", "if before == 'running' then", "if false then"),
     Mutant(
         "a zombie leaves the ready",
         "commit",

@@ -27,6 +27,8 @@ INTERESTING: Final = {
     "record": "OK FENCED",
     "record again": "OK FENCED",
     "record late": "OK FENCED",
+    "ask": "OK",
+    "ask again": "OK",
     "suspend": "OK CANCELLED FENCED",
     "suspend again": "OK FENCED",
     "withdraw": "OK CANCELLED FENCED",

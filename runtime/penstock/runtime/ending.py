@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Result", "Status", "ending_of"]
+__all__ = ["Result", "Status", "asked_by", "ending_of"]
 
 import json
 import time
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.runtime.final import Final
 from penstock.runtime.interrupt import Interrupt
-from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
+from penstock.runtime.journal import Asked, Ending, Fact, Finished, HandedOver, Suspended
 from penstock.runtime.kept import Kept
 from penstock.runtime.outcome import Outcome, encode_outcome
 from penstock.runtime.reason import reason_of
@@ -93,20 +93,24 @@ def _suspended(attempt: Attempt, result: Result) -> Suspended:
         fact = Fact("run.suspended", data, (), time.time())
     if not attempt.journal.stores:
         return Suspended(fact, {}, wakes)
+    stored = asked_by(attempt, result.interrupts)
+    return Suspended(fact, stored.questions, wakes, stored.schemas, stored.checkpoints, remote)
+
+
+def asked_by(attempt: Attempt, interrupts: Sequence[Interrupt]) -> Asked:
+    """Write questions down as they are stored."""
     codec = attempt.codec
-    questions = {
-        item.id: codec.at("question", item.id).dumps(item.value) for item in result.interrupts
-    }
+    questions = {item.id: codec.at("question", item.id).dumps(item.value) for item in interrupts}
     schemas = {
         item.id: codec.at("question", item.id, "schema").dumps(item.response_schema)
-        for item in result.interrupts
+        for item in interrupts
         if item.response_schema is not None
     }
     checkpoints = {
         f"?{name}": attempt.questions.record(name, text, schemas.get(name))
         for name, text in questions.items()
     }
-    return Suspended(fact, questions, wakes, schemas, checkpoints, remote)
+    return Asked(questions, schemas, checkpoints)
 
 
 def _remote(attempt: Attempt) -> tuple[str, ...]:

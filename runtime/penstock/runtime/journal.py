@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "Asked",
     "Durability",
     "Ending",
     "Fact",
@@ -66,6 +67,18 @@ class Finished:
     reason: str = ""
     text: str = ""
     """The fact's data without its outcome, encoded; empty where it is but name and status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Questions as they are stored."""
+
+    questions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Id -> encoded question."""
+    schemas: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Id -> JSON schema of the answer, encoded, of those that have one."""
+    checkpoints: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Which of its questions somebody asked."""
 
 
 @dataclass(frozen=True, slots=True)

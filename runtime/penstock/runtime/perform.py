@@ -190,8 +190,12 @@ def _sent(step: Step) -> Plan:
     """Plan a step that others perform: they say and record all of it, and bring the run back."""
     run_id = step.assignment.run_id
     try:
-        if not _is_under_way(step) and (reply := (yield Do.SEND)):
-            raise lost(run_id, step.id, reply)
+        reply = "" if _is_under_way(step) else (yield Do.SEND)
+        found = reply or (yield from _away(step))
+        if step.ticket is not None and (stamp := step.ticket.claim()):
+            step.attempt.journal.keep(f"@{step.id}", stamp)  # when this run got to know
+        if isinstance(found, str):
+            raise lost(run_id, step.id, found)
     except LeaseLostError:
         raise
     except Exception as error:
@@ -199,10 +203,21 @@ def _sent(step: Step) -> Plan:
         if step.attempt.durability == "sync":
             yield Do.STORE
         raise
-    step.attempt.waits.add(Wait(step.id, "step", step.id))
-    where = f"step {step.id!r} of run {run_id!r} is performed on queue {step.queue!r}"
-    outcome: Outcome = yield Park(Suspend(where, step.id))
-    return outcome.get()
+    if found.error is not None:
+        step.attempt.failures.add(step.id, found.error, step.sight)
+    return found.get()
+
+
+def _away(step: Step) -> Generator[Effect, Any, Outcome | str]:
+    """Wait for a step elsewhere; returns its outcome, or `!<status> <reason>` if nothing came."""
+    attempt = step.attempt
+    attempt.waits.add(Wait(step.id, "step", step.id))
+    where = f"step {step.id!r} of run {step.assignment.run_id!r}"
+    found: Outcome | str = yield Park(
+        Suspend(f"{where} is performed on queue {step.queue!r}", step.id)
+    )
+    attempt.waits.withdraw(step.id)
+    return found
 
 
 def _is_under_way(step: Step) -> bool:

@@ -86,6 +86,8 @@ class Questions:
         self._attempt = attempt
         self._lock = threading.Lock()
         self._asked: dict[str, Question] = {}
+        self.reached: set[str] = set()
+        """Those that the code has come to, whether they had an answer or not."""
 
     def record(self, name: str, value: str, schema: str | None) -> str:
         """Write who asked a question, which of its questions it is, and the encoded question."""
@@ -123,12 +125,18 @@ class Questions:
             path, number = branch.number("?", value)
             name = interrupt_id(run_id, path, number)
             question = Question(name, value, scope, path, number, limit, response)
+            self.reached.add(name)
             text = attempt.journal.recorded(f"!{name}")
             if text is None:
                 return question, None
             answer = self.answer(question, text)
             if answer is not None:
                 return question, answer
+
+    def read(self, name: str, text: bytes) -> tuple[Any] | None:
+        """Read an answer to what this attempt has asked; None if it does not fit."""
+        question = self._asked[name]
+        return question.scope.step.context.copy().run(self.answer, question, text)
 
     def answer(self, question: Question, text: str | bytes) -> tuple[Any] | None:
         """Read an answer; None if it does not fit."""

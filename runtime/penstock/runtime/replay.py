@@ -95,8 +95,10 @@ class Replay:
         if step_id in self._done:
             return self._done[step_id]
         text = self._journal.recorded(step_id)
-        if text is None:
-            return None
+        return None if text is None else self.read(step_id, text)
+
+    def read(self, step_id: str, text: str | bytes) -> Outcome:
+        """Read an outcome as it is recorded."""
         tree: dict[str, Any] = self.codec.outcome(text, step_id)
         error = load_error(tree["error"]) if "error" in tree else None
         value = tree.get("value")

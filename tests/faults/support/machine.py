@@ -112,6 +112,19 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.protocol.record(owned[index % len(owned)], step=step, again=again)
 
     @precondition(lambda self: self.owned())
+    @rule(
+        index=few,
+        opened=st.sets(st.integers(0, 3), max_size=2),
+        closed=st.sets(st.integers(0, 3), max_size=2),
+        again=twice,
+    )
+    def ask(self, index: int, opened: set[int], closed: set[int], again: bool) -> None:
+        """List questions while the run is at work."""
+        owned = self.owned()
+        names, gone = ([f"i{number}" for number in sorted(each)] for each in (opened, closed))
+        self.protocol.ask(owned[index % len(owned)], names, gone, again=again)
+
+    @precondition(lambda self: self.owned())
     @rule(number=st.sampled_from([0, 1, 1, 2]), timed=twice, again=twice, cancel=rare)
     def suspend(self, number: int, timed: bool, again: bool, cancel: bool) -> None:
         held = self.owned()[0]
@@ -166,8 +179,11 @@ class ProtocolMachine(RuleBasedStateMachine):
             self.protocol.handover(held, again=again)
 
     @precondition(lambda self: self.protocol.held)
-    @rule(worker=st.sampled_from(WORKERS))
-    def renew(self, worker: str) -> None:
+    @rule(worker=st.sampled_from(WORKERS), cancel=rare)
+    def renew(self, worker: str, cancel: bool) -> None:
+        for held in self.owned():
+            if cancel and held.worker == worker:
+                self.protocol.cancel(held.run_id)
         self.protocol.renew(worker)
 
     @precondition(lambda self: self.protocol.held)

@@ -220,6 +220,21 @@ class Protocol:
             held.known |= change.recorded
         return answer
 
+    def ask(
+        self, held: Held, opened: Collection[str], closed: Collection[str], *, again: bool = False
+    ) -> str:
+        """Let questions be seen, and others not any more, while the run is at work."""
+        change, write = self._write(held, step=False)
+        write.questions = {**dict.fromkeys(opened, '"?"'), **dict.fromkeys(closed)}
+        listed = dict(write.questions)
+        return self._send(
+            "ask" if listed else "record",
+            held,
+            write,
+            lambda: self.world.ask(held, change, listed) or "OK",
+            again,
+        )
+
     def suspend(self, held: Held, number: int, *, timed: bool = False, again: bool = False) -> str:
         """Wait for answers to so many questions, for a time, or for either."""
         unanswered = [f"i{index}" for index in range(99) if f"!i{index}" not in held.known]
@@ -389,8 +404,9 @@ class Protocol:
         recorded.pop("input")
         assert recorded == expected.recorded, f"run {run_id} has recorded {recorded}"
         asked = now.hashes.get(self.keys.questions(run_id), {})
-        if expected.status == "suspended":
+        if expected.status in ("running", "suspended"):
             assert asked.keys() == expected.questions.keys(), f"run {run_id} asks {asked}"
+        if expected.status == "suspended":
             fields = now.runs()[run_id]
             assert fields["asks"] == str(int(bool(asked))), f"run {run_id} says it asks: {fields}"
             assert bool(fields["wakes"]) == expected.timed, f"run {run_id} is to wake: {fields}"

@@ -40,6 +40,22 @@ def an_answer_at_work_to_what_is_still_asked_brings_the_run_back(protocol: Proto
     assert protocol.resume("run-0", {"i2": '"A"'}) == "queued"
 
 
+def a_question_at_work_takes_an_answer_until_it_is_closed(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.ask(held, ["i0", "i1"], [])
+    protocol.ask(held, [], ["i1"])
+    assert protocol.resume("run-0", {"i1": '"A"'}) == "running"
+    assert protocol.resume("run-0", {"i0": '"A"'}) == "queued"
+
+
+def a_run_that_failed_at_work_asks_nothing_when_it_goes_on(protocol: Protocol) -> None:
+    held = begin(protocol)
+    protocol.ask(held, ["i0"], [])
+    protocol.finish(held, "failed")
+    assert protocol.resume("run-0", {}) == "queued"
+    assert protocol.resume("run-0", {"i0": '"A"'}) == "unknown"
+
+
 def a_timer_that_is_withdrawn_wakes_nobody(protocol: Protocol) -> None:
     protocol.suspend(begin(protocol), 2, timed=True)
     protocol.resume("run-0", {"i1": '"A"'})
@@ -66,6 +82,8 @@ WAIT_SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_question_that_is_withdrawn_takes_no_answer,
     an_answer_to_what_is_withdrawn_by_then_does_not_bring_the_run_back,
     an_answer_at_work_to_what_is_still_asked_brings_the_run_back,
+    a_question_at_work_takes_an_answer_until_it_is_closed,
+    a_run_that_failed_at_work_asks_nothing_when_it_goes_on,
     a_timer_that_is_withdrawn_wakes_nobody,
     a_run_that_sleeps_on_alone_keeps_its_thread,
 )

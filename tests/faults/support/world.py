@@ -263,6 +263,18 @@ class World:
         run.log += change.tags
         return ""
 
+    def ask(self, held: Held, change: Change, listed: Mapping[str, str | None]) -> str:
+        answer = self.record(held, change)
+        if answer:
+            return answer
+        run = self.runs[held.run_id]
+        for name, text in listed.items():
+            if text is None:
+                run.questions.pop(name, None)
+            elif f"!{name}" not in run.recorded:
+                run.questions[name] = text
+        return "OK"
+
     def suspend(self, held: Held, change: Change, questions: Mapping[str, str], timed: bool) -> str:
         answer = self.record(held, change)
         if answer:
@@ -381,6 +393,8 @@ class World:
 
     def _end(self, run: Ran, status: str) -> None:
         self.head += status == "completed"
+        if run.status == "running":
+            run.questions = {}
         run.status, run.worker, run.expired = status, None, False
         run.timed = run.due = False
         if self.active != run.run_id:

@@ -1,4 +1,4 @@
-"""Hears at once that a run is to stop."""
+"""Hears at once that a run is to stop, or that something has come for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ LISTEN: Final = 1.0
 class Control:
     """A thread that listens to the control channel.
 
-    What it misses while its connection is broken comes with the next renewal of the lease.
+    What it misses while its connection is broken comes with the next renewal of the lease, or with
+    the next look at what runs wait for.
     """
 
     def __init__(self, connection: Redis, channel: str, tell: Callable[[str], None]) -> None:

@@ -110,7 +110,7 @@ class Worker(RQWorker):
         app = self._executor.app.digest
         self._intake = Intake(connect(given), calls, self.settings, self.name, list(queues), app)
         self._ordinary = OrdinaryJobs(self, on_end=self._room.leave)
-        self._control = Control(connect(given), calls.keys.control, self._executor.cancel)
+        self._control = Control(connect(given), calls.keys.control, self._executor.heed)
         self._recovery = Recovery(connect(given), self.settings, also=self._tick)
         self._registration = Registration(self, self._give_back)
         self._begun = threading.Event()

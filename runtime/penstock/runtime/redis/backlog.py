@@ -57,6 +57,10 @@ class Backlog:
         self._weight += ENTRY + len(stored) + len(outcome)
         return len(self._full) > AHEAD
 
+    def ask(self, questions: Mapping[str, str | None]) -> None:
+        """Add what the code asks now: id -> encoded question, None where it is open no more."""
+        self._filling.questions |= questions
+
     def release(self) -> None:
         """Let go what was withheld."""
         self._filling.checkpoints |= self._withheld

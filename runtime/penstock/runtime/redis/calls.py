@@ -139,13 +139,15 @@ class Write:
     checkpoints: dict[str, str] = field(default_factory=dict[str, str])
     events: list[str] = field(default_factory=list[str])
     ending: Ending | None = None
+    questions: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
+    """What its code asks meanwhile: id -> encoded question; None where that is open no more."""
     due: int = 0
     """The seq of its first event, or less; 0 where that is not known."""
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing in it to store."""
-        return not (self.events or self.checkpoints or self.ending)
+        return not (self.events or self.checkpoints or self.ending or self.questions)
 
 
 class Calls:
@@ -251,6 +253,8 @@ class Calls:
         common.append(len(write.events) // 2)
         common += write.events
         ending = write.ending
+        if ending is None and write.questions:
+            return self._call("ask", *common, *_listed(write.questions))
         if ending is None:
             return self._call("record", *common)
         if isinstance(ending, HandedOver):
@@ -330,6 +334,13 @@ class Calls:
     def words(reply: Reply) -> list[str]:
         """Read a reply that is a list of words."""
         return [_text(item) for item in cast("list[bytes]", reply)]
+
+
+def _listed(questions: Mapping[str, str | None]) -> list[str | int]:
+    """Give the arguments of `ask`: what is not open any more, and what is."""
+    closed = [name for name, text in questions.items() if text is None]
+    opened = [part for name, text in questions.items() if text is not None for part in (name, text)]
+    return [len(closed), *closed, *opened]
 
 
 def _script(name: str) -> Script:

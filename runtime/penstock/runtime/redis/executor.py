@@ -32,6 +32,7 @@ from penstock.runtime.redis.calls import Calls, Claim, Lease
 from penstock.runtime.redis.journal import RedisJournal
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.lease import LeaseKeeper
+from penstock.runtime.redis.news import News
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.runner import Runner
 from penstock.runtime.settings import Settings
@@ -41,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 ISOLATION: Final = 60.0
 """Seconds that a suspect is by itself in its process, unless it has been one too often."""
+
+NEWS: Final = "news "
+"""Begins a message that something has come for a run at work: an answer, or an outcome."""
 
 _ENDING = "the worker is about to end"
 
@@ -82,6 +86,8 @@ class Executor:
             lease=settings.lease,
             every=settings.renew,
         )
+        self._news = News(self.calls.keys, self.sender)
+        self._hears = False
         self._threads = threads or Threads()
         self._active: dict[Lease, _Active] = {}  # of one run perhaps two, the older one lost
         self._on_end = on_end
@@ -105,6 +111,7 @@ class Executor:
         self.sender.start()
         self.keeper.start()
         self._threads.begin()
+        self._hears = True
 
     def begin(self, claim: Claim) -> asyncio.Task[None]:
         """Start the attempt of a claimed run; call it on the loop."""
@@ -127,6 +134,13 @@ class Executor:
     def cancel(self, run_id: str) -> None:
         """Stop a run of this process because somebody cancelled it; from any thread."""
         self.keeper.cancel(run_id)
+
+    def heed(self, message: str) -> None:
+        """Take a message of the control channel: a run id, or `news` and a run id."""
+        if message.startswith(NEWS):
+            self._news.hear(message.removeprefix(NEWS))
+        else:
+            self.cancel(message)
 
     def hand_over(self) -> None:
         """Let all runs stop at their next step, for other workers; call it on the loop."""
@@ -182,6 +196,7 @@ class Executor:
             )
         finally:
             self.keeper.remove(claim.lease)
+            self._news.forget(claim.lease)
             active = self._active.pop(claim.lease, None)
             if active is not None and active.runner is not None:
                 active.runner.close()
@@ -198,6 +213,8 @@ class Executor:
         self.keeper.add(claim.lease, lambda stop: self._told(claim, stop))
         active = self._active[claim.lease]
         active.runner = runner
+        if self._hears:
+            self._news.follow(attempt, journal)
         if self._draining:
             attempt.control.request_drain(_ENDING)
         if claim.fields.get("cancel"):

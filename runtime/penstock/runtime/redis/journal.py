@@ -19,10 +19,10 @@ from penstock.publisher.event import texts
 from penstock.publisher.script import Call, Reply
 from penstock.runtime.errors import Fenced, LeaseLostError
 from penstock.runtime.given import ACCEPTED, ACCEPTED_CONTEXT
-from penstock.runtime.journal import Durability, Ending, Fact, Finished, Suspended
+from penstock.runtime.journal import Asked, Durability, Ending, Fact, Finished, Suspended
 from penstock.runtime.plan import follow
 from penstock.runtime.redis.backlog import Backlog
-from penstock.runtime.redis.calls import Calls, Claim
+from penstock.runtime.redis.calls import SCHEMA, Calls, Claim
 from penstock.runtime.redis.past import Request, unfinished
 from penstock.runtime.redis.sender import Sender
 from penstock.runtime.remote import ARGUMENTS, RemoteCall
@@ -142,6 +142,26 @@ class RedisJournal:
         with self._lock:
             self._check()
             self._backlog.keep(field, text)
+
+    def learn(self, field: str, text: bytes) -> None:
+        """Take what others have recorded since the claim."""
+        with self._lock:  # those who go through the fields meanwhile have the earlier ones
+            self._recorded = {**self._recorded, field: text}
+
+    def ask(self, asked: Asked, closed: Collection[str]) -> None:
+        """Let questions be seen while the run is at work, and others not any more; soon."""
+        questions: dict[str, str | None] = dict.fromkeys(closed)
+        for name, text in asked.questions.items():
+            questions[name] = text
+        for name, text in asked.schemas.items():
+            questions[f"{name}{SCHEMA}"] = text
+        with self._lock:
+            if self._closed or self._failure is not None:
+                return
+            for field, text in asked.checkpoints.items():
+                self._backlog.keep(field, text)
+            self._backlog.ask(questions)
+        self._sender.notice(self)
 
     def append(self, fact: Fact, text: str, outcome: str = "") -> int:
         """Add a fact, and the outcome it refers to; returns its seq.

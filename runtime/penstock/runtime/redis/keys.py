@@ -42,7 +42,7 @@ class Keys(EventKeys):
         return f"{self.prefix}:run:{run_id}"
 
     def questions(self, run_id: str) -> str:
-        """Hash of a suspended run's open interrupts: id -> value, `<id>/schema` -> JSON schema."""
+        """Hash of a run's open interrupts: id -> value, `<id>/schema` -> JSON schema."""
         return f"{self.prefix}:questions:{run_id}"
 
     def remote(self, run_id: str) -> str:
@@ -119,7 +119,7 @@ class Keys(EventKeys):
 
     @property
     def control(self) -> str:
-        """Channel on which running runs are asked to stop."""
+        """Channel that asks runs at work to stop, or says that something came: `news <run id>`."""
         return f"{self.prefix}:control{self._of_database()}"
 
     def job(self, run_id: str) -> str:

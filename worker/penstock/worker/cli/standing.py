@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["Standing", "stand"]
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -49,7 +49,8 @@ def _stand(plans: RequestPlans, run: Run) -> Plan[Standing]:
     if run.status is RunStatus.QUEUED:
         return (yield from _queued(plans.keys, run))
     if run.status is RunStatus.RUNNING:
-        return (yield from _running(plans.keys, run))
+        questions = yield from plans.interrupts(run.run_id)
+        return replace((yield from _running(plans.keys, run)), questions=questions)
     if run.status is RunStatus.SUSPENDED:
         return (yield from _suspended(plans, run))
     return Standing()

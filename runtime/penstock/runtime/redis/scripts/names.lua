@@ -50,3 +50,8 @@ local LEASES = ARGV[1] .. ':leases'
 local READY = ARGV[1] .. ':ready'
 local TIMERS = ARGV[1] .. ':timers'
 local CONTROL = ARGV[1] .. ':control' .. OF_DATABASE
+
+-- Tells the worker of a run at work that there is an answer, or an outcome, for one of its branches.
+local function tell_news(id)
+  redis.call('PUBLISH', CONTROL, 'news ' .. id)
+end

@@ -4,8 +4,9 @@
 -- of interrupt id and encoded answer; without a pair, a failed run goes on.
 -- Returns 'queued' | 'answered' (another answer came first) | 'unknown' (no such question) |
 -- 'moved' (new input came on the thread) | the run's status where it cannot be resumed ('' for no run).
--- A run that goes on already, by its timer, another answer or a remote step, takes answers too: an attempt that has
--- begun without one finds it as it would wait for it (suspend).
+-- A run that goes on already, by its timer, another answer or a remote step, takes answers too, and so does one that
+-- asks while it is at work: its worker is told, and an attempt that has not heard finds the answer as it would wait
+-- for it (suspend).
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
 -- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers,
 -- and those of bell.
@@ -51,6 +52,7 @@ for at = 6, #ARGV, 2 do
 end
 if status == 'running' then
   append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
+  tell_news(id)
   return 'queued'
 end
 reopen(id, run[2], ARGV[4])

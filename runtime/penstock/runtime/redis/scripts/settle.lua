@@ -56,7 +56,11 @@ local function come_home(id, home, step, caller, status, reason)
   else
     redis.call('HSET', key('remote', home), step, '!' .. status .. ' ' .. reason)
   end
-  if redis.call('HGET', key('run', caller), 'status') ~= 'suspended' then
+  local waits = redis.call('HGET', key('run', caller), 'status')
+  if waits == 'running' then
+    tell_news(caller)
+  end
+  if waits ~= 'suspended' then
     return
   end
   if redis.call('HLEN', key('remote', home)) >= CROWD then
@@ -131,6 +135,9 @@ function settle(id, status, reason, by)
   end
   for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
     redis.call('PEXPIRE', key(kind, id), ms(retention))
+  end
+  if before == 'running' then -- it asks nothing any more
+    redis.call('PEXPIRE', key('questions', id), 0)
   end
   local at = place(thread)
   if status == 'completed' then

@@ -14,6 +14,7 @@
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
+-- include: penstock.runtime.redis.scripts/questions
 -- include: penstock.runtime.redis.scripts/commit
 
 local at, answer = commit()
@@ -43,15 +44,7 @@ local sends = redis.call('HMGET', key('run', id), 'home', 'sends')
 if sends[1] or sends[2] then
   call_off_others(sends[1] or id)
 end
-local asks, comes_back = false, false
-for field = at + 2 + away, #ARGV, 2 do
-  if redis.call('HEXISTS', key('checkpoints', id), '!' .. string.match(ARGV[field], '^[^/]*')) == 1 then
-    comes_back = true
-  else
-    redis.call('HSET', key('questions', id), ARGV[field], ARGV[field + 1])
-    asks = true
-  end
-end
+local asks, comes_back = list_questions(id, at + 2 + away)
 local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home')
 if run[5] then
   settle_here(id, 'cancelled', run[5])
