@@ -236,8 +236,9 @@ class Runner:
         body = self._seated(LoopSeat(step, self.loop)) if self._limited else self.aperform(step)
         name = self.attempt.assignment.run_id
         context = step.context if step.is_async else step.context.copy()
-        task: StepTask[Any] = StepTask(body, loop=self.loop, name=name, context=context)
-        task.sight = sight
+        task: StepTask[Any] = StepTask(
+            body, sight=sight, loop=self.loop, name=name, context=context
+        )
         self.account.began(step.id, task)
         return cast("StepFuture[Any]", task)
 
@@ -444,9 +445,7 @@ class Runner:
             self.watch.cancelled_before = root.cancelling()
             root.cancel()
 
-    def end_coroutines(
-        self, *, every: bool = False, but: asyncio.Task[Any] | None = None
-    ) -> None:
+    def end_coroutines(self, *, every: bool = False, but: asyncio.Task[Any] | None = None) -> None:
         """Cancel the asyncio tasks of the run's code that wait for what does not come any more."""
         if self.watch is None:
             return
