@@ -97,7 +97,7 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         """Go on, and return what the coroutine waits for next."""
         self.blocked_on = None
         if self._leaf is None:
-            awaited = self._begin().switch(self)
+            awaited = self._begin().switch()
         else:
             awaited = self._resumed().switch(value)
         return awaited if self._outcome is None else self._ended(self._outcome)
@@ -230,13 +230,21 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         return strand.parent
 
 
-def _drive(owner: Parkable[Any]) -> None:
+def _drive() -> None:
+    """Drive one coroutine after another; keeps nothing of them, as a stack may be kept long."""
     while True:
+        owner = _owner()
         outcome = owner.drive()
         outside = owner.end(outcome)
-        del outcome
-        owner = outside.switch(None)
+        del owner, outcome
+        outside.switch(None)
         del outside
+
+
+def _owner() -> Parkable[Any]:
+    owner = cast(_Strand, getcurrent()).owner
+    assert owner is not None
+    return owner
 
 
 def _strand() -> _Strand | None:
