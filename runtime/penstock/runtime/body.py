@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.inject import injected
@@ -67,10 +67,10 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
         current.reset(token)
 
 
-def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
-    coroutine: Coroutine[Any, Any, Any] = awaited
-    is_one = type(awaited) is CoroutineType or isinstance(awaited, Coroutine)
-    return coroutine if is_one else _awaited(awaited)
+def _as_coroutine(awaited: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+    if type(awaited) is CoroutineType or isinstance(awaited, Coroutine):
+        return cast("Coroutine[Any, Any, Any]", awaited)
+    return _awaited(awaited)
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:

@@ -7,7 +7,7 @@ __all__ = ["LoopFuture", "Sight", "StepFuture", "StepTask", "relay", "retrieve",
 import asyncio
 import concurrent.futures
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
 from penstock.runtime.errors import Suspend
@@ -121,12 +121,16 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         ticket: Ticket | None = None,
         on_cancel: Callable[[], object] | None = None,
     ) -> None:
+        self._hash = sight.caller.hash_of_next()
         super().__init__(loop=loop)
         self._sight = sight
         self._source: concurrent.futures.Future[T] | None = None
         self._outcome: Outcome | None = None
         self._ticket = ticket
         self._on_cancel = on_cancel
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def follow(self, source: concurrent.futures.Future[T]) -> None:
         """Take the outcome of a thread, when it is this one's turn."""
@@ -205,7 +209,13 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
 class StepTask(asyncio.Task[T], Generic[T]):
     """A step that runs on the loop, and its outcome."""
 
-    sight: Sight
+    def __init__(self, coro: Coroutine[Any, Any, T], *, sight: Sight, **options: Any) -> None:
+        self._hash = sight.caller.hash_of_next()  # asyncio asks for it at once
+        self.sight = sight
+        super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def step_id(self) -> str:

@@ -6,20 +6,19 @@ __all__ = ["IdleWatch"]
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.runtime.errors import Suspend
 from penstock.runtime.gathered import Gathered
 from penstock.runtime.order import MOST_READY, POLL, QUIET
-from penstock.runtime.parking import Parkable, Parked
+from penstock.runtime.outside import waits_outside
+from penstock.runtime.parking import Parkable
 from penstock.runtime.scope import Scope, current
 from penstock.runtime.waits import is_within
 
 if TYPE_CHECKING:
     from penstock.runtime.runner import Runner
-
-_WAIT: Final = asyncio.tasks._wait.__code__  # type: ignore[attr-defined]
 
 SLOW_POLL: Final = 0.05
 """Seconds between two looks at a run that waits for timers of its own code."""
@@ -131,7 +130,7 @@ class IdleWatch:
     def is_busy_outside(self, scope: Scope) -> bool:
         """Tell whether a scope waits for what no record tells of: its own timers and sockets."""
         return any(each is scope for each in self._scopes_of_timers()) or any(
-            each.scope is scope and _waits_outside(each) for each in self.coroutines
+            each.scope is scope and waits_outside(each, self.loop) for each in self.coroutines
         )
 
     def is_at_work_below(self, scope: Scope) -> bool:
@@ -177,7 +176,7 @@ class IdleWatch:
         awaited = coroutine.blocked_on
         if awaited is None or awaited.done():
             return False
-        return not _waits_outside(coroutine)
+        return not waits_outside(coroutine, self.loop)
 
     def _is_busy_outside(self, step_id: str) -> bool:
         return any(
@@ -204,46 +203,3 @@ def _scopes(handles: Any) -> Iterator[Scope]:
             branch = handle._context.get(current)
             if branch is not None:
                 yield branch.scope
-
-
-def _waits_outside(coroutine: Parkable[Any]) -> bool:
-    """Tell whether a coroutine waits for something that the run's own code does not bring about."""
-    if any(map(_comes_from_thread, _leaves(coroutine.left or coroutine.blocked_on))):
-        return True
-    inner = _innermost(coroutine.coroutine)
-    code = getattr(inner, "cr_code", None)
-    if code is _WAIT:
-        waited: Iterable[Any] = inner.cr_frame.f_locals["fs"]
-        return any(map(_comes_from_thread, waited))
-    return code is asyncio.sleep.__code__
-
-
-def _leaves(awaited: Any) -> Iterator[Any]:
-    """Give what is gathered in something awaited, which may be itself."""
-    children = getattr(awaited, "_children", None)
-    if children is None:
-        yield awaited
-        return
-    for child in children:
-        yield from _leaves(child)
-
-
-def _comes_from_thread(awaited: Any) -> bool:
-    """Tell whether a future is one of `run_in_executor`, and its thread still at work."""
-    if awaited is None or awaited.done() or isinstance(awaited, Parked):
-        return False
-    return any(
-        "_chain_future" in getattr(callback, "__qualname__", "")
-        for callback, _ in getattr(awaited, "_callbacks", None) or ()
-    )
-
-
-def _innermost(coroutine: Any) -> Any:
-    """Return the innermost coroutine that a coroutine waits in."""
-    inner = coroutine
-    while inner is not None:
-        coroutine = inner.coroutine if isinstance(inner, Parkable) else inner
-        inner = getattr(coroutine, "cr_await", None)
-        if not hasattr(inner, "cr_code"):
-            return coroutine
-    return coroutine

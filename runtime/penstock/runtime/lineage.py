@@ -34,7 +34,7 @@ class Branch:
     needs neither: `load:0/parse=page-7`.
     """
 
-    __slots__ = ("counts", "forks", "owner", "prefix", "reused", "scope")
+    __slots__ = ("counts", "forks", "listed", "owner", "prefix", "reused", "scope")
 
     def __init__(self, scope: Scope, prefix: str, owner: Hashable = None) -> None:
         self.scope = scope
@@ -42,6 +42,8 @@ class Branch:
         self.owner = owner
         self.counts: dict[str, int] = {}
         self.forks = 0
+        self.listed: dict[Hashable, Branch] = {}
+        """The branches of coroutines for which asyncio is about to create its tasks."""
         self.reused: set[str] = set()
 
     @property

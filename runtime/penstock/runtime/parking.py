@@ -92,8 +92,8 @@ def begin(
 
     Most steps never wait, and need no more than this.
     """
-    strand, work = _taken(), _Work(coroutine, scope, watch)
-    came = strand.switch(work)
+    strand = _taken(_Work(coroutine, scope, watch))
+    came = strand.switch()
     if came is not _ENDED:
         owner = strand.owner
         assert owner is not None
@@ -105,7 +105,7 @@ def begin(
     return ended.value, None
 
 
-def _taken() -> _Strand:
+def _taken(work: _Work) -> _Strand:
     here, strands = getcurrent(), _idle.strands
     if strands:
         strand = strands.pop()
@@ -113,6 +113,7 @@ def _taken() -> _Strand:
     else:
         strand = _Strand(_drive)
     strand.gr_context = here.gr_context
+    strand.work = work
     return strand
 
 
@@ -130,11 +131,14 @@ def _give_back(strand: _Strand) -> _Ended:
     return ended
 
 
-def _drive(work: Any) -> None:
-    """Drive coroutines, one after the other: what a strand does for all its life."""
+def _drive() -> None:
+    """Drive coroutines, one after the other: what a strand does for all its life.
+
+    It keeps none of them alive while it is idle, not even in its arguments.
+    """
     strand: Any = getcurrent()
     while True:
-        strand.work = work
+        work = strand.work
         try:
             awaited = work.coroutine.send(None)
             _owner_of(strand, work).drive(awaited)
@@ -145,8 +149,8 @@ def _drive(work: Any) -> None:
             raise
         except BaseException as error:
             strand.ended = _Ended(None, error)
-        work = awaited = None  # an idle strand keeps nothing alive
-        work = strand.parent.switch(_ENDED)
+        work = awaited = None
+        strand.parent.switch(_ENDED)
 
 
 def _owner_of(strand: _Strand, work: _Work) -> Parkable[Any]:
@@ -206,9 +210,9 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         strand, leaf = self._strand, self._leaf
         self.blocked_on = None
         if strand is None or leaf is None:
-            strand = _taken()
+            strand = _taken(_Work(self.coroutine, self.scope, self._watch))
             self.attach(strand)
-            came = strand.switch(_Work(self.coroutine, self.scope, self._watch))
+            came = strand.switch()
         else:
             if strand.parent is not getcurrent():
                 strand.parent = getcurrent()

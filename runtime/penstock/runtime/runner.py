@@ -185,8 +185,9 @@ class Runner:
         body = self._seated(LoopSeat(step, self.loop)) if self._limited else aperform(step)
         name = self.attempt.assignment.run_id
         context = step.context if step.is_async else step.context.copy()
-        task: StepTask[Any] = StepTask(body, loop=self.loop, name=name, context=context)
-        task.sight = sight
+        task: StepTask[Any] = StepTask(
+            body, sight=sight, loop=self.loop, name=name, context=context
+        )
         self.account.began(step.id, task)
         return cast("StepFuture[Any]", task)
 

@@ -94,8 +94,9 @@ def waiting(step: Step, value: Any, acall: Callable[..., Coroutine[Any, Any, Any
             future.set_exception(Suspend(f"step {step.id!r} waits for what has not come yet"))
 
     def launch() -> None:
-        task: StepTask[Any] = StepTask(acall(step, value), loop=loop, context=step.context)
-        task.sight = sight
+        task: StepTask[Any] = StepTask(
+            acall(step, value), sight=sight, loop=loop, context=step.context
+        )
         assert runner.watch is not None
         runner.watch.left_behind[step.id] = stay
         runner.account.began(step.id, task)
