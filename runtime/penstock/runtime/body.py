@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.inject import injected
@@ -69,7 +69,8 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
 
 def _as_coroutine(awaited: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
     if type(awaited) is CoroutineType or isinstance(awaited, Coroutine):
-        return cast("Coroutine[Any, Any, Any]", awaited)
+        coroutine: Coroutine[Any, Any, Any] = awaited
+        return coroutine
     return _awaited(awaited)
 
 
