@@ -67,11 +67,10 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
         current.reset(token)
 
 
-def _as_coroutine(awaited: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    if type(awaited) is CoroutineType or isinstance(awaited, Coroutine):
-        coroutine: Coroutine[Any, Any, Any] = awaited
-        return coroutine
-    return _awaited(awaited)
+def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
+    is_one = type(awaited) is CoroutineType or isinstance(awaited, Coroutine)
+    found: Coroutine[Any, Any, Any] = awaited if is_one else _awaited(awaited)
+    return found
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:
