@@ -68,9 +68,11 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
 
 
 def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
-    is_one = type(awaited) is CoroutineType or isinstance(awaited, Coroutine)
-    found: Coroutine[Any, Any, Any] = awaited if is_one else _awaited(awaited)
-    return found
+    return awaited if _is_coroutine(awaited) else _awaited(awaited)
+
+
+def _is_coroutine(awaited: object) -> bool:
+    return type(awaited) is CoroutineType or isinstance(awaited, Coroutine)
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:
