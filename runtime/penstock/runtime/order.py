@@ -191,6 +191,7 @@ class Order:
         A replay waits for as many: so it keeps the place of the timers of the code's own.
         """
         self._calls += 1
+        self._is_moving = True
 
     def asked(self, step_id: str) -> None:
         """Take note that a recorded step was asked for."""
@@ -306,8 +307,8 @@ class Order:
                 return
 
     def _has_settled(self) -> bool:
-        if not self._is_moving:
-            return True
+        if not self._is_moving and not self.is_replaying:
+            return True  # in a replay, the code's own timers let it go on as well
         is_ready = self._around.is_ready(self.scope)
         if is_ready is None:
             self._turns += 1
@@ -343,8 +344,13 @@ class Order:
     def _waits_outside(self) -> bool:
         if not self._around.is_busy_outside(self.scope):
             return False
-        self._look_soon(POLL)
+        self._look_later()
         return True
+
+    def _look_later(self) -> None:
+        """Look again after a while, in which the code may go on by what is not delivered here."""
+        self._is_moving = True
+        self._look_soon(POLL)
 
     def _let_begin(self) -> bool:
         held = [(what, gate) for what, gate in self._held if not gate.done()]
@@ -352,7 +358,7 @@ class Order:
             self._held = []
             return False
         if self._expected and self._around.is_at_work_below(self.scope):
-            self._look_soon(POLL)
+            self._look_later()
             return False
         self._held = []
         for what, gate in held:
