@@ -8,15 +8,16 @@ becomes known, after the record.
 
 from __future__ import annotations
 
-__all__ = ["FIRST", "Order", "Stamp", "Surroundings", "Ticket"]
+__all__ = ["Order", "Surroundings", "Ticket"]
 
 import asyncio
 import contextvars
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from penstock.runtime.errors import ReplayError
+from penstock.runtime.stamp import Stamp
 
 QUIET: Final = 8
 """Turns of a loop after which it has settled, where its handles cannot be looked at."""
@@ -29,30 +30,6 @@ MOST_TRIES: Final = 1000
 
 POLL: Final = 0.01
 """Seconds between two looks at what comes from outside of the run's code."""
-
-
-class Stamp(NamedTuple):
-    """When something became known, as it is recorded; earlier stamps are less."""
-
-    attempt: int
-    """Grows with each attempt, and with each try of the body in one."""
-    number: int
-    """Counts what became known there, from 0."""
-    calls: int
-    """How often the code had gone on by then: calls, questions, sleeps, and timers of its own."""
-
-    @classmethod
-    def read(cls, text: str) -> Stamp:
-        """Read a stamp."""
-        attempt, number, calls = text.split(".")[:3]
-        return cls(int(attempt), int(number), int(calls))
-
-    def __str__(self) -> str:
-        return f"{self.attempt}.{self.number}.{self.calls}"
-
-
-FIRST: Final = Stamp(0, 0, 0)
-"""Where nothing else was under way, nothing is recorded: any place will do."""
 
 
 class Silence(Protocol):

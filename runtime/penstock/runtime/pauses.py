@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.lineage import Branch
-from penstock.runtime.order import FIRST, Stamp, Ticket
+from penstock.runtime.order import Ticket
 from penstock.runtime.parking import Parked, muted
 from penstock.runtime.perform import Pause
 from penstock.runtime.questions import Limit, Question
 from penstock.runtime.replay import CANCELLED
+from penstock.runtime.stamp import FIRST, Stamp
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt

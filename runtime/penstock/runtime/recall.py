@@ -9,8 +9,9 @@ __all__ = [
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock.runtime.future import LoopFuture, Sight, StepFuture, retrieve, settle
-from penstock.runtime.order import FIRST, Order, Stamp, Ticket
+from penstock.runtime.order import Order, Ticket
 from penstock.runtime.outcome import Outcome
+from penstock.runtime.stamp import FIRST, Stamp
 
 if TYPE_CHECKING:
     import asyncio
