@@ -162,7 +162,7 @@ def give_up_step(step: Step) -> None:
     attempt, caller_step = step.attempt, step.parent.step if step.parent is not None else None
     if caller_step is None or not step.is_recorded or not attempt.journal.stores:
         return
-    if step.ticket is None or attempt.is_ending or step.runner.account.has_cancelled:
+    if step.place is None or attempt.is_ending or step.runner.account.has_cancelled:
         return
     attempt.given_up.add(f"@{step.id}")
     attempt.journal.keep(f"@{step.id}", f"{CANCELLED}{caller_step.tries}")
@@ -185,7 +185,7 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> None:
         written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
         if step.is_recorded:
             text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
-            if step.ticket is not None and (stamp := step.ticket.claim()):
+            if step.place is not None and (stamp := step.place.claim()):
                 text = f'{text[:-1]},"at":"{stamp}"}}'
         else:
             written += _told(step, outcome)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
 from penstock.runtime.errors import Suspend
-from penstock.runtime.order import Ticket
+from penstock.runtime.order import Place
 from penstock.runtime.outcome import Outcome
 from penstock.runtime.scope import Scope
 
@@ -118,7 +118,7 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         sight: Sight,
         loop: asyncio.AbstractEventLoop,
         *,
-        ticket: Ticket | None = None,
+        place: Place | None = None,
         on_cancel: Callable[[], object] | None = None,
     ) -> None:
         self._hash = sight.caller.hash_of_next()
@@ -126,7 +126,7 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         self._sight = sight
         self._source: concurrent.futures.Future[T] | None = None
         self._outcome: Outcome | None = None
-        self._ticket = ticket
+        self._place = place
         self._on_cancel = on_cancel
 
     def __hash__(self) -> int:
@@ -139,13 +139,13 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
 
     def replay(self, outcome: Outcome) -> None:
         """Take an outcome on the record, when it is this one's turn."""
-        if self._ticket is None:
+        if self._place is None:
             settle(self, outcome)
             return
         self._outcome = outcome
         if outcome.error is None:
-            self._ticket.future = self
-        self._ticket.deliver(self._recall)
+            self._place.future = self
+        self._place.deliver(self._recall)
 
     def _recall(self) -> None:
         if self._outcome is not None and not self.done():
@@ -164,12 +164,12 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
             error = concurrent.futures.Future.exception(source)
             if isinstance(error, Suspend):
                 return  # the step waits for what comes in a later attempt, and so does its caller
-        if self._ticket is None:
+        if self._place is None:
             relay(source, self)
         else:
             if not source.cancelled() and concurrent.futures.Future.exception(source) is None:
-                self._ticket.future = self
-            self._ticket.deliver(lambda: relay(source, self))
+                self._place.future = self
+            self._place.deliver(lambda: relay(source, self))
 
     def cancel(self, msg: Any = None) -> bool:
         """Give the step up; a body that runs in a thread runs on, its outcome is dropped."""
@@ -178,8 +178,8 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         if not super().cancel(msg):
             return False
         self._sight.forget()
-        if self._ticket is not None:
-            self._ticket.drop()
+        if self._place is not None:
+            self._place.drop()
         if self._on_cancel is not None:
             self._on_cancel()
         return True
@@ -188,8 +188,8 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         self._sight.look()
         outcome = self._outcome
         if outcome is not None and not self.done():
-            assert self._ticket is not None
-            if self._ticket.is_next():
+            assert self._place is not None
+            if self._place.is_next():
                 settle(self, outcome)
         return super().__await__()
 

@@ -16,30 +16,30 @@ from penstock.runtime.perform import Park, perform
 from penstock.runtime.plan import afollow
 
 if TYPE_CHECKING:
-    from penstock.runtime.order import Ticket
+    from penstock.runtime.order import Place
     from penstock.runtime.perform import Step
 
 
 async def aperform(step: Step) -> Any:
     """Perform a step; its caller gets to know of its end when its turn comes."""
-    ticket, runner = step.ticket, step.runner
+    place, runner = step.place, step.runner
     try:
         if step.gate is not None:
             await _admitted(step, step.gate)
         value = await afollow(perform(step), lambda effect: runner.aeffect(step, effect))
     except BaseException as error:
         return await _broken_off(step, error)
-    if ticket is not None and not ticket.is_alone():
-        await _turn(step, ticket)
+    if place is not None and not place.is_alone():
+        await _turn(step, place)
     return value
 
 
-async def _turn(step: Step, ticket: Ticket) -> None:
+async def _turn(step: Step, place: Place) -> None:
     task = asyncio.current_task()
     if isinstance(task, StepTask) and task.sight is step.sight:
-        ticket.future = task
+        place.future = task
     try:
-        await ticket.turn()
+        await place.turn()
     except asyncio.CancelledError:
         _forget(step)
         raise
@@ -50,8 +50,8 @@ async def _broken_off(step: Step, error: BaseException) -> Any:
     try:
         if isinstance(error, Suspend) and not step.attempt.is_ending:
             return await _stay(step, error)
-        if isinstance(error, Exception) and step.ticket is not None:
-            await step.ticket.turn()
+        if isinstance(error, Exception) and step.place is not None:
+            await step.place.turn()
         raise error
     except Exception:
         raise
@@ -62,8 +62,8 @@ async def _broken_off(step: Step, error: BaseException) -> Any:
 
 def _forget(step: Step) -> None:
     """Note that nobody waits for a step any more."""
-    if step.ticket is not None:
-        step.ticket.drop()
+    if step.place is not None:
+        step.place.drop()
     if step.sight is not None:
         step.sight.forget()
 

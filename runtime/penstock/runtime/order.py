@@ -8,7 +8,7 @@ becomes known, after the record.
 
 from __future__ import annotations
 
-__all__ = ["Order", "Surroundings", "Ticket"]
+__all__ = ["Order", "Place", "Surroundings"]
 
 import asyncio
 import contextvars
@@ -73,10 +73,10 @@ class Turn(asyncio.Future[None]):
             self.set_result(None)
 
 
-class Ticket:
+class Place:
     """The place of one call, question or sleep in its scope's order."""
 
-    # Defaults of the class: most tickets of sequential code never set them.
+    # Defaults of the class: most places of sequential code never set them.
     future: asyncio.Future[Any] | None = None
     """The future of a step that ends well, to look who waits for it."""
     is_silent: bool | None = None
@@ -94,7 +94,7 @@ class Ticket:
         """How many calls there were with this one, if nothing else was under way; else 0."""
 
     def claim(self) -> str:
-        """Take the next place for what has just happened; returns the stamp to record, "" for none.
+        """Number it, as it has just happened; returns the stamp to record, "" for none.
 
         From any thread.
         """
@@ -147,8 +147,8 @@ class Order:
         self._open = 0
         self._claims = 0
         self._passed = 0
-        self._record: list[tuple[Stamp, int, Ticket]] = []
-        self._line: dict[int, Ticket] = {}
+        self._record: list[tuple[Stamp, int, Place]] = []
+        self._line: dict[int, Place] = {}
         self._held: list[tuple[str, asyncio.Future[None]]] = []
         self._is_moving = True
         self._is_looking = False
@@ -156,16 +156,16 @@ class Order:
 
     # -- what the code does ----------------------------------------------------------------------
 
-    def begin(self) -> Ticket:
-        """Open a ticket for a call, a question or a sleep."""
+    def begin(self) -> Place:
+        """Open a place for a call, a question or a sleep."""
         self._calls += 1
         self._open += 1
-        return Ticket(self, self._calls if self._open == 1 else 0)
+        return Place(self, self._calls if self._open == 1 else 0)
 
     def tick(self) -> None:
         """Count that a coroutine went on for another reason: a timer, a lock, a cancellation.
 
-        A replay waits for as many: so it keeps the place of the timers of the code's own.
+        A replay waits for as many: so it keeps the timers of the code's own in order.
         """
         self._calls += 1
         self._is_moving = True
@@ -199,63 +199,63 @@ class Order:
         """Make a future of the loop."""
         return Turn(loop=self._around.loop)
 
-    # -- what tickets do -------------------------------------------------------------------------
+    # -- what places do --------------------------------------------------------------------------
 
-    def claim(self, ticket: Ticket) -> str:
+    def claim(self, place: Place) -> str:
         """Number what has happened."""
         with self._lock:
-            if ticket.is_dropped or ticket.number >= 0:
+            if place.is_dropped or place.number >= 0:
                 return ""
-            ticket.number = self._claims
+            place.number = self._claims
             self._claims += 1
-            if ticket.alone == self._calls and not self.scope.is_forked:
+            if place.alone == self._calls and not self.scope.is_forked:
                 return ""  # nothing else was under way meanwhile: there is no order
-            return str(Stamp(self._attempt, ticket.number, self._calls))
+            return str(Stamp(self._attempt, place.number, self._calls))
 
-    def pass_alone(self, ticket: Ticket) -> bool:
-        """Let a ticket's turn come now, if nothing else is under way."""
+    def pass_alone(self, place: Place) -> bool:
+        """Let a place's turn come now, if nothing else is under way."""
         if self._open > 1 or self.scope.is_forked:
             return False
         if self._record:
             self._record.clear()
-        self._pass(ticket)
+        self._pass(place)
         return True
 
-    def pass_at_once(self, ticket: Ticket) -> bool:
-        """Let a ticket's turn come now, if nothing is before it and the code has settled."""
-        if self.pass_alone(ticket):
+    def pass_at_once(self, place: Place) -> bool:
+        """Let a place's turn come now, if nothing is before it and the code has settled."""
+        if self.pass_alone(place):
             return True
         self._skip()
-        is_first = ticket.stamp is None and ticket.number == self._passed
+        is_first = place.stamp is None and place.number == self._passed
         if not is_first or self.is_replaying:
             return False
-        if self._wakes_nobody(ticket):
-            self._count(ticket)
+        if self._wakes_nobody(place):
+            self._count(place)
             return True
         if not self._has_settled():
             return False
-        self._pass(ticket)
+        self._pass(place)
         return True
 
-    def line_up(self, ticket: Ticket) -> None:
-        """Let a ticket wait for its turn."""
-        if ticket.stamp is not None:
-            heappush(self._record, (ticket.stamp, id(ticket), ticket))
-        elif ticket.number >= 0:
-            self._line[ticket.number] = ticket
+    def line_up(self, place: Place) -> None:
+        """Let a place wait for its turn."""
+        if place.stamp is not None:
+            heappush(self._record, (place.stamp, id(place), place))
+        elif place.number >= 0:
+            self._line[place.number] = place
         else:  # dropped before anything had happened
-            self._tell(ticket)
+            self._tell(place)
             return
-        if ticket.stamp is None and not self._is_looking:
+        if place.stamp is None and not self._is_looking:
             self._go_on()
         else:
             self._look_soon()
 
-    def leave(self, ticket: Ticket) -> None:
-        """Give a ticket's place free."""
-        self._close(ticket)
-        if ticket.number >= self._passed and ticket.number not in self._line:
-            self._line[ticket.number] = ticket
+    def leave(self, place: Place) -> None:
+        """Give a place up: nothing becomes known there."""
+        self._close(place)
+        if place.number >= self._passed and place.number not in self._line:
+            self._line[place.number] = place
         if self.is_pending:
             self._look_soon()
 
@@ -300,8 +300,8 @@ class Order:
         if self._record:
             if self._record[0][0].calls > self._calls and self._waits_outside():
                 return False
-            _, _, ticket = heappop(self._record)
-            self._tell(ticket)
+            _, _, place = heappop(self._record)
+            self._tell(place)
             return True
         if self._expected and self._waits_outside():
             return False
@@ -314,7 +314,7 @@ class Order:
         """Forget what was given up."""
         while self._record and (self._record[0][2].is_dropped or self._record[0][2].is_over):
             heappop(self._record)
-        while (ticket := self._line.get(self._passed)) is not None and ticket.is_dropped:
+        while (place := self._line.get(self._passed)) is not None and place.is_dropped:
             del self._line[self._passed]
             self._passed += 1
 
@@ -354,35 +354,35 @@ class Order:
             "again, in the order in which it made them, or start a new run."
         )
 
-    def _tell(self, ticket: Ticket) -> None:
-        if self._wakes_nobody(ticket):
-            self._count(ticket)
+    def _tell(self, place: Place) -> None:
+        if self._wakes_nobody(place):
+            self._count(place)
         else:
-            self._pass(ticket)
-        if ticket.outcome is not None and not ticket.is_dropped:
-            ticket.outcome()
-        ticket.outcome = None
+            self._pass(place)
+        if place.outcome is not None and not place.is_dropped:
+            place.outcome()
+        place.outcome = None
 
-    def _wakes_nobody(self, ticket: Ticket) -> bool:
-        if ticket.future is None:
+    def _wakes_nobody(self, place: Place) -> bool:
+        if place.future is None:
             return False
-        if ticket.is_silent is None:
-            ticket.is_silent = self._gathered.wakes_nobody(ticket.future)
-        return ticket.is_silent
+        if place.is_silent is None:
+            place.is_silent = self._gathered.wakes_nobody(place.future)
+        return place.is_silent
 
-    def _pass(self, ticket: Ticket) -> None:
-        self._count(ticket)
+    def _pass(self, place: Place) -> None:
+        self._count(place)
         self._is_moving = True
 
-    def _count(self, ticket: Ticket) -> None:
-        number = ticket.number
+    def _count(self, place: Place) -> None:
+        number = place.number
         if number >= self._passed:
             self._passed = number + 1
         if self._line:
             self._line.pop(number, None)
-        self._close(ticket)
+        self._close(place)
 
-    def _close(self, ticket: Ticket) -> None:
-        if not ticket.is_over:
-            ticket.is_over = True
+    def _close(self, place: Place) -> None:
+        if not place.is_over:
+            place.is_over = True
             self._open -= 1

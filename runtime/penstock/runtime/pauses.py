@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.lineage import Branch
-from penstock.runtime.order import Ticket
+from penstock.runtime.order import Place
 from penstock.runtime.parking import Parked, muted
 from penstock.runtime.perform import Pause
 from penstock.runtime.questions import Limit, Question
@@ -54,26 +54,26 @@ async def aask(branch: Branch, value: Any, limit: Limit | None, response: Respon
     scope = branch.scope
     questions = scope.attempt.questions
     question, answered = questions.next(branch, value, limit, response)
-    ticket, recorded = _ticket(scope, question.name)
-    await _never(scope.step, question.name)
+    place, recorded = _place(scope, question.name)
+    await _wait_if_given_up(scope.step, question.name)
     is_expired = recorded.endswith(EXPIRED)
     if is_expired:
         answered = None
     left = None if answered is not None else questions.seconds_left(question)
     is_expired = is_expired or (left is not None and left <= 0)
     if answered is None and not is_expired:
-        answered = await _answer(question, left, ticket)
-    await _known(
-        scope.attempt, question.name, ticket, recorded, EXPIRED if answered is None else ""
+        answered = await _answer(question, left, place)
+    await _until_known(
+        scope.attempt, question.name, place, recorded, EXPIRED if answered is None else ""
     )
     return question.expired() if answered is None else answered[0]
 
 
-async def _answer(question: Question, left: float | None, ticket: Ticket | None) -> Any:
+async def _answer(question: Question, left: float | None, place: Place | None) -> Any:
     """Wait for an answer, and return it in a tuple; None if its time is over before."""
     scope = question.scope
     scope.attempt.questions.ask(question)
-    return await until(scope.step, question.name, left, ticket)
+    return await until(scope.step, question.name, left, place)
 
 
 def pause(branch: Branch, seconds: float) -> None:
@@ -96,21 +96,21 @@ async def apause(branch: Branch, seconds: float) -> None:
     scope = branch.scope
     attempt, name = scope.attempt, _pause_name(branch, seconds)
     left = attempt.timers.begin(name, seconds)
-    ticket, recorded = _ticket(scope, name)
-    await _never(scope.step, name)
+    place, recorded = _place(scope, name)
+    await _wait_if_given_up(scope.step, name)
     if not recorded and left > attempt.journal.patience:
         attempt.timers.wait(name, scope.step_id)
-        await until(scope.step, name, left, ticket)
+        await until(scope.step, name, left, place)
     elif not recorded and left > 0:
         try:
             with muted():
                 await scope.step.runner.aeffect(scope.step, Pause(left))
         except asyncio.CancelledError:
-            if ticket is not None:
-                ticket.drop()
+            if place is not None:
+                place.drop()
                 _give_up(scope.step, name)
             raise
-    await _known(attempt, name, ticket, recorded)
+    await _until_known(attempt, name, place, recorded)
 
 
 def _pause_name(branch: Branch, seconds: float) -> str:
@@ -118,35 +118,35 @@ def _pause_name(branch: Branch, seconds: float) -> str:
     return f"{path}%{number}"
 
 
-def _ticket(scope: Scope, name: str) -> tuple[Ticket | None, str]:
-    """Open a wait's ticket, if there is an order; returns it with the stamp on the record."""
+def _place(scope: Scope, name: str) -> tuple[Place | None, str]:
+    """Open a wait's place, if there is an order; returns it with the stamp on the record."""
     order = scope.step.runner.orders.of(scope)
     if order is None:
         return None, ""
-    ticket = order.begin()
+    place = order.begin()
     recorded = scope.attempt.journal.recorded(f"@{name}") or ""
     text = recorded.decode() if isinstance(recorded, bytes) else recorded
     if text and text[0] != CANCELLED:
-        ticket.stamp = Stamp.read(text)
-        return ticket, text
-    return ticket, ""
+        place.stamp = Stamp.read(text)
+        return place, text
+    return place, ""
 
 
-async def _known(
-    attempt: Attempt, name: str, ticket: Ticket | None, recorded: str, mark: str = ""
+async def _until_known(
+    attempt: Attempt, name: str, place: Place | None, recorded: str, mark: str = ""
 ) -> None:
     """Let the code know in its turn that a wait is over, and record when it got to know."""
     attempt.waits.withdraw(name)
-    if ticket is None:
+    if place is None:
         return
     if not recorded:
-        stamp = ticket.claim()
+        stamp = place.claim()
         if stamp or mark:
             attempt.journal.keep(f"@{name}", f"{stamp or FIRST}{mark}")
-    await ticket.turn()
+    await place.turn()
 
 
-async def until(step: Step, name: str, seconds: float | None, ticket: Ticket | None) -> Any:
+async def until(step: Step, name: str, seconds: float | None, place: Place | None) -> Any:
     """Park the calling branch until a wait is over, and return what it waited for.
 
     That is an answer or an outcome, None if its time is over. Where the branch is cancelled, it
@@ -165,8 +165,8 @@ async def until(step: Step, name: str, seconds: float | None, ticket: Ticket | N
             return await parked
     except asyncio.CancelledError:
         attempt.waits.withdraw(name)
-        if ticket is not None:
-            ticket.drop()
+        if place is not None:
+            place.drop()
             _give_up(step, name)
         raise
     finally:
@@ -183,7 +183,7 @@ def _give_up(step: Step, name: str) -> None:
         attempt.journal.keep(f"@{name}", f"{CANCELLED}{step.tries}")
 
 
-async def _never(step: Step, name: str) -> None:
+async def _wait_if_given_up(step: Step, name: str) -> None:
     """Wait for ever for what an earlier attempt has given up, if the same try of its code has."""
     if step.attempt.replay.cancelled_in(name) == step.tries:
         await Parked[None](loop=asyncio.get_running_loop())

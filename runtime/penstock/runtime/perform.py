@@ -24,7 +24,7 @@ from penstock.runtime.checkpoint import (
 )
 from penstock.runtime.errors import LeaseLostError, Stop, Suspend
 from penstock.runtime.lineage import caller
-from penstock.runtime.order import Ticket
+from penstock.runtime.order import Place
 from penstock.runtime.outcome import Outcome
 from penstock.runtime.remote import RemoteCall, lost
 from penstock.runtime.retry import delay_after
@@ -91,10 +91,37 @@ class Step:
     """One call of a task, while it is performed."""
 
     __slots__ = (
-        "args", "arguments", "assignment", "attempt", "began", "cached", "caller", "children",
-        "context", "counted", "deadline", "digest", "ended", "function", "gate", "id", "injects",
-        "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "policies", "queue",
-        "runner", "scope", "sight", "ticket", "timeout", "tries",
+        "args",
+        "arguments",
+        "assignment",
+        "attempt",
+        "began",
+        "cached",
+        "caller",
+        "children",
+        "context",
+        "counted",
+        "deadline",
+        "digest",
+        "ended",
+        "function",
+        "gate",
+        "id",
+        "injects",
+        "is_async",
+        "is_recorded",
+        "keeps_state",
+        "kwargs",
+        "name",
+        "parent",
+        "place",
+        "policies",
+        "queue",
+        "runner",
+        "scope",
+        "sight",
+        "timeout",
+        "tries",
     )  # fmt: skip
 
     def __init__(
@@ -132,7 +159,7 @@ class Step:
         self.cached: CachedCall | None = None
         self.deadline: Deadline | None = None
         self.sight: Sight | None = None
-        self.ticket: Ticket | None = None
+        self.place: Place | None = None
         self.gate: asyncio.Future[None] | None = None
         """What it waits for before it begins, where a replay is under way."""
         self.tries = 1
@@ -192,7 +219,7 @@ def _sent(step: Step) -> Plan:
     try:
         reply = "" if _is_under_way(step) else (yield Do.SEND)
         found = reply or (yield from _away(step))
-        if step.ticket is not None and (stamp := step.ticket.claim()):
+        if step.place is not None and (stamp := step.place.claim()):
             step.attempt.journal.keep(f"@{step.id}", stamp)  # when this run got to know
         if isinstance(found, str):
             raise lost(run_id, step.id, found)

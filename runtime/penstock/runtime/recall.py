@@ -9,7 +9,7 @@ __all__ = [
 from typing import TYPE_CHECKING, Any, cast
 
 from penstock.runtime.future import LoopFuture, Sight, StepFuture, retrieve, settle
-from penstock.runtime.order import Order, Ticket
+from penstock.runtime.order import Order, Place
 from penstock.runtime.outcome import Outcome
 from penstock.runtime.stamp import FIRST, Stamp
 
@@ -36,14 +36,14 @@ def cancelled(
         future: StepFuture[Any] = StepFuture(sight)
         future.cancel()
         return future
-    return cast("StepFuture[Any]", LoopFuture[Any](sight, loop, ticket=order.begin()))
+    return cast("StepFuture[Any]", LoopFuture[Any](sight, loop, place=order.begin()))
 
 
 def recalled(
     sight: Sight,
     outcome: Outcome,
     loop: asyncio.AbstractEventLoop | None,
-    ticket: Ticket | None,
+    place: Place | None,
 ) -> StepFuture[Any]:
     """Return the future of a step with an outcome; code on the loop gets it when its turn comes.
 
@@ -53,31 +53,31 @@ def recalled(
         future: StepFuture[Any] = StepFuture(sight)
         settle(future, outcome)
         return future
-    awaitable: LoopFuture[Any] = LoopFuture(sight, loop, ticket=ticket)
+    awaitable: LoopFuture[Any] = LoopFuture(sight, loop, place=place)
     awaitable.add_done_callback(retrieve)
     awaitable.replay(outcome)
     return cast("StepFuture[Any]", awaitable)
 
 
-def stamped(order: Order, outcome: Outcome) -> Ticket:
-    """Open the ticket of a step that this run has recorded, with the stamp that it has."""
-    ticket = order.begin()
-    ticket.stamp = Stamp.read(outcome.at) if outcome.at else FIRST
-    return ticket
+def stamped(order: Order, outcome: Outcome) -> Place:
+    """Open the place of a step that this run has recorded, with the stamp that it has."""
+    place = order.begin()
+    place.stamp = Stamp.read(outcome.at) if outcome.at else FIRST
+    return place
 
 
-def stamped_elsewhere(attempt: Attempt, order: Order, step_id: str) -> Ticket:
-    """Open the ticket of a step that another queue has recorded.
+def stamped_elsewhere(attempt: Attempt, order: Order, step_id: str) -> Place:
+    """Open the place of a step that another queue has recorded.
 
     When this run got to know of it, an earlier attempt has recorded by itself, or this one does.
     """
-    ticket = order.begin()
+    place = order.begin()
     text = recorded_stamp(attempt, step_id)
     if text:
-        ticket.stamp = Stamp.read(text)
-    elif stamp := ticket.claim():
+        place.stamp = Stamp.read(text)
+    elif stamp := place.claim():
         attempt.journal.keep(f"@{step_id}", stamp)
-    return ticket
+    return place
 
 
 def recorded_stamp(attempt: Attempt, name: str) -> str:

@@ -112,12 +112,12 @@ class Runner:
             replay_step(attempt, step_id, args, kwargs)
             if outcome.error is not None:
                 attempt.failures.add(step_id, outcome.error, sight)
-            ticket = None
+            place = None
             if order is not None and is_remote and not outcome.at:
-                ticket = stamped_elsewhere(attempt, order, step_id)
+                place = stamped_elsewhere(attempt, order, step_id)
             elif order is not None:
-                ticket = stamped(order, outcome)
-            return recalled(sight, outcome, self.loop if on_loop else None, ticket)
+                place = stamped(order, outcome)
+            return recalled(sight, outcome, self.loop if on_loop else None, place)
         step = Step(self, branch.scope, step_id, task, args, kwargs, digest, text)
         step.sight = sight
         self._prepare(step, task, order, is_remote=is_remote)
@@ -134,7 +134,7 @@ class Runner:
                 "use ainvoke or astream, or enqueue the run to a worker."
             )
         if order is not None:
-            step.ticket = order.begin()
+            step.place = order.begin()
             if order.is_replaying and _is_new(step):
                 step.gate = order.gate(f"task {step.name!r}, step {step.id!r}")
         if is_remote:
@@ -157,7 +157,7 @@ class Runner:
             return job.future
         assert self.loop is not None
         future: LoopFuture[Any] = LoopFuture(
-            sight, self.loop, ticket=step.ticket, on_cancel=partial(self._forget, step)
+            sight, self.loop, place=step.place, on_cancel=partial(self._forget, step)
         )
         future.add_done_callback(retrieve)
         future.follow(job.future)

@@ -90,7 +90,7 @@ def waiting(step: Step, value: Any, acall: Callable[..., Coroutine[Any, Any, Any
 
     def stay() -> None:
         """Let the thread leave the process: what it waits for does not come in this attempt."""
-        if step.ticket is None and not future.done():
+        if step.place is None and not future.done():
             future.set_exception(Suspend(f"step {step.id!r} waits for what has not come yet"))
 
     def launch() -> None:
