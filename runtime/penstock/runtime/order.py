@@ -136,11 +136,14 @@ class Place:
 class Order:
     """What is under way in one execution of a scope, and what its code has got to know."""
 
-    def __init__(self, scope: Any, around: Surroundings, recorded: set[str]) -> None:
+    def __init__(
+        self, scope: Any, around: Surroundings, recorded: set[str], under_way: set[str]
+    ) -> None:
         self.scope = scope
         self._around = around
         self._attempt = around.number * MOST_TRIES + min(scope.step.tries, MOST_TRIES - 1)
         self._expected = recorded
+        self._under_way = under_way  # the code may call them no more: their ends are not recorded
         self._gathered = around.gathered()
         self._lock = scope.attempt.lock
         self._calls = 0
@@ -171,13 +174,14 @@ class Order:
         self._is_moving = True
 
     def asked(self, step_id: str) -> None:
-        """Take note that a recorded step was asked for."""
+        """Take note that a step was asked for that is recorded, or under way elsewhere."""
         self._expected.discard(step_id)
+        self._under_way.discard(step_id)
 
     @property
     def is_replaying(self) -> bool:
         """Whether there is more on the record."""
-        return bool(self._expected or self._record or self._held)
+        return bool(self._expected or self._record or self._held or self._under_way)
 
     @property
     def is_pending(self) -> bool:
@@ -303,7 +307,7 @@ class Order:
             _, _, place = heappop(self._record)
             self._tell(place)
             return True
-        if self._expected and self._waits_outside():
+        if (self._expected or self._under_way) and self._waits_outside():
             return False
         if self._passed in self._line:
             self._tell(self._line.pop(self._passed))
@@ -334,10 +338,11 @@ class Order:
         if not held:
             self._held = []
             return False
-        if self._expected and self._around.is_at_work_below(self.scope):
+        if (self._expected or self._under_way) and self._around.is_at_work_below(self.scope):
             self._look_later()
             return False
         self._held = []
+        self._under_way.clear()
         for what, gate in held:
             if self._expected:
                 gate.set_exception(self._astray(what))

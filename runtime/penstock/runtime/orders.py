@@ -32,11 +32,12 @@ class Orders:
         None where nothing is recorded, and where no loop runs.
         """
         if scope.order is None and self._around is not None and self._attempt.journal.stores:
-            recorded = set[str]()
+            recorded, under_way = set[str](), set[str]()
             has_past = self._attempt.journal.has_past
             if has_past and scope.step.tries == 1 and scope.step.is_recorded:
                 recorded = self._attempt.replay.not_asked_in(scope.step_id)
-            scope.order = Order(scope, self._around, recorded)
+                under_way = self._attempt.replay.under_way_in(scope.step_id)
+            scope.order = Order(scope, self._around, recorded, under_way)
             self._orders.add(scope.order)
         return scope.order
 

@@ -20,6 +20,7 @@ from penstock.runtime.journal import Journal
 from penstock.runtime.leftover import Leftovers
 from penstock.runtime.lineage import Branch, ancestry, caller, is_step
 from penstock.runtime.outcome import Outcome
+from penstock.runtime.remote import ARGUMENTS
 
 if TYPE_CHECKING:
     from penstock.runtime.perform import Step
@@ -123,18 +124,27 @@ class Replay:
         recorded = self._by_caller.get(step_id, ())
         return {each for each in recorded if not self.leftovers.has_asked(each)}
 
+    def under_way_in(self, step_id: str) -> set[str]:
+        """Name the steps on other queues that the code of a step has sent, and not asked for yet.
+
+        An earlier attempt has come as far as to call them, but nobody has recorded their ends.
+        """
+        sent = self._sent.get(step_id, ())
+        return {each for each in sent if not self.leftovers.has_asked(each)}
+
     def has_entered(self, step_id: str) -> bool:
         """Tell whether there is a record of what the code of a step has called."""
         return step_id in self._entered
 
     @cached_property
     def _by_caller(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for name in self._journal.fields():
-            if is_step(name):
-                above = "/".join(caller(name)) if "/" in name else ""
-                found.setdefault(above, set()).add(name)
-        return found
+        return _by_caller(name for name in self._journal.fields() if is_step(name))
+
+    @cached_property
+    def _sent(self) -> dict[str, set[str]]:
+        fields = self._journal.fields()
+        sent = (name[1:] for name in fields if name[:1] == ARGUMENTS and name[1:] not in fields)
+        return _by_caller(sent)
 
     @cached_property
     def _entered(self) -> set[str]:
@@ -171,6 +181,14 @@ class Replay:
             # Until 0.1 it was made of the text as it is.
             self._older[digest] = self.codec.digests(text, 6)[0]
         return digest, text
+
+
+def _by_caller(step_ids: Iterable[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for step_id in step_ids:
+        above = "/".join(caller(step_id)) if "/" in step_id else ""
+        found.setdefault(above, set()).add(step_id)
+    return found
 
 
 def _caller() -> str:
