@@ -169,3 +169,42 @@ def test_a_step_on_another_queue_beats_a_sleep(on_worker: OnMemoryWorker) -> Non
     answer(on_worker, "next")
 
     assert on_worker.result == ["done", "<next>"]
+
+
+def test_a_step_under_way_on_another_queue_keeps_its_place_after_a_timer_of_the_code(
+    on_worker: OnMemoryWorker,
+) -> None:
+    @task(queue="far")
+    async def slow(name: str) -> str:
+        await asleep(100)
+        return name
+
+    taken: list[str] = []
+
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        names = ["a", "b"]
+
+        async def take(who: str) -> str:
+            taken.append(f"{who} {names[0]}")
+            return await slow(names.pop(0))
+
+        async def late() -> str:
+            try:
+                async with asyncio.timeout(0.1):
+                    await asleep(3600)
+            except TimeoutError:
+                return await take("late")
+            return "slept"
+
+        async def asking() -> str:
+            interrupt("go on?")
+            return await take("asking")
+
+        return list(await asyncio.gather(late(), asking()))
+
+    on_worker.begin(flow, tasks=[slow])
+    assert taken == ["late a"]
+    answer(on_worker, "go on?")
+
+    assert taken == ["late a", "late a", "asking b"]
