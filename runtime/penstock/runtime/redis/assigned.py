@@ -72,6 +72,8 @@ def assigned(claim: Claim, app: App, codec: Codec) -> Assigned:
 def _run(claim: Claim, assignment: Assignment, app: App, codec: Codec) -> Assigned:
     entrypoint, own = app.entrypoint(assignment.entrypoint), codec.at("run", assignment.run_id)
     given, kept = accepted(entrypoint, given_of(claim.checkpoints, own), own)
+    # What is recorded stays as it is, also where this process has a class under another name.
+    kept = {name: text for name, text in kept.items() if name not in claim.checkpoints}
     assignment = dataclasses.replace(assignment, context=given.context)
     args = (given.argument,)
     cached = entrypoint.body.cached_call(assignment.cache, codec, args, {})
