@@ -356,9 +356,9 @@ class Order:
 
     def _let_begin(self) -> bool:
         late, self._late = self._late, []
-        if any(not turn.done() for turn in late):
-            for turn in late:
-                turn.come()
+        if any(not gate.done() for gate in late):
+            for gate in late:
+                gate.come()
             self._is_moving = True
             return True
         held = [(what, gate) for what, gate in self._held if not gate.done()]
