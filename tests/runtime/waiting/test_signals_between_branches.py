@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from penstock.runtime import asleep, entrypoint, interrupt
+from penstock.runtime.testing import crash_after_each_step
 from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import ask, counted, work
 from tests.support.ways import OnMemoryWorker, Way, answer, questions
@@ -164,3 +165,22 @@ def test_a_future_that_a_sleeper_resolves_lets_the_body_go_on(on_worker: OnMemor
     on_worker.wait(101)
 
     assert on_worker.result == ["<?>", "found"]
+
+
+def test_a_body_that_waits_for_a_branch_ends_with_the_attempt_that_has_lost_its_run() -> None:
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        values: list[str] = []
+        changed = asyncio.Condition()
+
+        async def branch(name: str) -> None:
+            values.append(await work(name))
+            async with changed:
+                changed.notify_all()
+
+        begun = [asyncio.create_task(branch(name)) for name in "ab"]
+        async with changed:
+            await changed.wait_for(lambda: len(values) == len(begun))
+        return sorted(values)
+
+    assert crash_after_each_step(flow, "") == ["a", "b"]

@@ -9,7 +9,9 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from redis import Redis
@@ -58,7 +60,6 @@ class _Active:
     isolated: str
     began: float
     runner: Runner | None = None
-    is_lost: bool = False
 
 
 class Executor:
@@ -129,6 +130,7 @@ class Executor:
         )
         isolated = claim.fields.get("isolated", "")
         self._active[claim.lease] = _Active(task, journal, isolated, time.monotonic())
+        journal.on_failure = partial(self._failed, claim.lease)
         return task
 
     def cancel(self, run_id: str) -> None:
@@ -186,14 +188,15 @@ class Executor:
             self.keeper.forgo(claim.lease)
             _log_lost(claim)
         except asyncio.CancelledError:
-            if self._active[claim.lease].is_lost:  # cancelled for that
+            if journal.is_lost:  # cancelled for that
+                self.keeper.forgo(claim.lease)
                 _log_lost(claim)
+            elif journal.failure is not None:
+                _log_broken(claim, journal.failure)
             else:
                 logger.warning("run %s was cut off", run_id, extra=_extra(claim, "run.cut"))
-        except BaseException:
-            logger.exception(
-                "run %s could not be executed", run_id, extra=_extra(claim, "run.broken")
-            )
+        except BaseException as error:
+            _log_broken(claim, error)
         finally:
             self.keeper.remove(claim.lease)
             self._news.forget(claim.lease)
@@ -229,7 +232,6 @@ class Executor:
         if active.runner is not None:
             active.runner.stop(stop)
         if isinstance(stop, Fenced):
-            active.is_lost = True
             run_id = claim.lease.run_id
             logger.warning("lost the lease of run %s", run_id, extra=_extra(claim, "lease.lost"))
             active.journal.fail(LeaseLostError(str(stop)))
@@ -237,6 +239,13 @@ class Executor:
         loop.call_soon_threadsafe(self._cancel, active)
         if isinstance(stop, Cancelled):
             loop.call_soon_threadsafe(loop.call_later, self.settings.lease, self._abandon, claim)
+
+    def _failed(self, lease: Lease, _: BaseException) -> None:
+        """End a run that cannot be recorded any more, whatever its branches wait for."""
+        active = self._active.get(lease)
+        if active is not None:
+            with suppress(RuntimeError):  # the loop is closed, the run is over
+                active.task.get_loop().call_soon_threadsafe(self._cancel, active)
 
     def _cancel(self, active: _Active) -> None:
         """Cancel a run's task, unless it is at its end: then it waits for that to be stored."""
@@ -272,6 +281,11 @@ def _extra(claim: Claim, event: str) -> dict[str, Any]:
         "attempt": int(fields.get("attempt", 0)),
         "event": event,
     }
+
+
+def _log_broken(claim: Claim, error: BaseException) -> None:
+    run_id, extra = claim.lease.run_id, _extra(claim, "run.broken")
+    logger.error("run %s could not be executed", run_id, exc_info=error, extra=extra)
 
 
 def _log_lost(claim: Claim) -> None:

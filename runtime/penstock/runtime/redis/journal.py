@@ -9,7 +9,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -73,7 +73,10 @@ class RedisJournal:
         self.has_past = has_begun if claim.lease.home else claim.seq > 1
         self._backlog = Backlog(withholds=durability == "exit")
         self._waiters: list[tuple[int, Future[None]]] = []
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
+        """Why nothing can be written any more, if that is so."""
+        self.on_failure: Callable[[BaseException], object] = bool
+        """Called once as nothing can be written any more, from any thread."""
         self._closed = False
         self.answer = ""
         self.has_recorded = False
@@ -156,7 +159,7 @@ class RedisJournal:
         for name, text in asked.schemas.items():
             questions[f"{name}{SCHEMA}"] = text
         with self._lock:
-            if self._closed or self._failure is not None:
+            if self._closed or self.failure is not None:
                 return
             for field, text in asked.checkpoints.items():
                 self._backlog.keep(field, text)
@@ -251,17 +254,20 @@ class RedisJournal:
     def fail(self, error: BaseException) -> None:
         """Refuse whatever is still written, and tell who waits."""
         with self._lock:
-            if self._failure is None:
-                self._failure = error
+            is_first = self.failure is None
+            if is_first:
+                self.failure = error
             waiters, self._waiters = self._waiters, []
         for _, waiter in waiters:
             if not waiter.done():
                 waiter.set_exception(error)
+        if is_first:
+            self.on_failure(error)
 
     @property
     def is_lost(self) -> bool:
         """Whether another attempt was found to own the run."""
-        return isinstance(self._failure, LeaseLostError)
+        return isinstance(self.failure, LeaseLostError)
 
     @property
     def is_ending(self) -> bool:
@@ -272,12 +278,12 @@ class RedisJournal:
     def is_due(self) -> bool:
         """Whether there is anything to send, and still a use in it."""
         with self._lock:
-            return self._failure is None and not self._backlog.is_empty
+            return self.failure is None and not self._backlog.is_empty
 
     def next_call(self) -> Call | None:
         """Return the write that is due; the same until it is settled."""
         with self._lock:
-            due = self._backlog.due() if self._failure is None else None
+            due = self._backlog.due() if self.failure is None else None
         # Written down without the lock, as nothing is added to it any more.
         return None if due is None else self._calls.write(self.lease, due, self._keep)
 
@@ -300,8 +306,8 @@ class RedisJournal:
                 waiter.set_result(None)
 
     def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
 
 
 def _suspension(ending: Suspended, fact: Fact) -> str:
