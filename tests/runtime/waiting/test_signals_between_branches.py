@@ -173,12 +173,12 @@ def test_a_body_that_waits_for_a_branch_ends_with_the_attempt_that_has_lost_its_
         values: list[str] = []
         changed = asyncio.Condition()
 
-        async def branch(name: str) -> None:
-            values.append(await work(name))
+        async def branch(name: str, seconds: float) -> None:
+            values.append(await work(name, seconds))
             async with changed:
                 changed.notify_all()
 
-        begun = [asyncio.create_task(branch(name)) for name in "ab"]
+        begun = [asyncio.create_task(branch(*each)) for each in (("a", 0.0), ("b", 0.1))]
         async with changed:
             await changed.wait_for(lambda: len(values) == len(begun))
         return sorted(values)
