@@ -113,6 +113,14 @@ class Place:
         self.outcome = deliver
         self._order.line_up(self)
 
+    async def caught_up(self) -> None:
+        """Return when a replay is over: what has happened since becomes known after the record."""
+        try:
+            await self._order.caught_up()
+        except asyncio.CancelledError:
+            self.drop()
+            raise
+
     async def turn(self) -> None:
         """Return when it is its turn."""
         if self.number < 0 and self.stamp is None:
@@ -153,6 +161,7 @@ class Order:
         self._record: list[tuple[Stamp, int, Place]] = []
         self._line: dict[int, Place] = {}
         self._held: list[tuple[str, asyncio.Future[None]]] = []
+        self._late: list[Turn] = []
         self._is_moving = True
         self._is_looking = False
         self._turns = 0
@@ -186,7 +195,7 @@ class Order:
     @property
     def is_pending(self) -> bool:
         """Whether something is about to become known, or to begin."""
-        return bool(self._record or self._line or self._held)
+        return bool(self._record or self._line or self._held or self._late)
 
     def gate(self, what: str) -> asyncio.Future[None]:
         """Return what a step that is not on the record waits for before it begins, in a replay.
@@ -198,6 +207,18 @@ class Order:
         self._held.append((what, gate))
         self._look_soon()
         return gate
+
+    async def caught_up(self) -> None:
+        """Return when the code has come to the end of its record, or to where it needs more.
+
+        Where nothing else is under way, there is no order to keep.
+        """
+        is_alone = self._open <= 1 and not self.scope.is_forked
+        if not is_alone and (self._expected or self._record or self._under_way):
+            gate = self.future()
+            self._late.append(gate)
+            self._look_soon()
+            await gate
 
     def future(self) -> Turn:
         """Make a future of the loop."""
@@ -334,6 +355,12 @@ class Order:
         self._look_soon(POLL)
 
     def _let_begin(self) -> bool:
+        late, self._late = self._late, []
+        if any(not gate.done() for gate in late):
+            for gate in late:
+                gate.come()
+            self._is_moving = True
+            return True
         held = [(what, gate) for what, gate in self._held if not gate.done()]
         if not held:
             self._held = []

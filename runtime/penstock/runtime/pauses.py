@@ -140,6 +140,7 @@ async def _until_known(
     if place is None:
         return
     if not recorded:
+        await place.caught_up()
         stamp = place.claim()
         if stamp or mark:
             attempt.journal.keep(f"@{name}", f"{stamp or FIRST}{mark}")

@@ -208,3 +208,7 @@ def test_a_step_under_way_on_another_queue_keeps_its_place_after_a_timer_of_the_
     answer(on_worker, "go on?")
 
     assert taken == ["late a", "late a", "asking b"]
+    while not on_worker.is_over:
+        on_worker.wait(50)
+
+    assert on_worker.result == ["a", "b"]
