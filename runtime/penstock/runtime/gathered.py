@@ -9,49 +9,64 @@ from __future__ import annotations
 __all__ = ["Gathered"]
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from types import CodeType
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from penstock.runtime.future import LoopFuture, StepTask
 
+_OWN: Final = frozenset({"retrieve", "Account._task_ended"})
+"""Callbacks of the engine's that let no code go on."""
+
+
+class _Members:
+    """The steps of one gather, and which of them have ended or are about to."""
+
+    def __init__(self, outer: asyncio.Future[Any]) -> None:
+        children: Sequence[asyncio.Future[Any]] = getattr(outer, "_children", ())
+        ours = all(isinstance(child, (StepTask, LoopFuture)) for child in children)
+        self._children = children if ours else ()
+        self._told: set[int] = set()
+        self._first = 0
+        """The place of the first one that is still to end."""
+
+    def tell(self, future: asyncio.Future[Any]) -> bool:
+        """Take note that one ends; tell whether others are still to end."""
+        children, told = self._children, self._told
+        told.add(id(future))
+        first = self._first
+        while first < len(children) and (children[first].done() or id(children[first]) in told):
+            first += 1
+        self._first = first
+        return first < len(children)
+
 
 class Gathered:
-    """Counts the ends of steps in each gather of one scope."""
+    """Knows what the gathers of one scope still wait for."""
 
     def __init__(self) -> None:
-        self._left: WeakKeyDictionary[asyncio.Future[Any], int] = WeakKeyDictionary()
+        self._members: WeakKeyDictionary[asyncio.Future[Any], _Members] = WeakKeyDictionary()
 
     def wakes_nobody(self, future: asyncio.Future[Any]) -> bool:
-        """Tell whether no code goes on as a step ends well; counts it as ended."""
-        waiting = False
+        """Tell whether no code goes on as a step ends well; takes note that it ends."""
+        waiting, wakes = False, False
         for callback in _callbacks(future):
             code = getattr(callback, "__code__", None)
-            if code is None:
-                continue  # a method of the engine's
-            outer = _gather_of(callback, code)
-            if outer is None:
-                if code.co_qualname not in _OWN:
-                    return False
-                continue
-            if not self._is_left(outer):
-                return False
-            waiting = True
-        return waiting
+            outer = None if code is None else _gather_of(callback, code)
+            if outer is not None:
+                waiting = True
+                wakes = not self._tell(outer, future) or wakes
+            elif code is None or code.co_qualname not in _OWN:
+                wakes = True  # without code, it is a task's own, in C, that awaits the step
+        return waiting and not wakes
 
-    def _is_left(self, outer: asyncio.Future[Any]) -> bool:
-        left = self._left.get(outer)
-        if left is None:
-            children: list[Any] = getattr(outer, "_children", [])
-            ours = all(isinstance(child, (StepTask, LoopFuture)) for child in children)
-            left = sum(not child.done() for child in children) if ours else 0
-        self._left[outer] = left = left - 1
-        return left > 0
-
-
-_OWN = frozenset({"retrieve"})
+    def _tell(self, outer: asyncio.Future[Any], future: asyncio.Future[Any]) -> bool:
+        members = self._members.get(outer)
+        if members is None:
+            members = self._members[outer] = _Members(outer)
+        return members.tell(future)
 
 
 def _callbacks(future: asyncio.Future[Any]) -> Iterator[Any]:
