@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.runtime.checkpoint import give_up_step
 from penstock.runtime.errors import Suspend
-from penstock.runtime.future import StepTask
 from penstock.runtime.parking import Parked
 from penstock.runtime.pauses import until
 from penstock.runtime.perform import Park, perform
@@ -29,15 +28,14 @@ async def aperform(step: Step) -> Any:
         value = await afollow(perform(step), lambda effect: runner.aeffect(step, effect))
     except BaseException as error:
         return await _broken_off(step, error)
-    if place is not None and not place.is_alone():
-        await _turn(step, place)
+    if place is not None:
+        place.future = step.task
+        if not place.is_next():
+            await _turn(step, place)
     return value
 
 
 async def _turn(step: Step, place: Place) -> None:
-    task = asyncio.current_task()
-    if isinstance(task, StepTask) and task.sight is step.sight:
-        place.future = task
     try:
         await place.turn()
     except asyncio.CancelledError:
@@ -53,10 +51,9 @@ async def _broken_off(step: Step, error: BaseException) -> Any:
         if isinstance(error, Exception) and step.place is not None:
             await step.place.turn()
         raise error
-    except Exception:
-        raise
-    except BaseException:
-        _forget(step)
+    except BaseException as raised:
+        if not isinstance(raised, Exception):
+            _forget(step)
         raise
 
 

@@ -100,13 +100,14 @@ class Place:
         """
         return self._order.claim(self)
 
-    def is_alone(self) -> bool:
-        """Tell whether nothing else is under way, so that the code may know now, which it does."""
-        return self._order.pass_alone(self)
-
     def is_next(self) -> bool:
         """Tell whether the code may know now, which it does then; on the loop."""
-        return self._order.pass_at_once(self)
+        order = self._order
+        if order.pass_alone(self):
+            return True
+        if self.number < 0 and self.stamp is None:
+            order.claim(self)
+        return order.pass_at_once(self)
 
     def deliver(self, deliver: Callable[[], object]) -> None:
         """Let it become known by a call of `deliver`, when it is its turn; on the loop."""
@@ -123,8 +124,6 @@ class Place:
 
     async def turn(self) -> None:
         """Return when it is its turn."""
-        if self.number < 0 and self.stamp is None:
-            self.claim()
         if self.is_next():
             return
         turn = self._order.future()
@@ -248,8 +247,6 @@ class Order:
 
     def pass_at_once(self, place: Place) -> bool:
         """Let a place's turn come now, if nothing is before it and the code has settled."""
-        if self.pass_alone(place):
-            return True
         self._skip()
         is_first = place.stamp is None and place.number == self._passed
         if not is_first or self.is_replaying:
@@ -356,9 +353,9 @@ class Order:
 
     def _let_begin(self) -> bool:
         late, self._late = self._late, []
-        if any(not gate.done() for gate in late):
-            for gate in late:
-                gate.come()
+        if any(not turn.done() for turn in late):
+            for turn in late:
+                turn.come()
             self._is_moving = True
             return True
         held = [(what, gate) for what, gate in self._held if not gate.done()]

@@ -91,37 +91,10 @@ class Step:
     """One call of a task, while it is performed."""
 
     __slots__ = (
-        "args",
-        "arguments",
-        "assignment",
-        "attempt",
-        "began",
-        "cached",
-        "caller",
-        "children",
-        "context",
-        "counted",
-        "deadline",
-        "digest",
-        "ended",
-        "function",
-        "gate",
-        "id",
-        "injects",
-        "is_async",
-        "is_recorded",
-        "keeps_state",
-        "kwargs",
-        "name",
-        "parent",
-        "place",
-        "policies",
-        "queue",
-        "runner",
-        "scope",
-        "sight",
-        "timeout",
-        "tries",
+        "args", "arguments", "assignment", "attempt", "began", "cached", "caller", "children",
+        "context", "counted", "deadline", "digest", "ended", "function", "gate", "id", "injects",
+        "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "place", "policies",
+        "queue", "runner", "scope", "sight", "task", "timeout", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -160,6 +133,8 @@ class Step:
         self.deadline: Deadline | None = None
         self.sight: Sight | None = None
         self.place: Place | None = None
+        self.task: asyncio.Task[Any] | None = None
+        """Its own asyncio task, if it has one."""
         self.gate: asyncio.Future[None] | None = None
         """What it waits for before it begins, where a replay is under way."""
         self.tries = 1

@@ -7,7 +7,7 @@ __all__ = ["Runner"]
 import asyncio
 import threading
 from asyncio import events
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -188,27 +188,43 @@ class Runner:
         task: StepTask[Any] = StepTask(
             body, sight=sight, loop=self.loop, name=name, context=context
         )
+        step.task = task
         self.account.began(step.id, task)
         return cast("StepFuture[Any]", task)
 
     def _launch_from_thread(self, step: Step, sight: Sight) -> StepFuture[Any]:
-        assert self.loop is not None
+        return self.from_thread(
+            step, sight, lambda: cast("StepTask[Any]", self._launch(step, sight))
+        )
+
+    def from_thread(
+        self, step: Step, sight: Sight, launch: Callable[[], asyncio.Task[Any]]
+    ) -> StepFuture[Any]:
+        """Launch an asyncio task for code in a thread; returns what the thread waits for.
+
+        The thread leaves the process if the task has nothing to do but wait for what comes in a
+        later attempt; but for one whose caller on the loop waits as well.
+        """
+        watch, loop = self.watch, self.loop
+        assert watch is not None and loop is not None
         future: StepFuture[Any] = StepFuture(sight)
         self.account.began(step.id)
 
         def stay() -> None:
-            """Let the thread leave the process: the step waits, and nothing of it goes on."""
-            if not future.done():
+            if step.place is None and not future.done():
                 future.set_exception(Suspend(f"step {step.id!r} waits for what has not come yet"))
 
-        def launch() -> None:
-            task = cast("StepTask[Any]", self._launch(step, sight))
-            assert self.watch is not None
-            self.watch.left_behind[step.id] = stay
-            task.add_done_callback(lambda done: relay(done, future))
+        def arrive(done: asyncio.Future[Any]) -> None:
+            watch.left_behind.pop(step.id, None)
+            relay(done, future)
+
+        def begin() -> None:
+            task = launch()
+            watch.left_behind[step.id] = stay
+            task.add_done_callback(arrive)
             self.account.ended(step.id)
 
-        self.loop.call_soon_threadsafe(launch)
+        loop.call_soon_threadsafe(begin)
         return future
 
     def watched(self, step: Step) -> Any:

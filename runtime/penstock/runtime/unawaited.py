@@ -20,9 +20,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from penstock.publisher.refusal import Refusal, unawaited
-from penstock.runtime.errors import Suspend
 from penstock.runtime.final import Final as FinalValue
-from penstock.runtime.future import LoopFuture, Sight, StepFuture, StepTask, relay
+from penstock.runtime.future import LoopFuture, Sight, StepFuture, StepTask
 
 if TYPE_CHECKING:
     from penstock.runtime.lineage import Branch
@@ -85,27 +84,15 @@ def waiting(step: Step, value: Any, acall: Callable[..., Coroutine[Any, Any, Any
     runner, loop = step.runner, step.runner.loop
     assert loop is not None
     sight = Sight(step.scope, step.id)
-    future: StepFuture[Any] = StepFuture(sight)
-    runner.account.began(step.id)
 
-    def stay() -> None:
-        """Let the thread leave the process: what it waits for does not come in this attempt."""
-        if step.place is None and not future.done():
-            future.set_exception(Suspend(f"step {step.id!r} waits for what has not come yet"))
-
-    def launch() -> None:
-        task: StepTask[Any] = StepTask(
-            acall(step, value), sight=sight, loop=loop, context=step.context
-        )
-        assert runner.watch is not None
-        runner.watch.left_behind[step.id] = stay
+    def launch() -> StepTask[Any]:
+        body = acall(step, value)
+        task: StepTask[Any] = StepTask(body, sight=sight, loop=loop, context=step.context)
         runner.account.began(step.id, task)
-        task.add_done_callback(lambda done: relay(done, future))
-        runner.account.ended(step.id)
+        return task
 
-    loop.call_soon_threadsafe(launch)
     try:
-        return future.result()
+        return runner.from_thread(step, sight, launch).result()
     except concurrent.futures.CancelledError:
         raise step.attempt.stopping or asyncio.CancelledError from None
 
