@@ -162,6 +162,6 @@ class Attempt:
         Raises:
             Suspend: the step, or one below it, waits for what has not come yet.
         """
-        if self.waits and (waiting := self.waits.below(step_id)):
+        if self.waits.by_name and (waiting := self.waits.below(step_id)):
             names = (wait.name for wait in waiting)
             raise Suspend(f"step {step_id!r} waits for what has not come yet", *names)

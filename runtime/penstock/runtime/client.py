@@ -78,7 +78,7 @@ class Client:
             InputError: pydantic refuses the input; nothing was written.
             CodecError: the input cannot be written; nothing was.
             ConfigurationError: a name or an id is one that no worker could take.
-        RunConflictError: the run id is taken by another input.
+            RunConflictError: the run id is taken by another input.
             ThreadBusyError: the thread is busy, and on_busy is "reject".
             RedisUnavailableError: Redis did not answer; with a run id, try again.
         """

@@ -12,6 +12,7 @@ from penstock.runtime.attempt import Attempt
 from penstock.runtime.checkpoint import start_run, take_back
 from penstock.runtime.ending import Result, ending_of
 from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Suspend
+from penstock.runtime.given import refusing
 from penstock.runtime.journal import Finished, Suspended
 from penstock.runtime.perform import Do, Keep, Plan, Step, perform, tries
 from penstock.runtime.plan import afollow, follow
@@ -65,10 +66,14 @@ async def aconduct(runner: Runner, step: Step) -> Result:
 
 
 def _root(runner: Runner, body: Task[..., Any], argument: Any) -> Step:
-    step = Step(runner, None, "", body, (argument,), {})
-    step.cached = body.cached_call(
-        step.assignment.cache, runner.attempt.shared_codec, (argument,), {}
-    )
+    """Return the step that an attempt begins with; one that fails, where its key cannot be had."""
+    args, cache = (argument,), runner.attempt.assignment.cache
+    try:
+        cached = body.cached_call(cache, runner.attempt.shared_codec, args, {})
+    except Exception as error:  # of the application's key_func
+        return Step(runner, None, "", refusing(body.name, error), args, {})
+    step = Step(runner, None, "", body, args, {})
+    step.cached = cached
     return step
 
 

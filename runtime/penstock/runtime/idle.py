@@ -52,7 +52,7 @@ class IdleWatch:
 
     def changed(self) -> None:
         """Take note that something has ended or begun; from any thread."""
-        if self._attempt.waits:
+        if self.waits.by_name:
             self.notice()
 
     def given_up(self, error: Suspend) -> None:
@@ -118,14 +118,8 @@ class IdleWatch:
 
     def is_ready(self, scope: Scope) -> bool | None:
         """Tell whether code of a scope is about to run; None where nothing tells."""
-        ready = getattr(self.loop, "_ready", None)
-        if ready is None or len(ready) > MOST_READY:
-            return None
-        for handle in ready:
-            branch = handle._context.get(current)
-            if branch is not None and branch.scope is scope and not handle.cancelled():
-                return True
-        return False
+        ready = self._ready_scopes()
+        return None if ready is None else any(each is scope for each in ready)
 
     def is_busy_outside(self, scope: Scope) -> bool:
         """Tell whether a scope waits for what no record tells of: its own timers and sockets."""
@@ -186,12 +180,12 @@ class IdleWatch:
 
     # -- the loop --------------------------------------------------------------------------------
 
-    def _ready_scopes(self) -> list[Scope] | None:
+    def _ready_scopes(self) -> Iterator[Scope] | None:
         """Return the scopes whose code is about to run; None where the loop does not tell."""
         ready = getattr(self.loop, "_ready", None)
         if ready is None or len(ready) > MOST_READY:
             return None
-        return list(_scopes(ready))
+        return _scopes(tuple(ready))  # threads add to it meanwhile
 
     def _scopes_of_timers(self) -> Iterator[Scope]:
         return _scopes(tuple(getattr(self.loop, "_scheduled", ())))

@@ -190,15 +190,13 @@ class Invocation:
     def _prepared(self, opening: Opening) -> tuple[Opening, Task[..., Any]]:
         """Return what is to be executed: the body, or one that fails where that cannot be had."""
         entrypoint, told = self._entrypoint, opening.assignment
-        is_read = opening.is_accepted and not isinstance(told.context, dict)
-        if is_read and entrypoint.body.cache_policy is None:
+        if opening.is_accepted and not isinstance(told.context, dict):
             return opening, entrypoint.body
         given = Given(opening.argument, told.context, opening.is_accepted)
         try:
             given, kept = accepted(entrypoint, given, self._codec.at("run", told.run_id))
             for field, text in kept.items():
                 opening.journal.keep(field, text)
-            entrypoint.body.cached_call(told.cache, self._codec, (given.argument,), {})
         except Exception as error:
             return opening, refusing(entrypoint.name, error)
         told = replace(told, context=given.context)

@@ -127,10 +127,7 @@ class NestedCall:
                 await stamped(order, self.recorded).turn()
             return self.recorded.get()
         if order is not None:
-            step.place = order.begin()
-            is_new = step.is_recorded and not step.attempt.replay.has_entered(step.id)
-            if order.is_replaying and is_new:
-                step.gate = order.gate(f"entrypoint {step.name!r}, step {step.id!r}")
+            step.runner.orders.enter(order, step, "entrypoint")
         with self._turn(), muted():
             return self._kept(await aperform(step))
 

@@ -12,6 +12,7 @@ from penstock.runtime.order import Order, Surroundings
 
 if TYPE_CHECKING:
     from penstock.runtime.attempt import Attempt
+    from penstock.runtime.perform import Step
     from penstock.runtime.scope import Scope
 
 
@@ -40,6 +41,13 @@ class Orders:
             scope.order = Order(scope, self._around, recorded, under_way)
             self._orders.add(scope.order)
         return scope.order
+
+    def enter(self, order: Order, step: Step, what: str) -> None:
+        """Give a step its place; in a replay, let a new one begin when that is over."""
+        step.place = order.begin()
+        is_new = step.is_recorded and not self._attempt.replay.has_entered(step.id)
+        if is_new and order.is_replaying:
+            step.gate = order.gate(f"{what} {step.name!r}, step {step.id!r}")
 
     def asked(self, scope: Scope, step_id: str) -> None:
         """Take note that the code of a scope has asked for a step, which may be on the record."""

@@ -124,12 +124,10 @@ def _place(scope: Scope, name: str) -> tuple[Place | None, str]:
     if order is None:
         return None, ""
     place = order.begin()
-    recorded = scope.attempt.journal.recorded(f"@{name}") or ""
-    text = recorded.decode() if isinstance(recorded, bytes) else recorded
-    if text and text[0] != CANCELLED:
-        place.stamp = Stamp.read(text)
-        return place, text
-    return place, ""
+    recorded = scope.attempt.replay.stamp(name)
+    if recorded:
+        place.stamp = Stamp.read(recorded)
+    return place, recorded
 
 
 async def _until_known(

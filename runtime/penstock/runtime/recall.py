@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "cancelled", "recalled", "recorded_stamp", "stamped", "stamped_elsewhere", "was_cancelled",
-]  # fmt: skip
+__all__ = ["cancelled", "recalled", "stamped", "stamped_elsewhere", "was_cancelled"]
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -72,15 +70,8 @@ def stamped_elsewhere(attempt: Attempt, order: Order, step_id: str) -> Place:
     When this run got to know of it, an earlier attempt has recorded by itself, or this one does.
     """
     place = order.begin()
-    text = recorded_stamp(attempt, step_id)
-    if text:
+    if text := attempt.replay.stamp(step_id):
         place.stamp = Stamp.read(text)
     elif stamp := place.claim():
         attempt.journal.keep(f"@{step_id}", stamp)
     return place
-
-
-def recorded_stamp(attempt: Attempt, name: str) -> str:
-    """Return the stamp that is recorded of a wait, or how it was given up; "" for none."""
-    recorded = attempt.journal.recorded(f"@{name}") or ""
-    return recorded.decode() if isinstance(recorded, bytes) else recorded

@@ -108,11 +108,17 @@ class Replay:
 
     def cancelled_in(self, step_id: str) -> int:
         """Return in which try of its caller a step was cancelled that had begun; 0 for none."""
-        text = self._journal.recorded(f"@{step_id}")
-        if text is None:
-            return 0
-        mark = text.decode() if isinstance(text, bytes) else text
-        return int(mark[1:]) if mark[0] == CANCELLED else 0
+        mark = self._mark(step_id)
+        return int(mark[1:]) if mark.startswith(CANCELLED) else 0
+
+    def stamp(self, name: str) -> str:
+        """Return the stamp of a wait, or of a step on another queue, "" if none is recorded."""
+        mark = self._mark(name)
+        return "" if mark.startswith(CANCELLED) else mark
+
+    def _mark(self, name: str) -> str:
+        text = self._journal.recorded(f"@{name}") or ""
+        return text.decode() if isinstance(text, bytes) else text
 
     def given_up_below(self, step_ids: Iterable[str]) -> set[str]:
         """Name the checkpoints that say which steps below some others were cancelled."""

@@ -134,9 +134,7 @@ class Runner:
                 "use ainvoke or astream, or enqueue the run to a worker."
             )
         if order is not None:
-            step.place = order.begin()
-            if order.is_replaying and _is_new(step):
-                step.gate = order.gate(f"task {step.name!r}, step {step.id!r}")
+            self.orders.enter(order, step, "task")
         if is_remote:
             _check_remote(step, task.queue)
             step.queue = task.queue
@@ -316,11 +314,6 @@ class Runner:
     def _drain(self, reason: str) -> None:
         if self.attempt.stopping is None:
             self.stop(Drained(reason))
-
-
-def _is_new(step: Step) -> bool:
-    """Tell whether no attempt has begun a step before, as far as is recorded."""
-    return step.is_recorded and not step.attempt.replay.has_entered(step.id)
 
 
 def _ask_journal(step: Step, effect: Effect) -> Any:
