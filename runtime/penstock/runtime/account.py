@@ -19,7 +19,7 @@ class Account:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running = 0
-        self._tasks: dict[asyncio.Task[Any], str] = {}
+        self._tasks: dict[int, tuple[asyncio.Task[Any], str]] = {}
         self._in_threads: Counter[str] = Counter()
         self._idle: Callable[[], object] | None = None
         self.on_end: Callable[[], object] = bool
@@ -34,7 +34,7 @@ class Account:
             if task is None:
                 self._in_threads[step_id] += 1
         if task is not None:
-            self._tasks[task] = step_id
+            self._tasks[id(task)] = task, step_id  # the hash of a step's task is not C's
             task.add_done_callback(self._task_ended)
 
     def ended(self, step_id: str) -> None:
@@ -57,22 +57,22 @@ class Account:
         """Return the ids of the steps that run; call it on the loop."""
         with self._lock:
             in_threads = tuple(self._in_threads)
-        return (*in_threads, *self._tasks.values())
+        return (*in_threads, *(step_id for _, step_id in self._tasks.values()))
 
     def _task_ended(self, task: asyncio.Task[Any]) -> None:
         retrieve(task)
-        del self._tasks[task]
+        del self._tasks[id(task)]
         self._ended()
 
     @property
     def tasks(self) -> set[asyncio.Task[Any]]:
         """The asyncio tasks of the steps that run on the loop."""
-        return set(self._tasks)
+        return {task for task, _ in self._tasks.values()}
 
     def cancel_tasks(self) -> None:
         """Cancel the steps that run on the loop; call it on the loop."""
         self.has_cancelled = True
-        for task in tuple(self._tasks):
+        for task, _ in tuple(self._tasks.values()):
             task.cancel()
 
     def join(self) -> None:

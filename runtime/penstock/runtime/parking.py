@@ -12,7 +12,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Coroutine, Generator
 from contextlib import contextmanager
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -49,26 +49,16 @@ class Watch(Protocol):
 class _Strand(greenlet):
     """A stack on which one coroutine after another is driven, with all that it calls."""
 
+    coroutine: Any = None
+    """What it drives now."""
+    scope: Any = None
+    watch: Watch | None = None
     owner: Parkable[Any] | None = None
     """What stands for the coroutine outside, once it has to wait."""
-    work: _Work | None = None
-    ended: _Ended | None = None
-    """How what it drove has ended, until that is taken."""
-
-
-class _Work(NamedTuple):
-    """What a strand drives now."""
-
-    coroutine: Any
-    scope: Any
-    watch: Watch | None
-
-
-class _Ended(NamedTuple):
-    """How a coroutine ended."""
-
-    value: Any
-    error: BaseException | None = None
+    value: Any = None
+    """What the coroutine has returned, until that is taken."""
+    failure: BaseException | None = None
+    """What it has raised, until that is taken."""
 
 
 _ENDED: Final = object()
@@ -92,20 +82,17 @@ def begin(
 
     Most steps never wait, and need no more than this.
     """
-    strand = _taken(_Work(coroutine, scope, watch))
+    strand = _taken(coroutine, scope, watch)
     came = strand.switch()
     if came is not _ENDED:
         owner = strand.owner
         assert owner is not None
         owner.first = (came,)
         return None, owner
-    ended = _give_back(strand)
-    if ended.error is not None:
-        raise ended.error
-    return ended.value, None
+    return _give_back(strand), None
 
 
-def _taken(work: _Work) -> _Strand:
+def _taken(coroutine: Any, scope: Any, watch: Watch | None) -> _Strand:
     here, strands = getcurrent(), _idle.strands
     if strands:
         strand = strands.pop()
@@ -113,22 +100,27 @@ def _taken(work: _Work) -> _Strand:
     else:
         strand = _Strand(_drive)
     strand.gr_context = here.gr_context
-    strand.work = work
+    strand.coroutine, strand.scope, strand.watch = coroutine, scope, watch
     return strand
 
 
-def _give_back(strand: _Strand) -> _Ended:
-    """Let a strand drive others; returns how what it drove has ended."""
-    owner, work, ended = strand.owner, strand.work, strand.ended
-    assert ended is not None
+def _give_back(strand: _Strand) -> Any:
+    """Let a strand drive others; returns, or raises, what came of what it drove."""
+    owner, value, failure = strand.owner, strand.value, strand.failure
     if owner is not None:
         strand.owner = None
-        if work is not None and work.watch is not None:
-            work.watch.coroutines.discard(owner)
-    strand.work = strand.ended = strand.gr_context = None
+        if strand.watch is not None:
+            strand.watch.coroutines.discard(owner)
+    strand.coroutine = strand.scope = strand.watch = None
+    strand.value = strand.failure = strand.gr_context = None
     if len(_idle.strands) < MOST_IDLE:
         _idle.strands.append(strand)
-    return ended
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback refers to this frame
+    return value
 
 
 def _drive() -> None:
@@ -138,26 +130,25 @@ def _drive() -> None:
     """
     strand: Any = getcurrent()
     while True:
-        work = strand.work
         try:
-            awaited = work.coroutine.send(None)
-            _owner_of(strand, work).drive(awaited)
+            awaited = strand.coroutine.send(None)
+            _owner_of(strand).drive(awaited)
             raise AssertionError("a coroutine is driven to its end")
         except StopIteration as stop:
-            strand.ended = _Ended(stop.value)
+            strand.value = stop.value
         except GreenletExit:
             raise
         except BaseException as error:
-            strand.ended = _Ended(None, error)
-        work = awaited = None
+            strand.failure = error
+        awaited = None
         strand.parent.switch(_ENDED)
 
 
-def _owner_of(strand: _Strand, work: _Work) -> Parkable[Any]:
+def _owner_of(strand: _Strand) -> Parkable[Any]:
     """Return what stands for a coroutine outside of its strand."""
     owner = strand.owner
     if owner is None:
-        owner = Parkable(work.coroutine, work.scope, work.watch)
+        owner = Parkable(strand.coroutine, strand.scope, strand.watch)
         owner.attach(strand)
     return owner
 
@@ -210,7 +201,7 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         strand, leaf = self._strand, self._leaf
         self.blocked_on = None
         if strand is None or leaf is None:
-            strand = _taken(_Work(self.coroutine, self.scope, self._watch))
+            strand = _taken(self.coroutine, self.scope, self._watch)
             self.attach(strand)
             came = strand.switch()
         else:
@@ -290,10 +281,7 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
 
     def _ended(self, strand: _Strand) -> Any:
         self._strand = self._leaf = None
-        ended = _give_back(strand)
-        if ended.error is not None:
-            raise ended.error
-        raise StopIteration(ended.value)
+        raise StopIteration(_give_back(strand))
 
     def drive(self, awaited: Any) -> None:
         """Follow the coroutine to its end, from the first that it waits for; in the strand.
@@ -369,6 +357,6 @@ def park(awaitable: Awaitable[T]) -> T:
 
 def _owner() -> Parkable[Any] | None:
     strand = _strand()
-    if strand is None or strand.work is None:
+    if strand is None or strand.coroutine is None:
         return None
-    return _owner_of(strand, strand.work)
+    return _owner_of(strand)
