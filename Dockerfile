@@ -3,6 +3,7 @@ FROM python:3.12-slim
 
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
+COPY langgraph ./langgraph
 COPY runtime ./runtime
 COPY publisher ./publisher
 COPY worker ./worker

@@ -32,8 +32,9 @@ install: .venv/.dev
 demo: .venv/.demo
 	@$(BIN)/penstock demo $(FOLDER)
 
+# A test that hangs ends its process, and so the whole suite: others would not get the rest of its file.
 test: .venv/.dev
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 lint: .venv/.dev
 	@$(BIN)/ruff check
@@ -76,5 +77,5 @@ floors: .venv/.created
 
 .venv/.dev: .venv/.created pyproject.toml
 	@echo "Installing Penstock, an embedded Redis and the tools of its tests into .venv (about a minute)"
-	@$(PIP_INSTALL) -e ".[dev,embedded,encryption,semantic,http]"
+	@$(PIP_INSTALL) -e ".[dev,embedded,encryption,semantic,http,langgraph]"
 	@touch $@ .venv/.demo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import importlib
+import importlib.util
 import os
 import pkgutil
 import subprocess
@@ -16,9 +16,12 @@ from pathlib import Path
 import penstock.publisher
 import penstock.runtime
 import penstock.worker
-from penstock.publisher.encrypted import codec_for
+from penstock.publisher.codec.encrypted import codec_for
 from penstock.runtime import Client, InMemorySaver, InMemoryStore
 from penstock.worker.embedded import EmbeddedServer
+
+HAS_LANGGRAPH = importlib.util.find_spec("langgraph") is not None
+"""Whether it is installed here: it does not work with the lowest versions of the others."""
 
 FLOWS = """
 import pydantic
@@ -45,7 +48,10 @@ async def shop(order: Order) -> int:
 
 def import_all() -> None:
     """Import each module."""
-    for room in (penstock.publisher, penstock.runtime, penstock.worker):
+    rooms = [penstock.publisher, penstock.runtime, penstock.worker]
+    if HAS_LANGGRAPH:
+        rooms.append(importlib.import_module("penstock.langgraph"))
+    for room in rooms:
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
@@ -114,11 +120,38 @@ def use_extras() -> None:
         importlib.import_module(name)
 
 
+def use_langgraph() -> None:
+    """Ask a question in a real graph, and answer it through another saver."""
+    from langgraph.graph import START, StateGraph
+    from langgraph.types import Command, interrupt
+
+    from penstock.langgraph import PenstockSaver
+
+    builder = StateGraph(dict)
+    builder.add_node("ask", lambda state: {"answer": interrupt("how many?")})
+    builder.add_edge(START, "ask")
+    config = {"configurable": {"thread_id": "t"}}
+    with EmbeddedServer() as server, PenstockSaver(server.url) as saver:
+        assert builder.compile(checkpointer=saver).invoke({"a": 1}, config)["__interrupt__"]
+        with PenstockSaver(server.url) as other:
+            done = builder.compile(checkpointer=other).invoke(Command(resume=7), config)
+        assert done["answer"] == 7, done
+
+
 def main() -> None:
     """Do all of it."""
     for step in (import_all, run_in_memory, run_on_worker, use_extras):
         step()
-    names = ("click", "fakeredis", "pydantic", "redis", "rich", "rq")
+    if HAS_LANGGRAPH:
+        use_langgraph()
+    names = ("langgraph",) * HAS_LANGGRAPH + (
+        "click",
+        "fakeredis",
+        "pydantic",
+        "redis",
+        "rich",
+        "rq",
+    )
     print("It works with", ", ".join(f"{name} {version(name)}" for name in names))
 
 

@@ -9,6 +9,7 @@ from benchmarks.harness import Bench, Row
 from benchmarks.latency import first_event
 from benchmarks.memory import bytes_per_step, idle_worker
 from benchmarks.recovery import recovery
+from benchmarks.redis_cost import redis_cost
 from benchmarks.replay import replay
 from benchmarks.steps import durable_steps, steps_in_process
 from benchmarks.throughput import runs_per_second
@@ -27,4 +28,5 @@ FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
     "recovery": recovery,
     "rss": idle_worker,
     "bytes": bytes_per_step,
+    "redis": redis_cost,
 }

@@ -23,7 +23,7 @@ three or more: compare ratios rather than figures, and figures of one run only.
 READING = """## How to read it
 
 - **Steps** do nothing: what is measured is what Penstock adds. 100 of them in one run, the run's
-  own beginning and end included (four script calls). One EVALSHA does XADD, PUBLISH and HSET, one
+  own beginning and end included (four script calls). One EVALSHA does RPUSH, PUBLISH and HSET, one
   after the other from sync code with redis-py's defaults, right before and right after each run.
 - **The ratio of a step** compares Python with a round trip: about half of a `sync` step is Python,
   and most of an `async` one. One EVALSHA takes 40 to 65 µs or 80 to 130 here, by the minute and by

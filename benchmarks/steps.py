@@ -13,7 +13,7 @@ from benchmarks.bare import RoundTrip
 from benchmarks.harness import AT_MOST, Bar, Bench, Row, beside, rounds
 from benchmarks.processes import connected
 from penstock.runtime import RedisSaver, entrypoint
-from penstock.runtime.journal import Durability
+from penstock.runtime.types.durability import Durability
 
 _numbers = itertools.count()
 
@@ -31,7 +31,7 @@ WHY = (
     "0.95 to 1.4 x; since then `async` has become 7 % cheaper. Done in between: a connection is "
     "held for a second, in place of redis-py's pool, counters and retries for each command; the "
     "script reads the last entry only where others have spoken, and four fields in place of six; "
-    "16 small events share an entry of the stream; a step makes fewer calls, an asyncio step one "
+    "events are items of a list, not of a stream; a step makes fewer calls, an asyncio step one "
     "callback less. Of an `async` step, about 25 µs are threads or tasks and their futures, 30 µs "
     "arguments, digest and two events, and 15 µs its share of the run's begin and end, whose last "
     "write waits for Redis. Tried without effect: sending from the thread of the body while it "

@@ -16,7 +16,7 @@ import redis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from penstock.publisher import script
+from penstock.publisher.redis import script
 from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.protocol import Protocol
 from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, follow
@@ -41,42 +41,42 @@ MUTANTS: Final = (
     Mutant("a lost write is not missed", "commit", "last ~= batch - 1", "false"),
     Mutant("a hand-over ignores a cancel", "handover", "if run[4] then", "if false then"),
     Mutant("repeated writes are done again", "commit", "last >= batch", "false"),
-    Mutant("a seq that is taken loses its event", "append", "~= 'table' then", "~= 'x' then"),
-    Mutant("an entry's events are not counted", "append", "seq + #fields / 2", "seq + 1"),
+    Mutant("seqs begin anew with each write", "append", "if newest then", "if false then"),
+    Mutant("all events of a write have one seq", "append", "      seq = seq + 1\n", ""),
     Mutant("writes are not counted", "commit", "'batch', batch)", "'batch', 0)"),
     Mutant("progress does not clear deaths", "commit", "gets_on(checkpoints) then", "false then"),
-    Mutant("a running run can be claimed", "claim", "run[1] ~= 'queued'", "run[1] == false"),
-    Mutant("any run can be claimed", "claim", "if run[1] ~= 'queued' then", "if false then"),
+    Mutant("a running run can be claimed", "claim", "run.status ~= 'queued'", "run.status == nil"),
+    Mutant("any run can be claimed", "claim", "if run.status ~= 'queued' then", "if false then"),
     Mutant(
         "a run can be claimed out of its turn",
         "claim",
-        "elseif redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then",
-        "elseif false then",
+        "return run.lone == '1' or of_thread(run).run == id",
+        "return true",
     ),
     Mutant("a late answer wakes", "resume", "if answers and fresh == 0 then", "if false then"),
     Mutant(
         "a late retry is done again",
         "resume",
-        "redis.call('HGET', key('run', id), 'epoch') ~= ARGV[5]",
+        "(redis.call('HGET', key('run', id), 'epoch') or '') ~= ARGV[5]",
         "false",
     ),
-    Mutant("the epoch does not grow", "claim", "(run[6] or 0) + 1", "(run[6] or 0) + 0"),
+    Mutant("the epoch does not grow", "claim", "(run.epoch or 0) + 1", "(run.epoch or 0) + 0"),
     Mutant("a fence is its epoch alone", "claim", "epoch .. '.' .. nonce", "epoch .. '.'"),
-    Mutant("a claim leaves the write count", "claim", "'batch', 0, ", ""),
+    Mutant("a claim leaves the write count", "claim", "'batch', '0', ", ""),
     Mutant("a claim has no lease", "claim", "redis.call('ZADD', LEASES, ms(now + lease), id)", ""),
     Mutant("take forgets what it gave", "take", "before[1] == nonce", "false"),
-    Mutant("acquire forgets what it gave", "acquire", "run[1] == 'running' and", "false and"),
+    Mutant("acquire forgets what it gave", "acquire", "run.status == 'running' and", "false and"),
     Mutant("suspects share a worker", "take", "busy > 0 or #runs > 0", "false"),
     Mutant("suspension ignores a cancel", "suspend", "if run[5] then", "if false then"),
     Mutant("suspension ignores its thread", "suspend", "key('waiting', run[4])) > 0", "id) > 9"),
-    Mutant("suspension keeps the lease", "suspend", "drop(id)\n", ""),
+    Mutant("suspension keeps the lease", "suspend", "drop(id, 'running')\n", ""),
     Mutant("old questions stay", "suspend", "redis.call('DEL', key('questions', id))", ""),
     Mutant("what asks nothing says it asks", "suspend", "asks and '1' or '0'", "'1'"),
     Mutant("when it wakes is not said", "suspend", "'wakes', due)", "'wakes', '')"),
     Mutant("an answer at work is not missed", "questions", "_answered = true", "_answered = false"),
     Mutant("an answered question is listed", "questions", ") == 1 then", ") == 7 then"),
     Mutant("a closed question stays listed", "ask", "redis.call('HDEL'", "redis.call('HMGET'"),
-    Mutant("a run that is over asks", "settle", "if before == 'running' then", "if false then"),
+    Mutant("a run that is over asks", "settle", "before == 'running' and 0 or", "false and 0 or"),
     Mutant(
         "a zombie leaves the ready",
         "commit",
@@ -87,7 +87,7 @@ MUTANTS: Final = (
     Mutant("a timer fires twice", "recover", "  redis.call('ZREM', TIMERS, id)\n", ""),
     Mutant("an answer leaves the timer", "reopen", "redis.call('ZREM', TIMERS, id)\n", ""),
     Mutant("a wake leaves the timer", "wake", "redis.call('ZREM', TIMERS, id)\n", ""),
-    Mutant("an end leaves the timer", "settle", "  redis.call('ZREM', TIMERS, id)\n", ""),
+    Mutant("an end leaves the timer", "settle", "suspended = TIMERS }", "suspended = READY }"),
     Mutant("a sleep has no timer", "suspend", "redis.call('ZADD', TIMERS, due, id)", ""),
     Mutant("a late answer counts", "recover", "tonumber(due) <= now", "false"),
     Mutant("a sleeper gives its thread up", "suspend", "if asks and", "if"),
@@ -139,6 +139,7 @@ MUTANTS: Final = (
     Mutant("poison is never given up", "recover", "4 * most or alone >= most", "4 * most"),
     Mutant("a lease given up alive is a death", "recover", "run[7] ~= run[4] and", ""),
     Mutant("who lives after all stays dead", "forgo", "run[3] and is_open(id)", "false"),
+    Mutant("the last death is taken back", "forgo", "= tonumber(found)", "= last"),
     Mutant("life changes what is over", "forgo", "run[3] and is_open(id)", "run[3]"),
     Mutant("a requeued run stays failed", "requeued", "if is_asked and", "if false and"),
     Mutant(
@@ -163,7 +164,7 @@ MUTANTS: Final = (
         "a run begins without its checkpoint", "settle", "'checkpoint', at.head", "'c', at.head"
     ),
     Mutant("a result is no checkpoint", "settle", "if ended[1] then", "if false then"),
-    Mutant("an end keeps the lease", "settle", "redis.call('ZREM', LEASES, id)", ""),
+    Mutant("an end keeps the lease", "settle", "running = LEASES,", "running = READY,"),
     Mutant("the next of a thread is not rung for", "settle", "    ring(following, false)\n", ""),
     Mutant("a cancelled run keeps its turn", "settle", "redis.call('LREM'", "redis.call('LPOS'"),
     Mutant(
@@ -186,7 +187,8 @@ MUTANTS: Final = (
         "redis.call('HEXISTS', key('checkpoints', home), step) == 1",
         "false",
     ),
-    Mutant("anybody performs a step", "claim", "not is_expected(id, run[4], run[5])", "false"),
+    Mutant("anybody performs a step", "claim", "is_expected(id, run.home, run.home_step)", "true"),
+    Mutant("performers stamp alike", "send", "'again', number", "'again', 1"),
     Mutant("anybody records a step", "commit", "not is_expected", "not tostring"),
     Mutant("a performer ends unseen", "finish", "not is_expected(id, asked[4], asked[5])", "false"),
     Mutant("a step's result goes astray", "commit", "if home == '' then", "if true then"),

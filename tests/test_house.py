@@ -21,9 +21,12 @@ import pytest
 import yaml
 
 import penstock
+from penstock import runtime
+from penstock.publisher.codec.naming import loaded_class, name_of
+from penstock.runtime.deprecation import PenstockDeprecationWarning
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("publisher", "runtime", "worker")
+ROOMS = ("publisher", "runtime", "langgraph", "worker")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
@@ -39,6 +42,44 @@ def test_a_door_opens_to_what_it_names(room: str) -> None:
     assert door.__all__
     assert len(set(door.__all__)) == len(door.__all__)
     assert [name for name in door.__all__ if not hasattr(door, name)] == []
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        runtime.Command,
+        runtime.GraphOutput,
+        runtime.Interrupt,
+        runtime.Run,
+        runtime.RunStatus,
+        runtime.StateSnapshot,
+        runtime.StateTask,
+        runtime.StateUpdate,
+        runtime.StepTimeoutError,
+    ],
+)
+def test_stored_names_do_not_depend_on_files(cls: type) -> None:
+    assert name_of(cls) == f"penstock.runtime.{cls.__name__}"
+    assert loaded_class(name_of(cls)) is cls
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("graph", "Graph"),
+        ("run", "Run"),
+        ("state", "StateSnapshot"),
+        ("stream_event", "StreamEvent"),
+        ("writer", "StreamWriter"),
+    ],
+)
+def test_documented_names_are_found_at_their_old_places(module: str, name: str) -> None:
+    old = importlib.import_module(f"penstock.runtime.{module}")
+
+    with pytest.warns(PenstockDeprecationWarning, match=f"import {name} from penstock.runtime"):
+        assert getattr(old, name) is getattr(runtime, name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = old.nothing
 
 
 @pytest.mark.parametrize("room", ROOMS)

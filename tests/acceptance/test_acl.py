@@ -17,13 +17,13 @@ from rq.command import send_shutdown_command
 from rq.suspension import resume, suspend
 
 from penstock.publisher import subscribe
-from penstock.publisher.connection import connect
 from penstock.publisher.errors import RedisUnavailableError
-from penstock.publisher.script import Script, load, load_all
+from penstock.publisher.redis.connection import connect
+from penstock.publisher.redis.script import Script, load, load_all
 from penstock.runtime import AsyncClient, Client, RedisStore
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings, load_settings
-from penstock.worker.doctor.rights import ROLES, rights
+from penstock.worker.doctor.permissions import ROLES, rights
 from tests.faults.support import remote_flows
 from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
@@ -358,9 +358,9 @@ ENQUEUE = [
     ("HSET", RUN, "status", "queued"),
     ("RPUSH", "rq:queue:default", "r"),
     ("EVAL", "return 1", "0"),
-    ("XADD", "penstock:events:r", "*", "e", "x"),
+    ("RPUSH", "penstock:events:r", "1 {}"),
 ]
-FOREIGN = [("GET", "other"), ("HGETALL", "other:run:r"), ("XRANGE", "other:events:r", "-", "+")]
+FOREIGN = [("GET", "other"), ("HGETALL", "other:run:r"), ("LRANGE", "other:events:r", "0", "-1")]
 STORE = [("HGETALL", "penstock:store:items:x"), ("HGETALL", "penstock:cache:x")]
 OF_RQ = [("HGETALL", "rq:worker:w"), ("HGETALL", "rq:job:r"), ("SMEMBERS", "rq:workers")]
 
@@ -465,7 +465,7 @@ def test_f74_a_worker_that_lacks_rights_says_so_in_one_sentence(
 
 # -- the lists themselves -----------------------------------------------------------------------
 
-_COMMAND = re.compile(r"redis\.call\((?:front and )?'([A-Z]+)'(?: or '([A-Z]+)')?|\{ '(XADD|HSET)'")
+_COMMAND = re.compile(r"redis\.call\((?:front and )?'([A-Z]+)'(?: or '([A-Z]+)')?|\{ '(HSET)'")
 
 
 def commands(*scripts: Script) -> set[str]:

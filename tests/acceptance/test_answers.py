@@ -12,7 +12,7 @@ import pytest
 
 from penstock.runtime import AsyncClient, Client, Command, RedisSaver, entrypoint, interrupt
 from penstock.runtime.errors import AnswerError, ResumeError, RunCancelledError, ThreadBusyError
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet

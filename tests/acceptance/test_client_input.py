@@ -22,8 +22,8 @@ from penstock.runtime.errors import (
     RunNotFoundError,
     WrongKindError,
 )
-from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support import flows
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until

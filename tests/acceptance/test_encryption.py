@@ -12,8 +12,8 @@ import pytest
 import redis
 
 from penstock.publisher import subscribe
-from penstock.publisher.codec import Codec
-from penstock.publisher.encrypted import EncryptedCodec
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.encrypted import EncryptedCodec
 from penstock.publisher.errors import EncryptionError
 from penstock.runtime import (
     AsyncClient,
@@ -25,9 +25,9 @@ from penstock.runtime import (
     RedisStore,
     entrypoint,
 )
+from penstock.runtime.diagnostics.steps import StepStatus, read_steps
 from penstock.runtime.errors import RunConflictError, RunFailedError
 from penstock.runtime.settings import Settings
-from penstock.worker.steps import StepStatus, read_steps
 from tests.faults.support import secret_flows
 from tests.faults.support.invariants import Checker
 from tests.faults.support.secret_flows import SECRET

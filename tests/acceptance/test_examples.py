@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from penstock.runtime import Client
-from penstock.worker.server import free_port
+from penstock.worker.redis_server import free_port
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 

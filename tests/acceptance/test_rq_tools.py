@@ -21,9 +21,9 @@ from rq.worker import Worker as RQWorker
 
 from penstock.publisher import subscribe
 from penstock.runtime import Client
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import RunCancelledError
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support import flows
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
@@ -93,7 +93,7 @@ def test_the_job_of_a_run_ends_with_it(fleet: Fleet, client: Client, raw: redis.
     assert FinishedJobRegistry(queue=queue).get_job_ids() == [good.run_id]
     assert FailedJobRegistry(queue=queue).get_job_ids() == [bad.run_id]
     ticket = Job.fetch(good.run_id, connection=raw, serializer=JSONSerializer)
-    assert (ticket.func_name, ticket.args) == ("penstock.worker.job.perform", [good.run_id])
+    assert (ticket.func_name, ticket.args) == ("penstock.worker.job.perform", [])
 
 
 def test_a_worker_leaves_rq_as_it_ends(fleet: Fleet, client: Client, raw: redis.Redis) -> None:
@@ -395,7 +395,7 @@ def test_a_run_that_is_requeued_and_fails_again_is_among_the_failed_again(
 
 def _resumed(raw: redis.Redis, run: RunHandle, times: int) -> Callable[[], bool]:
     key = f"penstock:events:{run.run_id}"
-    return lambda: str(raw.xrange(key)).count("run.resumed") == times
+    return lambda: str(raw.lrange(key, 0, -1)).count("run.resumed") == times
 
 
 @pytest.mark.parametrize("end", [RunStatus.COMPLETED, RunStatus.CANCELLED])
@@ -453,4 +453,4 @@ def test_a_second_ticket_of_a_failed_run_does_not_let_it_go_on(
     until(lambda: raw.llen("rq:queue:default") == 0)
     assert client.enqueue("frail", str(Path(frail).parent)).run_id
     assert run.status() is RunStatus.FAILED
-    assert "run.resumed" not in str(raw.xrange(f"penstock:events:{run.run_id}"))
+    assert "run.resumed" not in str(raw.lrange(f"penstock:events:{run.run_id}", 0, -1))

@@ -14,9 +14,9 @@ import pytest
 
 from penstock.runtime import AsyncClient, Client, Command
 from penstock.runtime.errors import RunFailedError
-from penstock.runtime.interrupt import Interrupt
 from penstock.runtime.settings import Settings
-from penstock.runtime.view import MODES
+from penstock.runtime.streaming.mode_view import MODES
+from penstock.runtime.types.interrupt import Interrupt
 from tests.faults.support import streams
 from tests.faults.support.workers import Fleet
 from tests.support.server import RedisServer

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from penstock.runtime import Client
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import RunFailedError
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches
 from tests.faults.support.workers import Fleet

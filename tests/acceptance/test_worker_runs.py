@@ -16,8 +16,8 @@ import redis
 from penstock.publisher.errors import ConfigurationError
 from penstock.runtime import Client
 from penstock.runtime.errors import RunFailedError
-from penstock.worker.options import WorkerOptions
-from penstock.worker.process import run_worker
+from penstock.worker.process.options import WorkerOptions
+from penstock.worker.process.supervisor import run_worker
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
@@ -189,9 +189,8 @@ def stored(raw: redis.Redis) -> list[bytes]:
             continue  # RQ's own
         if kind == b"hash":
             values += cast("dict[bytes, bytes]", raw.hgetall(key)).values()
-        elif kind == b"stream":
-            entries = cast("list[Any]", raw.xrange(key))
-            values += [text for _, fields in entries for text in fields.values()]
+        elif kind == b"list":
+            values += cast("list[bytes]", raw.lrange(key, 0, -1))
     return [value for value in values if not value.isdigit() and value not in (b"", b"0", b"1")]
 
 

@@ -13,7 +13,6 @@ from penstock.runtime.settings import Settings
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
-from tests.runtime.flows import in_background
 from tests.runtime.hands import line, number, told
 from tests.support.server import RedisServer
 
@@ -75,12 +74,12 @@ def test_an_update_ends_a_waiting_run_for_all_who_follow_it(
     fleet.start()
     run = client.enqueue("ask", "fine?", thread_id="t")
     run.result(10)
-    follower = in_background(lambda: list(client.get(run.run_id).stream("values", after=4)))
+    assert [event.data for event in run.stream("values")][-1]["__interrupt__"]
 
     client.thread("t").update(["given"])
 
     assert run.result(10) == ["given"]
-    assert [event.data for event in follower.result(10)][-1] == ["given"]
+    assert [event.data for event in run.stream("values", after=4)][-1] == ["given"]
     assert client.thread("t").state().next == ()
     assert client.enqueue("ask", "again?", thread_id="t").result(10)["__interrupt__"]
     client.thread("t").delete()

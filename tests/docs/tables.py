@@ -21,6 +21,7 @@ import click
 
 import penstock.publisher.errors
 import penstock.runtime.errors
+from penstock.langgraph.redis.keys import GraphKeys
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
@@ -31,21 +32,24 @@ from tests.docs.page import PAGES
 _PLACE = re.compile(r"(<!-- table: ([\w:]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def keys(cls: type[Keys] | type[StoreKeys]) -> Iterator[str]:
+def keys(cls: type[Keys] | type[StoreKeys] | type[GraphKeys]) -> Iterator[str]:
     """The keys that a class names, each with its docstring."""
     yield from ("| key | what it is |", "|---|---|")
     for name, value in _members(cls):
         if isinstance(value, property):
             key = getattr(cls(), name)
         else:
-            parameter = list(inspect.signature(value).parameters)[1]
-            key = value(cls(), f"<{_THING.get((name, parameter), parameter.replace('_', ' '))}>")
+            parameters = list(inspect.signature(value).parameters)[1:]
+            things = [_THING.get((name, each), each.replace("_", " ")) for each in parameters]
+            key = value(cls(), *(f"<{thing}>" for thing in things))
         yield f"| `{key}` | {_says(value)} |"
 
 
 _THING = {
     ("thread", "key"): "hash of the thread id",
     ("waiting", "key"): "hash of the thread id",
+    ("space", "key"): "hash of the thread id",
+    ("order", "key"): "hash of the thread id",
     ("queue", "name"): "queue",
     ("worker", "name"): "worker",
 }
@@ -116,7 +120,7 @@ def _paragraph(command: click.Command) -> str:
 
 def errors() -> Iterator[str]:
     """The tree of errors, with the sentence that each of them has."""
-    for name in ("publisher", "runtime", "worker"):
+    for name in ("publisher", "runtime", "langgraph", "worker"):
         room = importlib.import_module(f"penstock.{name}")
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             if not module.name.endswith("__main__"):
@@ -165,10 +169,12 @@ def _says(value: object) -> str:
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "keys": lambda: keys(Keys),
     "keys:store": lambda: keys(StoreKeys),
+    "keys:graph": lambda: keys(GraphKeys),
     "settings": settings,
     "commands": commands,
     "errors": errors,
     "door:runtime": lambda: door("runtime"),
+    "door:langgraph": lambda: door("langgraph"),
     "door:publisher": lambda: door("publisher"),
     "door:worker": lambda: door("worker"),
 }

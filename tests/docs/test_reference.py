@@ -5,8 +5,8 @@ import re
 import pytest
 
 from penstock.runtime.redis.keys import PERMANENT
-from penstock.runtime.run import RunStatus
-from penstock.runtime.view import MODES
+from penstock.runtime.streaming.mode_view import MODES
+from penstock.runtime.types.run import RunStatus
 from tests.docs.page import PAGES, ROOT, Page
 from tests.docs.tables import TABLES, filled, shown
 

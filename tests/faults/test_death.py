@@ -14,9 +14,9 @@ import redis
 from penstock.publisher import subscribe
 from penstock.publisher.event import Event
 from penstock.runtime import Client
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import PoisonRunError
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet

@@ -8,8 +8,8 @@ import redis
 from penstock.publisher import subscribe
 from penstock.publisher.errors import CursorExpiredError
 from penstock.runtime import Client
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.client.run import RunHandle
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import Fleet

@@ -8,7 +8,7 @@ import pytest
 
 from penstock.runtime import Client
 from penstock.runtime.errors import RunFailedError
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import Fleet

@@ -7,7 +7,7 @@ import time
 import redis
 
 from penstock.runtime import Client
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import Fleet

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import tests.support.programs as library
 from penstock.runtime import Client
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ResumeError, RunFailedError
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
 from tests.support.programs import Tree, answer_to, oracle, programs

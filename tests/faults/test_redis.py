@@ -13,13 +13,13 @@ import pytest
 import redis
 
 from penstock.publisher import subscribe
-from penstock.publisher.connection import connect
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
+from penstock.publisher.redis.connection import connect
 from penstock.runtime import Client
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ConfigurationError, RunNotFoundError
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import Fleet
@@ -506,7 +506,7 @@ def test_f21_a_client_repeats_what_may_be_repeated(
 def test_f22_an_answer_slower_than_the_timeout_is_one_effect(
     fleet: Fleet, proxy: Proxy, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.runtime.client.connect", partial(connect, timeout=0.3))
+    monkeypatch.setattr("penstock.runtime.client.transport.connect", partial(connect, timeout=0.3))
     with Client(proxy.url) as client:
         client.runs()
         proxy.delay(0.5)

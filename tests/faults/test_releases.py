@@ -11,7 +11,7 @@ import redis
 from penstock.publisher import subscribe
 from penstock.runtime import Client
 from penstock.runtime.errors import RunFailedError
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.releases import FOLDER, restore
 from tests.faults.support.until import reaches, until

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from penstock.publisher import Event, subscribe
-from penstock.publisher.connection import connect
 from penstock.publisher.errors import RedisUnavailableError
+from penstock.publisher.redis.connection import connect
 from penstock.runtime import AsyncClient, Client, RedisStore
 from penstock.runtime.settings import Settings
 from tests.faults.support.invariants import Checker

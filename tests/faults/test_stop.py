@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from penstock.runtime import Client
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
@@ -364,10 +364,10 @@ def test_a_pool_that_is_refused_threads_runs_each_function_once() -> None:
         HEAD.replace("from penstock", "# from penstock")
         + LIMIT
         + """
-from penstock.runtime.pool import PatientPool
-from penstock.runtime.threads import Threads
+from penstock.runtime.concurrency.patient_pool import PatientPool
+from penstock.runtime.concurrency.thread_pool import ThreadPool
 
-threads, done = Threads(), []
+threads, done = ThreadPool(), []
 
 def work(number):
     time.sleep(0.1)
@@ -399,7 +399,7 @@ def test_a_batch_and_a_pool_of_nobody_go_on_with_the_threads_they_get() -> None:
         HEAD
         + LIMIT
         + """
-from penstock.runtime.pool import PatientPool
+from penstock.runtime.concurrency.patient_pool import PatientPool
 
 @task
 def double(x):

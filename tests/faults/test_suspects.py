@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from penstock.runtime import Client
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.client.run import RunHandle
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet

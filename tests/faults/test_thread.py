@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from penstock.runtime import Client
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import RunCancelledError, ThreadBusyError
-from penstock.runtime.handle import RunHandle
 from penstock.runtime.redis.keys import thread_key
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches
 from tests.faults.support.workers import Fleet

@@ -12,9 +12,9 @@ import redis
 
 import tests.faults.support.timed as timed
 from penstock.runtime import Client
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ResumeError, RunCancelledError, ThreadBusyError
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess

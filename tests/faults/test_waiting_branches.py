@@ -11,15 +11,14 @@ import pytest
 
 import tests.faults.support.waiting_flows as flows
 from penstock.runtime import Client
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.client.run import RunHandle
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:no live worker has announced"),
-    pytest.mark.timeout(60),
 ]
 
 APP = str(Path(flows.__file__))

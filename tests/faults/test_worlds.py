@@ -19,11 +19,12 @@ from rq.registry import FailedJobRegistry
 from penstock.publisher import Publisher, subscribe
 from penstock.runtime import Client
 from penstock.runtime.errors import RunFailedError
-from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import FLOWS, QUICK, Fleet
+from tests.support.events import stored_events
 from tests.support.server import RedisServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
@@ -114,13 +115,18 @@ def test_each_database_has_channels_of_its_own(databases: tuple[Place, Place]) -
             url = place.client.settings.redis
             events = stack.enter_context(subscribe("one", connection=url, timeout=5))
             assert next(iter(events)).mode == "run.queued", number
-        listed: Any = databases[0].raw.pubsub_channels("penstock:*")
-        channels = {name.decode() for name in listed}
+        expected = {
+            *("penstock:control", "penstock:control@1"),
+            *("penstock:channel:one", "penstock:channel@1:one"),
+        }
+        until(lambda: expected <= _channels(databases[0].raw))
     for run in runs:
         run.cancel()
 
-    assert {"penstock:control", "penstock:control@1"} <= channels
-    assert {"penstock:channel:one", "penstock:channel@1:one"} <= channels
+
+def _channels(raw: redis.Redis) -> set[str]:
+    listed: Any = raw.pubsub_channels("penstock:*")
+    return {name.decode() for name in listed}
 
 
 # -- prefixes -----------------------------------------------------------------------------------
@@ -169,13 +175,8 @@ def test_rqs_tools_see_and_requeue_what_a_prefix_has(
     rq("requeue", "--queue", "default@shop", "order-1--shop")
 
     key = shop.client.plans.keys.events("order-1")
-    until(lambda: b"run.resumed" in b"".join(_texts(shop.raw, key)))
+    until(lambda: "run.resumed" in str(stored_events(shop.raw, key)))
     reaches(run, RunStatus.FAILED)
-
-
-def _texts(raw: redis.Redis, stream: str) -> list[bytes]:
-    entries: list[tuple[bytes, dict[bytes, bytes]]] = raw.xrange(stream)  # type: ignore[assignment]
-    return [text for _, fields in entries for text in fields.values()]
 
 
 def test_a_supervisor_gives_back_the_runs_of_its_prefix(server: RedisServer, fleet: Fleet) -> None:

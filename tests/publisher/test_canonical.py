@@ -6,14 +6,15 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.publisher.canonical import canonical
-from penstock.publisher.codec import Codec
-from penstock.publisher.failure import dump_error, load_error
-from penstock.publisher.registry import TypeRegistry
+from penstock.publisher.codec.canonical import canonical
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.failure import dump_error, load_error
+from penstock.publisher.codec.registry import TypeRegistry
 
 registry = TypeRegistry()
 codec = Codec(registry=registry)
@@ -101,3 +102,20 @@ def test_an_error_has_the_same_text_when_it_is_read_again() -> None:
     assert text([error]) == text([again])
     assert text([error]) != text([ValueError("y")])
     assert text([error]) != text([KeyError("x", {"b": 1, "a": 2})])
+
+
+@registry.add
+class Form(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+
+
+@pytest.mark.parametrize("name", ["~error", "~set", "~dict", "~record", "~enum", "~frozenset"])
+def test_names_that_a_model_was_given_are_no_tags(name: str) -> None:
+    one, two = Form(**{name: [2, 1]}), Form(**{name: [1, 2]})
+
+    assert codec.loads(codec.dumps(one)) == one
+    assert codec.knows(codec.dumps(one))
+    assert text(one) != text(two)
+    assert text(Form(**{"a": 1, name: {"x": 1, "y": 2}})) == text(
+        Form(**{name: {"y": 2, "x": 1}, "a": 1})
+    )

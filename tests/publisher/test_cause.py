@@ -11,9 +11,9 @@ import pytest
 import redis
 from redis._parsers.base import BaseParser
 
-from penstock.publisher.cause import explained, fix_for, waits_for
-from penstock.publisher.connection import connect
 from penstock.publisher.errors import RedisUnavailableError
+from penstock.publisher.redis.cause import explained, fix_for, waits_for
+from penstock.publisher.redis.connection import connect
 from penstock.runtime import AsyncClient, Client, RedisStore
 from tests.faults.support.until import until
 from tests.support.server import RedisServer
@@ -131,7 +131,6 @@ def test_a_redis_whose_connections_are_all_in_use(start_redis: Start) -> None:
     until(says_so)
 
 
-@pytest.mark.timeout(60)
 def test_tls_where_there_is_none_and_none_where_there_is(
     start_redis: Start, tmp_path: Path
 ) -> None:

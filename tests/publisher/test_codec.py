@@ -20,10 +20,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.loose import Remains
+from penstock.publisher.codec.registry import TypeRegistry
 from penstock.publisher.errors import CodecError, ValueTooLargeError
-from penstock.publisher.loose import Remains
-from penstock.publisher.registry import TypeRegistry
 from penstock.runtime.errors import Suspend
 from tests.publisher.exactness import assert_same
 
@@ -561,3 +561,125 @@ def test_the_text_of_a_value_is_part_of_the_wire_format(value: Any, text: str) -
 )
 def test_further_scalars_read_back(value: Any) -> None:
     assert_same(codec.loads(codec.dumps(value)), value)
+
+
+class Color(Enum):
+    RED = 1
+
+
+class Shade(Enum):
+    RED = 1
+
+
+@dataclass(unsafe_hash=True)
+class Mutable:
+    text: object
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {Color.RED: "a", Shade.RED: "b"},
+        {Color.RED: "a", 1: "b"},
+        {Color.RED, Shade.RED},
+        frozenset([Color.RED, 1]),
+        Counter([Color.RED, 1]),
+    ],
+    ids=["enums", "enum and number", "set", "frozenset", "counter"],
+)
+def test_keys_that_are_equal_where_their_classes_are_unknown_are_an_error(value: Any) -> None:
+    with_classes = TypeRegistry()
+    with_classes.add(Color)
+    with_classes.add(Shade)
+    text = Codec(registry=with_classes).dumps(value)
+
+    assert Codec(registry=with_classes).loads(text) == value
+    with pytest.raises(CodecError, match="two keys of a stored dict or set are equal here"):
+        Codec(registry=TypeRegistry()).loads(text)
+
+
+@pytest.mark.parametrize("container", [dict.fromkeys, set, frozenset, OrderedDict.fromkeys])
+def test_keys_that_have_become_equal_are_refused(container: Callable[[Any], Any]) -> None:
+    with_label = TypeRegistry()
+    with_label.add(Mutable)
+    first, second = Mutable("a"), Mutable("b")
+    value = container([first, second])
+
+    second.text = "a"
+
+    with pytest.raises(CodecError, match="has keys that have become equal"):
+        Codec(registry=with_label).dumps(["before", value])
+
+    second.text = []
+
+    with pytest.raises(CodecError, match=r"\$\[1\].*has a key that cannot be one any more"):
+        Codec(registry=with_label).dumps(["before", value])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{True: 1, "True": 2, "1": 3}, {1: 1, "1": 2}, {None: 1, "None": 2}, {1.5: 1, "1.5": 2}],
+)
+def test_keys_of_other_types_are_not_mixed_up_with_their_texts(value: Any) -> None:
+    assert_same(Codec().loads(Codec().dumps(value)), value)
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+class Instant(datetime):
+    pass
+
+
+class Mapping(OrderedDict[str, int]):
+    pass
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Text("a"),
+        Number(1),
+        Instant(2026, 1, 1),
+        Mapping(a=1),
+        defaultdict(int, a=1),
+        type("Bytes", (bytes,), {})(b"a"),
+        type("Amount", (Decimal,), {})("1"),
+        type("Several", (list,), {})([1]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_instance_of_a_subclass_of_a_builtin_type_is_refused_wherever_it_is(value: Any) -> None:
+    places: list[Any] = [
+        value,
+        [1, value],
+        {"a": value},
+        Point(value),
+        OrderedDict[str, Any](a=value),
+    ]
+    for wrapped in places:
+        with pytest.raises(CodecError, match=r"would come back as a plain|has no stored form"):
+            codec.dumps(wrapped)
+
+
+@pytest.mark.parametrize("value", [Text("a"), Number(1)])
+def test_a_key_of_a_subclass_of_a_builtin_type_is_refused(value: Any) -> None:
+    for container in ({value: 1}, {value}, Counter([value]), OrderedDict([(value, 1)])):
+        with pytest.raises(CodecError, match="would come back as a plain"):
+            codec.dumps(container)
+
+
+@pytest.mark.parametrize("make", [OrderedDict[str, int], Counter[str]])
+def test_a_special_dict_with_attributes_is_refused(make: Callable[..., Any]) -> None:
+    value = make(a=1)
+    assert_same(codec.loads(codec.dumps(value)), value)
+
+    value.note = "lost"
+
+    with pytest.raises(CodecError, match="has attributes beside its entries"):
+        codec.dumps(value)

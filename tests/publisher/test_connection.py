@@ -11,8 +11,8 @@ from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
 from redis.sentinel import Sentinel
 
-from penstock.publisher.connection import Backoff, aconnect, connect, refusal, transient
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
+from penstock.publisher.redis.connection import Backoff, aconnect, connect, refusal, transient
 
 
 def settings(client: Any) -> dict[str, Any]:

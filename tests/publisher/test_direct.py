@@ -14,9 +14,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 from redis.retry import Retry
 
-from penstock.publisher import direct
-from penstock.publisher.connection import connect
-from penstock.publisher.direct import DirectRedis
+from penstock.publisher.redis import direct
+from penstock.publisher.redis.connection import connect
+from penstock.publisher.redis.direct import DirectRedis
 from tests.support.server import RedisServer
 
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.publisher import Publisher, asubscribe, subscribe
-from penstock.publisher.codec import Codec
-from penstock.publisher.encrypted import EncryptedCodec, codec_for, codec_of_environment
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.encrypted import EncryptedCodec, codec_for, codec_of_environment
+from penstock.publisher.codec.keyring import KeyRing
 from penstock.publisher.errors import CodecError, ConfigurationError, EncryptionError
 from penstock.publisher.event import build, encode, parse
-from penstock.publisher.keyring import KeyRing
 from tests.publisher.exactness import assert_same
 from tests.support.contents import leaks
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.publisher.event import LARGE, TERMINAL, Event, decode, encode, texts
 

@@ -14,14 +14,15 @@ from typing import Any, cast
 import httpx
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.description import BASES
+from penstock.publisher.codec.failure import dump_error, load_error
+from penstock.publisher.codec.registry import TypeRegistry
 from penstock.publisher.errors import CodecError, NotStoredError, RemoteError
-from penstock.publisher.failure import dump_error, load_error
-from penstock.publisher.registry import TypeRegistry
 
 registry = TypeRegistry()
 codec = Codec(registry=registry)
@@ -223,6 +224,21 @@ def test_notes_causes_and_contexts_come_back() -> None:
     assert repr(found.__cause__.__context__) == "KeyError('first')"
 
 
+def test_an_error_that_was_raised_from_nothing_still_hides_what_it_is_raised_beside() -> None:
+    def fail() -> None:
+        try:
+            raise KeyError("first")
+        except KeyError:
+            raise ValueError("second") from None
+
+    error = raised_by(fail)
+    remote = load_error(dump_error(error, Codec()) | {"type": "shop.GoneError"})
+
+    for found in (through_redis(error), through_redis(through_redis(error)), remote):
+        assert found.__suppress_context__ and found.__context__ is None is found.__cause__
+    assert not through_redis(ValueError()).__suppress_context__
+
+
 def test_a_group_comes_back_as_its_members() -> None:
     inner = ExceptionGroup("inner", [PaymentError(1, reason=Reason.BUSY)])
     found = through_redis(ManyErrors("outer", [ValueError("a"), inner]))
@@ -387,6 +403,33 @@ def test_an_object_of_a_plain_class_comes_back_with_its_class_and_without_secret
         lambda: isinstance(again.pairs[1][1], bytes),
     ):
         with pytest.raises(NotStoredError):
+            touch()
+
+
+class CallFailedError(Exception):
+    __slots__ = ("client_secret",)
+
+
+def test_an_error_comes_back_without_secrets_of_its_own() -> None:
+    error: Any = CallFailedError("503")
+    error.api_key, error.client_secret, error.tries = "abc", "abc", 3
+    error.headers = {"Authorization": "abc", "Accept": "*/*"}
+    error.pairs = [("Cookie", "abc"), {b"X-Api-Key": "abc"}]
+    error.inner = inner = CallFailedError("401")
+    vars(inner)["api_key"] = "abc"
+
+    text = codec.dumps([dump_error(error, codec), dump_error(Exception(error), codec)])
+    found: Any = through_redis(error)
+
+    assert "abc" not in text
+    assert (found.tries, found.headers["Accept"], found.args) == (3, "*/*", ("503",))
+    for touch in (
+        lambda: found.api_key,
+        lambda: str(found.client_secret),
+        lambda: str(found.headers["Authorization"]),
+        lambda: found.inner.api_key,
+    ):
+        with pytest.raises(NotStoredError, match="its name says that it is a secret"):
             touch()
 
 
@@ -606,16 +649,67 @@ def test_our_own_errors_come_back_whole() -> None:
     assert str(through_redis(RemoteError("shop.Error", "x"))) == "shop.Error: x"
 
 
-def test_of_two_classes_with_one_name_the_newer_comes_back() -> None:
-    def define() -> type[Exception]:
-        class TwiceError(Exception):
+class ServiceError(Exception):
+    pass
+
+
+def service(_: str) -> type[ServiceError]:
+    class BusyError(ServiceError):
+        """All of them are the same, down to this line."""
+
+    return BusyError
+
+
+MailError, PayError = service("mail"), service("pay")
+
+
+def test_classes_of_one_name_are_told_apart_by_the_variables_that_hold_them() -> None:
+    written = [dump_error(kind("x"), codec) for kind in (MailError, PayError)]
+
+    assert [type(load_error(data)) for data in written] == [MailError, PayError]
+
+
+def test_an_error_of_a_class_that_no_variable_holds_is_not_mixed_up_with_those_of_its_name() -> (
+    None
+):
+    local = service("post")
+    data = dump_error(local("x"), codec)
+
+    assert type(load_error(data)) is local
+
+
+def test_where_an_error_may_be_of_either_of_two_classes_it_is_of_what_they_share() -> None:
+    first, second = service("first"), service("second")
+
+    for kind in (first, second):
+        data = dump_error(kind("x"), codec)
+        assert type(load_error(data)) is kind  # in the process that has stored it
+
+        found = load_error(data | {"token": "of another process"})
+        assert isinstance(found, RemoteError) and isinstance(found, ServiceError)
+        assert not isinstance(found, (first, second, MailError, PayError))
+        assert "2 loaded classes are called" in found.__notes__[0]
+
+
+def test_an_error_of_a_variable_that_is_not_here_is_of_no_other_class_of_its_name() -> None:
+    data = dump_error(MailError("x"), codec) | {"variables": ["tests.publisher.gone.MailError"]}
+
+    found = load_error(data)
+
+    assert isinstance(found, RemoteError) and not isinstance(found, (MailError, PayError))
+
+
+def test_a_class_that_is_gone_gives_way_to_the_one_that_the_same_lines_have_made_again() -> None:
+    def attempt() -> tuple[type[Exception], dict[str, Any]]:
+        class DeniedError(Exception):
             pass
 
-        return TwiceError
+        return DeniedError, dump_error(DeniedError("x"), codec)
 
-    older, newer = define(), define()
+    data = attempt()[1]
+    again = attempt()[0]
 
-    assert type(through_redis(older())) is newer
+    assert type(load_error(data)) is again
 
 
 def test_different_classes_with_one_name_are_not_mixed() -> None:
@@ -631,7 +725,7 @@ def test_different_classes_with_one_name_are_not_mixed() -> None:
 
     assert [type(load_error(data)) for data in written] == [later, never]
     for data in written:
-        del data["mark"]
+        del data["mark"], data["token"]
         assert type(load_error(data)) is RemoteError
 
 
@@ -677,3 +771,205 @@ def test_an_error_of_an_http_library_comes_back_with_its_response() -> None:
     ):
         with pytest.raises(NotStoredError):
             headers.get(name)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: b"a" * 100_000 + b"\xff",
+        lambda: b"\xff" * 70_000,
+    ],
+)
+def test_a_decode_error_of_a_large_text_comes_back_for_the_clauses_that_name_it(
+    make: Callable[[], bytes],
+) -> None:
+    error = raised_by(make().decode)
+
+    found: Any = through_redis(through_redis(error))
+
+    assert isinstance(found, UnicodeDecodeError)
+    assert str(error) in str(found)
+    for name in ("encoding", "start", "end", "reason"):
+        assert getattr(found, name) == getattr(error, name)
+    with pytest.raises(NotStoredError, match="'object' of UnicodeDecodeError was not stored"):
+        len(found.object)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnicodeEncodeError("ascii", "a" * 100_000 + "\xff", 100_000, 100_001, "no ASCII"),
+        UnicodeTranslateError("a" * 100_000, 7, 8, "no such character"),
+        SyntaxError("wrong", ("f.py", 1, 2, "x" * 100_000, 1, 3)),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_whose_class_requires_arguments_that_are_too_large_is_still_of_its_class(
+    error: Exception,
+) -> None:
+    found = through_redis(error)
+
+    assert isinstance(found, type(error))
+    assert isinstance(found, RemoteError)
+    assert str(error) in str(found)
+    assert "could not be made of what was stored" in found.__notes__[0]
+
+
+def os_error_with_a_number_set_later() -> OSError:
+    error = OSError("failed")
+    error.errno, error.filename = 5, "data.bin"
+    return error
+
+
+def syntax_error_with_a_line_set_later() -> SyntaxError:
+    error = SyntaxError("failed")
+    error.lineno, error.filename = 5, "data.yaml"
+    return error
+
+
+def stop_with_a_value_set_later() -> StopIteration:
+    error = StopIteration(1)
+    error.value = 2
+    return error
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        os_error_with_a_number_set_later,
+        syntax_error_with_a_line_set_later,
+        stop_with_a_value_set_later,
+    ],
+)
+def test_what_was_set_after_a_builtin_error_was_made_comes_back(
+    make: Callable[[], Exception],
+) -> None:
+    error = make()
+
+    found = through_redis(error)
+
+    assert type(found) is type(error)
+    assert (str(found), found.args) == (str(error), error.args)
+    for name in ("errno", "filename", "lineno", "value"):
+        assert getattr(found, name, None) == getattr(error, name, None)
+
+
+def test_the_object_that_lacks_an_attribute_is_missed() -> None:
+    found: Any = through_redis(raised_by(lambda: cast(Any, object()).missing))
+
+    assert (type(found), found.name) == (AttributeError, "missing")
+    with pytest.raises(NotStoredError, match="'obj' of AttributeError was not stored"):
+        bool(found.obj)
+
+
+class ResponseError(Exception):
+    def __init__(self, status: int, body: object) -> None:
+        super().__init__(status, body)
+        self.body = body
+        self.status = status
+        self.headers = {"a": 1}
+
+
+@pytest.mark.parametrize("body", ["x" * 100_000, list(range(50_000)), {"a": "y" * 100_000}])
+def test_what_is_too_large_is_missed_and_leaves_room_for_the_rest(body: object) -> None:
+    found: Any = through_redis(ResponseError(404, body))
+
+    assert type(found) is ResponseError
+    assert (found.args[0], found.status, found.headers) == (404, 404, {"a": 1})
+    assert isinstance(found.args[1], str) and "characters left out" in found.args[1]
+    with pytest.raises(NotStoredError, match=r"'body' of .*ResponseError was not stored"):
+        _ = found.body
+
+
+def test_of_a_value_of_many_parts_some_are_missed_and_the_rest_has_room() -> None:
+    found: Any = through_redis(ResponseError(404, [["y"] * 100] * 1000))
+
+    assert (found.status, found.headers, found.body[0]) == (404, {"a": 1}, ["y"] * 100)
+    with pytest.raises(NotStoredError, match="is a part of too large an object"):
+        len(found.body[-1])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"args": ("utf-8", b"", -(10**9), -(10**9) + 1, "no")},
+        {"hidden": {"start": -(10**9), "end": -(10**9) + 1}},
+        {"hidden": {"object": "text"}},
+        {"lost": {"object": "gone"}},
+    ],
+)
+def test_a_forged_unicode_error_reads_no_memory_beyond_its_text(changed: Any) -> None:
+    data = dump_error(raised_by(b"\xff".decode), codec)
+
+    found = load_error(data | changed)
+
+    assert isinstance(found, UnicodeDecodeError)
+    assert "invalid start byte" in str(found)
+
+
+class Shade(Enum):
+    DARK = 1
+
+
+class Stock(pydantic.BaseModel):
+    left: int
+    shade: Shade
+
+
+class StockError(Exception):
+    def __init__(self, stock: Stock) -> None:
+        super().__init__("too few")
+        self.stock = stock
+
+
+def test_what_an_error_has_shown_is_no_class_that_may_be_stored() -> None:
+    own = Codec(registry=TypeRegistry())
+    stock = Stock(left=1, shade=Shade.DARK)
+
+    found: Any = load_error(own.loads(own.dumps(dump_error(StockError(stock), own))))
+
+    assert (type(found), found.stock) == (StockError, stock)
+    assert found.stock.shade is Shade.DARK
+    assert Stock not in own.registry and Shade not in own.registry
+    for value in (found.stock, Shade.DARK):
+        with pytest.raises(CodecError, match="was not announced"):
+            own.dumps(value)
+
+
+BUILTIN_CLASSES = [cls for cls in BASES.values() if not issubclass(cls, UnicodeError)]
+ARGUMENTS: list[Any] = [
+    *(
+        None,
+        True,
+        0,
+        2,
+        13,
+        -1,
+        2**70,
+        10**5000,
+        1.5,
+        float("nan"),
+        "",
+        "a",
+        "\ud800",
+        "x" * 70_000,
+    ),
+    *(b"x", (1, 2), ("f.py", 1, 2, "text"), ("f.py", 1, 2, "text", 1, 3), [1], {"a": 1}, {1}),
+    object(),
+]
+
+
+@given(st.sampled_from(BUILTIN_CLASSES), st.lists(st.sampled_from(ARGUMENTS), max_size=5))
+@example(ValueError, [float("nan"), 10**5000])
+@example(OSError, [10**5000, "a"])
+def test_a_builtin_error_with_any_arguments_comes_back_as_its_type(cls: Any, args: Any) -> None:
+    try:
+        error = cls(*args)
+    except (TypeError, ValueError):  # which the class does not take
+        return
+
+    found = through_redis(error)
+
+    assert type(found) is type(error)
+    for kept, arg in zip(found.args, error.args, strict=False):
+        assert kept == arg or isinstance(kept, str) or kept != kept

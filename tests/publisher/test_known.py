@@ -19,10 +19,10 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGeneration
 from pydantic import BaseModel
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.known import load_known
+from penstock.publisher.codec.registry import TypeRegistry
 from penstock.publisher.errors import CodecError
-from penstock.publisher.known import load_known
-from penstock.publisher.registry import TypeRegistry
 
 CALL = {"name": "add", "args": {"a": 1}, "id": "call-1", "type": "tool_call"}
 USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
@@ -87,7 +87,7 @@ def test_the_package_is_imported_only_for_a_value_of_its_own() -> None:
     text = Codec(registry=TypeRegistry()).dumps([AIMessage("hello")])
     program = (
         "import sys\n"
-        "from penstock.publisher.codec import Codec\n"
+        "from penstock.publisher.codec.codec import Codec\n"
         "import penstock.runtime\n"
         "Codec().loads('[1]')\n"
         "assert 'langchain_core' not in sys.modules\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections
+import gc
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from enum import Enum
@@ -14,9 +16,10 @@ import pydantic
 import pytest
 from pydantic import create_model
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.fingerprint import fingerprint
+from penstock.publisher.codec.registry import TypeRegistry
 from penstock.publisher.errors import CodecError
-from penstock.publisher.registry import TypeRegistry
 
 
 def models() -> tuple[Any, Any]:
@@ -189,3 +192,37 @@ def test_of_a_class_and_its_new_version_in_the_module_old_values_come_back_as_th
     registry.add(vars(module)["Item"])
 
     assert codec.loads(written).twice() == 60
+
+
+def local_class(size: int) -> Any:
+    class Local:
+        def area(self) -> int:
+            return size * later
+
+    later: int
+    if size > 5:
+        later = size
+    return Local
+
+
+def test_a_fingerprint_is_remembered_as_long_as_the_class_lives() -> None:
+    cls = local_class(7)
+    first = fingerprint(cls)
+    cls.perimeter = local_class(8).area
+
+    assert fingerprint(cls) == first
+    assert fingerprint(local_class(8)) != first
+
+    reference = weakref.ref(cls)
+    del cls
+    gc.collect()
+    assert reference() is None
+
+
+def test_a_fingerprint_of_a_class_that_is_not_complete_is_not_remembered() -> None:
+    cls = local_class(1)
+    first = fingerprint(cls)
+
+    cls.area.__closure__[0].cell_contents = 5
+
+    assert fingerprint(cls) != first

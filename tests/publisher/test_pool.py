@@ -12,10 +12,10 @@ import redis
 from redis import asyncio as aredis
 from redis.exceptions import ConnectionError
 
-from penstock.publisher import pool as pools
-from penstock.publisher.connection import aconnect, connect
-from penstock.publisher.direct import AT_ONCE, DirectRedis
-from penstock.publisher.pool import MOST, AsyncPool, Pool
+from penstock.publisher.redis import pool as pools
+from penstock.publisher.redis.connection import aconnect, connect
+from penstock.publisher.redis.direct import AT_ONCE, DirectRedis
+from penstock.publisher.redis.pool import MOST, AsyncPool, Pool
 from tests.support.server import RedisServer
 
 

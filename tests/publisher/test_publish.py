@@ -12,15 +12,15 @@ import redis
 from redis.asyncio import Redis as AsyncRedis
 
 from penstock.publisher import publish
-from penstock.publisher.batch import events_in
 from penstock.publisher.errors import CodecError, ConfigurationError, RedisUnavailableError
 from penstock.publisher.event import LARGE
 from penstock.publisher.publish import AsyncPublisher, Publisher
-from penstock.publisher.script import Call, load, run
+from penstock.publisher.redis.script import Call, load, run
+from tests.support.events import stored_events
 from tests.support.proxy import Proxy
 from tests.support.server import RedisServer
 
-STREAM = "penstock:events:r"
+EVENTS = "penstock:events:r"
 
 
 @pytest.fixture
@@ -36,8 +36,7 @@ def proxy(redis_url: str, redis_server: RedisServer) -> Iterator[Proxy]:
 
 
 def stored(client: redis.Redis) -> list[tuple[int, Any]]:
-    entries: Any = client.xrange(STREAM)
-    return [(seq, json.loads(text)["data"]) for seq, text in events_in(entries)]
+    return [(seq, json.loads(text)["data"]) for seq, text in stored_events(client, EVENTS)]
 
 
 def test_events_are_numbered_from_one(publisher: Publisher, redis_client: redis.Redis) -> None:
@@ -79,8 +78,8 @@ def test_frames_are_of_bounded_size(publisher: Publisher, redis_client: redis.Re
 def test_a_whole_event_can_be_passed_on(publisher: Publisher, redis_client: redis.Redis) -> None:
     publisher.publish("r", [("custom", {"n": (1, 2)})], namespace=("a:0",), thread_id="t")
 
-    entries: Any = redis_client.xrange(STREAM)
-    line = json.loads(entries[0][1][b"e"])
+    ((_, text),) = stored_events(redis_client, EVENTS)
+    line = json.loads(text)
     assert (line["mode"], line["ns"], line["thread"]) == ("custom", ["a:0"], "t")
 
 
@@ -104,8 +103,8 @@ def test_a_call_that_looks_back_finds_its_first_sending(
     def call(look: int) -> Call:
         return Call(
             load("penstock.publisher", "publish"),
-            (STREAM, "penstock:channel:r"),
-            ("op-1", look, 0, 60_000, 1, '{"mode":"custom","data":"a","time":0}', ""),
+            (EVENTS, "penstock:channel:r"),
+            ("op-1", look, 0, 60_000, 1, '{"mode":"custom","data":"a","op":"op-1","time":0}', ""),
         )
 
     assert run(redis_client, call(1)) == 1
@@ -113,7 +112,7 @@ def test_a_call_that_looks_back_finds_its_first_sending(
         publisher.publish("r", [("custom", n)])
 
     assert run(redis_client, call(10_000)) == 1
-    assert redis_client.xlen(STREAM) == 1 + others
+    assert redis_client.llen(EVENTS) == 1 + others
 
 
 def test_publishers_at_the_same_time_leave_no_gap(
@@ -138,21 +137,21 @@ def test_a_stream_expires_a_time_after_its_last_event(
 ) -> None:
     with Publisher(redis_url, ttl=timedelta(minutes=1)) as publisher:
         publisher.publish("r", [("custom", 1)])
-        redis_client.expire(STREAM, 5)
+        redis_client.expire(EVENTS, 5)
         publisher.publish("r", [("custom", 2)])
 
-    assert 55 <= redis_client.ttl(STREAM) <= 60
+    assert 55 <= redis_client.ttl(EVENTS) <= 60
 
 
 @pytest.mark.open_runs
 def test_the_stream_of_an_open_run_does_not_begin_to_expire(
     publisher: Publisher, redis_client: redis.Redis
 ) -> None:
-    redis_client.xadd(STREAM, {"e": '{"mode":"run.queued","data":null,"time":0}'}, id="1-0")
+    redis_client.rpush(EVENTS, '1 {"mode":"run.queued","data":null,"time":0}')
 
     publisher.publish("r", [("custom", 1)])
 
-    assert redis_client.ttl(STREAM) == -1
+    assert redis_client.ttl(EVENTS) == -1
 
 
 def test_a_longer_retention_is_not_cut_short(redis_url: str, redis_client: redis.Redis) -> None:
@@ -161,7 +160,7 @@ def test_a_longer_retention_is_not_cut_short(redis_url: str, redis_client: redis
     with Publisher(redis_url, ttl=10) as publisher:
         publisher.publish("r", [("custom", 2)])
 
-    assert redis_client.ttl(STREAM) > 900
+    assert redis_client.ttl(EVENTS) > 900
 
 
 def test_no_more_events_are_kept_than_asked_for(redis_url: str, redis_client: redis.Redis) -> None:
@@ -169,7 +168,7 @@ def test_no_more_events_are_kept_than_asked_for(redis_url: str, redis_client: re
         for _ in range(20):
             publisher.publish("r", [("custom", "x")] * 50)
 
-    assert 100 <= redis_client.xlen(STREAM) <= 300
+    assert 100 <= redis_client.llen(EVENTS) <= 250
     assert stored(redis_client)[-1][0] == 1000
 
 
@@ -178,7 +177,7 @@ def test_no_events_change_nothing(publisher: Publisher, redis_client: redis.Redi
     publisher.publish("r", [("custom", 1)])
     assert publisher.publish("r", []) == 1
 
-    assert redis_client.xlen(STREAM) == 1
+    assert redis_client.llen(EVENTS) == 1
 
 
 def test_a_value_that_cannot_be_written_publishes_nothing(
@@ -187,7 +186,7 @@ def test_a_value_that_cannot_be_written_publishes_nothing(
     with pytest.raises(CodecError, match="event 'custom' of run 'r'"):
         publisher.publish("r", [("custom", 1), ("custom", object())])
 
-    assert redis_client.exists(STREAM) == 0
+    assert redis_client.exists(EVENTS) == 0
 
 
 def test_publishing_waits_for_a_server_that_comes_back(proxy: Proxy) -> None:
@@ -210,7 +209,7 @@ def test_publishing_gives_up_in_the_end(proxy: Proxy, monkeypatch: pytest.Monkey
 
 
 def test_a_refusal_is_reported_at_once(publisher: Publisher, redis_client: redis.Redis) -> None:
-    redis_client.set(STREAM, "no stream", ex=60)
+    redis_client.set(EVENTS, "no stream", ex=60)
 
     with pytest.raises(RedisUnavailableError, match=r"refused publishing to 'r': .*WRONGTYPE"):
         publisher.publish("r", [("custom", 1)])

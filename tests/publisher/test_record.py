@@ -9,15 +9,15 @@ from datetime import datetime
 from enum import Enum, Flag, unique
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import pydantic
 import pytest
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.registry import TypeRegistry
 from penstock.publisher.errors import CodecError
-from penstock.publisher.registry import TypeRegistry
 from tests.publisher.exactness import assert_same
 
 T = TypeVar("T")
@@ -375,8 +375,8 @@ def test_a_class_of_the_script_goes_by_the_name_of_its_file(tmp_path: Path) -> N
     script = tmp_path / "flows.py"
     script.write_text(
         "from dataclasses import dataclass\n"
-        "from penstock.publisher.codec import Codec\n"
-        "from penstock.publisher.registry import register_type\n"
+        "from penstock.publisher.codec.codec import Codec\n"
+        "from penstock.publisher.codec.registry import register_type\n"
         "@register_type\n"
         "@dataclass\n"
         "class Order:\n"
@@ -394,8 +394,8 @@ def test_a_class_of_the_script_goes_by_the_name_of_its_file(tmp_path: Path) -> N
 GENERICS = """
 from typing import Annotated, Generic, Literal, Optional, TypeVar, Union
 from pydantic import AfterValidator, BaseModel
-from penstock.publisher.codec import Codec
-from penstock.publisher.registry import register_type
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.registry import register_type
 
 T = TypeVar("T")
 def checked(value):
@@ -448,3 +448,34 @@ def test_a_generic_model_that_is_not_in_use_here_comes_back_as_the_class_it_is_m
     found = codec.loads(text)
 
     assert type(found) is Pair and found.left == 1
+
+
+class Shape(pydantic.BaseModel):
+    name: str = ""
+
+
+class Crate(Shape, Generic[T]):
+    content: T
+
+
+def test_a_generic_model_that_only_a_base_class_announces_is_found_too() -> None:
+    announced = TypeRegistry()
+    announced.add(Shape)
+    text = codec_of(Crate).dumps(Crate[int](content=1)).replace("[builtins.int]", "[other.Thing]")
+
+    found = Codec(registry=announced).loads(text)
+
+    assert type(found) is Crate and found.content == 1
+
+
+def test_a_generic_model_of_a_literal_that_looks_like_a_mark_comes_back() -> None:
+    value = Crate[Literal["#1"]](content="#1")
+    crates = codec_of(Crate[Literal["#1"]])
+
+    assert_same(crates.loads(crates.dumps(value)), value)
+
+
+def codec_of(cls: type) -> Codec:
+    own = TypeRegistry()
+    own.add(cls)
+    return Codec(registry=own)

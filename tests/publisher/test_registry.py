@@ -24,9 +24,9 @@ from typing import (
 import pydantic
 import pytest
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.registry import TypeRegistry, register_type, registered
 from penstock.publisher.errors import CodecError, ConfigurationError
-from penstock.publisher.registry import TypeRegistry, register_type, registered
 
 if TYPE_CHECKING:
     from decimal import Decimal as OnlyForTheTypeChecker
@@ -334,3 +334,19 @@ def test_a_class_that_was_never_announced_is_not_written() -> None:
 
     with pytest.raises(CodecError):
         Codec(registry=TypeRegistry()).dumps(Silent(n=1))
+
+
+def test_a_value_whose_class_an_annotation_cannot_find_says_which_and_how_to_mend_it() -> None:
+    class Silent(pydantic.BaseModel):
+        n: int
+
+    names: dict[str, Any] = {"__name__": "flows"}
+    exec("def pay(value: 'list[Silent]', other: 'Unknown') -> None: ...", names)
+    registry = TypeRegistry()
+    registry.scan(names["pay"])
+
+    with pytest.raises(CodecError) as caught:
+        Codec(registry=registry).dumps([Silent(n=1)])
+
+    assert "annotation of pay() names, and Silent means nothing where" in str(caught.value)
+    assert "outside of `if TYPE_CHECKING:`, or call register_type(Silent)" in str(caught.value)

@@ -7,7 +7,7 @@ import redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import ResponseError
 
-from penstock.publisher.script import Call, Script, arun, load, run, run_all
+from penstock.publisher.redis.script import Call, Script, arun, load, run, run_all
 
 
 def _script(text: str) -> Script:

@@ -13,7 +13,6 @@ import fakeredis
 import pytest
 import redis
 
-from penstock.publisher.connection import TIMEOUT
 from penstock.publisher.errors import (
     CodecError,
     ConfigurationError,
@@ -22,7 +21,8 @@ from penstock.publisher.errors import (
 )
 from penstock.publisher.event import LARGE, TERMINAL, Event, texts
 from penstock.publisher.publish import Publisher
-from penstock.publisher.script import Call, load, run
+from penstock.publisher.redis.connection import TIMEOUT
+from penstock.publisher.redis.script import Call, load, run
 from penstock.publisher.subscribe import subscribe
 from tests.publisher.following import Follower, Kind, subscribers, until
 from tests.support.proxy import Proxy
@@ -61,7 +61,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch, patient: None) -> None:
     """A silence is noticed after a moment, and so is a connection that does not answer."""
     for name in ("subscribe", "hub"):
         monkeypatch.setattr(import_module(f"penstock.publisher.{name}"), "IDLE", 0.1)
-    for name in ("subscribe", "connection"):
+    for name in ("subscribe", "redis.connection"):
         monkeypatch.setattr(import_module(f"penstock.publisher.{name}"), "TIMEOUT", 0.5)
 
 
@@ -274,7 +274,7 @@ def test_f50_a_message_lost_in_silence_is_found(
     publisher.publish("r", numbered(1, 1))
     follower = Follower(kind, redis_url, "r").seen(1)
 
-    redis_client.xadd("penstock:events:r", {"e": texts(TERMINAL, "null", time=0)[0]}, id="2-0")
+    redis_client.rpush("penstock:events:r", f"2 {texts(TERMINAL, 'null', time=0)[0]}")
 
     assert follower.seqs() == [1, 2]
 
@@ -306,7 +306,7 @@ def test_events_that_are_no_longer_kept_are_not_skipped_in_silence(
 ) -> None:
     for each in numbered(1, 10):
         publisher.publish("r", [each])
-    redis_client.xtrim("penstock:events:r", maxlen=3, approximate=False)
+    redis_client.ltrim("penstock:events:r", -3, -1)
 
     with pytest.raises(CursorExpiredError) as caught:
         Follower(kind, redis_url, "r", after=2).seqs()
@@ -360,13 +360,17 @@ def test_garbage_on_the_channel_changes_nothing(
     assert follower.seqs() == [1, 2]
 
 
-def test_f46_garbage_in_the_stream_is_an_error(
-    kind: Kind, redis_url: str, redis_client: redis.Redis
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [("1 garbage", "event 1 of run 'r'"), ("1", "event 1 of run 'r'"), ("garbage", "has no seq")],
+)
+def test_f46_garbage_in_the_list_is_an_error(
+    kind: Kind, redis_url: str, redis_client: redis.Redis, item: str, said: str
 ) -> None:
-    redis_client.xadd("penstock:events:r", {"e": "garbage"}, id="1-0")
+    redis_client.rpush("penstock:events:r", item)
     redis_client.expire("penstock:events:r", 60)
 
-    with pytest.raises(CodecError, match="event 1 of run 'r'"):
+    with pytest.raises(CodecError, match=said):
         Follower(kind, redis_url, "r").seqs()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from penstock.publisher.batch import Frame, Page
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import CodecError, ConfigurationError, CursorExpiredError
 from penstock.publisher.event import LARGE, TERMINAL, Event, encode, texts
 from penstock.publisher.tail import PAGE, PAGE_WEIGHT, Tail
@@ -28,18 +28,7 @@ def frame_of(first: int, last: int) -> Frame:
 
 
 def page(first: int, *lines: bytes, outcomes: Sequence[bytes | None] = ()) -> Page:
-    reply = [(f"{seq}-0".encode(), {b"e": each}) for seq, each in enumerate(lines, start=first)]
-    return Page(reply, "r").decode(outcomes, "r", CODEC)
-
-
-def page_of_entries(first: int, last: int, size: int, start: int = 0) -> Page:
-    """Entries of so many events, from the first on to the last."""
-    names = [bytes([letter]) for letter in b"efghijklmnopqrst"]
-    reply: list[tuple[bytes, dict[bytes, bytes]]] = []
-    for end in range(first + size - 1, last + 1, size):
-        lines = [line(seq) for seq in range(end + 1 - size, end + 1)]
-        reply.append((f"{end}-0".encode(), dict(zip(names, lines, strict=False))))
-    return Page(reply, "r", start).decode((), "r", CODEC)
+    return Page(list(enumerate(lines, start=first)), "r").decode(outcomes, "r", CODEC)
 
 
 def page_of(first: int, last: int) -> Page:
@@ -49,7 +38,7 @@ def page_of(first: int, last: int) -> Page:
 def live(after: int = 0) -> Tail:
     """A tail that has read what is stored, up to `after`."""
     tail = Tail("r", after, CODEC)
-    _, count = tail.ask()
+    count = tail.ask().count
     tail.stored(page_of(after, after) if after else page(1), count)
     assert not tail.behind
     return tail
@@ -65,48 +54,20 @@ def test_it_reads_what_is_stored_before_it_listens() -> None:
     assert tail.behind
     assert tail.frame(frame_of(1, 1)) == ()
 
-    start, count = tail.ask()
-    assert start == 0
-    assert seqs(tail.stored(page_of(1, 2), count)) == [1, 2]
+    part = tail.ask()
+    assert part.start == 0
+    assert seqs(tail.stored(page_of(1, 2), part.count)) == [1, 2]
     assert not tail.behind
 
 
 def test_a_full_page_means_there_may_be_more() -> None:
     tail = Tail("r", 0, CODEC)
 
-    _, count = tail.ask()
+    count = tail.ask().count
     tail.stored(page_of(1, count), count)
 
     assert tail.behind
-    assert tail.ask()[0] == count
-
-
-def test_a_cursor_within_an_entry_goes_on_after_it() -> None:
-    tail = Tail("r", 5, CODEC)
-
-    start, count = tail.ask()
-
-    assert start == 5
-    assert seqs(tail.stored(page_of_entries(2, 8, 7, start), count)) == [6, 7, 8]
-    assert not tail.behind
-
-
-def test_what_an_entry_holds_before_the_cursor_is_not_read() -> None:
-    unreadable = b'{"mode":"custom","data":{"~tuple":1},"time":0}'
-    reply = [(b"3-0", {b"e": line(1), b"f": unreadable, b"g": line(3)})]
-
-    assert seqs(Page(reply, "r", 3).decode((), "r", CODEC).events) == [3]
-    with pytest.raises(CodecError):
-        Page(reply, "r", 2).decode((), "r", CODEC)
-
-
-def test_pages_hold_about_as_many_events_whatever_is_in_an_entry() -> None:
-    tail = Tail("r", 0, CODEC)
-    for _ in range(8):
-        _, count = tail.ask()
-        tail.stored(page_of_entries(tail.cursor + 1, tail.cursor + 16 * count, 16), count)
-
-    assert PAGE <= 16 * tail.ask()[1] <= 1.1 * PAGE
+    assert tail.ask().start == count
 
 
 def test_what_is_next_is_delivered_and_what_was_seen_is_not() -> None:
@@ -125,7 +86,7 @@ def test_a_gap_is_read_from_what_is_stored() -> None:
     assert tail.frame(frame_of(2, 3)) == ()
     assert tail.behind
 
-    _, count = tail.ask()
+    count = tail.ask().count
     assert seqs(tail.stored(page_of(1, 3), count)) == [1, 2, 3]
     assert seqs(tail.frame(frame_of(4, 4))) == [4]
 
@@ -136,9 +97,9 @@ def test_an_event_that_is_not_in_its_frame_is_fetched() -> None:
     assert seqs(tail.frame(frame(1, line(1), b"*", line(3)))) == [1]
     assert tail.behind
 
-    start, count = tail.ask()
-    assert start == 1
-    assert seqs(tail.stored(page_of(1, 3), count)) == [2, 3]
+    part = tail.ask()
+    assert part.start == 1
+    assert seqs(tail.stored(page_of(1, 3), part.count)) == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +115,7 @@ def test_a_message_that_cannot_be_read_makes_it_read_what_is_stored(message: byt
 def test_a_loss_during_a_read_is_not_forgotten_when_the_page_comes() -> None:
     tail = live()
 
-    _, count = tail.ask()
+    count = tail.ask().count
     tail.behind = True
     tail.stored(page_of(1, 1), count)
 
@@ -167,7 +128,7 @@ def test_it_ends_at_the_terminal_event(stored: bool) -> None:
     tail = live()
 
     if stored:
-        _, count = tail.ask()
+        count = tail.ask().count
         events = tail.stored(page(1, *lines), count)
     else:
         events = tail.frame(frame(1, *lines))
@@ -181,7 +142,7 @@ def test_it_ends_at_the_terminal_event(stored: bool) -> None:
 def test_it_goes_on_past_a_terminal_event_that_others_follow() -> None:
     tail = Tail("r", 0, CODEC)
 
-    _, count = tail.ask()
+    count = tail.ask().count
     events = tail.stored(page(1, line(1), line(2, TERMINAL), line(3)), count)
 
     assert seqs(events) == [1, 2, 3]
@@ -201,7 +162,7 @@ def test_it_reads_on_where_a_full_page_ends_with_a_terminal_event() -> None:
 def test_it_has_ended_where_the_cursor_is_the_terminal_event() -> None:
     tail = Tail("r", 2, CODEC)
 
-    _, count = tail.ask()
+    count = tail.ask().count
 
     assert tail.stored(page(2, line(2, TERMINAL)), count) == []
     assert tail.ended
@@ -210,7 +171,7 @@ def test_it_has_ended_where_the_cursor_is_the_terminal_event() -> None:
 def test_nothing_stored_yet_is_no_error() -> None:
     tail = Tail("r", 0, CODEC)
 
-    _, count = tail.ask()
+    count = tail.ask().count
 
     assert tail.stored(page(1), count) == ()
     assert not tail.behind
@@ -219,7 +180,7 @@ def test_nothing_stored_yet_is_no_error() -> None:
 def test_the_event_after_the_cursor_may_be_the_first_that_is_kept() -> None:
     tail = Tail("r", 4, CODEC)
 
-    _, count = tail.ask()
+    count = tail.ask().count
 
     assert seqs(tail.stored(page_of(5, 6), count)) == [5, 6]
 
@@ -228,19 +189,19 @@ def test_the_event_after_the_cursor_may_be_the_first_that_is_kept() -> None:
 def test_a_cursor_older_than_what_is_kept_has_expired(after: int, oldest: int | None) -> None:
     tail = Tail("r", after, CODEC)
 
-    _, count = tail.ask()
+    count = tail.ask().count
     with pytest.raises(CursorExpiredError) as caught:
         tail.stored(page_of(oldest, 9) if oldest else page(1), count)
 
     assert (caught.value.after, caught.value.oldest) == (after, oldest)
 
 
-def test_entries_deleted_in_the_middle_are_not_skipped_in_silence() -> None:
+def test_events_deleted_in_the_middle_are_not_skipped_in_silence() -> None:
     tail = Tail("r", 0, CODEC)
-    reply = [(b"1-0", {b"e": line(1)}), (b"3-0", {b"e": line(3)})]
-
     with pytest.raises(CursorExpiredError):
-        tail.stored(Page(reply, "r").decode((), "r", CODEC), tail.ask()[1])
+        tail.stored(
+            Page([(1, line(1)), (3, line(3))], "r").decode((), "r", CODEC), tail.ask().count
+        )
 
 
 @pytest.mark.parametrize("after", [-1, True, "5", 1.0, None])
@@ -253,16 +214,16 @@ def test_pages_of_heavy_events_get_shorter_and_of_light_ones_longer() -> None:
     tail = Tail("r", 0, CODEC)
     heavy = encode("custom", f'"{"x" * (PAGE_WEIGHT // 10)}"', time=0).encode()
 
-    first = tail.ask()[1]
+    first = tail.ask().count
     tail.stored(page_of(1, first), first)
-    assert tail.ask()[1] > first
+    assert tail.ask().count > first
 
     tail.stored(page(first + 1, *[heavy] * 20), 20)
-    assert tail.ask()[1] <= 11
+    assert tail.ask().count <= 11
 
     for _ in range(12):
         tail.stored(page_of(tail.cursor + 1, tail.cursor + 9), 9)
-    assert tail.ask()[1] == PAGE + 1
+    assert tail.ask().count == PAGE + 1
 
 
 def test_references_are_named_by_the_page_and_filled_with_their_outcomes() -> None:
@@ -270,19 +231,17 @@ def test_references_are_named_by_the_page_and_filled_with_their_outcomes() -> No
         texts("step.finished", "{}", ref=f"s:{n}", outcome=str(n), time=0)[0].encode()
         for n in range(3)
     ]
-    reply = [(b"1-0", {b"e": line(1)})]
-    reply += [(f"{n}-0".encode(), {b"e": each}) for n, each in enumerate(stored, start=2)]
+    read = Page([(1, line(1)), *enumerate(stored, start=2)], "r")
 
-    read = Page(reply, "r")
     assert read.refs == ["s:0", "s:1", "s:2"]
     events = read.decode([b"0", None, b"2"], "r", CODEC).events
 
     assert [event.data for event in events] == [1, {"outcome": 0}, {}, {"outcome": 2}]
 
 
-def test_a_stored_entry_that_is_no_event_is_an_error_with_its_number() -> None:
+def test_a_stored_text_that_is_no_event_is_an_error_with_its_number() -> None:
     with pytest.raises(CodecError, match="event 1 of run 'r'"):
-        Page([(b"1-0", {b"x": b"y"})], "r")
+        Page([(1, b"")], "r")
 
 
 def test_a_frame_is_decoded_once_for_all_tails() -> None:
@@ -300,8 +259,8 @@ def test_each_event_comes_once_in_order_whatever_the_channel_does(seed: int) -> 
         redis.publish()
         tail.behind |= redis.lose()
         if tail.behind:
-            start, count = tail.ask()
-            seen += seqs(tail.stored(redis.page(start, count), count))
+            part = tail.ask()
+            seen += seqs(tail.stored(redis.page(part.start, part.count), part.count))
         elif redis.frames:
             seen += seqs(tail.frame(redis.frames.pop(0)))
         else:  # silence
@@ -311,7 +270,7 @@ def test_each_event_comes_once_in_order_whatever_the_channel_does(seed: int) -> 
 
 
 class _Unreliable:
-    """A run's stream, and a channel that loses and doubles what it carries."""
+    """A run's stored events, and a channel that loses and doubles what it carries."""
 
     def __init__(self, chance: random.Random, last: int) -> None:
         self.frames: list[Frame] = []

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import redis
 
-from penstock.publisher.connection import aconnect, connect
 from penstock.publisher.errors import ConfigurationError
-from penstock.publisher.url import SentinelURL, redacted
+from penstock.publisher.redis.connection import aconnect, connect
+from penstock.publisher.redis.url import SentinelURL, redacted
 
 
 @pytest.mark.parametrize("make", [connect, aconnect])

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.runtime.entrypoint import AnyEntrypoint
-from penstock.runtime.state import StateSnapshot
+from penstock.runtime.types.state import StateSnapshot
+from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 
 
 @dataclass(frozen=True, slots=True)

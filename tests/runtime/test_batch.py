@@ -233,6 +233,18 @@ def test_all_questions_of_a_batch_inside_a_run_are_asked_at_once(drive: Drive, k
     assert drive(flow, Command(resume=answers)) == [[x, f"to {x}"] for x in (1, 2, 3)]
 
 
+def test_those_of_a_batch_that_have_not_begun_as_the_first_asks_ask_too(drive: Drive) -> None:
+    @entrypoint()
+    def child(x: int) -> Any:
+        return interrupt(x)
+
+    @entrypoint()
+    def main(xs: list[int]) -> Any:
+        return child.batch(xs, {"max_concurrency": 1})
+
+    assert sorted(ids(drive(main, [1, 2, 3]))) == [1, 2, 3]
+
+
 def test_runs_of_a_batch_on_one_thread_refuse_each_other() -> None:
     at_work, go_on = threading.Event(), threading.Event()
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
+import subprocess
+import sys
 import time
+from array import array
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from penstock.publisher.errors import CodecError
 from penstock.runtime import CachePolicy, InMemoryCache, RedisCache, entrypoint, task
@@ -307,10 +313,121 @@ def default(by: int) -> Callable[[int], int]:
     return inner
 
 
+def captured_dict(by: int) -> Callable[[int], int]:
+    settings = {"by": by}
+    return lambda x: x * settings["by"]
+
+
+def captured_list(by: int) -> Callable[[int], int]:
+    factors = [[by]]
+    return lambda x: x * factors[0][0]
+
+
+def captured_set(by: int) -> Callable[[int], int]:
+    factors = {by}
+    return lambda x: x * max(factors)
+
+
+def captured_object(by: int) -> Callable[[int], int]:
+    model = Scale(by)
+    return lambda x: model.times(x)
+
+
+def captured_objects_method(by: int) -> Callable[[int], int]:
+    times = Scale(by).times
+    return lambda x: times(x)
+
+
+class Slotted:
+    __slots__ = ("by", "itself")
+
+    def __init__(self, by: int) -> None:
+        self.by = by
+        self.itself = self
+
+
+def captured_slots(by: int) -> Callable[[int], int]:
+    slotted = Slotted(by)
+    return lambda x: x * slotted.by
+
+
+class Factor(BaseModel):
+    by: int
+
+
+def captured_model(by: int) -> Callable[[int], int]:
+    factor = Factor(by=by)
+    return lambda x: x * factor.by
+
+
+def captured_model_of_another_class(by: int) -> Callable[[int], int]:
+    class Plus(Factor):
+        def times(self, x: int) -> int:
+            return x * self.by
+
+    class Twice(Factor):
+        def times(self, x: int) -> int:
+            return x * (self.by + 1)
+
+    factor = Plus(by=2) if by == 2 else Twice(by=2)
+    return lambda x: factor.times(x)
+
+
+def captured_class(by: int) -> Callable[[int], int]:
+    class Local:
+        factor = by
+
+    return lambda x: x * Local.factor
+
+
+def method_of_a_local_class(by: int) -> Callable[[int], int]:
+    class Local(Labelled):
+        pass
+
+    Local.by = by
+    return Local.times
+
+
+def captured_array(by: int) -> Callable[[int], int]:
+    factors = array("l", [by])
+    return lambda x: x * factors[0]
+
+
+def captured_iterator(by: int) -> Callable[[int], int]:
+    by_name = defaultdict(int, by=by)
+    return lambda x: x * by_name["by"]
+
+
+def captured_builtin(by: int) -> Callable[[int], int]:
+    get = {"by": by}.get
+    return lambda x: x * get("by", 0)
+
+
+def remembered(by: int) -> Callable[[int], int]:
+    @functools.lru_cache
+    def inner(x: int) -> int:
+        return x * by
+
+    return inner
+
+
+def mutable_default(by: int) -> Callable[[int], int]:
+    scales = [Scale(by)]
+
+    def inner(x: int, *, scale: Any = scales[0]) -> int:
+        return int(scale.times(x))
+
+    return lambda x: inner(x)
+
+
 KINDS_OF_BOUND = [
     *(partial, partial_of_partial, closure, Known, method, anonymous, class_method),
     *(captured_partial, captured_closure, captured_method, captured_value, captured_tuple),
     *(wrapped, bound_later, other_code, default),
+    *(captured_dict, captured_list, captured_set, captured_object, captured_objects_method),
+    *(captured_slots, captured_model, captured_model_of_another_class, captured_class),
+    *(method_of_a_local_class, captured_array, captured_iterator, captured_builtin),
+    *(remembered, mutable_default),
 ]
 
 
@@ -399,6 +516,54 @@ def test_a_variable_that_goes_on_changing_outside_does_not_either(cache: Any) ->
     assert calls == [0]
 
 
+def test_what_a_captured_object_has_become_does_not_tell_a_function_from_itself(cache: Any) -> None:
+    def declare() -> tuple[Any, dict[str, int]]:
+        scale: Any = Scale(2)
+        seen = {"calls": 0}
+
+        @task(cache_policy=CACHED)
+        def double(x: int) -> int:
+            seen["calls"] += 1
+            scale.last = x
+            return int(x * scale.by)
+
+        seen["calls"] += 5  # as another task does that counts in it, too
+        return double, seen
+
+    for calls in (6, 5):  # the second time the same functions, as those of another process
+        double, seen = declare()
+        call = functools.partial(double, 5)
+        assert run(cache, call) == run(cache, call) == [10]
+        assert seen["calls"] == calls
+
+
+def test_captured_values_have_the_same_digest_in_every_process() -> None:
+    program = """
+import threading
+from tests.runtime.test_cache import KINDS_OF_BOUND, Known, Rate
+from penstock.publisher.codec.codec import Codec
+from penstock.runtime import CachePolicy, register_type, task
+register_type(Known)
+register_type(Rate)
+names, lock = {"a", "b", "c", ("d", "e")}, threading.Lock()
+KINDS_OF_BOUND.append(lambda by: lambda: (names, lock))
+for make in KINDS_OF_BOUND:
+    print(task(make(2), cache_policy=CachePolicy()).identity.namespace("x", Codec()))
+"""
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.getcwd()},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+
+    assert found[0] == found[1] != ""
+
+
 def test_a_variable_that_is_not_bound_yet_does_not_stop_a_declaration(cache: Any) -> None:
     @task(cache_policy=CACHED)
     def double(x: int) -> int:
@@ -483,6 +648,28 @@ def test_decide_13_what_cannot_be_told_apart_is_refused(cache: Any, make: Any) -
 
     with pytest.raises(ConfigurationError, match="bound to something that has no"):
         run(cache, lambda: work(10))
+
+
+def endless() -> Any:
+    while True:
+        yield 2
+
+
+@dataclass
+class Holder:
+    part: Any
+
+
+@pytest.mark.parametrize(
+    "make", [endless, lambda: Holder([endless()]), lambda: Holder(memoryview(b""))]
+)
+def test_a_captured_value_that_cannot_be_told_from_others_is_refused(cache: Any, make: Any) -> None:
+    capture = make()
+    work = task(lambda: str(capture), name="work", cache_policy=CACHED)
+
+    refused = "in the captured variable 'capture', a (generator|memoryview) cannot be told"
+    with pytest.raises(ConfigurationError, match=f"task 'work' cannot be cached.*{refused}"):
+        run(cache, work)
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])

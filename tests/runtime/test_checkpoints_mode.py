@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.runtime import AsyncClient, Client, Command, RedisSaver, entrypoint, interrupt, task
-from penstock.runtime.checkpoint import INPUT_KEPT
+from penstock.runtime.engine.recording import INPUT_KEPT
 from tests.runtime.flows import thread
 from tests.runtime.hands import Hands, number
 

@@ -21,12 +21,12 @@ from penstock.runtime import (
     interrupt,
     task,
 )
-from penstock.runtime.checkpointer import Opening, Order
 from penstock.runtime.errors import (
     EmptyInputError,
     RunCancelledError,
     ThreadBusyError,
 )
+from penstock.runtime.journal.checkpointer import Opening, Order
 from penstock.runtime.settings import Settings
 from tests.runtime.flows import Calls, asked, in_background, thread
 from tests.support.drive import Drive

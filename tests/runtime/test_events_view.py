@@ -22,7 +22,7 @@ from penstock.runtime import (
     task,
 )
 from penstock.runtime.errors import ConfigurationError, ResumeError
-from penstock.runtime.stream_event import EventFilter, StreamEvent, Unit
+from penstock.runtime.streaming.stream_event import EventFilter, StreamEvent, Unit
 from tests.runtime.flows import thread
 
 START, STREAM, END = "on_chain_start", "on_chain_stream", "on_chain_end"

@@ -20,6 +20,7 @@ from penstock.runtime import (
     sleep,
     task,
 )
+from penstock.runtime.client.thread import ThreadHandle
 from penstock.runtime.errors import (
     ConfigurationError,
     ResumeError,
@@ -27,8 +28,7 @@ from penstock.runtime.errors import (
     ThreadBusyError,
     UnknownCheckpointError,
 )
-from penstock.runtime.run import RunStatus
-from penstock.runtime.thread import ThreadHandle
+from penstock.runtime.types.run import RunStatus
 from tests.runtime.flows import Calls, thread
 from tests.runtime.hands import Hands, number, told
 

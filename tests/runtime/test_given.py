@@ -30,9 +30,9 @@ from penstock.runtime import (
     sleep,
     task,
 )
-from penstock.runtime.entrypoint import AnyEntrypoint
 from penstock.runtime.errors import InputError, RunConflictError, RunFailedError
 from penstock.runtime.testing import InMemoryWorker
+from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 from tests.runtime.flows import Calls, thread
 from tests.support.drive import Drive
 

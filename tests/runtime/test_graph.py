@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from penstock.runtime import entrypoint, task
-from penstock.runtime.graph import Edge, Graph, Node
+from penstock.runtime.workflow.drawing import Edge, Graph, Node
 
 
 @task

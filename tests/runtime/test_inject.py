@@ -9,9 +9,9 @@ from typing import Any, Optional, Union
 import pytest
 
 from penstock.runtime import InMemoryStore, RunnableConfig, Runtime, entrypoint, task
-from penstock.runtime.inject import injectable
+from penstock.runtime.engine.function.parameters import injectable
+from penstock.runtime.engine.writer import StreamWriter
 from penstock.runtime.store.store import BaseStore
-from penstock.runtime.writer import StreamWriter
 from tests.support.drive import Drive
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")

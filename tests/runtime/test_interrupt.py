@@ -18,9 +18,9 @@ from penstock.runtime import (
     interrupt,
     task,
 )
-from penstock.runtime.entrypoint import Entrypoint
 from penstock.runtime.errors import ConfigurationError, EmptyInputError, ResumeError
-from penstock.runtime.interrupt import interrupt_id
+from penstock.runtime.types.interrupt import interrupt_id
+from penstock.runtime.workflow.entrypoint import Entrypoint
 from tests.runtime.flows import Calls, asked, ids, thread
 
 

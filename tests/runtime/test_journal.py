@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import redis
 
-from penstock.publisher.batch import events_in
 from penstock.publisher.errors import CodecError
-from penstock.publisher.script import Call
-from penstock.publisher.script import run as send
+from penstock.publisher.redis.script import Call
+from penstock.publisher.redis.script import run as send
 from penstock.runtime import (
     Client,
     Command,
@@ -25,13 +24,17 @@ from penstock.runtime import (
     interrupt,
     task,
 )
-from penstock.runtime.journal import Fact, Finished
+from penstock.runtime.client.run import RunHandle
+from penstock.runtime.engine.step import current
+from penstock.runtime.errors import LeaseLostError
+from penstock.runtime.journal.endings import Ending, Finished, HandedOver
+from penstock.runtime.journal.fact import Fact
 from penstock.runtime.redis.calls import Claim
-from penstock.runtime.redis.journal import RedisJournal
+from penstock.runtime.redis.journal.journal import RedisJournal
+from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.keys import Keys
-from penstock.runtime.redis.sender import Sender
-from penstock.runtime.scope import current
 from tests.runtime.flows import thread
+from tests.support.events import stored_events
 from tests.support.server import RedisServer
 
 KEYS = Keys()
@@ -68,8 +71,18 @@ def modes(client: Any, run: str) -> list[str]:
 
 
 def events(client: Any, run: str) -> list[Any]:
-    rows = client.xrange(KEYS.events(run))
-    return [{"seq": seq} | json.loads(text) for seq, text in events_in(rows)]
+    stored = stored_events(client, KEYS.events(run))
+    return [{"seq": seq} | json.loads(text) for seq, text in stored]
+
+
+def begun(saver: RedisSaver) -> tuple[RunHandle, RedisJournal]:
+    """A run, and the journal of its first attempt."""
+    run = Client(saver.connection).enqueue("main", 1)
+    claim = saver.calls.acquired(
+        send(saver.connection, saver.calls.acquire(run.run_id, "w", "n", 8))
+    )
+    assert isinstance(claim, Claim)
+    return run, RedisJournal(claim, saver.calls, Sender(saver.connection))
 
 
 def recorded(client: Any, run: str) -> set[str]:
@@ -288,8 +301,7 @@ def test_a_large_outcome_is_stored_once(redis_saver: RedisSaver, other: Any) -> 
 
     run = main.invoke("x", thread())
 
-    rows = other.xrange(KEYS.events(run))
-    assert sum(len(text) for _, fields in rows for text in fields.values()) < 10_000
+    assert sum(len(text) for _, text in stored_events(other, KEYS.events(run))) < 10_000
     assert len(other.hget(KEYS.checkpoints(run), "large:0")) > 200_000
 
 
@@ -337,24 +349,66 @@ def test_an_end_and_its_event_are_one_write_however_soon_it_is_sent(
     assert any("run.finished" in str(text) for text in write.args)
 
 
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+@pytest.mark.parametrize("is_handed_over", [False, True])
+def test_the_first_ending_counts_and_what_comes_after_it_is_not_written(
+    redis_saver: RedisSaver, is_handed_over: bool
+) -> None:
+    """As where a worker lets go of a run that comes to its end by itself just then."""
+    run, journal = begun(redis_saver)
+    ended = Fact("run.finished", {"name": "main", "status": "completed"}, (), 0.0)
+    endings: list[Ending] = [Finished("completed", ended, {"result": "{}"}), HandedOver()]
+
+    first, second = reversed(endings) if is_handed_over else endings
+    journal.close(first)
+    journal.keep("late", "1")
+    journal.end(second)
+    with pytest.raises(LeaseLostError):
+        journal.close(second)
+    journal.flush()
+
+    assert run.status() == ("queued" if is_handed_over else "completed")
+    assert ("run.finished" in modes(redis_saver.connection, run.run_id)) is not is_handed_over
+    assert "late" not in recorded(redis_saver.connection, run.run_id)
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+def test_what_a_callback_notes_of_a_lost_run_is_dropped_without_an_error(
+    redis_saver: RedisSaver,
+) -> None:
+    run, journal = begun(redis_saver)
+    journal.mark("@step:0", "early")
+    journal.flush()
+
+    journal.fail(LeaseLostError("another attempt owns it"))
+    journal.mark("@step:1", "late")
+
+    with pytest.raises(LeaseLostError):
+        journal.keep("@step:1", "late")
+    assert {"@step:0"} == {
+        name for name in recorded(redis_saver.connection, run.run_id) if name[0] == "@"
+    }
+
+
 def test_who_begins_to_listen_as_a_step_begins_gets_nothing_without_its_data(
     redis_saver: RedisSaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[Fact] = []
+    attempts: list[Any] = []
     listening = ExitStack()
     plain = RedisJournal.append
 
     def append(journal: RedisJournal, fact: Fact, text: str, outcome: str = "") -> int:
         seq = plain(journal, fact, text, outcome)
         if fact.mode == "step.started":
-            attempt = current.get().scope.attempt
-            listening.enter_context(attempt.heard_by(heard.append))
+            listening.enter_context(attempts[0].heard_by(heard.append))
         return seq
 
     monkeypatch.setattr(RedisJournal, "append", append)
 
     @entrypoint(checkpointer=redis_saver)
     def main(x: int) -> int:
+        attempts.append(current.get().scope.attempt)
         return double(x).result()
 
     with listening:

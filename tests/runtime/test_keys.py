@@ -1,4 +1,4 @@
-"""Key names: one list in Python, the same in Lua, and each script's header tells the truth."""
+"""Key names: one list in Python, the same in Lua."""
 
 from __future__ import annotations
 
@@ -24,15 +24,6 @@ def text_of(name: str) -> str:
 
 def code_of(name: str) -> str:
     return "\n".join(line for line in text_of(name).splitlines() if not line.startswith("--"))
-
-
-def header_of(name: str) -> str:
-    lines: list[str] = []
-    for line in text_of(name).splitlines():
-        if not line.startswith("--"):
-            break
-        lines.append(line)
-    return "\n".join(lines)
 
 
 def lua(expression: str, keys: Keys = KEYS) -> str:
@@ -118,24 +109,6 @@ def test_lua_uses_no_kind_of_key_that_python_does_not_know() -> None:
     used = {kind for name in NAMES for kind in re.findall(r"\bkey\('(\w+)'", code_of(name))}
 
     assert used <= known
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_script_opens_with_what_it_is(name: str) -> None:
-    assert len(header_of(name).splitlines()) >= 2
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_header_of_a_script_names_every_key_it_builds_itself(name: str) -> None:
-    header = header_of(name)
-    included = " ".join(re.findall(r"-- include: [\w.]+/(\w+)", text_of(name)))
-    about = header + " ".join(header_of(each) for each in included.split() if each in NAMES)
-    before_code = text_of(name).split("\nlocal function", 1)[0] if name == "settle" else ""
-    kinds = set(re.findall(r"\bkey\('(\w+)'", code_of(name)))
-
-    missing = {kind for kind in kinds if not re.search(rf"\b{kind}\b", about + before_code)}
-
-    assert not missing
 
 
 @pytest.mark.parametrize("name", NAMES)

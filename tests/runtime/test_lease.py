@@ -10,15 +10,20 @@ from functools import cached_property
 from typing import Any, Final
 
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from penstock.publisher.direct import DirectRedis
-from penstock.publisher.script import load, run
+from penstock.publisher.redis.direct import DirectRedis
+from penstock.publisher.redis.script import load, run
 from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt, task
-from penstock.runtime.errors import Cancelled, Fenced, RunCancelledError, Stop
-from penstock.runtime.journal import Journal
-from penstock.runtime.redis.lease import LeaseKeeper
-from penstock.runtime.redis.sender import Sender
+from penstock.runtime.errors import Cancelled, Fenced, RunCancelledError, Stop, Unheard
+from penstock.runtime.journal.journal import Journal
+from penstock.runtime.redis.calls import Lease
+from penstock.runtime.redis.journal.lease import LeaseKeeper
+from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.settings import Settings
+from tests.faults.support.until import until
 from tests.runtime.flows import in_background, thread
 from tests.runtime.test_scripts import Desk
 from tests.support.late import LateCancels
@@ -76,6 +81,21 @@ def test_a_cancel_is_told_once(desk: Desk, keeper: LeaseKeeper) -> None:
     assert [type(stop) for stop in told.stops] == [Cancelled]
 
 
+def test_a_lease_is_kept_while_a_cancelled_run_comes_to_its_end(
+    desk: Desk, keeper: LeaseKeeper
+) -> None:
+    told = Told()
+    desk.create()
+    lease = desk.claimed(lease=0.3).lease
+    keeper.add(lease, told)
+    run(desk.redis, desk.calls.cancel("r", "asked"))
+
+    time.sleep(0.6)
+    keeper.remove(lease)
+
+    assert [type(stop) for stop in told.stops] == [Cancelled]
+
+
 def test_a_lease_that_another_attempt_has_is_told_once(desk: Desk, keeper: LeaseKeeper) -> None:
     told = Told()
     desk.create()
@@ -88,6 +108,53 @@ def test_a_lease_that_another_attempt_has_is_told_once(desk: Desk, keeper: Lease
     assert told.came.wait(2)
     time.sleep(0.05)
     assert [type(stop) for stop in told.stops] == [Fenced]
+
+
+def test_a_lease_that_was_given_up_is_not_renewed(desk: Desk) -> None:
+    """Or nobody would have the run until it ends again."""
+    told = Told()
+    desk.create()
+    lease = desk.claimed(lease=60).lease
+    ends = desk.redis.zscore(desk.names.leases, "r")
+    keeper = LeaseKeeper(desk.redis, desk.calls, lease=0.01, every=0.05)
+    keeper.add(lease, told)
+
+    assert told.came.wait(2)
+    keeper.close()
+
+    assert [type(stop) for stop in told.stops] == [Unheard]
+    assert desk.redis.hget(desk.names.run("r"), "forgone") == lease.fence.encode()
+    assert desk.redis.zscore(desk.names.leases, "r") == ends
+
+
+def test_a_life_that_redis_does_not_hear_of_is_logged_as_such(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+    keeper = LeaseKeeper(away, desk.calls, lease=8, every=0.01)
+    keeper.start()
+
+    keeper.forgo(Lease("r", "1.n"))
+    until(lambda: bool(caplog.messages))
+    keeper.close()
+
+    told = "Redis has not taken what it was told of 1 leases, trying again: "
+    assert caplog.messages[0].startswith(told)
+
+
+def test_a_run_whose_keys_are_spoilt_keeps_no_other_from_being_renewed_or_forgone(
+    desk: Desk,
+) -> None:
+    for name in "ab":
+        desk.create(name, name)
+    leases = [desk.claimed(name).lease for name in "ab"]
+    desk.redis.delete(desk.names.run("a"))
+    desk.redis.set(desk.names.run("a"), "no hash")
+
+    assert desk.calls.words(run(desk.redis, desk.calls.renew(leases, 8))) == ["LOST", "OK"]
+    run(desk.redis, desk.calls.forgo(leases))
+
+    assert desk.redis.hget(desk.names.run("b"), "forgone") == leases[1].fence.encode()
 
 
 def test_an_attempt_whose_loop_is_closed_keeps_no_other_from_hearing(
@@ -125,7 +192,7 @@ def test_a_lease_that_is_removed_is_told_nothing(desk: Desk, keeper: LeaseKeeper
 
 
 def test_a_run_in_process_holds_its_lease_for_as_long_as_it_takes(redis_saver: RedisSaver) -> None:
-    saver = RedisSaver(redis_saver.connection, settings=Settings(lease=0.15, renew=0.02))
+    saver = RedisSaver(redis_saver.connection, settings=Settings(lease=1.0, renew=0.05))
 
     @entrypoint(checkpointer=saver)
     def main(seconds: float) -> str:
@@ -134,7 +201,7 @@ def test_a_run_in_process_holds_its_lease_for_as_long_as_it_takes(redis_saver: R
         return "done"
 
     begun = threading.Event()
-    running: Any = in_background(lambda: main.invoke(0.4, thread()))
+    running: Any = in_background(lambda: main.invoke(2.2, thread()))
     assert begun.wait(2)
     while not running.done():
         run(saver.connection, saver.calls.recover(3, 60))

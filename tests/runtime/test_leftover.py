@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from penstock.runtime import Command, RetryPolicy, entrypoint, interrupt, task
+from penstock.runtime.engine.attempt.leftovers import grouped
 from penstock.runtime.errors import ReplayError
-from penstock.runtime.leftover import grouped
 from penstock.runtime.testing import InMemoryWorker
 from tests.runtime.flows import Calls, asked
 from tests.support.drive import Drive

@@ -27,7 +27,7 @@ from penstock.runtime import (
     task,
 )
 from penstock.runtime.errors import ReplayError
-from penstock.runtime.lineage import ancestry, caller, label, namespace, step_name
+from penstock.runtime.journal.step_id import ancestry, caller, label, namespace, step_name
 from tests.runtime.flows import Calls, asked, keys, thread
 
 fresh = itertools.count()

@@ -24,11 +24,11 @@ from penstock.runtime import (
     interrupt,
     task,
 )
-from penstock.runtime.cache import CachePolicy
 from penstock.runtime.errors import EmptyInputError, ResumeError, ThreadBusyError
-from penstock.runtime.journal import Fact
-from penstock.runtime.nested_stream import as_run
+from penstock.runtime.journal.fact import Fact
 from penstock.runtime.testing import crash_after_each_step
+from penstock.runtime.types.cache import CachePolicy
+from penstock.runtime.workflow.nested_stream import as_run
 from tests.runtime.flows import Calls, asked, ids, thread
 from tests.support.drive import Drive
 

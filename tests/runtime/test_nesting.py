@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from penstock.publisher.encrypted import EncryptedCodec
-from penstock.publisher.keyring import KeyRing
+from penstock.publisher.codec.encrypted import EncryptedCodec
+from penstock.publisher.codec.keyring import KeyRing
 from penstock.runtime import (
     Command,
     GraphOutput,
@@ -652,5 +652,5 @@ def test_what_children_keep_and_questions_ask_for_is_encrypted() -> None:
     redis: Any = saver.connection
     for name in redis.keys("penstock:*"):
         kind = redis.type(name)
-        kept = {b"hash": redis.hgetall, b"stream": redis.xrange}.get(kind, redis.dump)(name)
-        assert "hidden" not in repr(kept), name
+        kept = {b"hash": redis.hgetall, b"list": redis.lrange}.get(kind, redis.dump)
+        assert "hidden" not in repr(kept(name, *([0, -1] if kind == b"list" else []))), name

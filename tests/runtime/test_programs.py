@@ -16,10 +16,10 @@ from hypothesis.stateful import (
 )
 
 from penstock.runtime.errors import RunFailedError
-from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.testing.crash import Mortal, recorded_steps
+from penstock.runtime.types.run import RunStatus
 from tests.support import programs as library
 from tests.support.programs import Tree, answer_to, aprogram, executed, oracle, program, programs
 

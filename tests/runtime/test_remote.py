@@ -23,6 +23,7 @@ from penstock.runtime import (
     sleep,
     task,
 )
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import (
     ConfigurationError,
     ReplayError,
@@ -30,9 +31,8 @@ from penstock.runtime.errors import (
     RunFailedError,
     ThreadBusyError,
 )
-from penstock.runtime.handle import RunHandle
+from penstock.runtime.func.task import Task
 from penstock.runtime.settings import load_settings
-from penstock.runtime.task import Task
 from penstock.runtime.testing import InMemoryWorker, crash_after_each_step
 from tests.runtime.flows import thread
 

@@ -15,9 +15,9 @@ from pydantic import BaseModel, Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from penstock.runtime import Command, InMemorySaver, Interrupt, entrypoint, interrupt, task
-from penstock.runtime.answer import type_of
 from penstock.runtime.errors import AnswerError, ConfigurationError, InputError
-from penstock.runtime.response import check_answers
+from penstock.runtime.types.answers import check_answers
+from penstock.runtime.types.json_schema import type_of
 from tests.runtime.flows import asked, ids, thread
 from tests.support.drive import Drive
 

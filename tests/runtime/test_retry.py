@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import urllib.error
 from email.message import Message
@@ -14,7 +15,7 @@ import requests
 from penstock.publisher.errors import CodecError
 from penstock.runtime import RetryPolicy, StepTimeoutError, entrypoint, task
 from penstock.runtime.errors import ConfigurationError, StepCancelledError
-from penstock.runtime.retry import delay_after, normalize, worth_retrying
+from penstock.runtime.types.retry import delay_after, normalize, worth_retrying
 
 PLAIN = RetryPolicy(jitter=False)
 
@@ -230,11 +231,37 @@ def test_the_least_that_a_policy_can_mean_is_taken() -> None:
         max_interval=float("inf"),
         max_attempts=1,
         jitter=False,
-        retry_on=[],
     )
 
     assert policy.delay(1) is None
-    assert not policy.matches(KeyError())
+    assert RetryPolicy(initial_interval=0, max_interval=0, jitter=False).delay(1) == 0
+    assert RetryPolicy(initial_interval=3600, jitter=False).delay(1) == 128  # as with LangGraph
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        *(BaseException, KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit),
+        *((KeyError, KeyboardInterrupt), [BaseExceptionGroup]),
+    ],
+    ids=str,
+)
+def test_classes_that_are_never_retried_are_refused(kinds: Any) -> None:
+    with pytest.raises(ConfigurationError, match="never retried: name Exception"):
+        RetryPolicy(retry_on=kinds)
+
+
+@pytest.mark.parametrize("kinds", [[], ()])
+def test_a_policy_about_no_error_is_refused(kinds: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"retry_on is empty.*take the policy away"):
+        RetryPolicy(retry_on=kinds)
+
+
+@pytest.mark.parametrize("intervals", [(0.5, 0), (10, 9.5), (1, 0.001)])
+def test_a_first_wait_above_the_longest_is_refused(intervals: tuple[float, float]) -> None:
+    initial, longest = intervals
+    with pytest.raises(ConfigurationError, match=r"max_interval .* is less than initial_interval"):
+        RetryPolicy(initial_interval=initial, max_interval=longest)
 
 
 @pytest.mark.parametrize("attempts", [0, -1, True, "3", 2.5])

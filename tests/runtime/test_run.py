@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from penstock.publisher.script import run as call
+from penstock.publisher.redis.script import run as call
 from penstock.runtime import RetryPolicy, entrypoint, interrupt, sleep, task
+from penstock.runtime.client.run import RunHandle
+from penstock.runtime.diagnostics.steps import read_steps
 from penstock.runtime.errors import ResumeError
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import Run, RunStatus
 from penstock.runtime.testing import InMemoryWorker
-from penstock.worker.steps import read_steps
+from penstock.runtime.types.run import Run, RunStatus
 
 failures = [0]
 

@@ -16,8 +16,8 @@ from penstock.publisher import (
     stream_sse,
 )
 from penstock.runtime import entrypoint, get_stream_writer, interrupt
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import RunNotFoundError
-from penstock.runtime.handle import RunHandle
 from penstock.runtime.testing import InMemoryWorker
 
 
@@ -222,8 +222,7 @@ def test_a_cursor_is_judged_before_anything_is_sent(
 def test_a_cursor_whose_next_event_is_no_longer_kept_has_expired(worker: InMemoryWorker) -> None:
     run = ended(worker, "completed")
     key = worker.client.plans.keys.events(run.run_id)
-    (first, _), *_ = worker.connection.xrange(key)
-    worker.connection.xdel(key, first)
+    worker.connection.lpop(key)
 
     with pytest.raises(CursorExpiredError, match="oldest event kept is"):
         run.cursor("")

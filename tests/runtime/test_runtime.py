@@ -23,7 +23,7 @@ from penstock.runtime import (
     task,
 )
 from penstock.runtime.errors import InputError, OutsideRunError
-from penstock.runtime.runtime import ExecutionInfo
+from penstock.runtime.types.runtime import ExecutionInfo
 from tests.runtime.flows import thread
 from tests.support.drive import Drive
 

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 
 import penstock.runtime.redis.keys as keys_module
-from penstock.publisher.batch import events_in
-from penstock.publisher.script import Call, load_all, run
+from penstock.publisher.redis.script import Call, load_all, run
 from penstock.runtime import RedisSaver
-from penstock.runtime.journal import Ending, Fact, Finished, HandedOver, Suspended
-from penstock.runtime.redis.calls import Claim, Lease, Write
-from penstock.runtime.redis.creation import Wanted, create
+from penstock.runtime.executor.app import App
+from penstock.runtime.journal.endings import Ending, Finished, HandedOver, Suspended
+from penstock.runtime.journal.fact import Fact
+from penstock.runtime.redis.calls import Claim, Death, Lease, Write
 from penstock.runtime.redis.keys import thread_key
+from penstock.runtime.redis.plans.creation import Wanted, create
 from tests.runtime.flows import keys
+from tests.support.events import stored_events
 
 CHUNKS = {
     include.rpartition("/")[2]
@@ -63,12 +65,11 @@ class Desk:
         return str(value.decode())
 
     def modes(self, run_id: str = "r") -> list[str]:
-        rows: Any = self.redis.xrange(self.names.events(run_id))
-        return [json.loads(text)["mode"] for _, text in events_in(rows)]
+        stored = stored_events(self.redis, self.names.events(run_id))
+        return [json.loads(text)["mode"] for _, text in stored]
 
     def seqs(self) -> list[int]:
-        rows: Any = self.redis.xrange(self.names.events("r"))
-        return [seq for seq, _ in events_in(rows)]
+        return [seq for seq, _ in stored_events(self.redis, self.names.events("r"))]
 
     def recorded(self, run_id: str = "r") -> dict[str, str]:
         found: Any = self.redis.hgetall(self.names.checkpoints(run_id))
@@ -130,7 +131,7 @@ def test_seqs_go_on_from_the_newest_whatever_the_writer_took_it_for(
 ) -> None:
     desk.create()
     claim = desk.claimed()
-    desk.redis.xadd(desk.names.events("r"), {"e": said()[0]}, id="2-0")  # another has spoken
+    desk.redis.rpush(desk.names.events("r"), f"2 {said()[0]}")  # another has spoken
     channel: Any = desk.redis.pubsub()
     channel.subscribe(desk.names.channel("r"))
     write = Write(1, {"work:0": "1"}, said() + said("message"), due=due)
@@ -144,24 +145,30 @@ def test_seqs_go_on_from_the_newest_whatever_the_writer_took_it_for(
     assert frame["data"].splitlines() == [b"3", *(text.encode() for text in write.events[::2])]
 
 
-@pytest.mark.parametrize(
-    ("keep", "size", "entries"),
-    [(0, 10, [1, 1, 16, 16, 7]), (0, 1500, [1, 1, *19 * [2], 1]), (100, 10, 41 * [1])],
-)
-def test_small_events_share_entries_unless_they_are_counted(
-    desk: Desk, keep: int, size: int, entries: list[int]
-) -> None:
+@pytest.mark.parametrize(("keep", "kept"), [(0, 341), (100, 100), (300, 341)])
+def test_no_more_events_are_kept_than_asked_for_and_a_few(desk: Desk, keep: int, kept: int) -> None:
     desk.create()
     lease = desk.claimed().lease
-    text = f'{{"mode":"custom","data":"{"x" * size}","time":0}}'
+    text = '{"mode":"custom","data":"x","time":0}'
 
-    run(desk.redis, desk.calls.write(lease, Write(1, {}, [text, ""] * 40, due=2), keep))
+    for number in (1, 2):
+        write = Write(number, {}, [text, ""] * 170, due=1)
+        run(desk.redis, desk.calls.write(lease, write, keep))
 
-    rows: Any = desk.redis.xrange(desk.names.events("r"))
-    assert [len(fields) for _, fields in rows] == entries
-    assert desk.seqs() == list(range(1, 42))
+    assert desk.seqs() == list(range(342 - kept, 342))
     assert desk.claim(nonce="other") == "running"
-    assert desk.claimed().seq == 41
+    assert desk.claimed().seq == 341
+
+
+def test_events_go_on_with_the_seq_that_is_due_where_their_list_was_lost(desk: Desk) -> None:
+    desk.create()
+    lease = desk.claimed().lease
+    desk.redis.delete(desk.names.events("r"))
+
+    run(desk.redis, desk.calls.write(lease, Write(1, {}, said() * 2, due=17), 0))
+    run(desk.redis, desk.calls.write(lease, Write(2, {}, said(), due=5), 0))
+
+    assert desk.seqs() == [17, 18, 19]
 
 
 def test_a_write_sent_again_is_applied_once(desk: Desk) -> None:
@@ -416,3 +423,124 @@ def test_an_index_forgets_runs_that_are_gone_and_none_that_is_kept_for_longer(de
     run(desk.redis, desk.calls.cancel("last", "asked"))
 
     assert desk.redis.zrange(index, 0, -1) == [b"kept", b"last"]
+
+
+def lapse(desk: Desk, *, death: Death | None = None) -> None:
+    """Let the lease of the run end: by itself, or as somebody saw its process die."""
+    if death is None:
+        desk.redis.zadd(desk.names.leases, {"r": 1}, xx=True)
+    run(desk.redis, desk.calls.recover(9, 60, death))
+
+
+def deaths(desk: Desk) -> dict[str, str]:
+    """Return what is told of the deaths of the run's processes, and how many count for what."""
+    fields: Any = desk.redis.hgetall(desk.names.run("r"))
+    counters = ("crashes", "alone", "deaths", "lonely", "pardoned")
+    return {
+        name.decode(): text.decode()
+        for name, text in sorted(fields.items())
+        if name.decode() in counters or name.startswith((b"death:", b"lapse:"))
+    }
+
+
+def counted(alone: int, of_all: int, **more: str) -> dict[str, str]:
+    return {
+        **{name: str(alone) for name in ("crashes", "alone")},
+        **{name: str(of_all) for name in ("deaths", "lonely")},
+        **more,
+    }
+
+
+KILLED = Death("w", "killed", ("r",))
+
+
+def test_the_death_that_was_none_is_taken_back_and_not_the_one_after_it(desk: Desk) -> None:
+    desk.create()
+    first = desk.claimed(nonce="1").lease
+    lapse(desk)
+    desk.claimed(nonce="2")
+    lapse(desk, death=KILLED)
+
+    for _ in range(2):
+        run(desk.redis, desk.calls.forgo([first]))
+
+    assert deaths(desk) == counted(1, 1, **{"death:1": "killed"})
+
+
+def test_each_of_two_deaths_that_were_none_is_taken_back(desk: Desk) -> None:
+    desk.create()
+    leases: list[Lease] = []
+    for number in range(3):
+        leases.append(desk.claimed(nonce=str(number)).lease)
+        lapse(desk, death=KILLED if number == 1 else None)
+
+    run(desk.redis, desk.calls.forgo([leases[0]]))
+    run(desk.redis, desk.calls.forgo([leases[2]]))
+
+    assert deaths(desk) == counted(1, 1, **{"death:1": "killed"})
+
+
+def test_a_death_that_was_none_is_not_taken_off_those_after_a_recorded_step(desk: Desk) -> None:
+    desk.create()
+    first = desk.claimed(nonce="1").lease
+    lapse(desk)
+    assert desk.write(desk.claimed(nonce="2").lease, Write(1, {"work:0": "1"})) == "OK"
+    lapse(desk, death=KILLED)
+
+    run(desk.redis, desk.calls.forgo([first]))
+
+    assert deaths(desk) == counted(1, 1, **{"death:1": "killed"})
+
+
+def test_a_death_that_was_none_is_taken_off_those_pardoned(desk: Desk) -> None:
+    desk.create()
+    first = desk.claimed(nonce="1").lease
+    lapse(desk)
+    desk.write(desk.claimed(nonce="2").lease, Write(1, ending=ended("failed")))
+    assert desk.resume({}) == "queued"
+    desk.claimed(nonce="3")
+    lapse(desk, death=KILLED)
+
+    run(desk.redis, desk.calls.forgo([first]))
+
+    assert deaths(desk) == counted(1, 1, pardoned="0", **{"death:1": "killed"})
+
+
+def test_an_app_that_has_nothing_is_known_and_parks_what_it_meets(desk: Desk) -> None:
+    desk.create()
+    app = App({})
+    run(desk.redis, desk.calls.announce(app, 15))
+
+    taken = desk.calls.taken(
+        run(desk.redis, desk.calls.take("w", "n", 8, 1, ("default",), app=app.digest))
+    )
+
+    assert not taken and not taken.is_unknown
+    assert desk.redis.hget(desk.names.run("r"), "parked") == b"e:main"
+    assert desk.redis.llen(desk.names.queue("default")) == 0
+
+
+def test_an_answered_question_takes_the_schema_of_its_answer_with_it(desk: Desk) -> None:
+    desk.create()
+    fact = Fact("run.interrupted", {}, (), 0.0)
+    asks = Suspended(fact, {"a": '"?"', "b": '"?"'}, schemas={"a": "{}", "b": "{}"})
+    desk.write(desk.claimed().lease, Write(1, ending=asks))
+
+    assert desk.resume({"a": "1"}) == "queued"
+
+    assert sorted(desk.redis.hkeys(desk.names.questions("r"))) == [b"b", b"b/schema"]
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_take_sent_again_gives_no_run_whose_lease_has_ended(
+    desk: Desk, is_cancelled: bool
+) -> None:
+    desk.create()
+    call = desk.calls.take("w", "n", 8, 1, ("default",))
+    assert len(desk.calls.taken(desk.twice(call)).claims) == 1
+    if is_cancelled:
+        run(desk.redis, desk.calls.cancel("r", "asked"))
+    lapse(desk)
+
+    assert desk.calls.taken(run(desk.redis, call)).claims == []
+    assert desk.status() == ("cancelled" if is_cancelled else "queued")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from penstock.publisher.batch import events_in
 from penstock.runtime import (
     Client,
     Command,
@@ -19,6 +18,7 @@ from penstock.runtime import (
     interrupt,
     task,
 )
+from penstock.runtime.redis.journal.sender import Sender
 from tests.runtime.flows import in_background, keys, thread
 from tests.support.server import RedisServer
 
@@ -91,8 +91,8 @@ def test_many_writers_at_once_lose_nothing(redis_saver: RedisSaver) -> None:
         return list(await asyncio.gather(*[main.ainvoke(x, thread(str(x))) for x in range(20)]))
 
     assert asyncio.run(run()) == [20 * x for x in range(20)]
-    stored: Any = redis_saver.connection.xrange
-    totals = [len(list(events_in(stored(key)))) for key in keys(redis_saver, "penstock:events:*")]
+    names = keys(redis_saver, "penstock:events:*")
+    totals = [redis_saver.connection.llen(name) for name in names]
     assert totals == [3 + 3 * 20] * 20
 
 
@@ -137,3 +137,51 @@ def test_what_cannot_be_sent_at_all_ends_its_own_attempt_alone(redis_saver: Redi
     assert (first, third) == (1, 1)
     assert isinstance(second, UnicodeError)
     assert isinstance(fourth, UnicodeError)
+
+
+class Letters:
+    """An outbox that is told when the sender looks into it."""
+
+    is_due = False
+
+    def __init__(self) -> None:
+        self.sending = threading.Lock()
+        self.opened = threading.Event()
+
+    def next_call(self) -> None:
+        self.opened.set()
+
+    def settle(self, reply: object) -> None:
+        raise AssertionError(reply)
+
+    def fail(self, error: BaseException) -> None:
+        raise error
+
+
+class LateNotice(dict[Any, None]):
+    """Has something noticed just after it was found empty for the n-th time."""
+
+    def __init__(self, looks: int, notice: Callable[[], object]) -> None:
+        super().__init__()
+        self.looks = looks
+        self.notice = notice
+
+    def __len__(self) -> int:
+        found = super().__len__()
+        self.looks -= 1
+        if self.looks == 0:
+            self.notice()
+        return found
+
+
+@pytest.mark.parametrize("looks", range(1, 8))
+def test_what_is_written_as_the_sender_falls_asleep_is_sent(
+    redis_saver: RedisSaver, looks: int
+) -> None:
+    sender, letters = Sender(redis_saver.connection), Letters()
+    vars(sender)["_dirty"] = LateNotice(looks, lambda: sender.notice(letters))
+
+    sender.start()
+
+    assert letters.opened.wait(1)
+    sender.close(1)

@@ -123,12 +123,27 @@ def test_a_variable_that_is_empty_is_not_set(tmp_path: Path, variable: str) -> N
         ("PENSTOCK_REDIS_URI", "PENSTOCK_REDIS_URL"),
         ("PENSTOCK_ENCRYPTION_KEY", "PENSTOCK_ENCRYPTION_KEYS"),
         ("PENSTOCK_queue", "PENSTOCK_QUEUE"),
+        ("penstock_lease", "PENSTOCK_LEASE"),
+        ("Penstock_Leases", "PENSTOCK_LEASE"),
+        ("penstock_redis_url", "PENSTOCK_REDIS_URL"),
     ],
 )
 def test_a_misspelt_variable_is_named_with_the_setting_that_it_means(
     tmp_path: Path, variable: str, meant: str
 ) -> None:
     says = f"^{variable} is not a setting; did you mean {meant}\\?$"
+
+    with pytest.warns(UnknownSettingWarning, match=says):
+        settings = load_settings(environ={variable: "7"}, folder=tmp_path)
+
+    assert settings == Settings()
+
+
+@pytest.mark.parametrize("variable", ["PENSTOCK_LOG_LEVEL", "penstock_log_level", "PENSTOCK_"])
+def test_a_variable_that_is_like_no_setting_is_named_with_those_that_there_are(
+    tmp_path: Path, variable: str
+) -> None:
+    says = f"^{variable} is not a setting; there are PENSTOCK_REDIS_URL, .*PENSTOCK_LEASE,.*\\.$"
 
     with pytest.warns(UnknownSettingWarning, match=says):
         settings = load_settings(environ={variable: "7"}, folder=tmp_path)
@@ -145,8 +160,10 @@ def test_a_misspelt_variable_is_named_with_the_setting_that_it_means(
         "PENSTOCK_REDIS_SERVICE_HOST",
         "PENSTOCK_REDIS_SERVICE_PORT_REDIS",
         "PENSTOCK_REDIS_PORT_6379_TCP",
-        "PENSTOCK_OF_SOMEBODY_ELSE",
+        "penstock_service_host",
+        "PENSTOCK_TEST_FAULT",
         "OTHER_PATIENSE",
+        "PENSTOCKS_LEASE",
     ],
 )
 def test_what_others_put_into_the_environment_is_not_taken_for_a_setting(

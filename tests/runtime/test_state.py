@@ -12,7 +12,7 @@ import redis
 from penstock.publisher.errors import ConfigurationError
 from penstock.runtime import Command, RedisSaver, entrypoint, interrupt, task
 from penstock.runtime.settings import Settings
-from penstock.runtime.state import StateSnapshot, StateTask
+from penstock.runtime.types.state import StateSnapshot, StateTask
 from tests.runtime.flows import in_background, keys
 from tests.runtime.hands import Hands, line, number, told
 from tests.support.server import RedisServer

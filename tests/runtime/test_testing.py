@@ -25,9 +25,9 @@ from penstock.runtime.errors import (
     RunCancelledError,
     RunFailedError,
 )
-from penstock.runtime.run import RunStatus
 from penstock.runtime.testing import InMemoryWorker, crash_after_each_step
-from penstock.runtime.timeout import StepTimeoutError
+from penstock.runtime.types.run import RunStatus
+from penstock.runtime.types.timeout import StepTimeoutError
 
 
 @task

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.publisher.script import Call, run
+from penstock.publisher.redis.script import Call, run
 from penstock.runtime import RedisSaver, entrypoint, interrupt
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.thread_calls import Amendment, Change, Copy

@@ -135,6 +135,8 @@ def test_a_thread_of_a_run_of_its_own_goes_with_the_run(redis_saver: RedisSaver)
 
     with Client(redis_saver.connection, settings=settings) as client:
         run = client.enqueue("main", 1)
+        assert lives(redis_saver, run.run_id) == {-2}, "nobody has asked for it"
+        client.thread(run.run_id).copy("copied")
         assert lives(redis_saver, run.run_id) == {-1}
         run.cancel()
 

@@ -19,7 +19,7 @@ from penstock.runtime.errors import (
     ThreadBusyError,
     UnknownCheckpointError,
 )
-from penstock.runtime.state import StateUpdate
+from penstock.runtime.types.state import StateUpdate
 from tests.runtime.flows import Calls, in_background
 from tests.runtime.hands import Hands, line, number, told
 

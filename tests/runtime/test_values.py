@@ -25,9 +25,9 @@ from penstock.runtime import (
     task,
 )
 from penstock.runtime.errors import ReplayError
-from penstock.runtime.state import StateSnapshot, StateTask
 from penstock.runtime.store.item import Item, SearchItem
 from penstock.runtime.testing import InMemoryWorker
+from penstock.runtime.types.state import StateSnapshot, StateTask
 from tests.runtime.flows import asked
 from tests.support.drive import Drive
 

@@ -18,7 +18,7 @@ from penstock.runtime import (
     interrupt,
     task,
 )
-from penstock.runtime.view import MODES, View, check_modes
+from penstock.runtime.streaming.mode_view import MODES, ModeView, check_modes
 from tests.runtime.flows import keys, thread
 
 
@@ -607,7 +607,7 @@ def test_the_same_facts_read_from_redis_and_in_process_give_the_same_chunks() ->
         ("step.finished", {"id": "work:0", "outcome": {"value": 1}}, ()),
         ("run.finished", {"name": "main", "status": "completed", "outcome": {"value": 2}}, ()),
     ]
-    view = View(("custom", "updates", "values"))
+    view = ModeView(("custom", "updates", "values"))
 
     chunks = [chunk for mode, data, ns in facts for chunk in view.chunks(mode, data, ns, 0.0)]
 

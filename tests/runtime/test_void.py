@@ -7,14 +7,16 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from penstock.publisher.batch import Page
-from penstock.publisher.encrypted import EncryptedCodec
+from penstock.publisher.codec.encrypted import EncryptedCodec
 from penstock.publisher.event import Event
 from penstock.publisher.fold import fold
+from penstock.publisher.plan import follow
+from penstock.publisher.stored import Command as Read
 from penstock.runtime import (
     Command,
     InMemorySaver,
@@ -26,9 +28,10 @@ from penstock.runtime import (
     task,
 )
 from penstock.runtime.errors import Stop
-from penstock.runtime.journal import NoJournal
-from penstock.runtime.redis.past import PAGE, unfinished
+from penstock.runtime.journal.journal import NoJournal
+from penstock.runtime.redis.journal.unfinished import PAGE, unfinished
 from tests.runtime.flows import in_background, keys, thread
+from tests.support.events import stored_events
 
 AT_ONCE = RetryPolicy(initial_interval=0, jitter=False, max_attempts=9, retry_on=Exception)
 
@@ -40,7 +43,7 @@ def facts(saver: RedisSaver) -> list[Event]:
     (run_key,) = keys(saver, "penstock:run:*")
     run_id = run_key.rpartition(":")[2]
     names = saver.calls.keys
-    page = Page(cast(Any, saver.connection.xrange(names.events(run_id))), run_id)
+    page = Page(stored_events(saver.connection, names.events(run_id)), run_id)
     outcomes: Any = [saver.connection.hget(names.checkpoints(run_id), ref) for ref in page.refs]
     return page.decode(outcomes, run_id, saver.codec).events
 
@@ -519,7 +522,7 @@ def test_all_of_it_is_the_same_where_runs_are_encrypted() -> None:
     inputs = [event.data["input"] for event in facts(saver) if event.mode == "run.started"]
     assert inputs == ["secret"] * 2
     (key,) = keys(saver, "penstock:events:*")
-    stored = str(saver.connection.xrange(key))
+    stored = str(saver.connection.lrange(key, 0, -1))
     assert "well" not in stored
     assert "secret" not in stored
 
@@ -530,31 +533,35 @@ def test_all_of_it_is_the_same_where_runs_are_encrypted() -> None:
 Row = tuple[str, Any, str]
 
 
-def look(rows: list[Row], recorded: tuple[str, ...] = ()) -> Mapping[str, int]:
-    """Follow the plan over events given as mode, data and path, oldest first."""
-    stored = [
-        (f"{seq}-0".encode(), {b"e": _text(mode, data, path)})
-        for seq, (mode, data, path) in enumerate(rows, 1)
-    ]
-    plan = unfinished("events", recorded)
-    _, key, newest, *_ = next(plan)
-    assert (key, newest) == ("events", "+")
-    left = stored[::-1]
-    try:
-        while True:
-            page, left = left[:PAGE], left[PAGE:]
-            _, _, newest, *_ = plan.send(page)
-            assert newest == f"({page[-1][0].decode()}"
-    except StopIteration as stop:
-        found: Mapping[str, int] = stop.value
-        return found
+def look(
+    rows: list[Row], recorded: tuple[str, ...] = (), *, others: int = 0, dropped: int = 0
+) -> Mapping[str, int]:
+    """Follow the plan over events given as mode, data and path, oldest first.
+
+    After each page others say so many words more; so many of the oldest are no longer kept.
+    """
+    items = [_item(seq, *row) for seq, row in enumerate(rows, 1)][dropped:]
+    said = len(rows)
+
+    def do(command: Read) -> list[bytes]:
+        nonlocal said
+        name, key, first, last = command
+        assert (name, key) == ("LRANGE", "events")
+        page = items[int(first) : int(last) + 1]
+        items.extend(_item(said + n, "custom", 0, "other:0") for n in range(1, others + 1))
+        said += others
+        return page
+
+    return follow(unfinished("events", len(rows), recorded), do)
 
 
-def _text(mode: str, data: Any, path: str) -> bytes:
-    return json.dumps({"mode": mode, "data": data, "ns": path.split("/") if path else []}).encode()
+def _item(seq: int, mode: str, data: Any, path: str) -> bytes:
+    tree = {"mode": mode, "data": data, "ns": path.split("/") if path else []}
+    return f"{seq} {json.dumps(tree)}".encode()
 
 
-def test_the_first_word_of_each_step_is_found_over_several_pages() -> None:
+@pytest.mark.parametrize("others", [0, 7, PAGE, PAGE + 7])
+def test_the_first_word_of_each_step_is_found_over_several_pages(others: int) -> None:
     rows: list[Row] = [
         ("custom", 0, "old:0"),
         ("run.started", {}, ""),
@@ -563,7 +570,9 @@ def test_the_first_word_of_each_step_is_found_over_several_pages() -> None:
         *[("message", 0, "a:0/b:0")] * PAGE,
     ]
 
-    assert look(rows) == {"a:0/b:0": 4 + PAGE, "a:0": 4, "": 3}
+    assert look(rows, others=others) == {"a:0/b:0": 4 + PAGE, "a:0": 4, "": 3}
+    assert look(rows, others=others, dropped=3) == {"a:0/b:0": 4 + PAGE, "a:0": 4}
+    assert look(rows, others=others, dropped=3 + PAGE) == {"a:0/b:0": 4 + PAGE}
 
 
 def test_what_is_recorded_stays_and_so_does_all_below_it() -> None:
@@ -600,7 +609,7 @@ def test_only_an_attempt_that_goes_on_looks_back_and_once(redis_saver: RedisSave
 
     def looks() -> int:
         log: Any = redis_saver.connection.slowlog_get(10_000)
-        return sum(f"COUNT {PAGE}".encode() in entry["command"] for entry in log)
+        return sum(b"LRANGE penstock:events:" in entry["command"] for entry in log)
 
     connection = redis_saver.connection
     connection.config_set("slowlog-max-len", 10_000)

@@ -32,7 +32,7 @@ def _value(client: redis.Redis, key: bytes) -> Any:
             return client.smembers(key)
         case b"zset":
             return client.zrange(key, 0, -1)
-        case b"stream":
+        case b"stream":  # results of RQ's ordinary jobs
             return client.xrange(key)
         case b"none":  # gone meanwhile
             return b""

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any, Literal
 
 from penstock.runtime import Client, Command, InMemorySaver, RedisSaver
-from penstock.runtime.entrypoint import AnyEntrypoint
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.interrupt import NOTHING
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.settings import Settings
+from penstock.runtime.types.interrupt import NOTHING
+from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 from penstock.worker import Worker
 
 Kind = Literal["invoke", "ainvoke", "redis", "worker"]

@@ -16,6 +16,7 @@ PERMANENT = (
     "penstock:thread:*",
     "penstock:history:*",
     "penstock:cache:*",
+    "penstock:graph:*",
     "penstock:store:namespaces",
     "penstock:store:expiries",
     "penstock:store:space:*",

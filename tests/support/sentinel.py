@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 import redis
 
-from penstock.worker.server import free_port, tethered
+from penstock.worker.redis_server import free_port, tethered
 from tests.support.server import RedisServer
 
 SERVICE = "mymaster"

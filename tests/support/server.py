@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import redis
 
-from penstock.worker.server import ServerProcess, find_server
+from penstock.worker.redis_server import ServerProcess, find_server
 
 
 class RedisServer(ServerProcess):

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from penstock.runtime import Command, InMemorySaver, RedisSaver
-from penstock.runtime.entrypoint import AnyEntrypoint
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import RunFailedError
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.interrupt import Interrupt
-from penstock.runtime.run import RunStatus
-from penstock.runtime.task import Task
+from penstock.runtime.func.task import Task
 from penstock.runtime.testing import InMemoryWorker
+from penstock.runtime.types.interrupt import Interrupt
+from penstock.runtime.types.run import RunStatus
+from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 
 CONFIG: Final[dict[str, Any]] = {"configurable": {"thread_id": "thread"}}
 AT_WORK: Final = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUSPENDED)

@@ -16,11 +16,11 @@ from penstock.runtime import (
     get_runtime,
     task,
 )
-from penstock.runtime.entrypoint import AnyEntrypoint, Entrypoint
-from penstock.runtime.future import StepFuture
-from penstock.runtime.graph import Graph
-from penstock.runtime.stream_event import StreamEvent
-from penstock.runtime.task import Task
+from penstock.runtime.engine.waiting.future import StepFuture
+from penstock.runtime.func.task import Task
+from penstock.runtime.streaming.stream_event import StreamEvent
+from penstock.runtime.workflow.drawing import Graph
+from penstock.runtime.workflow.entrypoint import AnyEntrypoint, Entrypoint
 
 
 @task

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from penstock.runtime.errors import ConfigurationError
-from penstock.worker.app import load_app
+from penstock.worker.process.app_loader import load_app
 
 FLOW = """
 from penstock.runtime import entrypoint

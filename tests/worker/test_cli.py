@@ -136,14 +136,14 @@ def test_debug_shows_where_an_error_came_from() -> None:
 
 def test_a_bug_keeps_its_traceback() -> None:
     with (
-        patch("penstock.runtime.client.Client.runs", side_effect=ZeroDivisionError),
+        patch("penstock.runtime.client.client.Client.runs", side_effect=ZeroDivisionError),
         pytest.raises(ZeroDivisionError),
     ):
         penstock("runs", "--redis", NOWHERE)
 
 
 def test_a_user_interrupt_is_no_error(redis_url: str) -> None:
-    with patch("penstock.runtime.client.Client.runs", side_effect=KeyboardInterrupt):
+    with patch("penstock.runtime.client.client.Client.runs", side_effect=KeyboardInterrupt):
         result = penstock("runs", url=redis_url)
 
     assert result.exit_code == 130

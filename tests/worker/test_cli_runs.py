@@ -13,11 +13,11 @@ import pytest
 import redis
 
 from penstock.publisher.publish import Publisher
-from penstock.runtime.client import Client
+from penstock.runtime.client.client import Client
 from tests.worker.commands import environment, penstock, program, refused, rows, until, work
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::penstock.runtime.redis.requests.UnannouncedEntrypointWarning"
+    "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"
 )
 
 

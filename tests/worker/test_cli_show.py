@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import redis
 
-from penstock.publisher.script import run as call
+from penstock.publisher.redis.script import run as call
 from penstock.runtime import entrypoint, task
-from penstock.runtime.client import Client
+from penstock.runtime.client.client import Client
+from penstock.runtime.diagnostics.steps import Step, StepStatus, fold, read_steps
 from penstock.runtime.redis.keys import Keys
-from penstock.runtime.retry import RetryPolicy
-from penstock.runtime.run import Run, RunStatus
 from penstock.runtime.testing import InMemoryWorker
-from penstock.worker.steps import Step, StepStatus, fold, read_steps
+from penstock.runtime.types.retry import RetryPolicy
+from penstock.runtime.types.run import Run, RunStatus
 from tests.worker.commands import penstock, refused, rows, work
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::penstock.runtime.redis.requests.UnannouncedEntrypointWarning"
+    "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"
 )
 
 KEYS = Keys()

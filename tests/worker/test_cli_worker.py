@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 import redis
 
-from penstock.runtime.client import Client
-from penstock.worker.cli.greeting import sample
-from penstock.worker.reload import Watch, source_folders
+from penstock.runtime.client.client import Client
+from penstock.worker.cli.banner import sample
+from penstock.worker.process.reload import Watch, source_folders
 from tests.support.server import RedisServer
 from tests.worker.commands import FLOWS, environment, penstock, program, refused, until, work
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::penstock.runtime.redis.requests.UnannouncedEntrypointWarning"
+    "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"
 )
 
 
@@ -84,6 +84,20 @@ def test_a_worker_in_a_burst_executes_what_there_is_and_ends(redis_url: str, fol
     (line,) = [line for line in done.stderr.splitlines() if run.run_id in line]
     assert "completed" in line
     assert "rq" not in done.stderr
+
+
+@pytest.mark.open_runs
+def test_a_worker_in_a_burst_names_a_run_whose_keys_are_spoilt(
+    redis_url: str, redis_client: redis.Redis, folder: Path
+) -> None:
+    with Client(redis_url) as client:
+        run_id = client.enqueue("main", {"x": 5}).run_id
+    redis_client.hset(f"penstock:run:{run_id}", "crashes", "many")
+
+    done = work(folder, redis_url)
+
+    assert f"run {run_id} cannot be taken, its keys are spoilt" in done.stderr
+    assert done.returncode == 0
 
 
 def test_a_worker_logs_json_with_run_and_thread(redis_url: str, folder: Path) -> None:
@@ -265,6 +279,37 @@ def test_dev_goes_on_with_a_run_after_a_reload(folder: Path, redis_url: str) -> 
             assert run.result(20) == 1.0
         dev.says("helper.py changed, reloading")
         assert dev.end(signal.SIGINT) == 0
+
+
+def test_dev_takes_an_app_of_tasks_alone(folder: Path, redis_url: str) -> None:
+    (folder / "flows.py").write_text(
+        'from penstock.runtime import task\n\n@task(queue="far")\ndef far(x: int) -> int:\n'
+        "    return x\n"
+    )
+
+    with running(folder, redis_url, "dev", "flows.py", "-q", "far", "--redis", redis_url) as dev:
+        dev.says("takes 50 runs at once from far")
+        assert dev.end(signal.SIGINT) == 0
+
+
+def test_nohup_keeps_a_dev_from_a_hangup(folder: Path, redis_url: str) -> None:
+    with subprocess.Popen(
+        ["nohup", *program("dev", "flows.py", "--redis", redis_url)],
+        cwd=folder,
+        env=environment(redis_url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        dev = Running(process)
+        dev.says("takes 50 runs at once")
+        process.send_signal(signal.SIGHUP)
+        (folder / "helper.py").write_text("x = 1")
+
+        dev.says("helper.py changed, reloading")
+        dev.says("takes 50 runs at once", 2)
+        assert dev.end(signal.SIGTERM) == 0
 
 
 def test_nothing_outlives_a_dev_that_is_killed(folder: Path) -> None:

@@ -12,14 +12,14 @@ from typing import Any, cast
 import pytest
 import redis
 
-from penstock.publisher.script import run as call
-from penstock.runtime.client import Client
+from penstock.publisher.redis.script import run as call
+from penstock.runtime.client.client import Client
 from penstock.worker.doctor import Finding, Level, Reading, examine
 from tests.support.server import RedisServer
 from tests.worker.commands import environment, penstock, program, refused, rows, until
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::penstock.runtime.redis.requests.UnannouncedEntrypointWarning"
+    "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"
 )
 
 WELL = {
@@ -247,6 +247,23 @@ def test_orphans_are_found_and_fixed(redis_url: str, redis_client: redis.Redis) 
 
 
 @pytest.mark.open_runs
+@pytest.mark.parametrize("field", ["queue", "thread_key", "parked"])
+def test_a_run_with_a_spoilt_field_keeps_doctor_and_du_from_nothing(
+    redis_url: str, redis_client: redis.Redis, field: str
+) -> None:
+    spoilt, lost = enqueue(redis_url), enqueue(redis_url)
+    redis_client.delete("rq:queue:default")
+    redis_client.hset(f"penstock:run:{spoilt}", field, b"\xff\xfe")
+
+    before = by_check(redis_url)["orphans"]
+    after = by_check(redis_url, "--fix")
+
+    assert lost in before["says"]
+    assert lost in after["fixed"]["fixed"]
+    assert penstock("du", url=redis_url).exit_code == 0
+
+
+@pytest.mark.open_runs
 def test_many_orphans_are_all_fixed(redis_url: str, redis_client: redis.Redis) -> None:
     with Client(redis_url) as client:
         for number in range(250):
@@ -364,6 +381,41 @@ def test_keys_that_will_never_go_are_named(redis_url: str, redis_client: redis.R
     assert finding["fix"].startswith(
         f"redis-cli -u {redis_url} EXPIRE 'penstock:checkpoints:{over}'"
     )
+
+
+@pytest.mark.open_runs
+def test_a_fix_reads_the_server_once(redis_url: str, redis_client: redis.Redis) -> None:
+    lost = enqueue(redis_url)
+    redis_client.delete("rq:queue:default")
+    redis_client.config_resetstat()
+
+    assert by_check(redis_url, "--fix")["fixed"]["fixed"] == [lost]
+
+    info: Any = redis_client.info("commandstats")
+    assert info["cmdstat_scan"]["calls"] == 1
+
+
+def test_a_run_that_a_fix_gives_up_is_named(redis_url: str, redis_client: redis.Redis) -> None:
+    run_id, said = enqueue(redis_url), []
+    with Client(redis_url) as client:
+        for nonce in ("1", "2", "3"):
+            call(client.connection, client.plans.calls.acquire(run_id, "w", nonce, 8.0))
+            redis_client.zadd("penstock:leases", {run_id: (time.time() - 60) * 1000})
+            said.append(penstock("doctor", "--fix", url=redis_url).stdout.splitlines()[-1])
+
+        assert client.get(run_id).info().status == "failed"
+    assert said == [
+        f"queued again: {run_id}",
+        f"queued again: {run_id}",
+        f"given up, their workers kept dying: {run_id}",
+    ]
+
+
+def test_a_fix_of_a_server_that_does_not_answer_says_nothing_of_runs() -> None:
+    said = penstock("doctor", "--fix", url="redis://127.0.0.1:1")
+
+    assert said.exit_code == 2
+    assert "nothing to queue again" not in said.stdout
 
 
 def test_nothing_to_fix_is_said(redis_url: str) -> None:

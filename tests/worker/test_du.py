@@ -6,11 +6,11 @@ import pytest
 import redis
 
 from penstock.runtime import Client, RedisStore
+from penstock.runtime.diagnostics import memory
+from penstock.runtime.diagnostics.memory import measure
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
-from penstock.worker import usage
 from penstock.worker.cli.output import size
-from penstock.worker.usage import measure
 from tests.worker.commands import penstock, refused, rows
 
 pytestmark = [
@@ -78,7 +78,7 @@ def test_of_many_keys_some_runs_are_measured_whole_and_the_rest_is_guessed(
     for number in range(120):
         client.enqueue("main", "x" * 1000, run_id=f"r{number}")
     exact = measure(redis_client, Keys(), top=200, all_keys=True)
-    monkeypatch.setattr(usage, "KEYS_MEASURED", 200)
+    monkeypatch.setattr(memory, "KEYS_MEASURED", 200)
 
     guessed = measure(redis_client, Keys(), top=200, all_keys=False)
 

@@ -17,7 +17,7 @@ from redis.retry import Retry
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
 from penstock.worker import embedded
 from penstock.worker.embedded import EmbeddedServer, find_server
-from penstock.worker.server import free_port, search
+from penstock.worker.redis_server import free_port, search
 
 
 @pytest.fixture

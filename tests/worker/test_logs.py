@@ -12,11 +12,11 @@ import pytest
 import redis
 
 from penstock.runtime import Client, InMemorySaver, RunLogFilter, entrypoint, task
-from penstock.runtime.log_filter import add_to_all_handlers
+from penstock.runtime.telemetry.log_filter import add_to_all_handlers
 from tests.worker.commands import environment, program
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::penstock.runtime.redis.requests.UnannouncedEntrypointWarning"
+    "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"
 )
 
 FLOWS = """

@@ -12,7 +12,7 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.timeouts import TimerDeathPenalty
 
-from penstock.worker.ordinary import OrdinaryJobs
+from penstock.worker.process.rq_jobs import OrdinaryJobs
 from tests.faults.support.until import until
 
 

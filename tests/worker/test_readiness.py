@@ -10,18 +10,22 @@ from pathlib import Path
 import pytest
 import redis
 
-from penstock.publisher.connection import connect
+from penstock.publisher.redis.connection import connect
 from penstock.runtime import Client
 from tests.support.server import RedisServer
-from tests.worker.commands import FLOWS, environment, penstock, program, refused, until
+from tests.worker.commands import FLOWS, environment, penstock, program, refused, rows, until
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::penstock.runtime.redis.requests.UnannouncedEntrypointWarning"
+    "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"
 )
 
 Start = Callable[..., RedisServer]
 
 KEYS = 40_000
+CLUSTER = (
+    "it runs in cluster mode, where the keys of a run would not be together: give the URL of a "
+    "Redis with `cluster-enabled no`; replicas and Sentinel are fine"
+)
 
 
 @pytest.fixture
@@ -118,7 +122,7 @@ def test_a_worker_waits_for_a_redis_whose_connections_are_all_in_use(
         ("p", ":q@", "", "check user and password"),
         ("", ":p@", "", "it has no password"),
         ("", "", "/99", "it has no such database"),
-        (None, "", "", "it runs in cluster mode"),
+        (None, "", "", f"error: Redis cannot be used: {CLUSTER}."),
     ],
 )
 def test_a_worker_says_in_one_sentence_what_is_wrong_for_good(
@@ -159,6 +163,18 @@ def test_doctor_says_what_is_wrong(start_redis: Start) -> None:
 
     assert result.exit_code == 2
     assert "it wants a password" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("options", [(), ("--fix",)])
+def test_doctor_says_the_same_of_a_cluster(start_redis: Start, options: tuple[str, ...]) -> None:
+    server = start_redis("--cluster-enabled", "yes")
+
+    result = penstock("doctor", "--json", *options, url=server.url)
+
+    (finding,) = rows(result)
+    assert result.exit_code == 2
+    assert finding["says"].endswith("in cluster mode")
+    assert finding["fix"] == CLUSTER
 
 
 def test_a_worker_goes_on_once_its_password_is_right_again(
@@ -214,3 +230,21 @@ def test_commands_name_misspelt_settings(folder: Path, redis_url: str) -> None:
 
         (line,) = [line for line in done.stderr.splitlines() if "PREFFIX" in line]
         assert line == "note: PENSTOCK_PREFFIX is not a setting; did you mean PENSTOCK_PREFIX?"
+
+
+@pytest.mark.parametrize("command", [("runs",), ("worker", "flows.py")])
+def test_misspelt_settings_are_named_also_where_an_error_follows(
+    folder: Path, redis_url: str, command: tuple[str, ...]
+) -> None:
+    done = subprocess.run(
+        program(*command),
+        cwd=folder,
+        env=environment(redis_url) | {"PENSTOCK_PREFFIX": "x", "PENSTOCK_LEASE": "soon"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    warning, error = done.stderr.splitlines()
+    assert "PENSTOCK_PREFFIX is not a setting; did you mean PENSTOCK_PREFIX?" in warning
+    assert error.startswith("error: ")

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import redis
 
-from penstock.publisher.script import run
+from penstock.publisher.redis.script import run
 from penstock.runtime import Client
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.journal import HandedOver
-from penstock.runtime.redis.calls import Calls, Claim, Write
+from penstock.runtime.client.run import RunHandle
+from penstock.runtime.journal.endings import HandedOver
+from penstock.runtime.redis.calls import Calls, Claim, Death, Write
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
-from penstock.worker.recover import Recovery, bury
+from penstock.worker.process.recovery import Recovery, bury
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
 from tests.support.server import RedisServer
@@ -310,7 +310,7 @@ def test_bury_ends_the_leases_of_one_worker_at_once(
         redis_client.sadd("rq:workers", f"rq:worker:{worker}")
         redis_client.hset(f"rq:worker:{worker}", "pid", 1)
 
-    bury(redis_client, Settings(), "dead", "ended by signal SIGKILL")
+    bury(redis_client, Settings(), Death("dead", "ended by signal SIGKILL"))
 
     assert (dead.status(), alive.status()) == ("queued", "running")
     assert redis_client.hget(f"penstock:run:{dead.run_id}", "death:1") == b"ended by signal SIGKILL"
@@ -329,7 +329,7 @@ def test_bury_leaves_a_run_that_another_worker_has_by_now(
     claim(redis_client, handle, "alive")
     redis_client.sadd("rq:worker:dead:executions", f"{handle.run_id}:{first.lease.fence}")
 
-    bury(redis_client, Settings(), "dead", "ended by signal SIGKILL")
+    bury(redis_client, Settings(), Death("dead", "ended by signal SIGKILL"))
 
     assert handle.status() == "running"
     assert handle.info().crashes == 1
@@ -352,6 +352,23 @@ def test_what_goes_wrong_beside_it_does_not_end_the_thread(
 
     assert "beside" in caplog.text
     assert "no recovery for now" in caplog.text
+
+
+def test_a_recovery_that_redis_refuses_keeps_no_worker_from_its_upkeep(
+    redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else the worker counts as dead after some seconds without a heartbeat."""
+    redis_client.set("penstock:leases", "not what it was", ex=60)
+    times: list[int] = []
+    recovery = Recovery(redis_client, Settings(), lambda: times.append(1))
+    recovery.start()
+    until(lambda: len(times) >= 2)
+    recovery.close()
+
+    assert "no recovery for now" in caplog.text
+    assert "WRONGTYPE" in caplog.text
+    assert "does not answer" not in caplog.text
+    redis_client.delete("penstock:leases")
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[Any]:

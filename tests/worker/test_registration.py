@@ -6,17 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import redis
+from rq import Queue
 
 from penstock.publisher.errors import ConfigurationError
 from penstock.runtime import Client
-from penstock.worker import registration
-from penstock.worker.base import RQWorker
-from penstock.worker.registration import Registration, identity, running
+from penstock.worker.process import registration
+from penstock.worker.process.registration import Registration, identity, running
+from penstock.worker.process.rq_worker import RQWorker
 from tests.faults.support.fixtures import checker, client, fleet, raw, server
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
@@ -196,6 +199,80 @@ def test_a_registration_that_redis_has_lost_comes_back(
 
     assert own.is_held()
     assert redis_client.exists(KEY)
+
+
+def test_a_registration_comes_back_though_something_was_noted_of_the_worker_since(
+    registered: Registered, redis_client: redis.Redis
+) -> None:
+    """RQ counts jobs in the worker's hash, and the worker writes its state there."""
+    own = registered.another()
+    assert own.take()
+    redis_client.delete(KEY, "rq:workers")
+    redis_client.hset(KEY, "state", "busy")
+
+    assert own.is_held()
+    assert redis_client.hexists(KEY, "birth")
+    assert redis_client.smembers("rq:workers") == {KEY.encode()}
+
+
+def test_a_registration_that_changes_while_it_comes_back_is_still_held(
+    registered: Registered, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = registered.another()
+    assert own.take()
+    redis_client.delete(KEY)
+    serialize = cast(Any, RQWorker).serialize
+
+    def meanwhile(worker: RQWorker) -> Any:
+        redis_client.hset(KEY, "state", "busy")
+        return serialize(worker)
+
+    monkeypatch.setattr(RQWorker, "serialize", meanwhile)
+    assert own.is_held(), "no other worker has the name"
+    monkeypatch.undo()
+    assert own.is_held()
+    assert redis_client.hexists(KEY, "birth")
+
+
+def test_a_name_that_another_has_taken_since_redis_lost_it_is_not_held(
+    registered: Registered, redis_client: redis.Redis
+) -> None:
+    own, other = registered.another(), registered.another()
+    assert own.take()
+    redis_client.delete(KEY)
+    assert other.take()
+
+    assert not own.is_held()
+    assert other.is_held()
+
+
+def test_a_registration_that_comes_back_leaves_what_the_worker_executes(
+    registered: Registered, redis_client: redis.Redis
+) -> None:
+    own = registered.another()
+    assert own.take()
+    redis_client.sadd("rq:worker:w:executions", "run:1")
+    redis_client.delete(KEY)
+
+    assert own.is_held()
+    assert redis_client.smembers("rq:worker:w:executions") == {b"run:1"}
+    redis_client.delete("rq:worker:w:executions")
+
+
+def test_a_worker_comes_back_after_redis_lost_all_in_the_middle_of_an_ordinary_job(
+    fleet: Fleet, client: Client, raw: redis.Redis
+) -> None:
+    worker = fleet.start(name="w")
+    job = Queue("default", connection=raw).enqueue(time.sleep, 1.0)
+    until(lambda: job.get_status(refresh=True) == "started")
+
+    raw.flushall()
+    raw.hincrby(KEY, "successful_job_count", 1)  # as RQ counts it at the job's end
+
+    until(lambda: raw.smembers("rq:workers") == {KEY.encode()})
+    assert raw.hget(KEY, "pid") == str(worker.pid).encode()
+    assert client.enqueue("main", {"x": 5}).result(10) == 10
+    assert worker.running
 
 
 def test_a_process_is_known_by_its_start_and_not_by_its_number() -> None:

@@ -14,7 +14,7 @@ import rq
 from penstock.runtime import Client
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.settings import Settings, load_settings
-from penstock.worker.options import WorkerOptions
+from penstock.worker.process.options import WorkerOptions
 from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.contents import leaks

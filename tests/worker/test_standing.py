@@ -9,7 +9,7 @@ import pytest
 
 from penstock.runtime import entrypoint, interrupt, sleep, task
 from penstock.runtime.testing import InMemoryWorker
-from penstock.worker.cli.standing import stand
+from penstock.worker.cli.waiting import stand
 
 
 @task

@@ -1,7 +1,7 @@
 """Events of runs: publish them, follow them. Knows nothing of workflows."""
 
-from penstock.publisher.codec import Codec
-from penstock.publisher.encrypted import EncryptedCodec
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.encrypted import EncryptedCodec
 from penstock.publisher.errors import (
     CodecError,
     ConfigurationError,

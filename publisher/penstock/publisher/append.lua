@@ -1,54 +1,35 @@
--- append(stream, channel, keep, first, count, op, due): add events to a run's stream and publish them.
--- append_texts(stream, channel, keep, texts, due): the same, with the pairs in a table.
+-- append(list, channel, keep, first, count, due): add events to the list of a run's events, and publish them.
+-- append_texts(list, channel, keep, texts, due): the same, with the pairs in a table.
 --
 -- ARGV[first ...] holds `count` pairs: the text to store, the text to publish ('' = the same).
--- Seqs go on from the stream's last entry. An entry holds up to 16 events, as long as they are small, since each entry
--- costs Redis several times what an event in it does: its id is '<seq of its last event>-0', its fields FIELDS.
+-- An item is '<seq> <text>'. Seqs go on from the last item. Where there is no list they begin at `due`, the seq that
+-- comes next as the caller counts, so that readers of a list that was lost miss nothing; 0 or nil: at 1.
 -- Published in frames ('<first seq>\n<text>\n<text>...') of at most FRAME bytes, unless one text is longer.
--- keep: how many events to keep at least, 0 for all: as XADD counts entries, each event has its own where it is given.
--- op, if given, is stored in the field 'op' of the last event, which has an entry of its own then.
--- due: the seq that comes next, or one before it where others have spoken meanwhile; 0 or nil where nobody knows it.
--- The first event has its own entry then: XADD refuses an id that is taken, and only then is the last entry read.
+-- keep: how many events to keep at least, 0 for all. Up to SLACK more are kept, so that few writes trim the list.
 -- Returns the last seq.
-local FIELDS = 'efghijklmnopqrst'
-local ENTRY = 4096
 local FRAME = 262144
+local SLACK = 100
 
-local function last_seq(stream)
-  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
-  return last and tonumber(string.match(last[1], '^%d+')) or 0
+local function last_seq(list, due)
+  local newest = redis.call('LINDEX', list, -1)
+  if newest then
+    return tonumber(string.match(newest, '^%d+'))
+  end
+  return due and due > 0 and due - 1 or 0
 end
 
--- Returns the fields of an entry for the event at texts[index] and those after it that share it, up to texts[last].
-local function entry_at(texts, index, last)
-  local fields, bytes = { 'e', texts[index] }, #texts[index]
-  for at = index + 2, math.min(last, index + 2 * #FIELDS - 2), 2 do
-    bytes = bytes + #texts[at]
-    if bytes > ENTRY then
-      break
+-- Adds the texts at first, first + 2 ... last; seq: that of the event before. Returns the length of the list.
+local function push(texts, list, first, last, seq)
+  local length
+  for from = first, last, 2000 do
+    local items = {}
+    for at = from, math.min(last, from + 1998), 2 do
+      seq = seq + 1
+      items[#items + 1] = seq .. ' ' .. texts[at]
     end
-    local nth = #fields / 2 + 1
-    fields[#fields + 1], fields[#fields + 2] = string.sub(FIELDS, nth, nth), texts[at]
+    length = redis.call('RPUSH', list, unpack(items))
   end
-  return fields
-end
-
-local function add_entry(call, stream, keep, seq, fields)
-  local id = string.format('%d-0', seq)
-  if keep > 0 then
-    return call('XADD', stream, 'MAXLEN', '~', keep, id, unpack(fields))
-  end
-  return call('XADD', stream, id, unpack(fields))
-end
-
--- Adds the first of some events under the seq that is due, or under the next where that is taken; returns which.
-local function add_first(stream, keep, due, fields)
-  if type(add_entry(redis.pcall, stream, keep, due, fields)) ~= 'table' then
-    return due
-  end
-  local seq = last_seq(stream) + 1 -- the id is taken, or Redis refuses the entry: then it says so once more
-  add_entry(redis.call, stream, keep, seq, fields)
-  return seq
+  return length
 end
 
 local function publish(texts, channel, first, last, seq)
@@ -70,30 +51,22 @@ local function publish(texts, channel, first, last, seq)
   end
 end
 
-local function append_from(texts, stream, channel, keep, first, count, op, due)
-  local last, at, seq = first + 2 * count - 2, first, nil
-  if due and due > 0 and count > 0 then
-    at, seq = first + 2, add_first(stream, keep, due, { 'e', texts[first] })
-  else
-    seq = last_seq(stream)
-  end
-  while at <= last do
-    local fields = entry_at(texts, at, keep > 0 and at or op and last - 2 or last)
-    seq = seq + #fields / 2
-    at = at + #fields
-    if op and at > last then
-      fields[3], fields[4] = 'op', op
+local function append_from(texts, list, channel, keep, first, count, due)
+  local before, last = last_seq(list, due), first + 2 * count - 1
+  if count > 0 then
+    local length = push(texts, list, first, last, before)
+    if keep > 0 and length > keep + SLACK then
+      redis.call('LTRIM', list, -keep, -1)
     end
-    add_entry(redis.call, stream, keep, seq, fields)
+    publish(texts, channel, first, last, before + 1)
   end
-  publish(texts, channel, first, last, seq + 1 - count)
-  return seq
+  return before + count
 end
 
-local function append(stream, channel, keep, first, count, op, due)
-  return append_from(ARGV, stream, channel, keep, first, count, op, due)
+local function append(list, channel, keep, first, count, due)
+  return append_from(ARGV, list, channel, keep, first, count, due)
 end
 
-local function append_texts(stream, channel, keep, texts, due)
-  return append_from(texts, stream, channel, keep, 1, #texts / 2, nil, due)
+local function append_texts(list, channel, keep, texts, due)
+  return append_from(texts, list, channel, keep, 1, #texts / 2, due)
 end

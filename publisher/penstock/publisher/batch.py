@@ -1,40 +1,29 @@
-"""Events as Redis hands them over: a frame off the channel, a page of the stored stream.
+"""Events as Redis hands them over: a frame off the channel, a page of the stored list.
 
 Both hold consecutive events of one run, decoded once however many subscribers read them.
 """
 
 from __future__ import annotations
 
-__all__ = ["Frame", "Page", "events_in"]
+__all__ = ["Frame", "Page", "read_page"]
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.publisher.event import FETCH, Event, build, parse
+from penstock.publisher.keys import EventKeys
+from penstock.publisher.stored import Part, Plan, Stored, read
 
 _NOWHERE = 1 << 63
-
-
-Entries: TypeAlias = Iterable[tuple[bytes, Mapping[bytes, bytes]]]
-
-
-def events_in(entries: Entries) -> Iterator[tuple[int, bytes]]:
-    """Give the events in entries of a stored stream: the seq and the text of each, in order.
-
-    The id of an entry is the seq of its last event.
-    """
-    for entry, fields in entries:
-        texts = [text for name, text in fields.items() if len(name) == 1] or [b""]  # not "op"
-        yield from enumerate(texts, int(entry.partition(b"-")[0]) + 1 - len(texts))
 
 
 class Frame:
     """One message of a run's channel.
 
-    What cannot be read counts as an event that is not in it: the stored stream is the truth, a
+    What cannot be read counts as an event that is not in it: the stored list is the truth, a
     channel only brings it sooner.
     """
 
@@ -70,24 +59,18 @@ class Frame:
 
 
 class Page:
-    """Consecutive events of a run's stored stream, in entries as XRANGE returns them.
+    """Consecutive events of a run's stored list; `dropped`: how many older ones it has lost."""
 
-    The first of them may hold events before the one that was asked for: `start`.
-    """
+    __slots__ = ("_trees", "dropped", "events", "length", "refs", "weight")
 
-    __slots__ = ("_trees", "events", "length", "refs", "weight")
-
-    def __init__(
-        self, reply: Sequence[tuple[bytes, Mapping[bytes, bytes]]], run_id: str, start: int = 0
-    ) -> None:
-        self.length = len(reply)
+    def __init__(self, stored: Sequence[Stored], run_id: str, dropped: int = 0) -> None:
+        self.length = len(stored)
+        self.dropped = dropped
         self.weight = 0
         self.refs: list[str] = []
         self.events: list[Event] = []
         self._trees: list[tuple[int, dict[str, Any]]] = []
-        for seq, line in events_in(reply):
-            if seq < start:
-                continue
+        for seq, line in stored:
             self.weight += len(line)
             tree = parse(line, seq, run_id)
             if "ref" in tree:
@@ -104,3 +87,17 @@ class Page:
         ]
         self._trees = []
         return self
+
+
+def read_page(keys: EventKeys, run_id: str, part: Part, codec: Codec) -> Plan[Page]:
+    """Plan to read a part of a run's events, with the outcomes that they refer to.
+
+    Raises:
+        CodecError: what is stored are no events.
+    """
+    stored, dropped = yield from read(keys.events(run_id), part)
+    page = Page(stored, run_id, dropped)
+    outcomes: Sequence[bytes | None] = ()
+    if page.refs:
+        outcomes = yield ("HMGET", keys.checkpoints(run_id), *page.refs)
+    return page.decode(outcomes, run_id, codec)

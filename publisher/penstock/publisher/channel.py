@@ -13,12 +13,13 @@ from typing import Self
 from penstock.publisher.batch import Frame, Page
 from penstock.publisher.errors import PenstockError
 from penstock.publisher.event import Event
+from penstock.publisher.stored import Part
 from penstock.publisher.tail import Tail
 
 BUFFER = 2 * 1024 * 1024
 """Bytes of frames kept for a subscriber that does not keep up; past it, it reads what is stored."""
 
-Read = Callable[[str, int, int], Awaitable[Page]]
+Read = Callable[[str, Part], Awaitable[Page]]
 
 
 class Channel:
@@ -141,10 +142,10 @@ class Subscriber:
         return events
 
     async def _stored(self) -> Sequence[Event]:
-        start, count = self._tail.ask()
+        part = self._tail.ask()
         try:
-            page = await self._read(self._channel.run_id, start, count)
+            page = await self._read(self._channel.run_id, part)
         except BaseException:
             self._tail.behind = True
             raise
-        return self._tail.stored(page, count)
+        return self._tail.stored(page, part.count)

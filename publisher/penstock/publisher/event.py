@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
 from typing import Any, cast
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.registry import register_type
 from penstock.publisher.errors import CodecError
-from penstock.publisher.registry import register_type
 
 TERMINAL = "run.finished"
 """The mode of the last event of every run."""
@@ -21,7 +21,7 @@ LARGE = 64 * 1024
 """Bytes past which an event travels on the channel as a reference, not as itself."""
 
 FETCH = b"*"
-"""The line of a frame that stands for an event to be fetched from the stored stream."""
+"""The line of a frame that stands for an event to be fetched from the stored list."""
 
 
 @register_type
@@ -72,7 +72,7 @@ def encode(
     they are not the usual: `ns` (namespace), `attempt` (1), `thread` (the run's own id), `ref`:
     the field of the checkpoints hash whose JSON belongs into `data` as its member `outcome`.
 
-    In the stream, the entry `<seq>-0` holds the object in its field `e`. On the channel, a message
+    In the list, an item is the seq, a space and the object. On the channel, a message
     is a frame: the first seq, then one line an event with consecutive seqs, each the object with
     its `ref` resolved, or `*` where the event is over 64 KiB and has to be fetched.
     """
@@ -96,19 +96,22 @@ def texts(
     time: float,
     ref: str = "",
     outcome: str = "",
+    op: str = "",
 ) -> tuple[str, str]:
     """Write an event as the two texts that the scripts take: to store, and to publish.
 
     The second is empty where it is the same, and `*` where it is over `LARGE`. With `ref`, the
     event is stored with the reference and published with `outcome`, the JSON text it stands for;
-    `data` is then the text of a JSON object.
+    `data` is then the text of a JSON object. `op` names the call of a publisher, which finds it
+    near the end of the text where the call is sent again.
     """
     extra = f',"ns":[{",".join(map(_quote, namespace))}]' if namespace else ""
     if attempt != 1:
         extra += f',"attempt":{attempt}'
     if thread:
         extra += f',"thread":{_quote(thread)}'
-    head, tail = f'{{"mode":{_quote(mode)},"data":{data}', f',"time":{time:.3f}}}'
+    sent = f',"op":{_quote(op)}' if op else ""
+    head, tail = f'{{"mode":{_quote(mode)},"data":{data}', f'{sent},"time":{time:.3f}}}'
     if not ref:
         stored = f"{head}{extra}{tail}"
         return stored, "*" if _large(stored) else ""

@@ -17,13 +17,13 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError, RedisError
 
 from penstock.publisher.channel import Channel, Subscriber
-from penstock.publisher.codec import Codec
-from penstock.publisher.connection import Backoff, aconnect
-from penstock.publisher.encrypted import codec_of_environment
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.encrypted import codec_of_environment
 from penstock.publisher.errors import ConfigurationError, PenstockError
 from penstock.publisher.event import Event
 from penstock.publisher.keys import EventKeys
 from penstock.publisher.pages import Pages
+from penstock.publisher.redis.connection import Backoff, aconnect
 from penstock.publisher.tail import IDLE, Tail
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ class EventKeys:
         return cls(prefix, database=database_of(connection))
 
     def events(self, run_id: str) -> str:
-        """Stream of all events of a run, entry id `<seq>-0`; no TTL while open, then retention."""
+        """List of all events of a run, `<seq> <JSON>`; no TTL while open, then retention."""
         return f"{self.prefix}:events:{run_id}"
 
     def channel(self, run_id: str) -> str:

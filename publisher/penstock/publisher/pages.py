@@ -1,4 +1,4 @@
-"""The reads of a hub: pages of stored streams, over one connection."""
+"""The reads of a hub: pages of stored events, over one connection."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ __all__ = ["Pages"]
 import asyncio
 import builtins
 from copy import copy
-from typing import Any, cast
+from typing import cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from penstock.publisher.batch import Page
-from penstock.publisher.codec import Codec
-from penstock.publisher.connection import Backoff
+from penstock.publisher.batch import Page, read_page
+from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import PenstockError
 from penstock.publisher.keys import EventKeys
+from penstock.publisher.plan import afollow
+from penstock.publisher.redis.connection import Backoff
+from penstock.publisher.stored import Command, Part
 
-_Wanted = tuple[str, int, int]
+_Wanted = tuple[str, Part]
 
 
 class Pages:
@@ -37,12 +39,12 @@ class Pages:
         self._asked = asyncio.Event()
         self._failure: PenstockError | None = None
 
-    async def page(self, run_id: str, start: int, count: int) -> Page:
-        """Read `count` events from seq `start`; the read begins after this call."""
+    async def page(self, run_id: str, part: Part) -> Page:
+        """Read a part of a run's events; the read begins after this call."""
         future: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
         if self._failure is not None:
             raise copy(self._failure)
-        self._wanted.setdefault((run_id, start, count), []).append(future)
+        self._wanted.setdefault((run_id, part), []).append(future)
         self._asked.set()
         return await future
 
@@ -90,14 +92,11 @@ class Pages:
         self._wanted.setdefault(wanted, []).extend(futures)
         await asyncio.sleep(delay)
 
-    async def _fetch(self, run_id: str, start: int, count: int) -> Page:
-        reply = await self._client.xrange(self._keys.events(run_id), f"{start}-0", "+", count)
-        page = Page(cast(Any, reply), run_id, start)
-        outcomes: Any = ()
-        if page.refs:
-            stored: Any = self._client.hmget(self._keys.checkpoints(run_id), page.refs)
-            outcomes = await stored
-        return page.decode(outcomes, run_id, self._codec)
+    async def _fetch(self, run_id: str, part: Part) -> Page:
+        return await afollow(read_page(self._keys, run_id, part, self._codec), self._do)
+
+    async def _do(self, command: Command) -> object:
+        return cast(object, await self._client.execute_command(*command))
 
 
 def _settle(futures: list[asyncio.Future[Page]], result: Page | PenstockError) -> None:

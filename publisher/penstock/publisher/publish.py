@@ -16,19 +16,19 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
-from penstock.publisher.codec import Codec
-from penstock.publisher.connection import Backoff, aconnect, connect
-from penstock.publisher.encrypted import codec_of_environment
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.encrypted import codec_of_environment
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
 from penstock.publisher.event import Event, texts
 from penstock.publisher.keys import EventKeys
-from penstock.publisher.script import Argument, Call, arun, load, run
+from penstock.publisher.redis.connection import Backoff, aconnect, connect
+from penstock.publisher.redis.script import Argument, Call, arun, load, run
 
 PATIENCE = 10.0
 """Seconds that publishing goes on trying while Redis is away."""
 
 LOOK = 10_000
-"""Entries that a repeated call looks back over for its own first sending."""
+"""Events that a repeated call looks back over for its own first sending."""
 
 Mode = str
 Draft = Event | tuple[Mode, Any]
@@ -60,17 +60,19 @@ class _Batches:
         now = time.time()
         pairs: list[Argument] = []
         codec = self._codec.at("run", run_id, "event")
-        for mode, data in events:
+        op = secrets.token_hex(8)
+        drafts = list(events)
+        for number, (mode, data) in enumerate(drafts, start=1):
             pairs += texts(
                 mode,
                 codec.at(mode).dumps(data, f"event {mode!r} of run {run_id!r}"),
                 namespace=namespace,
                 thread="" if thread_id == run_id else thread_id,
                 time=now,
+                op=op if number == len(drafts) else "",
             )
         keys = (self._keys.events(run_id), self._keys.channel(run_id))
-        op = secrets.token_hex(8)
-        count = len(pairs) // 2
+        count = len(drafts)
         return lambda look: Call(
             self._script, keys, (op, look, self._keep, self._ttl, count, *pairs)
         )

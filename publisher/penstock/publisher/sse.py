@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 from redis.exceptions import RedisError
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import (
     CursorExpiredError,
     InvalidCursorError,
@@ -57,12 +57,13 @@ def stream_sse(events: Iterable[Event], *, codec: Codec | None = None) -> Genera
     try:
         for event in events:
             yield frame(event, codec)
-    except Exception as error:
-        if isinstance(error, _PASSING):
-            raise
+    except _PASSING:
+        raise
+    except CursorExpiredError as error:
         yield _failure(error)
-        if not isinstance(error, CursorExpiredError):
-            raise
+    except Exception as error:  # of whatever gives the events
+        yield _failure(error)
+        raise
     yield from _closing(events, event, codec)
 
 
@@ -83,12 +84,13 @@ async def astream_sse(
             async for text, shown in frames:
                 event = shown or event
                 yield text
-    except Exception as error:
-        if isinstance(error, _PASSING):
-            raise
+    except _PASSING:
+        raise
+    except CursorExpiredError as error:
         yield _failure(error)
-        if not isinstance(error, CursorExpiredError):
-            raise
+    except Exception as error:  # of whatever gives the events
+        yield _failure(error)
+        raise
     for text in _closing(events, event, codec):
         yield text
 
@@ -110,17 +112,15 @@ async def _frames(
 ) -> AsyncGenerator[tuple[str, Event | None]]:
     """Give each frame with its event, and comments without."""
     iterator = aiter(events)
-    pending: asyncio.Future[Event] | None = None
+    pending: asyncio.Future[Event | None] | None = None
     try:
         while True:
-            pending = pending or asyncio.ensure_future(anext(iterator))
+            pending = pending or asyncio.ensure_future(anext(iterator, None))
             done, _ = await asyncio.wait((pending,), timeout=keep_alive)
             if not done:
                 yield KEEP_ALIVE, None
                 continue
-            try:
-                event = pending.result()
-            except StopAsyncIteration:
+            if (event := pending.result()) is None:
                 return
             pending = None
             yield frame(event, codec), event

@@ -14,12 +14,14 @@ from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
 
-from penstock.publisher.batch import Frame, Page
-from penstock.publisher.codec import Codec
-from penstock.publisher.connection import TIMEOUT, Backoff, connect
-from penstock.publisher.encrypted import codec_of_environment
+from penstock.publisher.batch import Frame, read_page
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.encrypted import codec_of_environment
 from penstock.publisher.event import Event
 from penstock.publisher.keys import EventKeys
+from penstock.publisher.plan import follow
+from penstock.publisher.redis.connection import TIMEOUT, Backoff, connect
+from penstock.publisher.stored import Command
 from penstock.publisher.tail import IDLE, Tail
 
 SHORTEST = 0.1
@@ -110,13 +112,12 @@ class _Follower:
                 self._put_off()
 
     def _stored(self) -> Sequence[Event]:
-        start, count = self._tail.ask()
-        reply = self._client.xrange(self._keys.events(self._run_id), f"{start}-0", "+", count)
-        page = Page(cast(Any, reply), self._run_id, start)
-        outcomes: Any = ()
-        if page.refs:
-            outcomes = self._client.hmget(self._keys.checkpoints(self._run_id), page.refs)
-        return self._tail.stored(page.decode(outcomes, self._run_id, self._codec), count)
+        part = self._tail.ask()
+        page = follow(read_page(self._keys, self._run_id, part, self._codec), self._do)
+        return self._tail.stored(page, part.count)
+
+    def _do(self, command: Command) -> object:
+        return cast(object, self._client.execute_command(*command))
 
     def _live(self, pubsub: PubSub) -> Sequence[Event]:
         heard = time.monotonic()

@@ -8,15 +8,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from penstock.publisher.batch import Frame, Page
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import ConfigurationError, CursorExpiredError
 from penstock.publisher.event import Event
+from penstock.publisher.stored import Part
 
 IDLE = 5.0
-"""Seconds of silence after which the stored stream is read once, to be sure nothing was lost."""
+"""Seconds of silence after which the stored events are read once, to be sure nothing was lost."""
+
+FIRST = 100
+"""Stored events in the first reply."""
 
 PAGE = 500
-"""Events of the stored stream in one reply, about, and entries at most."""
+"""Stored events in one reply, at most."""
 
 PAGE_WEIGHT = 4 * 1024 * 1024
 """Bytes of events that one reply should hold, about."""
@@ -26,15 +30,15 @@ class Tail:
     """The end of a run's events as one subscriber sees it.
 
     Frames and pages go in, in any order, twice, or not at all; the events after the cursor come
-    out, in order, each once. While `behind`, frames are passed over and the stored stream has to be
+    out, in order, each once. While `behind`, frames are passed over and what is stored has to be
     read (`ask`, then `stored`); whoever holds the tail sets it after each loss of the channel. It
     has `ended` at a terminal event that nothing follows: a failed run may have been taken up again.
 
-    The read starts at the cursor's own entry, not after it: this is what tells "nothing new" from
+    The read starts at the cursor's own event, not after it: this is what tells "nothing new" from
     "expired", and from a server that lost the events the cursor has already seen.
     """
 
-    __slots__ = ("_codec", "_count", "_run_id", "behind", "cursor", "ended")
+    __slots__ = ("_codec", "_count", "_dropped", "_run_id", "behind", "cursor", "ended")
 
     def __init__(self, run_id: str, after: int, codec: Codec) -> None:
         if type(after) is not int or after < 0:
@@ -44,7 +48,8 @@ class Tail:
         self.ended = False
         self._run_id = run_id
         self._codec = codec
-        self._count = PAGE // 16  # as many events may share an entry
+        self._count = FIRST
+        self._dropped = 0
 
     def frame(self, frame: Frame) -> Sequence[Event]:
         """Take a channel message: the events in it that are next."""
@@ -57,10 +62,10 @@ class Tail:
         self.behind = not self.ended and self.cursor < frame.last
         return fresh
 
-    def ask(self) -> tuple[int, int]:
-        """What to read of the stored stream now: from which seq, and how many entries."""
+    def ask(self) -> Part:
+        """What to read of the stored events now."""
         self.behind = False
-        return self.cursor, self._count + 1
+        return Part(self.cursor, self._count + 1, self._dropped)
 
     def stored(self, page: Page, count: int) -> Sequence[Event]:
         """Take the page that was asked for: the events in it that are next.
@@ -68,7 +73,7 @@ class Tail:
         Raises:
             CursorExpiredError: the event after the cursor is no longer kept.
         """
-        events = page.events
+        events, self._dropped = page.events, page.dropped
         oldest = events[0].seq if events else None
         if self.cursor + 1 < (oldest or 0) or (oldest is None and self.cursor > 0):
             raise CursorExpiredError(self._run_id, self.cursor, oldest)
@@ -96,5 +101,5 @@ class Tail:
 
     def _pace(self, page: Page) -> None:
         # Pages of events that may be 8 MiB each: grow only as far as the last one was light.
-        fits = page.length * min(PAGE_WEIGHT / max(page.weight, 1), PAGE / len(page.events))
+        fits = page.length * PAGE_WEIGHT / max(page.weight, 1)
         self._count = max(1, min(PAGE, 2 * self._count, int(fits)))

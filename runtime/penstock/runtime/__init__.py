@@ -1,11 +1,9 @@
 """Durable workflows: the authoring API, in process and on workers."""
 
-from penstock.publisher.registry import register_type
-from penstock.runtime.aclient import AsyncClient
-from penstock.runtime.cache import CachePolicy
-from penstock.runtime.client import Client
-from penstock.runtime.config import RunnableConfig
-from penstock.runtime.context import (
+from penstock.publisher.codec.registry import register_type
+from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.client.client import Client
+from penstock.runtime.engine.context import (
     asleep,
     get_config,
     get_runtime,
@@ -14,42 +12,58 @@ from penstock.runtime.context import (
     interrupt,
     sleep,
 )
-from penstock.runtime.control import RunControl
-from penstock.runtime.decorator import entrypoint
-from penstock.runtime.interrupt import Command, Interrupt
-from penstock.runtime.log_filter import RunLogFilter
-from penstock.runtime.output import GraphOutput
+from penstock.runtime.engine.writer import StreamWriter
+from penstock.runtime.func.entrypoint import entrypoint
+from penstock.runtime.func.task import task
 from penstock.runtime.redis.cache import InMemoryCache, RedisCache
 from penstock.runtime.redis.saver import InMemorySaver, RedisSaver
-from penstock.runtime.retry import RetryPolicy
-from penstock.runtime.runtime import Runtime
-from penstock.runtime.state import StateSnapshot, StateUpdate
 from penstock.runtime.store.memory import InMemoryStore
 from penstock.runtime.store.redis import RedisStore
-from penstock.runtime.task import task
-from penstock.runtime.timeout import StepTimeoutError, TimeoutPolicy
+from penstock.runtime.streaming.stream_event import StreamEvent
+from penstock.runtime.telemetry.log_filter import RunLogFilter
+from penstock.runtime.types.cache import CachePolicy
+from penstock.runtime.types.config import RunnableConfig
+from penstock.runtime.types.control import RunControl
+from penstock.runtime.types.interrupt import Command, Interrupt
+from penstock.runtime.types.output import GraphOutput
+from penstock.runtime.types.retry import RetryPolicy
+from penstock.runtime.types.run import Run, RunStatus
+from penstock.runtime.types.runtime import Runtime
+from penstock.runtime.types.state import StateSnapshot, StateTask, StateUpdate
+from penstock.runtime.types.timeout import StepTimeoutError, TimeoutPolicy
+from penstock.runtime.workflow.drawing import Edge, Graph, Node
+from penstock.runtime.workflow.entrypoint import Entrypoint
 
 __all__ = [
     "AsyncClient",
     "CachePolicy",
     "Client",
     "Command",
+    "Edge",
+    "Entrypoint",
+    "Graph",
     "GraphOutput",
     "InMemoryCache",
     "InMemorySaver",
     "InMemoryStore",
     "Interrupt",
+    "Node",
     "RedisCache",
     "RedisSaver",
     "RedisStore",
     "RetryPolicy",
+    "Run",
     "RunControl",
     "RunLogFilter",
+    "RunStatus",
     "RunnableConfig",
     "Runtime",
     "StateSnapshot",
+    "StateTask",
     "StateUpdate",
     "StepTimeoutError",
+    "StreamEvent",
+    "StreamWriter",
     "TimeoutPolicy",
     "asleep",
     "entrypoint",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["PenstockDeprecationWarning", "renamed"]
+__all__ = ["PenstockDeprecationWarning", "moved", "renamed"]
 
+import importlib
 import warnings
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 class PenstockDeprecationWarning(DeprecationWarning):
-    """A parameter has a newer name."""
+    """A parameter or a module has a newer name."""
 
 
 def renamed(value: T, old_value: T | None, *, old: str, new: str) -> T:
@@ -27,3 +29,19 @@ def renamed(value: T, old_value: T | None, *, old: str, new: str) -> T:
         stacklevel=3,
     )
     return old_value if value is None else value
+
+
+def moved(module: str, *names: str) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module whose names are those of `penstock.runtime` now."""
+
+    def get(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warnings.warn(
+            f"{module}.{name} has moved: import {name} from penstock.runtime",
+            PenstockDeprecationWarning,
+            stacklevel=2,
+        )
+        return getattr(importlib.import_module("penstock.runtime"), name)
+
+    return get

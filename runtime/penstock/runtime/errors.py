@@ -4,6 +4,7 @@ PenstockError (penstock.publisher.errors)
 ├── ConfigurationError         also ValueError
 │   ├── GeneratorError         a task or entrypoint that yields (also NotImplementedError)
 │   └── WrongKindError         a value, an option or an annotation of a wrong kind (also TypeError)
+│       └── RootlessError      an entrypoint with checkpointer=True called by itself
 ├── OutsideRunError            a task, a writer, ... used where no run is active (also RuntimeError)
 ├── UnknownEntrypointError     no such entrypoint in this process
 ├── UnknownTaskError           no such task with a queue in this process
@@ -57,6 +58,7 @@ __all__ = [
     "PoisonRunError",
     "ReplayError",
     "ResumeError",
+    "RootlessError",
     "RunCancelledError",
     "RunConflictError",
     "RunDrainedError",
@@ -235,3 +237,13 @@ class Fenced(Stop):
 
 class Unheard(Fenced):
     """Another attempt may own the run: Redis has not answered for the length of a lease."""
+
+
+class RootlessError(WrongKindError, RuntimeError):
+    """An entrypoint that keeps its state on the thread of a parent was called without one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"entrypoint {name!r} has checkpointer=True, which is for entrypoints nested in "
+            "others: to call it by itself, give it a saver."
+        )

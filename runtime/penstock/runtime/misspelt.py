@@ -1,4 +1,4 @@
-"""Environment variables that look like settings and are not."""
+"""Environment variables that are named like settings and are none."""
 
 from __future__ import annotations
 
@@ -19,32 +19,42 @@ _OF_KUBERNETES: Final = re.compile(
 )
 """What Kubernetes sets in each container for a service called penstock, or penstock-something."""
 
+_OF_TESTS: Final = "TEST_"
+"""What test suites set for code of their own."""
+
 
 class UnknownSettingWarning(UserWarning):
-    """A variable of the environment looks like a setting, and is none."""
+    """A variable of the environment is named like a setting, and is none."""
 
 
 def misspelt(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
-    """Say of each variable that looks like a known setting, and is none, what it may mean."""
+    """Say of each variable that is named like a setting, and is none, what it may mean.
+
+    Names of variables are told apart by case, so that `penstock_lease` is none either.
+    """
     names = {name.removeprefix(PREFIX): name for name in known}
     for variable in sorted(environ):
-        name = variable.removeprefix(PREFIX)
-        if name == variable or name in names or not environ[variable] or _is_foreign(name):
+        name = variable[len(PREFIX) :]
+        if not variable.upper().startswith(PREFIX) or variable in names.values():
             continue
-        if (meant := _meant(name, tuple(names))) is not None:
-            yield f"{variable} is not a setting; did you mean {names[meant]}?"
+        if not environ[variable] or _is_foreign(name.upper()):
+            continue
+        meant = _meant(name.upper(), tuple(names))
+        yield f"{variable} is not a setting; " + (
+            f"there are {', '.join(names.values())}."
+            if meant is None
+            else f"did you mean {names[meant]}?"
+        )
 
 
 def _meant(name: str, names: tuple[str, ...]) -> str | None:
-    alike = difflib.get_close_matches(name.upper(), names, 1, ALIKE)
-    longer = sorted(
-        (each for each in names if name.upper().startswith(f"{each}_")), key=len, reverse=True
-    )
+    alike = difflib.get_close_matches(name, names, 1, ALIKE)
+    longer = sorted((each for each in names if name.startswith(f"{each}_")), key=len, reverse=True)
     return next(iter([*alike, *longer]), None)
 
 
 def _is_foreign(name: str) -> bool:
-    return any(
+    return name.startswith(_OF_TESTS) or any(
         _OF_KUBERNETES.fullmatch(name[at:])
         for at in (0, *(found.end() for found in re.finditer("_", name)))
     )

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.publisher.codec import Codec
-from penstock.publisher.encrypted import codec_for
-from penstock.publisher.url import redacted
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.encrypted import codec_for
+from penstock.publisher.redis.url import redacted
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.misspelt import PREFIX, UnknownSettingWarning, misspelt
 

@@ -26,13 +26,13 @@ import redis
 from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
-from penstock.publisher.connection import connect
-from penstock.publisher.direct import DirectRedis
-from penstock.publisher.script import load
+from penstock.publisher.redis.connection import connect
+from penstock.publisher.redis.direct import DirectRedis
+from penstock.publisher.redis.script import load
 from penstock.runtime import Client
 from penstock.runtime.settings import load_settings
 from penstock.worker.cli import main as cli
-from penstock.worker.recover import Recovery
+from penstock.worker.process.recovery import Recovery
 from tests.faults.support.local import invoke
 from tests.faults.support.main import main as work
 

@@ -12,8 +12,8 @@ import sys
 from typing import Any
 
 from penstock.runtime.settings import load_settings
-from penstock.worker.options import WorkerOptions
-from penstock.worker.process import run_worker, supervise
+from penstock.worker.process.options import WorkerOptions
+from penstock.worker.process.supervisor import run_worker, supervise
 from tests.faults.support.oddities import make_odd
 from tests.faults.support.sabotage import Sabotage
 

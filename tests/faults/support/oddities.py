@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
-from penstock.publisher import script
+from penstock.publisher.redis import script
 
 JUMP: Final = "test:jump"
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 import redis
 
 from penstock.runtime import Client
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.until import reaches
 from tests.faults.support.workers import Fleet
 from tests.support.server import RedisServer

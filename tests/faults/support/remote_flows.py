@@ -74,10 +74,11 @@ def kills(signum: int) -> None:
 
 @task(queue="far")
 def waits_for(file: str) -> str:
+    """Waits for what the file says: a file that is being written exists before it says it."""
     executed()
-    while not Path(file).exists():
+    while not (said := Path(file).read_text() if Path(file).exists() else ""):
         time.sleep(0.01)
-    return Path(file).read_text()
+    return said
 
 
 @entrypoint()

@@ -8,11 +8,14 @@ from typing import Any, Final
 
 import redis
 
-from penstock.publisher.script import Call, run
-from penstock.runtime.journal import Ending, Fact, Finished, Suspended
+from penstock.publisher.redis.script import Call, run
+from penstock.runtime.journal.endings import Ending, Finished, HandedOver, Suspended
+from penstock.runtime.journal.fact import Fact
+from penstock.runtime.journal.remote_call import RemoteCall
 from penstock.runtime.redis.calls import Calls, Claim, Creation, Lease, Write
+from penstock.runtime.redis.journal.journal import RedisJournal
+from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.keys import Keys
-from penstock.runtime.remote import RemoteCall
 from tests.faults.support.invariants import Checker
 
 STEP: Final = "far:0"
@@ -189,6 +192,20 @@ def a_performer_that_dies_is_followed_by_another_attempt(remote: Remote) -> None
     assert (remote.status("home"), remote.outcome()) == ("queued", "new")
 
 
+def each_performer_stamps_after_all_before_it(remote: Remote) -> None:
+    """So that a replay keeps to the order in which their outcomes became known."""
+    epochs: list[int] = []
+    for digest in ("a", "b", "c"):  # the arguments differ: it is sent anew
+        assert remote.send(remote.home, digest) == "SENT"
+        for _ in range(2):
+            claim = remote.claimed(remote.performer)
+            assert isinstance(claim, Claim)
+            journal = RedisJournal(claim, remote.calls, Sender(remote.client))
+            epochs.append(journal.epoch)
+            remote.write(claim.lease, 1, HandedOver())
+    assert epochs == sorted(set(epochs))
+
+
 REMOTE_SCHEDULES: Final[tuple[Callable[[Remote], None], ...]] = (
     a_result_brings_its_run_back,
     a_result_that_comes_before_its_run_waits_is_not_lost,
@@ -199,6 +216,7 @@ REMOTE_SCHEDULES: Final[tuple[Callable[[Remote], None], ...]] = (
     a_performer_that_nobody_expects_is_not_begun,
     a_step_that_came_to_nothing_says_why,
     a_performer_that_dies_is_followed_by_another_attempt,
+    each_performer_stamps_after_all_before_it,
 )
 
 

@@ -20,8 +20,8 @@ import redis
 from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
-from penstock.publisher.direct import DirectRedis
-from penstock.publisher.script import load
+from penstock.publisher.redis.direct import DirectRedis
+from penstock.publisher.redis.script import load
 
 SCRIPTS = "penstock.runtime.redis.scripts"
 POPS = ("BLPOP", "BLMOVE")

@@ -185,6 +185,19 @@ def a_life_that_is_told_of_is_no_death(protocol: Protocol) -> None:
     assert protocol.world.runs["run-0"].crashes == 0
 
 
+def a_life_that_is_told_of_is_no_death_before_a_recorded_step(protocol: Protocol) -> None:
+    owner = begin(protocol)
+    protocol.expire("run-0")
+    protocol.recover()
+    assert protocol.take("right", 1) == "1"
+    protocol.record(protocol.held[-1])
+    protocol.expire("run-0")
+    protocol.recover()
+    protocol.forgo(owner)
+    protocol.check()
+    assert protocol.world.runs["run-0"].crashes == 1
+
+
 def a_life_that_is_told_of_changes_nothing_that_is_over(protocol: Protocol) -> None:
     owner = begin(protocol)
     protocol.expire("run-0")
@@ -235,7 +248,7 @@ def the_next_run_of_a_thread_begins_when_the_last_one_ends(protocol: Protocol) -
 def a_rolled_back_run_keeps_nothing_of_its_end(protocol: Protocol) -> None:
     held = begin(protocol)
     protocol.enqueue("run-1", "rollback")
-    assert protocol.finish(held, "completed") == "CANCELLED"
+    assert protocol.finish(held, "completed", again=True) == "CANCELLED"
 
 
 def a_rolled_back_run_is_so_though_another_interrupts_it(protocol: Protocol) -> None:
@@ -405,6 +418,7 @@ SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (
     a_woken_run_rings,
     a_suspect_has_a_worker_of_its_own,
     a_life_that_is_told_of_is_no_death,
+    a_life_that_is_told_of_is_no_death_before_a_recorded_step,
     a_life_that_is_told_of_changes_nothing_that_is_over,
     a_ticket_put_back_lets_a_failed_run_go_on,
     an_answer_to_nothing_asked_is_refused,

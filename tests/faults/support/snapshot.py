@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 import redis
 
-from penstock.publisher.batch import events_in
+from penstock.publisher.stored import event_of
 
 # One script, so that no change comes between two reads.
 _DUMP: Final = """
@@ -22,7 +22,7 @@ for _, prefix in ipairs(ARGV) do
     elseif kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
     elseif kind == 'list' then value = redis.call('LRANGE', key, 0, -1)
     elseif kind == 'set' then value = redis.call('SMEMBERS', key)
-    elseif kind == 'stream' then value = redis.call('XRANGE', key, '-', '+')
+    elseif kind == 'stream' then value = {} -- results of RQ's ordinary jobs
     else value = redis.call('GET', key) end
     found[#found + 1] = { key, kind, redis.call('PTTL', key), value }
   end
@@ -49,14 +49,14 @@ class Entry:
 
 @dataclass(slots=True)
 class Snapshot:
-    """Keys by name: hashes as dicts, sorted sets as dicts of scores, streams as entries."""
+    """Keys by name: hashes as dicts, sorted sets as dicts of scores, events as entries."""
 
     prefix: str
     rq: str
     hashes: dict[str, dict[str, bytes]] = field(default_factory=dict[str, "dict[str, bytes]"])
     scores: dict[str, dict[str, float]] = field(default_factory=dict[str, "dict[str, float]"])
     members: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
-    streams: dict[str, list[Entry]] = field(default_factory=dict[str, "list[Entry]"])
+    logs: dict[str, list[Entry]] = field(default_factory=dict[str, "list[Entry]"])
     histories: dict[str, list[int]] = field(default_factory=dict[str, "list[int]"])
     """The numbers of a thread's checkpoints, by its key."""
     ttls: dict[str, int] = field(default_factory=dict[str, int])
@@ -83,11 +83,10 @@ class Snapshot:
         elif key.startswith(f"{self.prefix}:history:"):
             name = key.removeprefix(f"{self.prefix}:history:")
             self.histories[name] = [int(text.partition(b" ")[0]) for text in value]
+        elif key.startswith(f"{self.prefix}:events:"):
+            self.logs[key] = [Entry(seq, json.loads(text)) for seq, text in map(event_of, value)]
         elif kind in ("list", "set"):
             self.members[key] = [_text(item) for item in value]
-        elif kind == "stream":
-            if key.startswith(f"{self.prefix}:events:"):
-                self.streams[key] = _entries(value)
 
     def runs(self) -> dict[str, dict[str, str]]:
         """The hashes of all runs by id, as text; without those that perform a remote step."""
@@ -111,7 +110,7 @@ class Snapshot:
 
     def events(self, run_id: str) -> list[Entry]:
         """The stored events of a run."""
-        return self.streams.get(f"{self.prefix}:events:{run_id}", [])
+        return self.logs.get(f"{self.prefix}:events:{run_id}", [])
 
     def checkpoints(self, run_id: str) -> dict[str, bytes]:
         """What is recorded of a run."""
@@ -133,11 +132,6 @@ class Snapshot:
     def waiting(self, thread_key: str) -> list[str]:
         """The runs that wait for their turn on a thread."""
         return self.members.get(f"{self.prefix}:waiting:{thread_key}", [])
-
-
-def _entries(rows: Sequence[Any]) -> list[Entry]:
-    found = events_in((name, dict(_pairs(flat))) for name, flat in rows)
-    return [Entry(seq, json.loads(text)) for seq, text in found]
 
 
 def _pairs(flat: Sequence[Any]) -> list[tuple[Any, Any]]:

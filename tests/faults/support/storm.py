@@ -20,8 +20,8 @@ from penstock.publisher import subscribe
 from penstock.publisher.event import Event
 from penstock.runtime import Client
 from penstock.runtime.errors import PenstockError, ResumeError
-from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support import journeys
 from tests.faults.support.invariants import Checker
 from tests.faults.support.journeys import Journey, answer_to, executed_again, oracle

@@ -12,8 +12,8 @@ from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
 from penstock.runtime import Client
 from penstock.runtime.errors import ResumeError, RunFailedError, ThreadBusyError
-from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
+from penstock.runtime.types.run import RunStatus
 from tests.faults.support.hearers import Hearers
 from tests.faults.support.journeys import Journey, answer_to, oracle
 from tests.faults.support.snapshot import Snapshot

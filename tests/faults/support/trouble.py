@@ -77,6 +77,7 @@ class Trouble:
 
     def relent(self, *, wholly: bool = False) -> None:
         """Let go on what was stopped or parted for long enough, or all of it."""
+        self._start_again()
         now = time.monotonic()
         for pid, due in list(self._stopped.items()):
             if wholly or due < now:
@@ -91,6 +92,15 @@ class Trouble:
     def close(self) -> None:
         """End the proxy."""
         self._proxy.close()
+
+    def _start_again(self) -> None:
+        """Replace groups that have ended: one that finds no Redis at its start does, by contract.
+
+        Docker does so by `restart: unless-stopped`, Kubernetes by itself.
+        """
+        for index, group in enumerate(self._groups):
+            if not group.running:
+                self._groups[index] = self._start(index)
 
     def _start(self, index: int) -> WorkerProcess:
         return self._fleet.start(

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.run import RunStatus
+from penstock.runtime.client.run import RunHandle
+from penstock.runtime.types.run import RunStatus
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from penstock.runtime.lineage import ancestry, step_name
+from penstock.runtime.journal.step_id import ancestry, step_name
 from tests.faults.support.snapshot import Entry
 
 WORDS = ("custom", "message")

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -165,6 +165,13 @@ class Fleet:
         pid: Any = client.hget(f"rq:worker:{name.decode()}", "pid")
         group = os.getpgid(int(pid))
         return next(worker for worker in self._workers if worker.pid == group)
+
+    def last_words(self) -> Iterator[str]:
+        """Say of each process whether it still is there, and what it logged last."""
+        for worker in self._workers:
+            state = "running" if worker.running else f"ended with {worker.wait()}"
+            said = "\n  ".join(worker.text().splitlines()[-3:])
+            yield f"{worker.log_file.name}, {state}:\n  {said}"
 
     def close(self) -> None:
         """End all of them."""

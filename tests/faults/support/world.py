@@ -24,8 +24,10 @@ class Ran:
     fence: str = ""
     worker: str | None = None
     attempt: int = 1
-    crashes: int = 0
-    deaths: int = 0
+    dead: list[str] = field(default_factory=list[str])
+    """The fences of its attempts whose processes count as dead, since it was opened."""
+    got_on: int = 0
+    """How many of these there were when a step was recorded last."""
     isolated: bool = False
     """Whether it is by itself in its process, to show whether it kills that."""
     reserved: bool = False
@@ -46,6 +48,15 @@ class Ran:
     recorded: dict[str, str] = field(default_factory=dict[str, str])
     questions: dict[str, str] = field(default_factory=dict[str, str])
     log: list[str] = field(default_factory=list[str])
+
+    @property
+    def deaths(self) -> int:
+        return len(self.dead)
+
+    @property
+    def crashes(self) -> int:
+        """Deaths without a recorded step after them."""
+        return len(self.dead) - self.got_on
 
     @property
     def suspect(self) -> bool:
@@ -164,7 +175,7 @@ class World:
     @staticmethod
     def _reopen(run: Ran) -> None:
         run.log.append("run.resumed")
-        run.cancel, run.crashes, run.deaths, run.requeued = None, 0, 0, False
+        run.cancel, run.dead, run.got_on, run.requeued = None, [], 0, False
 
     def requeue(self, run_id: str) -> None:
         self.runs[run_id].requeued = self.runs[run_id].status == "failed"
@@ -181,7 +192,7 @@ class World:
         return "" if run.status in ("suspended", "queued", "running") else run.status
 
     def _refuse_retry(self, run: Ran, epoch: int) -> str:
-        if not epoch or run.epoch != epoch:
+        if run.epoch != epoch:
             return "queued"  # it has gone on since
         return "" if run.status == "failed" else run.status
 
@@ -259,7 +270,7 @@ class World:
         run.batch = change.number
         run.recorded |= change.recorded
         if change.recorded and run.crashes:
-            run.crashes, run.isolated = 0, run.isolated and run.deaths >= 2 * CRASHES
+            run.got_on, run.isolated = run.deaths, run.isolated and run.deaths >= 2 * CRASHES
         run.log += change.tags
         return ""
 
@@ -297,6 +308,7 @@ class World:
     def finish(self, held: Held, change: Change, status: str) -> str:
         run = self.runs[held.run_id]
         if self.owns(held) and run.cancel == "rollback":
+            run.batch = change.number  # sent again, it is told OK
             self._end_here(run)
             return "CANCELLED"
         answer = self.record(held, change)
@@ -330,7 +342,10 @@ class World:
             run.forgone = held.fence
         elif held.fence in run.lapses and not run.over:
             run.lapses.remove(held.fence)
-            run.crashes, run.deaths = max(0, run.crashes - 1), max(0, run.deaths - 1)
+            if held.fence in run.dead:  # else it does not count any more
+                at = run.dead.index(held.fence)
+                run.got_on -= at < run.got_on
+                del run.dead[at]
         return "OK"
 
     # -- recovery -------------------------------------------------------------------------------
@@ -375,8 +390,7 @@ class World:
     @staticmethod
     def _dies(run: Ran, is_known: bool) -> bool:
         """Count a death, which is the run's own, as each is the only one at work."""
-        run.crashes += 1
-        run.deaths += 1
+        run.dead.append(run.fence)
         if not is_known:
             run.lapses.add(run.fence)
         return run.crashes >= CRASHES or run.deaths >= 4 * CRASHES

@@ -11,10 +11,10 @@ from typing import Any, cast
 import pytest
 
 from penstock.publisher.errors import ConfigurationError
-from penstock.runtime.store.embedding import Index
 from penstock.runtime.store.item import PutOp
 from penstock.runtime.store.memory import InMemoryStore
 from penstock.runtime.store.redis import RedisStore
+from penstock.runtime.store.search.embedding import Index
 from tests.runtime.store.embedders import count_words
 
 SPACE = ("pets",)

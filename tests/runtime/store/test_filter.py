@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.runtime.store.filter import matcher
+from penstock.runtime.store.search.filter import matcher
 
 VALUE: dict[str, Any] = {
     "name": "Ada",

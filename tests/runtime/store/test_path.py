@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.runtime.store.path import parse, texts_at
+from penstock.runtime.store.search.path import parse, texts_at
 
 VALUE: dict[str, Any] = {
     "title": "Tea",

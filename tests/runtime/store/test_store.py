@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from penstock.publisher.errors import CodecError, RedisUnavailableError
-from penstock.runtime.context import get_store
-from penstock.runtime.decorator import entrypoint
+from penstock.publisher.errors import CodecError, RedisRightsError, RedisUnavailableError
+from penstock.runtime.engine.context import get_store
+from penstock.runtime.func.entrypoint import entrypoint
+from penstock.runtime.func.task import task
 from penstock.runtime.settings import Settings
 from penstock.runtime.store.item import (
     GetOp,
@@ -26,7 +27,6 @@ from penstock.runtime.store.memory import InMemoryStore
 from penstock.runtime.store.namespace import InvalidNamespaceError
 from penstock.runtime.store.redis import RedisStore
 from penstock.runtime.store.store import BaseStore
-from penstock.runtime.task import task
 from tests.runtime.store.aging import keys_of
 from tests.runtime.store.conftest import MakeStore
 from tests.runtime.store.embedders import count_words
@@ -291,9 +291,9 @@ def test_a_write_that_is_sent_twice_is_made_once(redis_url: str) -> None:
 
 
 def test_redis_that_is_away_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penstock.runtime.store.redis.PAUSE", 0)
+    monkeypatch.setattr("penstock.publisher.redis.retries.PAUSE", 0)
     with RedisStore("redis://127.0.0.1:1") as store:
-        with pytest.raises(RedisUnavailableError, match="cannot do this for the store now"):
+        with pytest.raises(RedisUnavailableError, match="cannot do this now"):
             store.get(USER, "a")
         with pytest.raises(RedisUnavailableError):
             asyncio.run(store.aget(USER, "a"))
@@ -309,6 +309,19 @@ def test_a_refusal_of_redis_is_an_error_of_ours(redis_url: str, redis_client: An
                 asyncio.run(_alist(store))
         finally:
             redis_client.flushall()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_right_that_is_missing_is_an_error_of_its_own(
+    redis_url: str, redis_client: Any, is_async: bool
+) -> None:
+    redis_client.acl_setuser("reader", enabled=True, nopass=True, commands=["-@all"], keys=["*"])
+    url = redis_url.replace("redis://", "redis://reader:any@")
+    try:
+        with RedisStore(url) as store, pytest.raises(RedisRightsError, match="permissions"):
+            asyncio.run(_alist(store)) if is_async else store.list_namespaces()
+    finally:
+        redis_client.acl_deluser("reader")
 
 
 async def _alist(store: RedisStore) -> None:

@@ -17,7 +17,7 @@ from penstock.runtime.store.item import PutOp, SearchItem
 from penstock.runtime.store.keys import Space, StoreKeys
 from penstock.runtime.store.memory import InMemoryStore
 from penstock.runtime.store.redis import RedisStore
-from penstock.runtime.store.vectors import Matrix, MatrixCache, pack
+from penstock.runtime.store.search.vectors import Matrix, MatrixCache, pack
 from tests.runtime.store.aging import age
 from tests.runtime.store.conftest import MakeStore
 from tests.runtime.store.embedders import cosine, count_words, read_numbers

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from penstock.runtime import asleep, interrupt, task
-from penstock.runtime.task import Task
+from penstock.runtime.func.task import Task
 from tests.runtime.flows import Calls
 
 

@@ -13,8 +13,6 @@ from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import counted, work
 from tests.support.ways import Way, answer
 
-pytestmark = pytest.mark.timeout(20)
-
 
 def is_first(calls: Calls) -> bool:
     """Tell whether the body runs for the first time; what no body should ask."""

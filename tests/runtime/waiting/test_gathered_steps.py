@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from penstock.runtime import InMemorySaver, entrypoint, interrupt, task
-from penstock.runtime.gathered import Gathered
+from penstock.runtime.engine.waiting.gathered import Gathered
 from tests.runtime.flows import thread
 
 silent: dict[str, bool] = {}

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from penstock.runtime import RetryPolicy, asleep, entrypoint, interrupt, task
 from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import ask, asking, counted, fail, first_of, slept, working
 from tests.support.ways import OnMemoryWorker, Way, answer, questions
-
-pytestmark = pytest.mark.timeout(20)
 
 HOUR = 3600.0
 

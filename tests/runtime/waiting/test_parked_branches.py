@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -11,10 +12,8 @@ import pytest
 from penstock.runtime import RetryPolicy, asleep, entrypoint, interrupt, sleep, task
 from penstock.runtime.testing import crash_after_each_step
 from tests.runtime.flows import Calls
-from tests.runtime.waiting.steps import ask, counted, counted_in_thread
+from tests.runtime.waiting.steps import ask, block, counted, counted_in_thread
 from tests.support.ways import OnMemoryWorker, Way, answer, finish, questions
-
-pytestmark = pytest.mark.timeout(20)
 
 HOUR = 3600.0
 Waits = Callable[[], Coroutine[Any, Any, str]]
@@ -279,3 +278,28 @@ def test_a_run_with_parked_branches_survives_a_crash_after_each_step() -> None:
     result = crash_after_each_step(flow, "", answer=lambda asked: f"<{asked.value}>")
 
     assert result == [[1, 2], [1, "<b>", 5], [1, 2], [1, "<d>", 5]]
+
+
+def test_a_run_does_not_leave_before_a_branch_knows_what_its_thread_has_brought(way: Way) -> None:
+    """The step has ended, and the loop is yet to take its outcome, as it looks who can go on."""
+    known: list[str] = []
+
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        async def working() -> str:
+            known.append(await block("work", 0.05))
+            return str(interrupt("first?"))
+
+        async def asking() -> str:
+            return str(interrupt("second?"))
+
+        async def blocking() -> str:
+            time.sleep(0.2)  # the thread ends meanwhile
+            return str(interrupt("third?"))
+
+        return list(await asyncio.gather(working(), asking(), blocking()))
+
+    way.begin(flow)
+
+    assert known == ["work"]
+    assert sorted(questions(way)) == ["first?", "second?", "third?"]

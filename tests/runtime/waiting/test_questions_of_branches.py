@@ -15,8 +15,6 @@ from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import ask, block, work
 from tests.support.ways import Way, answer, finish, ids, questions
 
-pytestmark = pytest.mark.timeout(20)
-
 
 async def prepared(name: str, seconds: float) -> str:
     await work(name, seconds)

@@ -12,8 +12,6 @@ from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import counted, join, work
 from tests.support.ways import Way, answer
 
-pytestmark = pytest.mark.timeout(20)
-
 
 @pytest.mark.parametrize("consumers", [1, 2, 3, 5])
 def test_consumers_of_a_queue_get_the_same_again(way: Way, calls: Calls, consumers: int) -> None:

@@ -7,12 +7,10 @@ import time
 
 import pytest
 
-from penstock.runtime import entrypoint, interrupt
+from penstock.runtime import entrypoint, interrupt, task
 from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import ask, asking, counted, fail, first_of, slept, working
 from tests.support.ways import OnMemoryWorker, Way, answer, questions
-
-pytestmark = pytest.mark.timeout(20)
 
 HOUR = 3600.0
 
@@ -181,3 +179,34 @@ def test_the_answer_that_came_first_wins_in_every_attempt(any_way: Way) -> None:
     answer(any_way, "last")
 
     assert any_way.result == ["<b>", "<next>", "<last>"]
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_step_is_over_though_a_branch_of_its_own_still_asks(
+    way: Way, cancels: bool, fails: bool
+) -> None:
+    @task
+    async def race() -> str:
+        asked = asyncio.create_task(asking("never?"))
+        quick = asyncio.create_task(working("quick", 0.01))
+        await asyncio.wait([asked, quick], return_when=asyncio.FIRST_COMPLETED)
+        if cancels:
+            asked.cancel()
+        if fails:
+            raise ValueError("too bad")
+        return quick.result()
+
+    @entrypoint()
+    async def flow(_: str) -> list[str]:
+        try:
+            found = await race()
+        except ValueError as error:
+            found = str(error)
+        return [found, interrupt("go on?")]
+
+    way.begin(flow)
+    assert questions(way) == ["go on?"]
+    answer(way, "go on?")
+
+    assert way.result == ["too bad" if fails else "quick", "<go on?>"]

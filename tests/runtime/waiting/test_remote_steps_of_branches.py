@@ -12,8 +12,6 @@ from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import ask, counted, first_of, work
 from tests.support.ways import OnMemoryWorker, answer, finish, questions
 
-pytestmark = pytest.mark.timeout(20)
-
 tried: list[str] = []
 
 

@@ -14,8 +14,6 @@ from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import counted, work, working
 from tests.support.ways import Way, finish, questions
 
-pytestmark = pytest.mark.timeout(20)
-
 BRANCHES = 8
 
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from penstock.runtime import asleep, entrypoint, interrupt
 from penstock.runtime.testing import crash_after_each_step
 from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import ask, counted, work
 from tests.support.ways import OnMemoryWorker, Way, answer, questions
-
-pytestmark = pytest.mark.timeout(20)
 
 
 def test_an_event_that_an_answer_sets_lets_the_others_go(way: Way, calls: Calls) -> None:

@@ -6,15 +6,11 @@ import asyncio
 import time
 from typing import Any
 
-import pytest
-
 from penstock.runtime import RetryPolicy, asleep, entrypoint, interrupt, sleep, task
-from penstock.runtime.task import Task
+from penstock.runtime.func.task import Task
 from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import ask, counted, work
 from tests.support.ways import OnMemoryWorker, Way, answer, finish, questions
-
-pytestmark = pytest.mark.timeout(20)
 
 
 def test_each_branch_sleeps_its_own_time(on_worker: OnMemoryWorker, calls: Calls) -> None:

@@ -16,8 +16,6 @@ from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import asking
 from tests.support.ways import Way, finish, questions
 
-pytestmark = pytest.mark.timeout(20)
-
 LATE = 0.2
 
 

@@ -11,8 +11,6 @@ from tests.runtime.flows import Calls
 from tests.runtime.waiting.steps import ask, counted, work
 from tests.support.ways import OnMemoryWorker, Way, answer, finish, questions
 
-pytestmark = pytest.mark.timeout(20)
-
 HOUR = 3600.0
 
 

@@ -7,13 +7,9 @@ import gc
 import weakref
 from typing import Any
 
-import pytest
-
 from penstock.runtime import InMemorySaver, entrypoint, interrupt
 from tests.runtime.waiting.steps import work
 from tests.support.ways import CONFIG
-
-pytestmark = pytest.mark.timeout(20)
 
 
 class Thing:

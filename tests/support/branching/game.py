@@ -11,11 +11,11 @@ from typing import Any, Final, TypeAlias, cast
 
 from penstock.runtime import Command, RedisSaver
 from penstock.runtime.errors import ResumeError, RunFailedError
-from penstock.runtime.interrupt import Interrupt
-from penstock.runtime.run import RunStatus
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.testing.crash import Mortal, recorded_steps
+from penstock.runtime.types.interrupt import Interrupt
+from penstock.runtime.types.run import RunStatus
 from tests.support.branching.invariants import Watch
 from tests.support.branching.oracle import FAILED, answer_to
 from tests.support.branching.program import Node, Tree, branching

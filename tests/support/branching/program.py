@@ -285,8 +285,13 @@ async def votes(node: Node) -> list[Any]:
                 changed.notify_all()
 
     begun = [asyncio.create_task(vote(n, part)) for n, part in enumerate(node.parts())]
-    async with changed:
-        await changed.wait_for(lambda: failed or len(counted) >= node.tree[1])
+    try:
+        async with changed:
+            await changed.wait_for(lambda: failed or len(counted) >= node.tree[1])
+    except asyncio.CancelledError:
+        for each in begun:  # else they would go on, and ask, with nobody to hear of it
+            each.cancel()
+        raise
     for part, each in zip(node.parts(), begun, strict=True):
         if each.cancel():
             lost(part.place)

@@ -27,8 +27,14 @@ from typing import IO, Self
 from redis import Redis
 
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
-from penstock.publisher.script import load_all
-from penstock.worker.server import ServerBinary, ServerKind, ServerProcess, find_server, search
+from penstock.publisher.redis.script import load_all
+from penstock.worker.redis_server import (
+    ServerBinary,
+    ServerKind,
+    ServerProcess,
+    find_server,
+    search,
+)
 
 __all__ = ["EmbeddedServer", "ServerBinary", "ServerKind", "find_server"]
 

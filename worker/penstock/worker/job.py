@@ -12,15 +12,15 @@ from typing import Any, Final
 
 from rq import get_current_job
 
-from penstock.publisher.connection import connect
-from penstock.publisher.script import run
+from penstock.publisher.redis.connection import connect
+from penstock.publisher.redis.script import run
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.executor.executor import Executor
 from penstock.runtime.redis.calls import FOR_NOW, Claim
-from penstock.runtime.redis.executor import Executor
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import load_settings
-from penstock.worker.app import load_app
-from penstock.worker.recover import Recovery
+from penstock.worker.process.app_loader import load_app
+from penstock.worker.process.recovery import Recovery
 
 ANNOUNCED: Final = 300.0
 """Seconds for which the entrypoints of a plain RQ worker count as served; it cannot say so idle."""
@@ -29,8 +29,8 @@ PAUSE: Final = 1.0
 """Seconds that a run may wait to be taken off those parked, before its ticket is passed on."""
 
 
-def perform(run_id: str) -> None:
-    """Execute one attempt of a run, in the process of a plain RQ worker.
+def perform() -> None:
+    """Execute one attempt of the run whose job it is, in the process of a plain RQ worker.
 
     The app comes from PENSTOCK_APP (or [tool.penstock] app); Redis is the worker's own. Returns
     when the run is over, waits for an answer, or is not there to be taken.
@@ -42,6 +42,7 @@ def perform(run_id: str) -> None:
     if job is None:
         raise ConfigurationError("perform() is called by RQ workers; use client.enqueue(...).")
     settings = load_settings()
+    run_id = World(settings.prefix).run(job.id)
     executor = Executor(job.connection, load_app(settings.app), settings)
     recovery = Recovery(connect(job.connection), settings)
     recovery.start()

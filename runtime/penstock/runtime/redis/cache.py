@@ -15,11 +15,12 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
-from penstock.publisher.connection import connect
-from penstock.runtime.cache import BaseCache, FullKey
+from penstock.publisher.redis.connection import connect
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import load_settings
-from penstock.runtime.store.item import Labels, as_namespace
+from penstock.runtime.store.item import as_namespace
+from penstock.runtime.types.cache import BaseCache, FullKey
+from penstock.runtime.types.labels import Labels
 
 logger = logging.getLogger(__name__)
 

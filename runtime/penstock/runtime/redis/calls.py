@@ -19,13 +19,12 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, Protocol, cast
 
-from penstock.publisher.script import Call, Reply, Script, load
-from penstock.runtime.app import App
-from penstock.runtime.journal import Ending, HandedOver, Suspended
+from penstock.publisher.redis.script import Call, Reply, Script, load
+from penstock.runtime.journal.endings import Ending, HandedOver, Suspended
+from penstock.runtime.journal.remote_call import RemoteCall
 from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
-from penstock.runtime.remote import RemoteCall
 
 SCHEMA = "/schema"
 """What follows an interrupt's id in the name of the field with the JSON schema of its answer."""
@@ -113,22 +112,40 @@ class Creation:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """What a supervisor knows of a worker that died: how, and the runs it may have had."""
+    """What is known of a worker that died: how, and the runs it may have had."""
 
     worker: str
     reason: str
     run_ids: tuple[str, ...] = ()
+    presence: str = ""
+    """What it had noted of its presence, where its silence is all that is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What came of a recovery, as run ids."""
+    """What came of a recovery: run ids, and names of workers."""
 
     queued: Sequence[str]
     given_up: Sequence[str]
     rung: Sequence[str]
     spoilt: Sequence[str]
     woken: Sequence[str]
+    silent: Sequence[str]
+    """Workers that do not listen to their channel, by name."""
+
+
+class Announced(Protocol):
+    """What a worker announces of its app."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its entrypoints and tasks."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """What stands for all its names."""
+        ...
 
 
 @dataclass(slots=True)
@@ -303,14 +320,18 @@ class Calls:
         pairs = [part for lease in leases for part in (lease.run_id, lease.fence)]
         return self._call("renew", _ms(seconds), *pairs)
 
-    def recover(self, crashes: int, patience: float, death: Death | None = None) -> Call:
-        """Give back runs whose leases are over, at once those of a worker that died."""
-        death = death or Death("", "")
-        return self._call(
-            "recover", AT_ONCE, crashes, _ms(patience), death.worker, death.reason, *death.run_ids
-        )
+    def recover(
+        self, crashes: int, patience: float, death: Death | None = None, *, listens: bool = False
+    ) -> Call:
+        """Give back runs whose leases are over, at once those of a worker that died.
 
-    def announce(self, app: App, seconds: float) -> Call:
+        With `listens`, workers that do not listen are named.
+        """
+        death = death or Death("", "")
+        told = (death.worker, death.reason, death.presence, int(listens))
+        return self._call("recover", AT_ONCE, crashes, _ms(patience), *told, *death.run_ids)
+
+    def announce(self, app: Announced, seconds: float) -> Call:
         """Say for a while what a live worker can execute."""
         return self._call("announce", _ms(seconds), app.digest, *app.names)
 

@@ -107,7 +107,10 @@ class Keys(EventKeys):
         return f"{self.prefix}:entrypoints"
 
     def app(self, digest: str) -> str:
-        """Set of what a worker's app can execute: `e:<entrypoint>`, `t:<task>`; TTL: 15 seconds."""
+        """Set of what a worker's app can execute: `e:<entrypoint>`, `t:<task>`; TTL: 15 seconds.
+
+        It has an empty name, too, as there are no empty sets.
+        """
         return f"{self.prefix}:app:{digest}"
 
     def parked(self, queue: str) -> str:
@@ -121,6 +124,10 @@ class Keys(EventKeys):
     def control(self) -> str:
         """Channel that asks runs at work to stop, or says that something came: `news <run id>`."""
         return f"{self.prefix}:control{self._of_database()}"
+
+    def presence(self, worker: str) -> str:
+        """Channel that a worker listens to as long as it lives; nobody speaks there."""
+        return f"{self.prefix}:presence{self._of_database()}:{worker}"
 
     def job(self, run_id: str) -> str:
         """RQ's hash of the job that is a run's ticket."""

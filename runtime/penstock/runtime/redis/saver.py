@@ -13,27 +13,28 @@ from typing import Any
 
 from redis import Redis
 
-from penstock.publisher.codec import Codec
-from penstock.publisher.connection import connect
-from penstock.publisher.pool import MOST_IN_MEMORY
-from penstock.runtime.attempt import Assignment
-from penstock.runtime.checkpointer import Opening, Order
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.redis.connection import connect
+from penstock.publisher.redis.pool import MOST_IN_MEMORY
 from penstock.runtime.errors import Stop, ThreadBusyError, Unheard
-from penstock.runtime.given import given_of
-from penstock.runtime.interrupt import Command
-from penstock.runtime.journal import HandedOver, Journal, NoJournal
-from penstock.runtime.kept import Kept
-from penstock.runtime.position import Position
-from penstock.runtime.redis.asking import ask
+from penstock.runtime.journal.assignment import Assignment
+from penstock.runtime.journal.checkpointer import Opening, Order
+from penstock.runtime.journal.endings import HandedOver
+from penstock.runtime.journal.journal import Journal, NoJournal
+from penstock.runtime.journal.position import Position
+from penstock.runtime.journal.run_input import given_of
+from penstock.runtime.journal.thread_values import Kept
 from penstock.runtime.redis.calls import Calls, Claim
-from penstock.runtime.redis.journal import RedisJournal
-from penstock.runtime.redis.lease import LeaseKeeper
-from penstock.runtime.redis.opening import Openings, Settled
-from penstock.runtime.redis.requests import Request, RequestPlans
-from penstock.runtime.redis.saved import SavedThreads
-from penstock.runtime.redis.sender import Sender
-from penstock.runtime.run import RunStatus
+from penstock.runtime.redis.journal.journal import RedisJournal
+from penstock.runtime.redis.journal.lease import LeaseKeeper
+from penstock.runtime.redis.journal.sender import Sender
+from penstock.runtime.redis.plans.opening import Openings, Settled
+from penstock.runtime.redis.plans.requests import Request, RequestPlans
+from penstock.runtime.redis.saver_state import SavedThreads
+from penstock.runtime.redis.transport import ask
 from penstock.runtime.settings import Settings
+from penstock.runtime.types.interrupt import Command
+from penstock.runtime.types.run import RunStatus
 
 RECOVER_EVERY: typing.Final = 1.0
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from penstock.publisher.script import Call, Reply, load
+from penstock.publisher.redis.script import Call, Reply, load
 from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
 from penstock.runtime.settings import Settings
 
@@ -91,7 +91,12 @@ class ThreadCalls:
 
     def state(self, thread_id: str, first: str = "", count: int = 1, *, whole: bool = True) -> Call:
         """Read checkpoints, from the first backwards; with `whole`, what runs have recorded."""
-        return self._call("state", thread_key(thread_id), first, count, int(whole))
+        name = _bytes(thread_id)
+        return self._call("state", thread_key(thread_id), first, count, int(whole), name)
+
+    def own(self, thread_id: str) -> Call:
+        """Make the keys of a thread that is a run's own, for what is about to read them."""
+        return self._call("own", thread_key(thread_id), _bytes(thread_id))
 
     @staticmethod
     def records(reply: Reply) -> list[Record]:
@@ -103,7 +108,7 @@ class ThreadCalls:
         return self._call(
             "update",
             thread_key(change.thread_id),
-            change.thread_id.encode("utf-8", "surrogatepass"),
+            _bytes(change.thread_id),
             change.nonce,
             change.checkpoint_id,
             amendment.saved,
@@ -127,6 +132,7 @@ class ThreadCalls:
             change.metadata,
             self._history,
             self._retention,
+            _bytes(change.thread_id),
         )
 
     def copy(self, copied: Copy, nonce: str) -> Call:
@@ -137,7 +143,7 @@ class ThreadCalls:
             "copy",
             thread_key(copied.source),
             thread_key(copied.target),
-            copied.target.encode("utf-8", "surrogatepass"),
+            _bytes(copied.target),
             nonce,
             self._retention,
             copied.state.get("head", ""),
@@ -148,11 +154,12 @@ class ThreadCalls:
 
     def expire(self, thread_id: str, seconds: float | None) -> Call:
         """Say how long a thread is kept after its last run; None for ever."""
-        return self._call("expire", thread_key(thread_id), round((seconds or 0) * 1000))
+        ms = round((seconds or 0) * 1000)
+        return self._call("expire", thread_key(thread_id), ms, _bytes(thread_id))
 
     def delete(self, thread_id: str, run_ids: Iterable[str] = ()) -> Call:
         """Forget a thread, or runs of it."""
-        return self._call("delete", thread_key(thread_id), *run_ids)
+        return self._call("delete", thread_key(thread_id), _bytes(thread_id), *run_ids)
 
     def strays(self, thread_id: str, status: str, cursor: str) -> Call:
         """Look through a part of an index for runs of a thread."""
@@ -198,6 +205,10 @@ def _record(
         questions=[_text(item) for item in questions],
         standing=_text(standing),
     )
+
+
+def _bytes(thread_id: str) -> bytes:
+    return thread_id.encode("utf-8", "surrogatepass")
 
 
 def _text(raw: bytes) -> str:

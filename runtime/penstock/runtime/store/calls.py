@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
-from penstock.publisher.script import Argument, Call, load
+from penstock.publisher.redis.script import Argument, Call, load
 from penstock.runtime.store.keys import Space, StoreKeys, to_bytes
 
 T = TypeVar("T")

@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
-from penstock.publisher.registry import register_type
+from penstock.publisher.codec.registry import register_type
+from penstock.runtime.types.labels import Labels
 
 Namespace: TypeAlias = tuple[str, ...]
-Labels: TypeAlias = tuple[str, ...] | list[str]
 """A namespace, or a part of one, as callers may write it."""
 
 Fields: TypeAlias = dict[str, Any]

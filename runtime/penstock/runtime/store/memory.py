@@ -9,13 +9,13 @@ from typing import Any
 
 from redis import Redis
 
-from penstock.publisher.codec import Codec
-from penstock.publisher.pool import MOST_IN_MEMORY
-from penstock.publisher.script import Call
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.redis.pool import MOST_IN_MEMORY
+from penstock.publisher.redis.script import Call
 from penstock.runtime.settings import Settings
-from penstock.runtime.store.embedding import IndexConfig
 from penstock.runtime.store.plan import Commands
 from penstock.runtime.store.redis import RedisStore
+from penstock.runtime.store.search.embedding import IndexConfig
 from penstock.runtime.store.ttl import TTLConfig
 
 

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
-from penstock.publisher.script import Argument, Call
+from penstock.publisher.redis.script import Argument, Call
 
 T = TypeVar("T")
 

@@ -8,9 +8,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
 from penstock.runtime.store.calls import Put, StoreCalls, Wanted, chunks
-from penstock.runtime.store.embedding import Index
 from penstock.runtime.store.item import (
     GetOp,
     ListNamespacesOp,
@@ -23,12 +22,13 @@ from penstock.runtime.store.keys import Space, StoreKeys
 from penstock.runtime.store.namespace import Listing, check_labels, check_namespace
 from penstock.runtime.store.plan import Plan, Texts, Vector
 from penstock.runtime.store.record import Record, seal_blob
-from penstock.runtime.store.search import Search, Shelf
+from penstock.runtime.store.search.embedding import Index
+from penstock.runtime.store.search.search import Search, Shelf
 from penstock.runtime.store.spaces import list_namespaces
 from penstock.runtime.store.ttl import Lifetime, milliseconds, minutes
 
 if TYPE_CHECKING:
-    from penstock.runtime.store.vectors import MatrixCache
+    from penstock.runtime.store.search.vectors import MatrixCache
 
 T = TypeVar("T")
 
@@ -167,12 +167,12 @@ def _check_put(op: PutOp) -> None:
 
 
 def _cache() -> MatrixCache:
-    from penstock.runtime.store.vectors import MatrixCache
+    from penstock.runtime.store.search.vectors import MatrixCache
 
     return MatrixCache()
 
 
 def _pack(vectors: Sequence[Vector]) -> bytes:
-    from penstock.runtime.store.vectors import pack
+    from penstock.runtime.store.search.vectors import pack
 
     return pack(vectors)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from penstock.publisher.codec import Codec
+from penstock.publisher.codec.codec import Codec
 from penstock.runtime.store.item import Item, Namespace, SearchItem
 from penstock.runtime.store.keys import from_bytes
 

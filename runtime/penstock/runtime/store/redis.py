@@ -5,41 +5,31 @@ from __future__ import annotations
 __all__ = ["RedisStore"]
 
 import asyncio
-import time
 from collections.abc import Iterable
 from concurrent.futures import Future
 from functools import cached_property
-from types import TracebackType
-from typing import Any, Self, cast
-from weakref import WeakKeyDictionary
+from typing import Any, cast
 
 from redis import Redis
 from redis import asyncio as aredis
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
 
-from penstock.publisher.cause import explained
-from penstock.publisher.codec import Codec
-from penstock.publisher.connection import aconnect, connect
-from penstock.publisher.errors import RedisUnavailableError
-from penstock.publisher.script import Call, arun, run
-from penstock.runtime.plan import afollow, follow
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.plan import afollow, follow
+from penstock.publisher.redis.retries import awith_retries, with_retries
+from penstock.publisher.redis.script import Call, arun, run
 from penstock.runtime.settings import Settings, load_settings
-from penstock.runtime.store.embedding import Index, IndexConfig
+from penstock.runtime.store.connections import Connections, Served
 from penstock.runtime.store.item import Op, Result
 from penstock.runtime.store.keys import StoreKeys
 from penstock.runtime.store.plan import Commands, Request, Texts
 from penstock.runtime.store.plans import StorePlans
+from penstock.runtime.store.search.embedding import Index, IndexConfig
 from penstock.runtime.store.store import BaseStore
 from penstock.runtime.store.sweeper import Sweeper
 from penstock.runtime.store.ttl import Lifetime, TTLConfig
-from penstock.runtime.store.twin import async_twin, sync_twin
-
-TRIES = 3
-PAUSE = 0.1
-"""Requests are sent again, as none of them does its work twice; seconds before the second try."""
 
 
-class RedisStore(BaseStore):
+class RedisStore(Served, BaseStore):
     """Store in Redis: `RedisStore(url, index={"dims": 384, "embed": embed})`.
 
     Safe to share between threads and loops. Async code ends its connections with `aclose()`.
@@ -63,8 +53,7 @@ class RedisStore(BaseStore):
         self._codec = codec
         self.lifetime = Lifetime.of(ttl)
         self._index = Index.of(index)
-        self._of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, aredis.Redis]
-        self._of_loops = WeakKeyDictionary()
+        self._connections = Connections(lambda: self._given or self.settings.redis)
         self._sweeper: Sweeper | None = None
 
     @cached_property
@@ -117,41 +106,17 @@ class RedisStore(BaseStore):
     @cached_property
     def connection(self) -> Redis:
         """The connection of sync code, opened at first use."""
-        return connect(sync_twin(self._given or self.settings.redis))
-
-    @property
-    def _aconnection(self) -> aredis.Redis:
-        """The connection of the running loop: asyncio's connections belong to one."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._of_loops:
-            self._of_loops[loop] = aconnect(async_twin(self._given or self.settings.redis))
-        return self._of_loops[loop]
+        return self._connections.client
 
     def _ask(self, request: Request) -> Any:
         if isinstance(request, Texts):
             return self._embedding.vectors(request)
-        for tries in range(1, TRIES + 1):
-            try:
-                return self._send(request)
-            except (ConnectionError, TimeoutError, OSError) as error:
-                if tries == TRIES:
-                    raise _unavailable(error, self.connection) from error
-                time.sleep(PAUSE * tries)
-            except RedisError as error:
-                raise _unavailable(error, self.connection) from error
+        return with_retries(lambda: self._send(request), lambda: self.connection)
 
     async def _aask(self, request: Request) -> Any:
         if isinstance(request, Texts):
             return await self._embedding.avectors(request)
-        for tries in range(1, TRIES + 1):
-            try:
-                return await self._asend(request)
-            except (ConnectionError, TimeoutError, OSError) as error:
-                if tries == TRIES:
-                    raise _unavailable(error) from error
-                await asyncio.sleep(PAUSE * tries)
-            except RedisError as error:
-                raise _unavailable(error) from error
+        return await awith_retries(lambda: self._asend(request), lambda: self._connections.aclient)
 
     def _send(self, request: Call | Commands) -> Any:
         if isinstance(request, Call):
@@ -162,7 +127,7 @@ class RedisStore(BaseStore):
             return cast(Any, pipeline.execute())
 
     async def _asend(self, request: Call | Commands) -> Any:
-        connection = self._aconnection
+        connection = self._connections.aclient
         if isinstance(request, Call):
             return await arun(connection, request)
         async with connection.pipeline(transaction=False) as pipeline:
@@ -180,39 +145,9 @@ class RedisStore(BaseStore):
     def close(self) -> None:
         """Stop the sweeper and close the connection of sync code."""
         self.stop_ttl_sweeper()
-        if "connection" in self.__dict__:
-            self.connection.close()
+        self._connections.close()
 
     async def aclose(self) -> None:
         """Close the connections of the running loop, and all that `close` does."""
-        connection = self._of_loops.pop(asyncio.get_running_loop(), None)
-        if connection is not None:
-            await connection.aclose()
+        await self._connections.aclose()
         await asyncio.to_thread(self.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-
-def _unavailable(error: Exception, connection: Any = None) -> RedisUnavailableError:
-    why = explained(error, connection)
-    return RedisUnavailableError(f"Redis cannot do this for the store now: {why}.")

@@ -12,7 +12,6 @@ from penstock.runtime.store.item import (
     NOT_PROVIDED,
     GetOp,
     Item,
-    Labels,
     ListNamespacesOp,
     MatchCondition,
     Namespace,
@@ -26,6 +25,7 @@ from penstock.runtime.store.item import (
 )
 from penstock.runtime.store.namespace import check_namespace
 from penstock.runtime.store.ttl import Lifetime, TTLConfig, minutes
+from penstock.runtime.types.labels import Labels
 
 
 class BaseStore(ABC):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from penstock.runtime.pool import start
+from penstock.runtime.concurrency.patient_pool import start
 
 logger = logging.getLogger(__name__)
 

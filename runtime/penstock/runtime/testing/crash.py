@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from penstock.publisher.batch import events_in
 from penstock.publisher.event import parse
-from penstock.publisher.script import Call
-from penstock.runtime.entrypoint import AnyEntrypoint
+from penstock.publisher.redis.script import Call
+from penstock.publisher.stored import event_of
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import LeaseLostError, RunFailedError
-from penstock.runtime.handle import RunHandle
-from penstock.runtime.interrupt import Interrupt
-from penstock.runtime.redis.journal import RedisJournal
-from penstock.runtime.redis.sender import Outbox, Sender
-from penstock.runtime.run import RunStatus
-from penstock.runtime.task import Task
+from penstock.runtime.func.task import Task
+from penstock.runtime.redis.journal.journal import RedisJournal
+from penstock.runtime.redis.journal.sender import Outbox, Sender
 from penstock.runtime.testing.worker import InMemoryWorker
+from penstock.runtime.types.interrupt import Interrupt
+from penstock.runtime.types.run import RunStatus
+from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 
 Answer = Callable[[Interrupt], Any]
 
@@ -167,8 +167,8 @@ def _end(handle: RunHandle) -> _End:
 
 def recorded_steps(worker: InMemoryWorker, run_id: str) -> list[str]:
     """Name the steps that a run has recorded, in that order."""
-    rows = worker.connection.xrange(worker.client.plans.keys.events(run_id))
-    facts = [parse(text, seq, run_id) for seq, text in events_in(rows)]
+    items = worker.connection.lrange(worker.client.plans.keys.events(run_id), 0, -1)
+    facts = [parse(text, seq, run_id) for seq, text in map(event_of, items)]
     return [
         fact["data"]["id"]
         for fact in facts

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from redis import Redis
 
+from penstock.runtime.journal.checkpoint_names import TIMER
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.store.keys import StoreKeys
-from penstock.runtime.timers import MARK
 
 _WAKES: Final = "wakes"
 
@@ -26,7 +26,7 @@ def pass_time(connection: Redis, prefix: str, seconds: float) -> None:
         for member, score in _members(connection, name):
             connection.zadd(name, {member: score - ms})
     for name in _names(connection, keys.checkpoints("*")):
-        _bring_nearer(connection, name, MARK, ms)
+        _bring_nearer(connection, name, TIMER, ms)
     for name in _names(connection, keys.run("*")):
         _bring_nearer(connection, name, _WAKES, ms)
     for name in _names(connection, "*"):

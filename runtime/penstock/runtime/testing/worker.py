@@ -15,20 +15,20 @@ from typing import Any, Final, Self
 from fakeredis import FakeAsyncRedis, FakeRedis, FakeServer
 from redis import Redis
 
-from penstock.publisher.pool import MOST_IN_MEMORY
-from penstock.publisher.script import run
-from penstock.runtime.aclient import AsyncClient
-from penstock.runtime.app import App
-from penstock.runtime.client import Client
-from penstock.runtime.entrypoint import AnyEntrypoint
+from penstock.publisher.redis.pool import MOST_IN_MEMORY
+from penstock.publisher.redis.script import run
+from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.client.client import Client
+from penstock.runtime.concurrency.thread_pool import ThreadPool
+from penstock.runtime.executor.app import App
+from penstock.runtime.executor.executor import Executor
+from penstock.runtime.func.task import Task
 from penstock.runtime.redis.calls import Claim
-from penstock.runtime.redis.executor import Executor
-from penstock.runtime.redis.sender import Sender
+from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.settings import Settings, load_settings
-from penstock.runtime.task import Task
 from penstock.runtime.testing.loop import CountingPool, SkippingLoop
 from penstock.runtime.testing.passing import pass_time
-from penstock.runtime.threads import Threads
+from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 
 AT_ONCE: Final = 50
 """Runs that are executed at the same time."""
@@ -140,7 +140,7 @@ class InMemoryWorker:
 
     def _execute(self, claims: Sequence[Claim], sender: Sender) -> None:
         pool = CountingPool()
-        threads = Threads(pool)
+        threads = ThreadPool(pool)
         executor = Executor(
             self.connection, self.app, self.settings, threads=threads, sender=sender
         )

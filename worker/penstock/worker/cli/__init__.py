@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from penstock.worker.cli.trouble import guard
+from penstock.worker.cli.errors import guard
 
 SECTIONS: Final = {
     "Begin": {
@@ -32,7 +32,7 @@ SECTIONS: Final = {
         "du": "Show what takes memory in Redis: kinds of keys, runs, threads.",
     },
 }
-"""All commands with a sentence each; command `x` is the object `x` of the module `cli.x`."""
+"""All commands with a sentence each; command `x` is the object `x` of `cli/commands/x.py`."""
 
 
 class Commands(click.Group):
@@ -46,7 +46,7 @@ class Commands(click.Group):
         """Load a command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = getattr(importlib.import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        command = getattr(importlib.import_module(f"{__name__}.commands.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 
@@ -66,7 +66,7 @@ class Commands(click.Group):
 
 
 def _exists(name: str) -> bool:
-    return importlib.util.find_spec(f"{__name__}.{name}") is not None
+    return importlib.util.find_spec(f"{__name__}.commands.{name}") is not None
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:

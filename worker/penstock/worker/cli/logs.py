@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["set_up_logging", "warnings_logged"]
+__all__ = ["set_up_logging"]
 
 import json
 import logging
 import sys
-import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from penstock.runtime.log_filter import RUN_FIELDS, RunLogFilter
+from penstock.runtime.telemetry.log_filter import RUN_FIELDS, RunLogFilter
 
 _STANDARD: Final = frozenset(
     {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message"}
@@ -32,16 +29,6 @@ def set_up_logging(*, as_json: bool = False, verbose: bool = False) -> None:
     logging.getLogger("penstock").setLevel(logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("rq.worker").setLevel(logging.INFO if verbose else logging.WARNING)
     logging.captureWarnings(True)
-
-
-@contextmanager
-def warnings_logged() -> Generator[None]:
-    """Log what is warned of, as a sentence: without the line of code that warns."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        logging.getLogger("penstock").warning("%s", warning.message)
 
 
 class _LineFormatter(logging.Formatter):

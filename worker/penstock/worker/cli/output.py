@@ -32,7 +32,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
-from penstock.runtime.interrupt import Interrupt
+from penstock.runtime.types.interrupt import Interrupt
 
 COLOURS: Final = {
     "queued": "cyan",

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from redis import Redis
 
-from penstock.publisher.connection import connect
+from penstock.publisher.redis.connection import connect
 from penstock.runtime.errors import PenstockError
 from penstock.runtime.redis.keys import Keys
 

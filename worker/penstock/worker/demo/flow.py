@@ -13,9 +13,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from penstock.runtime.context import get_runtime
-from penstock.runtime.decorator import entrypoint
-from penstock.runtime.task import task
+from penstock.runtime.engine.context import get_runtime
+from penstock.runtime.func.entrypoint import entrypoint
+from penstock.runtime.func.task import task
 from penstock.worker.demo.folder import Listing, read, text_files
 from penstock.worker.demo.text import Index, apart, phrases, references, telling, words
 

@@ -15,14 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from rich.console import Console
 
 from penstock.publisher.event import Event
-from penstock.runtime.client import Client
+from penstock.runtime.client.client import Client
+from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ConfigurationError
-from penstock.runtime.handle import RunHandle
 from penstock.runtime.settings import Settings
 from penstock.worker.demo.crew import Crew, DemoError
 from penstock.worker.demo.flow import FILES, Survey, survey
@@ -43,7 +42,10 @@ LENGTH = 6.0
 KILL_AT = 0.55
 """The part of the steps after which a worker is killed: all files counted, some described."""
 
-LEASE = "its lease ends within {}, then another may go on"
+GONE = "its connection to Redis is gone, another worker goes on within {}"
+
+NOTICED = 3.0
+"""Seconds within which other workers notice a death by its closed connection."""
 
 TICK = 0.05
 """Seconds between two looks at what happens."""
@@ -232,15 +234,10 @@ class _Demo:
             f"SIGKILL to worker {pid}, after {self._progress.done} of {self._progress.total} steps",
             style="bold red",
         )
-        left = self._lease_left()
         if not screen.moves:
-            screen.say(LEASE.format(f"{left:.0f} s"))
-        screen.wait(LEASE, left)
+            screen.say(GONE.format(f"{NOTICED:.0f} s"))
+        screen.wait(GONE, NOTICED)
         self._oracle.start()
-
-    def _lease_left(self) -> float:
-        ends: Any = self._client.connection.zscore(self._client.plans.keys.leases, self._run_id)
-        return max(float(ends) / 1000 - time.time(), 0.0) + 1.0 if ends else Settings().lease
 
     def _show_resumed(self, kill: _Kill, handle: RunHandle, screen: Screen) -> None:
         kill.resumed = time.monotonic() - kill.moment

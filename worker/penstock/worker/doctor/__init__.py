@@ -8,11 +8,14 @@ from __future__ import annotations
 __all__ = ["Finding", "Level", "Reading", "examine", "risks"]
 
 from penstock.worker.doctor import encryption, runs, server
+from penstock.worker.doctor.cluster import is_cluster
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
 
 def examine(reading: Reading) -> list[Finding]:
-    """Make all checks."""
+    """Make all checks; of a server in cluster mode just the one that says so."""
+    if is_cluster(reading.info):
+        return list(server.version(reading))
     checks = (*server.checks(reading), *encryption.CHECKS, *runs.CHECKS)
     return [finding for check in checks for finding in check(reading)]
 

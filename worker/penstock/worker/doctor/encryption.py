@@ -10,12 +10,12 @@ from typing import Final, cast
 
 from redis import Redis
 
-from penstock.publisher.codec import Codec
-from penstock.publisher.encrypted import key_of
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.encrypted import key_of
+from penstock.publisher.codec.keyring import ENVIRONMENT
 from penstock.publisher.errors import CodecError
-from penstock.publisher.keyring import ENVIRONMENT
 from penstock.runtime.redis.keys import Keys
-from penstock.runtime.run import RunStatus
+from penstock.runtime.types.run import RunStatus
 from penstock.worker.doctor.finding import Encryption, Finding, Level, Reading
 
 RUNS_READ: Final = 100

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from penstock.runtime.app import said
+from penstock.runtime.executor.app import said
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
 LATE: Final = 5.0

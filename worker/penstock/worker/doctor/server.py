@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["KEEPING", "checks"]
+__all__ = ["KEEPING", "checks", "version"]
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
+from penstock.worker.doctor.cluster import WHY, is_cluster
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
 OLDEST: Final = (6, 2)
@@ -18,30 +19,31 @@ LAG: Final = 5
 SMALLEST_BUFFER: Final = 1024 * 1024
 
 
-def _version(reading: Reading) -> Iterator[Finding]:
+def version(reading: Reading) -> Iterator[Finding]:
+    """Check whether Penstock can work with such a server at all."""
     info = reading.info
     is_valkey = "valkey_version" in info
     name = "Valkey" if is_valkey else "Redis"
-    version = str(info.get("valkey_version" if is_valkey else "redis_version", "0"))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    number = str(info.get("valkey_version" if is_valkey else "redis_version", "0"))
+    numbers = tuple(int(part) for part in number.split(".")[:2] if part.isdigit())
     if not is_valkey and numbers < OLDEST:
         yield Finding(
             "version",
             Level.PROBLEM,
-            f"{name} {version}",
+            f"{name} {number}",
             "Penstock's scripts need Redis 6.2 or newer, or Valkey.",
             "upgrade the server",
         )
-    elif info.get("cluster_enabled"):
+    elif is_cluster(info):
         yield Finding(
             "version",
             Level.PROBLEM,
-            f"{name} {version} in cluster mode",
-            "A run's scripts touch keys that a cluster keeps on several nodes, and so do RQ's.",
-            "use a server that is no cluster, with a replica and Sentinel if it must fail over",
+            f"{name} {number} in cluster mode",
+            "Nothing can be enqueued or executed; workers end when they start.",
+            WHY,
         )
     else:
-        yield Finding("version", Level.OK, f"{name} {version}")
+        yield Finding("version", Level.OK, f"{name} {number}")
 
 
 def _persistence(reading: Reading) -> Iterator[Finding]:
@@ -213,7 +215,7 @@ def _untold(reading: Reading) -> Iterator[Finding]:
 Check: TypeAlias = "Callable[[Reading], Iterator[Finding]]"
 
 _ALL: Final[Sequence[Check]] = (
-    _version,
+    version,
     _persistence,
     _memory,
     _pubsub,

@@ -21,14 +21,14 @@
 -- include: penstock.runtime.redis.scripts/claim
 
 local id, nonce, app = ARGV[3], ARGV[5], ARGV[8]
-local run = redis.call('HMGET', key('run', id), 'status', 'fence', 'queue', 'parked', 'entrypoint', 'task')
-if run[1] == 'running' and run[2] and string.match(run[2], '%.(.*)$') == nonce then
-  return claimed(id, run[2])
+local run = read(id)
+if run.status == 'running' and run.fence and string.match(run.fence, '%.(.*)$') == nonce then
+  return claimed(id, run)
 end
 
 local function pass_on(name)
-  local others = redis.call('SCARD', rq_queue(run[3], 'workers')) - 1
-  if run[4] or redis.call('HINCRBY', key('run', id), 'passed', 1) <= others then
+  local others = redis.call('SCARD', rq_queue(run.queue, 'workers')) - 1
+  if run.parked or redis.call('HINCRBY', key('run', id), 'passed', 1) <= others then
     ring(id, false)
     return 'waiting for a worker that has its code'
   end
@@ -37,20 +37,23 @@ local function pass_on(name)
   return tonumber(announced or 0) > now and 'parked for now' or 'parked'
 end
 
-if app ~= '' and (run[1] == 'queued' or requeued(id)) then
-  local is_known, name = knows(app, run[5], run[6])
-  if not is_known and may_begin(id) then
+if app ~= '' and run.status ~= 'queued' and requeued(id) then
+  run = read(id)
+end
+if app ~= '' and run.status == 'queued' then
+  local is_known, name = knows(app, run.entrypoint, run.task)
+  if not is_known and may_begin(id, run) then
     return pass_on(name)
   end
   redis.call('HDEL', key('run', id), 'passed')
+  run.passed = nil
 end
 for _, by in ipairs(ARGV[7] == '1' and redis.call('HVALS', key('remote', id)) or {}) do
   if is_open(by) then
     return 'waiting for steps on other queues'
   end
 end
-local fence = claim(id, nonce, ARGV[4], tonumber(ARGV[6]))
-if fence then
-  return claimed(id, fence)
+if claim(id, run, nonce, ARGV[4], tonumber(ARGV[6])) then
+  return claimed(id, run)
 end
-return run[1] or ''
+return run.status or ''

@@ -2,12 +2,14 @@
 --
 -- ARGV[3] ms until it is to be said again, ARGV[4] digest of its app, ARGV[5...] names: 'e:<entrypoint>' and
 -- 't:<task>'.
--- Keys: entrypoints (has tasks as 't:<task>'), app:<digest> (set of these names).
+-- Keys: entrypoints (has tasks as 't:<task>'), app:<digest> (set of these names, and of '', so that an app
+-- that has none is known too).
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 
 local ENTRYPOINTS, app = ARGV[1] .. ':entrypoints', key('app', ARGV[4])
 redis.call('ZREMRANGEBYSCORE', ENTRYPOINTS, '-inf', ms(now))
+redis.call('SADD', app, '')
 for at = 5, #ARGV do
   redis.call('ZADD', ENTRYPOINTS, ms(now + tonumber(ARGV[3])), string.match(ARGV[at], '^e:(.*)$') or ARGV[at])
   redis.call('SADD', app, ARGV[at])

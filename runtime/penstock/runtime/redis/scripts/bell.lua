@@ -5,6 +5,7 @@
 -- Others: run:<id>, ready, parked:<queue>, parked:<queue>:<name>.
 local RQ_STATUS = { completed = 'finished', failed = 'failed', cancelled = 'canceled', suspended = 'finished' }
 local WAITING = 3600000 -- ms that RQ shows a run that waits as finished
+local ENDED = 600000 -- ms that RQ shows a run that has ended well, or was cancelled
 
 -- Takes a job out of RQ's registries of what has ended: a run that waited or failed goes on, or ends otherwise.
 local function unfile(id, queue)
@@ -25,12 +26,12 @@ local function unpark(id, queue, name)
   end
 end
 
-local function bell_of(id)
-  return '["penstock.worker.job.perform",null,["' .. id .. '"],{}]'
-end
+-- The job's id names the run. Shorter than 65 bytes, as all fields are then, so that the hash takes half the memory.
+local BELL = '["penstock.worker.job.perform",null,[],{}]'
 
-local function ring(id, front)
-  local run = redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at', 'started', 'parked')
+-- known: queue, entrypoint and created_at of a run that is new; others are read.
+local function ring(id, front, known)
+  local run = known or redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at', 'started', 'parked')
   local queue = run[1]
   unpark(id, queue, run[5])
   redis.call('ZADD', READY, ms(now), id)
@@ -39,7 +40,7 @@ local function ring(id, front)
   end
   local job = rq_job(id)
   redis.call('SADD', ARGV[2] .. ':queues', rq_queue(queue))
-  redis.call('HSET', job, 'data', bell_of(id),
+  redis.call('HSET', job, 'data', BELL,
     'origin', queue .. OF_QUEUES, 'status', 'queued', 'timeout', '-1', 'description', 'penstock ' .. run[2] .. ' ' .. id,
     'created_at', run[3], 'enqueued_at', run[3])
   if run[4] then -- it may have ended before, and its job be kept for a while only

@@ -1,9 +1,10 @@
--- claim(id, nonce, worker, lease): take the lease of a queued run. Needs names, clock, bell and remote.
+-- read(id): the hash of a run as a table, which is read once. Needs names, clock, bell and remote.
 --
+-- claim(id, run, nonce, worker, lease): take the lease of a queued run; the table changes as the hash does.
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
 -- at, or that its home expects. A claim forgets whether the run was isolated, and what was beside it (recover). The
 -- nonce makes a fence unique even where a failover has set the epoch back.
--- claimed(id, fence): what an attempt starts from; its last item is the seq of the newest event. Beside its
+-- claimed(id, run): what an attempt starts from; its last item is the seq of the newest event. Beside its
 -- checkpoints it gets what nested entrypoints have kept on the thread: 'children' (their names, as JSON) and
 -- 'previous^<name>' of each.
 -- The run of a remote step gets, of its home, the config, the context, what the thread has saved, the arguments as
@@ -12,54 +13,92 @@
 -- remote, thread:<key>, checkpoints:<home>, events:<home>; those of bell.
 local GONE = 60000 -- ms that nobody's run is still kept
 
--- Tells whether it is a queued run's turn: it is the one that its thread is at, or that its home expects.
-local function may_begin(id)
-  local run = redis.call('HMGET', key('run', id), 'thread_key', 'home', 'home_step')
-  if run[2] then
-    return is_expected(id, run[2], run[3])
+local function read(id)
+  local all, run = redis.call('HGETALL', key('run', id)), {}
+  for at = 1, #all, 2 do
+    run[#run + 1], run[all[at]] = all[at], all[at + 1]
   end
-  return redis.call('HGET', key('thread', run[1] or ''), 'run') == id
+  return run
 end
 
-local function claim(id, nonce, worker, lease)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'home_step', 'epoch',
-    'started', 'parked', 'isolated', 'company', 'reserved')
-  if run[1] ~= 'queued' then
+local function put(run, field, value)
+  if run[field] == nil then
+    run[#run + 1] = field
+  end
+  run[field] = value
+end
+
+-- The hash as Redis would give it.
+local function flat(run)
+  local all = {}
+  for _, field in ipairs(run) do
+    if run[field] then
+      all[#all + 1], all[#all + 2] = field, run[field]
+    end
+  end
+  return all
+end
+
+-- What a run gets of its thread; read once, and kept in the run's table under a name that no field has.
+local function of_thread(run)
+  if run.lone == '1' then
+    return {}
+  elseif not run['thread:'] then
+    local found = redis.call('HMGET', key('thread', run.thread_key or ''), 'run', 'saved', 'children', 'value')
+    run['thread:'] = { run = found[1], saved = found[2], children = found[3], value = found[4] }
+  end
+  return run['thread:']
+end
+
+-- Tells whether it is a queued run's turn: it is the one that its thread is at, or that its home expects.
+local function may_begin(id, run)
+  if run.home then
+    return is_expected(id, run.home, run.home_step)
+  end
+  return run.lone == '1' or of_thread(run).run == id
+end
+
+local function claim(id, run, nonce, worker, lease)
+  if run.status ~= 'queued' then
     return nil
   end
-  if run[4] then
-    if not is_expected(id, run[4], run[5]) then
+  if not may_begin(id, run) then
+    if run.home then -- nobody expects it, and nobody will
       redis.call('ZREM', READY, id)
       redis.call('PEXPIRE', key('run', id), GONE)
       redis.call('PEXPIRE', rq_job(id), GONE)
-      return nil
     end
-  elseif redis.call('HGET', key('thread', run[3] or ''), 'run') ~= id then
     return nil
   end
-  local epoch = string.format('%.0f', (run[6] or 0) + 1)
-  local fence = epoch .. '.' .. nonce
-  status_to(id, 'queued', 'running', run[4], 'epoch', epoch, 'fence', fence, 'batch', 0, 'worker', worker,
-    'started', run[7] or ms(now))
+  local queue, parked = run.queue, run.parked
+  local is_marked = run.isolated or run.company or run.reserved
+  local epoch = string.format('%.0f', (run.epoch or 0) + 1)
+  local changed = { 'epoch', epoch, 'fence', epoch .. '.' .. nonce, 'batch', '0', 'worker', worker,
+    'started', run.started or ms(now) }
+  status_to(id, 'queued', 'running', run.home, unpack(changed))
+  for at = 1, #changed, 2 do
+    put(run, changed[at], changed[at + 1])
+  end
+  run.status, run.updated, run.isolated, run.company, run.reserved, run.parked = 'running', ms(now)
   redis.call('ZREM', READY, id)
   redis.call('ZADD', LEASES, ms(now + lease), id)
-  unpark(id, run[2], run[8])
-  if run[9] or run[10] or run[11] then
+  unpark(id, queue, parked)
+  if is_marked then
     redis.call('HDEL', key('run', id), 'isolated', 'company', 'reserved')
   end
-  show_started(id, run[2], worker, fence)
-  return fence
+  show_started(id, queue, worker, run.fence)
+  return run.fence
 end
 
 local function newest(id)
-  local entry = redis.call('XREVRANGE', key('events', id), '+', '-', 'COUNT', 1)[1]
-  return entry and string.match(entry[1], '^%d+') or '0'
+  local item = redis.call('LINDEX', key('events', id), -1)
+  return item and string.match(item, '^%d+') or '0'
 end
 
 -- What is recorded of a run, all of it or what `is_wanted` tells of; not the arguments of remote steps that are not
 -- under way: those are to be sent, again or for the first time by this attempt.
-local function recorded(id, is_wanted)
-  if redis.call('HEXISTS', key('run', id), 'sends') == 0 then
+local function recorded(id, sends, is_wanted)
+  if not sends then
     return redis.call('HGETALL', key('checkpoints', id)) -- as mostly: thousands of steps are not looked at
   end
   local away, found = {}, {}
@@ -77,13 +116,12 @@ local function recorded(id, is_wanted)
   return found
 end
 
-local function claimed_remote(id, fence, home, step)
-  local fields = redis.call('HGETALL', key('run', id))
-  local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key')
-  fields[#fields + 1], fields[#fields + 2] = 'config', of_home[1] or ''
+local function claimed_remote(id, run)
+  local home, step = run.home, run.home_step
+  local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key', 'sends')
+  put(run, 'config', of_home[1] or '')
   local given = redis.call('HMGET', key('checkpoints', home), '>' .. step, 'context', 'accepted context')
-  local began = string.match(fence, '^%d+') ~= '1' or redis.call('HEXISTS', key('run', id), 'again') == 1
-  local checkpoints = began and recorded(home, function(name)
+  local checkpoints = (run.epoch ~= '1' or run.again) and recorded(home, of_home[3], function(name)
     return name == step or string.sub(name, 1, #step + 1) == step .. '/'
       or string.sub(name, 1, #step + 1) == ':' .. step or string.sub(name, 1, #step + 1) == '@' .. step
       or string.sub(name, 1, #step + 2) == '>' .. step .. '/'
@@ -95,25 +133,21 @@ local function claimed_remote(id, fence, home, step)
     checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'context', context
   end
   local saved = redis.call('HGET', key('thread', of_home[2] or ''), 'saved')
-  return { id, fence, fields, checkpoints, saved or '', newest(home), '' }
+  return { id, run.fence, flat(run), checkpoints, saved or '', newest(home), '' }
 end
 
-local function claimed(id, fence)
-  local run = redis.call('HMGET', key('run', id), 'thread_key', 'home', 'home_step')
-  if run[2] then
-    return claimed_remote(id, fence, run[2], run[3])
+local function claimed(id, run)
+  if run.home then
+    return claimed_remote(id, run)
   end
-  local record = key('thread', run[1])
-  local kept = redis.call('HMGET', record, 'saved', 'children', 'value')
-  local checkpoints = recorded(id)
-  for _, name in ipairs(kept[2] and cjson.decode(kept[2]) or {}) do
+  local kept, checkpoints = of_thread(run), recorded(id, run.sends)
+  for _, name in ipairs(kept.children and cjson.decode(kept.children) or {}) do
     checkpoints[#checkpoints + 1] = 'previous^' .. name
-    checkpoints[#checkpoints + 1] = redis.call('HGET', record, 'saved:' .. name) or 'null'
+    checkpoints[#checkpoints + 1] = redis.call('HGET', key('thread', run.thread_key), 'saved:' .. name) or 'null'
   end
-  if kept[2] then
+  if kept.children then
     checkpoints[#checkpoints + 1] = 'children'
-    checkpoints[#checkpoints + 1] = kept[2]
+    checkpoints[#checkpoints + 1] = kept.children
   end
-  return { id, fence, redis.call('HGETALL', key('run', id)), checkpoints, kept[1] or '',
-    newest(id), kept[3] or '' }
+  return { id, run.fence, flat(run), checkpoints, kept.saved or '', newest(id), kept.value or '' }
 end

@@ -19,6 +19,15 @@ local function gets_on(checkpoints)
   return false
 end
 
+-- The deaths so far are none without a recorded step after them; 'got_on' is the number of the last of them (forgo).
+local function forget_crashes(record)
+  local run = redis.call('HMGET', record, 'isolated', 'deaths', 'pardoned')
+  redis.call('HSET', record, 'crashes', '0', 'alone', '0', 'got_on', string.format('%d', (run[2] or 0) + (run[3] or 0)))
+  if run[1] == '1' then
+    redis.call('HDEL', record, 'isolated')
+  end
+end
+
 local function commit()
   local id, batch, home = ARGV[3], tonumber(ARGV[5]), ARGV[6]
   local record = key('run', id)
@@ -47,13 +56,10 @@ local function commit()
     redis.call('HSET', key('checkpoints', home), unpack(ARGV, first, math.min(first + 999, at - 1)))
   end
   local events = tonumber(ARGV[at])
-  append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, nil, tonumber(ARGV[8]))
+  append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, tonumber(ARGV[8]))
   redis.call('HSET', record, 'batch', batch)
   if run[4] ~= '0' and gets_on(checkpoints) then
-    redis.call('HSET', record, 'crashes', '0', 'alone', '0') -- none from here on, as it gets on
-    if redis.call('HGET', record, 'isolated') == '1' then
-      redis.call('HDEL', record, 'isolated')
-    end
+    forget_crashes(record)
   end
   return at + 1 + 2 * events
 end

@@ -5,16 +5,18 @@
 -- these as pairs, then entries of the history, the oldest first; all written for the copy.
 -- Returns OK, UNKNOWN where nobody knows the thread, TAKEN where the copy's name has a history already, or MOVED
 -- where the thread has another head.
--- Keys: thread:<key>, history:<key>, of both; made:<nonce>.
+-- Keys: thread:<key>, history:<key>, of both; made:<nonce>; those of separate.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/lone
+-- include: penstock.runtime.redis.scripts/separate
 
 local source, target = ARGV[3], ARGV[4]
 if redis.call('EXISTS', key('made', ARGV[6])) == 1 then
   return 'OK'
 end
-if redis.call('HEXISTS', key('thread', target), 'head') == 1 then
+if place_of(ARGV[5], target).head then
   return 'TAKEN'
 end
 local head = redis.call('HGET', key('thread', source), 'head')

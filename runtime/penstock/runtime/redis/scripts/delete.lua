@@ -1,8 +1,8 @@
 -- delete: forget a thread, with the runs that its history names; or runs of it that are over.
 --
--- ARGV[3] thread key, ARGV[4...] ids of runs; without one, the thread itself.
+-- ARGV[3] thread key, ARGV[4] thread id, ARGV[5...] ids of runs; without one, the thread itself.
 -- Returns { OK, '' } or { BUSY, run id }.
--- Keys: thread:<key>, history:<key>, waiting:<key>, those of standing and settle; run:<id>, checkpoints:<id>,
+-- Keys: thread:<key>, history:<key>, waiting:<key>, those of separate, standing and settle; run:<id>, checkpoints:<id>,
 -- questions:<id>, events:<id>, runs:<status>, rq:job:<id>, rq:finished/failed:<queue>.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
@@ -10,6 +10,8 @@
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/lone
+-- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
 
@@ -29,20 +31,19 @@ local function forget(id)
   end
   redis.call('ZREM', ARGV[1] .. ':runs:' .. run[2], id)
   if run[3] ~= '' then
-    redis.call('ZREM', rq_queue(run[3], 'finished'), job_of(id))
-    redis.call('ZREM', rq_queue(run[3], 'failed'), job_of(id))
+    unfile(id, run[3])
     drop_keys(rq_job(id))
   end
   drop_keys(key('run', id), key('checkpoints', id), key('questions', id), key('events', id))
 end
 
-if #ARGV > 3 then
-  for at = 4, #ARGV do
+if #ARGV > 4 then
+  for at = 5, #ARGV do
     forget(ARGV[at])
   end
   return { 'OK', '' }
 end
-local active = place(thread).run
+local active = place_of(ARGV[4], thread).run
 local status, busy = standing(active)
 if busy then
   return { 'BUSY', active }

@@ -8,14 +8,17 @@
 -- created_at, config, ...).
 -- Returns { word, thread id or the id of the run at work, 1 if a live worker announces the entrypoint };
 -- the word is created, exists, conflict (the id has another input) or busy (rejected).
+-- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it.
 -- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints,
--- and those of standing and settle.
+-- and those of standing, separate and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/lone
+-- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
 
@@ -25,25 +28,32 @@ if known[1] then
   return { string.find(ARGV[6], known[1], 1, true) and 'exists' or 'conflict', known[2], '1' }
 end
 
-local at = place(thread)
+local told = {}
+local fields = 11 + 2 * tonumber(ARGV[10])
+for each = fields, #ARGV, 2 do
+  told[ARGV[each]] = ARGV[each + 1]
+end
+local is_own = told.own_thread == '1'
+local at = is_own and place(thread) or place_of(told.thread, thread)
+local is_alone = is_own and not at.head
 local active = at.run
 local status, busy = standing(active)
 if busy and on_busy == 'reject' then
   return { 'busy', active, '1' }
 end
 -- The run that the thread was at may be gone, and others wait behind it: then the first of those is next.
-local is_gone = not status and redis.call('LLEN', key('waiting', thread)) > 0
+local is_gone = not status and not is_alone and redis.call('LLEN', key('waiting', thread)) > 0
 
 local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', string.match(ARGV[6], '^%S*'), 'thread_key', thread,
   'created', ms(now), 'updated', ms(now), 'attempt', 1, 'crashes', 0, 'batch', 0 }
-local told = {}
-local fields = 11 + 2 * tonumber(ARGV[10])
 for each = fields, #ARGV, 2 do
-  told[ARGV[each]] = ARGV[each + 1]
   run[#run + 1], run[#run + 2] = ARGV[each], ARGV[each + 1]
 end
 if not busy and not is_gone then
-  if told.own_thread == '1' then
+  if is_alone then
+    at.head, at.step = '1', '-1'
+    run[#run + 1], run[#run + 2] = 'lone', '1'
+  elseif is_own then
     begin(thread, at, id, told, 'id', told.thread, 'ttl', told.retention)
   else
     begin(thread, at, id, told, 'id', told.thread)
@@ -85,5 +95,5 @@ end
 if status == 'suspended' or status == 'queued' then
   settle_here(active, 'cancelled', 'superseded')
 end
-ring(id, false)
+ring(id, false, { told.queue, told.entrypoint, told.created_at })
 return { 'created', '', announced }

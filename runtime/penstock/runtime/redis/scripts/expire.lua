@@ -1,19 +1,22 @@
 -- expire: say how long a thread is kept after its last run, from now on if nothing is open on it.
 --
--- ARGV[3] thread key, ARGV[4] ms (0: for ever).
+-- ARGV[3] thread key, ARGV[4] ms (0: for ever), ARGV[5] thread id.
 -- Returns OK, or UNKNOWN where nobody knows the thread.
--- Keys: thread:<key>, history:<key>, run:<id>.
+-- Keys: thread:<key>, history:<key>, run:<id>, those of separate.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/lone
+-- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/standing
 
 local thread = ARGV[3]
+local at = place_of(ARGV[5], thread)
 if redis.call('EXISTS', key('thread', thread)) == 0 then
   return 'UNKNOWN'
 end
 redis.call('HSET', key('thread', thread), 'ttl', ARGV[4])
-local status, busy = standing(place(thread).run)
+local status, busy = standing(at.run)
 if not busy and status ~= 'suspended' and status ~= 'queued' then
   rest(thread, ARGV[4])
 end

@@ -15,16 +15,22 @@
 -- include: penstock.runtime.redis.scripts/commit
 
 local id = ARGV[3]
+
+-- This write was the last one of its attempt, though nothing of it is kept: sent again, it is told OK.
+local function end_cancelled(end_run, reason)
+  redis.call('HSET', key('run', id), 'batch', ARGV[5])
+  end_run(id, 'cancelled', reason)
+  return 'CANCELLED'
+end
+
 local asked = redis.call('HMGET', key('run', id), 'fence', 'status', 'cancel', 'home', 'home_step')
 if asked[1] == ARGV[4] and asked[2] == 'running' then
   redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
   if asked[3] == 'rollback' then
-    settle_here(id, 'cancelled', 'rollback')
-    return 'CANCELLED'
+    return end_cancelled(settle_here, 'rollback')
   end
   if asked[4] and not is_expected(id, asked[4], asked[5]) then
-    settle(id, 'cancelled', asked[3] or 'its run is over')
-    return 'CANCELLED'
+    return end_cancelled(settle, asked[3] or 'its run is over')
   end
 end
 local at, answer = commit()

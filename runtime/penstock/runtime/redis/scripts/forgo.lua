@@ -3,31 +3,61 @@
 --
 -- ARGV[3...] pairs of run id and fence.
 -- Where the lease has ended already, the death that was counted for it is taken back, while the run is not over; else
--- none will be (recover).
+-- none will be (recover). Deaths have numbers without gaps, 'death:<number>' says why; those after it move up by one.
+-- A death is taken back where it still counts: after a step was recorded crashes and alone do not have it any more
+-- ('got_on' is the number of the last death before that), after the run was reopened only pardoned has it.
 -- Keys: run:<id>.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 
-local function less(id, field)
-  if tonumber(redis.call('HGET', key('run', id), field) or 0) > 0 then
-    redis.call('HINCRBY', key('run', id), field, -1)
+-- Numbers the deaths after one that was none, and the lapses that know their numbers, anew.
+local function move_up(record, lapse, number, last)
+  for each = number, last - 1 do
+    redis.call('HSET', record, 'death:' .. each, redis.call('HGET', record, 'death:' .. each + 1) or '')
   end
-end
-
-local function take_back(id, fence)
-  local lapse = 'lapse:' .. fence
-  local run = redis.call('HMGET', key('run', id), 'fence', 'status', lapse, 'deaths')
-  if run[1] == fence and run[2] == 'running' then
-    redis.call('HSET', key('run', id), 'forgone', fence)
-  elseif run[3] and is_open(id) then
-    redis.call('HDEL', key('run', id), lapse, 'death:' .. (run[4] or ''))
-    for _, field in ipairs(run[3] == '1' and { 'crashes', 'deaths', 'alone', 'lonely' } or { 'crashes', 'deaths' }) do
-      less(id, field)
+  redis.call('HDEL', record, lapse, 'death:' .. last)
+  for _, field in ipairs(redis.call('HKEYS', record)) do
+    local by_itself, other = string.match(string.sub(field, 1, 6) == 'lapse:' and redis.call('HGET', record, field) or '',
+      '^(%d) (%d+)$')
+    if other and tonumber(other) > number then
+      redis.call('HSET', record, field, by_itself .. ' ' .. other - 1)
     end
   end
 end
 
+-- Returns the counters that have a death of this number.
+local function counters_of(number, by_itself, pardoned, got_on)
+  if number <= pardoned then
+    return number <= got_on and { 'pardoned', 'got_on' } or { 'pardoned' }
+  end
+  local counters = by_itself and { 'deaths', 'lonely' } or { 'deaths' }
+  if number <= got_on then
+    counters[#counters + 1] = 'got_on'
+    return counters
+  end
+  counters[#counters + 1] = 'crashes'
+  counters[#counters + 1] = by_itself and 'alone' or nil
+  return counters
+end
+
+local function take_back(id, fence)
+  local record, lapse = key('run', id), 'lapse:' .. fence
+  local run = redis.call('HMGET', record, 'fence', 'status', lapse, 'deaths', 'pardoned', 'got_on')
+  if run[1] == fence and run[2] == 'running' then
+    redis.call('HSET', record, 'forgone', fence)
+  elseif run[3] and is_open(id) then
+    local pardoned = tonumber(run[5] or 0)
+    local last = (run[4] or 0) + pardoned
+    local by_itself, found = string.match(run[3], '^(%d) (%d+)$')
+    local number = tonumber(found)
+    for _, field in ipairs(counters_of(number, by_itself == '1', pardoned, tonumber(run[6] or 0))) do
+      redis.call('HINCRBY', record, field, -1)
+    end
+    move_up(record, lapse, number, last)
+  end
+end
+
 for at = 3, #ARGV, 2 do
-  take_back(ARGV[at], ARGV[at + 1])
+  pcall(take_back, ARGV[at], ARGV[at + 1]) -- a run whose keys are spoilt must not keep the others from it
 end
 return redis.status_reply('OK')

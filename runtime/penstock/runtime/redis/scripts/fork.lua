@@ -1,15 +1,18 @@
 -- fork: go on from a checkpoint of a thread: a copy of it becomes the thread's head.
 --
 -- ARGV[3] thread key, ARGV[4] nonce, ARGV[5] number of the checkpoint ('' for the head), ARGV[6] entrypoint,
--- ARGV[7] metadata, ARGV[8] how many checkpoints to keep, ARGV[9] retention of a thread.
+-- ARGV[7] metadata, ARGV[8] how many checkpoints to keep, ARGV[9] retention of a thread,
+-- ARGV[10] thread id.
 -- Returns as update does. What is pending on the thread is cancelled.
--- Keys: those of lineage, standing and settle.
+-- Keys: those of lineage, separate, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/lone
+-- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
 -- include: penstock.runtime.redis.scripts/lineage
@@ -19,7 +22,7 @@ local number = made(nonce)
 if number then
   return { 'OK', number }
 end
-local at = place(thread)
+local at = place_of(ARGV[10], thread)
 local active = at.run
 local status, busy = standing(active)
 if busy then

@@ -3,13 +3,21 @@
 -- Keys: history:<key> (list, the newest last, each some lines of text: first `<number> <source> <step> <parent>
 -- <run> <ms> <base>`, then the entrypoint as JSON, the metadata, and what the checkpoint has of its own: what is
 -- saved, and the value where that is another; base is the number of the one that has them, '' for none);
--- thread:<key> (head, step and base of the newest; saved, and value where it is another; run; ttl); run:<id>.
+-- thread:<key> (head, step and base of the newest; saved, and value where it is another; run; ttl; children, saved:<name>); checkpoints:<id>.
 local HEAD = '^(%d+) (%a+) (%-?%d+) (%d*) ([%w_-]*) (%d+) (%d*)'
 
 -- place(thread): where a thread is: head, step and base, the run that it is at, and its own ttl.
 local function place(thread)
   local found = redis.call('HMGET', key('thread', thread), 'head', 'step', 'base', 'run', 'ttl')
   return { head = found[1], step = found[2], base = found[3] or '', run = found[4], ttl = found[5] }
+end
+
+-- entry(number, step, parent, told, time, base, values): the text of a checkpoint.
+local function entry(number, step, parent, told, time, base, values)
+  local saved, value = values and values[1] or '', values and values[2] or ''
+  return table.concat({ number, told.source, step, parent, told.run or '', time, base }, ' ')
+    .. '\n' .. cjson.encode(told.entrypoint or '') .. '\n' .. (told.metadata or '')
+    .. (saved ~= '' and '\n' .. saved or '') .. (value ~= '' and '\n' .. value or '')
 end
 
 -- remember(thread, at, told, values): add a checkpoint, which is the thread's head from then on.
@@ -22,17 +30,13 @@ local function remember(thread, at, told, values)
   local parent = told.parent or at.head or ''
   local step = string.format('%d', (told.step or at.step or told.first or -2) + 1)
   local record = { 'HSET', key('thread', thread), 'head', number, 'step', step }
-  local own = ''
   if values then
     local saved, value = values[1] or '', values[2] or ''
     at.base = saved ~= '' and number or ''
-    own = (saved ~= '' and '\n' .. saved or '') .. (value ~= '' and '\n' .. value or '')
     record[7], record[8], record[9], record[10] = 'saved', saved, 'value', value
   end
   record[#record + 1], record[#record + 2] = 'base', at.base
-  local text = table.concat({ number, told.source, step, parent, told.run or '', ms(now), at.base }, ' ')
-    .. '\n' .. cjson.encode(told.entrypoint or '') .. '\n' .. (told.metadata or '') .. own
-  local length = redis.call('RPUSH', history, text)
+  local length = redis.call('RPUSH', history, entry(number, step, parent, told, ms(now), at.base, values))
   if not at.head and length > 1 then
     redis.call('LTRIM', history, -1, -1) -- of a thread that was evicted
   end
@@ -67,6 +71,17 @@ local function rest(thread, ttl)
       redis.call('PEXPIRE', key(kind, thread), ms(ttl))
     else
       redis.call('PERSIST', key(kind, thread))
+    end
+  end
+end
+
+-- What nested entrypoints with a state of their own leave on the thread.
+local function keep_children(id, record, names)
+  redis.call('HSET', record, 'children', names)
+  for _, name in ipairs(cjson.decode(names)) do
+    local saved = redis.call('HGET', key('checkpoints', id), 'saved^' .. name)
+    if saved then
+      redis.call('HSET', record, 'saved:' .. name, saved)
     end
   end
 end

@@ -1,6 +1,6 @@
 -- What changes a thread between its runs. Needs names, clock, bell, append, history and settle.
 --
--- Keys: history:<key>, thread:<key>, run:<id>, made:<nonce> (a number).
+-- Keys: history:<key>, thread:<key>, made:<nonce> (a number), and those of settle.
 --
 -- made(nonce): the number of the checkpoint that this very change has made before; nil if it is new.
 -- keep_made(nonce, number): remember it for a minute, in which the call may be sent again.

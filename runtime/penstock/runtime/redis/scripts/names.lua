@@ -46,6 +46,11 @@ local function popped(queue)
   return rq_queue(queue) .. ':intermediate'
 end
 
+-- The channel that a worker listens to as long as it lives.
+local function presence(worker)
+  return ARGV[1] .. ':presence' .. OF_DATABASE .. ':' .. worker
+end
+
 local LEASES = ARGV[1] .. ':leases'
 local READY = ARGV[1] .. ':ready'
 local TIMERS = ARGV[1] .. ':timers'

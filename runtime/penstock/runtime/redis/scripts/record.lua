@@ -1,6 +1,6 @@
 -- record: what an attempt has done and said. ARGV as in commit. Returns OK or FENCED.
 --
--- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>.
+-- Keys: those of commit.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.publisher/append

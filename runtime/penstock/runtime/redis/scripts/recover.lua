@@ -4,16 +4,19 @@
 -- ARGV[3] how many of each at most, ARGV[4] deaths without a recorded step between them after which a run
 -- is given up (or four times as many with steps between): deaths of processes in which it was alone, or isolated,
 -- ARGV[5] ms after which a queued run's ticket is looked for, ARGV[6] name of a worker that has died,
--- ARGV[7] how, ARGV[8...] ids of the runs it may have had, whose leases end now.
+-- ARGV[7] how, ARGV[8] '' where that is certain, else what it has noted of its presence, which is compared with what
+-- is there now, ARGV[9] '1' to name workers that do not listen, ARGV[10...] ids of the runs that the dead worker may
+-- have had, whose leases end now.
 -- Returns { recovered ids, given up ids, ids rung for again, ids whose keys cannot be used,
--- ids whose timer was due }.
+-- ids whose timer was due, names of workers that do not listen }.
 -- Where several runs were at work in a process that died, none is known to have killed it: each becomes a suspect,
--- after so many deaths but one, and is isolated (take). Where the lease of a run ends by itself, its process counts as
--- dead until it tells that it lives (forgo).
+-- after so many deaths but one, and is isolated (take). Where the lease of a run ends by itself, or its worker does not
+-- listen, its process counts as dead until it tells that it lives (forgo).
 -- Whatever was read from an index is checked again on the run itself before it is changed.
 -- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, events:<id>, run:<id>, remote:<id>, thread:<key>,
 -- waiting:<key>, parked:<queue>, parked:<queue>:<name> and those of settle; rq:queue:<name> is searched for the ticket,
--- and loses it in rq:queue:<name>:intermediate; rq:worker:<name>:executions says what was beside a run.
+-- and loses it in rq:queue:<name>:intermediate; rq:worker:<name>:executions says what was beside a run; those of
+-- presence.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -21,6 +24,7 @@
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
+-- include: penstock.runtime.redis.scripts/presence
 
 local limit, most, patience = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local recovered, given_up, rung, spoilt, woken = {}, {}, {}, {}, {}
@@ -31,12 +35,11 @@ local function last_step(id)
   if remote then
     return '; it performed step ' .. remote
   end
-  for _, entry in ipairs(redis.call('XREVRANGE', key('events', id), '+', '-', 'COUNT', 50)) do
-    for at = #entry[2], 2, -2 do
-      local step = string.match(entry[2][at], '^{"mode":"step.started","data":{"id":"([^"]*)"')
-      if step then
-        return '; its last step was ' .. step
-      end
+  local events = redis.call('LRANGE', key('events', id), -50, -1)
+  for at = #events, 1, -1 do
+    local step = string.match(events[at], '^%d+ {"mode":"step.started","data":{"id":"([^"]*)"')
+    if step then
+      return '; its last step was ' .. step
     end
   end
   return '; it had begun no step'
@@ -77,14 +80,14 @@ end
 
 -- Counts a death: crashes and deaths are those of processes that had it, since it last got on and in all; alone and
 -- lonely those in which it was by itself. Tells whether it is given up.
-local function count_death(id, run, reason, dead)
+local function count_death(id, run, reason, is_certain)
   local by_itself = was_alone(id, run[2], run[3] or '', run[4])
   redis.call('HINCRBY', key('run', id), 'crashes', 1)
   local deaths = redis.call('HINCRBY', key('run', id), 'deaths', 1)
   local number = ms(deaths + (redis.call('HGET', key('run', id), 'pardoned') or 0))
   redis.call('HSET', key('run', id), 'death:' .. number, reason)
-  if not dead then
-    redis.call('HSET', key('run', id), 'lapse:' .. run[4], by_itself and '1' or '0')
+  if not is_certain then
+    redis.call('HSET', key('run', id), 'lapse:' .. run[4], (by_itself and '1 ' or '0 ') .. number)
   end
   if not by_itself then
     return false
@@ -111,7 +114,7 @@ local function expire(id, reason, dead)
     settle_here(id, 'cancelled', 'superseded') -- no worker is to go on with it, and others wait for it
     return
   end
-  if run[7] ~= run[4] and count_death(id, run, reason, dead) then
+  if run[7] ~= run[4] and count_death(id, run, reason, dead and ARGV[8] == '') then
     settle_here(id, 'failed', 'PoisonRunError: ' .. redis.call('HGET', key('run', id), 'lonely')
       .. ' workers died of it, the last: ' .. reason .. last_step(id))
     given_up[#given_up + 1] = id
@@ -169,8 +172,8 @@ local function is_aside(id, queue)
 end
 
 local function look_for_ticket(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home')
-  local first = run[4] and id or run[3] and redis.call('HGET', key('thread', run[3]), 'run')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'lone')
+  local first = (run[4] or run[5]) and id or run[3] and redis.call('HGET', key('thread', run[3]), 'run')
   if run[1] ~= 'queued' then
     redis.call('ZREM', READY, id)
   elseif first ~= id then
@@ -207,7 +210,6 @@ end
 -- An index that somebody has deleted is built anew, a few runs of each status at each look, drawn at random: an open
 -- run has its place in one. Its worker, if it lives, has the time to renew its lease before it counts as over.
 local SAMPLE, RENEWAL = 10, 10000
-local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
 
 local function place_again(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'wakes')
@@ -235,8 +237,10 @@ local function attend(list, act, id, ...)
 end
 
 redis.call('ZREM', READY, '') -- a write that needs no memory first: so Redis takes the rest when it is full
-for at = 8, #ARGV do
-  attend(LEASES, expire, ARGV[at], ARGV[7], ARGV[6])
+if ARGV[8] == '' or has_gone(ARGV[6], ARGV[8]) then
+  for at = 10, #ARGV do
+    attend(LEASES, expire, ARGV[at], ARGV[7], ARGV[6])
+  end
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', ms(now), 'LIMIT', 0, limit)) do
   attend(LEASES, expire, id, 'its worker stopped renewing the lease')
@@ -252,4 +256,4 @@ for status in pairs(PLACES) do
     pcall(place_again, id) -- of keys that are spoilt, others tell
   end
 end
-return { recovered, given_up, rung, spoilt, woken }
+return { recovered, given_up, rung, spoilt, woken, ARGV[9] == '1' and silent_workers() or {} }

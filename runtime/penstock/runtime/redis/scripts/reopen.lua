@@ -1,8 +1,13 @@
 -- A run that waited or is over goes on. Needs names, clock, append and bell.
 --
+-- is_at(id, thread, lone): whether a run is the one that its thread is at; as long as it is lone, it is.
 -- reopen(id, thread, event): keeps all it has for as long as it is open again, and says so in its stream.
 -- Field 'pardoned' counts the deaths that do not count against it any more.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers.
+local function is_at(id, thread, is_lone)
+  return is_lone == '1' or redis.call('HGET', key('thread', thread), 'run') == id
+end
+
 local function reopen(id, thread, event)
   for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
     redis.call('PERSIST', key(kind, id))

@@ -8,8 +8,8 @@
 -- asks while it is at work: its worker is told, and an attempt that has not heard finds the answer as it would wait
 -- for it (suspend).
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
--- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers,
--- and those of bell.
+-- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, runs:<status>, channel
+-- control, and those of reopen and bell.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
@@ -17,7 +17,7 @@
 -- include: penstock.runtime.redis.scripts/reopen
 
 local id = ARGV[3]
-local run = redis.call('HMGET', key('run', id), 'status', 'thread_key')
+local run = redis.call('HMGET', key('run', id), 'status', 'thread_key', 'lone')
 local status = run[1] or ''
 local answers = #ARGV > 5
 local fresh = 0
@@ -36,19 +36,19 @@ end
 if answers and fresh == 0 then
   return 'queued'
 end
-if not answers and redis.call('HGET', key('run', id), 'epoch') ~= ARGV[5] then
+if not answers and (redis.call('HGET', key('run', id), 'epoch') or '') ~= ARGV[5] then
   return 'queued' -- it has gone on since the caller read that it failed
 end
 local goes_on = status == 'queued' or status == 'running'
 if not answers and status ~= 'failed' or answers and status ~= 'suspended' and not goes_on then
   return status
 end
-if redis.call('HGET', key('thread', run[2]), 'run') ~= id then
+if not is_at(id, run[2], run[3]) then
   return 'moved'
 end
 for at = 6, #ARGV, 2 do
   redis.call('HSET', key('checkpoints', id), '!' .. ARGV[at], ARGV[at + 1])
-  redis.call('HDEL', key('questions', id), ARGV[at])
+  redis.call('HDEL', key('questions', id), ARGV[at], ARGV[at] .. '/schema')
 end
 if status == 'running' then
   append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })

@@ -6,8 +6,9 @@
 -- Returns SENT (it is under way), DONE (its outcome is recorded), '!<status> <reason>' (it has come to nothing), or
 -- FENCED (the attempt does not own the run).
 -- A step that an attempt before this one has sent with other arguments is called off, and sent anew.
--- A run's field 'sends' says that it has had remote steps; 'again' of the new one, that somebody may have begun the
--- step before.
+-- A run's field 'sends' is the number of remote steps that it has sent; 'again' of the new one, that somebody may have
+-- begun the step before: it is the number of this sending, so that what each performer stamps comes after what those
+-- before it have stamped.
 -- Keys: run:<id>, checkpoints:<home>, those of remote, settle and bell.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
@@ -39,7 +40,7 @@ if is_open_status(before[1]) and before[2] == ARGV[9] then
   return 'SENT'
 end
 local again = redis.call('HEXISTS', key('checkpoints', home), '>' .. step) == 1
-redis.call('HSET', key('run', home), 'sends', '1')
+local number = redis.call('HINCRBY', key('run', home), 'sends', 1)
 redis.call('HSET', key('remote', home), step, id)
 redis.call('HSET', key('checkpoints', home), '>' .. step, ARGV[8])
 if before[1] == 'running' then
@@ -53,7 +54,7 @@ local record = { 'HSET', key('run', id), 'home', home, 'home_step', step, 'calle
   'durability', run[7] or 'async', 'retention', ms(math.min(run[8], KEPT)), 'entrypoint', run[9],
   'created', ms(now), 'updated', ms(now), 'attempt', 1, 'crashes', 0, 'batch', 0 }
 if again then
-  record[#record + 1], record[#record + 2] = 'again', '1'
+  record[#record + 1], record[#record + 2] = 'again', number
 end
 for at = 10, #ARGV do
   record[#record + 1] = ARGV[at]

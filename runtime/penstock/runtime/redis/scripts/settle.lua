@@ -4,10 +4,13 @@
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
 -- those of history, remote and bell; runs:<status>; leases, ready and timers lose the run; channel control.
-local function drop(id)
-  redis.call('ZREM', LEASES, id)
-  redis.call('ZREM', READY, id)
-  redis.call('ZREM', TIMERS, id)
+local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
+
+-- Takes an open run out of the index that its status has.
+local function drop(id, status)
+  if PLACES[status] then
+    redis.call('ZREM', PLACES[status], id)
+  end
 end
 
 local function start_next(thread)
@@ -18,17 +21,6 @@ local function start_next(thread)
     begin(thread, at, following, { entrypoint = run[1], metadata = run[2], history = run[3] })
     redis.call('HSET', key('run', following), 'checkpoint', at.head, 'step', at.step)
     ring(following, false)
-  end
-end
-
--- What nested entrypoints with a state of their own leave on the thread.
-local function keep_children(id, record, names)
-  redis.call('HSET', record, 'children', names)
-  for _, name in ipairs(cjson.decode(names)) do
-    local saved = redis.call('HGET', key('checkpoints', id), 'saved^' .. name)
-    if saved then
-      redis.call('HSET', record, 'saved:' .. name, saved)
-    end
   end
 end
 
@@ -75,8 +67,15 @@ end
 -- Takes runs that are gone out of an index, of a few drawn at random: as each end looks at so many, what is gone
 -- never comes to more than half of what is there, though some runs are kept for longer than others.
 local function tidy(index)
-  for _, id in ipairs(redis.call('ZRANDMEMBER', index, 3)) do
-    if redis.call('EXISTS', key('run', id)) == 0 then
+  local ids, keys = redis.call('ZRANDMEMBER', index, 3), {}
+  for at, id in ipairs(ids) do
+    keys[at] = key('run', id)
+  end
+  if #ids == 0 or redis.call('EXISTS', unpack(keys)) == #ids then
+    return
+  end
+  for at, id in ipairs(ids) do
+    if redis.call('EXISTS', keys[at]) == 0 then
       redis.call('ZREM', index, id)
     end
   end
@@ -117,14 +116,16 @@ end
 -- by: what is told of the checkpoint of a run that completes, if the run does not do so itself.
 function settle(id, status, reason, by)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key',
-    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller', 'sends', 'parked')
+    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller', 'sends', 'parked',
+    'lone')
   local before, thread, retention = run[1], run[5], tonumber(run[6])
-  drop(id)
+  drop(id, before)
   unpark(id, run[2], run[15])
   status_to(id, before, status, run[11], 'reason', reason, 'finished', ms(now))
   tidy(ARGV[1] .. ':runs:' .. status)
   redis.call('HDEL', key('run', id), 'worker', 'reserved')
-  show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status], retention)
+  show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status],
+    status == 'failed' and retention or math.min(retention, ENDED))
   if run[11] then
     redis.call('PEXPIRE', key('run', id), ms(retention))
     forget_arguments(id, run[11], run[12], reason)
@@ -133,11 +134,12 @@ function settle(id, status, reason, by)
   if run[14] then
     call_off(id)
   end
-  for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
+  for _, kind in ipairs({ 'run', 'checkpoints', 'events' }) do
     redis.call('PEXPIRE', key(kind, id), ms(retention))
   end
-  if before == 'running' then -- it asks nothing any more
-    redis.call('PEXPIRE', key('questions', id), 0)
+  redis.call('PEXPIRE', key('questions', id), before == 'running' and 0 or ms(retention)) -- which asks nothing any more
+  if run[16] then
+    return -- nobody has asked for its thread
   end
   local at = place(thread)
   if status == 'completed' then
@@ -164,7 +166,7 @@ end
 
 -- The terminal event of a run that no attempt ends by itself; thread is JSON text, '' if the run's own.
 local function settle_here(id, status, reason)
-  drop(id) -- a write that needs no memory first: so Redis takes the rest when it is full
+  redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
   if redis.call('HEXISTS', key('run', id), 'home') == 1 then
     return settle(id, status, reason)
   end

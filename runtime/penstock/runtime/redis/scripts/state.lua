@@ -1,7 +1,7 @@
 -- state: read checkpoints of a thread, the newest first, with what their runs have recorded.
 --
 -- ARGV[3] thread key, ARGV[4] number of the first ('' for the head), ARGV[5] how many at most, ARGV[6] '1' to
--- read what runs have recorded, too.
+-- read what runs have recorded, too, ARGV[7] thread id.
 -- Returns for each { number, its entry, status of its run, its checkpoints, ids of its open questions, how the run
 -- stands } with the last four only of checkpoints that are an input; in the place of an entry's own values, those of
 -- its base, if it has one.
@@ -9,16 +9,24 @@
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/lone
 
 local thread, history = ARGV[3], key('history', ARGV[3])
-local at = place(thread)
+local at, alone = place(thread), nil
+if not at.head then
+  alone = lone(ARGV[7], thread)
+  if alone then
+    local number = ms(alone.head)
+    at = { head = number, run = ARGV[7], base = alone.values[1] and number or '' }
+  end
+end
 local values, found = {}, {}
 local back = at.head and (ARGV[4] ~= '' and tonumber(ARGV[4]) or tonumber(at.head)) - at.head - 1 or 0
 if back >= 0 then
   return found -- there is none of this number yet
 end
 if at.base ~= '' then
-  local state = redis.call('HMGET', key('thread', thread), 'saved', 'value')
+  local state = alone and alone.values or redis.call('HMGET', key('thread', thread), 'saved', 'value')
   values[at.base] = state[1] .. (state[2] ~= '' and '\n' .. state[2] or '')
 end
 
@@ -33,6 +41,11 @@ local function values_of(base)
 end
 
 local entries = redis.call('LRANGE', history, back - ARGV[5] + 1, back)
+if alone then
+  for number = math.max(1, #alone.entries + back + 2 - ARGV[5]), #alone.entries + back + 1 do
+    entries[#entries + 1] = alone.entries[number]
+  end
+end
 for each = #entries, 1, -1 do
   local number, source, _, _, run, _, base = string.match(entries[each], HEAD)
   local value = base == '' or values_of(base)

@@ -40,12 +40,11 @@ local function call_off_others(home)
     end
   end
 end
-local sends = redis.call('HMGET', key('run', id), 'home', 'sends')
-if sends[1] or sends[2] then
-  call_off_others(sends[1] or id)
+local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home', 'sends')
+if run[6] or run[7] then
+  call_off_others(run[6] or id)
 end
 local asks, comes_back = list_questions(id, at + 2 + away)
-local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home')
 if run[5] then
   settle_here(id, 'cancelled', run[5])
   return 'CANCELLED'
@@ -58,7 +57,7 @@ local due = ARGV[at]
 if away > 0 and (due == '' or tonumber(due) > now + LOOK) then
   due = ms(now + LOOK)
 end
-drop(id)
+drop(id, 'running')
 status_to(id, 'running', 'suspended', run[6])
 redis.call('HDEL', key('run', id), 'worker')
 redis.call('HSET', key('run', id), 'asks', asks and '1' or '0', 'wakes', due)

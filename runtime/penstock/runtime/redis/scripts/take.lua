@@ -16,9 +16,10 @@
 -- it pops tickets. A ticket whose run is over is dropped, or lets it go on (requeued). Popping ends at the first ordinary
 -- RQ job, which is left in RQ's list of those popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop
 -- leaves it.
--- Sent twice (same nonce), it gives the runs claimed, the job popped and the suspect kept back the first time:
--- taken:<worker> remembers them.
--- Keys: those of claim, parked, reopen and requeued; taken:<worker>; rq:suspended.
+-- Sent twice (same nonce), it gives the runs claimed the first time that are still leased to it, the job popped and the
+-- suspect kept back: taken:<worker> remembers them.
+-- Keys: those of claim, parked, reopen and requeued; taken:<worker>; rq:suspended,
+-- rq:queue:<name>:intermediate.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -44,15 +45,13 @@ if before[1] == nonce then
     kept = { before[4], before[5] }
   end
   for at = 6, #before do
-    local fence = redis.call('HGET', key('run', before[at]), 'fence')
-    if fence and string.match(fence, '%.(.*)$') == nonce then
-      runs[#runs + 1] = claimed(before[at], fence)
+    local run = read(before[at])
+    if run.status == 'running' and string.match(run.fence, '%.(.*)$') == nonce then
+      runs[#runs + 1] = claimed(before[at], run)
     end
   end
   return { runs, job, spoilt, kept, unannounced }
 end
-
-local BELL = '["penstock.worker.job.perform"' -- of a run that is gone, or of another prefix
 
 -- Each of these tells whether to go on with the next ticket.
 local function keep_back(id, ticket, queue)
@@ -61,15 +60,15 @@ local function keep_back(id, ticket, queue)
   return false
 end
 
-local function begin_run(id, is_suspect, for_good)
-  local fence = claim(id, nonce, worker, lease)
-  if not fence then
+local function begin_run(id, run, is_suspect, for_good)
+  if not claim(id, run, nonce, worker, lease) then
     return true
   end
   if is_suspect then
-    redis.call('HSET', key('run', id), 'isolated', for_good and 'always' or '1')
+    put(run, 'isolated', for_good and 'always' or '1')
+    redis.call('HSET', key('run', id), 'isolated', run.isolated)
   end
-  runs[#runs + 1] = claimed(id, fence)
+  runs[#runs + 1] = claimed(id, run)
   names[#names + 1] = id
   return not is_suspect
 end
@@ -85,16 +84,10 @@ local function begin_queued(id, ticket, queue, run)
       return keep_back(id, ticket, queue)
     end
   end
-  return begin_run(id, is_suspect, for_good)
+  return begin_run(id, run, is_suspect, for_good)
 end
 
-local function read(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'entrypoint', 'task', 'crashes', 'deaths', 'reserved')
-  return { status = run[1], entrypoint = run[2], task = run[3], crashes = run[4], deaths = run[5], reserved = run[6] }
-end
-
-local function open_run(id, ticket, queue)
-  local run = read(id)
+local function open_run(id, run, ticket, queue)
   if run.status ~= 'queued' then
     if not requeued(id) then
       return true
@@ -102,7 +95,7 @@ local function open_run(id, ticket, queue)
     run = read(id)
   end
   local is_known, name = knows(app, run.entrypoint, run.task)
-  if is_known or not may_begin(id) then
+  if is_known or not may_begin(id, run) then
     return begin_queued(id, ticket, queue, run)
   end
   if is_known == nil then
@@ -116,11 +109,12 @@ end
 
 local function open(ticket, queue)
   local id = run_of(ticket)
-  if redis.call('TYPE', key('run', id)).ok == 'hash' then
-    return open_run(id, ticket, queue)
+  local run = read(id)
+  if next(run) then
+    return open_run(id, run, ticket, queue)
   end
   local data = redis.call('HGET', rq('job', ticket), 'data')
-  if data and string.sub(data, 1, #BELL) ~= BELL and string.match(ticket, '^[%w_-]+$') then
+  if data and data ~= BELL and string.match(ticket, '^[%w_-]+$') then
     redis.call('RPUSH', popped(queue), ticket)
     job = { queue, ticket }
     return false

@@ -8,19 +8,21 @@
 -- Returns { OK, number of the new checkpoint }, { BUSY, run id }, { UNKNOWN, '' } (no such checkpoint), or
 -- { MOVED, '' } where the thread is at another run.
 -- A run that waits or failed is completed by the values; from another checkpoint than the head, it is cancelled.
--- Keys: those of lineage, standing and settle.
+-- Keys: those of lineage, separate, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/lone
+-- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
 -- include: penstock.runtime.redis.scripts/lineage
 
 local thread, nonce = ARGV[3], ARGV[5]
-local at = place(thread)
+local at = place_of(ARGV[4], thread)
 local told = { source = 'update', entrypoint = ARGV[9], metadata = ARGV[10], keep = ARGV[11],
   first = -1 }
 

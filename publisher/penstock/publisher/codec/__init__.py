@@ -1,0 +1,1 @@
+"""Values as text, and back: pydantic models, errors, collections; encrypted if there are keys."""

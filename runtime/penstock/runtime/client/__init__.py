@@ -1,0 +1,1 @@
+"""What an app holds: clients, and handles of runs and threads; sync and async."""

@@ -1,0 +1,91 @@
+"""What an asyncio app holds of a thread."""
+
+from __future__ import annotations
+
+__all__ = ["AsyncThreadHandle"]
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from penstock.runtime.client.run import AsyncRunHandle, RunHandle
+from penstock.runtime.client.thread import run_id_of, thread_name
+from penstock.runtime.client.transport import AsyncTransport
+from penstock.runtime.redis.plans.copy_thread import copy_thread
+from penstock.runtime.redis.plans.fork_run import fork_run
+from penstock.runtime.types.config import Config
+from penstock.runtime.types.interrupt import NOTHING
+from penstock.runtime.types.state import Anchor, StateSnapshot, checkpoint_config, checkpoint_id_of
+
+
+class AsyncThreadHandle:
+    """A thread, from asyncio code: `client.thread("t")`."""
+
+    def __init__(self, client: AsyncTransport, thread_id: str) -> None:
+        self._client = client
+        self._thread_id = thread_id
+
+    @property
+    def thread_id(self) -> str:
+        """The thread's id."""
+        return self._thread_id
+
+    async def state(self, checkpoint: Config | str = "") -> StateSnapshot:
+        """As `ThreadHandle.state`."""
+        anchor = Anchor(self._thread_id, checkpoint_id_of(checkpoint))
+        return await self._client.do(self._client.threads.state(anchor))
+
+    async def history(
+        self,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        before: Config | str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[StateSnapshot]:
+        """As `ThreadHandle.history`."""
+        threads, left, place = self._client.threads, limit, checkpoint_id_of(before)
+        while left is None or left > 0:
+            page = threads.history(self._thread_id, place, filter or {})
+            states, place = await self._client.do(page)
+            for state in states[:left]:
+                yield state
+            if not place:
+                return
+            left = None if left is None else left - len(states)
+
+    async def update(self, values: Any, checkpoint: Config | str = "") -> dict[str, Any]:
+        """As `ThreadHandle.update`."""
+        changes = self._client.threads.changes
+        change = changes.change(Anchor(self._thread_id, checkpoint_id_of(checkpoint)))
+        made = await self._client.do(changes.update(change, values))
+        return checkpoint_config(self._thread_id, made)
+
+    async def resume(self, answer: Any = NOTHING) -> AsyncRunHandle:
+        """As `ThreadHandle.resume`."""
+        run_id = await self._client.do(self._client.threads.resume(self._thread_id, answer))
+        return AsyncRunHandle(self._client, run_id, self._thread_id)
+
+    async def fork(
+        self, run: RunHandle | AsyncRunHandle | str, *, after_step: str | None = None
+    ) -> AsyncRunHandle:
+        """As `ThreadHandle.fork`."""
+        client = self._client
+        run_id = run_id_of(run)
+        plan = fork_run(client.threads, client.settings, (self._thread_id, run_id), after_step)
+        return AsyncRunHandle(client, *await client.do(plan))
+
+    async def copy(self, target: str) -> AsyncThreadHandle:
+        """As `ThreadHandle.copy`."""
+        name = thread_name(target)
+        await self._client.do(copy_thread(self._client.threads, self._thread_id, name))
+        return AsyncThreadHandle(self._client, name)
+
+    async def delete(self) -> None:
+        """As `ThreadHandle.delete`."""
+        await self._client.do(self._client.threads.delete(self._thread_id))
+
+    async def expire(self, seconds: float | None) -> None:
+        """As `ThreadHandle.expire`."""
+        await self._client.do(self._client.threads.expire(self._thread_id, seconds))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._thread_id}>"

@@ -1,0 +1,151 @@
+"""How an app gets runs done by workers."""
+
+from __future__ import annotations
+
+__all__ = ["Client"]
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from penstock.runtime.client.run import RunHandle
+from penstock.runtime.client.thread import ThreadHandle, thread_name
+from penstock.runtime.client.transport import Transport
+from penstock.runtime.errors import ConfigurationError, ResumeError, WrongKindError
+from penstock.runtime.redis.calls import OnBusy
+from penstock.runtime.redis.plans.creation import Wanted
+from penstock.runtime.types.config import merged
+from penstock.runtime.types.durability import Durability
+from penstock.runtime.types.interrupt import NOTHING, Command
+from penstock.runtime.types.queue import checked_queue
+from penstock.runtime.types.run import Run
+from penstock.runtime.types.validation import listed
+from penstock.runtime.workflow.entrypoint import Entrypoint
+
+NAME_LIMIT: Final = 1000
+
+
+class Client(Transport):
+    """Enqueues runs and gives handles on them; safe to share between threads."""
+
+    def enqueue(
+        self,
+        entrypoint: Entrypoint[Any, Any] | str,
+        input: Any,
+        *,
+        thread_id: str | None = None,
+        run_id: str | None = None,
+        queue: str | None = None,
+        on_busy: OnBusy = "queue",
+        context: Any = None,
+        config: Mapping[str, Any] | None = None,
+        durability: Durability = "async",
+    ) -> RunHandle:
+        """Ask for a run; returns at once, with a handle on it.
+
+        The thread may be named by `config` as well, with the checkpoint to go on from.
+        With `run_id` the call may be repeated: the same id is one run. `on_busy` says what to do
+        while the thread has another run at work: wait behind it, reject, interrupt or roll it back.
+
+        Raises:
+            InputError: pydantic refuses the input; nothing was written.
+            CodecError: the input cannot be written; nothing was.
+            ConfigurationError: a name or an id is one that no worker could take.
+            RunConflictError: the run id is taken by another input.
+            ThreadBusyError: the thread is busy, and on_busy is "reject".
+            RedisUnavailableError: Redis did not answer; with a run id, try again.
+        """
+        wanted = wanted_run(
+            entrypoint,
+            input,
+            Wanted(
+                "",
+                None,
+                thread_id=thread_id,
+                run_id=run_id,
+                queue=self.settings.queue if queue is None else queue,
+                on_busy=on_busy,
+                context=context,
+                config=config or {},
+                durability=durability,
+            ),
+        )
+        return RunHandle(self, *self.do(self.threads.changes.enqueue(wanted)))
+
+    def get(self, run_id: str) -> RunHandle:
+        """Return a handle on a run.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        return RunHandle(self, run_id, self.do(self.plans.info(run_id)).thread_id)
+
+    def runs(self, status: str | None = None, limit: int = 100) -> list[Run]:
+        """Read the newest runs, of one status or of all.
+
+        Raises:
+            ConfigurationError: there is no such status, or the limit leaves none.
+        """
+        return self.do(self.plans.runs(status, limit))
+
+    def thread(self, thread_id: str) -> ThreadHandle:
+        """Return a handle on a thread, known or not; nothing is asked of Redis."""
+        return ThreadHandle(self, thread_name(thread_id))
+
+
+def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wanted) -> Wanted:
+    """Complete what is wanted with the entrypoint's name and the input in its proper form.
+
+    Raises:
+        InputError: pydantic refuses the input.
+        ResumeError: it is a Command, which is no input.
+        WrongKindError: what should be an entrypoint is none.
+        ConfigurationError: no worker could have an entrypoint or a queue of this name.
+    """
+    if isinstance(argument, Command):
+        raise ResumeError(
+            "a Command is not an input: answer by run.resume(answer), or where only the thread is "
+            "known by client.thread(thread_id).resume(answer)."
+        )
+    given: Any = entrypoint
+    value = asked = listed(argument)
+    context, is_accepted = wanted.context, False
+    if isinstance(given, Entrypoint):
+        value, context = given.accept(asked), given.accept_context(context)
+        is_accepted = given.converts(wanted.context)
+    elif not isinstance(given, str):
+        raise WrongKindError(
+            f"a run is one of an entrypoint, which is given itself or by its name, not {given!r}."
+        )
+    name = _checked_name(entrypoint if isinstance(entrypoint, str) else entrypoint.name)
+    config = merged({}, wanted.config)
+    thread_id: Any = wanted.thread_id
+    if thread_id is None:
+        thread_id = config.get("configurable", {}).get("thread_id") or None
+    return Wanted(
+        name,
+        value,
+        thread_id=None if thread_id is None else str(thread_id),
+        run_id=None if wanted.run_id is None else str(wanted.run_id),
+        queue=checked_queue(wanted.queue),
+        on_busy=wanted.on_busy,
+        context=context,
+        config=config,
+        durability=wanted.durability,
+        is_accepted=is_accepted,
+        asked=NOTHING if value is asked else asked,
+    )
+
+
+def _checked_name(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"entrypoint {name[:80]!r} is no text that can be written: {error.reason}."
+        ) from error
+    if not 1 <= len(name) <= NAME_LIMIT:
+        raise ConfigurationError(
+            f"the name of an entrypoint has 1 to {NAME_LIMIT} characters, not {len(name)}: give "
+            "the one that its workers know it by, or the entrypoint itself."
+        )
+    return name

@@ -1,0 +1,234 @@
+"""What a client holds of a run: follow it, wait for it, answer it, cancel it."""
+
+from __future__ import annotations
+
+__all__ = ["AsyncRunHandle", "RunHandle"]
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from penstock.publisher.hub import asubscribe
+from penstock.publisher.subscribe import subscribe
+from penstock.runtime.client.run_stream import AsyncRunStream, Followed, RunStream, resumption
+from penstock.runtime.client.transport import AsyncTransport, Transport
+from penstock.runtime.redis.plans.requests import is_open
+from penstock.runtime.streaming.mode_view import check_modes
+from penstock.runtime.types.interrupt import NOTHING
+from penstock.runtime.types.run import Run, RunStatus
+
+PAUSES = ("run.interrupted",)
+
+
+class _Handle:
+    """What both kinds of handle know."""
+
+    def __init__(self, run_id: str, thread_id: str) -> None:
+        self._run_id = run_id
+        self._thread_id = thread_id
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._run_id
+
+    @property
+    def thread_id(self) -> str:
+        """The id of the run's thread."""
+        return self._thread_id
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._run_id}>"
+
+
+class RunHandle(_Handle):
+    """A run, from synchronous code."""
+
+    def __init__(self, client: Transport, run_id: str, thread_id: str) -> None:
+        super().__init__(run_id, thread_id)
+        self._client = client
+
+    def info(self) -> Run:
+        """Read what is known of the run.
+
+        Raises:
+            RunNotFoundError: its retention is over.
+        """
+        return self._client.do(self._client.plans.info(self._run_id))
+
+    def status(self) -> RunStatus:
+        """Read the run's status."""
+        return self.info().status
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait until the run is over, and return its result.
+
+        A run that waits for an answer returns `{"__interrupt__": [Interrupt, ...]}`, as `invoke`
+        does.
+
+        Raises:
+            RunFailedError: it failed; its error is the cause.
+            RunCancelledError: it was cancelled.
+            TimeoutError: it is still at work after `timeout` seconds.
+        """
+        do, plans = self._client.do, self._client.plans
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            seq = do(plans.last_seq(self._run_id))
+            run = do(plans.info(self._run_id))
+            if not is_open(run):
+                return do(plans.outcome(run))
+            left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
+            try:
+                self._wait(seq, left)
+            except TimeoutError:
+                raise _not_over(self._run_id, timeout) from None
+
+    def _wait(self, after: int, timeout: float | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._subscribe(after, timeout) as events:
+            for event in events:
+                if event.terminal or event.mode in PAUSES:
+                    return
+                if deadline is not None and time.monotonic() > deadline:
+                    raise TimeoutError
+
+    def _subscribe(self, after: int, timeout: float | None = None) -> Any:
+        client = self._client
+        return subscribe(
+            self._run_id,
+            after,
+            connection=client.connection,
+            prefix=client.settings.prefix,
+            codec=client.codec,
+            timeout=timeout,
+        )
+
+    def stream(
+        self,
+        stream_mode: str | Sequence[str] = "updates",
+        *,
+        after: int = 0,
+        subgraphs: bool = False,
+    ) -> RunStream:
+        """Follow the run in the given stream modes, until it is over or waits for an answer.
+
+        Each event has `mode` and `data` as `stream` in process gives them, and a `seq` to go on
+        from: `run.stream(after=event.seq)`. It unpacks as `mode, data`. Leaving the loop does not
+        touch the run. Where several modes are given, a run that fails or is cancelled ends with an
+        event of mode `run.finished`, whose data has `status` and `reason`; `stream.end` is how any
+        stream has ended.
+
+        Raises:
+            CursorExpiredError: the events after the cursor are no longer kept.
+        """
+        followed = _followed(self._run_id, stream_mode, after, subgraphs)
+        return RunStream(self._client, followed, self._subscribe)
+
+    def cursor(self, last_event_id: str | None) -> int | None:
+        """Read where a browser goes on that comes back, from its header `Last-Event-ID`.
+
+        None says that it has seen the end of the run: answer 204, and it stays away.
+
+        Raises:
+            InvalidCursorError: the header is not the number of an event: 400.
+            RunNotFoundError: the run's retention is over: 404.
+            CursorExpiredError: the events after it are no longer kept, or it is none of them: 410.
+        """
+        return self._client.do(resumption(self._client.plans, self._run_id, last_event_id))
+
+    def cancel(self) -> RunStatus:
+        """Cancel the run; returns its status after the call: cancelled, or running until it hears.
+
+        Raises:
+            RunNotFoundError: its retention is over.
+        """
+        return self._client.do(self._client.plans.cancel(self._run_id))
+
+    def resume(self, answer: Any = NOTHING) -> RunHandle:
+        """Answer what the run asks, or without an answer let a failed run go on.
+
+        An answer is given as in `Command(resume=answer)`: one value, or a map of interrupt ids.
+
+        Raises:
+            ResumeError: it waits for no such answer.
+        """
+        self._client.do(self._client.plans.resume(self._run_id, answer))
+        return self
+
+
+class AsyncRunHandle(_Handle):
+    """A run, from asyncio code."""
+
+    def __init__(self, client: AsyncTransport, run_id: str, thread_id: str) -> None:
+        super().__init__(run_id, thread_id)
+        self._client = client
+
+    async def info(self) -> Run:
+        """As `RunHandle.info`."""
+        return await self._client.do(self._client.plans.info(self._run_id))
+
+    async def status(self) -> RunStatus:
+        """As `RunHandle.status`."""
+        return (await self.info()).status
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """As `RunHandle.result`."""
+        do, plans = self._client.do, self._client.plans
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                while True:
+                    seq = await do(plans.last_seq(self._run_id))
+                    run = await do(plans.info(self._run_id))
+                    if not is_open(run):
+                        return await do(plans.outcome(run))
+                    async with self._subscribe(seq) as events:
+                        async for event in events:
+                            if event.terminal or event.mode in PAUSES:
+                                break
+        except TimeoutError:
+            if limit.expired():
+                raise _not_over(self._run_id, timeout) from None
+            raise
+
+    def _subscribe(self, after: int) -> Any:
+        return asubscribe(self._run_id, after, hub=self._client.hub)
+
+    def stream(
+        self,
+        stream_mode: str | Sequence[str] = "updates",
+        *,
+        after: int = 0,
+        subgraphs: bool = False,
+    ) -> AsyncRunStream:
+        """As `RunHandle.stream`."""
+        followed = _followed(self._run_id, stream_mode, after, subgraphs)
+        return AsyncRunStream(self._client, followed, self._subscribe)
+
+    async def cursor(self, last_event_id: str | None) -> int | None:
+        """As `RunHandle.cursor`."""
+        return await self._client.do(resumption(self._client.plans, self._run_id, last_event_id))
+
+    async def cancel(self) -> RunStatus:
+        """As `RunHandle.cancel`."""
+        return await self._client.do(self._client.plans.cancel(self._run_id))
+
+    async def resume(self, answer: Any = NOTHING) -> AsyncRunHandle:
+        """As `RunHandle.resume`."""
+        await self._client.do(self._client.plans.resume(self._run_id, answer))
+        return self
+
+
+def _followed(
+    run_id: str, stream_mode: str | Sequence[str], after: int, subgraphs: bool
+) -> Followed:
+    modes = check_modes(stream_mode)
+    return Followed(run_id, modes, after, subgraphs)
+
+
+def _not_over(run_id: str, timeout: float | None) -> TimeoutError:
+    return TimeoutError(
+        f"run {run_id!r} is not over after {timeout:g} s; penstock show {run_id} says what it does."
+    )

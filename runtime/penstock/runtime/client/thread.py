@@ -1,0 +1,143 @@
+"""What a client holds of a thread: its states, and what can be done with it between runs."""
+
+from __future__ import annotations
+
+__all__ = ["ThreadHandle", "run_id_of", "thread_name"]
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from penstock.runtime.client.run import AsyncRunHandle, RunHandle
+from penstock.runtime.client.transport import Transport
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.redis.plans.copy_thread import copy_thread
+from penstock.runtime.redis.plans.fork_run import fork_run
+from penstock.runtime.types.config import Config
+from penstock.runtime.types.interrupt import NOTHING
+from penstock.runtime.types.state import Anchor, StateSnapshot, checkpoint_config, checkpoint_id_of
+
+
+class ThreadHandle:
+    """A thread, from synchronous code: `client.thread("t")`."""
+
+    def __init__(self, client: Transport, thread_id: str) -> None:
+        self._client = client
+        self._thread_id = thread_id
+
+    @property
+    def thread_id(self) -> str:
+        """The thread's id."""
+        return self._thread_id
+
+    def state(self, checkpoint: Config | str = "") -> StateSnapshot:
+        """Read the thread's state, at a checkpoint or the newest; `{}` if nobody knows it."""
+        anchor = Anchor(self._thread_id, checkpoint_id_of(checkpoint))
+        return self._client.do(self._client.threads.state(anchor))
+
+    def history(
+        self,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        before: Config | str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[StateSnapshot]:
+        """Give the thread's states, the newest first.
+
+        `filter` has metadata that must be equal, `before` names a checkpoint to begin behind.
+        """
+        threads, left, place = self._client.threads, limit, checkpoint_id_of(before)
+        while left is None or left > 0:
+            page = threads.history(self._thread_id, place, filter or {})
+            states, place = self._client.do(page)
+            yield from states[:left]
+            if not place:
+                return
+            left = None if left is None else left - len(states)
+
+    def update(self, values: Any, checkpoint: Config | str = "") -> dict[str, Any]:
+        """Give the thread values as if its entrypoint had returned them.
+
+        A run that waits or failed is completed by them. Returns the config of the new checkpoint.
+
+        Raises:
+            UnknownCheckpointError: the thread has no such checkpoint.
+            ThreadBusyError: a run is at work on the thread.
+        """
+        changes = self._client.threads.changes
+        change = changes.change(Anchor(self._thread_id, checkpoint_id_of(checkpoint)))
+        made = self._client.do(changes.update(change, values))
+        return checkpoint_config(self._thread_id, made)
+
+    def resume(self, answer: Any = NOTHING) -> RunHandle:
+        """Answer what the thread's run asks, or without an answer let a failed run go on.
+
+        Raises:
+            ResumeError: it waits for no such answer.
+        """
+        run_id = self._client.do(self._client.threads.resume(self._thread_id, answer))
+        return RunHandle(self._client, run_id, self._thread_id)
+
+    def fork(
+        self, run: RunHandle | AsyncRunHandle | str, *, after_step: str | None = None
+    ) -> RunHandle:
+        """Start a run with the input of another one of the thread, and with what it has recorded.
+
+        The steps that had finished when `after_step` did, that one included, are reused; the
+        others run again, all of them without `after_step`.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            ConfigurationError: it is a run of another thread, or has finished no such step.
+            ThreadBusyError: a run is at work on the thread.
+        """
+        client = self._client
+        run_id = run_id_of(run)
+        plan = fork_run(client.threads, client.settings, (self._thread_id, run_id), after_step)
+        return RunHandle(client, *client.do(plan))
+
+    def copy(self, target: str) -> ThreadHandle:
+        """Give a new thread the history and the values of this one; its runs stay here.
+
+        Raises:
+            ThreadNotFoundError: nobody knows this thread.
+            ConfigurationError: the new thread has a history already.
+        """
+        name = thread_name(target)
+        self._client.do(copy_thread(self._client.threads, self._thread_id, name))
+        return ThreadHandle(self._client, name)
+
+    def delete(self) -> None:
+        """Forget the thread and all its runs.
+
+        Raises:
+            ThreadBusyError: a run is at work on it.
+        """
+        self._client.do(self._client.threads.delete(self._thread_id))
+
+    def expire(self, seconds: float | None) -> None:
+        """Say how long the thread is kept after its last run; None for ever.
+
+        Raises:
+            ThreadNotFoundError: nobody knows the thread.
+        """
+        self._client.do(self._client.threads.expire(self._thread_id, seconds))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._thread_id}>"
+
+
+def run_id_of(run: RunHandle | AsyncRunHandle | str) -> str:
+    """Return the id of a run that is given as a handle or as its id."""
+    return run if isinstance(run, str) else run.run_id
+
+
+def thread_name(thread_id: object) -> str:
+    """Return a thread's id as text.
+
+    Raises:
+        ConfigurationError: it is empty.
+    """
+    name = "" if thread_id is None else str(thread_id)
+    if not name:
+        raise ConfigurationError("a thread has an id: client.thread('...').")
+    return name

@@ -1,0 +1,1 @@
+"""Threads and limits; knows no run and no step."""

@@ -1,0 +1,1 @@
+"""Runs read for people: their steps, and the memory that they take."""

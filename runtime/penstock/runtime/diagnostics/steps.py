@@ -1,0 +1,270 @@
+"""The steps of a run, put together from its events and checkpoints."""
+
+from __future__ import annotations
+
+__all__ = ["Step", "StepStatus", "fold", "read_steps", "remote_steps"]
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, cast
+
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.errors import RedisRightsError
+from penstock.publisher.event import parse
+from penstock.publisher.redis.script import Call, load
+from penstock.publisher.stored import read_all
+from penstock.runtime.journal.step_id import is_step, step_name
+from penstock.runtime.redis.plans.requests import Plan, RequestPlans, texts
+from penstock.runtime.types.run import Run, RunStatus
+
+_TELLING = ("step.retry", "step.finished", "step.interrupted")
+
+PAGE = 200
+"""Outcomes read in one request."""
+
+
+class StepStatus(StrEnum):
+    """Where a step is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNFINISHED = "unfinished"
+
+
+_GOES_ON = {
+    StepStatus.RUNNING: (RunStatus.RUNNING,),
+    StepStatus.RETRYING: (RunStatus.RUNNING, RunStatus.SUSPENDED),  # a long wait leaves the process
+}
+"""Statuses of a run in which a step of its attempt is what its last event says."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One call of a task in a run, as its events tell of it."""
+
+    step_id: str
+    name: str
+    depth: int = 0
+    """How many steps it is nested in."""
+    status: StepStatus = StepStatus.RUNNING
+    started_at: datetime | None = None
+    """When it last began; None if that is no longer kept."""
+    finished_at: datetime | None = None
+    tries: int = 0
+    """How often it was tried: once more after a try that failed, or was lost with its attempt.
+
+    One that has waited goes on in the same try.
+    """
+    attempt: int = 1
+    """The attempt of the run in which it was last tried."""
+    error: str = ""
+    inline: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, with its retries; None while it is not over."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
+    """Read the steps of a run, each after the one it is nested in, else in order of their start."""
+    events: list[dict[str, Any]] = []
+    codec = plans.codec.at("run", run.run_id)
+
+    def take(seq: int, text: bytes) -> None:
+        events.append(_opened(parse(text, seq, run.run_id), codec))
+
+    yield from read_all(plans.keys.events(run.run_id), take)
+    names = yield ("HKEYS", plans.keys.checkpoints(run.run_id))
+    recorded = [name for name in map(_text, names) if is_step(name)]
+    away = yield from remote_steps(plans, run.run_id)
+    steps = fold(events, recorded, run, {name: each.status for name, each in away.items()})
+    yield from _read_errors(plans, run, steps)
+    return steps
+
+
+def remote_steps(plans: RequestPlans, run_id: str) -> Plan[dict[str, Run]]:
+    """Read the runs that perform steps of a run on other queues now, by step id."""
+    found: dict[str, Run] = {}
+    performers = texts((yield ("HGETALL", plans.keys.remote(run_id))))
+    for step_id, name in performers.items():
+        fields = {} if name.startswith("!") else texts((yield ("HGETALL", plans.keys.run(name))))
+        if "status" in fields:
+            found[step_id] = Run.from_fields(name, fields)
+    return found
+
+
+def _read_errors(plans: RequestPlans, run: Run, steps: list[Step]) -> Plan[None]:
+    ended = [step for step in steps if step.status is StepStatus.COMPLETED and not step.inline]
+    codec = plans.codec.at("run", run.run_id)
+    key = plans.keys.checkpoints(run.run_id)
+    for at in range(0, len(ended), PAGE):
+        page = ended[at : at + PAGE]
+        names = tuple(step.step_id for step in page)
+        for step, error in zip(page, (yield from _errors(key, names)), strict=True):
+            if error is None:  # it failed the run, and is to be done again when that goes on
+                _end(step, run.reason or "its outcome is not kept")
+            else:
+                _end(step, _told(_text(error), step.step_id, codec))
+
+
+def _opened(event: dict[str, Any], codec: Codec) -> dict[str, Any]:
+    """Decrypt what is shown of an event: not the arguments of steps, which may be many."""
+    if codec.plain is not codec and event["mode"] in _TELLING:
+        event["data"] = codec.fact(event["mode"], event["data"])
+    return event
+
+
+def _errors(key: str, names: tuple[str, ...]) -> Plan[list[bytes | None]]:
+    """Ask how steps ended; who may call no script, as a reader, reads their outcomes whole."""
+    script = load("penstock.runtime.diagnostics", "outcomes")
+    try:
+        return cast("list[bytes | None]", (yield Call(script, (key,), names)))
+    except RedisRightsError:
+        outcomes: list[bytes | None] = yield ("HMGET", key, *names)
+    return [text if text is None or text.startswith(b'{"error"') else b"" for text in outcomes]
+
+
+def _told(error: str, step_id: str, codec: Codec) -> str:
+    """Read what the script says of an outcome, or the outcome itself."""
+    if error.startswith("{"):
+        return _error(codec.outcome(error, step_id).get("error"))
+    return error.removeprefix("builtins.")
+
+
+def fold(
+    events: Iterable[Mapping[str, Any]],
+    recorded: Iterable[str],
+    run: Run,
+    away: Mapping[str, RunStatus] | None = None,
+) -> list[Step]:
+    """Put steps together from events and from the names of recorded outcomes.
+
+    `away` says how the runs stand that perform steps on other queues.
+    """
+    steps: dict[str, Step] = {}
+    for event in events:
+        if event["mode"].startswith("step.") and event["data"]["id"]:
+            _tell(steps, event)
+    for step_id in recorded:
+        step = _step(steps, step_id)
+        if step.status is StepStatus.RUNNING:  # the event of its end is no longer kept
+            step.status = StepStatus.COMPLETED
+    away = away or {}
+    for step_id in away:
+        _step(steps, step_id)
+    waiting = {each for step_id in away for each in _line(step_id)}
+    for step in steps.values():
+        elsewhere = next((away[each] for each in _line(step.step_id) if each in away), None)
+        if elsewhere is None and step.step_id in waiting and run.status is RunStatus.SUSPENDED:
+            elsewhere = RunStatus.SUSPENDED
+        _place(step, steps, run, elsewhere)
+    return list(_by_parent(steps))
+
+
+def _tell(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
+    data, time = event["data"], datetime.fromtimestamp(event["time"], UTC)
+    step = _step(steps, data["id"])
+    match event["mode"]:
+        case "step.started":
+            attempt = event.get("attempt", 1)
+            goes_on = step.status in (StepStatus.RUNNING, StepStatus.WAITING)
+            if not (goes_on and step.tries and step.attempt == attempt):
+                step.tries += 1
+            step.started_at, step.finished_at = time, None
+            step.status, step.attempt, step.error = StepStatus.RUNNING, attempt, ""
+        case "step.retry" if "error" in data:  # without one, an attempt begins it anew
+            _try_again(step)
+            step.status = StepStatus.RETRYING
+            step.error = _error(data["error"])
+        case "step.interrupted":
+            _try_again(step)
+            step.status = StepStatus.WAITING
+        case "step.finished":
+            _try_again(step)
+            step.finished_at = time
+            step.inline = data.get("outcome")
+            _end(step, _error((step.inline or {}).get("error")))
+        case _:
+            pass
+
+
+def _try_again(step: Step) -> None:
+    """Count a try that began after a short wait, of which no event tells, by the next event."""
+    if step.status is StepStatus.RETRYING:
+        step.tries += 1
+
+
+def _end(step: Step, error: str) -> None:
+    step.status = StepStatus.FAILED if error else StepStatus.COMPLETED
+    step.error = error
+
+
+def _place(step: Step, steps: Mapping[str, Step], run: Run, away: RunStatus | None) -> None:
+    """Fill in what follows from where the step stands: its depth, and whether it still runs.
+
+    `away` is the status of the run that performs it, or the step that it was called in; that of the
+    run itself where it waits for what it has called.
+    """
+    step.depth = sum(each in steps for each in _line(step.step_id)) - 1
+    if away is not None and step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
+        if step.status is StepStatus.RUNNING and away is not RunStatus.RUNNING:
+            queued = away is RunStatus.QUEUED
+            step.status = StepStatus.QUEUED if queued else StepStatus.WAITING
+    elif step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
+        if run.status not in _GOES_ON[step.status] or step.attempt != run.attempt:
+            step.status = StepStatus.UNFINISHED
+    elif step.status is StepStatus.WAITING and run.status is not RunStatus.SUSPENDED:
+        step.status = StepStatus.UNFINISHED
+
+
+def _by_parent(steps: Mapping[str, Step]) -> Iterator[Step]:
+    children: dict[str, list[Step]] = {}
+    for step in steps.values():
+        parent = _parent(step.step_id)
+        while parent and parent not in steps:
+            parent = _parent(parent)
+        children.setdefault(parent, []).append(step)
+    todo = children.get("", [])[::-1]
+    while todo:
+        step = todo.pop()
+        yield step
+        todo += children.get(step.step_id, [])[::-1]
+
+
+def _parent(step_id: str) -> str:
+    """Return the id of the step that this one was called in, "" for the entrypoint's body."""
+    parts = step_id.split("/")[:-1]
+    while parts and parts[-1].startswith("~"):
+        parts.pop()
+    return "/".join(parts)
+
+
+def _line(step_id: str) -> Iterator[str]:
+    """Give the id of a step, and of each that it was called in, the nearest first."""
+    while step_id:
+        yield step_id
+        step_id = _parent(step_id)
+
+
+def _step(steps: dict[str, Step], step_id: str) -> Step:
+    return steps.setdefault(step_id, Step(step_id, step_name(step_id)))
+
+
+def _error(error: Any) -> str:
+    if not isinstance(error, Mapping):
+        return ""
+    told = cast("Mapping[str, Any]", error)
+    return f"{told.get('type', 'error')}: {told.get('message', '')}".removeprefix("builtins.")
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""Executes one attempt of a run: its steps, replays, retries, waits and its end."""

@@ -1,0 +1,158 @@
+"""Recorded steps that the code does not call any more: a sign that the code has changed."""
+
+from __future__ import annotations
+
+__all__ = ["Leftovers"]
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from penstock.runtime.engine.function.declared_tasks import declared, names_task
+from penstock.runtime.errors import ReplayError
+from penstock.runtime.journal.step_id import ancestry, is_step, step_name
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of one branch: ids of steps with the names of their tasks, and how many each."""
+
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+
+    def add(self, step_id: str) -> None:
+        """Add a step, once."""
+        if step_id not in self.names:
+            name = self.names[step_id] = step_name(step_id)
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def remove(self, step_id: str) -> None:
+        """Take a step out, if it is in."""
+        name = self.names.pop(step_id, None)
+        if name is not None:
+            self.counts[name] -= 1
+            if not self.counts[name]:
+                del self.counts[name]
+
+    def of(self, name: str) -> list[str]:
+        """Return the ids of the steps of one name, in order."""
+        return sorted(step_id for step_id, its_name in self.names.items() if its_name == name)
+
+
+NONE_LEFT: Final = Left()
+
+
+class Leftovers:
+    """The steps that earlier attempts recorded and this one has not called yet.
+
+    One whose task is gone can never be asked for: the next new step of its branch is refused before
+    it does anything. The others are known at the end of the body that called them.
+    """
+
+    def __init__(self, recorded: Callable[[], Iterable[str]]) -> None:
+        self._recorded = recorded
+        self._lock = threading.Lock()
+        self._asked: set[str] = set()
+        self._branches: dict[str, Left] | None = None
+        self._known: set[str] = set()
+
+    def ask(self, step_id: str) -> None:
+        """Take note that a step is asked for."""
+        self._asked.add(step_id)
+        if self._branches:
+            with self._lock:
+                left = self._branches.get(_branch_of(step_id))
+                if left is not None:
+                    left.remove(step_id)
+
+    def has_asked(self, step_id: str) -> bool:
+        """Tell whether a step was asked for."""
+        return step_id in self._asked
+
+    def check_call(
+        self, prefix: str, function: Callable[..., Any], step_id: str, name: str
+    ) -> None:
+        """Refuse a new step beside a recorded one whose task is gone.
+
+        Raises:
+            ReplayError: there is one.
+        """
+        left = self._all().get(prefix, NONE_LEFT)
+        for other in self._gone(left, function):
+            raise ReplayError(
+                f"expected a call of task {other!r}, of which this run has recorded step "
+                f"{left.of(other)[0]!r}, found a call of task {name!r} (step {step_id!r}), and no "
+                f"task {other!r} exists in this process. A task that is called otherwise now "
+                f'keeps its records as @task(name="{other}"); else start a new run.'
+            )
+
+    def check_end(self, step_id: str, name: str, function: Callable[..., Any], tries: int) -> None:
+        """Refuse the end of a body that has not asked for all that it had called before.
+
+        Of a body that is tried again, and of asyncio tasks and threads, which may have been
+        cancelled or too late, only what can never be asked for counts.
+
+        Raises:
+            ReplayError: there is such a step.
+        """
+        own = f"{step_id}/" if step_id else ""
+        for prefix in self._prefixes(own):
+            left = self._all()[prefix]
+            certain = prefix == own and tries == 1
+            missed = [*self._gone(left, function)]
+            missed += [each for each in list(left.counts) if certain and _is_certain(left, each)]
+            for each in missed:
+                raise ReplayError(
+                    f"{name!r} ended without a call of task {each!r}, of which this run "
+                    f"has recorded step {left.of(each)[0]!r}: its code, or what it decides by, is "
+                    "not what it was. Continue the run with the code of before, or start a new one."
+                )
+
+    def _gone(self, left: Left, caller: Callable[..., Any]) -> Iterator[str]:
+        """Give the names of which no task exists, and which the caller will not declare either."""
+        for name in list(left.counts):
+            if name not in self._known:
+                if not declared.named(name) and not names_task(caller, name):
+                    yield name
+                else:
+                    self._known.add(name)
+
+    def _prefixes(self, own: str) -> list[str]:
+        """Return the branches of a body: its own, and those of its asyncio tasks."""
+        return [
+            prefix
+            for prefix in self._all()
+            if prefix.startswith(own)
+            and all(part[0] == "~" for part in prefix[len(own) :].split("/")[:-1])
+        ]
+
+    def _all(self) -> dict[str, Left]:
+        if self._branches is None:
+            with self._lock:
+                if self._branches is None:
+                    self._branches = grouped(self._recorded(), self._asked)
+        return self._branches
+
+
+def grouped(recorded: Iterable[str], asked: Set[str]) -> dict[str, Left]:
+    """Group the steps that are left, and those that they were called in, by their branches."""
+    branches: dict[str, Left] = {}
+    for checkpoint in recorded:
+        if checkpoint not in asked and is_step(checkpoint):
+            for step_id in ancestry(checkpoint):
+                if step_id not in asked:
+                    branches.setdefault(_branch_of(step_id), Left()).add(step_id)
+    return branches
+
+
+def _branch_of(step_id: str) -> str:
+    head, slash, _ = step_id.rpartition("/")
+    return head + slash
+
+
+def _is_certain(left: Left, name: str) -> bool:
+    """Tell whether the steps of a name have to be asked for again."""
+    if any("@" in step_id.rpartition("/")[2] for step_id in left.of(name)):
+        return False  # of a thread that the body had begun
+    return all(task.on_change != "rerun" for task in declared.named(name))

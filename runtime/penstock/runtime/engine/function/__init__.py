@@ -1,0 +1,1 @@
+"""The user's function that a step executes: its name, parameters, policies and identity."""

@@ -1,0 +1,80 @@
+"""The futures of steps that are on the record: with their outcomes, or cancelled as they were."""
+
+from __future__ import annotations
+
+__all__ = ["cancelled", "recalled", "stamped", "was_cancelled"]
+
+import asyncio
+from typing import Any, cast
+
+from penstock.runtime.engine.attempt.attempt import Attempt
+from penstock.runtime.engine.step import Scope
+from penstock.runtime.engine.waiting.future import LoopFuture, Sight, StepFuture, retrieve, settle
+from penstock.runtime.engine.waiting.order import Order
+from penstock.runtime.engine.waiting.place import Place
+from penstock.runtime.engine.waiting.stamp import FIRST, Stamp
+from penstock.runtime.journal.outcome import Outcome
+
+
+def was_cancelled(scope: Scope, step_id: str) -> bool:
+    """Tell whether the same try of the same code has cancelled a step in an earlier attempt.
+
+    If so, it counts as asked for.
+    """
+    attempt = scope.attempt
+    if f"@{step_id}" in attempt.given_up:
+        return False
+    is_given_up = attempt.replay.cancelled_in(step_id) == scope.step.tries
+    if is_given_up:
+        attempt.replay.leftovers.ask(step_id)
+    return is_given_up
+
+
+def cancelled(
+    sight: Sight, loop: asyncio.AbstractEventLoop | None, order: Order | None
+) -> StepFuture[Any]:
+    """Return the future of a step that is not to be executed: its caller cancels it again."""
+    if order is None or loop is None:
+        future: StepFuture[Any] = StepFuture(sight)
+        future.cancel()
+        return future
+    return cast("StepFuture[Any]", LoopFuture[Any](sight, loop, place=order.begin(sight.step_id)))
+
+
+def recalled(
+    sight: Sight,
+    outcome: Outcome,
+    loop: asyncio.AbstractEventLoop | None,
+    place: Place | None,
+) -> StepFuture[Any]:
+    """Return the future of a step with an outcome; code on the loop gets it when its turn comes.
+
+    `loop` is that of the caller, None for one in a thread.
+    """
+    if loop is None:
+        future: StepFuture[Any] = StepFuture(sight)
+        settle(future, outcome)
+        return future
+    awaitable: LoopFuture[Any] = LoopFuture(sight, loop, place=place)
+    awaitable.add_done_callback(retrieve)
+    awaitable.replay(outcome)
+    return cast("StepFuture[Any]", awaitable)
+
+
+def stamped(
+    attempt: Attempt, order: Order, step_id: str, outcome: Outcome, *, is_remote: bool = False
+) -> Place:
+    """Open the place of a step that is recorded, with the stamp that it has.
+
+    The stamp in the outcome says when the step ended, a later one when the code got to know. Where
+    another queue has recorded it, this run may get to know only now.
+    """
+    place = order.begin(step_id)
+    if not outcome.at and not is_remote:
+        place.stamp = FIRST
+        return place
+    texts = (outcome.at, attempt.replay.stamp(step_id))
+    place.stamp = max((Stamp.read(text) for text in texts if text), default=None)
+    if place.stamp is None and (stamp := place.claim()):
+        attempt.journal.keep(f"@{step_id}", stamp)
+    return place

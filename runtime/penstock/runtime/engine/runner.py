@@ -1,0 +1,399 @@
+"""Runs the steps of one attempt: sync ones in threads, async ones on the loop."""
+
+from __future__ import annotations
+
+__all__ = ["Runner"]
+
+import asyncio
+import contextvars
+from asyncio import events
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, cast
+
+from penstock.publisher.plan import follow
+from penstock.runtime.concurrency.limiter import Limiter
+from penstock.runtime.concurrency.thread_pool import ThreadPool
+from penstock.runtime.engine.attempt.attempt import Attempt
+from penstock.runtime.engine.body import acall, call, timed
+from penstock.runtime.engine.effects import Do, Effect, Keep, Park, Pause
+from penstock.runtime.engine.exit import Exit
+from penstock.runtime.engine.function.step_function import StepFunction
+from penstock.runtime.engine.idle import IdleWatch
+from penstock.runtime.engine.lifecycle import call_of, drained, perform
+from penstock.runtime.engine.on_loop import aperform, park
+from penstock.runtime.engine.orders import Orders
+from penstock.runtime.engine.pauses import until
+from penstock.runtime.engine.recall import (
+    cancelled,
+    recalled,
+    stamped,
+    was_cancelled,
+)
+from penstock.runtime.engine.recording import give_up_step, replay_step
+from penstock.runtime.engine.slots import LoopSeat, ThreadJob
+from penstock.runtime.engine.step import Branch, Step
+from penstock.runtime.engine.unawaited import Unawaited, reject_unawaited_arguments, waiting
+from penstock.runtime.engine.waiting.future import (
+    LoopFuture,
+    Sight,
+    StepFuture,
+    StepTask,
+    relay,
+    retrieve,
+)
+from penstock.runtime.engine.waiting.order import Order
+from penstock.runtime.engine.waiting.running import RunningSteps
+from penstock.runtime.engine.waiting.short_pauses import ShortPauses
+from penstock.runtime.errors import ConfigurationError, Stop, Suspend
+from penstock.runtime.journal.step_id import ancestry
+
+THREADS: Final = 32
+"""Sync bodies of one attempt that run at once, unless `max_concurrency` says otherwise."""
+
+
+class Runner:
+    """Starts the steps of one attempt, and does what their plans ask for."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        threads: ThreadPool,
+        loop: asyncio.AbstractEventLoop | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.attempt = attempt
+        self.threads = threads
+        self.loop = loop
+        self.limiter = Limiter(limit or THREADS)
+        self.running_steps = RunningSteps()
+        self.watch: IdleWatch | None = None
+        self.exit: Exit | None = None
+        if loop is not None:
+            self.watch = IdleWatch(attempt, self.running_steps, loop)
+            self.exit = Exit(attempt, self.running_steps, self.watch)
+            self.running_steps.on_end = self.watch.changed
+        self.orders = Orders(attempt, self.watch)
+        if self.watch is not None:
+            self.watch.orders = self.orders
+        self._limited = limit is not None
+        self._pauses = ShortPauses()
+        self._given_up = set[str]()
+        self._is_closed = False
+        attempt.control.watch(self._drain)
+
+    @property
+    def is_on_loop(self) -> bool:
+        """Whether the calling code runs on the attempt's loop."""
+        return self.loop is not None and events._get_running_loop() is self.loop
+
+    def call(
+        self,
+        branch: Branch,
+        task: StepFunction,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        key: str | None = None,
+    ) -> StepFuture[Any]:
+        """Start a step, or give back what it is recorded to have done."""
+        attempt = self.attempt
+        branch.scope.check()
+        branch.scope.advance()
+        digest, text = attempt.replay.digest(args, kwargs)
+        step_id = branch.identify(task.label, digest, key)
+        reject_unawaited_arguments(step_id, args, kwargs, deeper=not digest)
+        on_loop = self.is_on_loop
+        if on_loop and not branch.scope.step.is_async:
+            raise RuntimeError(
+                f"entrypoint {branch.scope.step.name!r} was called by invoke, which blocks the "
+                f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
+            )
+        sight = Sight(branch.scope, step_id)
+        order = (branch.scope.order or self.orders.of(branch.scope)) if on_loop else None
+        if attempt.journal.has_past:
+            branch.scope.asked(step_id)
+            if was_cancelled(branch.scope, step_id):
+                return cancelled(sight, self.loop, order)
+        outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
+        is_remote = bool(task.queue) and attempt.journal.sends(task.queue)
+        if outcome is not None:
+            replay_step(attempt, step_id, args, kwargs)
+            if outcome.error is not None:
+                attempt.failures.add(step_id, outcome.error, sight)
+            place = None
+            if order is not None:
+                place = stamped(attempt, order, step_id, outcome, is_remote=is_remote)
+            return recalled(sight, outcome, self.loop if on_loop else None, place)
+        step = Step(self, branch.scope, step_id, task, args, kwargs, digest, text)
+        step.sight = sight
+        self._prepare(step, task, order, is_remote=is_remote)
+        return self._start(step, sight, on_loop)
+
+    def _prepare(
+        self, step: Step, task: StepFunction, order: Order | None, *, is_remote: bool
+    ) -> None:
+        """Give a new step its place in the order, and who performs it or has its value."""
+        if self.loop is None and (step.is_async or step.timeout is not None):
+            what = "is async" if step.is_async else "has a timeout"
+            raise RuntimeError(
+                f"task {step.name!r} {what} and the run is not async: "
+                "use ainvoke or astream, or enqueue the run to a worker."
+            )
+        if order is not None:
+            self.orders.enter(order, step, "task")
+        if is_remote:
+            _check_remote(step, task.queue)
+            step.queue = task.queue
+        else:
+            step.cached = task.cached_call(
+                step.assignment.cache, self.attempt.shared_codec, step.args, step.kwargs
+            )
+
+    def _start(self, step: Step, sight: Sight, on_loop: bool) -> StepFuture[Any]:
+        if step.is_async or step.timeout is not None:
+            return self._launch(step, sight) if on_loop else self._launch_from_thread(step, sight)
+        if on_loop and (step.queue or step.policies):  # it may wait for long, which a thread cannot
+            return self._launch(step, sight)
+        job = ThreadJob(self, step, sight)
+        self.running_steps.began(step.id)
+        if not on_loop:
+            self.limiter.enter(job)
+            return job.future
+        assert self.loop is not None
+        future: LoopFuture[Any] = LoopFuture(
+            sight, self.loop, place=step.place, on_cancel=partial(self._forget, step)
+        )
+        future.add_done_callback(retrieve)
+        future.follow(job.future)
+        if step.gate is None:
+            self.limiter.enter(job)
+        else:
+            self.running_steps.held.add(step.id)
+            step.gate.add_done_callback(partial(self._let_begin, job))
+        return cast("StepFuture[Any]", future)
+
+    def _let_begin(self, job: ThreadJob, gate: asyncio.Future[None]) -> None:
+        self.running_steps.held.discard(job.step.id)
+        if (error := gate.exception()) is not None:
+            job.refuse(error)
+        else:
+            self.limiter.enter(job)
+
+    def _forget(self, step: Step) -> None:
+        """Wait no more for a step whose caller has cancelled it."""
+        self.attempt.waits.withdraw_below(step.id)
+        give_up_step(step)
+        # Its thread cannot be stopped, but what that waits for.
+        self._given_up.add(step.id)
+        self._look_at_pauses()
+        self.running_steps.cancel_below(step.id)
+
+    def _launch(self, step: Step, sight: Sight) -> StepFuture[Any]:
+        assert self.loop is not None
+        body = self._seated(LoopSeat(step, self.loop)) if self._limited else aperform(step)
+        name = self.attempt.assignment.run_id
+        context = step.context if step.is_async else step.context.copy()
+        task: StepTask[Any] = StepTask(
+            body, sight=sight, loop=self.loop, name=name, context=context
+        )
+        step.task = task
+        self.running_steps.began(step.id, task)
+        return cast("StepFuture[Any]", task)
+
+    def _launch_from_thread(self, step: Step, sight: Sight) -> StepFuture[Any]:
+        return self.from_thread(
+            step, sight, lambda: cast("StepTask[Any]", self._launch(step, sight))
+        )
+
+    def from_thread(
+        self, step: Step, sight: Sight, launch: Callable[[], asyncio.Task[Any]]
+    ) -> StepFuture[Any]:
+        """Launch an asyncio task for code in a thread; returns what the thread waits for.
+
+        The thread leaves the process if the task has nothing to do but wait for what comes in a
+        later attempt; but for one whose caller on the loop waits as well.
+        """
+        watch, loop = self.watch, self.loop
+        assert watch is not None and loop is not None
+        future: StepFuture[Any] = StepFuture(sight)
+        self.running_steps.began(step.id)
+
+        def stay() -> None:
+            if step.place is None and not future.done():
+                future.set_exception(Suspend(f"step {step.id!r} waits for what has not come yet"))
+
+        def arrive(done: asyncio.Future[Any]) -> None:
+            watch.left_behind.pop(step.id, None)
+            if done.cancelled() and self._is_given_up(step):
+                future.set_exception(Suspend(f"nobody waits for step {step.id!r} any more"))
+            else:
+                relay(done, future)
+
+        def begin() -> None:
+            task = launch()
+            watch.left_behind[step.id] = stay
+            task.add_done_callback(arrive)
+            self.running_steps.ended(step.id)
+
+        loop.call_soon_threadsafe(begin)
+        return future
+
+    def watched(self, step: Step) -> Any:
+        """Perform a step that has a timeout, which the loop watches, and wait for it here."""
+        if self.loop is None or events._get_running_loop() is self.loop:
+            raise RuntimeError(
+                f"entrypoint {step.name!r} has a timeout: use await ainvoke, or in sync code "
+                "a run by ainvoke, astream or a worker."
+            )
+        assert step.sight is not None
+        return self._launch_from_thread(step, step.sight).result()
+
+    def perform(self, step: Step) -> Any:
+        """Perform a step in this thread."""
+        return follow(perform(step), partial(self.effect, step))
+
+    async def _seated(self, seat: LoopSeat) -> Any:
+        self.limiter.enter(seat)
+        try:
+            await seat.free.wait()
+            return await aperform(seat.step)
+        finally:
+            self.limiter.leave(seat)
+
+    def effect(self, step: Step, effect: Effect) -> Any:
+        """Do what a plan asks for, in this thread."""
+        match effect:
+            case Do.BODY:
+                return waiting(step, step.context.run(call, step), acall)
+            case Do.CHILDREN:
+                return self.running_steps.join()
+            case Pause():
+                return self._pause(step, effect)
+            case Park(away):
+                raise away
+            case Do.FIND | Keep():
+                return _ask_cache(step, effect)
+            case _:
+                return _ask_journal(step, effect)
+
+    def aeffect(self, step: Step, effect: Effect) -> Awaitable[Any]:
+        """Do what a plan asks for, on the loop."""
+        match effect:
+            case Do.BODY if step.timeout is None:
+                is_plain = step.is_async and step.parent is not None
+                return acall(step) if is_plain else self._abody(step)
+            case Do.BODY:
+                return timed(step, self._abody)
+            case Do.STORE:
+                return self.attempt.journal.aflush()
+            case Do.CHILDREN:
+                return self.running_steps.ajoin() if self.exit is None else self.exit.children()
+            case Pause():
+                return self._apause(step, effect)
+            case Park():
+                return self._root(park(step, effect), step)
+            case _:
+                return asyncio.to_thread(self.effect, step, effect)
+
+    def _abody(self, step: Step) -> Awaitable[Any]:
+        if not step.is_async:
+            return self._acall_in_thread(step)
+        return self._root(acall(step), step)
+
+    async def _acall_in_thread(self, step: Step) -> Any:
+        loop, pool = asyncio.get_running_loop(), self.threads.executor
+        value = await loop.run_in_executor(pool, lambda: step.context.run(call, step))
+        if not isinstance(value, Unawaited):
+            return value
+        return await self._root(acall(step, value), step)
+
+    def _root(self, work: Awaitable[Any], step: Step) -> Awaitable[Any]:
+        """Let the run leave its process during what a body does on the loop."""
+        return work if step.parent is not None or self.exit is None else self.exit.root(work)
+
+    def _pause(self, step: Step, pause: Pause) -> None:
+        self._pauses.wait(pause.seconds, lambda: self._ends_early(step, pause))
+        self.attempt.check()
+        if self._is_given_up(step):
+            raise Suspend(f"nobody waits for step {step.id!r} any more")
+        if self._is_left(step, pause):
+            raise drained(step)
+
+    async def _apause(self, step: Step, pause: Pause) -> None:
+        await self._pauses.await_(pause.seconds, lambda: self._ends_early(step, pause))
+        self.attempt.check()
+        if self._is_left(step, pause):
+            (name,) = drained(step).waits
+            await until(step, name, None, None)
+
+    def _ends_early(self, step: Step, pause: Pause) -> bool:
+        """Tell whether there is no reason to pause any more."""
+        if self.attempt.stopping is not None or self._is_given_up(step):
+            return True
+        return self.attempt.control.drain_requested and (
+            pause.is_between_tries or self._is_left(step, pause)
+        )
+
+    def _is_given_up(self, step: Step) -> bool:
+        """Tell whether nobody waits for a step: it, or one around it, was cancelled in a thread."""
+        return self._is_closed or not self._given_up.isdisjoint(ancestry(step.id))
+
+    def _is_left(self, step: Step, pause: Pause) -> bool:
+        """Tell whether code that pauses is left here, as its run drains.
+
+        A step at work is not: it pauses, and goes on to its end. Between two tries, the plan of the
+        step sees to it.
+        """
+        if pause.is_between_tries or not self.attempt.control.drain_requested:
+            return False
+        return step.seated() is not step
+
+    def stop(self, stop: Stop) -> None:
+        """End the attempt: at its next step, or where it sleeps between tries."""
+        self.attempt.stopping = stop
+        self._look_at_pauses()
+        if self.watch is not None:
+            self.watch.changed()
+
+    def _look_at_pauses(self) -> None:
+        """End the pauses that there is a reason to end; from any thread."""
+        self._pauses.look_again()
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(
+                self._pauses.look_again_on_loop, context=contextvars.Context()
+            )
+
+    def close(self) -> None:
+        """Heed the run's control no more, and let threads that pause go: the attempt is over."""
+        self.attempt.control.forget(self._drain)
+        self._is_closed = True
+        self._pauses.look_again()
+
+    def _drain(self, _: str) -> None:
+        """Leave the process once the steps at work have ended: nothing new begins from now on."""
+        self._look_at_pauses()
+        if self.watch is not None:
+            self.watch.look_now()
+
+
+def _ask_journal(step: Step, effect: Effect) -> Any:
+    journal = step.attempt.journal
+    if effect is Do.SEND:
+        return journal.send(call_of(step))
+    return journal.flush() if effect is Do.STORE else journal.unfinished()
+
+
+def _ask_cache(step: Step, effect: Effect) -> Any:
+    if step.cached is None:
+        return None
+    return step.cached.keep(effect.value) if isinstance(effect, Keep) else step.cached.find()
+
+
+def _check_remote(step: Step, queue: str) -> None:
+    """Refuse what could not come back from another queue."""
+    if not step.is_recorded:
+        raise ConfigurationError(
+            f"step {step.id!r} belongs to queue {queue!r}, and was called in an entrypoint with "
+            "checkpointer=False: its outcome would have nowhere to go. Call it in the entrypoint "
+            "outside, or let the inner one record (checkpointer=None)."
+        )

@@ -1,0 +1,317 @@
+"""Executes the runs that a process has claimed, many at once on one event loop."""
+
+from __future__ import annotations
+
+__all__ = ["Executor"]
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from redis import Redis
+
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.redis.connection import connect
+from penstock.runtime.concurrency.thread_pool import ThreadPool
+from penstock.runtime.engine.attempt.attempt import Attempt
+from penstock.runtime.engine.execute import aconduct
+from penstock.runtime.engine.runner import Runner
+from penstock.runtime.errors import (
+    Cancelled,
+    Drained,
+    Fenced,
+    LeaseLostError,
+    Stop,
+)
+from penstock.runtime.executor.app import App
+from penstock.runtime.executor.claimed import assigned
+from penstock.runtime.executor.news import News
+from penstock.runtime.journal.endings import Finished, HandedOver
+from penstock.runtime.journal.fact import Fact
+from penstock.runtime.journal.result import Result
+from penstock.runtime.redis.calls import Calls, Claim, Lease
+from penstock.runtime.redis.journal.journal import RedisJournal
+from penstock.runtime.redis.journal.lease import LeaseKeeper
+from penstock.runtime.redis.journal.sender import Sender
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings
+from penstock.runtime.types.durability import durability_of
+
+logger = logging.getLogger(__name__)
+
+ISOLATION: Final = 60.0
+"""Seconds that a suspect is by itself in its process, unless it has been one too often."""
+
+NEWS: Final = "news "
+"""Begins a message that something has come for a run at work: an answer, or an outcome."""
+
+_ENDING = "the worker is about to end"
+
+
+@dataclass(slots=True)
+class _Active:
+    """A run that is being executed."""
+
+    task: asyncio.Task[None]
+    journal: RedisJournal
+    isolated: str
+    began: float
+    runner: Runner | None = None
+
+
+class Executor:
+    """Holds what the runs of a process share: loop, threads, sender, leases, codec."""
+
+    def __init__(
+        self,
+        connection: Redis | str,
+        app: App,
+        settings: Settings,
+        *,
+        codec: Codec | None = None,
+        on_end: Callable[[], None] = lambda: None,
+        threads: ThreadPool | None = None,
+        sender: Sender | None = None,
+    ) -> None:
+        self.settings = settings
+        self.app = app
+        patient = connect(connection, settings.lease / 4)
+        self._own = [patient]
+        """Connections that nobody else uses."""
+        if sender is None:
+            self._own.append(connect(connection))
+            sender = Sender(self._own[-1])
+        self.sender = sender
+        self.calls = Calls(Keys.of(settings, self.sender.connection))
+        self.codec = (codec or settings.codec()).at(settings.prefix)
+        self.keeper = LeaseKeeper(patient, self.calls, lease=settings.lease, every=settings.renew)
+        self._news = News(self.calls.keys, self.sender)
+        self._hears = False
+        self._threads = threads or ThreadPool()
+        self._active: dict[Lease, _Active] = {}  # of one run perhaps two, the older one lost
+        self._on_end = on_end
+        self._draining = False
+
+    @property
+    def has_suspect(self) -> bool:
+        """Whether a run here is to be by itself, as it has not got on meanwhile.
+
+        For a minute, mostly: one that lives so long may wait for what another run brings it.
+        """
+        newest = time.monotonic() - ISOLATION
+        return any(
+            active.isolated == "always"
+            or (active.isolated and active.began > newest and not active.journal.has_recorded)
+            for active in tuple(self._active.values())
+        )
+
+    def start(self) -> None:
+        """Have the threads of the process's own before runs may use up what the system gives."""
+        self.sender.start()
+        self.keeper.start()
+        self._threads.begin()
+        self._hears = True
+
+    def begin(self, claim: Claim) -> asyncio.Task[None]:
+        """Start the attempt of a claimed run; call it on the loop."""
+        durability = durability_of(claim.fields.get("durability", "async"))
+        journal = RedisJournal(
+            claim,
+            self.calls,
+            self.sender,
+            durability=durability,
+            patience=self.settings.patience,
+            queue=claim.fields["queue"],
+        )
+        task = asyncio.get_running_loop().create_task(
+            self._execute(claim, journal), name=claim.lease.run_id
+        )
+        isolated = claim.fields.get("isolated", "")
+        self._active[claim.lease] = _Active(task, journal, isolated, time.monotonic())
+        journal.on_failure = partial(self._failed, claim.lease)
+        return task
+
+    def cancel(self, run_id: str) -> None:
+        """Stop a run of this process because somebody cancelled it; from any thread."""
+        self.keeper.cancel(run_id)
+
+    def heed(self, message: str) -> None:
+        """Take a message of the control channel: a run id, or `news` and a run id."""
+        if message.startswith(NEWS):
+            self._news.hear(message.removeprefix(NEWS))
+        else:
+            self.cancel(message)
+
+    def hand_over(self) -> None:
+        """Let all runs stop at their next step, for other workers; call it on the loop."""
+        self._draining = True
+        for active in self._active.values():
+            if active.runner is not None:
+                active.runner.attempt.control.request_drain(_ENDING)
+
+    def cut(self) -> None:
+        """Break off what still runs; call it on the loop."""
+        for active in self._active.values():
+            if active.runner is not None and active.runner.attempt.stopping is None:
+                active.runner.stop(Drained(_ENDING))
+            active.task.cancel()
+
+    def let_go(self) -> None:
+        """Hand over what did not even let itself be broken off; from any thread."""
+        for active in tuple(self._active.values()):
+            if not active.journal.is_ending:
+                active.journal.end(HandedOver())
+
+    def close(self, patience: float | None = None) -> None:
+        """End the threads of the process's own; wait for them at most `patience` seconds."""
+        lease = self.settings.lease  # past that, others may have the runs
+        began = time.monotonic()
+        self.sender.close(lease if patience is None else min(lease, patience))
+        spent = time.monotonic() - began
+        self.keeper.close(None if patience is None else max(0.0, patience - spent))
+        self._threads.close()
+        for each in self._own:
+            each.close()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the threads of runs to end, after `close`; tell whether all have."""
+        return self._threads.join(timeout)
+
+    # -- one run --------------------------------------------------------------------------------
+
+    async def _execute(self, claim: Claim, journal: RedisJournal) -> None:
+        run_id = claim.lease.run_id
+        began = time.monotonic()
+        try:
+            result = await self._attempt(claim, journal)
+            _log(claim, result, time.monotonic() - began)
+        except (LeaseLostError, Fenced):
+            self.keeper.forgo(claim.lease)
+            _log_lost(claim)
+        except asyncio.CancelledError:
+            if journal.is_lost:  # cancelled for that
+                self.keeper.forgo(claim.lease)
+                _log_lost(claim)
+            elif journal.failure is not None:
+                _log_broken(claim, journal.failure)
+            else:
+                logger.warning("run %s was cut off", run_id, extra=_extra(claim, "run.cut"))
+        except BaseException as error:
+            _log_broken(claim, error)
+        finally:
+            self.keeper.remove(claim.lease)
+            self._news.forget(claim.lease)
+            active = self._active.pop(claim.lease, None)
+            if active is not None and active.runner is not None:
+                active.runner.close()
+            self._on_end()
+
+    async def _attempt(self, claim: Claim, journal: RedisJournal) -> Result:
+        loop = asyncio.get_running_loop()
+        work = assigned(claim, self.app, self.codec)
+        for field, text in work.kept.items():
+            journal.keep(field, text)
+        attempt = Attempt(work.assignment, journal, self.codec, durability=journal.durability)
+        limit = work.assignment.config.get("max_concurrency")
+        runner = Runner(attempt, self._threads, loop, limit)
+        self.keeper.add(claim.lease, lambda stop: self._told(claim, stop))
+        active = self._active[claim.lease]
+        active.runner = runner
+        if self._hears:
+            self._news.follow(attempt, journal)
+        if self._draining:
+            attempt.control.request_drain(_ENDING)
+        if claim.fields.get("cancel"):
+            self.keeper.cancel(claim.lease.run_id)
+        return await aconduct(runner, work.step(runner))
+
+    def _told(self, claim: Claim, stop: Stop) -> None:
+        """Stop a run; the keeper's thread calls this."""
+        active = self._active.get(claim.lease)
+        if active is None or active.journal.is_ending:
+            return
+        if active.runner is not None:
+            active.runner.stop(stop)
+        if isinstance(stop, Fenced):
+            run_id = claim.lease.run_id
+            logger.warning("lost the lease of run %s", run_id, extra=_extra(claim, "lease.lost"))
+            active.journal.fail(LeaseLostError(str(stop)))
+        loop = active.task.get_loop()
+        loop.call_soon_threadsafe(self._cancel, active)
+        if isinstance(stop, Cancelled):
+            loop.call_soon_threadsafe(loop.call_later, self.settings.lease, self._abandon, claim)
+
+    def _failed(self, lease: Lease, _: BaseException) -> None:
+        """End a run that cannot be recorded any more, whatever its branches wait for."""
+        active = self._active.get(lease)
+        if active is not None:
+            with suppress(RuntimeError):  # the loop is closed, the run is over
+                active.task.get_loop().call_soon_threadsafe(self._cancel, active)
+
+    def _cancel(self, active: _Active) -> None:
+        """Cancel a run's task, unless it is at its end: then it waits for that to be stored."""
+        if not active.journal.is_ending:
+            active.task.cancel()
+
+    def _abandon(self, claim: Claim) -> None:
+        """End a run for good whose code does not let itself be cancelled."""
+        active = self._active.get(claim.lease)
+        if active is None or active.journal.is_ending:
+            return
+        logger.warning(
+            "run %s goes on in spite of its cancellation, it is left alone",
+            claim.lease.run_id,
+            extra=_extra(claim, "run.abandoned"),
+        )
+        if active.runner is not None:
+            active.runner.attempt.is_over = True
+        data = {"name": claim.fields["entrypoint"], "status": "cancelled"}
+        is_remote = "home" in claim.fields
+        fact = None if is_remote else Fact("run.finished", data, (), time.time())
+        active.journal.end(Finished("cancelled", fact, reason="cancelled"))
+
+
+def _extra(claim: Claim, event: str) -> dict[str, Any]:
+    fields = claim.fields
+    return {
+        "run_id": claim.lease.run_id,
+        "entrypoint": fields["entrypoint"],
+        "thread_id": fields["thread"],
+        "queue": fields["queue"],
+        "attempt": int(fields.get("attempt", 0)),
+        "event": event,
+    }
+
+
+def _log_broken(claim: Claim, error: BaseException) -> None:
+    run_id, extra = claim.lease.run_id, _extra(claim, "run.broken")
+    logger.error("run %s could not be executed", run_id, exc_info=error, extra=extra)
+
+
+def _log_lost(claim: Claim) -> None:
+    run_id = claim.lease.run_id
+    logger.warning("run %s is left to another attempt", run_id, extra=_extra(claim, "run.lost"))
+
+
+def _log(claim: Claim, result: Result, seconds: float) -> None:
+    name, step_id = claim.fields["entrypoint"], claim.fields.get("home_step")
+    error, level = result.error, logging.INFO
+    if error is not None:  # of a remote step it is up to its run what comes of it
+        level = logging.ERROR if result.status == "failed" else logging.WARNING
+    logger.log(
+        level,
+        "%s %s %s in %.3f s%s",
+        f"step {step_id} of {name} {claim.fields['home']}, as run" if step_id else name,
+        claim.lease.run_id,
+        result.status,
+        seconds,
+        f": {traceback.format_exception_only(error)[0].strip()}" if error is not None else "",
+        exc_info=error,
+        extra=_extra(claim, "run.ended") | {"status": result.status, "duration": seconds},
+    )

@@ -1,0 +1,1 @@
+"""The two decorators that make workflows of functions: `@entrypoint` and `@task`."""

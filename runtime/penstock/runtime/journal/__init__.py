@@ -1,0 +1,1 @@
+"""The port between the engine and what stores its work: events, endings, step ids, protocols."""

@@ -1,0 +1,16 @@
+"""The names of checkpoints that are no steps: each kind begins with a sign of its own."""
+
+from __future__ import annotations
+
+__all__ = ["TAKEN", "TIMER"]
+
+from typing import Final
+
+TAKEN: Final = "!!"
+"""First characters of the checkpoints that hold answers as the code has got them."""
+
+TIMER: Final = ":"
+"""First character of the checkpoints that say when a timer is due, in ms by Redis's clock.
+
+No step's id begins so, but for a task without a name.
+"""

@@ -1,0 +1,1 @@
+"""The journal of an attempt in Redis: buffered, fenced writes under a lease."""

@@ -1,0 +1,55 @@
+"""Copying a thread, as a plan without IO: what it keeps is written again for the new one."""
+
+from __future__ import annotations
+
+__all__ = ["copy_thread"]
+
+import uuid
+
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.journal.thread_values import PARTS, Kept
+from penstock.runtime.redis.keys import thread_key
+from penstock.runtime.redis.plans.requests import Plan
+from penstock.runtime.redis.plans.threads import ThreadPlans, check_known
+from penstock.runtime.redis.thread_calls import Copy
+
+
+def copy_thread(threads: ThreadPlans, source: str, target: str) -> Plan[None]:
+    """Give a new thread the history and the values of another.
+
+    Raises:
+        ThreadNotFoundError: nobody knows the thread.
+        ConfigurationError: the other thread has a history already.
+    """
+    old, new = Kept(threads.codec, source), Kept(threads.codec, target)
+    nonce, word = uuid.uuid4().hex, "MOVED"
+    while word == "MOVED":  # it has got another checkpoint since it was read
+        name = thread_key(source)
+        fields: dict[bytes, bytes] = yield ("HGETALL", threads.keys.thread(name))
+        if not fields and (yield threads.calls.own(source)):
+            continue
+        entries: list[bytes] = yield ("LRANGE", threads.keys.history(name), 0, -1)
+        state = {name.decode(): text for name, text in fields.items()}
+        moved = {name: _field(name, text, old, new) for name, text in state.items()}
+        copied = Copy(source, target, moved, [_moved(entry, old, new) for entry in entries])
+        word = threads.plans.calls.word((yield threads.calls.copy(copied, nonce)))
+    check_known(source, word)
+    if word == "TAKEN":
+        raise ConfigurationError(
+            f"thread {target!r} has a history of its own: copy to another, or delete it first."
+        )
+
+
+def _field(name: str, text: bytes, old: Kept, new: Kept) -> bytes | str:
+    if name in PARTS:
+        return new.moved(text, old, name)
+    part, _, child = name.partition(":")
+    return new.moved(text, old, part, child) if child else text
+
+
+def _moved(entry: bytes, old: Kept, new: Kept) -> bytes:
+    place, entrypoint, metadata, *own = entry.split(b"\n")
+    lines = [place, entrypoint, new.moved(metadata, old, "metadata").encode()]
+    for part, text in zip(PARTS, own, strict=False):
+        lines.append(new.moved(text, old, part).encode())
+    return b"\n".join(lines)

@@ -1,0 +1,181 @@
+"""Starting a run again from one of its steps, as a plan without IO."""
+
+from __future__ import annotations
+
+__all__ = ["fork_run"]
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.event import parse
+from penstock.publisher.stored import read_all
+from penstock.runtime.errors import ConfigurationError, UnknownCheckpointError
+from penstock.runtime.journal.checkpoint_names import TAKEN, TIMER
+from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
+from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
+from penstock.runtime.redis.plans.requests import Plan, texts
+from penstock.runtime.redis.plans.threads import ThreadPlans
+from penstock.runtime.settings import Settings
+from penstock.runtime.types.interrupt import interrupt_id
+from penstock.runtime.types.state import Anchor
+
+SHOWN: Final = 20
+"""Steps that an error names."""
+
+
+@dataclass(slots=True)
+class _Past:
+    """What a run has done up to a step: outcomes kept in events, and ids of answers."""
+
+    steps: dict[str, str] = field(default_factory=dict[str, str])
+    answers: list[str] = field(default_factory=list[str])
+    time: float = 0.0
+    """When the step ended, in seconds since 1970."""
+    is_found: bool = False
+
+
+def fork_run(
+    threads: ThreadPlans, settings: Settings, past: tuple[str, str], after_step: str | None
+) -> Plan[tuple[str, str]]:
+    """Start a run with the input of another, and with its steps up to and including one.
+
+    The other is `past`, the ids of its thread and of itself. The new one goes on from the
+    checkpoint of its input. Returns the new one's id and the thread's.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+        ConfigurationError: the run is one of another thread, or has not finished such a step.
+        UnknownCheckpointError: the checkpoint it began from is no longer kept.
+        ThreadBusyError: a run is at work on the thread.
+    """
+    thread_id, run_id = past
+    run = yield from threads.plans.info(run_id)
+    if run.thread_id != thread_id:
+        raise ConfigurationError(
+            f"run {run_id!r} is one of thread {run.thread_id!r}, not of {thread_id!r}: "
+            "fork it there."
+        )
+    fields = texts((yield ("HGETALL", threads.keys.run(run_id))))
+    if "checkpoint" not in fields:
+        raise UnknownCheckpointError(f"run {run_id!r} has not begun: there is nothing to fork.")
+    reply = yield ("HGETALL", threads.keys.checkpoints(run_id))
+    recorded: dict[str, bytes] = {name.decode(): text for name, text in reply.items()}
+    done = _Past()
+    if after_step is not None:
+        done = yield from _past(threads, run_id, after_step)
+        if not done.is_found:
+            raise _unknown_step(run_id, after_step, done)
+    wanted = Wanted(
+        run.entrypoint,
+        None,
+        thread_id=run.thread_id,
+        queue=run.queue or settings.queue,
+        on_busy="reject",
+        durability=fields["durability"],
+    )
+    new = checked_run_id(None)
+    move = _Move(threads.codec, run_id, new, recorded)
+    creation = dataclasses.replace(
+        create(dataclasses.replace(wanted, run_id=new), settings, threads.codec),
+        input=move.text(recorded["input"], "input"),
+        context=move.text(recorded["context"], "context") if "context" in recorded else "",
+        recorded={**move.accepted(), **move.kept(done)},
+    )
+    told = {"config": move.text(fields["config"], "config"), "metadata": fields["metadata"]}
+    creation = dataclasses.replace(creation, fields={**creation.fields, **told})
+    anchor = Anchor(run.thread_id, fields["checkpoint"])
+    yield from threads.changes.fork(threads.changes.change(anchor, run.entrypoint))
+    return (yield from threads.plans.create(creation))
+
+
+def _past(threads: ThreadPlans, run_id: str, after_step: str) -> Plan[_Past]:
+    past = _Past()
+
+    def take(seq: int, text: bytes) -> bool:
+        _tell(past, parse(text, seq, run_id))
+        past.is_found = after_step in past.steps
+        return past.is_found
+
+    yield from read_all(threads.keys.events(run_id), take)
+    return past
+
+
+def _tell(past: _Past, event: Mapping[str, Any]) -> None:
+    data, past.time = event["data"], event["time"]
+    if event["mode"] == "step.finished":
+        # With durability "exit" the outcome stands in the event; else it is a checkpoint.
+        outcome = data.get("outcome")
+        past.steps[data["id"]] = "" if outcome is None else json.dumps(outcome)
+    elif event["mode"] == "run.resumed":
+        past.answers += data["interrupts"]
+
+
+class _Move:
+    """Writes what one run has recorded again for another, which has keys and names of its own."""
+
+    def __init__(self, codec: Codec, old: str, new: str, recorded: Mapping[str, bytes]) -> None:
+        self._old = codec.at("run", old)
+        self._new = codec.at("run", new)
+        self._new_id = new
+        self._recorded = recorded
+
+    def text(self, text: str | bytes, *place: str) -> str:
+        """Write a text again, for the same place in the new run."""
+        return self._new.at(*place).seal(self._old.at(*place).opened(text))
+
+    def accepted(self) -> dict[str, str | bytes]:
+        """Return the checkpoints that say how the input and the context were read."""
+        places = {ACCEPTED: "input", ACCEPTED_CONTEXT: "context"}
+        return {
+            name: self.text(text, places[name]) if text else text
+            for name, text in self._recorded.items()
+            if name in places
+        }
+
+    def kept(self, past: _Past) -> dict[str, str | bytes]:
+        """Return the checkpoints that the new run begins with: outcomes, timers, and answers."""
+        found: dict[str, str | bytes] = {}
+        for step_id, outcome in past.steps.items():
+            if text := self._recorded.get(step_id, outcome.encode()):
+                found[step_id] = self._outcome(step_id, text)
+        for name, text in self._recorded.items():
+            if name[0] == TIMER and float(text) <= past.time * 1000:
+                found[f"{TIMER}{self._renamed(name[1:])}"] = text
+        for name in past.answers:
+            if answer := self._recorded.get(f"!{name}"):
+                inside = self._old.at("answer", name).opened(answer)
+                renamed = self._renamed(name)
+                found[f"!{renamed}"] = self._new.at("answer", renamed).seal(inside)
+                if taken := self._recorded.get(f"{TAKEN}{name}"):
+                    inside = self._old.at("taken", name).opened(taken)
+                    found[f"{TAKEN}{renamed}"] = self._new.at("taken", renamed).seal(inside)
+        return found
+
+    def _outcome(self, step_id: str, text: bytes) -> str | bytes:
+        if self._old.plain is self._old:
+            return text
+        # Digests of arguments are made with the key of their run: the new one has none of the old.
+        tree: dict[str, Any] = json.loads(text)
+        name = "error" if "error" in tree else "value"
+        return f'{{"{name}":{self.text(json.dumps(tree[name]), "outcome", step_id)}}}'
+
+    def _renamed(self, name: str) -> str:
+        """Return the name that the new run has for what may be a question of the old one."""
+        asked = self._recorded.get(f"?{name}")
+        if asked is None:
+            return name
+        told = json.loads(asked)
+        return interrupt_id(self._new_id, told.get("branch", told["step"]), told["number"])
+
+
+def _unknown_step(run_id: str, step_id: str, past: _Past) -> ConfigurationError:
+    names = list(past.steps)
+    shown = ", ".join(map(repr, names[:SHOWN])) or "none"
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ConfigurationError(
+        f"run {run_id!r} has finished no step {step_id!r}; it has finished {shown}{more}."
+    )

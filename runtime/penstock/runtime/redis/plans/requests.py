@@ -1,0 +1,288 @@
+"""What clients ask of Redis, as plans without IO: each yields requests and is sent the replies.
+
+A request is a script call, or a reading command as a tuple. All of them may be sent twice.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Plan", "Request", "RequestPlans", "is_open", "texts"]
+
+import json
+import time
+import warnings
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import Any, TypeAlias, TypeVar, cast
+
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.codec.failure import load_error
+from penstock.publisher.event import encode
+from penstock.publisher.redis.script import Call
+from penstock.publisher.stored import event_of
+from penstock.runtime.errors import (
+    ConfigurationError,
+    PoisonRunError,
+    ResumeError,
+    RunCancelledError,
+    RunConflictError,
+    RunError,
+    RunFailedError,
+    RunNotFoundError,
+    ThreadBusyError,
+)
+from penstock.runtime.journal.failure_reason import read_reason
+from penstock.runtime.redis.calls import SCHEMA, Calls, Creation, Enqueued
+from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
+from penstock.runtime.settings import Settings
+from penstock.runtime.types.answers import check_answers
+from penstock.runtime.types.interrupt import NOTHING, Command, Interrupt
+from penstock.runtime.types.run import OPEN, Run, RunStatus
+
+T = TypeVar("T")
+
+Request: TypeAlias = "Call | tuple[str | int, ...]"
+Plan: TypeAlias = Generator[Request, Any, T]
+
+
+class UnannouncedEntrypointWarning(UserWarning):
+    """No live worker has announced the entrypoint that a run was enqueued for."""
+
+
+class RequestPlans:
+    """The plans for one Redis and one way to write values."""
+
+    def __init__(self, settings: Settings, codec: Codec, connection: object) -> None:
+        self.keys = Keys.of(settings, connection)
+        self.calls = Calls(self.keys)
+        self._settings = settings
+        self._warned: set[str] = set()
+        self.codec = codec.at(settings.prefix)
+
+    # -- create ---------------------------------------------------------------------------------
+
+    def enqueue(self, wanted: Wanted) -> Plan[tuple[str, str]]:
+        """Create a run; returns its id and its thread's.
+
+        Raises:
+            RunConflictError: the run id is taken by another input.
+            ThreadBusyError: the thread is busy, and on_busy is "reject".
+        """
+        return (yield from self.create(create(wanted, self._settings, self.codec)))
+
+    def create(self, creation: Creation) -> Plan[tuple[str, str]]:
+        """Create a run that is written down; returns its id and its thread's."""
+        enqueued: Enqueued = self.calls.enqueued((yield self.calls.enqueue(creation)))
+        if enqueued.word == "conflict":
+            raise RunConflictError(
+                creation.run_id,
+                f"run id {creation.run_id!r} is taken by a run with another entrypoint, input or "
+                "thread; give each request an id of its own.",
+            )
+        if enqueued.word == "busy":
+            raise ThreadBusyError(
+                enqueued.other,
+                f"thread {creation.thread_id!r} is busy: run {enqueued.other!r} is at work on it. "
+                'Enqueue with on_busy="queue" to wait for it, or "interrupt" to replace it.',
+            )
+        if not enqueued.announced and creation.queue:
+            self._warn(creation)
+        return creation.run_id, creation.thread_id
+
+    def _warn(self, creation: Creation) -> None:
+        """Warn of a name that no worker has, once: not for each of a thousand runs.
+
+        The text is the same for all of them, so that Python shows it once in a process.
+        """
+        name = str(creation.fields["entrypoint"])
+        if name in self._warned:
+            return
+        self._warned.add(name)
+        warnings.warn(
+            f"no live worker has announced entrypoint {name!r}; its runs wait on queue "
+            f"{creation.queue!r} for a worker that has it: "
+            "penstock worker <module that defines it>",
+            UnannouncedEntrypointWarning,
+            stacklevel=8,
+        )
+
+    # -- look -----------------------------------------------------------------------------------
+
+    def info(self, run_id: str) -> Plan[Run]:
+        """Read a run.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        fields = texts((yield ("HGETALL", self.keys.run(checked_run_id(run_id)))))
+        if "status" not in fields:
+            raise RunNotFoundError(
+                run_id, f"no run {run_id!r}: it never existed, or its retention is over."
+            )
+        return _read_run(run_id, fields, self.codec)
+
+    def config(self, run_id: str) -> Plan[Mapping[str, Any]]:
+        """Read the config that a run was enqueued with."""
+        text = yield ("HGET", self.keys.run(run_id), "config")
+        codec = self.codec.at("run", run_id, "config")
+        return cast("Mapping[str, Any]", codec.loads(text)) if text is not None else {}
+
+    def runs(self, status: str | None, limit: int) -> Plan[list[Run]]:
+        """Read the newest runs, of one status or of all.
+
+        Raises:
+            ConfigurationError: there is no such status, or the limit leaves none.
+        """
+        if limit < 1:
+            raise ConfigurationError(f"limit is a number of runs, at least 1, not {limit!r}.")
+        if status and status not in list(RunStatus):
+            raise ConfigurationError(
+                f"no run is {status!r}: a status is one of {', '.join(RunStatus)}."
+            )
+        found: dict[str, float] = {}  # a run that comes to another status meanwhile is found twice
+        for one in [RunStatus(status)] if status else list(RunStatus):
+            rows = yield ("ZREVRANGE", self.keys.runs(one), 0, limit - 1, "WITHSCORES")
+            found |= {name.decode(): float(score) for name, score in _rows(rows)}
+        runs: list[Run] = []
+        for run_id in sorted(found, key=lambda each: (found[each], each), reverse=True):
+            fields = texts((yield ("HGETALL", self.keys.run(run_id))))
+            if "status" in fields:
+                runs.append(_read_run(run_id, fields, self.codec))
+            if len(runs) == limit:
+                break
+        return runs
+
+    def last_seq(self, run_id: str) -> Plan[int]:
+        """Read the seq of a run's newest event, 0 if it has none."""
+        newest = yield ("LINDEX", self.keys.events(run_id), -1)
+        return event_of(newest)[0] if newest else 0
+
+    def waits(self, run_id: str, seq: int) -> Plan[bool]:
+        """Tell whether a run waits for an answer to what it asked in the event `seq`."""
+        if (yield from self.last_seq(run_id)) != seq:
+            return False
+        run = yield from self.info(run_id)
+        return run.status is RunStatus.SUSPENDED and run.asks
+
+    def interrupts(self, run_id: str) -> Plan[list[Interrupt]]:
+        """Read the questions that a run waits on."""
+        fields = texts((yield ("HGETALL", self.keys.questions(run_id))))
+        return [
+            self._question(run_id, name, text, fields.get(f"{name}{SCHEMA}"))
+            for name, text in fields.items()
+            if not name.endswith(SCHEMA)
+        ]
+
+    def _question(self, run_id: str, name: str, text: str, schema: str | None) -> Interrupt:
+        codec = self.codec.at("run", run_id, "question", name)
+        wanted = None if schema is None else codec.at("schema").loads(schema)
+        return Interrupt(codec.loads(text), name, wanted)
+
+    def outcome(self, run: Run) -> Plan[Any]:
+        """Read what came of a run that is over or waits.
+
+        Raises:
+            RunFailedError, RunCancelledError: it ended so; with its error as the cause.
+        """
+        if run.status is RunStatus.SUSPENDED:
+            return {"__interrupt__": (yield from self.interrupts(run.run_id))}
+        if run.status is RunStatus.CANCELLED:
+            why = f": {run.reason}" if run.reason not in ("", "cancelled") else ""
+            raise RunCancelledError(run.run_id, f"run {run.run_id!r} was cancelled{why}.")
+        text = yield ("HGET", self.keys.checkpoints(run.run_id), "result")
+        tree: dict[str, Any] = {}
+        if text is not None:
+            tree = self.codec.at("run", run.run_id).outcome(text, "result")
+        if run.status is RunStatus.COMPLETED:
+            return tree.get("value")
+        kind: type[RunError] = RunFailedError
+        if run.reason.startswith("PoisonRunError"):
+            kind = PoisonRunError
+        failure = kind(run.run_id, f"run {run.run_id!r} failed: {run.reason}")
+        raise failure from (load_error(tree["error"]) if "error" in tree else None)
+
+    # -- change ---------------------------------------------------------------------------------
+
+    def cancel(self, run_id: str, reason: str = "cancelled") -> Plan[RunStatus]:
+        """Cancel a run; returns its status after the call.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        word = self.calls.word((yield self.calls.cancel(checked_run_id(run_id), reason)))
+        if not word:
+            raise RunNotFoundError(run_id, f"no run {run_id!r} to cancel.")
+        return RunStatus(word)
+
+    def resume(self, run_id: str, answer: Any = NOTHING) -> Plan[None]:
+        """Answer the questions of a run that waits, or let one that failed go on.
+
+        Raises:
+            RunNotFoundError: there is none.
+            ResumeError: it waits for no such answer.
+            AnswerError: an answer does not fit the schema of its question.
+        """
+        answers: Mapping[str, Any] = {}
+        if answer is not NOTHING:
+            pending = yield from self.interrupts(run_id)
+            if not pending:
+                run = yield from self.info(run_id)
+                raise ResumeError(f"run {run_id!r} waits for no answer: it is {run.status}.")
+            answers = Command(resume=answer).answers(pending, run_id)
+            check_answers(pending, answers)
+            if not answers:
+                return (yield from self.wake(run_id))
+        codec = self.codec.at("run", run_id, "answer")
+        encoded = {
+            name: codec.at(name).dumps(value, f"answer to interrupt {name}")
+            for name, value in answers.items()
+        }
+        run = yield from self.info(run_id)
+        epoch = yield ("HGET", self.keys.run(run_id), "epoch")
+        thread = "" if run.thread_id == run_id else run.thread_id
+        told = json.dumps({"interrupts": list(encoded)})
+        event = encode("run.resumed", told, thread=thread, time=time.time())
+        word = self.calls.word(
+            (yield self.calls.resume(run_id, event, (epoch or b"").decode(), encoded))
+        )
+        if word == "queued":
+            return
+        said = {
+            "answered": "another answer came first",
+            "unknown": "it asks no such question",
+            "moved": "newer input came on its thread",
+        }.get(word, f"it is {word or 'gone'}")
+        raise ResumeError(f"run {run_id!r} cannot be resumed: {said}.")
+
+    def wake(self, run_id: str) -> Plan[None]:
+        """Let a run that waits look again for its answers, though none came."""
+        yield self.calls.wake(run_id)
+
+    def last_run(self, thread_id: str) -> Plan[str | None]:
+        """Read the id of the run that a thread is at; a run without one is at its own."""
+        name = yield ("HGET", self.keys.thread(thread_key(thread_id)), "run")
+        if name is None:
+            lone = yield ("HGET", self.keys.run(thread_id), "lone")
+            return thread_id if lone == b"1" else None
+        return str(name.decode())
+
+
+def _read_run(run_id: str, fields: Mapping[str, str], codec: Codec) -> Run:
+    run = Run.from_fields(run_id, fields)
+    return replace(run, reason=read_reason(run.reason, codec.at("run", run_id)))
+
+
+def is_open(run: Run) -> bool:
+    """Tell whether a run gets on without anybody's answer."""
+    return run.status in OPEN and not (run.status is RunStatus.SUSPENDED and run.asks)
+
+
+def texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Read a hash."""
+    return {name.decode(): value.decode("utf-8", "surrogatepass") for name, value in reply.items()}
+
+
+def _rows(reply: Any) -> list[tuple[bytes, Any]]:
+    if reply and not isinstance(reply[0], (tuple, list)):
+        return list(zip(reply[::2], reply[1::2], strict=True))
+    return [cast("tuple[bytes, Any]", tuple(row)) for row in reply]

@@ -1,0 +1,121 @@
+"""What can be asked of threads, as plans without IO: their states, and what is kept of them."""
+
+from __future__ import annotations
+
+__all__ = ["PAGE", "ThreadPlans", "check_known"]
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from penstock.runtime.errors import ConfigurationError, ResumeError, ThreadNotFoundError
+from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.redis.plans.snapshots import no_snapshot, snapshot
+from penstock.runtime.redis.plans.updates import ChangePlans, is_number, made
+from penstock.runtime.redis.thread_calls import Change, ThreadCalls
+from penstock.runtime.settings import Settings
+from penstock.runtime.types.interrupt import NOTHING
+from penstock.runtime.types.run import OPEN, RunStatus
+from penstock.runtime.types.state import Anchor, StateSnapshot
+
+PAGE: Final = 20
+"""Checkpoints of a history read in one request."""
+
+
+class ThreadPlans:
+    """The plans for one Redis and one way to write values."""
+
+    def __init__(self, plans: RequestPlans, settings: Settings) -> None:
+        self.plans = plans
+        self.keys = plans.keys
+        self.calls = ThreadCalls(plans.keys, settings)
+        self.changes = ChangePlans(plans, self.calls)
+        self.codec = plans.codec
+
+    def state(self, anchor: Anchor) -> Plan[StateSnapshot]:
+        """Read a thread's state; an empty one if there is none."""
+        wanted = anchor.checkpoint_id
+        if wanted and not is_number(wanted):
+            return no_snapshot(anchor)
+        call = self.calls.state(anchor.thread_id, wanted)
+        for record in self.calls.records((yield call)):
+            if wanted in ("", record.number):
+                return snapshot(record, anchor.thread_id, self.codec)
+        return no_snapshot(anchor)
+
+    def history(
+        self, thread_id: str, before: str, wanted: Mapping[str, Any]
+    ) -> Plan[tuple[list[StateSnapshot], str]]:
+        """Read a page of a history: the states before a checkpoint ("" for all), newest first.
+
+        Also returns before which one the next page is, "" for no more.
+        """
+        first = ""
+        if before:
+            first = str(int(before) - 1) if is_number(before) else "0"
+        if first == "0":
+            return [], ""
+        records = self.calls.records((yield self.calls.state(thread_id, first, PAGE)))
+        found = [snapshot(record, thread_id, self.codec) for record in records]
+        following = records[-1].number if len(records) == PAGE else ""
+        return [each for each in found if _has(each, wanted)], following
+
+    def resume(self, thread_id: str, answer: Any = NOTHING) -> Plan[str]:
+        """Answer what a thread's run asks, or let a failed one go on; returns the run's id.
+
+        Raises:
+            ResumeError: it waits for no such answer.
+        """
+        run_id = yield from self.plans.last_run(thread_id)
+        if run_id is None:
+            raise ResumeError(f"thread {thread_id!r} has no run that waits for an answer.")
+        yield from self.plans.resume(run_id, answer)
+        return run_id
+
+    def expire(self, thread_id: str, seconds: float | None) -> Plan[None]:
+        """Say how long a thread is kept after its last run; None for ever.
+
+        Raises:
+            ThreadNotFoundError: nobody knows the thread.
+        """
+        if seconds is not None and seconds <= 0:
+            raise ConfigurationError(
+                f"a thread is kept some seconds or, with None, for ever, not {seconds}."
+            )
+        word = self.plans.calls.word((yield self.calls.expire(thread_id, seconds)))
+        check_known(thread_id, word)
+
+    def delete(self, thread_id: str) -> Plan[None]:
+        """Forget a thread and all its runs; nothing is done where there is none.
+
+        Raises:
+            ThreadBusyError: a run is at work on the thread.
+        """
+        answer = self.calls.answer((yield self.calls.delete(thread_id)))
+        made(Change(thread_id, "", ""), answer)
+        # Runs that never began, or whose checkpoint was trimmed, are found by the indexes alone.
+        for status in (status for status in RunStatus if status not in OPEN):
+            cursor = "0"
+            while True:
+                reply = yield self.calls.strays(thread_id, status, cursor)
+                cursor, ids = self.calls.found(reply)
+                if ids:
+                    yield self.calls.delete(thread_id, ids)
+                if cursor == "0":
+                    break
+
+
+def _has(state: StateSnapshot, wanted: Mapping[str, Any]) -> bool:
+    metadata = state.metadata or {}
+    return all(metadata.get(name) == value for name, value in wanted.items())
+
+
+def check_known(thread_id: str, word: str) -> None:
+    """Refuse what a script has refused, as it knows no such thread.
+
+    Raises:
+        ThreadNotFoundError: it says UNKNOWN.
+    """
+    if word == "UNKNOWN":
+        raise ThreadNotFoundError(
+            f"no thread {thread_id!r}: nothing ever ran on it, or its retention is over."
+        )

@@ -1,0 +1,40 @@
+"""Sends the requests of clients."""
+
+from __future__ import annotations
+
+__all__ = ["aask", "ask"]
+
+from typing import Any, cast
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from penstock.publisher.redis.retries import awith_retries, with_retries
+from penstock.publisher.redis.script import Call, arun, run
+from penstock.runtime.redis.plans.requests import Request
+
+
+def ask(connection: Redis, request: Request) -> Any:
+    """Send a request and return the reply.
+
+    Raises:
+        RedisUnavailableError: Redis does not answer, or refuses.
+    """
+
+    def send() -> Any:
+        if isinstance(request, Call):
+            return run(connection, request)
+        return cast(Any, connection.execute_command(*request))
+
+    return with_retries(send, lambda: connection)
+
+
+async def aask(connection: AsyncRedis, request: Request) -> Any:
+    """As `ask`, on the running loop."""
+
+    async def send() -> Any:
+        if isinstance(request, Call):
+            return await arun(connection, request)
+        return cast(Any, await connection.execute_command(*request))
+
+    return await awith_retries(send, lambda: connection)

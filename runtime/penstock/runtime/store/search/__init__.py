@@ -1,0 +1,1 @@
+"""Search in a store: by filters, by text and by vectors."""

@@ -1,0 +1,1 @@
+"""What a process tells of its runs to logs, traces and metrics."""

@@ -1,0 +1,1 @@
+"""The values that users and processes exchange: runs, commands, policies, states, configs."""

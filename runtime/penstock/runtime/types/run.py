@@ -1,0 +1,89 @@
+"""A run, as those see it who asked for it."""
+
+from __future__ import annotations
+
+__all__ = ["OPEN", "Run", "RunStatus"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from penstock.publisher.codec.registry import register_type
+
+
+@register_type
+class RunStatus(StrEnum):
+    """Where a run is between enqueue and its end."""
+
+    __stored_name__ = "penstock.runtime.RunStatus"
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUSPENDED})
+"""The statuses of runs that are not over."""
+
+
+@register_type
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is known of a run, at one moment."""
+
+    __stored_name__ = "penstock.runtime.Run"
+
+    run_id: str
+    thread_id: str
+    entrypoint: str
+    status: RunStatus
+    queue: str
+    attempt: int
+    """The number of its attempt, from 1 on; each worker that dies with it makes it one more."""
+    crashes: int
+    """Workers that died with it so far, also before it was resumed."""
+    worker: str
+    """The worker that executes it; empty unless it is running."""
+    reason: str
+    """Why it ended, if not by completing; the error's type and message. Empty while it is open."""
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    asks: bool = False
+    """Whether it waits for an answer now; never true of a run that is not suspended."""
+    wakes_at: datetime | None = None
+    """When it goes on by itself; None unless it is suspended."""
+
+    @classmethod
+    def from_fields(cls, run_id: str, fields: Mapping[str, str]) -> Run:
+        """Read a run from its hash, without what an earlier status has left there."""
+        status = RunStatus(fields["status"])
+        is_open, waits = status in OPEN, status is RunStatus.SUSPENDED
+        return cls(
+            run_id=run_id,
+            thread_id=fields["thread"],
+            entrypoint=fields["entrypoint"],
+            status=status,
+            queue=fields["queue"],
+            attempt=int(fields["attempt"]),
+            crashes=int(fields.get("deaths", 0)) + int(fields.get("pardoned", 0)),
+            worker=fields.get("worker", "") if status is RunStatus.RUNNING else "",
+            asks=waits and fields.get("asks") == "1",
+            wakes_at=_time(fields.get("wakes")) if waits else None,
+            reason="" if is_open else fields.get("reason", ""),
+            created_at=_moment(fields["created"]),
+            started_at=_time(fields.get("started")),
+            finished_at=None if is_open else _time(fields.get("finished")),
+        )
+
+
+def _time(milliseconds: str | None) -> datetime | None:
+    return _moment(milliseconds) if milliseconds else None
+
+
+def _moment(milliseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

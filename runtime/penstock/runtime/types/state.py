@@ -1,0 +1,116 @@
+"""The state of a thread at one of its checkpoints, and what is asked to change it."""
+
+from __future__ import annotations
+
+__all__ = [
+    "Anchor",
+    "StateSnapshot",
+    "StateTask",
+    "StateUpdate",
+    "Update",
+    "checkpoint_config",
+    "checkpoint_id_of",
+]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from penstock.publisher.codec.registry import register_type
+from penstock.runtime.types.interrupt import Interrupt
+
+
+@register_type
+@dataclass(frozen=True, slots=True)
+class StateTask:
+    """The body of a run, whose id is empty, or one of its recorded steps."""
+
+    __stored_name__ = "penstock.runtime.StateTask"
+
+    id: str
+    name: str
+    path: tuple[str, ...] = ()
+    """The steps it was called in, and itself last; empty for the body."""
+    error: str | None = None
+    interrupts: tuple[Interrupt, ...] = ()
+    """What it asked: while its run is open, what has no answer yet."""
+    state: Any = None
+    """Always None: what a nested entrypoint has done is among the steps."""
+    result: Any = None
+
+
+@register_type
+@dataclass(frozen=True, slots=True)
+class StateSnapshot:
+    """A thread at one checkpoint: its values, and what of a run there is to come."""
+
+    __stored_name__ = "penstock.runtime.StateSnapshot"
+
+    values: Any
+    """The last result; None before the first one, {} of a thread that nobody knows."""
+    next: tuple[str, ...]
+    """The entrypoint, if its run is not over."""
+    config: Mapping[str, Any]
+    metadata: Mapping[str, Any] | None = None
+    """`source` (input, loop, update, fork), `step`, `parents`, and the caller's own."""
+    created_at: str | None = None
+    parent_config: Mapping[str, Any] | None = None
+    tasks: tuple[StateTask, ...] = ()
+    """Where the checkpoint is the input of a run: the body, then each recorded step."""
+    interrupts: tuple[Interrupt, ...] = ()
+    run_id: str = ""
+    """The run that the checkpoint belongs to, "" if none."""
+
+
+@register_type
+@dataclass(frozen=True, slots=True)
+class StateUpdate:
+    """One update of `bulk_update_state`."""
+
+    __stored_name__ = "penstock.runtime.StateUpdate"
+
+    values: Any
+    as_node: str | None = None
+    task_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A place in the history of a thread: one checkpoint, or "" for the newest."""
+
+    thread_id: str
+    checkpoint_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A change of a thread that is asked for by an entrypoint, in process."""
+
+    anchor: Anchor
+    entrypoint: str
+    values: Any
+    as_node: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    is_accepted: bool = False
+    """Whether an input among the values is validated already."""
+
+
+def checkpoint_config(thread_id: str, checkpoint_id: str) -> dict[str, Any]:
+    """Return the config that names a checkpoint."""
+    return {
+        "configurable": {
+            "thread_id": thread_id,
+            "checkpoint_ns": "",
+            "checkpoint_id": checkpoint_id,
+        }
+    }
+
+
+def checkpoint_id_of(place: object) -> str:
+    """Return the checkpoint that an id, a config or a snapshot names, "" if none."""
+    if isinstance(place, StateSnapshot):
+        place = place.config
+    if isinstance(place, Mapping):
+        config = cast("Mapping[str, Any]", place)
+        place = config.get("configurable", {}).get("checkpoint_id")
+    return "" if place is None else str(place)

@@ -1,0 +1,32 @@
+"""`penstock demo`: watch a run survive the death of its worker."""
+
+from __future__ import annotations
+
+__all__ = ["demo"]
+
+from pathlib import Path
+
+import click
+
+from penstock.worker.cli.errors import keep_traceback
+
+
+@click.command(short_help="Watch a run survive the death of its worker.")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def demo(ctx: click.Context, folder: Path | None, debug: bool) -> None:
+    """Run a workflow over the text files of FOLDER, and kill its worker in the middle.
+
+    Needs no Redis: it starts one, and two workers. One run counts the words of each file, finds its
+    most telling terms and its links, and builds a report, in hundreds of durable steps. Halfway the
+    worker at work gets SIGKILL, and the other one goes on. FOLDER is Penstock's own docs and
+    sources, unless given. The exit status is 1 if a promise was not kept.
+    """
+    from penstock.worker.demo.folder import default_folder
+    from penstock.worker.demo.screen import open_console
+    from penstock.worker.demo.show import show
+
+    if debug:
+        keep_traceback(ctx)
+    ctx.exit(show((folder or default_folder()).resolve(), open_console()))

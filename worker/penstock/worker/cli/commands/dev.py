@@ -1,0 +1,165 @@
+"""`penstock dev`: a Redis, a worker and reload on change, for working on workflows."""
+
+from __future__ import annotations
+
+__all__ = ["dev"]
+
+import os
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.worker.cli.errors import Refusal, note
+from penstock.worker.cli.options import common, read_settings
+from penstock.worker.process.signals import handled, how_ended
+
+if TYPE_CHECKING:
+    from penstock.worker.embedded import EmbeddedServer
+
+USUAL_PORT = 6379
+"""Taken if it is free, so that `penstock run` in another terminal needs no --redis."""
+
+
+@click.command(short_help="A Redis, a worker and reload on change.")
+@click.argument("app", nargs=-1)
+@click.option(
+    "--queue",
+    "-q",
+    "queues",
+    multiple=True,
+    metavar="NAME",
+    help="A queue to serve.  [default: default]",
+)
+@click.option(
+    "--concurrency",
+    "-c",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=50,
+    show_default=True,
+    help="Runs at once.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=5.0,
+    show_default=True,
+    help="How long running steps may take to end at a reload.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    metavar="PORT",
+    help="The port of the Redis.  [default: 6379 if it is free, else any]",
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Keep what the Redis holds, for the next time.",
+)
+@common
+def dev(
+    app: tuple[str, ...],
+    queues: tuple[str, ...],
+    concurrency: int,
+    grace: float,
+    port: int | None,
+    data: Path | None,
+    redis: str | None,
+) -> None:
+    """Start a Redis and a worker for APP, and reload it when a file beside it changes.
+
+    APP is one or more files (flows.py) or modules (shop.flows). A run that is executing at a reload
+    goes on with the new code from its last recorded step. With --redis that one is used, and none
+    is started. Ctrl-C ends it all.
+    """
+    from penstock.publisher.redis.url import redacted
+
+    settings = read_settings(redis=redis, app=app or None)
+    _require_files(settings.app)
+    arguments = ["--concurrency", str(concurrency), "--grace", str(grace)]
+    for queue in queues:
+        arguments += ["--queue", queue]
+    with _ended_by_signals():
+        if redis is not None:
+            click.echo(f"Redis   {redacted(redis)}")
+            _work(settings.app, redis, arguments, grace)
+            return
+        with _embedded(data, port) as server:
+            kept = f"kept in {data}" if data else "kept until you stop it; --data FOLDER keeps it"
+            click.echo(f"Redis   {server.url}  ({server.kind} {server.version()}, {kept})")
+            _work(settings.app, server.url, arguments, grace)
+
+
+def _require_files(app: Sequence[str]) -> None:
+    if not app:
+        raise Refusal(
+            "no app given: name the file that defines the entrypoints, as in penstock dev flows.py."
+        )
+    for source in app:
+        if source.endswith(".py") and not Path(source).is_file():
+            raise Refusal(f"there is no file {source!r} in {Path.cwd()}; check the path.")
+
+
+def _embedded(data: Path | None, port: int | None) -> EmbeddedServer:
+    from penstock.worker.embedded import EmbeddedServer
+
+    if port is None and _is_free(USUAL_PORT):
+        port = USUAL_PORT
+    return EmbeddedServer(data, port)
+
+
+def _is_free(port: int) -> bool:
+    import socket
+
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def _work(app: Sequence[str], url: str, arguments: Sequence[str], grace: float) -> None:
+    from penstock.publisher.redis.url import redacted
+    from penstock.worker.process.reload import Reloader, Watch, source_folders
+
+    folders = source_folders(app)
+    click.echo(f"Watch   {', '.join(map(str, folders))}  (*.py)\n")
+    command = [sys.executable, "-m", "penstock.worker.cli", "worker", *app]
+    if redacted(url) == url:
+        command += ["--redis", url]
+    else:  # a command line is seen by all users of a machine
+        os.environ["PENSTOCK_REDIS_URL"] = url
+    command += [*arguments, "--greet"]
+    reloader = Reloader([*command, "first"], [*command, "again"], Watch(folders), grace + 5)
+    try:
+        reloader.run(_tell_change, _tell_end)
+    except KeyboardInterrupt:
+        click.echo("\nStopped.")
+
+
+def _tell_change(changed: Sequence[Path]) -> None:
+    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    note(f"\n{changed[0].name}{more} changed, reloading\n")
+
+
+def _tell_end(status: int) -> None:
+    note(f"the worker has ended ({how_ended(status)}); it starts again when a file changes")
+
+
+@contextmanager
+def _ended_by_signals() -> Generator[None]:
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with handled(interrupt):
+        yield

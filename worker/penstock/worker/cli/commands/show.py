@@ -1,0 +1,226 @@
+"""`penstock show`: all there is to know of one run."""
+
+from __future__ import annotations
+
+__all__ = ["show"]
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+from rich.text import Text
+
+from penstock.runtime.diagnostics.steps import Step, StepStatus, read_steps
+from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.types.run import Run, RunStatus
+from penstock.worker.cli.commands.follow import answer_hint
+from penstock.worker.cli.errors import note
+from penstock.worker.cli.options import as_json, common, open_client
+from penstock.worker.cli.output import (
+    COLOURS,
+    Grid,
+    age,
+    duration,
+    emit,
+    one_line,
+    plain,
+    say,
+)
+from penstock.worker.cli.waiting import Standing, stand
+
+RESULT_SHOWN: Final = 2000
+
+_MACHINERY: Final = re.compile(r"/penstock/(runtime|worker)/|/concurrent/futures/|/asyncio/")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A run with what belongs to it."""
+
+    run: Run
+    deaths: Sequence[str]
+    standing: Standing
+    steps: Sequence[Step]
+    outcome: Mapping[str, Any]
+    """`value`, or `error` as the codec describes it; empty while there is none."""
+
+
+@click.command(short_help="Show a run: its steps, its attempts, what it waits for.")
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=100,
+    show_default=True,
+    help="How many steps, the newest; --json has all.",
+)
+@click.option("--traceback", is_flag=True, help="Show where a failed run's error came from.")
+@as_json
+@common
+def show(run_id: str, limit: int, traceback: bool, as_json: bool, redis: str | None) -> None:
+    """Show RUN: status, times, attempts, what it waits for, and its steps.
+
+    Steps are listed below the step they were called in. One is `unfinished` if its attempt ended
+    before it did: it runs again when the run goes on.
+    """
+    with open_client(redis) as client:
+        report = client.do(read(client.plans, run_id))
+    if as_json:
+        emit(_as_object(report))
+        return
+    _print_run(report)
+    _print_steps(report.steps, limit)
+    if traceback:
+        _print_traceback(report.outcome)
+
+
+def read(plans: RequestPlans, run_id: str) -> Plan[Report]:
+    """Read all that is shown of a run.
+
+    Raises:
+        RunNotFoundError: there is none.
+    """
+    run = yield from plans.info(run_id)
+    reasons = yield (
+        "HMGET",
+        plans.keys.run(run_id),
+        *(f"death:{number}" for number in range(1, max(run.crashes, 1) + 1)),
+    )
+    deaths = [reason.decode("utf-8", "replace") for reason in reasons if reason is not None]
+    outcome: Mapping[str, Any] = {}
+    if run.status in (RunStatus.COMPLETED, RunStatus.FAILED):
+        text = yield ("HGET", plans.keys.checkpoints(run_id), "result")
+        if text is not None:
+            outcome = plans.codec.at("run", run_id).outcome(text, "result")
+    standing = yield from stand(plans, run)
+    steps = yield from read_steps(plans, run)
+    return Report(run, deaths[: run.crashes], standing, steps, outcome)
+
+
+# -- for people ---------------------------------------------------------------------------------
+
+
+def _print_run(report: Report) -> None:
+    run = report.run
+    say(
+        Text.assemble(
+            (one_line(run.entrypoint), "bold"), "  ", (run.status, COLOURS[run.status]), "  "
+        ).append(run.run_id, style="dim")
+    )
+    if run.thread_id != run.run_id:
+        _print_field("thread", one_line(run.thread_id))
+    _print_field("queue", run.queue or "none: invoked in a process of its own")
+    _print_field("times", _times(run))
+    if run.attempt > 1:
+        _print_field("attempts", _attempts(run))
+    for reason in report.deaths:
+        _print_field("death", one_line(reason), "red")
+    _print_standing(run, report.standing)
+    _print_end(run, report.outcome)
+
+
+def _print_standing(run: Run, standing: Standing) -> None:
+    if standing.waits_for:
+        _print_field(standing.label, standing.waits_for)
+    for question in standing.questions:
+        _print_field("question", one_line(question.value), "yellow")
+        _print_field("", answer_hint(run.run_id, question, len(standing.questions) > 1), "dim")
+    if standing.fix:
+        _print_field("fix", standing.fix)
+
+
+def _print_end(run: Run, outcome: Mapping[str, Any]) -> None:
+    if run.reason:
+        _print_field("reason", one_line(run.reason), "red" * (run.status is RunStatus.FAILED))
+    if run.status is RunStatus.FAILED:
+        _print_field("go on", f"penstock resume {run.run_id}")
+    if "value" in outcome:
+        _print_field("result", one_line(outcome["value"], RESULT_SHOWN))
+
+
+def _print_field(label: str, text: str, style: str = "") -> None:
+    say(Text.assemble((f"{label:<9}  ", "dim"), (text, style)))
+
+
+def _times(run: Run) -> str:
+    parts = [f"enqueued {run.created_at.astimezone():%Y-%m-%d %H:%M:%S} ({age(run.created_at)})"]
+    if run.started_at is not None:
+        parts.append(f"started after {duration(_seconds(run.created_at, run.started_at))}")
+        if run.finished_at is not None:
+            parts.append(f"took {duration(_seconds(run.started_at, run.finished_at))}")
+    return ", ".join(parts)
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds()
+
+
+def _attempts(run: Run) -> str:
+    workers = f"{run.crashes} worker" if run.crashes == 1 else f"{run.crashes} workers"
+    return f"{run.attempt}; {workers} died with it" if run.crashes else str(run.attempt)
+
+
+def _print_steps(steps: Sequence[Step], limit: int) -> None:
+    if not steps:
+        return
+    grid = Grid("step", "status", "took", "tries", "id", "error", may_shrink=("id", "error"))
+    now = datetime.now(UTC)
+    for step in steps[-limit:]:
+        took = step.seconds
+        if took is None and step.started_at is not None and step.status is StepStatus.RUNNING:
+            took = _seconds(step.started_at, now)
+        grid.add(
+            Text("  " * step.depth + one_line(step.name)),
+            Text(step.status, style=COLOURS[step.status]),
+            Text("" if took is None else duration(took)),
+            Text("" if step.tries < 2 else str(step.tries), style="magenta"),
+            Text(one_line(step.step_id), style="dim"),
+            Text(one_line(step.error, 200), style="red"),
+        )
+    say("")
+    grid.print()
+    if len(steps) > limit:
+        note(f"the newest {limit} of {len(steps)} steps; --limit shows more")
+
+
+def _print_traceback(outcome: Mapping[str, Any]) -> None:
+    error: dict[str, Any] | None = outcome.get("error")
+    while error is not None and "traceback" in error:
+        say("")
+        name = str(error.get("type")).removeprefix("builtins.")
+        say(Text(one_line("\n".join(_own_frames(str(error["traceback"])))), style="dim"))
+        say(Text(one_line(f"{name}: {error.get('message')}"), style="red"))
+        error = error.get("cause") or error.get("context")
+
+
+def _own_frames(traceback: str) -> Iterator[str]:
+    """Give the frames of the workflow's code, without those of what carries it."""
+    for frame in re.split(r"\n(?=  File \")", traceback.rstrip()):
+        if not _MACHINERY.search(frame.partition("\n")[0]):
+            yield frame
+
+
+# -- for programs -------------------------------------------------------------------------------
+
+
+def _as_object(report: Report) -> dict[str, Any]:
+    standing = report.standing
+    found: dict[str, Any] = plain(report.run)
+    found["deaths"] = report.deaths
+    found["waits_for"] = standing.waits_for
+    found["interrupts"] = standing.questions
+    if "value" in report.outcome:
+        found["result"] = report.outcome["value"]
+    found["steps"] = [_step_object(step) for step in report.steps]
+    return found
+
+
+def _step_object(step: Step) -> dict[str, Any]:
+    found: dict[str, Any] = plain(step)
+    del found["inline"]
+    return found | {"seconds": step.seconds}

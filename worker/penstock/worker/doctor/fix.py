@@ -1,0 +1,66 @@
+"""What `penstock doctor --fix` does: what a worker's recovery does, at once and to the end."""
+
+from __future__ import annotations
+
+__all__ = ["Mended", "mend"]
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import cast
+
+from redis import Redis
+
+from penstock.publisher.redis.script import run
+from penstock.runtime.redis.calls import AT_ONCE, Calls
+from penstock.runtime.redis.keys import Keys
+from penstock.worker.doctor.finding import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What came of it, as run ids."""
+
+    fixed: tuple[str, ...] = ()
+    """Runs that are queued again."""
+    given_up: tuple[str, ...] = ()
+    """Runs that have failed, as their workers kept dying of them."""
+
+    def left(self, reading: Reading) -> Reading:
+        """Return what was read without what is mended."""
+        done = {*self.fixed, *self.given_up}
+        orphans = [run_id for run_id in reading.orphans if run_id not in done]
+        expired = {run_id: late for run_id, late in reading.expired.items() if run_id not in done}
+        return replace(reading, orphans=orphans, expired=expired)
+
+
+def mend(connection: Redis, keys: Keys, orphans: Iterable[str], crashes: int) -> Mended:
+    """Queue again what has lost its ticket or its worker.
+
+    The script looks at each run again before it changes it, so that a live worker's recovery may do
+    the same at the same time.
+    """
+    calls = Calls(keys)
+    for run_id in orphans:
+        if _leads_its_thread(connection, keys, run_id):
+            connection.zadd(keys.ready, {run_id: 0}, nx=True)
+    rounds = 1 + connection.zcard(keys.ready) // AT_ONCE
+    rounds += connection.zcard(keys.leases) // AT_ONCE
+    fixed, given_up = list[str](), list[str]()
+    for _ in range(rounds):
+        recovered = calls.recovered(run(connection, calls.recover(crashes, 0.0)))
+        fixed += [*recovered.queued, *recovered.rung]
+        given_up += recovered.given_up
+    return Mended(tuple(fixed), tuple(given_up))
+
+
+def _leads_its_thread(connection: Redis, keys: Keys, run_id: str) -> bool:
+    fields = ("thread_key", "home", "lone")
+    record = cast("list[bytes | None]", connection.hmget(keys.run(run_id), *fields))
+    thread, home, lone = record
+    if home is not None:  # it performs a step, and has no thread
+        return True
+    if thread is None or lone is not None:
+        return lone is not None
+    name = keys.thread(thread.decode("utf-8", "replace"))
+    leader = cast("bytes | None", connection.hget(name, "run"))
+    return leader is not None and leader.decode("utf-8", "replace") == run_id

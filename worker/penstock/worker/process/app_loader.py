@@ -1,0 +1,98 @@
+"""Loading the modules that define what a worker can execute."""
+
+from __future__ import annotations
+
+__all__ = ["load_app"]
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.executor.app import App
+from penstock.runtime.func.task import Task
+from penstock.runtime.workflow.entrypoint import AnyEntrypoint, Entrypoint
+
+
+def load_app(sources: Sequence[str]) -> App:
+    """Import files (`flows.py`) or modules (`shop.flows`), for what they have at their top level.
+
+    That is entrypoints, and those tasks that have a queue of their own. A file is imported under
+    the name that its own package, or a script beside it, would use, so that its types have the same
+    names in every process.
+
+    Raises:
+        ConfigurationError: there is nothing to import, it cannot be imported, it defines neither,
+            or two of them share a name.
+    """
+    if not sources:
+        raise ConfigurationError(
+            "no app given: name the file or module that defines the entrypoints, as in "
+            "`penstock worker flows.py`, or set PENSTOCK_APP or [tool.penstock] app."
+        )
+    entrypoints: dict[str, AnyEntrypoint] = {}
+    tasks: dict[str, Task[..., Any]] = {}
+    for source in sources:
+        for value in vars(_import(source)).values():
+            if isinstance(value, Entrypoint):
+                _add(entrypoints, value, "entrypoint")
+            elif isinstance(value, Task) and value.queue:
+                _add(tasks, value, "task")
+    if not entrypoints and not tasks:
+        raise ConfigurationError(
+            f"{', '.join(sources)} defines no entrypoint; decorate a function with @entrypoint()."
+        )
+    return App(entrypoints, tasks)
+
+
+def _add(found: dict[str, Any], value: Any, kind: str) -> None:
+    if found.setdefault(value.name, value) is not value:
+        raise ConfigurationError(
+            f'two {kind}s are named {value.name!r}; give one another name: @{kind}(name="...").'
+        )
+
+
+def _import(source: str) -> ModuleType:
+    name = _module_of(Path(source)) if source.endswith(".py") else source
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise ConfigurationError(
+                f"no module named {name!r} can be imported from {Path.cwd()}; "
+                "give a path to a file, or a module that is installed or below this folder."
+            ) from error
+        raise _broken(source, error) from error
+    except Exception as error:
+        raise _broken(source, error) from error
+
+
+def _module_of(path: Path) -> str:
+    if not path.is_file():
+        raise ConfigurationError(f"there is no file {str(path)!r} in {Path.cwd()}.")
+    path = path.resolve()
+    parts, folder = [path.stem], path.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if parts[-1] == "__init__":
+        parts.pop()
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    return ".".join(parts)
+
+
+def _broken(source: str, error: Exception) -> ConfigurationError:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else source
+    if isinstance(error, SyntaxError):
+        where = f"{error.filename}, line {error.lineno}"
+    return ConfigurationError(
+        f"{source} cannot be imported: {type(error).__name__}: {error} ({where})"
+    )

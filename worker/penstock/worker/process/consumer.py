@@ -1,0 +1,126 @@
+"""Where a worker gets its runs from: RQ's queues, by priority."""
+
+from __future__ import annotations
+
+__all__ = ["Consumer"]
+
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from redis import Redis
+
+from penstock.publisher.redis.script import Call, run
+from penstock.runtime.redis.calls import Calls, Taken
+from penstock.runtime.redis.world import World
+from penstock.runtime.settings import Settings
+
+BATCH: Final = 64
+"""Runs claimed in one round trip, at most."""
+
+
+class Consumer:
+    """Claims runs off queues, for one worker, over a connection of its own."""
+
+    def __init__(
+        self,
+        connection: Redis,
+        calls: Calls,
+        settings: Settings,
+        worker: str,
+        queues: Sequence[str],
+        app: str = "",
+    ) -> None:
+        self._connection = connection
+        self._calls = calls
+        self._world = World(calls.keys.prefix)
+        self._settings = settings
+        self._worker = worker
+        self._queues = queues
+        self._app = app
+        self._unanswered: Call | None = None
+        self.is_dry = False
+        """Whether the last look took all there was: to look again is to wait for a ticket.
+
+        Never where there are several queues: of those, a look loses no ordinary job, a wait may.
+        """
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def claim(
+        self,
+        room: int,
+        busy: int,
+        popped: tuple[str, str] | None = None,
+        *,
+        alone: bool = False,
+    ) -> Taken:
+        """Claim what is there; where the answer was lost, the very same call is sent again.
+
+        The worker has `busy` runs and jobs at work. With `alone`, what it takes is the suspect
+        whose ticket it has kept back, and nothing else.
+        """
+        self.is_dry = False
+        if self._unanswered is None:
+            self._unanswered = self._calls.take(
+                self._worker,
+                uuid.uuid4().hex[:16],
+                self._settings.lease,
+                min(room, BATCH),
+                () if alone else self._queues,
+                popped or ("", ""),
+                busy=busy,
+                crashes=self._settings.crashes,
+                app=self._app,
+                mode="alone" if alone else "",
+            )
+        taken = self._calls.taken(run(self._connection, self._unanswered))
+        self._unanswered = None
+        is_all = not taken.job and len(taken.claims) < min(room, BATCH)
+        self.is_dry = is_all and len(self._queues) == 1
+        return taken
+
+    def look_again(self) -> None:
+        """Let the next look be one: runs that are parked ring no bell."""
+        self.is_dry = False
+
+    def forget(self) -> None:
+        """Let the next claim be a new one: this one was refused."""
+        self._unanswered = None
+
+    def pop(self, timeout: int) -> tuple[str, str] | None:
+        """Block until a ticket comes; returns its queue and itself.
+
+        A worker that dies right after this loses a ticket, not the run: recovery rings again. An
+        ordinary RQ job is as safe as in RQ's own pop: kept in the queue's intermediate list where
+        the worker has one queue; where it has several, Redis has no such command.
+        """
+        keys = self._calls.keys
+        if len(self._queues) == 1:
+            queue = self._queues[0]
+            alone = self._connection.blmove(
+                keys.queue(queue), keys.popped(queue), timeout, "LEFT", "RIGHT"
+            )
+            return (queue, _text(alone)) if alone is not None else None
+        queues = {keys.queue(name): name for name in self._queues}
+        found = self._connection.blpop(list(queues), timeout)
+        return (queues[_text(found[0])], _text(found[1])) if found is not None else None
+
+    def put_back(self, popped: tuple[str, str]) -> None:
+        """Give a ticket back to the front of its queue."""
+        queue, ticket = popped
+        with self._connection.pipeline(transaction=True) as both:
+            both.lrem(self._calls.keys.popped(queue), 1, ticket)
+            both.hdel(self._calls.keys.run(self._world.run(ticket)), "reserved")
+            both.lpush(self._calls.keys.queue(queue), ticket)
+            both.execute()
+
+    def is_suspended(self) -> bool:
+        """Tell whether `rq suspend` has told all workers to pause."""
+        return bool(self._connection.exists(self._calls.keys.suspended))
+
+
+def _text(reply: str | bytes) -> str:
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply

@@ -1,0 +1,149 @@
+"""Gives runs of dead workers back to their queues; every worker does, none leads."""
+
+from __future__ import annotations
+
+__all__ = ["Recovery", "bury", "give_back"]
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+from redis import Redis
+from redis.exceptions import RedisError, WatchError
+
+from penstock.publisher.chance import chance
+from penstock.publisher.redis.cause import explained
+from penstock.publisher.redis.script import run
+from penstock.runtime.concurrency.patient_pool import start
+from penstock.runtime.redis.calls import AT_ONCE, Calls, Death, Recovered
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.world import World
+from penstock.runtime.settings import Settings
+from penstock.worker.process.presence import GRACE, PRESENCE, Absence
+
+logger = logging.getLogger(__name__)
+
+EVERY: Final = 1.0
+"""Seconds between two looks at the leases."""
+
+PATIENCE: Final = 2.0
+"""Seconds after which the ticket of a queued run is looked for, and rung for again if lost."""
+
+
+class Recovery:
+    """A thread that looks each second or so for leases that are over and tickets that are lost.
+
+    It looks for workers that have died, too: a first look finds one that does not listen, a second
+    one soon after buries it.
+    """
+
+    def __init__(
+        self, connection: Redis, settings: Settings, also: Callable[[], None] = lambda: None
+    ) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._keys = Keys.of(settings, connection)
+        self._calls = Calls(self._keys)
+        self._absence = Absence(connection, self._keys)
+        self._crashes = settings.crashes
+        self._also = also
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="penstock-recovery", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        start(self._thread)
+
+    def close(self, patience: float | None = None) -> None:
+        """End the thread; wait for it at most `patience` seconds."""
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join(patience)
+
+    def _work(self) -> None:
+        delay = EVERY
+        while not self._ended.wait(delay * chance.uniform(0.8, 1.2)):
+            # A recovery that Redis refuses must not keep the worker from its heartbeat.
+            is_well = all([self._do(self._recover), self._do(self._also)])
+            delay = EVERY if is_well else min(2 * delay, 5.0)
+            if is_well and self._absence.is_suspected:
+                delay = GRACE / 0.8  # never shorter than the grace
+
+    def _recover(self) -> None:
+        while self.look() and not self._ended.is_set():
+            pass  # a whole fleet has died: the rest at once
+
+    def _do(self, work: Callable[[], None]) -> bool:
+        """Do one thing; tell whether Redis has answered. The thread must not end of it."""
+        try:
+            work()
+        except (RedisError, OSError) as error:
+            logger.warning("no recovery for now: %s", explained(error))
+            return False
+        except Exception:
+            logger.exception("a recovery broke off")
+        return True
+
+    def look(self) -> bool:
+        """Recover what is to be recovered now; tell whether there may be more of it."""
+        call = self._calls.recover(self._crashes, PATIENCE, listens=True)
+        found = report(self._calls, run(self._connection, call))
+        for death in self._absence.dead(found.silent):
+            logger.error(
+                "worker %s has died: %s",
+                death.worker,
+                death.reason,
+                extra={"worker": death.worker, "event": "worker.lost"},
+            )
+            bury(self._connection, self._settings, death)
+        ended = len(found.queued) + len(found.given_up)
+        return max(ended, len(found.rung), len(found.woken)) >= AT_ONCE
+
+
+def bury(connection: Redis, settings: Settings, death: Death) -> None:
+    """End the leases of a worker that has died, and take it off RQ's list of workers."""
+    give_back(connection, settings, death)
+    keys = Keys.of(settings, connection)
+    own = keys.worker(death.worker)
+    with connection.pipeline() as pipeline, suppress(WatchError):  # it has registered again
+        pipeline.watch(own)
+        noted: Any = pipeline.hget(own, PRESENCE)
+        if death.presence and (noted or b"").decode("utf-8", "replace") != death.presence:
+            return  # another worker has its name
+        pipeline.multi()
+        pipeline.srem(keys.workers, own)
+        pipeline.delete(own, keys.executions(death.worker))
+        pipeline.execute()
+
+
+def give_back(connection: Redis, settings: Settings, death: Death) -> None:
+    """End the leases of a worker that has died."""
+    keys = Keys.of(settings, connection)
+    calls = Calls(keys)
+    listed: Any = connection.smembers(keys.executions(death.worker))
+    world = World(keys.prefix)
+    run_ids = tuple({world.run(member.decode().partition(":")[0]) for member in listed})
+    for at in range(0, len(run_ids), AT_ONCE):
+        some = replace(death, run_ids=run_ids[at : at + AT_ONCE])
+        report(calls, run(connection, calls.recover(settings.crashes, 60.0, some)))
+
+
+def report(calls: Calls, reply: object) -> Recovered:
+    """Log what came of a recovery, and return it."""
+    recovered = calls.recovered(reply)
+    for run_id in recovered.queued:
+        _log(logging.WARNING, run_id, "run.recovered", "lost its worker, it is queued again")
+    for run_id in recovered.given_up:
+        _log(logging.ERROR, run_id, "run.poison", "was given up: its workers keep dying of it")
+    for run_id in recovered.rung:
+        _log(logging.WARNING, run_id, "run.rung", "had lost its ticket, it has a new one")
+    for run_id in recovered.spoilt:
+        _log(logging.ERROR, run_id, "run.spoilt", "cannot be recovered, its keys are spoilt")
+    return recovered
+
+
+def _log(level: int, run_id: str, event: str, text: str) -> None:
+    logger.log(level, "run %s %s", run_id, text, extra={"run_id": run_id, "event": event})

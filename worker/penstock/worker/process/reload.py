@@ -1,0 +1,135 @@
+"""Runs a command anew whenever source files change: the worker of `penstock dev`."""
+
+from __future__ import annotations
+
+__all__ = ["Reloader", "Watch", "source_folders"]
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from penstock.worker.redis_server import tethered
+
+EVERY: Final = 0.4
+"""Seconds between two looks at the files."""
+
+SETTLE: Final = 0.15
+"""Seconds that files have to stay the same before they are loaded: an editor saves several."""
+
+_SKIPPED: Final = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
+
+
+class Watch:
+    """Knows which .py files below some folders have changed since it was last asked."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders = tuple(folders)
+        self._seen = self._look()
+
+    def changed(self) -> list[Path]:
+        """Name the files that were changed, added or removed since the last call."""
+        now = self._look()
+        changed = [Path(name) for name, _ in now.items() ^ self._seen.items()]
+        self._seen = now
+        return sorted(set(changed))
+
+    def _look(self) -> dict[str, tuple[int, int]]:
+        return {name: mark for folder in self._folders for name, mark in _files(str(folder))}
+
+
+def source_folders(app: Sequence[str]) -> list[Path]:
+    """Name the folders whose files an app is made of: those of its files, and this one."""
+    folders = {Path(source).resolve().parent for source in app if source.endswith(".py")}
+    if not folders or not all(source.endswith(".py") for source in app):
+        folders.add(Path.cwd())
+    return [one for one in sorted(folders) if not any(other in one.parents for other in folders)]
+
+
+class Reloader:
+    """Keeps a command running; ends it and starts `again` when the watched files change.
+
+    It is ended by SIGTERM, and by SIGKILL only where it takes longer than `patience`. One that ends
+    by itself is started again at the next change. It has a process group of its own, so that Ctrl-C
+    comes to it once, from here, and on Linux it ends with this process.
+    """
+
+    def __init__(
+        self, first: Sequence[str], again: Sequence[str], watch: Watch, patience: float
+    ) -> None:
+        self._first = first
+        self._again = again
+        self._watch = watch
+        self._patience = patience
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def run(
+        self,
+        on_change: Callable[[Sequence[Path]], None],
+        on_end: Callable[[int], None],
+    ) -> None:
+        """Go on until an exception, such as KeyboardInterrupt, comes; then end the command."""
+        try:
+            self._start(self._first)
+            while True:
+                time.sleep(EVERY)
+                self._notice_end(on_end)
+                if changed := self._changed():
+                    on_change(changed)
+                    self.stop()
+                    self._start(self._again)
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the command, and return when it has ended."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(self._patience)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+    def _start(self, command: Sequence[str]) -> None:
+        self._child = subprocess.Popen(tethered(command), process_group=0)
+
+    def _notice_end(self, on_end: Callable[[int], None]) -> None:
+        if self._child is not None and self._child.poll() is not None:
+            status, self._child = self._child.returncode, None
+            on_end(status)
+
+    def _changed(self) -> list[Path]:
+        changed = self._watch.changed()
+        while changed:
+            time.sleep(SETTLE)
+            more = self._watch.changed()
+            if not more:
+                break
+            changed = sorted({*changed, *more})
+        return changed
+
+
+def _files(folder: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except OSError:  # removed meanwhile, or not ours to read
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in _SKIPPED:
+            continue
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                if not os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
+                    yield from _files(entry.path)
+            elif entry.name.endswith(".py"):
+                status = entry.stat()
+                yield entry.path, (status.st_mtime_ns, status.st_size)
+        except OSError:
+            continue

@@ -1,0 +1,300 @@
+"""Worker processes: one, or several under a supervisor that replaces those that die."""
+
+from __future__ import annotations
+
+__all__ = ["run_worker", "supervise"]
+
+import dataclasses
+import gc
+import logging
+import math
+import os
+import select
+import signal
+import socket
+import time
+import uuid
+from contextlib import suppress
+from types import FrameType
+from typing import Final, NoReturn
+
+from redis.exceptions import RedisError
+
+from penstock.publisher.errors import PenstockError
+from penstock.publisher.redis.connection import connect
+from penstock.runtime.redis.calls import Death
+from penstock.runtime.telemetry.log_filter import add_to_all_handlers
+from penstock.worker.process.app_loader import load_app
+from penstock.worker.process.deadline import Deadline
+from penstock.worker.process.leash import Leash, Tether
+from penstock.worker.process.options import WorkerOptions
+from penstock.worker.process.readiness import require_redis
+from penstock.worker.process.recovery import bury
+from penstock.worker.process.signals import (
+    ONE_SIGNAL,
+    asked,
+    handled,
+    how_ended,
+    leaving_at_signals,
+)
+
+logger = logging.getLogger(__name__)
+
+SETTLED: Final = 10.0
+"""Seconds after which a process that dies is replaced without a pause."""
+
+LONGEST_PAUSE: Final = 30.0
+
+REFUSED: Final = 1.0
+"""Seconds until a process is forked again that the system has refused."""
+
+MARGIN: Final = 6.0
+"""Seconds after the grace in which worker processes have ended by themselves."""
+
+CUT_OFF: Final = 4.0
+"""The same once they are asked to end at once."""
+
+OF_SUPERVISOR: Final = 3.0
+"""As `ONE_SIGNAL`, for a worker process: a terminal and its supervisor signal to it."""
+
+STUCK: Final = 1.0
+"""Seconds that threads of runs get to end, after their runs have."""
+
+
+def run_worker(
+    options: WorkerOptions,
+    *,
+    alone: bool = True,
+    deadline: Deadline | None = None,
+    leash: Leash | None = None,
+) -> int:
+    """Load the app and work in this process; returns the exit status.
+
+    A server that may lose runs is warned of, unless a supervisor did so: then it is not `alone`.
+    A `deadline` that is given stays set after a signal, until the process has ended.
+
+    Raises:
+        ConfigurationError: the app cannot be loaded, or a live worker has the same name.
+        RedisUnavailableError: Redis cannot be reached at the start, or cannot be worked with.
+    """
+    with leaving_at_signals():
+        limit = deadline or Deadline()
+        try:
+            return _run_worker(options, alone, limit, leash)
+        finally:
+            if deadline is None:
+                limit.close()
+
+
+def _run_worker(
+    options: WorkerOptions, alone: bool, deadline: Deadline, leash: Leash | None
+) -> int:
+    _set_environment(options)
+    from penstock.worker.process.worker import Worker  # RQ takes its time to import
+
+    app = load_app(options.app)
+    add_to_all_handlers()  # also to those that the app has set up
+    require_redis(options.settings, warn=alone)
+    worker = Worker(
+        options.queues,
+        entrypoints=app.entrypoints,
+        tasks=app.tasks,
+        settings=options.settings,
+        concurrency=options.concurrency,
+        grace=options.grace,
+        name=options.name or None,
+    )
+    deadline.start()
+    worker.shutdown.on_deadline = deadline.set
+    if leash is not None:
+        worker.shutdown.one_signal = OF_SUPERVISOR
+        leash.hand_to(worker.drain, worker.cut_off)
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: collections need not look at it again
+    worker.work(burst=options.burst)
+    if worker.is_cut or not worker.join(STUCK):  # threads that run on would be waited for
+        logging.shutdown()
+        os._exit(0)
+    return 0
+
+
+def _set_environment(options: WorkerOptions) -> None:
+    """Let a store or a cache that the app declares without a URL be in the worker's Redis."""
+    for name in ("PENSTOCK_REDIS", "PENSTOCK_REDIS_URL"):
+        os.environ[name] = options.settings.redis
+    if not os.environ.get("RQ_KEY_PREFIX", "unset"):
+        del os.environ["RQ_KEY_PREFIX"]  # RQ takes an empty one for a wrong one
+
+
+def supervise(options: WorkerOptions, processes: int) -> int:
+    """Keep a number of worker processes alive until asked to stop; returns the exit status.
+
+    A process that dies gives its runs back at once, and is replaced: right away, or after a growing
+    pause where it keeps dying young. However the supervisor itself ends, its processes drain.
+
+    Raises:
+        ConfigurationError: the app cannot be loaded.
+        RedisUnavailableError: Redis cannot be reached at the start, or cannot be worked with.
+    """
+    with leaving_at_signals():
+        _set_environment(options)
+        load_app(options.app)
+        require_redis(options.settings, warn=True)
+        return _Supervisor(options, processes).run()
+
+
+@dataclasses.dataclass(slots=True)
+class _Child:
+    name: str
+    began: float
+    strikes: int
+    """How many before it in a row have died young."""
+    tether: Tether
+
+
+class _Supervisor:
+    """Sleeps until a child dies, a signal comes, or a replacement is due."""
+
+    def __init__(self, options: WorkerOptions, processes: int) -> None:
+        self._options = options
+        self._children: dict[int, _Child] = {}
+        self._due: list[tuple[float, int]] = [(0.0, 0)] * processes
+        self._stopping = False
+        self._signalled = -math.inf
+        self._ends = math.inf
+
+    def run(self) -> int:
+        """Keep the processes alive until asked to stop."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        with handled(self._stop):
+            self._keep_alive(reader)
+        return 0
+
+    def _keep_alive(self, reader: int) -> None:
+        while True:
+            self._start_due()
+            if not self._children and not self._due:
+                return
+            if select.select([reader], [], [], self._left())[0]:
+                os.read(reader, 4096)
+            self._reap()
+            if time.monotonic() > self._ends:
+                self._kill_all()
+
+    def _start_due(self) -> None:
+        if self._stopping:
+            self._due.clear()
+        now = time.monotonic()
+        for due in [due for due in self._due if due[0] <= now]:
+            self._due.remove(due)
+            self._fork(due[1])
+
+    def _left(self) -> float | None:
+        """Return the seconds until something is due."""
+        at = min((self._ends, *(due[0] for due in self._due)))
+        return None if at == math.inf else max(0.0, at - time.monotonic())
+
+    def _fork(self, strikes: int) -> None:
+        name = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
+        # A signal between the fork and the note of it would miss the child, or meet it half made.
+        signal.pthread_sigmask(signal.SIG_BLOCK, asked())
+        try:
+            tether = Tether()
+            pid = self._forked(tether)
+            if pid == 0:
+                self._become_worker(dataclasses.replace(self._options, name=name), tether)
+            self._children[pid] = _Child(name, time.monotonic(), strikes, tether)
+        except OSError as error:
+            logger.warning("the system refuses a worker process, trying again: %s", error)
+            self._due.append((time.monotonic() + REFUSED, strikes))
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, asked())
+
+    def _forked(self, tether: Tether) -> int:
+        try:
+            pid = os.fork()
+        except OSError:
+            tether.close()
+            os.close(tether.reader)
+            raise
+        if pid:
+            os.close(tether.reader)
+        return pid
+
+    def _become_worker(self, options: WorkerOptions, tether: Tether) -> NoReturn:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            with leaving_at_signals():
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, asked())
+                status = run_worker(
+                    options, alone=False, deadline=Deadline(), leash=self._leash(tether)
+                )
+        except PenstockError as error:
+            logger.error("worker process %s could not start: %s", options.name, error)
+        except BaseException:
+            logger.exception("worker process %s broke", options.name)
+        finally:
+            logging.shutdown()
+            os._exit(status)
+
+    def _leash(self, tether: Tether) -> Leash:
+        """Hold on to the supervisor, in a child; and let go of what keeps the others to it."""
+        for child in self._children.values():
+            child.tether.close()
+        tether.close()
+        leash = Leash(tether.reader)
+        leash.start()
+        return leash
+
+    def _reap(self) -> None:
+        for pid in list(self._children):
+            ended, status, usage = os.wait4(pid, os.WNOHANG)
+            if ended:
+                child = self._children.pop(pid)
+                child.tether.close()
+                self._bury(child, pid, status, usage.ru_maxrss)
+
+    def _bury(self, child: _Child, pid: int, status: int, peak: int) -> None:
+        code = os.waitstatus_to_exitcode(status)
+        if code == 0 and (self._stopping or self._options.burst):
+            return
+        reason = (
+            f"worker process {pid} ended by {how_ended(code)}, {peak // 1024} MB at its largest"
+        )
+        logger.error("%s", reason, extra={"worker": child.name, "event": "worker.died"})
+        settings = self._options.settings
+        try:
+            with connect(settings.redis, 1.0) as connection:
+                bury(connection, settings, Death(child.name, reason))
+        except (RedisError, OSError) as error:
+            logger.warning("its leases end by themselves, Redis does not answer: %s", error)
+        young = time.monotonic() - child.began < SETTLED
+        pause = min(0.5 * 2 ** min(child.strikes - 1, 6), LONGEST_PAUSE) if child.strikes else 0.0
+        self._due.append((time.monotonic() + pause * young, (child.strikes + 1) * young))
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        """Let the processes drain; the second time let them end at once."""
+        now = time.monotonic()
+        again = self._stopping and now - self._signalled > ONE_SIGNAL
+        if not self._stopping or again:
+            self._signalled = now
+            self._ends = now + (CUT_OFF if again else self._options.grace + MARGIN)
+        self._stopping = True
+        for pid, child in self._children.items():
+            if again:
+                child.tether.cut_off()
+            with suppress(ProcessLookupError):  # reaped, and the signal comes before the note of it
+                os.kill(pid, signum)
+
+    def _kill_all(self) -> None:
+        """End the processes that have not ended by themselves."""
+        self._ends = math.inf
+        for pid in self._children:
+            logger.error("worker process %d does not end, it is killed", pid)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

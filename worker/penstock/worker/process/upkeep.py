@@ -1,0 +1,92 @@
+"""What a live worker does again and again, so that Redis and RQ know of it."""
+
+from __future__ import annotations
+
+__all__ = ["Upkeep"]
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+from rq.worker import WorkerStatus
+
+from penstock.publisher.redis.script import run
+from penstock.runtime.executor.executor import Executor
+from penstock.worker.process.capacity import Capacity
+from penstock.worker.process.registration import Registration
+from penstock.worker.process.rq_jobs import OrdinaryJobs
+from penstock.worker.process.rq_worker import RQWorker
+
+logger = logging.getLogger(__name__)
+
+ANNOUNCE_EVERY: Final = 5.0
+HEARTBEAT_EVERY: Final = 2.0
+MAINTENANCE_EVERY: Final = 600.0
+
+EXECUTIONS_TTL: Final = 600
+"""Seconds that Redis keeps what a worker was executing as it died."""
+
+
+class Upkeep:
+    """Keeps up a worker's registration, its heartbeat, its state and what it has announced."""
+
+    def __init__(
+        self,
+        worker: RQWorker,
+        registration: Registration,
+        executor: Executor,
+        ordinary: OrdinaryJobs,
+        capacity: Capacity,
+        give_way: Callable[[], None],
+    ) -> None:
+        self._worker = worker
+        self._registration = registration
+        self._executor = executor
+        self._ordinary = ordinary
+        self._capacity = capacity
+        self._give_way = give_way
+        self._due: dict[str, float] = {}
+
+    def tick(self) -> None:
+        """Do what is due about each second; in the recovery's thread."""
+        worker = self._worker
+        if not self._registration.is_held():
+            self._give_way()
+            return
+        self._ordinary.grow()
+        state = WorkerStatus.BUSY if self._capacity.busy else WorkerStatus.IDLE
+        if worker.get_state() != state and not worker.is_ending:
+            worker.set_state(state)
+        if self._is_due("announce", ANNOUNCE_EVERY):
+            self.announce()
+        if self._is_due("heartbeat", HEARTBEAT_EVERY):
+            with worker.connection.pipeline(transaction=False) as pipeline:
+                worker.heartbeat(pipeline=pipeline)
+                pipeline.expire(self._executor.calls.keys.executions(worker.name), EXECUTIONS_TTL)
+                pipeline.execute()
+        if self._is_due("maintenance", MAINTENANCE_EVERY):
+            self._clean()
+
+    def announce(self) -> None:
+        """Say what this worker can execute."""
+        call = self._executor.calls.announce(self._executor.app, 3 * ANNOUNCE_EVERY)
+        run(self._worker.connection, call)
+
+    def _clean(self) -> None:
+        """Let RQ look after its own jobs; what it trips over is no reason to end."""
+        worker: Any = self._worker
+        try:
+            worker.clean_registries()
+        except (RedisError, OSError):
+            raise
+        except Exception:
+            logger.exception("RQ could not clean its registries")
+
+    def _is_due(self, what: str, every: float) -> bool:
+        now = time.monotonic()
+        if self._due.get(what, 0.0) > now:
+            return False
+        self._due[what] = now + every
+        return True
