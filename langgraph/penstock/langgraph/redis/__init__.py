@@ -1,0 +1,1 @@
+"""Points, values and writes of graphs in Redis: keys, scripts, plans without IO; no LangGraph."""

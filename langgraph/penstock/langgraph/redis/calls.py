@@ -1,0 +1,102 @@
+"""The script calls of graphs: what is sent, in which order. No IO."""
+
+from __future__ import annotations
+
+__all__ = ["Command", "GraphCalls", "NewValue", "NewWrite", "Plan", "Request"]
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from penstock.langgraph.redis.keys import GraphKeys, Space, names_of, to_bytes, value_field
+from penstock.publisher.redis.script import Argument, Call, load
+
+T = TypeVar("T")
+
+Command: TypeAlias = tuple[Argument, ...]
+Request: TypeAlias = Call | Command
+"""A script, or a command; all may be sent twice."""
+
+Plan: TypeAlias = Generator[Request, Any, T]
+
+SCRIPTS = "penstock.langgraph.redis.scripts"
+
+
+@dataclass(frozen=True, slots=True)
+class NewValue:
+    """A channel's value in a new version."""
+
+    channel: str
+    version: str
+    record: bytes = b""
+    """Empty if the channel has no value in this version."""
+    base: str = ""
+    """The version that the record continues."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewWrite:
+    """A pending write."""
+
+    name: str
+    record: bytes
+    first_wins: bool
+
+
+class GraphCalls:
+    """Builds the calls of one prefix."""
+
+    def __init__(self, keys: GraphKeys) -> None:
+        self.keys = keys
+
+    def put(
+        self, space: Space, root: str, point_id: str, record: bytes, values: Iterable[NewValue]
+    ) -> Call:
+        """Store a point with its new values."""
+        parts: list[Argument] = []
+        for value in values:
+            base = value_field(value.channel, value.base) if value.base else ""
+            parts += (to_bytes(value_field(value.channel, value.version)), to_bytes(base))
+            parts.append(value.record)
+        start = (to_bytes(space.thread_id), space.digest, to_bytes(space.namespace), root)
+        return self._call("put", space, *start, to_bytes(point_id), record, *parts)
+
+    def put_writes(self, space: Space, point_id: str, writes: Iterable[NewWrite]) -> Call:
+        """Store pending writes of a point, which may come later than they."""
+        parts: list[Argument] = []
+        for write in writes:
+            parts += (write.name, int(write.first_wins), write.record)
+        start = (to_bytes(space.thread_id), space.digest, to_bytes(space.namespace))
+        return self._call("put_writes", space, *start, to_bytes(point_id), *parts)
+
+    def points(self, space: Space, ids: Sequence[str], *, whole: bool = True) -> Call:
+        """Read points by their ids, or their records only; what is not there is left out."""
+        return self._call("points", space, int(whole), "", 0, *map(to_bytes, ids))
+
+    def newest(self, space: Space, count: int, before: str = "", *, whole: bool = True) -> Call:
+        """Read the newest points, of those older than one if that is given."""
+        return self._call("points", space, int(whole), to_bytes(before), count)
+
+    def lineage(self, space: Space, point_id: str, channels: Sequence[str]) -> Call:
+        """Read what some channels got from the ancestors of a point, as far back as is needed."""
+        return self._call("lineage", space, to_bytes(point_id), *map(to_bytes, channels))
+
+    def of_runs(self, space: Space, run_ids: Sequence[str]) -> Call:
+        """Return the ids of the points that runs have made."""
+        return self._call("of_runs", space, *map(to_bytes, run_ids))
+
+    def forget(self, space: Space, ids: Sequence[str]) -> Call:
+        """Delete points with their writes, and the values that no other point needs."""
+        return self._call("forget", space, space.digest, *map(to_bytes, ids))
+
+    def delete(self, thread: str) -> Call:
+        """Delete a thread."""
+        return Call(load(SCRIPTS, "delete"), (self.keys.thread(thread),), ())
+
+    def copy(self, source: str, target: Space, nonce: str, *, whole: bool) -> Call:
+        """Copy a thread, or only say that its copy is about to be made."""
+        keys = self.keys.thread(source), self.keys.thread(target.thread)
+        return Call(load(SCRIPTS, "copy"), keys, (to_bytes(target.thread_id), nonce, int(whole)))
+
+    def _call(self, name: str, space: Space, *args: Argument) -> Call:
+        return Call(load(SCRIPTS, name), names_of(self.keys, space), args)

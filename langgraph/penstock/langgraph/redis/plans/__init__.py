@@ -1,0 +1,1 @@
+"""What a saver asks of Redis, as plans without IO."""

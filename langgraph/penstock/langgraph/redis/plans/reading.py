@@ -1,0 +1,234 @@
+"""Plans that read points."""
+
+from __future__ import annotations
+
+__all__ = ["Listing", "lineage", "newest", "point", "spaces_of", "threads"]
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+from penstock.langgraph.redis.calls import Plan
+from penstock.langgraph.redis.chain import Chain, chain_of
+from penstock.langgraph.redis.growing import ListBytes
+from penstock.langgraph.redis.keys import (
+    Space,
+    point_field,
+    read_write_name,
+    value_field,
+    write_field,
+)
+from penstock.langgraph.redis.point import Lineage, Point, PointHead, Write
+from penstock.langgraph.redis.record import head_of
+from penstock.langgraph.redis.storage import Storage
+from penstock.langgraph.redis.versions import is_ours
+
+PAGE = 64
+"""Points that are read at once, so that nobody waits for Redis for long."""
+
+Stored: TypeAlias = Mapping[bytes, bytes]
+"""Records by their fields."""
+
+
+def point(storage: Storage, space: Space, point_id: str) -> Plan[Point | None]:
+    """Return a point, None if there is none."""
+    return (yield from _one(storage, space, storage.calls.points(space, [point_id])))
+
+
+def newest(storage: Storage, space: Space) -> Plan[Point | None]:
+    """Return the newest point of a space, None if there is none."""
+    return (yield from _one(storage, space, storage.calls.newest(space, 1)))
+
+
+def _one(storage: Storage, space: Space, call: Any) -> Plan[Point | None]:
+    found = _read(storage, space, (yield call))
+    if not found:
+        return None
+    _remember(storage, found[0])
+    return found[0].point
+
+
+def lineage(
+    storage: Storage, space: Space, point_id: str, channels: Sequence[str]
+) -> Plan[dict[str, Lineage]]:
+    """Return what channels got from the ancestors of a point, back to a stored value of each."""
+    if not point_id:
+        heads, _ = yield storage.calls.newest(space, 1, whole=False)
+        point_id = heads[0][0].decode() if heads else ""
+    points, found, flat = yield storage.calls.lineage(space, point_id, channels)
+    values = _pairs(flat)
+    seeds = {channel.decode(): (id_, version.decode()) for channel, id_, version in found}
+    return {
+        channel: _lineage(storage, space, channel, points, values, seeds.get(channel))
+        for channel in channels
+    }
+
+
+def _lineage(
+    storage: Storage,
+    space: Space,
+    channel: str,
+    points: Sequence[Any],
+    values: Stored,
+    seed: tuple[bytes, str] | None,
+) -> Lineage:
+    writes: list[Write] = []
+    for id_, flat in points:
+        wanted = {
+            name: record
+            for name, record in _pairs(flat).items()
+            if json.loads(head_of(record))[0] == channel
+        }
+        writes[:0] = _writes(storage, space, id_.decode(), wanted)
+        if seed is not None and id_ == seed[0]:
+            chain = chain_of(storage, space, channel, seed[1], values)
+            value = storage.values.loads(chain.typed, f"channel {channel!r}")
+            return Lineage(tuple(writes), has_value=True, value=value)
+    return Lineage(tuple(writes), has_value=False)
+
+
+class Listing:
+    """Reads the points of a space page by page, the newest first."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        space: Space,
+        *,
+        before: str = "",
+        matches: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> None:
+        self._storage = storage
+        self._space = space
+        self._before = before
+        self._matches = matches
+        self.is_over = False
+        """Whether there is no further page."""
+
+    def page(self, limit: int | None) -> Plan[list[Point]]:
+        """Return the next points whose metadata match, at most so many; may be none of a page."""
+        calls, space = self._storage.calls, self._space
+        room = PAGE if limit is None else min(PAGE, limit)
+        if self._matches is None:
+            reply = yield calls.newest(space, room, self._before)
+            self._turn(reply[0], room)
+            return _points(self._storage, space, reply)
+        heads, _ = yield calls.newest(space, PAGE, self._before, whole=False)
+        wanted = [
+            id_.decode()
+            for id_, record, _ in heads
+            if self._matches(_kept(self._storage, space, id_.decode(), record)[1])
+        ][:limit]
+        self._turn(heads, PAGE)
+        if not wanted:
+            return []
+        return _points(self._storage, space, (yield calls.points(space, wanted)))
+
+    def _turn(self, read: Sequence[Any], asked: int) -> None:
+        self.is_over = len(read) < asked
+        if read:
+            self._before = read[-1][0].decode()
+
+
+def spaces_of(storage: Storage, thread_id: str) -> Plan[list[Space]]:
+    """Return the spaces of a thread, sorted by namespace."""
+    key = storage.calls.keys.thread(Space(thread_id).thread)
+    fields = _pairs((yield "HGETALL", key))
+    names = [json.loads(text)[0] for name, text in fields.items() if name.startswith(b"space:")]
+    return [Space(thread_id, namespace) for namespace in sorted(names)]
+
+
+def threads(storage: Storage) -> Plan[list[str]]:
+    """Return the ids of all threads; looks through all keys."""
+    pattern = storage.calls.keys.thread("?" * 32)
+    found: list[str] = []
+    cursor = 0
+    while True:
+        cursor, names = yield "SCAN", cursor, "MATCH", pattern, "COUNT", 1000
+        for name in names:
+            thread_id = yield "HGET", name, "id"
+            if thread_id is not None:
+                found.append(thread_id.decode("utf-8", "surrogatepass"))
+        if cursor == 0:
+            return sorted(set(found))
+
+
+# -- what replies hold --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A point, and the values of its channels as bytes."""
+
+    point: Point
+    chains: Mapping[str, Chain]
+
+
+def _points(storage: Storage, space: Space, reply: Any) -> list[Point]:
+    return [each.point for each in _read(storage, space, reply)]
+
+
+def _read(storage: Storage, space: Space, reply: Any) -> list[Read]:
+    points, flat = reply
+    values = _pairs(flat)
+    return [
+        _point(storage, space, id_.decode(), record, _pairs(writes), values)
+        for id_, record, writes in points
+    ]
+
+
+def _point(
+    storage: Storage, space: Space, id_: str, record: bytes, writes: Stored, values: Stored
+) -> Read:
+    head = PointHead.of(record)
+    checkpoint, metadata = _kept(storage, space, id_, record)
+    checkpoint.setdefault("channel_versions", dict(head.versions))
+    chains = {
+        channel: chain_of(storage, space, channel, version, values)
+        for channel, version in head.versions.items()
+        if value_field(channel, version).encode() in values
+    }
+    checkpoint["channel_values"] = {
+        channel: storage.values.loads(chain.typed, f"channel {channel!r}")
+        for channel, chain in chains.items()
+    }
+    ordered = _writes(storage, space, id_, writes)
+    return Read(Point(space, id_, head.parent, checkpoint, metadata, tuple(ordered)), chains)
+
+
+def _kept(
+    storage: Storage, space: Space, id_: str, record: bytes
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the checkpoint of a point, without its values, and the metadata."""
+    typed = storage.records.read(space, point_field(id_), record)
+    checkpoint, metadata = storage.values.loads(typed, f"point {id_}")
+    return checkpoint, metadata
+
+
+def _writes(storage: Storage, space: Space, id_: str, stored: Stored) -> list[Write]:
+    writes: list[Write] = []
+    for name, record in stored.items():
+        task_id, index = read_write_name(name.decode())
+        channel, path = json.loads(head_of(record))
+        typed = storage.records.read(space, write_field(id_, name.decode()), record)
+        value = storage.values.loads(typed, f"a pending write to {channel!r}")
+        writes.append(Write(task_id, channel, value, path, index))
+    return sorted(writes, key=lambda write: (write.path, write.task_id, write.index))
+
+
+def _remember(storage: Storage, read: Read) -> None:
+    """Note the lists of a point: what is put next will continue them."""
+    versions = read.point.checkpoint["channel_versions"]
+    for channel, chain in read.chains.items():
+        version = versions[channel]
+        items = ListBytes.of(chain.typed) if storage.grows and is_ours(version) else None
+        if items is not None:
+            known = items.known(version, chain.link, chain.anchor)
+            storage.lists.set(read.point.space, channel, known)
+
+
+def _pairs(flat: Any) -> dict[bytes, bytes]:
+    if isinstance(flat, dict):  # as redis-py gives the reply of HGETALL
+        return cast("dict[bytes, bytes]", flat)
+    return dict(zip(flat[::2], flat[1::2], strict=True))

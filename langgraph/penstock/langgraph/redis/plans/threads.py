@@ -1,0 +1,113 @@
+"""Plans about whole threads: delete, copy, prune."""
+
+from __future__ import annotations
+
+__all__ = ["copy", "delete", "delete_for_runs", "keep_latest"]
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from penstock.langgraph.redis.calls import Plan
+from penstock.langgraph.redis.keys import Space, names_of
+from penstock.langgraph.redis.plans import reading
+from penstock.langgraph.redis.point import Point
+from penstock.langgraph.redis.record import head_of
+from penstock.langgraph.redis.storage import Storage
+from penstock.publisher.errors import ConfigurationError
+
+PAGE = 256
+"""Points that are deleted at once, and fields that are written at once."""
+
+COUNTERS = "counters_since_delta_snapshot"
+"""Metadata that name the delta channels whose value is not stored with the point."""
+
+
+def delete(storage: Storage, thread_id: str) -> Plan[None]:
+    """Delete a thread."""
+    yield storage.calls.delete(Space(thread_id).thread)
+
+
+def delete_for_runs(storage: Storage, run_ids: Sequence[str]) -> Plan[None]:
+    """Delete the points that runs have made, in all threads."""
+    if not run_ids:
+        return
+    for thread_id in (yield from reading.threads(storage)):
+        for space in (yield from reading.spaces_of(storage, thread_id)):
+            ids = yield storage.calls.of_runs(space, run_ids)
+            yield from _forget(storage, space, [id_.decode() for id_ in ids])
+
+
+def keep_latest(storage: Storage, thread_id: str) -> Plan[None]:
+    """Delete all points of a thread but the newest of each space, and those that it needs.
+
+    A channel that stores only what it was given needs its ancestors, back to a whole value.
+    """
+    for space in (yield from reading.spaces_of(storage, thread_id)):
+        ids: Sequence[bytes] = yield "ZRANGE", names_of(storage.calls.keys, space)[2], 0, -1
+        newest = yield from reading.newest(storage, space)
+        if newest is None:
+            continue
+        kept = yield from _ancestors(storage, newest)
+        old = [id_.decode() for id_ in ids]
+        # Points and writes that came since then are of a later point.
+        yield from _forget(storage, space, [id_ for id_ in old if id_ not in kept])
+
+
+def _ancestors(storage: Storage, point: Point) -> Plan[set[str]]:
+    kept = {point.id}
+    needed = set(cast("dict[str, Any]", point.metadata.get(COUNTERS) or {}))
+    ahead: Point | None = point
+    while ahead is not None:
+        kept.add(ahead.id)
+        needed -= ahead.checkpoint["channel_values"].keys()
+        if not needed or not ahead.parent:
+            break
+        ahead = yield from reading.point(storage, ahead.space, ahead.parent)
+    return kept
+
+
+def _forget(storage: Storage, space: Space, ids: Sequence[str]) -> Plan[None]:
+    for start in range(0, len(ids), PAGE):
+        yield storage.calls.forget(space, ids[start : start + PAGE])
+
+
+def copy(storage: Storage, source_id: str, target_id: str, nonce: str) -> Plan[None]:
+    """Give a thread all that another one has; what is sealed is sealed anew for its new place.
+
+    Raises:
+        ConfigurationError: the thread has a state already.
+    """
+    sealed = storage.records.are_sealed
+    target = Space(target_id)
+    reply = yield storage.calls.copy(Space(source_id).thread, target, nonce, whole=not sealed)
+    if reply == b"TAKEN":
+        raise ConfigurationError(
+            f"thread {target_id!r} has a state already: delete it first, or copy to another name."
+        )
+    if sealed:
+        for space in (yield from reading.spaces_of(storage, source_id)):
+            yield from _copy_sealed(storage, space, Space(target_id, space.namespace))
+
+
+def _copy_sealed(storage: Storage, source: Space, target: Space) -> Plan[None]:
+    records, keys = storage.records, storage.calls.keys
+    _, from_space, from_order = names_of(keys, source)
+    _, to_space, to_order = names_of(keys, target)
+    ids: Sequence[bytes] = yield "ZRANGE", from_order, 0, -1
+    cursor = 0
+    while True:
+        cursor, found = yield "HSCAN", from_space, cursor, "COUNT", PAGE
+        row: list[bytes] = []
+        for field, record in cast("dict[bytes, bytes]", found).items():
+            name = field.decode()
+            if not name.startswith("t "):
+                typed = records.read(source, name, record)
+                record = records.write(target, name, head_of(record), typed)
+            row += (field, record)
+        if row:
+            yield "HSET", to_space, *row
+        if cursor == 0:
+            break
+    for start in range(0, len(ids), PAGE):  # from here on readers find them
+        some = ids[start : start + PAGE]
+        yield "ZADD", to_order, *(part for id_ in some for part in (0, id_))

@@ -1,0 +1,134 @@
+"""Plans that store points and pending writes."""
+
+from __future__ import annotations
+
+__all__ = ["put", "put_writes"]
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from penstock.langgraph.redis.calls import NewValue, NewWrite, Plan
+from penstock.langgraph.redis.growing import Known, ListBytes
+from penstock.langgraph.redis.keys import Space, point_field, value_field, write_field, write_name
+from penstock.langgraph.redis.point import Point, PointHead, Write, write_head
+from penstock.langgraph.redis.record import Typed
+from penstock.langgraph.redis.storage import Storage
+from penstock.langgraph.redis.versions import is_ours, version_text
+from penstock.publisher.errors import CodecError
+from penstock.publisher.redis.script import Call
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draft:
+    """A value to be stored: what of it, and what the next version has to know of it."""
+
+    typed: Typed
+    new: NewValue
+    known: Known | None = None
+
+    @property
+    def channel(self) -> str:
+        """The channel that the value is of."""
+        return self.new.channel
+
+
+def put(storage: Storage, point: Point, new_versions: Mapping[str, Any]) -> Plan[None]:
+    """Store a point with the values of its new versions; again with the same id: in its place.
+
+    Raises:
+        CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+    """
+    values: Mapping[str, Any] = point.checkpoint["channel_values"]
+    drafts = [
+        _draft(storage, point, channel, version_text(version), values[channel])
+        for channel, version in new_versions.items()
+        if channel in values
+    ]
+    removed = [
+        NewValue(channel, version_text(version))
+        for channel, version in new_versions.items()
+        if channel not in values
+    ]
+    root, record = str(point.metadata.get("parents", {}).get("", "")), _record(storage, point)
+
+    def call() -> Call:
+        new = [*removed, *(draft.new for draft in drafts)]
+        return storage.calls.put(point.space, root, point.id, record, new)
+
+    if (yield call()):  # a version to be continued was deleted meanwhile
+        drafts = [_in_full(storage, point.space, draft) for draft in drafts]
+        yield call()
+    for draft in drafts:
+        if draft.known is not None:
+            storage.lists.set(point.space, draft.channel, draft.known)
+
+
+def put_writes(
+    storage: Storage, space: Space, point_id: str, writes: Iterable[Write], what: str
+) -> Plan[None]:
+    """Store what a task gave to channels; `what` names the task, as "node 'n'".
+
+    Of two writes of one index the first one stays, and the last one if the index is negative.
+
+    Raises:
+        CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+    """
+    new: list[NewWrite] = []
+    for write in writes:
+        name = write_name(write.task_id, write.index)
+        try:
+            typed = storage.values.dumps(write.value, f"{what} wrote {write.channel!r}")
+        except CodecError as error:
+            storage.refusals.add(space, point_id, write.channel, error)
+            raise
+        field, head = write_field(point_id, name), write_head(write.channel, write.path)
+        record = storage.records.write(space, field, head, typed)
+        new.append(NewWrite(name, record, first_wins=write.index >= 0))
+    yield storage.calls.put_writes(space, point_id, new)
+
+
+def _draft(storage: Storage, point: Point, channel: str, version: str, value: Any) -> Draft:
+    space = point.space
+    try:
+        typed = storage.values.dumps(value, f"channel {channel!r} was given a value")
+    except CodecError as error:
+        refused = storage.refusals.of(space, point.parent, channel)
+        if refused is None:
+            raise
+        raise refused from error
+    # Of a version that is not ours another value may be stored later, which the next must not meet.
+    items = ListBytes.of(typed) if storage.grows and is_ours(version) else None
+    if items is None:
+        return _in_full(storage, space, Draft(typed, NewValue(channel, version)))
+    known = storage.lists.get(space, channel, version)
+    found = items.after(known)
+    if known is None or found is None:
+        whole = Draft(typed, NewValue(channel, version), items.known(version, None, None))
+        return _in_full(storage, space, whole)
+    link, start = found
+    end = Typed(typed.kind, items.body[start:])
+    record = storage.records.write(space, value_field(channel, version), link.head, end)
+    new = NewValue(channel, version, record, link.base)
+    return Draft(typed, new, items.known(version, link, known.anchor))
+
+
+def _in_full(storage: Storage, space: Space, draft: Draft) -> Draft:
+    channel, version = draft.new.channel, draft.new.version
+    record = storage.records.write(space, value_field(channel, version), "", draft.typed)
+    new = NewValue(channel, version, record)
+    return Draft(draft.typed, new, draft.known and draft.known.in_full())
+
+
+def _record(storage: Storage, point: Point) -> bytes:
+    kept = {key: value for key, value in point.checkpoint.items() if key != "channel_values"}
+    versions = cast("dict[str, Any]", kept["channel_versions"])
+    if all(is_ours(version) for version in versions.values()):
+        del kept["channel_versions"]  # the head has them
+    head = PointHead(
+        parent=point.parent,
+        run=str(point.metadata.get("run_id") or ""),
+        versions={channel: version_text(version) for channel, version in versions.items()},
+    )
+    typed = storage.values.dumps([kept, point.metadata], f"point {point.id} was to be stored")
+    return storage.records.write(point.space, point_field(point.id), head.text, typed)

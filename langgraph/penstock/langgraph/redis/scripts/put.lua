@@ -1,0 +1,27 @@
+-- put: store a point of a graph, with the values that are new in it; the same point again replaces it.
+--
+-- ARGV[1] thread id, ARGV[2] space, ARGV[3] its namespace, ARGV[4] root point that it hangs on ('' for none), ARGV[5]
+-- id of the point, ARGV[6] its record; then values, three parts each: field, field of the version that it continues
+-- ('' for none), record ('': the channel has no value in this version).
+-- Returns the fields that are to be continued and are not there: then nothing was stored.
+-- Keys: KEYS[1] graph:<thread>, KEYS[2] graph:<thread>:<space>, KEYS[3] graph:<thread>:<space>:order.
+local missing = {}
+for at = 7, #ARGV, 3 do
+  if ARGV[at + 1] ~= '' and redis.call('HEXISTS', KEYS[2], ARGV[at + 1]) == 0 then
+    missing[#missing + 1] = ARGV[at + 1]
+  end
+end
+if #missing > 0 then
+  return missing
+end
+redis.call('HSET', KEYS[1], 'id', ARGV[1], 'space:' .. ARGV[2], cjson.encode({ ARGV[3], ARGV[4] }))
+for at = 7, #ARGV, 3 do
+  if ARGV[at + 2] == '' then
+    redis.call('HDEL', KEYS[2], ARGV[at])
+  else
+    redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 2])
+  end
+end
+redis.call('HSET', KEYS[2], 'p ' .. ARGV[5], ARGV[6])
+redis.call('ZADD', KEYS[3], 0, ARGV[5])
+return missing

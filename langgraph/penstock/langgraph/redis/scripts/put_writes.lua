@@ -1,0 +1,24 @@
+-- put_writes: store pending writes of a point; they may come before the point, which never takes them away.
+--
+-- ARGV[1] thread id, ARGV[2] space, ARGV[3] its namespace, ARGV[4] id of the point; then writes, three parts each:
+-- name, 1 if the first of a name wins and 0 if the last does, record.
+-- The names of a point's writes stand in the field `t <id>`, one a line.
+-- Keys: KEYS[1] graph:<thread>, KEYS[2] graph:<thread>:<space>; KEYS[3] is not reached.
+redis.call('HSET', KEYS[1], 'id', ARGV[1])
+redis.call('HSETNX', KEYS[1], 'space:' .. ARGV[2], cjson.encode({ ARGV[3], '' }))
+local names = redis.call('HGET', KEYS[2], 't ' .. ARGV[4]) or ''
+local before = #names
+for at = 5, #ARGV, 3 do
+  local field = 'w ' .. ARGV[4] .. ' ' .. ARGV[at]
+  local is_there = redis.call('HEXISTS', KEYS[2], field) == 1
+  if not is_there then
+    names = names .. ARGV[at] .. '\n'
+  end
+  if not is_there or ARGV[at + 1] == '0' then
+    redis.call('HSET', KEYS[2], field, ARGV[at + 2])
+  end
+end
+if #names > before then
+  redis.call('HSET', KEYS[2], 't ' .. ARGV[4], names)
+end
+return 'OK'

@@ -1,0 +1,26 @@
+"""What all plans of a saver share: how values are written, and where."""
+
+from __future__ import annotations
+
+__all__ = ["Storage"]
+
+from dataclasses import dataclass
+
+from penstock.langgraph.redis.calls import GraphCalls
+from penstock.langgraph.redis.growing import KnownLists
+from penstock.langgraph.redis.record import Records
+from penstock.langgraph.redis.refusals import Refusals
+from penstock.langgraph.redis.values import Values
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Script calls, the forms of records and values, and what a saver remembers."""
+
+    calls: GraphCalls
+    records: Records
+    values: Values
+    lists: KnownLists
+    refusals: Refusals
+    grows: bool = True
+    """Whether lists are stored by their new items: values of a serializer whose form is known."""

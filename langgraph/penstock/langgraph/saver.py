@@ -1,0 +1,261 @@
+"""Checkpointer of LangGraph graphs that keeps their state in Redis."""
+
+from __future__ import annotations
+
+__all__ = ["PenstockSaver"]
+
+import copy
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from redis import Redis
+from redis import asyncio as aredis
+
+from penstock.langgraph.allow_list import TypeName, Types
+from penstock.langgraph.redis.calls import GraphCalls
+from penstock.langgraph.redis.followed import Followed
+from penstock.langgraph.redis.growing import KnownLists
+from penstock.langgraph.redis.keys import GraphKeys
+from penstock.langgraph.redis.record import Records
+from penstock.langgraph.redis.refusals import Refusals
+from penstock.langgraph.redis.storage import Storage
+from penstock.langgraph.redis.values import Values
+from penstock.langgraph.redis.versions import next_version
+from penstock.langgraph.saver_plans import SaverPlans
+from penstock.langgraph.serde import ClosedSerializer, serializer_for
+from penstock.runtime.settings import Settings, load_settings
+from penstock.runtime.store.connections import Served
+
+
+class PenstockSaver(Served, BaseCheckpointSaver[str]):
+    """Checkpointer in Redis: `builder.compile(checkpointer=PenstockSaver(url))`.
+
+    Its methods are for sync code, their `a` twins for asyncio. `types` are the classes of your own
+    that the state may hold, "any" for all; `serde` is a serializer in place of LangGraph's form. If
+    there are encryption keys in the settings, values, writes and metadata are sealed with them.
+    Safe to share between threads and loops; async code ends its connections with `aclose()`.
+    """
+
+    def __init__(
+        self,
+        connection: Redis | aredis.Redis | str | None = None,
+        *,
+        types: Types = (),
+        serde: SerializerProtocol | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        """Take a URL or a client of either kind; without one, the Redis of the settings.
+
+        Raises:
+            ConfigurationError: both types and serde, or a class that cannot be read again.
+        """
+        super().__init__(serde=serializer_for(types, serde))
+        self._settings = settings
+        self._connections = Followed(lambda: connection or self.settings.redis)
+        self._lists = KnownLists()
+        self._refusals = Refusals()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings: those given, else this process's."""
+        return self._settings or load_settings()
+
+    @cached_property
+    def _plans(self) -> SaverPlans:
+        settings = self.settings
+        storage = Storage(
+            GraphCalls(GraphKeys(settings.prefix)),
+            Records.of(settings),
+            Values(self.serde, settings.value_limit),
+            self._lists,
+            self._refusals,
+            grows=isinstance(self.serde, ClosedSerializer),
+        )
+        return SaverPlans(storage)
+
+    def get_next_version(self, current: str | None, channel: None) -> str:
+        """Return a version above the current one, which no other branch gets."""
+        return next_version(current)
+
+    def with_allowlist(self, extra_allowlist: Collection[TypeName]) -> PenstockSaver:
+        """Return a saver over the same connections that takes other types too."""
+        if not isinstance(self.serde, ClosedSerializer):
+            return self
+        clone = copy.copy(self)
+        clone.__dict__.pop("_plans", None)
+        clone.serde = self.serde.with_more(extra_allowlist)
+        return clone
+
+    # -- checkpoints ----------------------------------------------------------------------------
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint with the values of its new versions; returns the config that finds it.
+
+        Raises:
+            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            RedisUnavailableError: Redis does not answer, or refuses.
+        """
+        plan = self._plans.put(config, checkpoint, metadata, new_versions)
+        return self._connections.follow(plan)
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """As `put`, on the running loop."""
+        plan = self._plans.put(config, checkpoint, metadata, new_versions)
+        return await self._connections.afollow(plan)
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what a task gave to channels, for the checkpoint that it started from.
+
+        Raises:
+            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            RedisUnavailableError: Redis does not answer, or refuses.
+        """
+        self._connections.follow(self._plans.put_writes(config, writes, task_id, task_path))
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """As `put_writes`, on the running loop."""
+        await self._connections.afollow(self._plans.put_writes(config, writes, task_id, task_path))
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return the checkpoint that a config names, or the newest of its thread and namespace."""
+        return self._connections.follow(self._plans.get_tuple(config))
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """As `get_tuple`, on the running loop."""
+        return await self._connections.afollow(self._plans.get_tuple(config))
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Give the checkpoints of a thread, or of all, whose metadata have what the filter has.
+
+        By thread and namespace, the newest first. The filter is applied after reading.
+        """
+        listing = self._plans.listing(config, filter, before, limit)
+        while not listing.is_over:
+            yield from self._connections.follow(listing.page())
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """As `list`, on the running loop."""
+        listing = self._plans.listing(config, filter, before, limit)
+        while not listing.is_over:
+            for each in await self._connections.afollow(listing.page()):
+                yield each
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return what channels got on the way to a checkpoint, back to a whole value of each."""
+        return self._connections.follow(self._plans.history(config, channels))
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """As `get_delta_channel_history`, on the running loop."""
+        return await self._connections.afollow(self._plans.history(config, channels))
+
+    # -- threads --------------------------------------------------------------------------------
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete a thread, with the checkpoints of its subgraphs."""
+        self._connections.follow(self._plans.delete_thread(thread_id))
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """As `delete_thread`, on the running loop."""
+        await self._connections.afollow(self._plans.delete_thread(thread_id))
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints whose metadata have one of these as `run_id`, in all threads."""
+        self._connections.follow(self._plans.delete_for_runs(run_ids))
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """As `delete_for_runs`, on the running loop."""
+        await self._connections.afollow(self._plans.delete_for_runs(run_ids))
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Give a thread that has no state yet all that another one has.
+
+        Raises:
+            ConfigurationError: it has a state.
+        """
+        nonce = uuid.uuid4().hex
+        plan = self._plans.copy_thread(source_thread_id, target_thread_id, nonce)
+        self._connections.follow(plan)
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """As `copy_thread`, on the running loop."""
+        nonce = uuid.uuid4().hex
+        plan = self._plans.copy_thread(source_thread_id, target_thread_id, nonce)
+        await self._connections.afollow(plan)
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Delete all checkpoints of threads but for the newest of each namespace.
+
+        Those that a delta channel needs for its value stay, too; with strategy "delete" none stay.
+
+        Raises:
+            ConfigurationError: there is no such strategy.
+        """
+        self._connections.follow(self._plans.prune(thread_ids, strategy))
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """As `prune`, on the running loop."""
+        await self._connections.afollow(self._plans.prune(thread_ids, strategy))
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the connection of sync code."""
+        self._connections.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop, and that of sync code."""
+        await self._connections.aclose()
