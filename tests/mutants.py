@@ -62,7 +62,7 @@ MUTANTS: Final = (
     ),
     Mutant("the epoch does not grow", "claim", "(run.epoch or 0) + 1", "(run.epoch or 0) + 0"),
     Mutant("a fence is its epoch alone", "claim", "epoch .. '.' .. nonce", "epoch .. '.'"),
-    Mutant("a claim leaves the write count", "claim", "'batch', '0', ", ""),
+    Mutant("a claim leaves the write count", "claim", "  if run.batch then", "  if false then"),
     Mutant("a claim has no lease", "claim", "redis.call('ZADD', LEASES, ms(now + lease), id)", ""),
     Mutant("take forgets what it gave", "take", "before[1] == nonce", "false"),
     Mutant("acquire forgets what it gave", "acquire", "run.status == 'running' and", "false and"),
@@ -131,7 +131,7 @@ MUTANTS: Final = (
         "ring(id, false)\n  recovered",
     ),
     Mutant("a death is not counted", "recover", "'crashes', 1)", "'crashes', 0)"),
-    Mutant("a recovery is no attempt", "recover", "'attempt', 1)", "'attempt', 0)"),
+    Mutant("a recovery is no attempt", "recover", "'attempt') or 1) + 1)", "'attempt') or 1) + 0)"),
     Mutant(
         "burial takes others' runs", "recover", "if dead and run[3] ~= dead then", "if false then"
     ),

@@ -20,6 +20,9 @@ Argument: TypeAlias = str | bytes | int | float
 Reply: TypeAlias = object
 
 _INCLUDE = re.compile(r"^-- include: (\S+)$", re.MULTILINE)
+_FUNCTION = re.compile(r"^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"(?:^|(?<=\s))--[^\n]*")
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,11 @@ class Call:
 
 @functools.cache
 def load(package: str, name: str) -> Script:
-    """Read `<name>.lua` of a package, with each line `-- include: package/chunk` replaced."""
-    text = _INCLUDE.sub(lambda match: _chunk(match[1]), _read(package, name))
+    """Read `<name>.lua` of a package, with each line `-- include: package/chunk` replaced.
+
+    Functions that the script does not use are left out: Redis makes each anew in every call.
+    """
+    text = _without_unused(_chunk(f"{package}/{name}"))
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -56,6 +62,20 @@ def load_all(package: str) -> list[Script]:
 def _chunk(path: str) -> str:
     package, _, name = path.rpartition("/")
     return _INCLUDE.sub(lambda match: _chunk(match[1]), _read(package, name))
+
+
+def _without_unused(text: str) -> str:
+    """Leave out the functions of a script's outermost level that nothing else needs."""
+    functions = {each[1]: _words(each[0]) for each in _FUNCTION.finditer(text)}
+    used, found = set[str](), _words(_FUNCTION.sub("", text))
+    while new := found & functions.keys() - used:
+        used |= new
+        found = set[str]().union(*(functions[name] for name in new))
+    return _FUNCTION.sub(lambda each: each[0] if each[1] in used else "", text)
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(_COMMENT.sub("", text)))
 
 
 def _read(package: str, name: str) -> str:

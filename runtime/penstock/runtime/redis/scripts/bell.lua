@@ -34,7 +34,7 @@ local function ring(id, front, known)
   local run = known or redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at', 'started', 'parked')
   local queue = run[1]
   unpark(id, queue, run[5])
-  redis.call('ZADD', READY, ms(now), id)
+  redis.call('ZADD', READY, NOW, id)
   if queue == '' then
     return
   end

@@ -73,13 +73,17 @@ local function claim(id, run, nonce, worker, lease)
   local queue, parked = run.queue, run.parked
   local is_marked = run.isolated or run.company or run.reserved
   local epoch = string.format('%.0f', (run.epoch or 0) + 1)
-  local changed = { 'epoch', epoch, 'fence', epoch .. '.' .. nonce, 'batch', '0', 'worker', worker,
-    'started', run.started or ms(now) }
+  local changed = { 'epoch', epoch, 'fence', epoch .. '.' .. nonce, 'worker', worker, 'started', run.started or NOW }
+  if run.batch then
+    changed[9], changed[10] = 'batch', '0'
+  end
   status_to(id, 'queued', 'running', run.home, unpack(changed))
+  run.status = 'running'
+  put(run, 'updated', NOW)
   for at = 1, #changed, 2 do
     put(run, changed[at], changed[at + 1])
   end
-  run.status, run.updated, run.isolated, run.company, run.reserved, run.parked = 'running', ms(now)
+  run.isolated, run.company, run.reserved, run.parked = nil
   redis.call('ZREM', READY, id)
   redis.call('ZADD', LEASES, ms(now + lease), id)
   unpark(id, queue, parked)

@@ -35,7 +35,7 @@ local function commit()
   if run[1] ~= ARGV[4] then
     return nil, 'FENCED'
   end
-  local last = tonumber(run[2])
+  local last = tonumber(run[2] or 0)
   if last >= batch then
     return nil, 'OK'
   end
@@ -58,7 +58,7 @@ local function commit()
   local events = tonumber(ARGV[at])
   append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, tonumber(ARGV[8]))
   redis.call('HSET', record, 'batch', batch)
-  if run[4] ~= '0' and gets_on(checkpoints) then
+  if (run[4] or '0') ~= '0' and gets_on(checkpoints) then
     forget_crashes(record)
   end
   return at + 1 + 2 * events

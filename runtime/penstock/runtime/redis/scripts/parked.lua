@@ -21,5 +21,5 @@ local function park(id, name)
   redis.call('SADD', key('parked', run[1]), name)
   redis.call('ZADD', key('parked', run[1] .. ':' .. name), run[2] or 0, id)
   redis.call('HSET', key('run', id), 'parked', name)
-  redis.call('ZADD', READY, ms(now), id)
+  redis.call('ZADD', READY, NOW, id)
 end

@@ -56,7 +56,7 @@ local function come_home(id, home, step, caller, status, reason)
     return
   end
   if redis.call('HLEN', key('remote', home)) >= CROWD then
-    redis.call('ZADD', TIMERS, ms(now), caller)
+    redis.call('ZADD', TIMERS, NOW, caller)
     return
   end
   redis.call('ZREM', TIMERS, caller)
@@ -118,10 +118,10 @@ function settle(id, status, reason, by)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key',
     'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller', 'sends', 'parked',
     'lone')
-  local before, thread, retention = run[1], run[5], tonumber(run[6])
+  local before, thread, retention = run[1], run[5], tonumber(run[6] or RETENTION)
   drop(id, before)
   unpark(id, run[2], run[15])
-  status_to(id, before, status, run[11], 'reason', reason, 'finished', ms(now))
+  status_to(id, before, status, run[11], 'reason', reason, 'finished', NOW)
   tidy(ARGV[1] .. ':runs:' .. status)
   redis.call('HDEL', key('run', id), 'worker', 'reserved')
   show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status],
@@ -145,7 +145,7 @@ function settle(id, status, reason, by)
   if status == 'completed' then
     local ended = redis.call('HMGET', key('checkpoints', id), 'saved', 'value', 'children')
     if ended[1] then
-      local told = by or { source = 'loop', entrypoint = run[8], metadata = run[9], keep = run[10] }
+      local told = by or { source = 'loop', entrypoint = run[8], metadata = run[9], keep = run[10] or HISTORY }
       told.run = id
       redis.call(unpack(remember(thread, at, told, { ended[1], ended[2] or '' })))
     end
@@ -170,17 +170,17 @@ local function settle_here(id, status, reason)
   if redis.call('HEXISTS', key('run', id), 'home') == 1 then
     return settle(id, status, reason)
   end
-  local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'own_thread', 'keep', 'attempt')
+  local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'keep', 'attempt')
   local data = cjson.encode({ name = told[1], status = status, reason = reason })
   local thread = ''
-  if told[3] ~= '1' then
+  if told[2] then
     thread = ',"thread":' .. cjson.encode(told[2])
   end
-  if told[5] ~= '1' then
-    thread = thread .. ',"attempt":' .. told[5]
+  if told[4] then
+    thread = thread .. ',"attempt":' .. told[4]
   end
   local text = '{"mode":"run.finished","data":' .. data .. thread
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
-  append_texts(key('events', id), key('channel', id), tonumber(told[4] or 0), { text, '' })
+  append_texts(key('events', id), key('channel', id), tonumber(told[3] or 0), { text, '' })
   settle(id, status, reason)
 end

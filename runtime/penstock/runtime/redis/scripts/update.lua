@@ -34,7 +34,7 @@ local function complete(id, status)
     redis.call('HSET', key('checkpoints', id), 'value', ARGV[8])
   end
   redis.call('PEXPIRE', key('questions', id), 0)
-  local tail = (run[4] ~= '1' and ',"attempt":' .. run[4] or '') .. ',"thread":' .. cjson.encode(run[2])
+  local tail = (run[4] and ',"attempt":' .. run[4] or '') .. ',"thread":' .. cjson.encode(run[2] or id)
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
   local head = '{"mode":"run.finished","data":{"name":' .. cjson.encode(run[1]) .. ',"status":"completed"'
     .. ',"checkpoint":{"id":"' .. string.format('%d', at.head + 1) .. '","parent":"' .. at.head .. '","step":'
