@@ -38,6 +38,17 @@ def test_a_script_has_no_function_that_it_does_not_use() -> None:
     assert unused == []
 
 
+def test_a_chunk_that_is_seldom_needed_is_made_when_it_is_called_for() -> None:
+    text = load("penstock.runtime.redis.scripts", "enqueue").text
+    at_once = re.findall(r"^(?:local )?function (\w+)", text, re.MULTILINE)
+    later = re.findall(r"^ +(?:local )?function (\w+)", text, re.MULTILINE)
+
+    assert "settling" in at_once
+    assert "settle_here" in later
+    assert not {*at_once} & {*later}
+    assert "  return { settle_here = settle_here, start_next = start_next }\nend\n" in text
+
+
 def test_a_server_that_does_not_know_the_script_gets_it(redis_client: redis.Redis) -> None:
     redis_client.script_flush()
 

@@ -151,7 +151,7 @@ def _indexes(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
         yield f"I14 run {run_id} is {status} and waits for its turn"
     if "parked" in run and status != "queued":
         yield f"I6 run {run_id} is {status}, and parked"
-    if (status == "running") != ("worker" in run):
+    if status not in TERMINAL and (status == "running") != ("worker" in run):
         yield f"I6 run {run_id} is {status}, its worker {run.get('worker')!r}"
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from textwrap import indent
 from typing import Any, TypeAlias, cast
 
 from redis import Redis
@@ -19,7 +20,7 @@ from redis.exceptions import NoScriptError, ResponseError
 Argument: TypeAlias = str | bytes | int | float
 Reply: TypeAlias = object
 
-_INCLUDE = re.compile(r"^-- include: (\S+)$", re.MULTILINE)
+_INCLUDE = re.compile(r"^-- include: (\S+)(?: as (\w+)\(([\w, ]+)\))?$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"(?:^|(?<=\s))--[^\n]*")
 _WORD = re.compile(r"\w+")
@@ -47,7 +48,10 @@ class Call:
 def load(package: str, name: str) -> Script:
     """Read `<name>.lua` of a package, with each line `-- include: package/chunk` replaced.
 
-    Functions that the script does not use are left out: Redis makes each anew in every call.
+    Redis makes each function of a script anew in every call. So functions that the script does not
+    use are left out; and a line `-- include: package/chunk as chunk(one, other)` makes a function
+    `chunk`, which returns a table with those two functions of the chunk: they are made when it is
+    called.
     """
     text = _without_unused(_chunk(f"{package}/{name}"))
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
@@ -61,7 +65,16 @@ def load_all(package: str) -> list[Script]:
 
 def _chunk(path: str) -> str:
     package, _, name = path.rpartition("/")
-    return _INCLUDE.sub(lambda match: _chunk(match[1]), _read(package, name))
+    return _INCLUDE.sub(_included, _read(package, name))
+
+
+def _included(line: re.Match[str]) -> str:
+    path, name, functions = line.groups()
+    if name is None:
+        return _chunk(path)
+    exported = ", ".join(f"{each} = {each}" for each in functions.split(", "))
+    body = indent(f"{_chunk(path)}\nreturn {{ {exported} }}", "  ")
+    return f"local function {name}()\n{body}\nend"
 
 
 def _without_unused(text: str) -> str:

@@ -17,9 +17,8 @@
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
--- include: penstock.runtime.redis.scripts/lone
--- include: penstock.runtime.redis.scripts/separate
--- include: penstock.runtime.redis.scripts/settle
+-- include: penstock.runtime.redis.scripts/separate as separating(place_of)
+-- include: penstock.runtime.redis.scripts/settle as settling(settle_here, start_next)
 -- include: penstock.runtime.redis.scripts/standing
 
 local id, thread, on_busy = ARGV[3], ARGV[4], ARGV[5]
@@ -34,7 +33,7 @@ for each = fields, #ARGV, 2 do
   told[ARGV[each]] = ARGV[each + 1]
 end
 local is_own = not told.thread
-local at = is_own and place(thread) or place_of(told.thread, thread)
+local at = is_own and place(thread) or separating().place_of(told.thread, thread)
 local is_alone = is_own and not at.head
 local active = at.run
 local status, busy = standing(active)
@@ -65,14 +64,14 @@ redis.call('HSET', key('checkpoints', id), 'input', ARGV[7])
 if ARGV[8] ~= '' then
   redis.call('HSET', key('checkpoints', id), 'context', ARGV[8])
 end
-append_texts(key('events', id), key('channel', id), 0, { ARGV[9], '' }, 1)
+begin_events(key('events', id), key('channel', id), ARGV[9])
 index(id, '', 'queued')
 
 local announced = tonumber(redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint) or 0) > now and '1' or ''
 if is_gone then
   redis.call('RPUSH', key('waiting', thread), id)
   redis.call('ZADD', READY, NOW, id)
-  start_next(thread)
+  settling().start_next(thread)
   return { 'created', '', announced }
 end
 if busy then
@@ -84,13 +83,13 @@ if busy then
     if status == 'running' then
       redis.call('PUBLISH', CONTROL, active)
     else
-      settle_here(active, 'cancelled', on_busy)
+      settling().settle_here(active, 'cancelled', on_busy)
     end
   end
   return { 'created', '', announced }
 end
 if status == 'suspended' or status == 'queued' then
-  settle_here(active, 'cancelled', 'superseded')
+  settling().settle_here(active, 'cancelled', 'superseded')
 end
 ring(id, false, { told.queue, told.entrypoint, told.created_at })
 return { 'created', '', announced }

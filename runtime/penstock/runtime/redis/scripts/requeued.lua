@@ -3,6 +3,8 @@
 -- requeued(id): lets a failed run go on whose ticket somebody has put back with RQ's tools, and tells whether it does.
 -- What those tools wrote of a run that cannot go on so is put right again. A ticket that is there twice does nothing.
 -- Keys: run:<id>, runs:<status>, thread:<key>, ready, those of reopen and bell.
+-- include: penstock.runtime.redis.scripts/reopen
+
 local function requeued(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'thread', 'lone')
   local status, queue, thread = run[1], run[2], run[3]
