@@ -61,8 +61,8 @@ COMPUTED = "the report is what a plain loop computes"
 NOT_AGAIN = "no recorded step was executed again"
 IN_FLIGHT = "only steps in flight ran twice"
 IN_ORDER = "each event once, in order"
-LATE = "the same to one who came late"
-LEAVING = "the same to one who kept leaving"
+LATE = "a late subscriber got the same"
+LEAVING = "a subscriber that kept leaving too"
 
 AGAIN = (*GOOD.executions, Execution("count:0", 2, OTHER))
 DOUBLE = (*EVENTS[:3], replace(EVENTS[2], seq=4), *(replace(e, seq=e.seq + 1) for e in EVENTS[3:]))

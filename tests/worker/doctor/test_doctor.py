@@ -97,7 +97,7 @@ def test_a_server_that_is_well_gets_no_complaint() -> None:
         ),
         (
             {"config": {"client-output-buffer-limit": "pubsub 65536 0 0"}},
-            *("pub/sub", Level.WARNING, "cut off 64 KiB behind"),
+            *("pub/sub", Level.WARNING, "disconnected when it is 64 KiB behind"),
         ),
         (
             {"info": {"role": "slave", "master_host": "h", "master_port": 1}},
@@ -132,7 +132,7 @@ def test_a_finding_says_what_it_means_and_what_fixes_it(
     (finding,) = bad(reading(**changes))
 
     assert (finding.check, finding.level) == (check, level)
-    assert says in finding.says
+    assert says in finding.message
     assert finding.means.endswith(".")
     assert finding.fix
 
@@ -155,7 +155,7 @@ def test_a_server_that_does_not_tell_its_configuration_gets_no_complaint_for_it(
     found = Reading(info=WELL)
 
     assert bad(found) == []
-    assert any("not known" in finding.says for finding in examine(found))
+    assert any("is unknown" in finding.message for finding in examine(found))
 
 
 # -- the command --------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_doctor_of_a_forgetful_server_exits_with_2_and_says_the_fix(
 
     assert result.exit_code == 2
     findings = {finding["check"]: finding for finding in rows(result)}
-    assert set(findings["memory"]) == {"check", "level", "says", "means", "fix"}
+    assert set(findings["memory"]) == {"check", "level", "message", "means", "fix"}
     assert findings["memory"]["level"] == "warning"
     assert findings["persistence"]["fix"].startswith(f"redis-cli -u {server.url} CONFIG SET")
 
@@ -238,8 +238,8 @@ def test_orphans_are_found_and_fixed(redis_url: str, redis_client: redis.Redis) 
     after = by_check(redis_url, "--fix")
 
     assert before["level"] == "problem"
-    assert lost in before["says"] and unindexed in before["says"]
-    assert sorted(after["fixed"]["fixed"]) == sorted([lost, unindexed])
+    assert lost in before["message"] and unindexed in before["message"]
+    assert sorted(after["fixed"]["requeued"]) == sorted([lost, unindexed])
     assert after["orphans"]["level"] == "ok"
     tickets = redis_client.lrange("rq:queue:default", 0, -1)
     assert tickets.count(lost.encode()) == tickets.count(unindexed.encode()) == 1
@@ -258,8 +258,8 @@ def test_a_run_with_a_spoilt_field_keeps_doctor_and_du_from_nothing(
     before = by_check(redis_url)["orphans"]
     after = by_check(redis_url, "--fix")
 
-    assert lost in before["says"]
-    assert lost in after["fixed"]["fixed"]
+    assert lost in before["message"]
+    assert lost in after["fixed"]["requeued"]
     assert penstock("du", url=redis_url).exit_code == 0
 
 
@@ -272,7 +272,7 @@ def test_many_orphans_are_all_fixed(redis_url: str, redis_client: redis.Redis) -
 
     after = by_check(redis_url, "--fix")
 
-    assert len(after["fixed"]["fixed"]) == 250
+    assert len(after["fixed"]["requeued"]) == 250
     assert after["orphans"]["level"] == "ok"
     assert redis_client.llen("rq:queue:default") == 250
 
@@ -290,7 +290,7 @@ def test_leases_that_nobody_recovers_are_found_and_fixed(
     after = by_check(redis_url, "--fix")
 
     assert before["level"] == "problem"
-    assert after["fixed"]["fixed"] == [run_id]
+    assert after["fixed"]["requeued"] == [run_id]
     with Client(redis_url) as client:
         run = client.get(run_id).info()
     assert (run.status, run.crashes) == ("queued", 1)
@@ -303,7 +303,7 @@ def test_queues_without_a_worker_are_named(redis_url: str, redis_client: redis.R
     redis_client.sadd("rq:workers:default", "rq:worker:w")
     redis_client.set("rq:worker:w", 1)
 
-    assert "queue 'gpu', 1 run queued" in by_check(redis_url)["workers"]["says"]
+    assert "queue 'gpu', 1 run queued" in by_check(redis_url)["workers"]["message"]
 
 
 FAR = """
@@ -344,7 +344,7 @@ def test_a_queue_without_a_worker_is_named_where_a_step_waits_there(
     finding = by_check(redis_url)["workers"]
 
     assert finding["level"] == "warning"
-    assert "queue 'far', 1 step queued" in finding["says"]
+    assert "queue 'far', 1 step queued" in finding["message"]
     assert "-q far" in finding["fix"]
     assert "on queue 'far'" in penstock("show", sent, url=redis_url).stdout
 
@@ -360,8 +360,8 @@ def test_a_step_elsewhere_that_lost_its_ticket_is_found_and_fixed(
     before = by_check(redis_url)["orphans"]
     after = by_check(redis_url, "--fix")
 
-    assert performer.decode() in before["says"]
-    assert after["fixed"]["fixed"] == [performer.decode()]
+    assert performer.decode() in before["message"]
+    assert after["fixed"]["requeued"] == [performer.decode()]
     assert redis_client.lrange("rq:queue:far", 0, -1) == [performer]
 
 
@@ -377,7 +377,7 @@ def test_keys_that_will_never_go_are_named(redis_url: str, redis_client: redis.R
     finding = by_check(redis_url)["retention"]
 
     assert finding["level"] == "warning"
-    assert "2 keys of runs" in finding["says"]
+    assert "2 keys of runs" in finding["message"]
     assert finding["fix"].startswith(
         f"redis-cli -u {redis_url} EXPIRE 'penstock:checkpoints:{over}'"
     )
@@ -389,7 +389,7 @@ def test_a_fix_reads_the_server_once(redis_url: str, redis_client: redis.Redis) 
     redis_client.delete("rq:queue:default")
     redis_client.config_resetstat()
 
-    assert by_check(redis_url, "--fix")["fixed"]["fixed"] == [lost]
+    assert by_check(redis_url, "--fix")["fixed"]["requeued"] == [lost]
 
     info: Any = redis_client.info("commandstats")
     assert info["cmdstat_scan"]["calls"] == 1
@@ -405,9 +405,9 @@ def test_a_run_that_a_fix_gives_up_is_named(redis_url: str, redis_client: redis.
 
         assert client.get(run_id).info().status == "failed"
     assert said == [
-        f"queued again: {run_id}",
-        f"queued again: {run_id}",
-        f"given up, their workers kept dying: {run_id}",
+        f"requeued: {run_id}",
+        f"requeued: {run_id}",
+        f"given up, because their workers kept dying: {run_id}",
     ]
 
 
@@ -415,11 +415,11 @@ def test_a_fix_of_a_server_that_does_not_answer_says_nothing_of_runs() -> None:
     said = penstock("doctor", "--fix", url="redis://127.0.0.1:1")
 
     assert said.exit_code == 2
-    assert "nothing to queue again" not in said.stdout
+    assert "nothing to requeue" not in said.stdout
 
 
 def test_nothing_to_fix_is_said(redis_url: str) -> None:
-    assert "nothing to queue again" in penstock("doctor", "--fix", url=redis_url).stdout
+    assert "nothing to requeue" in penstock("doctor", "--fix", url=redis_url).stdout
 
 
 # -- encryption ---------------------------------------------------------------------------------
@@ -448,7 +448,7 @@ def test_keys_and_stored_values_are_compared(
 
     finding = by_check(redis_url)["encryption"]
 
-    assert (finding["level"], says in finding["says"]) == (level, True), finding
+    assert (finding["level"], says in finding["message"]) == (level, True), finding
 
 
 def test_keys_of_a_wrong_form_are_refused_in_one_sentence(

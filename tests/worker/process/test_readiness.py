@@ -173,7 +173,7 @@ def test_doctor_says_the_same_of_a_cluster(start_redis: Start, options: tuple[st
 
     (finding,) = rows(result)
     assert result.exit_code == 2
-    assert finding["says"].endswith("in cluster mode")
+    assert finding["message"].endswith("in cluster mode")
     assert finding["fix"] == CLUSTER
 
 

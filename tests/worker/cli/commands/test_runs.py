@@ -238,7 +238,7 @@ def test_a_question_is_answered_from_the_command_line(redis_url: str, tmp_path: 
     assert first.stdout.splitlines()[-1] == "suspended  sure?"
     assert f"penstock resume {run_id} 'ANSWER'" in first.stderr
 
-    assert "goes on" in penstock("resume", run_id, '"yes"', url=redis_url).stdout
+    assert "continues" in penstock("resume", run_id, '"yes"', url=redis_url).stdout
     work(tmp_path, redis_url)
 
     *_, second = rows(penstock("tail", run_id, "--json", url=redis_url))
@@ -267,7 +267,7 @@ def test_an_answer_of_a_wrong_type_is_refused_and_the_run_waits_on(
     *_, waiting = rows(penstock("tail", run_id, "--json", url=redis_url))
     assert waiting["interrupts"][0]["response_schema"] == {"type": "boolean"}
 
-    assert "goes on" in penstock("resume", run_id, "true", url=redis_url).stdout
+    assert "continues" in penstock("resume", run_id, "true", url=redis_url).stdout
     work(tmp_path, redis_url)
     *_, end = rows(penstock("tail", run_id, "--json", url=redis_url))
     assert end["result"] is True
@@ -286,9 +286,9 @@ def test_wrong_answers_are_refused(redis_url: str, tmp_path: Path) -> None:
 
     assert f"waits for an answer: penstock resume {run_id}" in refused(missing)
     assert """'"yes"'""" in refused(bare)
-    assert "does not wait on interrupt" in refused(unknown)
+    assert "has no open interrupt" in refused(unknown)
     assert "it is cancelled" in refused(late)
-    assert "only a run that waits or failed" in refused(over)
+    assert "only a run that waits or has failed" in refused(over)
 
 
 def test_a_question_by_an_id_that_is_none_is_not_answered(redis_url: str, tmp_path: Path) -> None:
@@ -299,17 +299,17 @@ def test_a_question_by_an_id_that_is_none_is_not_answered(redis_url: str, tmp_pa
 
     shortened = penstock("resume", run_id, "1", "--interrupt", question["id"][:4], url=redis_url)
 
-    assert f"does not wait on interrupt {question['id'][:4]!r}" in refused(shortened)
+    assert f"has no open interrupt {question['id'][:4]!r}" in refused(shortened)
     assert question["id"] in refused(shortened)
 
-    assert "goes on" in penstock("resume", run_id, "{}", url=redis_url).stdout
+    assert "continues" in penstock("resume", run_id, "{}", url=redis_url).stdout
     work(tmp_path, redis_url)
     *_, waiting = rows(penstock("tail", run_id, "--json", url=redis_url))
     (second,) = waiting["interrupts"]
     assert second["value"] == {"really": "sure?"}
 
     answer = f'{{"{second["id"]}": [1]}}'
-    assert "goes on" in penstock("resume", run_id, answer, url=redis_url).stdout
+    assert "continues" in penstock("resume", run_id, answer, url=redis_url).stdout
     work(tmp_path, redis_url)
     *_, end = rows(penstock("tail", run_id, "--json", url=redis_url))
     assert end["result"] == [{}, [1]]
@@ -322,7 +322,7 @@ def test_an_answer_to_one_of_several_questions_says_which(redis_url: str, tmp_pa
 
     answered = penstock("resume", run_id, "true", url=redis_url)
 
-    assert "asks 2 questions: say which is answered with --interrupt ID" in refused(answered)
+    assert "asks 2 questions: choose one with --interrupt ID" in refused(answered)
 
 
 def test_interrupt_without_an_answer_is_a_usage_error() -> None:
@@ -361,7 +361,7 @@ def test_a_run_that_is_over_cannot_be_cancelled(redis_url: str, tmp_path: Path) 
     run_id = enqueue(redis_url, "main", {"x": 5})
     work(tmp_path, redis_url)
 
-    assert "is completed already" in refused(penstock("cancel", run_id, url=redis_url))
+    assert "is already completed" in refused(penstock("cancel", run_id, url=redis_url))
 
 
 # -- runs ---------------------------------------------------------------------------------------

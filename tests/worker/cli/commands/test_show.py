@@ -104,7 +104,7 @@ def test_a_run_that_is_kept_back_to_be_by_itself_says_so(
         take = client.plans.calls.take("w", "n", 8.0, 1, ["default"], busy=1)
         assert client.plans.calls.taken(call(client.connection, take)).kept == ("default", run_id)
 
-    assert shown(run_id, redis_url)["waits_for"].startswith("a worker that keeps it back")
+    assert shown(run_id, redis_url)["waits_for"].startswith("the worker that will execute it alone")
     orphans = [
         row
         for row in rows(penstock("doctor", "--json", url=redis_url))
@@ -148,7 +148,7 @@ def test_a_recovered_run_tells_how_its_workers_died(redis_url: str) -> None:
     found = shown(run_id, redis_url)
     penstock("cancel", run_id, url=redis_url)
 
-    assert "attempts   3; 2 workers died with it" in text
+    assert "attempts   3; 2 workers died while executing it" in text
     assert found["deaths"] == ["its worker stopped renewing the lease"] * 2
 
 
@@ -211,7 +211,7 @@ def test_a_failed_run_shows_which_step_failed_and_where(redis_url: str, tmp_path
     (step,) = shown(run_id, redis_url)["steps"]
 
     assert "reason     ValueError: no 1" in text
-    assert f"go on      penstock resume {run_id}" in text
+    assert f"continue   penstock resume {run_id}" in text
     assert 'raise ValueError(f"no {x}")' in text
     assert "penstock/runtime" not in text
     assert (step["name"], step["status"], step["error"]) == (

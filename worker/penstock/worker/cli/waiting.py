@@ -65,7 +65,8 @@ def _queued(keys: Keys, run: Run) -> Plan[Standing]:
         return Standing(f"its turn on thread {run.thread_id!r}, behind run {leader.decode()}{nth}")
     if not run.queue:
         return Standing(
-            "the process that invoked it, which has gone", "new input on its thread closes it"
+            "the process that invoked it, which has ended",
+            "send new input to its thread: that closes the run",
         )
     found = yield from _on_queue(keys, run)
     return found if found.fix else (yield from _with_code(keys, run, found))
@@ -74,9 +75,7 @@ def _queued(keys: Keys, run: Run) -> Plan[Standing]:
 def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
     wanted, reserved = yield ("HMGET", keys.run(run.run_id), "parked", "reserved")
     if reserved is not None and float(reserved) > (yield from _now(keys)):
-        return Standing(
-            "a worker that keeps it back until it can execute it alone: its workers have died"
-        )
+        return Standing("the worker that will execute it alone, because its workers have died")
     if wanted is not None:
         return Standing(
             f"a worker that has {said(wanted.decode())}, on queue {run.queue!r}",
@@ -85,7 +84,7 @@ def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
     place = yield ("LPOS", keys.queue(run.queue), World(keys.prefix).job(run.run_id))
     if place is None:
         return Standing(
-            f"a new ticket on queue {run.queue!r}, from any worker that looks: its own is lost",
+            f"a new ticket on queue {run.queue!r}, from any live worker: its own is lost",
             "penstock doctor --fix",
         )
     length = yield ("LLEN", keys.queue(run.queue))
@@ -152,7 +151,7 @@ def _suspended(plans: RequestPlans, run: Run) -> Plan[Standing]:
     if run.wakes_at is not None and run.wakes_at not in limits and not looks:
         left = yield from _until(plans.keys, run.wakes_at)
         says.append(f"its timer: it goes on in {left}")
-    return Standing("; and for ".join(says) or "something it does not name", fix, questions)
+    return Standing("; and for ".join(says) or "something unknown", fix, questions)
 
 
 def _limits(keys: Keys, run: Run, questions: Sequence[Interrupt]) -> Plan[list[datetime]]:
@@ -187,7 +186,7 @@ def _away(keys: Keys, steps: Mapping[str, Run]) -> Plan[Standing]:
         says, fix = found.waits_for, found.fix
     elif run.status is RunStatus.RUNNING:
         found = yield from _running(keys, run)
-        says, fix = f"{found.waits_for} performs it", found.fix
+        says, fix = f"{found.waits_for} executes it", found.fix
     count = len(steps) - 1
     more = f"; and for {count} more step{'s' * (count > 1)}" if count else ""
     return Standing(f"step {step_id}, on queue {run.queue!r}: {says}{more}", fix)

@@ -1,4 +1,4 @@
-"""The demo's worker processes: started, told apart, killed."""
+"""The demo's worker processes: start, find and kill them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from penstock.runtime.redis.keys import Keys
 
 APP = "penstock.worker.demo.flow"
 START_TIMEOUT = 30.0
-LAST_WORDS = 5
-"""Lines of a worker's log that are shown where it failed."""
+LOG_LINES = 5
+"""Lines of a worker's log that are shown if it failed."""
 
 # PR_SET_PDEATHSIG, which exec keeps: the kernel ends a worker when the demo is gone.
 _TETHER = """
@@ -51,10 +51,10 @@ class WorkerProcess:
         """Its process."""
         return self.child.pid
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """Return the end of its log."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return "\n".join(lines[-LAST_WORDS:]) or "it said nothing"
+        return "\n".join(lines[-LOG_LINES:]) or "the log is empty"
 
 
 class Crew:
@@ -110,7 +110,7 @@ class Crew:
             status = worker.child.poll()
             if status is not None and worker.pid != killed:
                 raise DemoError(
-                    f"a worker ended with status {status}; its last words: {worker.last_words()}"
+                    f"a worker ended with status {status}; the end of its log: {worker.log_tail()}"
                 )
 
     def _start(self, log: Path) -> WorkerProcess:
@@ -138,8 +138,8 @@ class Crew:
             self.check()
             if time.monotonic() > deadline:
                 raise DemoError(
-                    f"the workers did not start in {START_TIMEOUT:.0f} s; the first one said: "
-                    f"{self.workers[0].last_words()}"
+                    f"the workers did not start in {START_TIMEOUT:.0f} s; the log of the first "
+                    f"one: {self.workers[0].log_tail()}"
                 )
             time.sleep(0.02)
 

@@ -42,7 +42,7 @@ LENGTH = 6.0
 KILL_AT = 0.55
 """The part of the steps after which a worker is killed: all files counted, some described."""
 
-GONE = "its connection to Redis is gone, another worker goes on within {}"
+GONE = "its connection to Redis is closed, another worker continues within {}"
 
 NOTICED = 3.0
 """Seconds within which other workers notice a death by its closed connection."""
@@ -82,10 +82,8 @@ def show(folder: Path, console: Console) -> int:
 def _introduce(server: EmbeddedServer, crew: Crew, pause: float, console: Console) -> None:
     pids = " and ".join(str(worker.pid) for worker in crew.workers)
     console.print(f"{server.kind} {server.version()} on {server.url}, workers {pids}", style="dim")
-    said = (
-        f"each step about a file also pauses {1000 * pause:.0f} ms, so that there is time to watch"
-    )
-    console.print(f"{said}\n", style="dim")
+    note = f"each step of a file also pauses for {1000 * pause:.0f} ms, so that you can watch"
+    console.print(f"{note}\n", style="dim")
 
 
 def _look_at(folder: Path) -> Listing:
@@ -172,13 +170,13 @@ class _Demo:
         restless.start()
         with Screen(console, list(PHASES.values()), len(self._files)) as screen:
             handle = self._enqueue()
-            screen.say(f"run {self._run_id} enqueued, two subscribers wait for it")
+            screen.print(f"run {self._run_id} enqueued, two subscribers wait for it")
             self._watch(live, handle, screen)
-            screen.say(f"the run is {handle.status()}", style="bold")
+            screen.print(f"the run is {handle.status()}", style="bold")
             evidence = self._evidence(handle, live, restless)
             for error in (live.error, restless.error):
                 if error is not None:
-                    screen.say(f"a subscriber failed: {error}", style="red")
+                    screen.print(f"a subscriber failed: {error}", style="red")
         return self._conclude(console, evidence)
 
     def _enqueue(self) -> RunHandle:
@@ -193,8 +191,8 @@ class _Demo:
     # -- while it runs --------------------------------------------------------------------------
 
     def _watch(self, live: Follower, handle: RunHandle, screen: Screen) -> None:
-        """Show what the live subscriber hears; kill the worker in the middle."""
-        heard, due = time.monotonic(), float("inf")
+        """Show the events of the live subscriber; kill the worker in the middle."""
+        received, due = time.monotonic(), float("inf")
         while True:
             screen.draw()
             if self._kill is None and time.monotonic() >= due:
@@ -203,20 +201,20 @@ class _Demo:
                 event = live.news.get(timeout=TICK)
             except queue.Empty:
                 self._crew.check(self._kill.pid if self._kill else 0)
-                if not live.is_alive() or time.monotonic() - heard > PATIENCE:
+                if not live.is_alive() or time.monotonic() - received > PATIENCE:
                     return
                 continue
-            heard = time.monotonic()
+            received = time.monotonic()
             self._show(event, handle, screen)
             if event.terminal:
                 return
             if self._progress.is_halfway:
-                due = min(due, heard + self._order.pause / 2)  # when steps are in flight
+                due = min(due, received + self._order.pause / 2)  # when steps are in flight
 
     def _show(self, event: Event, handle: RunHandle, screen: Screen) -> None:
         if event.mode == "run.started" and event.attempt == 1:
             pid = self._crew.pid_of(handle.info().worker)
-            screen.say(f"worker {pid} takes it, {AT_ONCE} steps at once")
+            screen.print(f"worker {pid} executes it, {AT_ONCE} steps at once")
         elif event.mode == "step.finished":
             if self._kill is not None and event.attempt > 1 and not self._kill.resumed:
                 self._show_resumed(self._kill, handle, screen)
@@ -230,12 +228,12 @@ class _Demo:
         if not self._crew.kill(pid):
             return
         self._kill = _Kill(pid, time.monotonic(), self._progress.done)
-        screen.say(
+        screen.print(
             f"SIGKILL to worker {pid}, after {self._progress.done} of {self._progress.total} steps",
             style="bold red",
         )
         if not screen.moves:
-            screen.say(GONE.format(f"{NOTICED:.0f} s"))
+            screen.print(GONE.format(f"{NOTICED:.0f} s"))
         screen.wait(GONE, NOTICED)
         self._oracle.start()
 
@@ -243,8 +241,8 @@ class _Demo:
         kill.resumed = time.monotonic() - kill.moment
         other = self._crew.pid_of(handle.info().worker)
         screen.wait("", 0)
-        screen.say(
-            f"worker {other} goes on after the {self._progress.done} recorded steps",
+        screen.print(
+            f"worker {other} continues after the {self._progress.done} recorded steps",
             style="bold green",
             detail=f"{kill.resumed:.1f} s after the kill",
         )

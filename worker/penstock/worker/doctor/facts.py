@@ -61,7 +61,7 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
             run.queue for run in queued if run.queue in unserved and run.is_step
         ),
         parked=Counter((run.queue, run.parked) for run in queued if run.parked),
-        strays=look("strays", dict[str, int](), lambda: _strays(connection, keys, queued)),
+        misplaced=look("misplaced", dict[str, int](), lambda: _misplaced(connection, keys, queued)),
         paused=look("paused", False, lambda: bool(connection.exists(keys.suspended))),
         orphans=look("orphans", list[str](), lambda: _stuck(connection, keys, queued)),
         expired=look("expired", dict[str, float](), lambda: _expired(connection, keys)),
@@ -219,7 +219,7 @@ def _is_parked(connection: Redis, keys: Keys, run: _Queued) -> bool:
     return connection.zscore(keys.parked(f"{run.queue}:{run.parked}"), run.run_id) is not None
 
 
-def _strays(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[str, int]:
+def _misplaced(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[str, int]:
     """Count the tickets of queued runs that are where an older release of Penstock puts them."""
     if World(keys.prefix).queue("") == "":
         return {}

@@ -79,7 +79,7 @@ def _warn_of_risks(connection: Redis) -> None:
     for finding in found:
         logger.warning(
             "Redis: %s. %s See penstock doctor.",
-            finding.says,
+            finding.message,
             finding.means,
             extra={"event": "redis.risk"},
         )

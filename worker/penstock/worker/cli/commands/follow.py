@@ -1,4 +1,4 @@
-"""Following a run on the terminal: its events as they come, then how it stands."""
+"""Following a run on the terminal: its events as they come, then its status."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from penstock.runtime.types.interrupt import Interrupt
 from penstock.runtime.types.run import Run, RunStatus
 from penstock.worker.cli.errors import FAILED, INTERRUPTED, WAITS, note
 from penstock.worker.cli.options import shell_quoted
-from penstock.worker.cli.output import COLOURS, emit, one_line, say
+from penstock.worker.cli.output import COLOURS, emit, one_line, print_line
 
 FACTS: Final = "facts"
-"""The mode that shows the stored events themselves, not a view of them."""
+"""The mode that shows the stored events themselves, not chunks made of them."""
 
 MOVING: Final = (RunStatus.QUEUED, RunStatus.RUNNING)
 
@@ -36,8 +36,8 @@ class Follower:
         self._width = 16 if FACTS in modes else 9
 
     def follow(self, after: int = 0) -> int:
-        """Print what comes after a cursor; returns the exit status that says how it ended."""
-        self._info()  # says so where there is no such run
+        """Print the events after a cursor; returns the exit status."""
+        self._info()  # raises if there is no such run
         cursor = after
         try:
             for event in self._events(after):
@@ -87,7 +87,7 @@ class Follower:
     def _print_line(self, label: str, text: str, style: str) -> None:
         margin = " " * (self._width + 2)
         text = text.replace("\n", f"\n{margin}")
-        say(Text.assemble((f"{label:<{self._width}}  ", style), text))
+        print_line(Text.assemble((f"{label:<{self._width}}  ", style), text))
 
     def _conclude(self) -> int:
         run = self._info()
