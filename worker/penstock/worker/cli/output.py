@@ -7,7 +7,6 @@ __all__ = [
     "Grid",
     "age",
     "console",
-    "duration",
     "emit",
     "one_line",
     "plain",
@@ -122,20 +121,6 @@ def one_line(value: Any, limit: int = 0) -> str:
 
 def _escape(char: str) -> str:
     return char if char in "\u200d\ufe0f\u00a0" else char.encode("unicode_escape").decode()
-
-
-def duration(seconds: float) -> str:
-    """Write how long something took: `12 ms`, `1.2 s`, `3 min 05 s`, `2 h 04 min`, `3 d 4 h`."""
-    if seconds < 0.9995:
-        return f"{max(seconds, 0) * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
 def size(number: float) -> str:

@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from penstock.publisher.errors import RedisRightsError
+from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.steps import remote_steps
-from penstock.runtime.executor.app import said
 from penstock.runtime.journal.checkpoint_names import TIMER
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.redis.world import World
+from penstock.runtime.types.code_name import describe
 from penstock.runtime.types.interrupt import Interrupt
 from penstock.runtime.types.run import Run, RunStatus
-from penstock.worker.cli.output import duration
 
 LOOK: Final = timedelta(hours=1)
 """How long after it was suspended a run looks after its steps elsewhere: LOOK of suspend.lua."""
@@ -78,7 +78,7 @@ def _on_queue(keys: Keys, run: Run) -> Plan[Standing]:
         return Standing("the worker that will execute it alone, because its workers have died")
     if wanted is not None:
         return Standing(
-            f"a worker that has {said(wanted.decode())}, on queue {run.queue!r}",
+            f"a worker that has {describe(wanted.decode())}, on queue {run.queue!r}",
             f"penstock worker <the file that defines it> -q {run.queue}",
         )
     place = yield ("LPOS", keys.queue(run.queue), World(keys.prefix).job(run.run_id))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from penstock.runtime.executor.app import said
+from penstock.runtime.types.code_name import describe
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
 LATE: Final = 5.0
@@ -68,7 +68,7 @@ def _lacking(reading: Reading) -> Iterator[Finding]:
             "workers",
             Level.WARNING,
             f"{_count(count, 'run')} on queue {queue!r} {'waits' if count == 1 else 'wait'} for a "
-            f"worker that has {said(name)}",
+            f"worker that has {describe(name)}",
             "The workers that met these runs do not have it.",
             f"penstock worker <the file that defines it> -q {queue}",
         )

@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 from rich.text import Text
 
+from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.steps import Step, StepStatus, read_steps
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.types.run import Run, RunStatus
@@ -23,7 +24,6 @@ from penstock.worker.cli.output import (
     COLOURS,
     Grid,
     age,
-    duration,
     emit,
     one_line,
     plain,
