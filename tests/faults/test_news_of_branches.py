@@ -13,8 +13,8 @@ import redis
 import tests.faults.support.news_flows as flows
 from penstock.runtime import Client
 from penstock.runtime.client.run import RunHandle
+from penstock.runtime.diagnostics.waiting import stand
 from penstock.runtime.types.run import RunStatus
-from penstock.worker.cli.waiting import stand
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.steps import Step, StepStatus, read_steps
+from penstock.runtime.diagnostics.waiting import Standing, stand
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.types.run import Run, RunStatus
 from penstock.worker.cli.commands.follow import answer_hint
@@ -29,7 +30,6 @@ from penstock.worker.cli.output import (
     plain,
     print_line,
 )
-from penstock.worker.cli.waiting import Standing, stand
 
 RESULT_SHOWN: Final = 2000
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from penstock.runtime import entrypoint, interrupt, sleep, task
+from penstock.runtime.diagnostics.waiting import stand
 from penstock.runtime.testing import InMemoryWorker
-from penstock.worker.cli.waiting import stand
 
 
 @task
