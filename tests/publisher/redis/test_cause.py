@@ -51,7 +51,7 @@ def the_fix(url: str) -> str:
 @pytest.mark.parametrize(
     ("reply", "fix", "waits"),
     [
-        ("LOADING Redis is loading the dataset in memory", "says PONG", True),
+        ("LOADING Redis is loading the dataset in memory", "answers PONG", True),
         ("ERR max number of clients reached", "maxclients", True),
         ("BUSY Redis is busy running a script.", "script kill", True),
         ("MASTERDOWN Link with MASTER is down", "connect to the primary", True),

@@ -82,7 +82,7 @@ def test_a_worker_waits_for_a_redis_that_reads_its_data(
         server.stop()
         over.set()
 
-    assert "redis-cli ping` says PONG" in said
+    assert "redis-cli ping` answers PONG" in said
     assert log.read_text().count("waiting for Redis") < 5
 
 
