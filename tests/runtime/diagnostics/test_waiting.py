@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from penstock.runtime import entrypoint, interrupt, sleep, task
-from penstock.runtime.diagnostics.waiting import stand
+from penstock.runtime.diagnostics.waiting import read_waiting
 from penstock.runtime.testing import InMemoryWorker
 
 
@@ -44,7 +44,7 @@ SHORT = r"its timer: it goes on in (30 min 00|29 min 5\d) s"
 
 
 @pytest.mark.parametrize(
-    ("waits", "says"),
+    ("waits", "sentence"),
     [
         ([("ask", None)], ANSWER),
         ([("ask", 7230)], LIMITED),
@@ -64,11 +64,11 @@ SHORT = r"its timer: it goes on in (30 min 00|29 min 5\d) s"
         ),
     ],
 )
-def test_all_that_a_run_waits_for_is_named(waits: list[Any], says: str) -> None:
+def test_all_that_a_run_waits_for_is_named(waits: list[Any], sentence: str) -> None:
     with InMemoryWorker([flow], tasks=[far]) as worker:
         run = worker.client.enqueue(flow, waits)
         worker.work()
-        found = worker.client.do(stand(worker.client.plans, run.info()))
+        found = worker.client.do(read_waiting(worker.client.plans, run.info()))
 
-        assert re.fullmatch(says, found.waits_for), found.waits_for
+        assert re.fullmatch(sentence, found.waits_for), found.waits_for
         assert len(found.questions) == sum(name == "ask" for name, _ in waits)

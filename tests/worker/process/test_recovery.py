@@ -16,7 +16,7 @@ from penstock.runtime.journal.endings import HandedOver
 from penstock.runtime.redis.calls import Calls, Claim, Death, Write
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
-from penstock.worker.process.recovery import Recovery, bury
+from penstock.worker.process.recovery import Recovery, remove_worker
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
 from tests.support.server import RedisServer
@@ -35,8 +35,8 @@ def client(redis_url: str) -> Client:
 
 
 @pytest.fixture
-def look(redis_client: redis.Redis) -> Callable[[], bool]:
-    return Recovery(redis_client, Settings()).look
+def check(redis_client: redis.Redis) -> Callable[[], bool]:
+    return Recovery(redis_client, Settings()).check
 
 
 def claim(raw: redis.Redis, handle: RunHandle, worker: str = "w") -> Claim:
@@ -52,7 +52,7 @@ def lapse(raw: redis.Redis, handle: RunHandle) -> None:
 
 
 def test_a_run_whose_lease_is_over_is_queued_again_at_the_front(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+    client: Client, redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     handle = client.enqueue("flow", 1)
     claim(redis_client, handle)
@@ -60,7 +60,7 @@ def test_a_run_whose_lease_is_over_is_queued_again_at_the_front(
     later = client.enqueue("flow", 2)
     lapse(redis_client, handle)
 
-    look()
+    check()
 
     info = handle.info()
     assert (info.status, info.attempt, info.crashes, info.worker) == ("queued", 2, 1, "")
@@ -70,26 +70,26 @@ def test_a_run_whose_lease_is_over_is_queued_again_at_the_front(
 
 
 def test_a_lease_that_holds_is_left_alone(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+    client: Client, redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     handle = client.enqueue("flow", 1)
     claim(redis_client, handle)
 
-    look()
+    check()
 
     assert handle.status() == "running"
     assert handle.info().attempt == 1
 
 
 def test_a_run_that_was_to_be_cancelled_ends_so(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+    client: Client, redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     handle = client.enqueue("flow", 1)
     claim(redis_client, handle)
     handle.cancel()
     lapse(redis_client, handle)
 
-    look()
+    check()
 
     assert handle.status() == "cancelled"
     Checker(redis_client).check(over=True)
@@ -98,14 +98,14 @@ def test_a_run_that_was_to_be_cancelled_ends_so(
 def test_a_run_is_given_up_after_so_many_deaths(
     client: Client,
     redis_client: redis.Redis,
-    look: Callable[[], bool],
+    check: Callable[[], bool],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     handle = client.enqueue("flow", 1)
     for _ in range(3):
         claim(redis_client, handle)
         lapse(redis_client, handle)
-        look()
+        check()
 
     assert handle.status() == "failed"
     assert handle.info().reason.startswith("PoisonRunError: 3 workers died of it")
@@ -114,7 +114,7 @@ def test_a_run_is_given_up_after_so_many_deaths(
 
 
 def test_runs_that_died_beside_others_are_not_given_up_for_it(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+    client: Client, redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     """Also where their leases end one after the other, and the last of them is left alone."""
     runs = [client.enqueue("flow", number) for number in range(3)]
@@ -123,7 +123,7 @@ def test_runs_that_died_beside_others_are_not_given_up_for_it(
             claim(redis_client, run_)
         for run_ in runs:
             lapse(redis_client, run_)
-            look()
+            check()
 
     assert [run_.status() for run_ in runs] == ["queued"] * 3
     assert [run_.info().crashes for run_ in runs] == [5] * 3
@@ -131,20 +131,20 @@ def test_runs_that_died_beside_others_are_not_given_up_for_it(
 
 
 def test_an_ordinary_job_is_company_too(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+    client: Client, redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     handle = client.enqueue("flow", 1)
     for _ in range(4):
         claim(redis_client, handle)
         redis_client.sadd("rq:worker:w:executions", "job:execution")
         lapse(redis_client, handle)
-        look()
+        check()
 
     assert handle.status() == "queued"
 
 
 def test_an_isolated_run_is_given_up_whatever_was_beside_it(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+    client: Client, redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     handle, other = client.enqueue("flow", 1), client.enqueue("flow", 2)
     claim(redis_client, other)
@@ -154,7 +154,7 @@ def test_an_isolated_run_is_given_up_whatever_was_beside_it(
         call = CALLS.take("w", f"n{number}", 60.0, 9, (), ("default", handle.run_id), mode="alone")
         assert len(CALLS.taken(run(redis_client, call)).claims) == 1
         lapse(redis_client, handle)
-        look()
+        check()
 
     assert handle.info().reason.startswith("PoisonRunError: 3 workers died of it")
     assert other.status() == "running"
@@ -162,7 +162,7 @@ def test_an_isolated_run_is_given_up_whatever_was_beside_it(
 
 
 def test_an_isolated_run_is_not_given_up_for_what_began_after_it(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+    client: Client, redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     """As where it has been by itself for so long that its worker took others again."""
     handle, later = client.enqueue("flow", 1), client.enqueue("flow", 2)
@@ -175,7 +175,7 @@ def test_an_isolated_run_is_not_given_up_for_what_began_after_it(
         claim(redis_client, later)
         for each in (handle, later) if number % 2 else (later, handle):
             lapse(redis_client, each)
-            look()
+            check()
 
     assert handle.status() == "queued"
     assert handle.info().crashes == 5
@@ -183,7 +183,7 @@ def test_an_isolated_run_is_not_given_up_for_what_began_after_it(
 
 
 def test_a_lease_that_its_owner_has_given_up_alive_is_no_death(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+    client: Client, redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     handle = client.enqueue("flow", 1)
     for number in range(9):
@@ -191,7 +191,7 @@ def test_a_lease_that_its_owner_has_given_up_alive_is_no_death(
         if number % 2:  # before it ends, or after
             run(redis_client, CALLS.forgo([lease]))
         lapse(redis_client, handle)
-        look()
+        check()
         run(redis_client, CALLS.forgo([lease]))
         run(redis_client, CALLS.forgo([lease]))
 
@@ -203,17 +203,17 @@ def test_a_lease_that_its_owner_has_given_up_alive_is_no_death(
 def test_a_lost_ticket_is_replaced_once_it_is_old(
     client: Client,
     redis_client: redis.Redis,
-    look: Callable[[], bool],
+    check: Callable[[], bool],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     handle = client.enqueue("flow", 1)
     redis_client.delete("rq:queue:default")
-    look()
+    check()
     assert redis_client.llen("rq:queue:default") == 0
 
     redis_client.zadd("penstock:ready", {handle.run_id: 1})
-    look()
-    look()
+    check()
+    check()
 
     assert redis_client.lrange("rq:queue:default", 0, -1) == [handle.run_id.encode()]
     assert told(caplog) == ["run.rung"]
@@ -274,18 +274,18 @@ def test_a_run_that_a_full_redis_gives_back_spends_no_attempt(
 
 
 def test_an_index_that_names_no_run_is_cleaned(
-    redis_client: redis.Redis, look: Callable[[], bool]
+    redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     redis_client.zadd("penstock:leases", {"gone": 1})
     redis_client.zadd("penstock:ready", {"gone": 1})
 
-    look()
+    check()
 
     assert redis_client.keys("penstock:*") == []
 
 
 def test_more_than_a_hundred_are_recovered_over_several_looks(
-    client: Client, redis_client: redis.Redis, look: Callable[[], bool]
+    client: Client, redis_client: redis.Redis, check: Callable[[], bool]
 ) -> None:
     handles = [client.enqueue("flow", number) for number in range(250)]
     for handle in handles:
@@ -293,14 +293,14 @@ def test_more_than_a_hundred_are_recovered_over_several_looks(
         lapse(redis_client, handle)
 
     for _ in range(3):
-        look()
+        check()
 
     assert redis_client.zcard("penstock:leases") == 0
     assert redis_client.zcard("penstock:ready") == 250
     Checker(redis_client).check()
 
 
-def test_bury_ends_the_leases_of_one_worker_at_once(
+def test_removing_a_worker_ends_its_leases_at_once(
     client: Client, redis_client: redis.Redis
 ) -> None:
     dead, alive = client.enqueue("flow", 1), client.enqueue("flow", 2)
@@ -310,7 +310,7 @@ def test_bury_ends_the_leases_of_one_worker_at_once(
         redis_client.sadd("rq:workers", f"rq:worker:{worker}")
         redis_client.hset(f"rq:worker:{worker}", "pid", 1)
 
-    bury(redis_client, Settings(), Death("dead", "ended by signal SIGKILL"))
+    remove_worker(redis_client, Settings(), Death("dead", "ended by signal SIGKILL"))
 
     assert (dead.status(), alive.status()) == ("queued", "running")
     assert redis_client.hget(f"penstock:run:{dead.run_id}", "death:1") == b"ended by signal SIGKILL"
@@ -319,17 +319,17 @@ def test_bury_ends_the_leases_of_one_worker_at_once(
     Checker(redis_client).check()
 
 
-def test_bury_leaves_a_run_that_another_worker_has_by_now(
+def test_removing_a_worker_leaves_a_run_that_another_one_has_by_now(
     client: Client, redis_client: redis.Redis
 ) -> None:
     handle = client.enqueue("flow", 1)
     first = claim(redis_client, handle, "dead")
     lapse(redis_client, handle)
-    Recovery(redis_client, Settings()).look()
+    Recovery(redis_client, Settings()).check()
     claim(redis_client, handle, "alive")
     redis_client.sadd("rq:worker:dead:executions", f"{handle.run_id}:{first.lease.fence}")
 
-    bury(redis_client, Settings(), Death("dead", "ended by signal SIGKILL"))
+    remove_worker(redis_client, Settings(), Death("dead", "ended by signal SIGKILL"))
 
     assert handle.status() == "running"
     assert handle.info().crashes == 1

@@ -90,7 +90,7 @@ def test_two_live_workers_of_one_name_are_refused(
 
     assert done.returncode == 1
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert "a worker named 'w' is at work" in sentence
+    assert "a worker named 'w' is alive" in sentence
     assert "--name" in sentence
     assert "Traceback" not in done.stderr
     assert raw.scard("rq:workers") == 1
@@ -116,7 +116,7 @@ def test_a_worker_elsewhere_that_beats_keeps_its_name(
     assert not second.take(), "nobody knows yet"
     redis_client.hset(KEY, "last_heartbeat", "2026-11-29T12:00:00.000000Z")
 
-    with pytest.raises(ConfigurationError, match="a worker named 'w' is at work"):
+    with pytest.raises(ConfigurationError, match="a worker named 'w' is alive"):
         second.take()
 
     assert registered.given_back == []

@@ -96,7 +96,7 @@ def test_a_worker_in_a_burst_names_a_run_whose_keys_are_spoilt(
 
     done = work(folder, redis_url)
 
-    assert f"run {run_id} cannot be taken, its keys are spoilt" in done.stderr
+    assert f"run {run_id} cannot be taken, its keys are corrupt" in done.stderr
     assert done.returncode == 0
 
 

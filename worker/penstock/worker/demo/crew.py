@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Crew", "WorkerProcess"]
+__all__ = ["DemoWorkers", "WorkerProcess"]
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ class WorkerProcess:
         return "\n".join(lines[-LOG_LINES:]) or "the log is empty"
 
 
-class Crew:
+class DemoWorkers:
     """Two workers for the length of a `with` block, in a folder of their own.
 
     They get a session of their own, so that Ctrl-C reaches only the demo, and none of the settings

@@ -23,7 +23,7 @@ from penstock.runtime.client.client import Client
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.settings import Settings
-from penstock.worker.demo.crew import Crew, DemoError
+from penstock.worker.demo.crew import DemoError, DemoWorkers
 from penstock.worker.demo.flow import FILES, Survey, survey
 from penstock.worker.demo.folder import Listing, copy_texts, text_files
 from penstock.worker.demo.follow import PATIENCE, Follower
@@ -63,30 +63,32 @@ def show(folder: Path, console: Console) -> int:
     logging.getLogger("penstock.publisher").addHandler(logging.NullHandler())
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGHUP, _leave)
-    listing = _look_at(folder)
+    listing = _list_files(folder)
     pause = _pause(len(listing.files))
     title = f"Penstock demo: {_described(listing, folder)}"
     console.print(title, style="bold", soft_wrap=True)
     with (
         tempfile.TemporaryDirectory(prefix="penstock-demo-") as scratch,
         EmbeddedServer() as server,
-        Crew(server.url, Path(scratch)) as crew,
+        DemoWorkers(server.url, Path(scratch)) as workers,
         Client(settings=Settings(redis=server.url)) as client,
     ):
-        _introduce(server, crew, pause, console)
+        _introduce(server, workers, pause, console)
         copied = copy_texts(folder, listing, Path(scratch) / "files")
         order = Survey(str(Path(scratch) / "files"), pause=pause)
-        return _Demo(order, copied, Path(scratch) / "trace", crew, client).run(console)
+        return _Demo(order, copied, Path(scratch) / "trace", workers, client).run(console)
 
 
-def _introduce(server: EmbeddedServer, crew: Crew, pause: float, console: Console) -> None:
-    pids = " and ".join(str(worker.pid) for worker in crew.workers)
+def _introduce(
+    server: EmbeddedServer, workers: DemoWorkers, pause: float, console: Console
+) -> None:
+    pids = " and ".join(str(worker.pid) for worker in workers.workers)
     console.print(f"{server.kind} {server.version()} on {server.url}, workers {pids}", style="dim")
     note = f"each step of a file also pauses for {1000 * pause:.0f} ms, so that you can watch"
     console.print(f"{note}\n", style="dim")
 
 
-def _look_at(folder: Path) -> Listing:
+def _list_files(folder: Path) -> Listing:
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise ConfigurationError(f"{folder} {what}; name a folder with text files.")
@@ -150,11 +152,11 @@ class _Progress:
 
 class _Demo:
     def __init__(
-        self, order: Survey, files: Sequence[str], trace: Path, crew: Crew, client: Client
+        self, order: Survey, files: Sequence[str], trace: Path, workers: DemoWorkers, client: Client
     ) -> None:
         self._files = files
         self._trace = trace
-        self._crew = crew
+        self._workers = workers
         self._client = client
         self._url = client.settings.redis
         self._run_id = f"demo-{uuid.uuid4().hex[:8]}"
@@ -198,9 +200,9 @@ class _Demo:
             if self._kill is None and time.monotonic() >= due:
                 self._kill_worker(handle, screen)
             try:
-                event = live.news.get(timeout=TICK)
+                event = live.arrived.get(timeout=TICK)
             except queue.Empty:
-                self._crew.check(self._kill.pid if self._kill else 0)
+                self._workers.check(self._kill.pid if self._kill else 0)
                 if not live.is_alive() or time.monotonic() - received > PATIENCE:
                     return
                 continue
@@ -213,7 +215,7 @@ class _Demo:
 
     def _show(self, event: Event, handle: RunHandle, screen: Screen) -> None:
         if event.mode == "run.started" and event.attempt == 1:
-            pid = self._crew.pid_of(handle.info().worker)
+            pid = self._workers.pid_of(handle.info().worker)
             screen.print(f"worker {pid} executes it, {AT_ONCE} steps at once")
         elif event.mode == "step.finished":
             if self._kill is not None and event.attempt > 1 and not self._kill.resumed:
@@ -224,8 +226,8 @@ class _Demo:
                 screen.count(PHASES[name], self._progress.finished[name])
 
     def _kill_worker(self, handle: RunHandle, screen: Screen) -> None:
-        pid = self._crew.pid_of(handle.info().worker)
-        if not self._crew.kill(pid):
+        pid = self._workers.pid_of(handle.info().worker)
+        if not self._workers.kill(pid):
             return
         self._kill = _Kill(pid, time.monotonic(), self._progress.done)
         screen.print(
@@ -239,7 +241,7 @@ class _Demo:
 
     def _show_resumed(self, kill: _Kill, handle: RunHandle, screen: Screen) -> None:
         kill.resumed = time.monotonic() - kill.moment
-        other = self._crew.pid_of(handle.info().worker)
+        other = self._workers.pid_of(handle.info().worker)
         screen.wait("", 0)
         screen.print(
             f"worker {other} continues after the {self._progress.done} recorded steps",

@@ -62,7 +62,7 @@ def _persistence(reading: Reading) -> Iterator[Finding]:
             yield Finding(
                 "persistence",
                 Level.PROBLEM,
-                "nothing is written to disk, as far as the doctor can see",
+                "nothing is written to disk, as far as this user can see",
                 "A restart of the server loses all runs.",
                 turn_on,
             )

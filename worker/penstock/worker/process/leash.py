@@ -1,8 +1,8 @@
-"""A pipe from a supervisor to a worker process: as the supervisor goes, the worker drains."""
+"""A pipe from a supervisor to a worker process: when the supervisor ends, the worker drains."""
 
 from __future__ import annotations
 
-__all__ = ["Leash", "Tether"]
+__all__ = ["SupervisorEnd", "WorkerEnd"]
 
 import os
 import threading
@@ -15,27 +15,26 @@ from penstock.runtime.concurrency.patient_pool import start
 _NOW: Final = b"!"
 
 
-class Tether:
-    """The supervisor's end of the pipe; the system closes it, however the supervisor ends."""
+class SupervisorEnd:
+    """The supervisor's end of the pipe; the kernel closes it, however the supervisor ends."""
 
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe()
 
     def cut_off(self) -> None:
-        """Tell the worker to end at once."""
+        """Make the worker end at once."""
         with suppress(OSError):  # it has ended
             os.write(self._writer, _NOW)
 
     def close(self) -> None:
-        """Let go; a worker that still lives drains."""
+        """Close the pipe; a worker that still lives drains."""
         os.close(self._writer)
 
 
-class Leash:
+class WorkerEnd:
     """The worker's end of the pipe, with a thread that listens to it.
 
-    Until `hand_to` names what drains the worker, the process just ends: it has nothing to hand
-    over yet.
+    Without callbacks the process just ends: it has nothing to hand over yet.
     """
 
     def __init__(self, reader: int) -> None:
@@ -48,8 +47,8 @@ class Leash:
         """Begin to listen."""
         start(self._thread)
 
-    def hand_to(self, drain: Callable[[], object], cut_off: Callable[[], object]) -> None:
-        """Say what to do when the supervisor ends, or wants the worker to end at once."""
+    def set_callbacks(self, drain: Callable[[], object], cut_off: Callable[[], object]) -> None:
+        """Set what is called when the supervisor ends, or wants the worker to end at once."""
         self._drain, self._cut_off = drain, cut_off
 
     def _work(self) -> None:

@@ -140,17 +140,17 @@ def _work(app: Sequence[str], url: str, arguments: Sequence[str], grace: float) 
     command += [*arguments, "--greet"]
     reloader = Reloader([*command, "first"], [*command, "again"], Watch(folders), grace + 5)
     try:
-        reloader.run(_tell_change, _tell_end)
+        reloader.run(_note_change, _note_end)
     except KeyboardInterrupt:
         click.echo("\nStopped.")
 
 
-def _tell_change(changed: Sequence[Path]) -> None:
+def _note_change(changed: Sequence[Path]) -> None:
     more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
     note(f"\n{changed[0].name}{more} changed, reloading\n")
 
 
-def _tell_end(status: int) -> None:
+def _note_end(status: int) -> None:
     note(f"the worker has ended ({how_ended(status)}); it starts again when a file changes")
 
 

@@ -67,9 +67,9 @@ def doctor(
     fixed: Fixed | None = None
     try:
         if user is not None:
-            findings = _look_at_rights(settings, user)
+            findings = _check_rights(settings, user)
         else:
-            findings, fixed = _look(settings, all_keys, fix)
+            findings, fixed = _examine(settings, all_keys, fix)
     except NoPermissionError as error:
         findings = [_refused(error, fix)]
     except (RedisError, OSError) as error:
@@ -81,7 +81,9 @@ def doctor(
     ctx.exit(max(STATUS[finding.level] for finding in findings))
 
 
-def _look(settings: Settings, all_keys: bool, fix: bool) -> tuple[Sequence[Finding], Fixed | None]:
+def _examine(
+    settings: Settings, all_keys: bool, fix: bool
+) -> tuple[Sequence[Finding], Fixed | None]:
     """Return the findings, and what was fixed before, if `fix`."""
     with connect(settings.redis) as connection:
         keys = Keys.of(settings, connection)
@@ -93,7 +95,7 @@ def _look(settings: Settings, all_keys: bool, fix: bool) -> tuple[Sequence[Findi
         return examine(fixed.left(reading)), fixed
 
 
-def _look_at_rights(settings: Settings, role: str) -> Sequence[Finding]:
+def _check_rights(settings: Settings, role: str) -> Sequence[Finding]:
     with connect(settings.redis) as connection:
         keys = Keys.of(settings, connection)
         return [rights(connection, keys, role).finding(_cli(connection, settings.redis))]

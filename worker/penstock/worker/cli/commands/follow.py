@@ -71,7 +71,7 @@ class Follower:
                         return
 
     def _rests_at(self, seq: int) -> bool:
-        """Tell whether nothing comes after an event for now: the run is over, or waits."""
+        """Return whether nothing comes after an event for now: the run is over, or waits."""
         last = self._client.do(self._client.plans.last_seq(self._run_id))
         return last <= seq and self._info().status not in MOVING
 
@@ -98,14 +98,14 @@ class Follower:
         if run.status is RunStatus.COMPLETED:
             result = self._client.do(self._client.plans.outcome(run))
         if self._as_json:
-            emit(_standing(run, result, asks))
+            emit(_status_object(run, result, asks))
         else:
-            self._print_standing(run, result, asks)
+            self._print_status(run, result, asks)
         if run.status is RunStatus.SUSPENDED:
             return WAITS
         return 0 if run.status is RunStatus.COMPLETED else FAILED
 
-    def _print_standing(self, run: Run, result: Any, asks: Sequence[Interrupt]) -> None:
+    def _print_status(self, run: Run, result: Any, asks: Sequence[Interrupt]) -> None:
         text = one_line(result) if run.status is RunStatus.COMPLETED else one_line(run.reason)
         lines = [one_line(question.value) for question in asks] or [text]
         for line in lines:
@@ -120,10 +120,10 @@ def answer_hint(run_id: str, question: Interrupt, is_one_of_several: bool) -> st
     return f"answer it: penstock resume {run_id} {shell_quoted('ANSWER')}{which}"
 
 
-def _standing(run: Run, result: Any, asks: Sequence[Interrupt]) -> dict[str, Any]:
-    standing: dict[str, Any] = {"run_id": run.run_id, "status": run.status}
+def _status_object(run: Run, result: Any, asks: Sequence[Interrupt]) -> dict[str, Any]:
+    status: dict[str, Any] = {"run_id": run.run_id, "status": run.status}
     if run.status is RunStatus.SUSPENDED:
-        return standing | {"interrupts": asks}
+        return status | {"interrupts": asks}
     if run.status is RunStatus.COMPLETED:
-        return standing | {"result": result}
-    return standing | {"reason": run.reason}
+        return status | {"result": result}
+    return status | {"reason": run.reason}

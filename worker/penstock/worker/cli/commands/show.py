@@ -15,7 +15,7 @@ from rich.text import Text
 
 from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.steps import Step, StepStatus, read_steps
-from penstock.runtime.diagnostics.waiting import Standing, stand
+from penstock.runtime.diagnostics.waiting import Waiting, read_waiting
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.types.run import Run, RunStatus
 from penstock.worker.cli.commands.follow import answer_hint
@@ -42,7 +42,7 @@ class Report:
 
     run: Run
     deaths: Sequence[str]
-    standing: Standing
+    waiting: Waiting
     steps: Sequence[Step]
     outcome: Mapping[str, Any]
     """`value`, or `error` as the codec describes it; empty while there is none."""
@@ -97,9 +97,9 @@ def read(plans: RequestPlans, run_id: str) -> Plan[Report]:
         text = yield ("HGET", plans.keys.checkpoints(run_id), "result")
         if text is not None:
             outcome = plans.codec.at("run", run_id).outcome(text, "result")
-    standing = yield from stand(plans, run)
+    waiting = yield from read_waiting(plans, run)
     steps = yield from read_steps(plans, run)
-    return Report(run, deaths[: run.crashes], standing, steps, outcome)
+    return Report(run, deaths[: run.crashes], waiting, steps, outcome)
 
 
 # -- for people ---------------------------------------------------------------------------------
@@ -120,18 +120,18 @@ def _print_run(report: Report) -> None:
         _print_field("attempts", _attempts(run))
     for reason in report.deaths:
         _print_field("death", one_line(reason), "red")
-    _print_standing(run, report.standing)
+    _print_waiting(run, report.waiting)
     _print_end(run, report.outcome)
 
 
-def _print_standing(run: Run, standing: Standing) -> None:
-    if standing.waits_for:
-        _print_field(standing.label, standing.waits_for)
-    for question in standing.questions:
+def _print_waiting(run: Run, waiting: Waiting) -> None:
+    if waiting.waits_for:
+        _print_field(waiting.label, waiting.waits_for)
+    for question in waiting.questions:
         _print_field("question", one_line(question.value), "yellow")
-        _print_field("", answer_hint(run.run_id, question, len(standing.questions) > 1), "dim")
-    if standing.fix:
-        _print_field("fix", standing.fix)
+        _print_field("", answer_hint(run.run_id, question, len(waiting.questions) > 1), "dim")
+    if waiting.fix:
+        _print_field("fix", waiting.fix)
 
 
 def _print_end(run: Run, outcome: Mapping[str, Any]) -> None:
@@ -209,11 +209,11 @@ def _own_frames(traceback: str) -> Iterator[str]:
 
 
 def _as_object(report: Report) -> dict[str, Any]:
-    standing = report.standing
+    waiting = report.waiting
     found: dict[str, Any] = plain(report.run)
     found["deaths"] = report.deaths
-    found["waits_for"] = standing.waits_for
-    found["interrupts"] = standing.questions
+    found["waits_for"] = waiting.waits_for
+    found["interrupts"] = waiting.questions
     if "value" in report.outcome:
         found["result"] = report.outcome["value"]
     found["steps"] = [_step_object(step) for step in report.steps]
