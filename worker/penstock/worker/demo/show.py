@@ -23,7 +23,6 @@ from penstock.runtime.client.client import Client
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.settings import Settings
-from penstock.worker.demo.crew import DemoError, DemoWorkers
 from penstock.worker.demo.flow import FILES, Survey, survey
 from penstock.worker.demo.folder import Listing, copy_texts, text_files
 from penstock.worker.demo.follow import PATIENCE, Follower
@@ -31,6 +30,7 @@ from penstock.worker.demo.oracle import Oracle
 from penstock.worker.demo.promises import Evidence, judge, read_trace
 from penstock.worker.demo.screen import Screen, print_trimmed
 from penstock.worker.demo.tables import plural, promise_lines, report_table
+from penstock.worker.demo.workers import DemoError, DemoWorkers
 from penstock.worker.embedded import EmbeddedServer
 
 AT_ONCE = 8

@@ -26,7 +26,6 @@ from penstock.runtime.redis.calls import Death
 from penstock.runtime.telemetry.log_filter import add_to_all_handlers
 from penstock.worker.process.app_loader import load_app
 from penstock.worker.process.deadline import Deadline
-from penstock.worker.process.leash import SupervisorEnd, WorkerEnd
 from penstock.worker.process.options import WorkerOptions
 from penstock.worker.process.readiness import require_redis
 from penstock.worker.process.recovery import remove_worker
@@ -37,6 +36,7 @@ from penstock.worker.process.signals import (
     how_ended,
     leaving_at_signals,
 )
+from penstock.worker.process.supervisor_pipe import SupervisorEnd, WorkerEnd
 
 logger = logging.getLogger(__name__)
 
