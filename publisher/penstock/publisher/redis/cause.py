@@ -31,9 +31,9 @@ _OF_CODES: Final = {
     "CLUSTERDOWN": _CLUSTER,
     "CROSSSLOT": _CLUSTER,
     "DENIED": "it is in protected mode: set a password for it, or `protected-mode no`",
-    "LOADING": "it is reading its data from disk: wait until `redis-cli ping` says PONG",
+    "LOADING": "it is reading its data from disk: wait until `redis-cli ping` answers PONG",
     "MASTERDOWN": "it is a replica that has lost its primary: wait, or connect to the primary",
-    "MISCONF": "it cannot write to its disk: see its log, and make room",
+    "MISCONF": "it cannot write to its disk: see its log, and free space",
     "MOVED": _CLUSTER,
     "NOAUTH": "it wants a password: give it in the Redis URL, as in redis://:PASSWORD@host, or "
     "redis://USER:PASSWORD@host",
@@ -75,25 +75,27 @@ def fix_for(error: Exception, connection: Any = None) -> str:
         return _OF_CODES[code]
     if code or not isinstance(error, RedisError | OSError):
         return "see `penstock doctor`"
-    return _against_tls(connection) or (_START if _is_silent(error) else "see `penstock doctor`")
+    return _against_tls(connection) or (
+        _START if _is_unresponsive(error) else "see `penstock doctor`"
+    )
 
 
 def explained(error: Exception, connection: Any = None) -> str:
     """Return the error's message and its fix, as one sentence without a full stop."""
-    code, says = refusal(error), " ".join(str(error).split()) or type(error).__name__
+    code, text = refusal(error), " ".join(str(error).split()) or type(error).__name__
     if code == "DENIED":  # a page of advice
-        says = says.partition(". ")[0]
+        text = text.partition(". ")[0]
     if code in ("MOVED", "ASK"):
-        says = f"{code} {says}"
-    return f"{says.rstrip('.')}; {fix_for(error, connection)}"
+        text = f"{code} {text}"
+    return f"{text.rstrip('.')}; {fix_for(error, connection)}"
 
 
 def waits_for(error: Exception) -> bool:
-    """Tell whether Redis only refuses commands for now, so that waiting helps, even at start."""
+    """Return whether Redis only refuses commands for now, so that waiting helps, even at start."""
     return refusal(error) in _PASSING or "max number of clients" in str(error)
 
 
-def _is_silent(error: Exception) -> bool:
+def _is_unresponsive(error: Exception) -> bool:
     return isinstance(error, ConnectionError | TimeoutError | InvalidResponse | OSError)
 
 

@@ -37,7 +37,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One script with its keys and arguments: what is to be done, without how it is sent."""
+    """One script with its keys and arguments, without a connection."""
 
     script: Script
     keys: tuple[str, ...]
@@ -122,18 +122,18 @@ def run_all(connection: Redis, calls: Sequence[Call]) -> list[Reply | ResponseEr
         redis.exceptions.ConnectionError, TimeoutError: none of the calls is known to have run.
     """
     if len(calls) == 1:
-        return [_run_alone(connection, calls[0])]
+        return [_run_single(connection, calls[0])]
     with connection.pipeline(transaction=False) as pipeline:
         for call in calls:
             pipeline.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
         replies = cast("list[Reply | ResponseError]", pipeline.execute(raise_on_error=False))
     for index, reply in enumerate(replies):
         if isinstance(reply, NoScriptError):
-            replies[index] = _run_alone(connection, calls[index])
+            replies[index] = _run_single(connection, calls[index])
     return replies
 
 
-def _run_alone(connection: Redis, call: Call) -> Reply | ResponseError:
+def _run_single(connection: Redis, call: Call) -> Reply | ResponseError:
     try:
         return run(connection, call)
     except ResponseError as error:

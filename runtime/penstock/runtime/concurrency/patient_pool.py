@@ -64,7 +64,7 @@ class PatientPool(ThreadPoolExecutor):
                 self.submit(_nothing)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads to end, after a shutdown; tell whether all have."""
+        """Wait for the threads to end, after a shutdown; return whether all have."""
         end = time.monotonic() + timeout
         for thread in tuple(self._threads):
             thread.join(max(0.0, end - time.monotonic()))

@@ -109,7 +109,7 @@ class ThreadPool:
         self._pool.shutdown(wait=False)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads to end, after `close`; tell whether all have."""
+        """Wait for the threads to end, after `close`; return whether all have."""
         return self._patient.join(timeout)
 
     def _dispatch(self) -> None:
@@ -148,7 +148,7 @@ class ThreadPool:
             self._wake.wait()
 
     def _forget_taken(self) -> bool:
-        """Drop taken jobs from the head of the line; tell whether there were any."""
+        """Drop taken jobs from the head of the line; return whether there were any."""
         before = self._moved
         while self._jobs and self._jobs[0].is_taken:
             try:

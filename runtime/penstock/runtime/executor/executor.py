@@ -180,7 +180,7 @@ class Executor:
             each.close()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads of runs to end, after `close`; tell whether all have."""
+        """Wait for the threads of runs to end, after `close`; return whether all have."""
         return self._threads.join(timeout)
 
     # -- one run --------------------------------------------------------------------------------

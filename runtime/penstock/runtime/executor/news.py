@@ -79,7 +79,7 @@ class _Correspondence:
             self._listed = (self._listed - closed) | {each.id for each in new}
 
     def is_to_look(self) -> bool:
-        """Tell whether to look up what the run waits for: something new, or it is time to."""
+        """Return whether to look up what the run waits for: something new, or it is time to."""
         self._glances += 1
         awaited = {*self.awaited("question"), *self.awaited("step")}
         is_new = not awaited <= self._awaited

@@ -84,7 +84,7 @@ class Journal(Protocol):
         ...
 
     def sends(self, queue: str) -> bool:
-        """Tell whether the steps of a queue are performed by others than this process."""
+        """Return whether the steps of a queue are performed by others than this process."""
         ...
 
     def sent(self, step_id: str) -> bytes | None:

@@ -48,7 +48,7 @@ class Accepting(Protocol):
         ...
 
     def converts(self, context: Any, /) -> bool:
-        """Tell whether validation may make something else of an input or a context."""
+        """Return whether validation may make something else of an input or a context."""
         ...
 
 

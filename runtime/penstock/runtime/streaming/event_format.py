@@ -149,7 +149,7 @@ class _Units:
 
 
 def _is_body(step_id: str) -> bool:
-    """Tell whether an entrypoint's body has the id: the run's own, or a nested one's."""
+    """Return whether an entrypoint's body has the id: the run's own, or a nested one's."""
     return step_id.rpartition("/")[2][:1] in ("", "^")
 
 

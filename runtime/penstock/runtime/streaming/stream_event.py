@@ -68,7 +68,7 @@ class EventFilter:
     exclude_tags: Names = None
 
     def wants(self, unit: Unit) -> bool:
-        """Tell whether the reader wants the events of a unit."""
+        """Return whether the reader wants the events of a unit."""
         includes = (self.include_names, self.include_types, self.include_tags)
         excludes = (self.exclude_names, self.exclude_types, self.exclude_tags)
         is_named = all(each is None for each in includes) or _is_among(unit, includes)

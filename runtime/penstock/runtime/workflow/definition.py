@@ -145,7 +145,7 @@ class Definition:
             raise
 
     def converts(self, context: Any) -> bool:
-        """Tell whether it matters that input and context are validated once, and not again."""
+        """Return whether it matters that input and context are validated once, and not again."""
         return self._converts or self._makes_context(context)
 
     def accept_context(self, value: Any) -> Any:

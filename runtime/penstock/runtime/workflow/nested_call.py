@@ -37,7 +37,7 @@ _CHECKPOINT = ("checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
 
 def nested(config: Mapping[str, Any]) -> bool:
-    """Tell whether a call belongs to the run it is made in: yes, unless it names another thread.
+    """Return whether a call belongs to the run it is made in: yes, unless it names another thread.
 
     A config handed on from the run itself names the run's own thread, and so changes nothing.
     """

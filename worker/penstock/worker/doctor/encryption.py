@@ -1,4 +1,4 @@
-"""Check of the encryption keys: are there any, and do they open what is stored."""
+"""Check of the encryption keys: whether there are any, and whether they decrypt the runs."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def read_encryption(connection: Redis, keys: Keys, codec: Codec) -> Encryption:
 
 def _encryption(reading: Reading) -> Iterator[Finding]:
     seen = reading.encryption
-    if unseen := reading.unseen("encryption", encryption="the newest runs"):
-        yield unseen
+    if unread := reading.unread("encryption", encryption="the newest runs"):
+        yield unread
         return
     read = sum(seen.runs.values())
     if seen.unreadable:
         yield Finding(
             "encryption",
             Level.PROBLEM,
-            f"{len(seen.unreadable)} of the {read} newest runs cannot be read here, as "
+            f"{len(seen.unreadable)} of the {read} newest runs cannot be read here, such as "
             f"{seen.unreadable[0]}: {seen.why}",
-            "A worker with these settings lets such runs fail; they go on with the right keys.",
+            "On a worker with these settings such runs fail; with the right keys they continue.",
             f"give all apps and workers the same keys, new ones first: {ENVIRONMENT}",
         )
     elif seen.is_on:
