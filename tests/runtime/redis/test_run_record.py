@@ -8,7 +8,7 @@ from penstock.runtime import Client
 from penstock.runtime.redis.plans.requests import UnannouncedEntrypointWarning
 from penstock.runtime.redis.run_record import DEFAULTS, shortened, whole
 from penstock.runtime.settings import Settings
-from tests.runtime.test_keys import lua
+from tests.runtime.redis.test_keys import lua
 
 USUAL = Settings()
 
