@@ -32,6 +32,7 @@ from penstock.worker.process.capacity import Capacity
 from penstock.worker.process.consumer import Consumer
 from penstock.worker.process.control_listener import ControlListener
 from penstock.worker.process.event_loop import LoopThread
+from penstock.worker.process.older_runs import refuse_older_runs
 from penstock.worker.process.poller import PAUSE, Poller
 from penstock.worker.process.presence import Presence
 from penstock.worker.process.recovery import Recovery, end_leases
@@ -120,7 +121,8 @@ class Worker(RQWorker):
         signals: the first SIGTERM, SIGINT or SIGHUP drains the worker, a second one cuts it off.
 
         Raises:
-            ConfigurationError: a live worker has the name of this one.
+            ConfigurationError: a live worker has the name of this one; or there are open runs of a
+                version that kept them in another way.
         """
         with handled(self.request_stop):
             try:
@@ -168,6 +170,7 @@ class Worker(RQWorker):
     def _register(self) -> bool:
         """Register with Redis and RQ; return whether that is done."""
         try:
+            refuse_older_runs(self.connection, self._executor.calls.keys)
             if not self._registration.take():
                 return False
             self.set_state(WorkerStatus.IDLE)
