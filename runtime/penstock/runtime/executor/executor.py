@@ -30,8 +30,8 @@ from penstock.runtime.errors import (
     Stop,
 )
 from penstock.runtime.executor.app import App
+from penstock.runtime.executor.arrivals import Arrivals
 from penstock.runtime.executor.claimed import assigned
-from penstock.runtime.executor.news import Arrivals
 from penstock.runtime.journal.endings import Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.result import Result

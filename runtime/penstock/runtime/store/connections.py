@@ -16,7 +16,7 @@ from redis import Redis
 from redis import asyncio as aredis
 
 from penstock.publisher.redis.connection import aconnect, connect
-from penstock.runtime.store.twin import async_client_for, sync_client_for
+from penstock.runtime.store.client_kinds import async_client_for, sync_client_for
 
 Given: TypeAlias = Redis | aredis.Redis | str
 
