@@ -490,6 +490,6 @@ def test_an_app_has_the_commands_of_its_scripts() -> None:
             *("state", "update", "fork", "copy", "expire", "delete", "strays"),
         )
     ]
-    of_executions = {"del", "expire"}  # which an app's calls never come to
+    of_executions = {"del"}  # which an app's calls never come to
 
     assert commands(*scripts) - set(ROLES["app"].commands.split()) == of_executions

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import pytest
 import redis
@@ -24,6 +25,28 @@ def test_an_include_stands_for_the_text_of_its_file() -> None:
     assert "local function append" in script.text
     assert "-- include" not in script.text
     assert script.sha == hashlib.sha1(script.text.encode()).hexdigest()
+
+
+def test_a_script_has_no_function_that_it_does_not_use() -> None:
+    needed = load("penstock.runtime.redis.scripts", "renew").text
+    defined = re.findall(r"^local function (\w+)", needed, re.MULTILINE)
+
+    unused = [name for name in defined if len(re.findall(rf"\b{name}\b", needed)) == 1]
+
+    assert "key" in defined
+    assert "index" not in defined  # which its include `clock` has
+    assert unused == []
+
+
+def test_a_chunk_that_is_seldom_needed_is_made_when_it_is_called_for() -> None:
+    text = load("penstock.runtime.redis.scripts", "enqueue").text
+    at_once = re.findall(r"^(?:local )?function (\w+)", text, re.MULTILINE)
+    later = re.findall(r"^ +(?:local )?function (\w+)", text, re.MULTILINE)
+
+    assert "settling" in at_once
+    assert "settle_here" in later
+    assert not {*at_once} & {*later}
+    assert "  return { settle_here = settle_here, start_next = start_next }\nend\n" in text
 
 
 def test_a_server_that_does_not_know_the_script_gets_it(redis_client: redis.Redis) -> None:

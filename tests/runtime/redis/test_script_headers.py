@@ -49,10 +49,12 @@ def kinds_in(code: str) -> set[str]:
 
 def needed(name: str) -> set[str]:
     """Name the chunks that a script includes, or that a chunk says it needs, with theirs."""
+    included = CHUNKS & set(re.findall(r"-- include: [\w.]+/(\w+)", text_of(name)))
     if name not in CHUNKS:
-        return set(re.findall(r"-- include: [\w.]+/(\w+)", text_of(name))) & CHUNKS
+        return included.union(*(needed(each) for each in included))
     needs = re.search(r"Needs ([\w, ]+)\.", header_of(name))
     direct = CHUNKS & set(re.findall(r"\w+", needs[1])) if needs else set[str]()
+    direct |= included
     return direct.union(*(needed(each) for each in direct))
 
 

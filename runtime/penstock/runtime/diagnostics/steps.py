@@ -17,6 +17,7 @@ from penstock.publisher.redis.script import Call, load
 from penstock.publisher.stored import read_all
 from penstock.runtime.journal.step_id import is_step, step_name
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans, texts
+from penstock.runtime.redis.run_record import whole
 from penstock.runtime.types.run import Run, RunStatus
 
 _WITH_VALUES = ("step.retry", "step.finished", "step.interrupted")
@@ -96,7 +97,9 @@ def remote_steps(plans: RequestPlans, run_id: str) -> Plan[dict[str, Run]]:
     found: dict[str, Run] = {}
     performers = texts((yield ("HGETALL", plans.keys.remote(run_id))))
     for step_id, name in performers.items():
-        fields = {} if name.startswith("!") else texts((yield ("HGETALL", plans.keys.run(name))))
+        if name.startswith("!"):
+            continue
+        fields = whole(name, texts((yield ("HGETALL", plans.keys.run(name)))))
         if "status" in fields:
             found[step_id] = Run.from_fields(name, fields)
     return found

@@ -15,6 +15,7 @@ from penstock.publisher.codec.encrypted import key_of
 from penstock.publisher.codec.keyring import ENVIRONMENT
 from penstock.publisher.errors import CodecError
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.run_record import CONFIG
 from penstock.runtime.types.run import RunStatus
 from penstock.worker.doctor.finding import Encryption, Finding, Level, Reading
 
@@ -35,9 +36,11 @@ def read_encryption(connection: Redis, keys: Keys, codec: Codec) -> Encryption:
     for status in RunStatus:
         newest = connection.zrevrange(keys.runs(status), 0, RUNS_READ - 1)
         for run_id in (name.decode() for name in cast("list[bytes]", newest)):
-            text = cast("bytes | None", connection.hget(keys.run(run_id), "config"))
-            if text is None:
+            reply = connection.hmget(keys.run(run_id), "entrypoint", "config")
+            entrypoint, text = cast("list[bytes | None]", reply)
+            if entrypoint is None:
                 continue
+            text = text or CONFIG.encode()
             runs[key_of(text)] += 1
             try:
                 codec.at("run", run_id, "config").loads(text)

@@ -6,8 +6,10 @@
 -- ARGV[6] home: the run whose remote step it is, '' for none, ARGV[7] keep: events to keep at least (0: all),
 -- ARGV[8] due: the seq of its first event, as append takes it, ARGV[9] number of checkpoints, then pairs of field
 -- and text; then the number of events, then pairs of stored and published text; then the script's own.
--- commit() returns the index of the script's own first argument, or nil and the answer to give:
--- OK (this very write was applied before) or FENCED (the attempt does not own the run, or one of its writes is lost).
+-- refusal(fence, batch, status): the answer to a write that is not to be applied, as the run's hash stands; nil if it is
+-- to be. OK: this very write was applied before; FENCED: the attempt does not own the run, or one of its writes is lost.
+-- apply(home, crashes): applies it, but for its number; returns the index of the script's own first argument.
+-- commit() does all of this: it returns that index, or nil and the answer to give.
 
 -- Whether a write has more than what the run was given, as it was read.
 local function gets_on(checkpoints)
@@ -28,28 +30,19 @@ local function forget_crashes(record)
   end
 end
 
-local function commit()
-  local id, batch, home = ARGV[3], tonumber(ARGV[5]), ARGV[6]
-  local record = key('run', id)
-  local run = redis.call('HMGET', record, 'fence', 'batch', 'status', 'crashes')
-  if run[1] ~= ARGV[4] then
-    return nil, 'FENCED'
+local function refusal(fence, last, status)
+  local batch = tonumber(ARGV[5])
+  last = tonumber(last or 0)
+  if fence ~= ARGV[4] then
+    return 'FENCED'
+  elseif last >= batch then
+    return 'OK'
+  elseif status ~= 'running' or last ~= batch - 1 then
+    return 'FENCED' -- if still running, Redis has lost what came before, at a failover or on its disk
   end
-  local last = tonumber(run[2])
-  if last >= batch then
-    return nil, 'OK'
-  end
-  if run[3] ~= 'running' then
-    return nil, 'FENCED'
-  end
-  if last ~= batch - 1 then
-    return nil, 'FENCED' -- Redis has lost what came before, at a failover or on its disk
-  end
-  if home == '' then
-    home = id
-  elseif not is_expected(id, home, redis.call('HGET', record, 'home_step')) then
-    return nil, 'FENCED'
-  end
+end
+
+local function apply(home, crashes)
   local checkpoints = tonumber(ARGV[9])
   local at = 10 + 2 * checkpoints
   for first = 10, at - 1, 1000 do
@@ -57,9 +50,24 @@ local function commit()
   end
   local events = tonumber(ARGV[at])
   append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, tonumber(ARGV[8]))
-  redis.call('HSET', record, 'batch', batch)
-  if run[4] ~= '0' and gets_on(checkpoints) then
-    forget_crashes(record)
+  if (crashes or '0') ~= '0' and gets_on(checkpoints) then
+    forget_crashes(key('run', ARGV[3]))
   end
   return at + 1 + 2 * events
+end
+
+local function commit()
+  local id, home = ARGV[3], ARGV[6]
+  local record = key('run', id)
+  local run = redis.call('HMGET', record, 'fence', 'batch', 'status', 'crashes')
+  local answer = refusal(run[1], run[2], run[3])
+  if answer then
+    return nil, answer
+  end
+  if home ~= '' and not is_expected(id, home, redis.call('HGET', record, 'home_step')) then
+    return nil, 'FENCED'
+  end
+  local at = apply(home ~= '' and home or id, run[4])
+  redis.call('HSET', record, 'batch', ARGV[5])
+  return at
 end

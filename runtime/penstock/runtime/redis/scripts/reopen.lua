@@ -14,7 +14,7 @@ local function reopen(id, thread, event)
   end
   redis.call('PERSIST', key('thread', thread))
   redis.call('PERSIST', key('history', thread))
-  redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel')
+  redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel', 'worker')
   local deaths = redis.call('HMGET', key('run', id), 'deaths', 'pardoned')
   local pardoned = ms((deaths[1] or 0) + (deaths[2] or 0))
   redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'alone', 0, 'lonely', 0, 'pardoned', pardoned)
