@@ -67,7 +67,7 @@ def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
 
 
 def _suspended(attempt: Attempt, result: Result) -> Suspended:
-    asked = [item.told() for item in result.interrupts]
+    asked = [item.as_dict() for item in result.interrupts]
     wakes, remote = attempt.waits.due, _remote(attempt)
     fact = Fact("run.interrupted", {"interrupts": asked}, (), time.time())
     if not asked and attempt.waits:
@@ -107,10 +107,10 @@ def _completed(attempt: Attempt, result: Result) -> Finished:
     value, save = Final.split(result.value)
     checkpoints: dict[str, str] = {}
     if attempt.journal.stores:
-        codec, told = attempt.codec, attempt.assignment
+        codec, as_dict = attempt.codec, attempt.assignment
         done = Outcome(value)
         checkpoints["result"] = encode_outcome(done, codec, "result", "result of the run")
-        checkpoints |= Kept(attempt.shared_codec, told.thread_id).write(value, save, "the run")
+        checkpoints |= Kept(attempt.shared_codec, as_dict.thread_id).write(value, save, "the run")
         checkpoints |= attempt.children.checkpoints()
     data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": "completed"}
     if result.is_cached:

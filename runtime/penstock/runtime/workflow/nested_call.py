@@ -55,7 +55,7 @@ def invoke_nested(child: Definition, argument: Any, options: Options) -> Any:
     """Run an entrypoint as a step of the current run, in this thread.
 
     Raises:
-        ThreadBusyError: it keeps a state, and another call of it is at work in this run.
+        ThreadBusyError: it keeps a state, and this run already executes another call of it.
     """
     return _given(options, call_nested(child, argument, options).perform())
 
@@ -104,7 +104,7 @@ class NestedCall:
     recorded: Outcome | None
 
     def perform(self) -> Any:
-        """Perform the step in this thread, and return its value; or what is recorded of it."""
+        """Execute the step in this thread, and return its value, or its recorded one."""
         self._begin()
         if self.recorded is not None:
             return self.recorded.get()
@@ -197,7 +197,7 @@ def _accepted(
 
 
 def _assigned(child: Definition, outer: Assignment, options: Options) -> Assignment:
-    """Return what a child is to do: as its parent, but for what is its own."""
+    """Return the assignment of a child: its parent's, except for the child's own options."""
     given = child.accept_context(options.context)
     return dataclasses.replace(
         outer,

@@ -164,13 +164,13 @@ def test_an_attempt_whose_loop_is_closed_keeps_no_other_from_hearing(
     loop.close()
     called, told = threading.Event(), Told()
 
-    def tell(_: Stop) -> None:
+    def on_stop(_: Stop) -> None:
         called.set()
         loop.call_soon_threadsafe(lambda: None)
 
     for name in ("over", "works"):
         desk.create(name, name)
-    keeper.add(desk.claimed("over").lease, tell)
+    keeper.add(desk.claimed("over").lease, on_stop)
     keeper.add(desk.claimed("works").lease, told)
     run(desk.redis, desk.calls.cancel("over", "asked"))
     assert called.wait(5)
@@ -288,9 +288,9 @@ class WatchedSaver(RedisSaver):
         super().__init__(connection)
         self.journals: list[Journal] = []
 
-    def guard(self, journal: Journal, tell: Callable[[Stop], None]) -> None:
+    def guard(self, journal: Journal, on_stop: Callable[[Stop], None]) -> None:
         self.journals.append(journal)
-        super().guard(journal, tell)
+        super().guard(journal, on_stop)
 
 
 def test_a_run_in_process_that_stopped_by_itself_is_not_cut_off_as_its_end_is_stored(

@@ -167,7 +167,7 @@ def _same(value: Any) -> Any:
 
 @plain.register
 def _interrupt(value: Interrupt) -> Any:
-    return plain(value.told())
+    return plain(value.as_dict())
 
 
 @plain.register

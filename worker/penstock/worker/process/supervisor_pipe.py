@@ -41,7 +41,9 @@ class WorkerEnd:
         self._reader = reader
         self._drain: Callable[[], object] = _leave
         self._cut_off: Callable[[], object] = _leave
-        self._thread = threading.Thread(target=self._work, name="penstock-leash", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, name="penstock-supervisor-pipe", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to listen."""

@@ -97,7 +97,7 @@ class Worker(RQWorker):
         self._control = ControlListener(
             connect(given),
             (calls.keys.control, presence.channel),
-            self._executor.heed,
+            self._executor.on_message,
             lambda: presence.note(self.connection),
         )
         self._upkeep = Upkeep(
@@ -299,7 +299,7 @@ class Worker(RQWorker):
         if self.is_cut:
             self._loop.call(self._executor.cut)
             self._capacity.wait(1.0)
-            self._executor.let_go()
+            self._executor.hand_over_stuck()
 
     def _end_replaced(self) -> None:
         """End, because another worker took this one for dead and has its name."""

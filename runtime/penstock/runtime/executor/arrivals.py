@@ -1,8 +1,8 @@
-"""What the branches of runs at work ask and get to know, while other branches go on."""
+"""Questions of executing runs, and the answers and outcomes that arrive for their branches."""
 
 from __future__ import annotations
 
-__all__ = ["News"]
+__all__ = ["Arrivals"]
 
 import asyncio
 import contextvars
@@ -24,25 +24,25 @@ from penstock.runtime.redis.keys import Keys
 
 logger = logging.getLogger(__name__)
 
-GLANCE: Final = 0.25
-"""Seconds between two glances at the open waits of the runs of this process."""
+CHECK_EVERY: Final = 0.25
+"""Seconds between two checks of the open waits of the runs of this process."""
 
-LOOK: Final = 8
-"""Glances after which a run's waits are looked up in Redis, in case no message has come."""
+CHECKS: Final = 8
+"""Checks after which a run's waits are looked up in Redis, in case a message was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What Redis has of the waits of a run, by their names."""
+    """The answers and outcomes that Redis has for the waits of a run, by their names."""
 
     answers: Mapping[str, bytes]
     outcomes: Mapping[str, bytes]
     lost: Mapping[str, str]
-    """`!<status> <reason>` of steps elsewhere that came to nothing."""
+    """`!<status> <reason>` of steps elsewhere that have no outcome."""
 
 
-class _Correspondence:
-    """What one run at work has let be seen of its questions, and has heard."""
+class _RunWaits:
+    """The waits of one executing run: its listed questions, and the answers that came."""
 
     def __init__(self, attempt: Attempt, journal: RedisJournal) -> None:
         self.attempt = attempt
@@ -50,7 +50,7 @@ class _Correspondence:
         self.is_reading = False
         self.reads_again = False
         self._open: set[str] = set()
-        """The questions that were open at the last glance."""
+        """The questions that were open at the last check."""
         recorded = journal.fields()
         self._listed = {
             name[1:] for name in recorded if name[:1] == "?" and f"!{name[1:]}" not in recorded
@@ -58,10 +58,10 @@ class _Correspondence:
         self._awaited: set[str] = set()
         self._refused: set[str] = set()
         """Waits with an answer that does not fit, or the like: a later attempt sees to them."""
-        self._glances = 0
+        self._checks = 0
 
     def list_questions(self) -> None:
-        """Let questions be seen that were open at the last glance too, and those not that are not.
+        """List questions that were open at the last check too, and remove closed ones.
 
         Most runs that ask leave the process at once: they store their questions as they do.
         """
@@ -78,13 +78,13 @@ class _Correspondence:
             self.journal.ask(asked_by(self.attempt, new), closed)
             self._listed = (self._listed - closed) | {each.id for each in new}
 
-    def is_to_look(self) -> bool:
-        """Return whether to look up what the run waits for: something new, or it is time to."""
-        self._glances += 1
+    def is_due(self) -> bool:
+        """Return whether to look up the run's waits: one is new, or it is time."""
+        self._checks += 1
         awaited = {*self.awaited("question"), *self.awaited("step")}
         is_new = not awaited <= self._awaited
         self._awaited = awaited
-        return bool(awaited) and (is_new or self._glances % LOOK == 0)
+        return bool(awaited) and (is_new or self._checks % CHECKS == 0)
 
     def awaited(self, kind: Any) -> list[str]:
         """Name the waits of a kind that can be over in this attempt."""
@@ -94,7 +94,7 @@ class _Correspondence:
         return [name for name in names if name in parked and name not in self._refused]
 
     def take(self, found: _Found) -> None:
-        """Let branches go on with what has come for them."""
+        """Let branches go on with the answers and outcomes that have come for them."""
         for name, text in found.answers.items():
             if self._is_awaited(name):
                 self._answer(name, text)
@@ -137,62 +137,64 @@ class _Correspondence:
         self.attempt.parked[name].set_result(value)
 
 
-class News:
-    """Lists the open questions of the runs of a process, and brings them what they wait for.
+class Arrivals:
+    """Lists the open questions of the runs of a process, and delivers what they wait for.
 
-    All but `hear` is called on the loop of the runs. What no message tells of comes two seconds
-    later.
+    All methods except `notify` are called on the loop of the runs. If a message is lost, the
+    delivery comes two seconds later.
     """
 
     def __init__(self, keys: Keys, sender: Sender) -> None:
         self._keys = keys
         self._sender = sender
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._runs: dict[Lease, _Correspondence] = {}
+        self._runs: dict[Lease, _RunWaits] = {}
         self._reading: set[asyncio.Task[None]] = set()
         self._is_glancing = False
 
     def follow(self, attempt: Attempt, journal: RedisJournal) -> None:
         """Look after a run from now on."""
         self._loop = asyncio.get_running_loop()
-        self._runs[journal.lease] = _Correspondence(attempt, journal)
-        self._glance_later()
+        self._runs[journal.lease] = _RunWaits(attempt, journal)
+        self._check_later()
 
     def forget(self, lease: Lease) -> None:
         """Look after a run no longer."""
         self._runs.pop(lease, None)
 
-    def hear(self, run_id: str) -> None:
-        """Look at once what has come for a run, if it is one of this process; from any thread."""
+    def notify(self, run_id: str) -> None:
+        """Look up what has come for a run, if it is one of this process; from any thread."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: nothing is at work any more
-                self._loop.call_soon_threadsafe(self._heard, run_id, context=contextvars.Context())
+                self._loop.call_soon_threadsafe(
+                    self._notified, run_id, context=contextvars.Context()
+                )
 
-    def _heard(self, run_id: str) -> None:
+    def _notified(self, run_id: str) -> None:
         for lease, run in self._runs.items():
             if lease.run_id == run_id:
-                self._look(run)
+                self._look_up(run)
 
-    def _glance_later(self) -> None:
+    def _check_later(self) -> None:
         if self._runs and not self._is_glancing and self._loop is not None:
             self._is_glancing = True
-            self._loop.call_later(GLANCE, self._glance, context=contextvars.Context())
+            self._loop.call_later(CHECK_EVERY, self._check, context=contextvars.Context())
 
-    def _glance(self) -> None:
+    def _check(self) -> None:
         self._is_glancing = False
         for run in tuple(self._runs.values()):
             if run.attempt.is_ending:
                 continue
             try:
                 run.list_questions()
-                if run.is_to_look():
-                    self._look(run)
+                if run.is_due():
+                    self._look_up(run)
             except Exception:  # one run's question that cannot be written is not to stop the others
                 run_id = run.journal.lease.run_id
                 logger.exception("the questions of run %s cannot be listed", run_id)
-        self._glance_later()
+        self._check_later()
 
-    def _look(self, run: _Correspondence) -> None:
+    def _look_up(self, run: _RunWaits) -> None:
         if run.is_reading:
             run.reads_again = True
             return
@@ -203,7 +205,7 @@ class News:
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
-    async def _bring(self, run: _Correspondence) -> None:
+    async def _bring(self, run: _RunWaits) -> None:
         try:
             while True:
                 run.reads_again = False
@@ -214,9 +216,9 @@ class News:
                 if not run.reads_again:
                     return
         except (RedisError, OSError) as error:
-            logger.warning("Redis does not tell what came, it is asked again: %s", error)
+            logger.warning("the answers to open waits cannot be read, trying again: %s", error)
         except Exception:  # nobody awaits this task; the next look asks again
-            logger.exception("what came for run %s cannot be read", run.journal.lease.run_id)
+            logger.exception("the answers for run %s cannot be read", run.journal.lease.run_id)
         finally:
             run.is_reading = False
 

@@ -1,8 +1,8 @@
-"""From a client of asyncio to one without, and back: the same server, found the same way."""
+"""Sync clients made like async ones, and back: the same server, with the same settings."""
 
 from __future__ import annotations
 
-__all__ = ["async_twin", "sync_twin"]
+__all__ = ["async_client_for", "sync_client_for"]
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _NAMES = ("Connection", "SSLConnection", "UnixDomainSocketConnection")
 _KEPT = ("host", "port", "path", "db", "username", "password", "credential_provider", "client_name")
 
 
-def sync_twin(given: redis.Redis | aredis.Redis | str | None) -> redis.Redis | str | None:
+def sync_client_for(given: redis.Redis | aredis.Redis | str | None) -> redis.Redis | str | None:
     """Return a client for sync code."""
     if not isinstance(given, aredis.Redis):
         return given
@@ -24,7 +24,7 @@ def sync_twin(given: redis.Redis | aredis.Redis | str | None) -> redis.Redis | s
     return redis.Redis.from_pool(pool)
 
 
-def async_twin(given: redis.Redis | aredis.Redis | str | None) -> aredis.Redis | str | None:
+def async_client_for(given: redis.Redis | aredis.Redis | str | None) -> aredis.Redis | str | None:
     """Return a client for asyncio code."""
     if not isinstance(given, redis.Redis):
         return given
@@ -37,7 +37,7 @@ def _settings(given: Any, wanted: Any, had: Any) -> tuple[Any, dict[str, Any]]:
     """Return the class of connection and the settings of a client, for the other kind.
 
     Raises:
-        ConfigurationError: it is connected in a way that has no other kind, as by Sentinel.
+        ConfigurationError: its kind of connection has no counterpart, such as Sentinel's.
     """
     pool = given.connection_pool
     for name in _NAMES:
