@@ -110,7 +110,8 @@ def _completed(attempt: Attempt, result: Result) -> Finished:
         codec, told = attempt.codec, attempt.assignment
         done = Outcome(value)
         checkpoints["result"] = encode_outcome(done, codec, "result", "result of the run")
-        checkpoints |= Kept(attempt.shared_codec, told.thread_id).write(value, save, "the run")
+        if result.saves:
+            checkpoints |= Kept(attempt.shared_codec, told.thread_id).write(value, save, "the run")
         checkpoints |= attempt.children.checkpoints()
     data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": "completed"}
     if result.is_cached:

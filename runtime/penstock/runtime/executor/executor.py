@@ -31,6 +31,7 @@ from penstock.runtime.errors import (
 )
 from penstock.runtime.executor.app import App
 from penstock.runtime.executor.claimed import assigned
+from penstock.runtime.executor.hosted import Hosted, HostedRun, execute_hosted
 from penstock.runtime.executor.news import News
 from penstock.runtime.journal.endings import Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
@@ -80,6 +81,7 @@ class Executor:
         sender: Sender | None = None,
     ) -> None:
         self.settings = settings
+        self._given = connection
         self.app = app
         patient = connect(connection, settings.lease / 4)
         self._own = [patient]
@@ -223,12 +225,15 @@ class Executor:
         self.keeper.add(claim.lease, lambda stop: self._told(claim, stop))
         active = self._active[claim.lease]
         active.runner = runner
-        if self._hears:
+        if self._hears and not isinstance(work.body, Hosted):
             self._news.follow(attempt, journal)
         if self._draining:
             attempt.control.request_drain(_ENDING)
         if claim.fields.get("cancel"):
             self.keeper.cancel(claim.lease.run_id)
+        if isinstance(work.body, Hosted):
+            run = HostedRun(attempt, journal, self.settings, self._given, *work.args)
+            return await execute_hosted(work.body, run)
         return await aconduct(runner, work.step(runner))
 
     def _told(self, claim: Claim, stop: Stop) -> None:

@@ -1,16 +1,22 @@
--- The part that all writes of an attempt share. Needs names, append and remote.
--- Keys: run:<id>; checkpoints:<home>, events:<home>, channel:<home> of the run that it writes for: itself, or the one
--- whose remote step it is, which has to be open and to wait for this very run (run:<home>, remote:<home>).
+-- The part that all writes of an attempt share. Needs names, append, remote and puts.
+-- Keys: those of puts; run:<id>; checkpoints:<home>, events:<home>, channel:<home> of the run that it writes for:
+-- itself, or the one whose remote step it is, which has to be open and to wait for this very run (run:<home>,
+-- remote:<home>).
 --
 -- ARGV[3] run id, ARGV[4] fence, ARGV[5] batch: number of this write within the attempt, from 1,
 -- ARGV[6] home: the run whose remote step it is, '' for none, ARGV[7] keep: events to keep at least (0: all),
 -- ARGV[8] due: the seq of its first event, as append takes it, ARGV[9] number of checkpoints, then pairs of field
--- and text; then the number of events, then pairs of stored and published text; then the script's own.
+-- and text; then the number of events, then pairs of stored and published text; then puts, as their chunk has them;
+-- then the script's own.
 -- commit() returns the index of the script's own first argument, or nil and the answer to give:
--- OK (this very write was applied before) or FENCED (the attempt does not own the run, or one of its writes is lost).
+-- OK (this very write was applied before) or FENCED (the attempt does not own the run, one of its writes is lost, or
+-- somebody has deleted what this one is to continue).
 
 -- Whether a write has more than what the run was given, as it was read.
-local function gets_on(checkpoints)
+local function gets_on(checkpoints, puts)
+  if ARGV[puts] ~= '0' then
+    return true
+  end
   for each = 10, 8 + 2 * checkpoints, 2 do
     if ARGV[each] ~= 'accepted' and ARGV[each] ~= 'accepted context' then
       return true
@@ -52,14 +58,19 @@ local function commit()
   end
   local checkpoints = tonumber(ARGV[9])
   local at = 10 + 2 * checkpoints
+  local events = tonumber(ARGV[at])
+  local puts = at + 1 + 2 * events
+  if not are_met(puts) then
+    return nil, 'FENCED'
+  end
   for first = 10, at - 1, 1000 do
     redis.call('HSET', key('checkpoints', home), unpack(ARGV, first, math.min(first + 999, at - 1)))
   end
-  local events = tonumber(ARGV[at])
+  local following = put_all(puts)
   append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, tonumber(ARGV[8]))
   redis.call('HSET', record, 'batch', batch)
-  if run[4] ~= '0' and gets_on(checkpoints) then
+  if run[4] ~= '0' and gets_on(checkpoints, puts) then
     forget_crashes(record)
   end
-  return at + 1 + 2 * events
+  return following
 end
