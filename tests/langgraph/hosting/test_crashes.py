@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypedDict, cast
 
 import pytest
 from langgraph.graph import START, StateGraph
+from langgraph.types import Command as LangGraphCommand
 from langgraph.types import Send, interrupt
 
 from penstock.langgraph import PenstockSaver, host
@@ -153,8 +154,23 @@ def stopping_inside(notes: Notes) -> Graph:
     return builder.compile()
 
 
+def updated(notes: Notes) -> Graph:
+    """Its first run executes one node; the second one is an update, which goes to two others."""
+    builder: Graph = StateGraph(State)
+    for name in ("first", "second", "third"):
+        builder.add_node(name, notes.node(name))
+    builder.add_edge(START, "first")
+    builder.add_edge("second", "third")
+    return builder.compile()
+
+
+INPUTS: dict[str, list[Any]] = {
+    "updated": [{"log": ["in"]}, LangGraphCommand(update={"log": ["update"]}, goto="second")]
+}
+"""What the runs of a graph are given, one after another on their thread."""
+
 GRAPHS: list[Callable[[Notes], Graph]] = [
-    *(chain, questions, nested, called, mapped, stopping, stopping_inside)
+    *(chain, questions, nested, called, mapped, stopping, stopping_inside, updated)
 ]
 
 
@@ -163,6 +179,7 @@ class Trial:
     """One run, which dies at one of its writes and is gone on with."""
 
     build: Callable[[Notes], Graph]
+    durability: Any = "async"
     when: Literal["before", "after"] = "before"
     death: int = 0
     notes: Notes = field(default_factory=Notes)
@@ -170,18 +187,25 @@ class Trial:
     writes: int = 0
     has_died: bool = False
 
-    def play(self, durability: Any = "async") -> Any:
-        """Run to the end, each question answered as it is asked; returns the result."""
+    def play(self) -> Any:
+        """Run to the end, each question answered as it is asked; returns the last result."""
         agent = host(self.build(self.notes), name="agent")
         with InMemoryWorker([agent]) as worker:
-            given: dict[str, Any] = {"log": ["in", "out"]}
-            handle = worker.client.enqueue(agent, given, thread_id=THREAD, durability=durability)
-            while True:
-                self._work(worker)
-                answers = self._answers(worker, handle)
-                if not answers:
-                    return handle.result(0)
-                handle.resume(answers)
+            result: Any = None
+            for given in INPUTS.get(self.build.__name__, [{"log": ["in", "out"]}]):
+                handle = worker.client.enqueue(
+                    agent, given, thread_id=THREAD, durability=self.durability
+                )
+                result = self._end(worker, handle)
+            return result
+
+    def _end(self, worker: InMemoryWorker, handle: RunHandle) -> Any:
+        while True:
+            self._work(worker)
+            answers = self._answers(handle)
+            if not answers:
+                return handle.result(0)
+            handle.resume(answers)
 
     def _work(self, worker: InMemoryWorker) -> None:
         mortals: list[Mortal] = []
@@ -213,9 +237,9 @@ class Trial:
             for _, channel, value in point.pending_writes or ()
             if channel == "log"
         ]
-        return {name for log in (*values, *writes) for name in log} - {"in", "out"}
+        return {name for log in (*values, *writes) for name in log} - {"in", "out", "update"}
 
-    def _answers(self, worker: InMemoryWorker, handle: RunHandle) -> dict[str, Any]:
+    def _answers(self, handle: RunHandle) -> dict[str, Any]:
         result: Any = handle.result(0)
         open_now: list[Interrupt] = result.get("__interrupt__", [])
         values = [str(each.value) for each in open_now]
@@ -224,14 +248,23 @@ class Trial:
         return {each.id: f"yes to {each.value}" for each in open_now[:1]}
 
 
-@pytest.mark.parametrize("build", GRAPHS)
-def test_a_death_at_any_write_changes_nothing(build: Callable[[Notes], Graph]) -> None:
-    whole = Trial(build)
+CASES = [
+    *(pytest.param(build, "async", id=build.__name__) for build in GRAPHS),
+    *(pytest.param(build, "sync", id=f"{build.__name__}-sync") for build in (chain, nested)),
+    *(pytest.param(build, "exit", id=f"{build.__name__}-exit") for build in (chain, questions)),
+]
+
+
+@pytest.mark.parametrize(("build", "durability"), CASES)
+def test_a_death_at_any_write_changes_nothing(
+    build: Callable[[Notes], Graph], durability: str
+) -> None:
+    whole = Trial(build, durability)
     expected = whole.play()
     moments = [(call, "before") for call in range(1, whole.writes + 1)]
 
     for call, when in (*moments, (whole.writes, "after")):
-        trial = Trial(build, cast(Any, when), call)
+        trial = Trial(build, durability, cast(Any, when), call)
         assert trial.play() == expected, (call, when)
         # Threads may write at once, and it takes a call less.
         assert trial.has_died or trial.writes < call

@@ -22,7 +22,7 @@ from penstock.langgraph.hosting.run_saver import NULL_WRITES, POINT, RunSaver
 from penstock.langgraph.plain import plain
 from penstock.runtime.engine.attempt.questions import Question
 from penstock.runtime.engine.attempt.response_schema import Response
-from penstock.runtime.errors import ReplayError
+from penstock.runtime.errors import ReplayError, ResumeError
 from penstock.runtime.executor.hosted import HostedRun
 from penstock.runtime.journal.result import Result
 
@@ -101,7 +101,13 @@ class GraphAttempt:
             return Command(resume=answers) if answers else None
         if self._journal.recorded(NULL_WRITES) is not None:
             return None
-        return self._run.argument
+        given = self._run.argument
+        if isinstance(given, Command) and given.resume is not None:
+            raise ResumeError(
+                "Command(resume=...) is not an input: answer by run.resume(answer), or where only "
+                "the thread is known by client.thread(thread_id).resume(answer)."
+            )
+        return given
 
     async def _new_answers(self) -> Mapping[str, Any]:
         """Return the answers that no attempt has recorded as given to their questions yet.
@@ -140,6 +146,9 @@ class GraphAttempt:
             if not name.startswith("__") and name not in _RESERVED
         }
         configurable["thread_id"] = self._thread_id
+        point_id = given.get("configurable", {}).get("checkpoint_id")
+        if point_id and not self._has_point:  # from its first point on the run is at the head
+            configurable["checkpoint_id"] = point_id
         about = {
             "run_id": assignment.run_id,
             "thread_id": self._thread_id,
