@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypedDict, cast
 
 import pytest
@@ -26,7 +26,7 @@ class State(TypedDict):
     log: Annotated[list[Any], operator.add]
 
 
-def one(function: Any, **options: Any) -> Graph:
+def one(function: Callable[[Any], Any], **options: Any) -> Graph:
     """A graph of one node."""
     builder: Graph = StateGraph(State)
     builder.add_node("only", of(function))
@@ -179,7 +179,7 @@ def test_a_context_and_a_config_get_to_the_nodes(worker: InMemoryWorker) -> None
 
     only.__annotations__ |= {"runtime": Runtime[Context], "config": RunnableConfig}
     builder: Graph = StateGraph(State, context_schema=Context)
-    builder.add_node("only", of(only))
+    builder.add_node("only", only)
     builder.add_edge(START, "only")
     handle = run(
         worker,
