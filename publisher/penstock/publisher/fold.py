@@ -56,7 +56,7 @@ def _void(said: Mapping[str, list[int]], retry: Event, kept: Mapping[int, Event]
 
 def _speaker(event: Event) -> str | None:
     """Return the step whose event this is, if it would say it again; "" is the body."""
-    if event.mode in _WORDS:
+    if event.mode in _WORDS or (event.mode == "graph" and event.data["mode"] in _WORDS):
         return "/".join(event.namespace)
     if event.mode in _OF_A_STEP:
         return str(cast("Mapping[str, Any]", event.data)["id"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict, cast
 
 import redis
+from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
@@ -90,6 +91,18 @@ def _mid_node() -> Graph:
     return builder.compile()
 
 
+def speak(_: State) -> dict[str, Any]:
+    """Say three words; the first time, the process is killed after two of them."""
+    is_first = note("speak") == 1
+    write = get_stream_writer()
+    for number, word in enumerate(("one", "two", "three")):
+        if is_first and number == 2:
+            time.sleep(0.5)  # the words are on their way
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(word)
+    return {"log": ["spoke"]}
+
+
 def slow(_: State) -> dict[str, Any]:
     """Wait until the test says that it may go on."""
     note("slow")
@@ -119,6 +132,7 @@ def _one_then(function: Any, name: str) -> Graph:
 
 
 talk = _talk()
+speaker = _one_then(speak, "speak")
 mid_node = _mid_node()
 slowly = _one_then(slow, "slow")
 patiently = _one_then(patient, "patient")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from collections import Counter
 from collections.abc import Callable
@@ -9,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypedDict, cast
 
 import pytest
+from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command as LangGraphCommand
 from langgraph.types import Send, interrupt
 
 from penstock.langgraph import PenstockSaver, host
+from penstock.publisher import fold
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.types.interrupt import Interrupt
@@ -36,6 +39,7 @@ class Notes:
     """Whether the process counts as dead that executes them."""
 
     def note(self, name: str) -> None:
+        get_stream_writer()(f"{name} begins")
         if not self.is_dead():
             self.executed[name] += 1
 
@@ -184,6 +188,8 @@ class Trial:
     death: int = 0
     notes: Notes = field(default_factory=Notes)
     asked: list[str] = field(default_factory=list[str])
+    told: Counter[str] = field(default_factory=Counter[str])
+    """What readers are told once: updates, values, ends of tasks, and words that are not void."""
     writes: int = 0
     has_died: bool = False
 
@@ -204,6 +210,7 @@ class Trial:
             self._work(worker)
             answers = self._answers(handle)
             if not answers:
+                self._read(handle)
                 return handle.result(0)
             handle.resume(answers)
 
@@ -225,6 +232,23 @@ class Trial:
             worker.advance(worker.settings.lease)
             again = {name for name in stored if self.notes.executed[name] > before[name]}
             assert not again, f"{self.death}: recorded, and executed once more: {again}"
+
+    def _read(self, handle: RunHandle) -> None:
+        modes = ["updates", "values", "tasks", "custom", "retry"]
+        for event in fold(list(handle.stream(modes, subgraphs=True))):
+            names = [part.partition(":")[0] for part in event.namespace]
+            data: Any = event.data
+            is_begin = event.mode == "tasks" and "input" in data
+            is_end = event.mode == "tasks" and not is_begin
+            is_asked = "__interrupt__" in data or (is_end and bool(data["interrupts"]))
+            if event.mode == "tasks":
+                data = [data["name"], data.get("error"), data.get("result")]
+            if is_begin or is_asked:
+                continue
+            told = json.dumps([names, event.mode, data])
+            self.told[told] += 1
+            if event.mode == "values" and self.asked:  # they are shown each time that it asks
+                self.told[told] = 1
 
     def _stored(self, worker: InMemoryWorker) -> set[str]:
         """Return what has finished, as is recorded."""
@@ -269,3 +293,5 @@ def test_a_death_at_any_write_changes_nothing(
         # Threads may write at once, and it takes a call less.
         assert trial.has_died or trial.writes < call
         assert sorted(trial.asked) == sorted(whole.asked), (call, when)
+        if durability != "exit":  # then nothing is recorded, and all begins once more
+            assert trial.told == whole.told, (call, when)

@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from penstock.langgraph import PenstockSaver
+from penstock.publisher import Event, fold, subscribe
 from penstock.runtime import Client
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.settings import Settings
@@ -148,6 +149,31 @@ def test_a_node_in_which_its_worker_dies_is_executed_again(
         assert run.result(30) == {"log": ["in", "first", "deadly", "last"]}
 
     assert agents.executed(server.client()) == ["first", "deadly", "deadly", "last"]
+
+
+def test_a_reader_sees_each_word_once_though_the_worker_dies_as_it_speaks(
+    server: RedisServer, client: Client
+) -> None:
+    with working(server.url), working(server.url):
+        run = client.enqueue("speaker", {"log": ["in"]})
+        live = list(run.stream(["custom", "updates", "retry"]))
+
+    said = [event.data for event in live if event.mode == "custom"]
+    assert said == ["one", "two", "one", "two", "three"]
+    (void,) = [event for event in live if event.mode == "retry"]
+    assert void.data["name"] == "speak"
+    assert [event.data for event in fold(live)] == [
+        *({"first": {"log": ["first"]}}, "one", "two", "three"),
+        *({"speak": {"log": ["spoke"]}}, {"last": {"log": ["last"]}}),
+    ]
+    with subscribe(run.run_id, connection=server.client()) as events:
+        facts = fold(list(events))
+    words = [event.data["chunk"] for event in facts if _mode(event) == "custom"]
+    assert words == ["one", "two", "three"]
+
+
+def _mode(event: Event) -> str:
+    return str(event.data["mode"]) if event.mode == "graph" else ""
 
 
 def test_a_worker_that_slept_past_its_lease_stores_nothing(

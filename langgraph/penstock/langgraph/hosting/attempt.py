@@ -7,18 +7,24 @@ __all__ = ["GraphAttempt"]
 import contextvars
 import json
 import logging
-from collections.abc import Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables.config import merge_configs
 from langgraph.errors import GraphDrained
-from langgraph.runtime import RunControl
+from langgraph.pregel._messages import StreamMessagesHandler
+from langgraph.pregel.protocol import StreamProtocol
+from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command
 
 from penstock.langgraph.hosting.breakpoints import breakpoints_of, has_breakpoints
 from penstock.langgraph.hosting.graph import Graph
 from penstock.langgraph.hosting.questions import Asker, OpenQuestion, answers_of, open_questions
-from penstock.langgraph.hosting.run_saver import NULL_WRITES, POINT, RunSaver
+from penstock.langgraph.hosting.records import NULL_WRITES, POINT
+from penstock.langgraph.hosting.run_saver import RunSaver
+from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.plain import plain
 from penstock.runtime.engine.attempt.questions import Question
 from penstock.runtime.engine.attempt.response_schema import Response
@@ -32,15 +38,21 @@ _RESERVED: Final = ("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_m
 """What of `configurable` says where a graph is called."""
 
 _INTERRUPT: Final = "__interrupt__"
+_STREAM: Final = "__pregel_stream"
+_RUNTIME: Final = "__pregel_runtime"
+"""Where LangGraph looks for who listens to a graph that another one has called."""
 
 
 class GraphAttempt:
     """Calls a graph as its run's records say, and tells how it has ended."""
 
-    def __init__(self, name: str, graph: Graph, saver: RunSaver, run: HostedRun) -> None:
+    def __init__(
+        self, name: str, graph: Graph, saver: RunSaver, teller: Teller, run: HostedRun
+    ) -> None:
         self._name = name
         self._graph = graph
         self._saver = saver
+        self._teller = teller
         self._run = run
         self._journal = run.journal
         self._thread_id = run.attempt.assignment.thread_id
@@ -68,7 +80,7 @@ class GraphAttempt:
             asked = await self._open()
             if asked or await self._is_stopped():
                 return await self._suspended(asked)
-        return Result("completed", value=plain(values), saves=False)
+        return Result("completed", value=plain(values))
 
     # -- the call -------------------------------------------------------------------------------
 
@@ -78,14 +90,14 @@ class GraphAttempt:
         has_stopped = False
         stream = self._graph.astream(
             await self._input(),
-            self._config(),
+            self._told_config(),
             context=self._run.attempt.assignment.context,
             stream_mode=["updates", "values"],
             output_keys=self._graph.output_channels,
             durability=self._journal.durability,
             control=control,
         )
-        async with aclosing(stream) as chunks:
+        async with aclosing(stream) as chunks, self._telling():
             async for mode, payload in chunks:
                 chunk: Any = payload
                 if isinstance(payload, dict) and _INTERRUPT in chunk:
@@ -101,13 +113,12 @@ class GraphAttempt:
             return Command(resume=answers) if answers else None
         if self._journal.recorded(NULL_WRITES) is not None:
             return None
-        given = self._run.argument
-        if isinstance(given, Command) and given.resume is not None:
+        if getattr(self._run.argument, "resume", None) is not None:  # of a Command
             raise ResumeError(
                 "Command(resume=...) is not an input: answer by run.resume(answer), or where only "
                 "the thread is known by client.thread(thread_id).resume(answer)."
             )
-        return given
+        return self._run.argument
 
     async def _new_answers(self) -> Mapping[str, Any]:
         """Return the answers that no attempt has recorded as given to their questions yet.
@@ -136,6 +147,35 @@ class GraphAttempt:
         """Return who has asked a question, None for a breakpoint."""
         record = self._journal.recorded(f"?{name}")
         return None if record is None else Asker.parse(json.loads(record))
+
+    @asynccontextmanager
+    async def _telling(self) -> AsyncGenerator[None]:
+        """Tell at the end what still waits for a point, also where the graph fails."""
+        try:
+            yield
+        finally:
+            if not self._journal.is_ending and self._journal.failure is None:
+                self._teller.finish()
+
+    def _told_config(self) -> Any:
+        """Return the config with what hands all that the graph streams to the teller.
+
+        So it comes in order, and with the task that says it: of what `astream` gives in mode
+        `custom` nobody knows that.
+        """
+        config = self._config()
+        callbacks = merge_configs(self._graph.config or {}, {"callbacks": [self._messages()]}).get(
+            "callbacks"
+        )
+        config["configurable"] |= {
+            _STREAM: StreamProtocol(self._teller.take, {"values", "updates", "debug"}),
+            _RUNTIME: Runtime(stream_writer=self._teller.write),
+        }
+        return config | {"callbacks": callbacks}
+
+    def _messages(self) -> BaseCallbackHandler:
+        """Return what hears of each token and message of a model, in subgraphs, too."""
+        return StreamMessagesHandler(self._teller.take, True)
 
     def _config(self) -> Any:
         assignment = self._run.attempt.assignment

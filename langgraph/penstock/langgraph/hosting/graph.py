@@ -16,6 +16,7 @@ class Graph(Protocol):
     """A `Pregel`, whose own type has four parameters that matter to nobody here."""
 
     nodes: Mapping[str, Any]
+    config: RunnableConfig | None
     checkpointer: Any
     store: Any
     cache: Any

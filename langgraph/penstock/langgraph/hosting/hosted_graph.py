@@ -4,8 +4,9 @@ from __future__ import annotations
 
 __all__ = ["HostedGraph", "host"]
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, Self
 
@@ -17,13 +18,23 @@ from penstock.langgraph.cache import PenstockCache
 from penstock.langgraph.hosting.attempt import GraphAttempt
 from penstock.langgraph.hosting.graph import Graph, graph_of
 from penstock.langgraph.hosting.run_saver import RunSaver
+from penstock.langgraph.hosting.teller import Teller
+from penstock.langgraph.hosting.void import said_in_vain
 from penstock.langgraph.serde import serializer_for
 from penstock.langgraph.store import PenstockStore
+from penstock.publisher.plan import follow
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.executor.hosted import Hosted, HostedRun
 from penstock.runtime.journal.result import Result
+from penstock.runtime.redis.keys import Keys
 
 logger = logging.getLogger(__name__)
+
+MODES: Final = ("values", "updates", "custom", "messages", "tasks")
+"""The stream modes that are stored unless a graph is hosted with others."""
+
+ALWAYS: Final = ("updates", "tasks")
+"""Those without which nobody could tell which tasks have finished."""
 
 UNNAMED: Final = "LangGraph"
 """The name of a graph that was given none."""
@@ -39,11 +50,13 @@ class HostedGraph(Hosted):
         name: str = "",
         types: Types = (),
         serde: SerializerProtocol | None = None,
+        modes: Sequence[str] = MODES,
     ) -> None:
         self.graph = graph
         own = graph.get_name()
         self.name = name or (own if own != UNNAMED else "")
         self._serde = serializer_for(types, serde)
+        self._modes = _checked(modes)
         self._bound: dict[str, Any] = {}
 
     def named(self, name: str) -> Self:
@@ -60,9 +73,18 @@ class HostedGraph(Hosted):
 
     async def run(self, run: HostedRun) -> Result:
         """Execute an attempt."""
-        saver = RunSaver(run.journal, run.attempt.assignment.thread_id, run.settings, self._serde)
+        journal, thread_id = run.journal, run.attempt.assignment.thread_id
+        later = asyncio.get_running_loop().call_soon_threadsafe
+        teller = Teller(run.attempt, journal, self._modes, later)
+        saver = RunSaver(journal, thread_id, run.settings, self._serde, teller)
         graph = self.graph.copy({"checkpointer": saver, "name": self.name, **self._parts(run)})
-        return await GraphAttempt(self.name, graph, saver, run).execute()
+        return await GraphAttempt(self.name, graph, saver, teller, run).execute()
+
+    def unfinished(self, run: HostedRun) -> Mapping[str, int]:
+        """Read what tasks have said in vain, in earlier attempts."""
+        journal, run_id = run.journal, run.attempt.assignment.run_id
+        events = Keys(run.settings.prefix).events(run_id)
+        return follow(said_in_vain(events, journal.seq, run.attempt.codec), journal.read)
 
     def _parts(self, run: HostedRun) -> Mapping[str, Any]:
         """Return the store and the cache that the graph gets of this process."""
@@ -98,20 +120,32 @@ def host(
     name: str | None = None,
     types: Types = (),
     serde: SerializerProtocol | None = None,
+    modes: Sequence[str] = MODES,
 ) -> HostedGraph:
     """Make a graph an entrypoint of workers; what it returns can be enqueued.
 
     Without it, workers take each compiled graph at the top of a module, under its own name or that
     of its variable. `types` are the classes of your own that its state may hold, "any" for all;
-    `serde` is a serializer in place of LangGraph's form.
+    `serde` is a serializer in place of LangGraph's form. `modes` are the stream modes that are
+    stored as events; what tasks return and how they end is always among them.
 
     Raises:
-        ConfigurationError: it is no compiled graph; both types and serde, or a class that cannot be
-            read again.
+        ConfigurationError: it is no compiled graph; there is no such mode; both types and serde, or
+            a class that cannot be read again.
     """
     found = graph_of(graph)
     if found is None:
         raise ConfigurationError(
             f"host(...) takes a compiled graph, as builder.compile() makes it, not {graph!r}."
         )
-    return HostedGraph(found, name=name or "", types=types, serde=serde)
+    return HostedGraph(found, name=name or "", types=types, serde=serde, modes=modes)
+
+
+def _checked(modes: Sequence[str]) -> Sequence[str]:
+    known = (*MODES, "checkpoints")
+    for mode in modes:
+        if mode not in known:
+            raise ConfigurationError(
+                f"modes=[...] has some of {', '.join(known)}, not {mode!r}; debug is made of those."
+            )
+    return (*ALWAYS, *modes)

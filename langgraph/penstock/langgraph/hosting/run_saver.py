@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NULL_WRITES", "POINT", "RunSaver"]
+__all__ = ["RunSaver"]
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
@@ -19,6 +19,8 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from penstock.langgraph.hosting.records import NULL_WRITES, POINT
+from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.redis.calls import Plan, Puts, Request
 from penstock.langgraph.redis.growing import KnownLists
 from penstock.langgraph.redis.journal_calls import JournalCalls
@@ -36,12 +38,6 @@ from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.settings import Settings
 
 T = TypeVar("T")
-
-POINT: Final = "point"
-"""The checkpoint of a run that has the id of the newest point it has stored of its graph."""
-
-NULL_WRITES: Final = "null"
-"""The checkpoint of a run that says that the update it was given is stored, for a point before."""
 
 _NULL_TASK: Final = "00000000-0000-0000-0000-000000000000"
 """The task that LangGraph stores what a `Command` writes under."""
@@ -61,9 +57,11 @@ class RunSaver(BaseCheckpointSaver[str]):
         thread_id: str,
         settings: Settings,
         serde: SerializerProtocol,
+        teller: Teller,
     ) -> None:
         super().__init__(serde=serde)
         self._journal = journal
+        self._teller = teller
         self._root = Space(thread_id)
         self._calls = JournalCalls(GraphKeys(settings.prefix))
         self._storage = Storage(
@@ -126,10 +124,7 @@ class RunSaver(BaseCheckpointSaver[str]):
             CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
             LeaseLostError: another attempt owns the run.
         """
-        self._store(
-            self._plans.put_writes(config, writes, task_id, task_path),
-            is_null=task_id == _NULL_TASK,
-        )
+        self._store(self._plans.put_writes(config, writes, task_id, task_path), task_id)
 
     def aput_writes(  # pyright: ignore[reportIncompatibleMethodOverride] - it is awaited alike
         self,
@@ -149,31 +144,38 @@ class RunSaver(BaseCheckpointSaver[str]):
             return _raised(error)
         return _done()
 
-    def _store(self, plan: Plan[T], *, is_null: bool = False) -> T:
+    def _store(self, plan: Plan[T], task_id: str = "") -> T:
         def take(request: Request) -> Any:
             assert isinstance(request, Puts)
-            self._journal.put(request.puts, self._marks(request, is_null))
+            space, point_id = request.space, request.point_id
+            marks = self._marks(request, task_id)
+            if space.thread_id != self._root.thread_id:  # of another thread nothing is told
+                self._journal.put(request.puts, marks)
+            elif request.is_point:
+                self._teller.point(space.namespace, point_id, request.puts, marks)
+            else:
+                self._teller.writes(space.namespace, task_id, request.puts, marks)
             return ()
 
         return follow(plan, take)
 
-    def _marks(self, request: Puts, is_null: bool) -> Mapping[str, str]:
+    def _marks(self, request: Puts, task_id: str) -> Mapping[str, str]:
         """Return the checkpoints that say how far the run's graph is."""
         if request.space != self._root:
             return {}
         if request.is_point:
             return {POINT: request.point_id}
-        return {NULL_WRITES: request.point_id} if is_null else {}
+        return {NULL_WRITES: request.point_id} if task_id == _NULL_TASK else {}
 
     # -- what is read ---------------------------------------------------------------------------
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that a config names, or the newest of its thread and namespace."""
-        return self._noted(self._read(self._plans.get_tuple(config)))
+        return self._noted(config, self._read(self._plans.get_tuple(config)))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As `get_tuple`, on the running loop."""
-        return self._noted(await self._aread(self._plans.get_tuple(config)))
+        return self._noted(config, await self._aread(self._plans.get_tuple(config)))
 
     def list(
         self,
@@ -220,10 +222,12 @@ class RunSaver(BaseCheckpointSaver[str]):
         return [space.namespace for space in spaces]
 
     def _read(self, plan: Plan[T]) -> T:
+        self._teller.settle()
         self._journal.flush()
         return follow(plan, self._ask)
 
     async def _aread(self, plan: Plan[T]) -> T:
+        self._teller.settle()
         await self._journal.aflush()
         return await asyncio.to_thread(follow, plan, self._ask)
 
@@ -231,7 +235,12 @@ class RunSaver(BaseCheckpointSaver[str]):
         assert not isinstance(request, Puts)
         return self._journal.read(request)
 
-    def _noted(self, found: CheckpointTuple | None) -> CheckpointTuple | None:
+    def _noted(
+        self, config: RunnableConfig, found: CheckpointTuple | None
+    ) -> CheckpointTuple | None:
+        asked = config.get("configurable", {})
+        if asked["thread_id"] == self._root.thread_id:
+            self._teller.begins(asked.get("checkpoint_ns") or "", found)
         if found is not None:
             configurable = found.config.get("configurable", {})
             space = Space(configurable["thread_id"], configurable["checkpoint_ns"])

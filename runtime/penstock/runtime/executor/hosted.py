@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Hosted", "HostedRun", "execute_hosted"]
 
 import asyncio
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,6 +60,10 @@ class Hosted(ABC):
         return {}
 
     @abstractmethod
+    def unfinished(self, run: HostedRun) -> Mapping[str, int]:
+        """Read what earlier attempts have said in vain: path of a task -> seq of its first word."""
+
+    @abstractmethod
     async def run(self, run: HostedRun) -> Result:
         """Execute an attempt on the running loop, and return how it ended.
 
@@ -76,13 +81,13 @@ async def execute_hosted(hosted: Hosted, run: HostedRun) -> Result:
     attempt = run.attempt
     try:
         if run.journal.has_past:
-            begin(attempt, await asyncio.to_thread(run.journal.unfinished))
-        start_run(attempt, run.argument)
+            begin(attempt, await asyncio.to_thread(hosted.unfinished, run))
+        start_run(attempt, run.argument, is_hosted=True)
         result = await hosted.run(run)
     except LeaseLostError:
         raise
     except BaseException as error:
         result = broken_off(attempt, hosted.name, error)
-    result, _ = settled(attempt, result)
+    result, _ = settled(attempt, dataclasses.replace(result, is_hosted=True))
     await run.journal.aflush()
     return result

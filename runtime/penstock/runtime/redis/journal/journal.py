@@ -167,18 +167,27 @@ class RedisJournal:
             if self.failure is None and not self._closed:
                 self._backlog.keep(field, text)
 
-    def put(self, puts: Sequence[Put], checkpoints: Mapping[str, str]) -> None:
-        """Add what is stored of a graph, with checkpoints in the same write; stored soon, in order.
+    def put(
+        self,
+        puts: Sequence[Put],
+        checkpoints: Mapping[str, str],
+        facts: Sequence[tuple[Fact, str]] = (),
+    ) -> None:
+        """Add what is stored of a graph, checkpoints, and facts with their encoded data.
+
+        All of it goes into one write, which is stored soon, in order.
 
         Raises:
             LeaseLostError: another attempt owns the run.
             Fenced: the attempt is over.
         """
+        texts = [self._texts(fact, text) for fact, text in facts]
         with self._lock:
             self._check()
             if self._closed:
                 raise self._late()
-            is_long = self._backlog.put(puts, checkpoints)
+            is_long = self._backlog.put(puts, checkpoints, self.seq + 1, texts)
+            self.seq += len(texts)
         self._sender.notice(self)
         if is_long and not _on_a_loop():
             self.flush()
@@ -274,7 +283,7 @@ class RedisJournal:
     def _last_texts(self, ending: Finished | Suspended, fact: Fact) -> tuple[str, str]:
         outcome = ending.checkpoints.get("result", "")
         if isinstance(ending, Finished):
-            kept = ("name", "status", "cached")
+            kept = ("name", "status", "cached", "graph")
             told = {key: fact.data[key] for key in kept if key in fact.data}
             text = ending.text or json.dumps(told)
         else:
@@ -375,7 +384,8 @@ class RedisJournal:
 def _suspension(ending: Suspended, fact: Fact) -> str:
     if not ending.questions:
         return json.dumps(fact.data)
-    return f'{{"interrupts":[{",".join(_asked(ending))}]}}'
+    graph = ',"graph":true' if "graph" in fact.data else ""
+    return f'{{"interrupts":[{",".join(_asked(ending))}]{graph}}}'
 
 
 def _asked(ending: Suspended) -> Iterator[str]:

@@ -57,11 +57,26 @@ class Backlog:
         self._weight += ENTRY + len(stored) + len(outcome)
         return len(self._full) > AHEAD
 
-    def put(self, puts: Sequence[Put], checkpoints: Mapping[str, str]) -> bool:
-        """Add what is stored of a graph, and checkpoints, to one write; returns as `add` does."""
+    def put(
+        self,
+        puts: Sequence[Put],
+        checkpoints: Mapping[str, str],
+        seq: int,
+        events: Sequence[tuple[str, str]],
+    ) -> bool:
+        """Add what is stored of a graph, checkpoints and events to one write, as `add` does.
+
+        The first of the events will have that seq.
+        """
         self._make_room()
-        self._filling.puts += puts
-        self._filling.checkpoints |= checkpoints
+        filling = self._filling
+        filling.puts += puts
+        filling.checkpoints |= checkpoints
+        if events:
+            filling.due = filling.due or seq
+        for stored, published in events:
+            filling.events += (stored, published)
+            self._weight += ENTRY + len(stored)
         self._weight += sum(len(each.value) for each in puts)
         return len(self._full) > AHEAD
 
