@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ class Mortal(Sender):
         self.calls = 0
         self._when = when
         self.is_dead = False
+        self._turn = threading.Lock()
 
     def notice(self, outbox: Outbox, *, urgent: bool = False) -> None:
         self.flush(outbox)
@@ -35,14 +37,15 @@ class Mortal(Sender):
         return super().ask(request, check)
 
     def _send(self, outboxes: Sequence[Outbox], calls: Sequence[Call]) -> bool:
-        if not self.is_dead:
-            self._left -= 1
-            self.calls += 1
-            self.is_dead = self._left == 0
-            if not self.is_dead or self._when == "after":
-                taken = super()._send(outboxes, calls)
-                if not self.is_dead:
-                    return taken
+        with self._turn:  # threads of the graph send, too
+            if not self.is_dead:
+                self._left -= 1
+                self.calls += 1
+                self.is_dead = self._left == 0
+                if not self.is_dead or self._when == "after":
+                    taken = super()._send(outboxes, calls)
+                    if not self.is_dead:
+                        return taken
         for outbox in outboxes:
             if isinstance(outbox, RedisJournal):
                 outbox.fail(LeaseLostError(DEATH))

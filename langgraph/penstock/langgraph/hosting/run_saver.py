@@ -124,7 +124,8 @@ class RunSaver(BaseCheckpointSaver[str]):
             CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
             LeaseLostError: another attempt owns the run.
         """
-        self._store(self._plans.put_writes(config, writes, task_id, task_path), task_id)
+        plan = self._plans.put_writes(config, writes, task_id, task_path)
+        self._store(plan, task_id, is_sync=True)
 
     def aput_writes(  # pyright: ignore[reportIncompatibleMethodOverride] - it is awaited alike
         self,
@@ -139,12 +140,12 @@ class RunSaver(BaseCheckpointSaver[str]):
         `max_concurrency` keeps back.
         """
         try:
-            self.put_writes(config, writes, task_id, task_path)
+            self._store(self._plans.put_writes(config, writes, task_id, task_path), task_id)
         except Exception as error:
             return _raised(error)
         return _done()
 
-    def _store(self, plan: Plan[T], task_id: str = "") -> T:
+    def _store(self, plan: Plan[T], task_id: str = "", *, is_sync: bool = False) -> T:
         def take(request: Request) -> Any:
             assert isinstance(request, Puts)
             space, point_id = request.space, request.point_id
@@ -154,7 +155,10 @@ class RunSaver(BaseCheckpointSaver[str]):
             elif request.is_point:
                 self._teller.point(space.namespace, point_id, request.puts, marks)
             else:
-                self._teller.writes(space.namespace, task_id, request.puts, marks)
+                place = space.namespace
+                self._teller.writes(place, task_id, request.puts, marks, is_sync=is_sync)
+            if request.is_point:  # from now on: other threads store writes meanwhile
+                self._calls.note(space, point_id)
             return ()
 
         return follow(plan, take)
@@ -171,11 +175,13 @@ class RunSaver(BaseCheckpointSaver[str]):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that a config names, or the newest of its thread and namespace."""
-        return self._noted(config, self._read(self._plans.get_tuple(config)))
+        found = self._read(self._plans.get_tuple(config), _namespace(config))
+        return self._noted(config, found)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As `get_tuple`, on the running loop."""
-        return self._noted(config, await self._aread(self._plans.get_tuple(config)))
+        found = await self._aread(self._plans.get_tuple(config), _namespace(config))
+        return self._noted(config, found)
 
     def list(
         self,
@@ -221,13 +227,13 @@ class RunSaver(BaseCheckpointSaver[str]):
         spaces = await self._aread(reading.spaces_of(self._storage, self._root.thread_id))
         return [space.namespace for space in spaces]
 
-    def _read(self, plan: Plan[T]) -> T:
-        self._teller.settle()
+    def _read(self, plan: Plan[T], namespace: str | None = None) -> T:
+        self._teller.settle(namespace)
         self._journal.flush()
         return follow(plan, self._ask)
 
-    async def _aread(self, plan: Plan[T]) -> T:
-        self._teller.settle()
+    async def _aread(self, plan: Plan[T], namespace: str | None = None) -> T:
+        self._teller.settle(namespace)
         await self._journal.aflush()
         return await asyncio.to_thread(follow, plan, self._ask)
 
@@ -240,12 +246,16 @@ class RunSaver(BaseCheckpointSaver[str]):
     ) -> CheckpointTuple | None:
         asked = config.get("configurable", {})
         if asked["thread_id"] == self._root.thread_id:
-            self._teller.begins(asked.get("checkpoint_ns") or "", found)
+            self._teller.begins(_namespace(config), found)
         if found is not None:
             configurable = found.config.get("configurable", {})
             space = Space(configurable["thread_id"], configurable["checkpoint_ns"])
             self._calls.note(space, configurable["checkpoint_id"])
         return found
+
+
+def _namespace(config: RunnableConfig) -> str:
+    return str(config.get("configurable", {}).get("checkpoint_ns") or "")
 
 
 async def _done() -> None:

@@ -73,6 +73,8 @@ class _Space:
     """What tasks have written and the chunks of whose end have not come yet."""
     alone: set[str] = field(default_factory=set[str])
     """The tasks whose writes are stored, without chunks of their ends."""
+    ended: set[str] = field(default_factory=set[str])
+    """The tasks the chunks of whose ends are told, before their writes have come."""
     ends: dict[str, list[Told]] = field(default_factory=dict[str, list[Told]])
     """Chunks of the ends of tasks whose writes have not come yet."""
     held: list[_Held] = field(default_factory=list["_Held"])
@@ -210,14 +212,24 @@ class Teller:
                     space.finished |= _finished(found) if self._goes_on else set()
 
     def writes(
-        self, namespace: str, task_id: str, puts: Sequence[Put], checkpoints: Mapping[str, str]
+        self,
+        namespace: str,
+        task_id: str,
+        puts: Sequence[Put],
+        checkpoints: Mapping[str, str],
+        *,
+        is_sync: bool,
     ) -> None:
-        """Store what a task has written, with the chunks of its end."""
+        """Store what a task has written, with the chunks of its end.
+
+        On a loop they come before anything else, unless the task is a hidden one. Sync code stores
+        it in a thread beside the one that streams: there they have come when the next point does.
+        """
         write = _Write(puts, checkpoints)
         with self._lock:
             space = self._spaces[namespace]
             facts = space.ends.pop(task_id, None)
-            if facts is not None or not self._pairs:
+            if facts is not None or not self._pairs or task_id in space.ended:
                 write.facts += facts or ()
                 self._write(space, write)
                 return
@@ -225,7 +237,8 @@ class Teller:
             if earlier is not None:
                 self._write(space, earlier)
             space.writes[task_id] = write
-        self._later(lambda: self._give_up_pairing(namespace, task_id, write))
+        if not is_sync:
+            self._later(lambda: self._give_up_pairing(namespace, task_id, write))
 
     def point(
         self, namespace: str, point_id: str, puts: Sequence[Put], checkpoints: Mapping[str, str]
@@ -235,12 +248,18 @@ class Teller:
             space = self._spaces[namespace]
             self._give_up_all(space)
             space.put.add(point_id)
-            self._put(_whole([*_taken(space.held, point_id), _Write(puts, checkpoints)]))
+            ends = [fact for facts in space.ends.values() for fact in facts]
+            space.ended |= space.ends.keys()
+            space.ends = {}
+            held = _taken(space.held, point_id)
+            self._put(_whole([_Write(facts=ends), *held, _Write(puts, checkpoints)]))
 
-    def settle(self) -> None:
-        """Store what has come so far, before anything is read, or the attempt ends."""
+    def settle(self, namespace: str | None = None) -> None:
+        """Store what has come so far of a namespace, or of all, before it is read."""
         with self._lock:
-            for space in self._spaces.values():
+            for name, space in self._spaces.items():
+                if namespace is not None and name != namespace:
+                    continue
                 self._give_up_all(space)
                 if any(write.puts for held in space.held for write in held.writes):
                     self._release(space)

@@ -27,7 +27,7 @@ class JournalCalls(GraphCalls):
         self._there: set[tuple[Space, str]] = set()
 
     def note(self, space: Space, point_id: str) -> None:
-        """Take note that a point is stored: what follows it needs it."""
+        """Take note that a point is in the journal, or stored: what follows it needs it."""
         self._there.add((space, point_id))
 
     def put(
@@ -50,7 +50,6 @@ class JournalCalls(GraphCalls):
                 puts.append(Put("drop", place, field))
         puts.append(Put("set", place, to_bytes(point_field(point_id)), record))
         puts.append(Put("order", f"{place}:order", to_bytes(point_id)))
-        self.note(space, point_id)
         return Puts(tuple(puts), space, point_id, is_point=True)
 
     def put_writes(self, space: Space, point_id: str, writes: Iterable[NewWrite]) -> Puts:
