@@ -7,23 +7,26 @@ __all__ = ["load_app"]
 import importlib
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from penstock.runtime.errors import ConfigurationError
-from penstock.runtime.executor.app import App
+from penstock.runtime.executor.app import AnyExecutable, App
+from penstock.runtime.executor.hosted import Hosted
 from penstock.runtime.func.task import Task
-from penstock.runtime.workflow.entrypoint import AnyEntrypoint, Entrypoint
+from penstock.runtime.workflow.entrypoint import Entrypoint
+from penstock.worker.process.app_source import parts_of
+from penstock.worker.process.graphs import hosted_graphs, is_graph
 
 
 def load_app(sources: Sequence[str]) -> App:
     """Import files (`flows.py`) or modules (`shop.flows`), for what they have at their top level.
 
-    That is entrypoints, and those tasks that have a queue of their own. A file is imported under
-    the name that its own package, or a script beside it, would use, so that its types have the same
-    names in every process.
+    That is entrypoints, LangGraph graphs, and those tasks that have a queue of their own; of
+    `agent.py:graph` that object alone. A file is imported under the name that its own package, or a
+    script beside it, would use, so that its types have the same names in every process.
 
     Raises:
         ConfigurationError: there is nothing to import, it cannot be imported, it defines neither,
@@ -34,19 +37,55 @@ def load_app(sources: Sequence[str]) -> App:
             "no app given: name the file or module that defines the entrypoints, as in "
             "`penstock worker flows.py`, or set PENSTOCK_APP or [tool.penstock] app."
         )
-    entrypoints: dict[str, AnyEntrypoint] = {}
+    entrypoints: dict[str, AnyExecutable] = {}
     tasks: dict[str, Task[..., Any]] = {}
-    for source in sources:
-        for value in vars(_import(source)).values():
-            if isinstance(value, Entrypoint):
-                _add(entrypoints, value, "entrypoint")
-            elif isinstance(value, Task) and value.queue:
-                _add(tasks, value, "task")
+    found = [(source, name, value) for source in sources for name, value in _found(source)]
+    for _, _, value in found:
+        if isinstance(value, Entrypoint):
+            _add(entrypoints, value, "entrypoint")
+        elif isinstance(value, Task) and value.queue:
+            _add(tasks, value, "task")
+    _add_graphs(entrypoints, [each for each in found if _is_hosted(each[2])])
     if not entrypoints and not tasks:
         raise ConfigurationError(
             f"{', '.join(sources)} defines no entrypoint; decorate a function with @entrypoint()."
         )
     return App(entrypoints, tasks)
+
+
+def _is_hosted(value: object) -> bool:
+    return isinstance(value, Hosted) or is_graph(value)
+
+
+def _add_graphs(
+    entrypoints: dict[str, AnyExecutable], graphs: Sequence[tuple[str, str, Any]]
+) -> None:
+    for graph in hosted_graphs(graphs) if graphs else ():
+        if entrypoints.setdefault(graph.name, graph) is not graph:
+            raise ConfigurationError(
+                f"two entrypoints are named {graph.name!r}, and one is a graph: give it another "
+                "name, as with penstock.langgraph.host(graph, name=...)."
+            )
+
+
+def _found(source: str) -> Iterable[tuple[str, Any]]:
+    """Return what a source has at its top level, by name, or the one object that it names."""
+    name, path = parts_of(source)
+    module = _import(name)
+    if not path:
+        return vars(module).items()
+    value: Any = module
+    for part in path.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError as error:
+            raise ConfigurationError(f"{name} has nothing called {path!r}.") from error
+    if not (isinstance(value, Entrypoint | Task) or _is_hosted(value)):
+        raise ConfigurationError(
+            f"{source} is no entrypoint and no LangGraph graph, but {type(value).__name__}: name "
+            "an object that is decorated with @entrypoint(), or a graph as compile() makes it."
+        )
+    return [(path.rpartition(".")[2], cast(Any, value))]
 
 
 def _add(found: dict[str, Any], value: Any, kind: str) -> None:

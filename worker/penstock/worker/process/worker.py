@@ -21,13 +21,12 @@ from penstock.publisher.redis.cause import explained
 from penstock.publisher.redis.connection import connect, transient
 from penstock.publisher.redis.retries import unavailable
 from penstock.publisher.redis.script import run
-from penstock.runtime.executor.app import App
+from penstock.runtime.executor.app import AnyExecutable, App
 from penstock.runtime.executor.executor import Executor
 from penstock.runtime.func.task import Task
 from penstock.runtime.redis.calls import Claim, Death, Taken
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings, load_settings
-from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 from penstock.worker.process.capacity import Capacity
 from penstock.worker.process.consumer import Consumer
 from penstock.worker.process.control_listener import ControlListener
@@ -63,7 +62,7 @@ class Worker(RQWorker):
         queues: Sequence[str],
         *,
         connection: Redis | str | None = None,
-        entrypoints: Mapping[str, AnyEntrypoint],
+        entrypoints: Mapping[str, AnyExecutable],
         tasks: Mapping[str, Task[..., Any]] | None = None,
         settings: Settings | None = None,
         concurrency: int = 50,

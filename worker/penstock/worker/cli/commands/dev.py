@@ -16,6 +16,7 @@ import click
 
 from penstock.worker.cli.errors import Refusal, note
 from penstock.worker.cli.options import common, read_settings
+from penstock.worker.process.app_source import file_of
 from penstock.worker.process.signals import handled, how_ended
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ def _require_files(app: Sequence[str]) -> None:
             "no app given: name the file that defines the entrypoints, as in penstock dev flows.py."
         )
     for source in app:
-        if source.endswith(".py") and not Path(source).is_file():
-            raise Refusal(f"there is no file {source!r} in {Path.cwd()}; check the path.")
+        if (file := file_of(source)) and not Path(file).is_file():
+            raise Refusal(f"there is no file {file!r} in {Path.cwd()}; check the path.")
 
 
 def _embedded(data: Path | None, port: int | None) -> EmbeddedServer:
