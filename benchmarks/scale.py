@@ -98,7 +98,7 @@ def _number(value: float) -> str:
 def _queued(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
     with Client(url) as client, connected(url) as redis:
-        redis.flushall()
+        redis.flushall(asynchronous=True)
         filling, empty, there = Filling(client, redis), _memory(redis), 0
         for size in columns:
             filling.queue(size - there)
@@ -114,7 +114,7 @@ def _queued(url: str, columns: Sequence[int]) -> Table:
 def _kept(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
     with Client(url) as client, connected(url) as redis:
-        redis.flushall()
+        redis.flushall(asynchronous=True)
         filling, empty, there = Filling(client, redis), _memory(redis), 0
         for size in columns:
             filling.keep(size - there)
@@ -136,7 +136,7 @@ def _streams(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
     for size in columns:
         with Client(url) as client, connected(url) as redis:
-            redis.flushall()
+            redis.flushall(asynchronous=True)
             ids = Filling(client, redis).queue(size)
             memory = _resident()
             opened, ended = asyncio.run(_follow(url, client, ids))
@@ -179,7 +179,7 @@ def _steps(url: str, columns: Sequence[int]) -> Table:
     config: dict[str, Any] = {"configurable": {"thread_id": "scale"}}
     for size in columns:
         with connected(url) as redis:
-            redis.flushall()
+            redis.flushall(asynchronous=True)
             flow: Any = entrypoint(checkpointer=RedisSaver(url))(flows.recorded)
             empty, began = _memory(redis), time.perf_counter()
             flow.invoke(size, config)
