@@ -77,7 +77,8 @@ def dev(
 ) -> None:
     """Start a Redis and a worker for APP, and reload it when a file beside it changes.
 
-    APP is one or more files (flows.py) or modules (shop.flows). A run that is executing at a reload
+    APP is one or more files (flows.py), modules (shop.flows), LangGraph graphs
+    (agent.py:graph) or a langgraph.json. A run that is executing at a reload
     goes on with the new code from its last recorded step. With --redis that one is used, and none
     is started. Ctrl-C ends it all.
     """
