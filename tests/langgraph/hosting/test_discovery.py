@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.testing import InMemoryWorker
 from penstock.worker.process.app_loader import load_app
+
+pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
 TOP = """
 import operator
@@ -93,10 +98,140 @@ def test_two_graphs_of_one_name_are_refused() -> None:
 def test_what_is_no_graph_is_refused_by_name() -> None:
     with pytest.raises(ConfigurationError, match=r"nothing called 'nothing'"):
         names("", "agents_app.py:nothing")
-    with pytest.raises(ConfigurationError, match=r"no LangGraph graph, but StateGraph"):
-        names("", "agents_other.py:builder", file="agents_other.py")
-    with pytest.raises(ConfigurationError, match="takes a compiled graph"):
-        names("agent = host(builder)\n", file="agents_third.py")
+    with pytest.raises(ConfigurationError, match=r"no LangGraph graph, but int"):
+        names("number = 3\n", "agents_other.py:number", file="agents_other.py")
+    with pytest.raises(ConfigurationError, match="takes a graph as"):
+        names("agent = host(3)\n", file="agents_third.py")
+    with pytest.raises(ConfigurationError, match="makes no graph, but int"):
+        names("def make():\n    return 3\n", "agents_fourth:make", file="agents_fourth.py")
+    with pytest.raises(ConfigurationError, match=r"make has a parameter 'size'"):
+        names("def make(size):\n    return 3\n", "agents_fifth:make", file="agents_fifth.py")
+    with pytest.raises(ConfigurationError, match=r"empty config.*KeyError: 'user'"):
+        code = "def make(config):\n    return config['user']\n"
+        names(code, "agents_sixth:make", file="agents_sixth.py")
+
+
+def test_builders_and_functions_are_taken_where_they_are_named() -> None:
+    code = """
+def make():
+    return builder
+
+async def make_later(config):
+    return builder.compile(name=config["configurable"].get("tone", "kind"))
+"""
+    assert names(code, "agents_app:builder") == ["builder"]
+    assert names(code, "agents_app:make") == ["make"]
+    assert names(code, "agents_app:make_later") == ["kind"]
+    with pytest.raises(ConfigurationError, match="defines no entrypoint"):
+        names(code, "agents_app")
+
+
+FACTORIES = """
+import contextlib
+from langchain_core.runnables import RunnableConfig
+
+OPEN = []
+
+def graph(config):
+    tone = config["configurable"].get("tone")
+    own = StateGraph(State)
+    own.add_node("only", lambda state: {"log": [tone, len(OPEN)]})
+    own.add_edge(START, "only")
+    return own
+
+def plain(config: RunnableConfig):
+    return graph(config)
+
+async def later(given: RunnableConfig):
+    return graph(given).compile()
+
+def generator(config):
+    OPEN.append(1)
+    yield graph(config)
+    OPEN.pop()
+
+async def async_generator(config):
+    OPEN.append(1)
+    yield graph(config)
+    OPEN.pop()
+
+@contextlib.contextmanager
+def managed(config):
+    OPEN.append(1)
+    yield graph(config)
+    OPEN.pop()
+
+@contextlib.asynccontextmanager
+async def async_managed(config):
+    OPEN.append(1)
+    yield graph(config)
+    OPEN.pop()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        *(("plain", 0), ("later", 0), ("generator", 1), ("async_generator", 1)),
+        *(("managed", 1), ("async_managed", 1)),
+    ],
+)
+def test_a_function_makes_a_graph_for_each_attempt(name: str, held: int) -> None:
+    Path("agents_made.py").write_text(TOP + FACTORIES)
+    app = load_app([f"agents_made.py:{name}"])
+    with InMemoryWorker(app.entrypoints.values()) as worker:
+        for tone in ("kind", "stern"):
+            config = {"configurable": {"tone": tone}}
+            run = worker.client.enqueue(name, {"log": []}, config=config)
+            worker.work()
+            assert run.result(0) == {"log": [tone, held]}
+
+    assert sys.modules["agents_made"].OPEN == []
+
+
+def test_a_langgraph_json_names_graphs_and_what_they_need(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KNOWN", "before")
+    monkeypatch.delenv("FRESH", raising=False)
+    Path("shop/src").mkdir(parents=True)
+    Path("shop/agents_json.py").write_text(f"{TOP}first = builder.compile(name='own')\n")
+    Path("shop/.env").write_text("# no\nKNOWN=after\nexport FRESH='new'\n")
+    given = {
+        "graphs": {"one": "./agents_json.py:first", "two": {"path": "agents_json:builder"}},
+        "env": ".env",
+        "dependencies": [".", "langgraph>=1"],
+        "python_version": "3.12",
+    }
+    Path("shop/langgraph.json").write_text(json.dumps(given))
+
+    assert sorted(load_app(["shop/langgraph.json"]).entrypoints) == ["one", "two"]
+
+    assert (os.environ["KNOWN"], os.environ.pop("FRESH")) == ("before", "new")
+    assert "does not look at python_version" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "it is to be a JSON object"),
+        ('{"graphs": {}}', "names no graphs"),
+        ('{"graphs": {"a": "agent.py"}}', r"graph 'a' is given as ./file.py:object"),
+        ('{"graphs": {"a": "./agents_none.py:x"}}', "there is no file"),
+        ('{"graphs": {"a": "x:y"}, "env": ".none"}', "there is no file '.none' for `env`"),
+        ('{"graphs": {"a": "x:y"}, "dependencies": ["./none"]}', "there is no folder"),
+        (
+            '{"graphs": {"a": "x:y"}, "dependencies": ["no-such-package>=2"]}',
+            "needs 'no-such-package>=2', which is not installed",
+        ),
+    ],
+)
+def test_a_langgraph_json_that_cannot_be_used_is_refused(given: str, said: str) -> None:
+    Path("langgraph.json").write_text(given)
+
+    with pytest.raises(ConfigurationError, match=said):
+        load_app(["langgraph.json"])
 
 
 def test_without_the_extra_a_graph_is_named_with_what_is_to_be_installed(

@@ -7,36 +7,38 @@ __all__ = ["hosted_graphs"]
 from collections.abc import Sequence
 from typing import Any
 
-from penstock.langgraph.hosting.graph import Graph, graph_of
+from penstock.langgraph.hosting.graph import graph_of
 from penstock.langgraph.hosting.hosted_graph import HostedGraph, host
 from penstock.runtime.errors import ConfigurationError
 
 
-def hosted_graphs(found: Sequence[tuple[str, str, Any]]) -> Sequence[HostedGraph]:
-    """Return the graphs of an app as entrypoints; each is given with its source and variable.
+def hosted_graphs(found: Sequence[tuple[str, str, Any, str]]) -> Sequence[HostedGraph]:
+    """Return the graphs of an app as entrypoints.
 
-    A graph that has no name of its own has that of its variable. One that `host(...)` was given is
-    not taken once more by itself.
+    Each is given with its source, its variable, and the name that a langgraph.json gives it. One
+    that has no name of its own has that of its variable. One that `host(...)` was given is not
+    taken once more by itself.
 
     Raises:
-        ConfigurationError: two graphs have one name.
+        ConfigurationError: two graphs have one name; something makes no graph.
     """
     hosted: dict[str, HostedGraph] = {}
     places: dict[str, str] = {}
-    taken: list[Graph] = []
-    for source, variable, value in sorted(found, key=lambda each: graph_of(each[2]) is not None):
-        if graph_of(value) is not None:
-            if any(value is graph for graph in taken):
-                continue
-            value = host(value)
-        value = value.named(variable)
-        taken.append(value.graph)
+    taken: list[Any] = []
+    for source, variable, value, key in sorted(
+        found, key=lambda each: not isinstance(each[2], HostedGraph)
+    ):
+        if any(value is graph for graph in taken) and not key:
+            continue
+        each = value if isinstance(value, HostedGraph) else host(value, name=key)
+        each = each.named(variable)
+        taken.append(each.graph if graph_of(value) is None else value)
         place = f"{source.removesuffix(f':{variable}')}:{variable}"
-        other = hosted.setdefault(value.name, value)
-        if other is not value:
+        other = hosted.setdefault(each.name, each)
+        if other is not each:
             raise ConfigurationError(
-                f"two graphs are named {value.name!r}: {places[value.name]} and {place}; give one "
+                f"two graphs are named {each.name!r}: {places[each.name]} and {place}; give one "
                 "another name, as with penstock.langgraph.host(graph, name=...)."
             )
-        places[value.name] = place
+        places[each.name] = place
     return list(hosted.values())

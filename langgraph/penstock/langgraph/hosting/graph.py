@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["Graph", "graph_of"]
+__all__ = ["Graph", "compiled", "graph_of"]
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any, Protocol, Self, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot
 
@@ -53,3 +54,11 @@ class Graph(Protocol):
 def graph_of(value: object) -> Graph | None:
     """Return a value as a graph, None if it is none."""
     return cast(Graph, value) if isinstance(value, Pregel) else None
+
+
+def compiled(value: object) -> Graph | None:
+    """Return a graph as it is, a builder as the graph that it builds; None for all else."""
+    if isinstance(value, StateGraph):
+        builder: Any = value
+        return cast(Graph, builder.compile())
+    return graph_of(value)

@@ -6,8 +6,8 @@ __all__ = ["HostedGraph", "host"]
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -16,7 +16,8 @@ from langgraph.store.memory import InMemoryStore
 from penstock.langgraph.allow_list import Types
 from penstock.langgraph.cache import PenstockCache
 from penstock.langgraph.hosting.attempt import GraphAttempt
-from penstock.langgraph.hosting.graph import Graph, graph_of
+from penstock.langgraph.hosting.factory import Factory
+from penstock.langgraph.hosting.graph import Graph, compiled
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.hosting.void import said_in_vain
@@ -51,8 +52,10 @@ class HostedGraph(Hosted):
         types: Types = (),
         serde: SerializerProtocol | None = None,
         modes: Sequence[str] = MODES,
+        factory: Factory | None = None,
     ) -> None:
         self.graph = graph
+        self._factory = factory
         own = graph.get_name()
         self.name = name or (own if own != UNNAMED else "")
         self._serde = serializer_for(types, serde)
@@ -77,8 +80,19 @@ class HostedGraph(Hosted):
         later = asyncio.get_running_loop().call_soon_threadsafe
         teller = Teller(run.attempt, journal, self._modes, later)
         saver = RunSaver(journal, thread_id, run.settings, self._serde, teller)
-        graph = self.graph.copy({"checkpointer": saver, "name": self.name, **self._parts(run)})
-        return await GraphAttempt(self.name, graph, saver, teller, run).execute()
+        async with self._made(run) as made:
+            own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
+            return await GraphAttempt(self.name, made.copy(own), saver, teller, run).execute()
+
+    @asynccontextmanager
+    async def _made(self, run: HostedRun) -> AsyncGenerator[Graph]:
+        """Give the graph of one attempt."""
+        if self._factory is None:
+            yield self.graph
+            return
+        config: Any = run.attempt.assignment.config
+        async with self._factory.graph(config) as graph:
+            yield graph
 
     def unfinished(self, run: HostedRun) -> Mapping[str, int]:
         """Read what tasks have said in vain, in earlier attempts."""
@@ -86,26 +100,24 @@ class HostedGraph(Hosted):
         events = Keys(run.settings.prefix).events(run_id)
         return follow(said_in_vain(events, journal.seq, run.attempt.codec), journal.read)
 
-    def _parts(self, run: HostedRun) -> Mapping[str, Any]:
-        """Return the store and the cache that the graph gets of this process."""
+    def _parts(self, graph: Graph, run: HostedRun) -> Mapping[str, Any]:
+        """Return the store and the cache that a graph gets of this process."""
         if not self._bound:
-            self._say_what_is_replaced()
+            self._say_what_is_replaced(graph)
             connection, settings = run.connection, run.settings
-            if self.graph.store is None or isinstance(self.graph.store, InMemoryStore):
-                self._bound["store"] = PenstockStore(connection, settings=settings)
-            if self.graph.cache is None and self._is_cached:
-                self._bound["cache"] = PenstockCache(
-                    connection, serde=self._serde, settings=settings
-                )
-        return self._bound
+            self._bound["store"] = PenstockStore(connection, settings=settings)
+            self._bound["cache"] = PenstockCache(connection, serde=self._serde, settings=settings)
+        parts: dict[str, Any] = {}
+        if graph.store is None or isinstance(graph.store, InMemoryStore):
+            parts["store"] = self._bound["store"]
+        nodes = graph.nodes.values()
+        is_cached = any(node.cache_policy is not None for node in nodes) or graph.cache_policy
+        if graph.cache is None and is_cached:
+            parts["cache"] = self._bound["cache"]
+        return parts
 
-    @cached_property
-    def _is_cached(self) -> bool:
-        nodes = self.graph.nodes.values()
-        return any(node.cache_policy is not None for node in nodes) or bool(self.graph.cache_policy)
-
-    def _say_what_is_replaced(self) -> None:
-        given = self.graph.checkpointer
+    def _say_what_is_replaced(self, graph: Graph) -> None:
+        given = graph.checkpointer
         if given is not None and not isinstance(given, bool):
             logger.info(
                 "graph %r keeps its state in the Redis of its worker, not in its %s",
@@ -122,7 +134,10 @@ def host(
     serde: SerializerProtocol | None = None,
     modes: Sequence[str] = MODES,
 ) -> HostedGraph:
-    """Make a graph an entrypoint of workers; what it returns can be enqueued.
+    """Make a graph, a builder, or a function that makes one, an entrypoint of workers.
+
+    A function is called for each attempt, with the config of the run if it takes it, and once
+    now with an empty one. What this returns can be enqueued.
 
     Without it, workers take each compiled graph at the top of a module, under its own name or that
     of its variable. `types` are the classes of your own that its state may hold, "any" for all;
@@ -133,12 +148,18 @@ def host(
         ConfigurationError: it is no compiled graph; there is no such mode; both types and serde, or
             a class that cannot be read again.
     """
-    found = graph_of(graph)
+    factory = None
+    found = compiled(graph)
+    if found is None and callable(graph):
+        factory = Factory(graph, getattr(graph, "__qualname__", repr(graph)))
+        found = factory.sample()
     if found is None:
         raise ConfigurationError(
-            f"host(...) takes a compiled graph, as builder.compile() makes it, not {graph!r}."
+            "host(...) takes a graph as builder.compile() makes it, a StateGraph, or a function "
+            f"that makes one, not {graph!r}."
         )
-    return HostedGraph(found, name=name or "", types=types, serde=serde, modes=modes)
+    own: dict[str, Any] = {"types": types, "serde": serde, "modes": modes}
+    return HostedGraph(found, name=name or "", factory=factory, **own)
 
 
 def _checked(modes: Sequence[str]) -> Sequence[str]:

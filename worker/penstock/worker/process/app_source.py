@@ -15,4 +15,4 @@ def parts_of(source: str) -> tuple[str, str]:
 def file_of(source: str) -> str:
     """Return the file that a source names, "" where it names a module."""
     name, _ = parts_of(source)
-    return name if name.endswith(".py") else ""
+    return name if name.endswith((".py", ".json")) else ""

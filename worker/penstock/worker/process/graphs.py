@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["hosted_graphs", "is_graph"]
+__all__ = ["hosted_graphs", "is_graph", "makes_graphs"]
 
 import importlib
 from collections.abc import Sequence
@@ -22,8 +22,19 @@ def is_graph(value: object) -> bool:
     )
 
 
-def hosted_graphs(found: Sequence[tuple[str, str, Any]]) -> Sequence[Hosted]:
-    """Return the graphs of an app as entrypoints; each is given with its source and variable.
+def makes_graphs(value: object) -> bool:
+    """Tell whether a value may make graphs: a builder, or a function."""
+    is_builder = any(
+        each.__name__ == "StateGraph" and each.__module__.startswith("langgraph.")
+        for each in type(value).__mro__
+    )
+    return is_builder or (callable(value) and not isinstance(value, type))
+
+
+def hosted_graphs(found: Sequence[tuple[str, str, Any, str]]) -> Sequence[Hosted]:
+    """Return the graphs of an app as entrypoints.
+
+    Each is given with its source, its variable, and a name that goes before its own, or "".
 
     Raises:
         ConfigurationError: the extra `langgraph` is not installed, or a graph cannot be hosted.
@@ -31,7 +42,7 @@ def hosted_graphs(found: Sequence[tuple[str, str, Any]]) -> Sequence[Hosted]:
     try:
         discovery = importlib.import_module(_DISCOVERY)
     except ImportError as error:
-        source, name, _ = found[0]
+        source, name, _, _ = found[0]
         source = source if source.endswith(f":{name}") else f"{source}:{name}"
         raise ConfigurationError(
             f"{source} is a LangGraph graph; install penstock[langgraph]."

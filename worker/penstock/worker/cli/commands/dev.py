@@ -77,9 +77,9 @@ def dev(
 ) -> None:
     """Start a Redis and a worker for APP, and reload APP when a file beside it changes.
 
-    APP is one or more files (flows.py) or modules (shop.flows). A run that is executing at a reload
-    continues with the new code from its last recorded step. With --redis, no Redis is started.
-    Ctrl-C ends the worker and the Redis.
+    APP is one or more files (flows.py), modules (shop.flows), LangGraph graphs (agent.py:graph) or
+    a langgraph.json. A run that is executing at a reload continues with the new code from its last
+    recorded step. With --redis, no Redis is started. Ctrl-C ends the worker and the Redis.
     """
     from penstock.publisher.redis.url import redacted
 
