@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import flows
 from benchmarks.filling import Filling
-from benchmarks.processes import connected
+from benchmarks.processes import Client as Connection
 from penstock.publisher.hub import Hub, asubscribe
 from penstock.publisher.redis.script import run
 from penstock.runtime import Client, Command, RedisSaver, entrypoint
@@ -97,7 +97,7 @@ def _number(value: float) -> str:
 
 def _queued(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
-    with Client(url) as client, connected(url) as redis:
+    with Client(url) as client, _patient(url) as redis:
         redis.flushall(asynchronous=True)
         filling, empty, there = Filling(client, redis), _memory(redis), 0
         for size in columns:
@@ -113,7 +113,7 @@ def _queued(url: str, columns: Sequence[int]) -> Table:
 
 def _kept(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
-    with Client(url) as client, connected(url) as redis:
+    with Client(url) as client, _patient(url) as redis:
         redis.flushall(asynchronous=True)
         filling, empty, there = Filling(client, redis), _memory(redis), 0
         for size in columns:
@@ -135,7 +135,7 @@ def _kept(url: str, columns: Sequence[int]) -> Table:
 def _streams(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
     for size in columns:
-        with Client(url) as client, connected(url) as redis:
+        with Client(url) as client, _patient(url) as redis:
             redis.flushall(asynchronous=True)
             ids = Filling(client, redis).queue(size)
             memory = _resident()
@@ -178,7 +178,7 @@ def _steps(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
     config: dict[str, Any] = {"configurable": {"thread_id": "scale"}}
     for size in columns:
-        with connected(url) as redis:
+        with _patient(url) as redis:
             redis.flushall(asynchronous=True)
             flow: Any = entrypoint(checkpointer=RedisSaver(url))(flows.recorded)
             empty, began = _memory(redis), time.perf_counter()
@@ -190,6 +190,11 @@ def _steps(url: str, columns: Sequence[int]) -> Table:
             flow.invoke(Command(resume="go on"), config)
             rows.add("s of a replay", flows.began[0] - began)
     return Table("Steps of one run", columns, rows.found)
+
+
+def _patient(url: str) -> Connection:
+    """A client that waits while Redis frees a million keys."""
+    return Connection.from_url(url, socket_timeout=300)
 
 
 def _recover(client: Client, redis: Any) -> None:
