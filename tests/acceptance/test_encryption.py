@@ -253,7 +253,7 @@ def test_texts_swapped_between_runs_or_fields_are_noticed(
     start(NEW)
     mine.resume(1)
 
-    with pytest.raises(RunFailedError, match="somebody has changed or moved the text"):
+    with pytest.raises(RunFailedError, match="the text was changed or moved"):
         mine.result(20)
     other.resume(1)
     assert other.result(20) == 18

@@ -85,7 +85,9 @@ def test_f76_an_unknown_key_is_named_with_the_fix() -> None:
 
 
 def test_another_key_of_the_same_id_is_named_with_the_fix() -> None:
-    with pytest.raises(EncryptionError, match=r"does not open with key '2026'.*Compare the keys"):
+    with pytest.raises(
+        EncryptionError, match=r"cannot be decrypted with key '2026'.*Compare the keys"
+    ):
         EncryptedCodec({"2026": OTHER}).loads(codec.dumps(1))
 
 

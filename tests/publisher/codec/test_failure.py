@@ -812,7 +812,7 @@ def test_an_error_whose_class_requires_arguments_that_are_too_large_is_still_of_
     assert isinstance(found, type(error))
     assert isinstance(found, RemoteError)
     assert str(error) in str(found)
-    assert "could not be made of what was stored" in found.__notes__[0]
+    assert "could not be rebuilt from its stored form" in found.__notes__[0]
 
 
 def os_error_with_a_number_set_later() -> OSError:

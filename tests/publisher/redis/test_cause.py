@@ -96,7 +96,7 @@ def test_passwords_and_users_that_redis_refuses(start_redis: Start) -> None:
     host = f"127.0.0.1:{server.port}"
     open_server = start_redis()
 
-    assert "it wants a password" in the_fix(f"redis://{host}")
+    assert "it requires a password" in the_fix(f"redis://{host}")
     for login in (":wrong", "bob:secret"):
         assert "check user and password" in the_fix(f"redis://{login}@{host}")
     assert "it has no password" in the_fix(f"redis://:secret@127.0.0.1:{open_server.port}")

@@ -134,13 +134,13 @@ def test_all_parallel_questions_are_asked_at_once_and_answered_by_id(
     assert sorted(asked(result)) == ["a", "b", "c"]
     by_name = ids(result)
 
-    with pytest.raises(ResumeError, match="3 interrupts"):
+    with pytest.raises(ResumeError, match="3 answers"):
         run(Command(resume="scalar"))
-    with pytest.raises(ResumeError, match="does not wait on"):
+    with pytest.raises(ResumeError, match="has no open interrupt"):
         run(Command(resume={"0" * 32: 1}))
     result = run(Command(resume={by_name["b"]: "B"}))
     assert sorted(asked(result)) == ["a", "c"]
-    with pytest.raises(ResumeError, match="does not wait on"):
+    with pytest.raises(ResumeError, match="has no open interrupt"):
         run(Command(resume={by_name["b"]: "again"}))
     assert run(Command(resume={by_name["a"]: "A", by_name["c"]: None})) == ["A", "B", None]
 
@@ -468,7 +468,7 @@ def test_new_input_on_a_waiting_thread_starts_anew_and_the_old_question_is_void(
     second = main.invoke("b", thread())
 
     assert asked(second) == ["b?"]
-    with pytest.raises(ResumeError, match="does not wait on"):
+    with pytest.raises(ResumeError, match="has no open interrupt"):
         main.invoke(Command(resume={ids(first)["a?"]: 1}), thread())
     assert main.invoke(Command(resume=2), thread()) == ["b", None, 2]
 

@@ -118,7 +118,7 @@ def test_a_worker_waits_for_a_redis_whose_connections_are_all_in_use(
 @pytest.mark.parametrize(
     ("password", "login", "path", "says"),
     [
-        ("p", "", "", "it wants a password"),
+        ("p", "", "", "it requires a password"),
         ("p", ":q@", "", "check user and password"),
         ("", ":p@", "", "it has no password"),
         ("", "", "/99", "it has no such database"),
@@ -152,7 +152,7 @@ def test_each_command_says_what_is_wrong(start_redis: Start, command: tuple[str,
     server = start_redis()
     server.client().config_set("requirepass", "p")
 
-    assert "it wants a password" in refused(penstock(*command, url=server.url))
+    assert "it requires a password" in refused(penstock(*command, url=server.url))
 
 
 def test_doctor_says_what_is_wrong(start_redis: Start) -> None:
@@ -162,7 +162,7 @@ def test_doctor_says_what_is_wrong(start_redis: Start) -> None:
     result = penstock("doctor", url=server.url)
 
     assert result.exit_code == 2
-    assert "it wants a password" in " ".join(result.stdout.split())
+    assert "it requires a password" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize("options", [(), ("--fix",)])
@@ -188,7 +188,7 @@ def test_a_worker_goes_on_once_its_password_is_right_again(
         raw.config_set("requirepass", "changed")
         raw.execute_command("AUTH", "changed")
         raw.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        until(lambda: "it wants a password" in log.read_text())
+        until(lambda: "it requires a password" in log.read_text())
         raw.config_set("requirepass", "")
 
         with Client(server.url) as client:

@@ -75,8 +75,8 @@ def lost_of(value: Any) -> Mapping[str, str]:
 def attribute_lost(owner: type, name: str, reason: str) -> str:
     """Return the message about an attribute that was not stored."""
     return (
-        f"attribute {name!r} of {shown_type(owner)} was not stored: {reason}. Have the error carry "
-        "what is needed of it as plain data, a dataclass or a model."
+        f"attribute {name!r} of {shown_type(owner)} was not stored: {reason}. Let the error hold "
+        "the needed parts as plain data, a dataclass or a model."
     )
 
 

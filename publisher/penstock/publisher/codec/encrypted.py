@@ -187,21 +187,21 @@ def _token(tree: Any, place: tuple[str, ...]) -> str:
         token: str = tree[SEALED]
         return token
     raise EncryptionError(
-        f"{_name(place)} is not encrypted, and keys are set here: a process without "
-        f"{ENVIRONMENT} has written it, or somebody has changed it. Set the keys in all processes; "
-        "runs from before need workers without keys."
+        f"{_name(place)} is not encrypted, although keys are set here: a process without "
+        f"{ENVIRONMENT} has written it, or it was changed. Set the keys in all processes; older "
+        "runs need workers without keys."
     )
 
 
 def _refuse_forged(place: tuple[str, ...], key_id: str, error: Exception) -> NoReturn:
     shape = " (its text is damaged)" if isinstance(error, binascii.Error) else ""
     raise EncryptionError(
-        f"{_name(place)} does not open with key {key_id!r}{shape}: that key is another one "
-        "here than where it was written, or somebody has changed or moved the text. Compare the "
-        f"keys in {ENVIRONMENT} of all processes.",
+        f"{_name(place)} cannot be decrypted with key {key_id!r}{shape}: the process that wrote it "
+        "has another key of that id, or the text was changed or moved. Compare the keys in "
+        f"{ENVIRONMENT} of all processes.",
         key_id=key_id,
     ) from error
 
 
 def _name(place: tuple[str, ...]) -> str:
-    return f"what is kept at {'/'.join(place)[:200]}" if place else "what is kept"
+    return f"the stored text at {'/'.join(place)[:200]}" if place else "a stored text"

@@ -68,7 +68,7 @@ def _load(data: Any, root: type[BaseException]) -> BaseException:
     try:
         return _build(data, root)
     except Exception as error:  # arguments that the class does not take, data of a wrong shape
-        reason = f"it could not be made of what was stored: {type(error).__name__}: {error}"
+        reason = f"it could not be rebuilt from its stored form: {type(error).__name__}: {error}"
     try:
         found = _placeholder(data)
     except Exception:  # data of a wrong shape

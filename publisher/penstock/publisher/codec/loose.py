@@ -162,7 +162,7 @@ class Remains:
         raise NotStoredError(lost_of(self).get(name, found))
 
     def __repr__(self) -> str:
-        return f"<what was stored of a {self.__dict__['__of__']}>"
+        return f"<stored attributes of a {self.__dict__['__of__']}>"
 
 
 def built(tree: TreeReader, registry: TypeRegistry, tag: str, inside: Any) -> tuple[Any, ...]:

@@ -35,9 +35,9 @@ _OF_CODES: Final = {
     "MASTERDOWN": "it is a replica that has lost its primary: wait, or connect to the primary",
     "MISCONF": "it cannot write to its disk: see its log, and free space",
     "MOVED": _CLUSTER,
-    "NOAUTH": "it wants a password: give it in the Redis URL, as in redis://:PASSWORD@host, or "
+    "NOAUTH": "it requires a password: put it into the Redis URL, as in redis://:PASSWORD@host, or "
     "redis://USER:PASSWORD@host",
-    "NOPERM": "see what its user lacks: penstock doctor --user app (or worker, or reader)",
+    "NOPERM": "see which rights its user lacks: penstock doctor --user app (or worker, or reader)",
     "NOREPLICAS": "too few of its replicas are connected: start them, or lower "
     "`min-replicas-to-write`",
     "OOM": "it is out of memory: raise maxmemory, or shorten the setting `retention`",
@@ -53,9 +53,9 @@ _OF_TEXTS: Final = {
     "the cluster is down": _CLUSTER,
     "to the same slot": _CLUSTER,
     "DB index is out of range": "it has no such database: end the Redis URL in a number that it "
-    "has, /0 to /15 unless `databases` says more",
-    "max number of clients": "all its connections are in use: raise `maxclients`, or end what has "
-    "them (`redis-cli client list`)",
+    "has, /0 to /15 unless the option `databases` is higher",
+    "max number of clients": "all its connections are in use: raise `maxclients`, or close some "
+    "(`redis-cli client list`)",
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted here: name its CA in the Redis "
     "URL, as in rediss://host:6379?ssl_ca_certs=/path/to/ca.pem",
     "Too many open files": "this process has no socket left: close clients that are not used, or "

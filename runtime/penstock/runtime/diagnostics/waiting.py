@@ -42,7 +42,7 @@ def read_waiting(plans: RequestPlans, run: Run) -> Plan[Waiting]:
     try:
         return (yield from _read(plans, run))
     except RedisRightsError:
-        return Waiting("something that this Redis user is not allowed to read")
+        return Waiting("something that this Redis user may not read")
 
 
 def _read(plans: RequestPlans, run: Run) -> Plan[Waiting]:

@@ -105,14 +105,13 @@ class Command:
             unknown = [key for key in chosen if key not in ids]
             if unknown:
                 raise ResumeError(
-                    f"run {run_id!r} does not wait on interrupt {unknown[0]!r}; "
-                    f"open: {ids or 'none'}."
+                    f"run {run_id!r} has no open interrupt {unknown[0]!r}; open: {ids or 'none'}."
                 )
             return chosen
         if len(ids) != 1:
             raise ResumeError(
-                f"run {run_id!r} waits on {len(ids)} interrupts; say which: "
-                f"Command(resume={{id: answer}}) with ids of {ids}."
+                f"run {run_id!r} waits for {len(ids)} answers; choose with "
+                f"Command(resume={{id: answer}}), with ids of {ids}."
             )
         return {ids[0]: self.resume}
 

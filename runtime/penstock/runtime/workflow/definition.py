@@ -78,8 +78,8 @@ class Definition:
             )
         if parameters[0].name in ("self", "cls") and (owner := declared_in(function)):
             raise ConfigurationError(
-                f"entrypoint {self.name!r} is a method of {owner!r}, and no run is told of which "
-                "object: declare a function, or make the entrypoint of a method that is bound, as "
+                f"entrypoint {self.name!r} is a method of {owner!r}, and a run does not know its "
+                "object: declare a function, or make the entrypoint from a bound method, as in "
                 "entrypoint()(object.method)."
             )
         self.body = StepFunction(

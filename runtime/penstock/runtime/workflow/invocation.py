@@ -254,7 +254,7 @@ def _checked(opening: Opening, result: Result) -> Result:
         raise RunCancelledError(run_id, f"run {run_id!r} was cancelled.")
     if result.status == "handed over":
         raise RunDrainedError(
-            run_id, f"run {run_id!r} was asked to drain; invoke with None and it goes on."
+            run_id, f"run {run_id!r} was asked to drain; invoke with None to continue it."
         )
     return result
 
