@@ -60,3 +60,30 @@ local CONTROL = ARGV[1] .. ':control' .. OF_DATABASE
 local function tell_news(id)
   redis.call('PUBLISH', CONTROL, 'news ' .. id)
 end
+
+-- each_of_graph(thread, visit): visit the keys of a graph that workers execute on a thread; other threads have none.
+local function each_of_graph(thread, visit)
+  local graph = key('graph', thread)
+  if redis.call('HGET', graph, 'hosted') ~= '1' then
+    return
+  end
+  for _, field in ipairs(redis.call('HKEYS', graph)) do
+    local space = string.match(field, '^space:(.+)$')
+    if space then
+      visit(graph .. ':' .. space)
+      visit(graph .. ':' .. space .. ':order')
+    end
+  end
+  visit(graph)
+end
+
+-- keep_graph(thread, ttl): keep them so many ms, 0 for ever, nil for no longer.
+local function keep_graph(thread, ttl)
+  each_of_graph(thread, function(name)
+    if ttl == 0 then
+      redis.call('PERSIST', name)
+    else
+      redis.call('PEXPIRE', name, string.format('%.0f', ttl or 0)) -- at once as DEL does, which apps have no right to
+    end
+  end)
+end

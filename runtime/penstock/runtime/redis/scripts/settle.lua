@@ -139,6 +139,7 @@ function settle(id, status, reason, by)
   end
   redis.call('PEXPIRE', key('questions', id), before == 'running' and 0 or ms(retention)) -- which asks nothing any more
   if run[16] then
+    keep_graph(thread, retention)
     return -- nobody has asked for its thread
   end
   local at = place(thread)
