@@ -15,6 +15,7 @@ from langgraph.types import Command, interrupt
 from penstock.langgraph import PenstockSaver, host, revive
 from penstock.runtime import entrypoint
 from penstock.runtime.client.run import RunHandle
+from penstock.runtime.diagnostics.steps import read_steps
 from penstock.runtime.errors import AnswerError, RunFailedError
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.testing import InMemoryWorker
@@ -306,3 +307,23 @@ def test_a_run_that_failed_and_goes_on_keeps_its_state(worker: InMemoryWorker) -
     worker.work()
     with pytest.raises(RunFailedError):
         handle.result(0)
+
+
+def test_nodes_are_shown_as_steps(worker: InMemoryWorker) -> None:
+    handle = run(worker, graphs.nested(None), {"log": ["in"]})
+    assert steps_of(worker, handle) == [
+        ("forgets", 0, "waiting", ""),
+        ("think", 1, "completed", ""),
+        ("ask", 1, "waiting", ""),
+    ]
+
+    failed = run(worker, graphs.failing(None), {"log": ["begin"]})
+    assert steps_of(worker, failed) == [
+        ("solid", 0, "completed", ""),
+        ("fragile", 0, "failed", "ValueError: not yet"),
+    ]
+
+
+def steps_of(worker: InMemoryWorker, handle: RunHandle) -> list[tuple[str, int, str, str]]:
+    steps = worker.client.do(read_steps(worker.client.plans, handle.info()))
+    return [(step.name, step.depth, str(step.status), step.error) for step in steps]
