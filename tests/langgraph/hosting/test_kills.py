@@ -143,7 +143,7 @@ def test_a_node_in_which_its_worker_dies_is_executed_again(
     server: RedisServer, client: Client
 ) -> None:
     with working(server.url) as first:
-        run = client.enqueue("mid_node", {"log": ["in"]})
+        run = client.enqueue("mid_node", {"log": ["in"]}, durability="sync")
         until(lambda: first.poll() is not None)
     with working(server.url):
         assert run.result(30) == {"log": ["in", "first", "deadly", "last"]}

@@ -13,8 +13,11 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
 
 from penstock.langgraph import PenstockSaver, host, revive
+from penstock.runtime import entrypoint
 from penstock.runtime.client.run import RunHandle
+from penstock.runtime.diagnostics.steps import read_steps
 from penstock.runtime.errors import AnswerError, RunFailedError
+from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.testing import InMemoryWorker
 from tests.langgraph import graphs
 from tests.langgraph.graphs import Graph, of
@@ -248,3 +251,79 @@ def test_streaming_models_are_fine(worker: InMemoryWorker) -> None:
     result = run(worker, builder.compile(), {"messages": ["hi"]}).result(0)
 
     assert [each["content"] for each in result["messages"]] == ["hi", "one two"]
+
+
+def test_the_state_of_a_graph_lives_as_long_as_the_thread_of_its_runs(
+    worker: InMemoryWorker,
+) -> None:
+    graph = one(lambda state: {"log": [interrupt("what?")]})
+
+    def ttls(thread_id: str) -> set[bool]:
+        prefix = f"penstock:graph:{thread_key(thread_id)}"
+        keys: Any = worker.connection.keys(f"{prefix}*")
+        assert len(keys) == 3
+        return {worker.connection.ttl(key) > 0 for key in keys}
+
+    alone = run(worker, graph, {"log": []})
+    assert ttls(alone.thread_id) == {False}
+    alone.resume("soup")
+    worker.work()
+    assert ttls(alone.thread_id) == {True}  # as the run itself
+
+    shared = run(worker, graph, {"log": []}, thread_id="t")
+    shared.resume("soup")
+    worker.work()
+    assert ttls("t") == {False}
+    worker.client.thread("t").expire(60)
+    assert ttls("t") == {True}
+    run(worker, graph, {"log": []}, thread_id="t")
+    assert ttls("t") == {False}
+
+    worker.client.thread("t").delete()
+    assert worker.connection.keys(f"penstock:graph:{thread_key('t')}*") == []
+
+
+def test_a_graph_does_not_go_on_where_an_entrypoint_was(worker: InMemoryWorker) -> None:
+    @entrypoint(name="agent")
+    def flow(x: int) -> int:
+        return x
+
+    cast(Any, worker.app.entrypoints)["agent"] = flow
+    worker.client.enqueue(flow, 1, thread_id="t")
+    worker.work()
+
+    with pytest.raises(RunFailedError, match="holds the state of an entrypoint"):
+        run(worker, one(lambda state: {"log": []}), {"log": []}, thread_id="t").result(0)
+
+
+def test_a_run_that_failed_and_goes_on_keeps_its_state(worker: InMemoryWorker) -> None:
+    handle = run(worker, graphs.failing(None), {"log": ["begin"]})
+    keys: Any = worker.connection.keys("penstock:graph:*")
+    assert all(worker.connection.ttl(key) > 0 for key in keys)
+
+    handle.resume()
+
+    assert all(worker.connection.ttl(key) == -1 for key in keys)
+    worker.work()
+    with pytest.raises(RunFailedError):
+        handle.result(0)
+
+
+def test_nodes_are_shown_as_steps(worker: InMemoryWorker) -> None:
+    handle = run(worker, graphs.nested(None), {"log": ["in"]})
+    assert steps_of(worker, handle) == [
+        ("forgets", 0, "waiting", ""),
+        ("think", 1, "completed", ""),
+        ("ask", 1, "waiting", ""),
+    ]
+
+    failed = run(worker, graphs.failing(None), {"log": ["begin"]})
+    assert steps_of(worker, failed) == [
+        ("solid", 0, "completed", ""),
+        ("fragile", 0, "failed", "ValueError: not yet"),
+    ]
+
+
+def steps_of(worker: InMemoryWorker, handle: RunHandle) -> list[tuple[str, int, str, str]]:
+    steps = worker.client.do(read_steps(worker.client.plans, handle.info()))
+    return [(step.name, step.depth, str(step.status), step.error) for step in steps]

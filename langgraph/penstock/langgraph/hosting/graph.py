@@ -59,6 +59,5 @@ def graph_of(value: object) -> Graph | None:
 def compiled(value: object) -> Graph | None:
     """Return a graph as it is, a builder as the graph that it builds; None for all else."""
     if isinstance(value, StateGraph):
-        builder: Any = value
-        return cast(Graph, builder.compile())
+        return cast(Graph, cast(Any, value).compile())
     return graph_of(value)

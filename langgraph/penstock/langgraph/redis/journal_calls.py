@@ -37,7 +37,7 @@ class JournalCalls(GraphCalls):
         thread, place = space.thread, f"{space.thread}:{space.digest}"
         named = json.dumps([space.namespace, root])
         puts = [
-            Put("set", thread, b"id", to_bytes(space.thread_id)),
+            *_of_thread(space),
             Put("set", thread, f"space:{space.digest}".encode(), to_bytes(named)),
         ]
         for value in values:
@@ -57,7 +57,7 @@ class JournalCalls(GraphCalls):
         thread, place = space.thread, f"{space.thread}:{space.digest}"
         named = json.dumps([space.namespace, ""])
         puts = [
-            Put("set", thread, b"id", to_bytes(space.thread_id)),
+            *_of_thread(space),
             Put("new", thread, f"space:{space.digest}".encode(), to_bytes(named)),
         ]
         if (space, point_id) in self._there:
@@ -68,3 +68,9 @@ class JournalCalls(GraphCalls):
             puts.append(Put("line", place, names, to_bytes(write.name)))
             puts.append(Put("new" if write.first_wins else "set", place, field, write.record))
         return Puts(tuple(puts), space, point_id, is_point=False)
+
+
+def _of_thread(space: Space) -> tuple[Put, ...]:
+    """Say which thread it is, and that it lives and ends with the thread of its runs."""
+    thread = space.thread
+    return Put("set", thread, b"id", to_bytes(space.thread_id)), Put("set", thread, b"hosted", b"1")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.publisher.codec.codec import Codec
+from penstock.publisher.errors import ConfigurationError
 from penstock.runtime.engine.function.step_function import StepFunction, failing
 from penstock.runtime.engine.runner import Runner
 from penstock.runtime.engine.step import Step
@@ -78,6 +79,11 @@ def _run(claim: Claim, assignment: Assignment, app: App, codec: Codec) -> Assign
     assignment = dataclasses.replace(assignment, context=given.context)
     args = (given.argument,)
     if isinstance(entrypoint, Hosted):  # it keeps what its threads have itself
+        if claim.saved:
+            raise ConfigurationError(
+                f"thread {assignment.thread_id!r} holds the state of an entrypoint: use another "
+                f"thread_id for the graph {entrypoint.name!r}."
+            )
         assignment = dataclasses.replace(assignment, position=None)
         return Assigned(assignment, entrypoint, args, kept=kept)
     cached = entrypoint.body.cached_call(assignment.cache, codec, args, {})

@@ -12,6 +12,7 @@
 -- to be. OK: this very write was applied before; FENCED: the attempt does not own the run, one of its writes is lost, or
 -- somebody has deleted what this one is to continue.
 -- apply(home, crashes): applies it, but for its number; returns the index of the script's own first argument.
+-- has_graph(): the field of the hash, and its value, that say that this write has something of a graph; else nothing.
 -- commit() does all of this: it returns that index, or nil and the answer to give.
 
 -- Whether a write has more than what the run was given, as it was read.
@@ -74,6 +75,13 @@ local function apply(home, crashes)
   return following
 end
 
+local function has_graph()
+  local _, puts = counts()
+  if ARGV[puts] ~= '0' then
+    return 'graph', '1'
+  end
+end
+
 local function commit()
   local id, home = ARGV[3], ARGV[6]
   local record = key('run', id)
@@ -86,6 +94,6 @@ local function commit()
     return nil, 'FENCED'
   end
   local at = apply(home ~= '' and home or id, run[4])
-  redis.call('HSET', record, 'batch', ARGV[5])
+  redis.call('HSET', record, 'batch', ARGV[5], has_graph())
   return at
 end
