@@ -1,9 +1,9 @@
-"""A web app that enqueues runs, streams what they say, and answers what they ask.
+"""A web app that enqueues runs, streams their events, and answers their questions.
 
     penstock dev flows.py                       # a Redis and a worker; prints the Redis URL
     PENSTOCK_REDIS_URL=redis://... uvicorn web:app
 
-It knows the workflows by name only: none of their code is imported here.
+The app knows the workflows by name only: it imports none of their code.
 """
 
 from __future__ import annotations
