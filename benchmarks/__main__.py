@@ -1,4 +1,4 @@
-"""`python -m benchmarks [FIGURE...]`: measure and print; all figures together make RESULTS.md."""
+"""`python -m benchmarks [FIGURE... | scale]`: measure and print; all figures make RESULTS.md."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from benchmarks.figures import FIGURES
 from benchmarks.harness import Bench, Row
 from benchmarks.machine import described
 from benchmarks.report import line, write
+from benchmarks.scale import measure, written
 from penstock.worker.embedded import EmbeddedServer
 
 
 def main(names: Sequence[str]) -> int:
-    """Measure the figures of these names, or all of them."""
+    """Measure the figures of these names, or all of them; or how costs grow."""
+    if list(names) == ["scale"]:
+        with EmbeddedServer() as server:
+            print(f"written to {written(measure(server.url), described(server))}")
+        return 0
     unknown = [name for name in names if name not in FIGURES]
     if unknown:
         print(f"there is no figure {unknown[0]!r}; there are {', '.join(FIGURES)}", file=sys.stderr)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from benchmarks.events import custom_events
 from benchmarks.harness import Bench, Row
+from benchmarks.imports import import_time
+from benchmarks.langgraph_steps import steps_beside_langgraph
 from benchmarks.latency import first_event
 from benchmarks.memory import bytes_per_step, idle_worker
 from benchmarks.recovery import recovery
@@ -20,12 +22,14 @@ __all__ = ["FIGURES"]
 FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
     "steps": durable_steps,
     "process": steps_in_process,
+    "langgraph": steps_beside_langgraph,
     "runs": runs_per_second,
     "latency": first_event,
     "events": custom_events,
     "sleep": sleeping_runs,
     "replay": replay,
     "recovery": recovery,
+    "import": import_time,
     "rss": idle_worker,
     "bytes": bytes_per_step,
     "redis": redis_cost,

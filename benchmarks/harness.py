@@ -85,6 +85,10 @@ class Sample:
     def high(self) -> float:
         return max(self.values)
 
+    def less(self, other: Sample) -> Sample:
+        """Subtract round by round."""
+        return Sample(tuple(a - b for a, b in zip(self.values, other.values, strict=True)))
+
     def over(self, other: Sample) -> Sample:
         """Divide round by round: both were measured within the same moments."""
         return Sample(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))

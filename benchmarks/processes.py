@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,7 +15,15 @@ from typing import Any
 
 import redis
 
-__all__ = ["Client", "connected", "listener", "penstock_worker", "rq_worker", "wait_until"]
+__all__ = [
+    "Client",
+    "connected",
+    "listener",
+    "penstock_worker",
+    "rq_worker",
+    "started",
+    "wait_until",
+]
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0
@@ -54,18 +62,28 @@ def rq_worker(url: str) -> Generator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def _process(arguments: list[str], url: str) -> Generator[subprocess.Popen[bytes]]:
-    with connected(url) as client, tempfile.TemporaryFile() as log:
+    with connected(url) as client:
         client.flushall()
+        with started(arguments, lambda: client.scard("rq:workers")) as process:
+            time.sleep(0.3)  # until it blocks on its queues
+            yield process
+
+
+@contextmanager
+def started(
+    arguments: Sequence[str], is_ready: Callable[[], object] = lambda: True
+) -> Generator[subprocess.Popen[bytes]]:
+    """A Python process, from when it is ready; it has nothing left to do when it is killed."""
+    with tempfile.TemporaryFile() as log:
         process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=log)
         try:
-            wait_until(lambda: process.poll() is not None or client.scard("rq:workers"))
+            wait_until(lambda: process.poll() is not None or is_ready())
             if process.poll() is not None:
                 log.seek(0)
                 raise RuntimeError(f"{arguments[1]} did not start: {log.read().decode()}")
-            time.sleep(0.3)  # until it blocks on its queues
             yield process
         finally:
-            process.kill()  # it has nothing left to do, and its Redis is emptied
+            process.kill()
             process.wait()
 
 

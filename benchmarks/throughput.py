@@ -1,14 +1,16 @@
-"""Runs per second of one worker process, beside no-op jobs of RQ's SimpleWorker."""
+"""Runs per second of one worker process, beside no-op jobs of RQ, Dramatiq and Huey."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from rq import Queue
 
 from benchmarks.flows import nothing
-from benchmarks.harness import AT_LEAST, Bar, Bench, Row, rounds
+from benchmarks.harness import AT_LEAST, Bar, Bench, Row, Sample, rounds
+from benchmarks.peers import PEERS, is_installed, jobs_per_second
 from benchmarks.processes import connected, penstock_worker, rq_worker, wait_until
 from penstock.runtime import Client
 
@@ -22,15 +24,24 @@ WHY = (
 )
 
 
+BESIDE_OTHERS = (
+    "a run is claimed under a lease, recorded with its step, and streamed; a job of Dramatiq is "
+    "acknowledged, and one of Huey is popped and no more."
+)
+
+
 def runs_per_second(bench: Bench) -> list[Row]:
     parts: dict[str, Callable[[], float]] = {
         "rq": lambda: _rq(bench),
         "sync": lambda: _penstock(bench, "noop"),
         "async": lambda: _penstock(bench, "anoop"),
     }
+    for package in filter(is_installed, PEERS):
+        parts[package] = partial(jobs_per_second, package, bench)
     samples = rounds(bench.scale.long_rounds, parts)
+    beside = [_row(samples["sync"], package, samples.get(package)) for package in PEERS]
     limit = samples.pop("rq")
-    return [
+    return beside + [
         Row(
             f"no-op runs with one step, one worker process, {kind} entrypoint",
             "runs/s",
@@ -40,8 +51,17 @@ def runs_per_second(bench: Bench) -> list[Row]:
             "RQ's SimpleWorker",
             WHY,
         )
-        for kind, sample in samples.items()
+        for kind in ("sync", "async")
+        for sample in [samples[kind]]
     ]
+
+
+def _row(ours: Sample, package: str, theirs: Sample | None) -> Row:
+    figure, name = "no-op runs with one step, one worker process", PEERS[package]
+    if theirs is None:
+        return Row(f"{figure} ({package} is not installed: extra `bench`)", "runs/s", ours)
+    bars = [Bar(AT_LEAST, 2.5 if package == "dramatiq" else 1.0, "ratio")]
+    return Row(f"{figure}, beside {name}", "runs/s", ours, theirs, bars, name, BESIDE_OTHERS)
 
 
 def _penstock(bench: Bench, name: str) -> float:

@@ -36,17 +36,15 @@ class Mutant:
 
 
 MUTANTS: Final = (
-    Mutant("no fence", "commit", "if run[1] ~= ARGV[4] then", "if false then"),
-    Mutant("no fence after the end", "commit", "if run[3] ~= 'running' then", "if false then"),
+    Mutant("no fence", "commit", "if fence ~= ARGV[4] then", "if false then"),
+    Mutant("no fence after the end", "commit", "status ~= 'running' or ", ""),
     Mutant("a lost write is not missed", "commit", "last ~= batch - 1", "false"),
     Mutant("a hand-over ignores a cancel", "handover", "if run[4] then", "if false then"),
     Mutant("repeated writes are done again", "commit", "last >= batch", "false"),
     Mutant("seqs begin anew with each write", "append", "if newest then", "if false then"),
     Mutant("all events of a write have one seq", "append", "      seq = seq + 1\n", ""),
-    Mutant("writes are not counted", "commit", "'batch', batch)", "'batch', 0)"),
-    Mutant(
-        "progress does not clear deaths", "commit", "gets_on(checkpoints, puts) then", "false then"
-    ),
+    Mutant("writes are not counted", "commit", "'batch', ARGV[5])", "'batch', 0)"),
+    Mutant("progress does not clear deaths", "commit", "gets_on(at, puts) then", "false then"),
     Mutant("a running run can be claimed", "claim", "run.status ~= 'queued'", "run.status == nil"),
     Mutant("any run can be claimed", "claim", "if run.status ~= 'queued' then", "if false then"),
     Mutant(
@@ -64,7 +62,7 @@ MUTANTS: Final = (
     ),
     Mutant("the epoch does not grow", "claim", "(run.epoch or 0) + 1", "(run.epoch or 0) + 0"),
     Mutant("a fence is its epoch alone", "claim", "epoch .. '.' .. nonce", "epoch .. '.'"),
-    Mutant("a claim leaves the write count", "claim", "'batch', '0', ", ""),
+    Mutant("a claim leaves the write count", "claim", "  if run.batch then", "  if false then"),
     Mutant("a claim has no lease", "claim", "redis.call('ZADD', LEASES, ms(now + lease), id)", ""),
     Mutant("take forgets what it gave", "take", "before[1] == nonce", "false"),
     Mutant("acquire forgets what it gave", "acquire", "run.status == 'running' and", "false and"),
@@ -78,12 +76,12 @@ MUTANTS: Final = (
     Mutant("an answer at work is not missed", "questions", "_answered = true", "_answered = false"),
     Mutant("an answered question is listed", "questions", ") == 1 then", ") == 7 then"),
     Mutant("a closed question stays listed", "ask", "redis.call('HDEL'", "redis.call('HMGET'"),
-    Mutant("a run that is over asks", "settle", "before == 'running' and 0 or", "false and 0 or"),
+    Mutant("a run that is over asks", "settle", "is_at_work and 0 or", "false and 0 or"),
     Mutant(
         "a zombie leaves the ready",
         "commit",
-        "if run[1] ~= ARGV[4] then\n",
-        "if run[1] ~= ARGV[4] then redis.call('ZREM', ARGV[1] .. ':ready', id)\n",
+        "if fence ~= ARGV[4] then\n",
+        "if fence ~= ARGV[4] then redis.call('ZREM', ARGV[1] .. ':ready', ARGV[3])\n",
     ),
     Mutant("a timer is not checked", "recover", "'status') ~= 'suspended' then", "'x') == '' then"),
     Mutant("a timer fires twice", "recover", "  redis.call('ZREM', TIMERS, id)\n", ""),
@@ -94,7 +92,7 @@ MUTANTS: Final = (
     Mutant("a late answer counts", "recover", "tonumber(due) <= now", "false"),
     Mutant("a sleeper gives its thread up", "suspend", "if asks and", "if"),
     Mutant("new input ends a sleeper", "standing", "run[3] == '0'", "run[3] == 'x'"),
-    Mutant("rollback keeps the end", "finish", "asked[3] == 'rollback'", "false"),
+    Mutant("rollback keeps the end", "finish", "run.cancel == 'rollback'", "false"),
     Mutant("any question is answered", "resume", "ARGV[at]) == 0 then", "ARGV[at]) == 7 then"),
     Mutant("the last answer wins", "resume", "given ~= ARGV[at + 1]", "false"),
     Mutant("an answer does not ring", "resume", "ring(id, false)", ""),
@@ -133,7 +131,7 @@ MUTANTS: Final = (
         "ring(id, false)\n  recovered",
     ),
     Mutant("a death is not counted", "recover", "'crashes', 1)", "'crashes', 0)"),
-    Mutant("a recovery is no attempt", "recover", "'attempt', 1)", "'attempt', 0)"),
+    Mutant("a recovery is no attempt", "recover", "'attempt') or 1) + 1)", "'attempt') or 1) + 0)"),
     Mutant(
         "burial takes others' runs", "recover", "if dead and run[3] ~= dead then", "if false then"
     ),
@@ -192,13 +190,20 @@ MUTANTS: Final = (
     Mutant("anybody performs a step", "claim", "is_expected(id, run.home, run.home_step)", "true"),
     Mutant("performers stamp alike", "send", "'again', number", "'again', 1"),
     Mutant("anybody records a step", "commit", "not is_expected", "not tostring"),
-    Mutant("a performer ends unseen", "finish", "not is_expected(id, asked[4], asked[5])", "false"),
-    Mutant("a step's result goes astray", "commit", "if home == '' then", "if true then"),
-    Mutant("a step's end wakes nobody", "settle", "  ring(caller, true)\n", ""),
-    Mutant("a step's end comes too early", "suspend", "comes_back or not by or", "comes_back or"),
-    Mutant("a run that is over is performed", "settle", "  call_off(id)\n", ""),
     Mutant(
-        "a lost step is lost in silence", "settle", "'!' .. status .. ' '", "'' .. status .. ' '"
+        "a performer ends unseen", "finish", "not is_expected(id, run.home, run.home_step)", "false"
+    ),
+    Mutant(
+        "a step's result goes astray", "commit", "apply(home ~= '' and home or id,", "apply(id,"
+    ),
+    Mutant("a step's end wakes nobody", "remote_end", "  ring(caller, true)\n", ""),
+    Mutant("a step's end comes too early", "suspend", "comes_back or not by or", "comes_back or"),
+    Mutant("a run that is over is performed", "settle", "  remote_end().call_off(id)\n", ""),
+    Mutant(
+        "a lost step is lost in silence",
+        "remote_end",
+        "'!' .. status .. ' '",
+        "'' .. status .. ' '",
     ),
 )
 

@@ -9,6 +9,7 @@ import pytest
 from benchmarks import report
 from benchmarks.figures import FIGURES
 from benchmarks.harness import AT_LEAST, AT_MOST, TINY, Bar, Bench, Row, Sample, beside, rounds
+from benchmarks.scale import SMALL, measure, written
 
 
 @pytest.mark.open_runs  # the run that is replayed asks for more
@@ -18,9 +19,19 @@ def test_a_figure_can_be_measured(name: str, redis_url: str) -> None:
 
     assert rows
     assert all(row.measured.low > 0 for row in rows)
-    assert all(row.bars for row in rows)
+    assert all(row.bars or "is not installed" in row.figure for row in rows)
     assert all(row.limit is not None for row in rows for bar in row.bars if bar.of == "ratio")
     assert all(report.line(row).count("|") == 7 for row in rows)
+
+
+@pytest.mark.open_runs  # those that are queued, and the one that is replayed
+def test_costs_that_grow_can_be_measured(redis_url: str, tmp_path: Path) -> None:
+    tables = measure(redis_url, SMALL)
+
+    text = written(tables, ["a machine"], tmp_path / "SCALE.md").read_text()
+
+    assert all(len(row) == len(table.columns) for table in tables for row in table.rows.values())
+    assert all(each in text for table in tables for each in (table.name, *table.rows))
 
 
 def test_parts_take_turns_and_the_first_round_does_not_count() -> None:

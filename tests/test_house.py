@@ -96,6 +96,15 @@ def test_nobody_inside_comes_through_a_door(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", ROOMS)
+def test_the_folders_of_tests_are_those_of_the_code(room: str) -> None:
+    code, tests = ROOT / room / "penstock" / room, ROOT / "tests" / room
+    tested = {path.parent.relative_to(tests) for path in tests.rglob("*.py")}
+
+    assert tested
+    assert [str(folder) for folder in tested if not (code / folder).is_dir()] == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
 def test_each_lua_file_opens_with_what_it_does(room: str) -> None:
     offenders = [
         str(path.relative_to(ROOT))
@@ -203,7 +212,9 @@ def test_the_lowest_versions_of_all_that_users_install_are_tried() -> None:
     tried = floors["floors"](PROJECT)
 
     extras = {
-        name: each for name, each in PROJECT["optional-dependencies"].items() if name != "dev"
+        name: each
+        for name, each in PROJECT["optional-dependencies"].items()
+        if name not in ("bench", "dev")
     }
     installed = [*PROJECT["dependencies"], *(text for each in extras.values() for text in each)]
     assert len(tried) == len(installed)

@@ -71,7 +71,7 @@ def test_the_wheel_shows_its_own_sources_without_the_checkout(
     assert f" of {installed}/penstock\n" in done.stdout
     assert "\x1b" not in done.stdout
     assert re.search(r"SIGKILL to worker \d+, after \d+ of \d+ steps", done.stdout)
-    assert re.search(r"worker \d+ goes on after the \d+ recorded steps", done.stdout)
+    assert re.search(r"worker \d+ continues after the \d+ recorded steps", done.stdout)
     assert done.stdout.count("✓") == PROMISES
     figures = re.search(r"(\d+) of (\d+) steps ran twice .* ([\d.]+) s from kill", done.stdout)
     assert figures is not None
@@ -92,7 +92,7 @@ def test_a_terminal_sees_bars_and_a_folder_may_hold_anything(
     assert child.wait(10) == 0, shown
     assert "\x1b[" in shown
     assert "find terms and links" in shown
-    assert "goes on within 3 s" in shown
+    assert "continues within 3 s" in shown
     assert shown.count("✓") == PROMISES
     assert "13 files" in shown
 
@@ -147,7 +147,7 @@ def started(
         assert child.stdout is not None
         try:
             for line in child.stdout:
-                if "takes it" in line:
+                if "executes it" in line:
                     break
             found = subprocess.run(["pgrep", "-P", str(child.pid)], capture_output=True, text=True)
             pids = [int(pid) for pid in found.stdout.split()]

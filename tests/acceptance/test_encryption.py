@@ -152,7 +152,7 @@ def test_what_an_error_says_is_encrypted_and_its_class_is_not(
     assert isinstance(failed.value.__cause__, LookupError)
     assert leaks(raw, SECRET) == []
     assert run.info().reason == f"LookupError: nobody knows {SECRET}"
-    says = "LookupError (what it said is encrypted under key '2026', which is not set here)"
+    says = "LookupError (its message is encrypted under key '2026', which is not set here)"
     assert [run.reason for run in connect("").runs()] == [says]
     assert [run.reason for run in connect(OLD).runs()] == [says]
 
@@ -253,7 +253,7 @@ def test_texts_swapped_between_runs_or_fields_are_noticed(
     start(NEW)
     mine.resume(1)
 
-    with pytest.raises(RunFailedError, match="somebody has changed or moved the text"):
+    with pytest.raises(RunFailedError, match="the text was changed or moved"):
         mine.result(20)
     other.resume(1)
     assert other.result(20) == 18

@@ -178,7 +178,7 @@ def test_f67_a_parked_run_says_what_it_waits_for(
     shown = " ".join(said("show", run.run_id).split())
     assert "waits for a worker that has entrypoint 'second', on queue 'default'" in shown
     found = [json.loads(line) for line in said("doctor", "--json").splitlines()]
-    told = [each["says"] for each in found if each["check"] == "workers"]
+    told = [each["message"] for each in found if each["check"] == "workers"]
     assert told == ["1 run on queue 'default' waits for a worker that has entrypoint 'second'"]
     assert [each["level"] for each in found if each["check"] == "orphans"] == ["ok"]
 

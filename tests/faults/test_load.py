@@ -111,7 +111,7 @@ def test_f62_a_fleet_that_dies_is_recovered_in_small_bites(
     began = time.monotonic()
 
     looks = 1
-    while recovery.look():
+    while recovery.check():
         looks += 1
 
     assert looks == 1 + len(runs) // AT_ONCE

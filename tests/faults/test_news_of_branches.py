@@ -13,8 +13,8 @@ import redis
 import tests.faults.support.news_flows as flows
 from penstock.runtime import Client
 from penstock.runtime.client.run import RunHandle
+from penstock.runtime.diagnostics.waiting import read_waiting
 from penstock.runtime.types.run import RunStatus
-from penstock.worker.cli.waiting import stand
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
@@ -62,7 +62,7 @@ def test_a_branch_goes_on_with_its_answer_while_another_is_at_work(
     run = client.enqueue("questions", LONG)
     ids = asked(client, run, "A", "B")
     assert run.status() is RunStatus.RUNNING
-    shown = client.do(stand(client.plans, run.info()))
+    shown = client.do(read_waiting(client.plans, run.info()))
     assert (shown.label, [each.value for each in shown.questions]) == ("at work", ["A", "B"])
 
     run.resume({ids["A"]: "<A>"})

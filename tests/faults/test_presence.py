@@ -182,9 +182,9 @@ def test_workers_that_note_nothing_here_are_left_alone(raw: redis.Redis) -> None
     recovery = Recovery(raw, Settings())
 
     for _ in range(2):
-        recovery.look()
+        recovery.check()
         time.sleep(GRACE)
-    recovery.look()
+    recovery.check()
 
     left: Any = raw.smembers("rq:workers")
     assert left == {b"rq:worker:plain", b"rq:worker:shop", b"rq:worker:before"}
@@ -201,9 +201,9 @@ def test_who_may_not_ask_who_listens_takes_nobody_for_dead(raw: redis.Redis) -> 
         with redis.Redis(port=port, username="poor", password="x") as poor:
             recovery = Recovery(poor, Settings())
             for _ in range(2):
-                recovery.look()
+                recovery.check()
                 time.sleep(GRACE)
-            recovery.look()
+            recovery.check()
     finally:
         raw.execute_command("ACL", "DELUSER", "poor")
 

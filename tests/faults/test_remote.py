@@ -338,7 +338,7 @@ def test_show_says_who_performs_a_step(
     assert "no worker listens" in shown()
     start(fleet, "far")
     fleet.executing(run.run_id, 2)
-    assert "performs it" in shown()
+    assert "executes it" in shown()
     main(["show", run.run_id, "--redis", fleet.url, "--json"], standalone_mode=False)
     told = json.loads(capsys.readouterr().out)
     assert [step["status"] for step in told["steps"]] == ["running"]

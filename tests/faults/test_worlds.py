@@ -213,8 +213,8 @@ def test_the_doctor_finds_tickets_that_an_older_release_rings(server: RedisServe
     said = subprocess.run(line, capture_output=True, text=True, env=environ, check=False).stdout
 
     found = [json.loads(text) for text in said.splitlines()]
-    [told] = [each["says"] for each in found if each["check"] == "queues"]
-    assert told == "1 ticket of this prefix on queue 'default' of the default one"
+    [told] = [each["message"] for each in found if each["check"] == "queues"]
+    assert told == "1 ticket of this prefix on queue 'default' of the default prefix"
 
 
 def test_a_plain_rq_worker_serves_the_queue_of_a_prefix(server: RedisServer, fleet: Fleet) -> None:

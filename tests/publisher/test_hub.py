@@ -361,4 +361,4 @@ def test_a_channel_nobody_listens_to_takes_messages() -> None:
 
     channel.offer(b"1\n{}", 1.0)
 
-    assert channel.heard == 1.0
+    assert channel.received_at == 1.0

@@ -184,7 +184,7 @@ def test_decide_7_questions_have_ids_of_their_own_and_every_answer_is_one(drive:
         return [interrupt("a"), interrupt("b")]
 
     first = ids(drive(main, "x"))
-    with pytest.raises(ResumeError, match="does not wait on"):
+    with pytest.raises(ResumeError, match="has no open interrupt"):
         drive(main, Command(resume={"0" * 32: 1}))
     assert ids(drive(main, Command(resume={}))) == first
     second = ids(drive(main, Command(resume=None)))

@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 import redis
 
-from penstock.worker.redis_server import free_port, tethered
+from penstock.worker.redis_server import ending_with_parent, free_port
 from tests.support.server import RedisServer
 
 SERVICE = "mymaster"
@@ -61,7 +61,7 @@ class Watched:
         )
         with (self._folder / "sentinel.log").open("wb") as log:
             command = [str(self.primary.binary.path), str(conf), "--sentinel"]
-            self._sentinel = subprocess.Popen(tethered(command), stdout=log, stderr=log)
+            self._sentinel = subprocess.Popen(ending_with_parent(command), stdout=log, stderr=log)
         self._until(self._answers)
         return self
 

@@ -209,7 +209,7 @@ def test_fakeredis_stands_in_and_says_that_it_keeps_nothing(
         assert (server.kind, server.pid) == ("fakeredis", os.getpid())
 
     assert len(caplog.records) == 1
-    assert "fakeredis stands in" in caplog.text
+    assert "fakeredis is used" in caplog.text
 
 
 def test_an_error_names_all_that_was_tried(

@@ -1,4 +1,4 @@
-"""Events of runs: publish them, follow them. Knows nothing of workflows."""
+"""Events of runs: publish them and follow them. How runs are executed is not known here."""
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.encrypted import EncryptedCodec

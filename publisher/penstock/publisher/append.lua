@@ -7,6 +7,7 @@
 -- Published in frames ('<first seq>\n<text>\n<text>...') of at most FRAME bytes, unless one text is longer.
 -- keep: how many events to keep at least, 0 for all. Up to SLACK more are kept, so that few writes trim the list.
 -- Returns the last seq.
+-- begin_events(list, channel, text): add the first event of all.
 local FRAME = 262144
 local SLACK = 100
 
@@ -61,6 +62,14 @@ local function append_from(texts, list, channel, keep, first, count, due)
     publish(texts, channel, first, last, before + 1)
   end
   return before + count
+end
+
+local function begin_events(list, channel, text)
+  if redis.call('RPUSH', list, '1 ' .. text) == 1 then
+    return publish({ text, '' }, channel, 1, 2, 1)
+  end
+  redis.call('LTRIM', list, 0, -2) -- somebody has deleted the run, and not its events
+  return append_from({ text, '' }, list, channel, 0, 1, 1)
 end
 
 local function append(list, channel, keep, first, count, due)

@@ -23,8 +23,8 @@ _NOWHERE = 1 << 63
 class Frame:
     """One message of a run's channel.
 
-    What cannot be read counts as an event that is not in it: the stored list is the truth, a
-    channel only brings it sooner.
+    A line that cannot be read counts as an event that is missing: the stored list decides, the
+    channel is only faster.
     """
 
     __slots__ = ("_events", "_lines", "first", "last", "weight")
@@ -93,7 +93,7 @@ def read_page(keys: EventKeys, run_id: str, part: Part, codec: Codec) -> Plan[Pa
     """Plan to read a part of a run's events, with the outcomes that they refer to.
 
     Raises:
-        CodecError: what is stored are no events.
+        CodecError: the stored items are not events.
     """
     stored, dropped = yield from read(keys.events(run_id), part)
     page = Page(stored, run_id, dropped)

@@ -8,4 +8,4 @@ import random
 from typing import Final
 
 chance: Final = random.SystemRandom()
-"""An app that seeds the `random` module gets its own numbers, whatever goes on beside it."""
+"""An app that seeds the `random` module gets the numbers of its seed, whatever runs beside it."""

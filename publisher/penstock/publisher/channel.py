@@ -17,7 +17,7 @@ from penstock.publisher.stored import Part
 from penstock.publisher.tail import Tail
 
 BUFFER = 2 * 1024 * 1024
-"""Bytes of frames kept for a subscriber that does not keep up; past it, it reads what is stored."""
+"""Bytes of frames kept for a slow subscriber; beyond that, it reads the stored events."""
 
 Read = Callable[[str, Part], Awaitable[Page]]
 
@@ -25,24 +25,24 @@ Read = Callable[[str, Part], Awaitable[Page]]
 class Channel:
     """A run's subscribers; `live` while Redis has confirmed the subscription."""
 
-    __slots__ = ("heard", "live", "run_id", "subscribers")
+    __slots__ = ("live", "received_at", "run_id", "subscribers")
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         self.live = False
-        self.heard = 0.0
+        self.received_at = 0.0
         self.subscribers: set[Subscriber] = set()
 
     def offer(self, message: bytes, now: float) -> None:
         """Hand a message to every subscriber; none of them can refuse or delay it."""
-        self.heard = now
+        self.received_at = now
         frame = Frame(message)
         for subscriber in self.subscribers:
             subscriber.offer(frame)
 
     def fall_behind(self, now: float) -> None:
         """Make every subscriber read the stored stream: messages may have been lost."""
-        self.heard = now
+        self.received_at = now
         for subscriber in self.subscribers:
             subscriber.fall_behind()
 
@@ -98,7 +98,7 @@ class Subscriber:
         self._wake.set()
 
     def fall_behind(self) -> None:
-        """Forget the frames; what comes next is read from the stored stream."""
+        """Forget the frames; the next events are read from the stored list."""
         self._buffer.clear()
         self._weight = 0
         self._tail.behind = True

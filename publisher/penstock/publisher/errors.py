@@ -95,7 +95,7 @@ class CursorExpiredError(PenstockError):
 
     def __init__(self, run_id: str, after: int, oldest: int | None) -> None:
         kept = f"the oldest event kept is {oldest}" if oldest else "no event after it is kept"
-        again = f"after={oldest - 1} reads what is there" if oldest else "after=0 starts anew"
+        again = f"after={oldest - 1} begins with it" if oldest else "after=0 starts again"
         super().__init__(
             f"cursor {after} of run {run_id!r} has expired: {kept}. "
             f"Subscribing with {again}; a longer retention keeps more."

@@ -29,9 +29,9 @@ FETCH = b"*"
 class Event:
     """One immutable fact about a run, ordered by `seq`.
 
-    `seq` counts from 1 without gaps and is the cursor to resume a subscription from. `mode` says
-    what kind of fact it is (`custom`, `step.finished`, ...), `namespace` which step said it (empty:
-    the entrypoint's own body), `time` is in epoch seconds.
+    `seq` counts from 1 without gaps and is the cursor to resume a subscription from. `mode` is the
+    kind of fact (`custom`, `step.finished`, ...), `namespace` the path of the step that wrote it
+    (empty: the entrypoint's body), `time` is in epoch seconds.
 
     An event unpacks as `mode, data`, so that `for mode, chunk in run.stream(...)` reads as it does
     in process.
@@ -68,9 +68,9 @@ def encode(
 ) -> str:
     """Write an event as the JSON object that is stored and published.
 
-    Its members: `mode`; `data`, JSON text that the codec wrote; `time`, epoch seconds; and where
-    they are not the usual: `ns` (namespace), `attempt` (1), `thread` (the run's own id), `ref`:
-    the field of the checkpoints hash whose JSON belongs into `data` as its member `outcome`.
+    Its members: `mode`; `data`, JSON text that the codec wrote; `time`, epoch seconds; and unless
+    they have the usual value: `ns` (namespace, empty), `attempt` (1), `thread` (the run's own id),
+    `ref`: the field of the checkpoints hash whose JSON is the member `outcome` of `data`.
 
     In the list, an item is the seq, a space and the object. On the channel, a message
     is a frame: the first seq, then one line an event with consecutive seqs, each the object with
@@ -100,10 +100,10 @@ def texts(
 ) -> tuple[str, str]:
     """Write an event as the two texts that the scripts take: to store, and to publish.
 
-    The second is empty where it is the same, and `*` where it is over `LARGE`. With `ref`, the
-    event is stored with the reference and published with `outcome`, the JSON text it stands for;
-    `data` is then the text of a JSON object. `op` names the call of a publisher, which finds it
-    near the end of the text where the call is sent again.
+    The second text is empty if it is the same, and `*` if it is over `LARGE`. With `ref`, the event
+    is stored with the reference and published with `outcome`, the referenced JSON text; `data` is
+    then the text of a JSON object. `op` is the id of a publisher's call; a repeated call finds it
+    near the end of the text.
     """
     extra = f',"ns":[{",".join(map(_quote, namespace))}]' if namespace else ""
     if attempt != 1:

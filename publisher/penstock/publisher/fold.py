@@ -1,4 +1,4 @@
-"""A run's events as they stand: without what was said in vain."""
+"""A run's events without void ones."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _PAUSES: Final = ("run.interrupted", "run.suspended", "run.resumed", "run.finish
 def fold(events: Iterable[Event]) -> list[Event]:
     """Return a run's events, in order, without those that a later one says are void.
 
-    Takes facts, as `subscribe` gives them, and chunks, as `run.stream` does where `retry` is among
-    its modes. A retry names a step and a seq: what this very step has said from that seq on, up to
-    the retry, is void and left out, and so is the retry. Of facts, a begin that is only said again,
-    as an attempt takes over from another, is left out too: what remains is what a run says that
-    nothing happens to. Events may begin anywhere; folding twice changes nothing.
+    Takes facts, as `subscribe` yields them, and chunks, as `run.stream` yields them if `retry` is
+    among its modes. A retry names a step and a seq: the events of this step from that seq on, up to
+    the retry, are void and left out, and so is the retry. A repeated begin, which an attempt writes
+    as it takes over from another, is left out too. So the events of an undisturbed run remain.
+    Events may begin anywhere; folding twice changes nothing.
     """
     kept: dict[int, Event] = {}
-    said: dict[str, list[int]] = {}
+    written: dict[str, list[int]] = {}
     begun: set[str] = set()
     for place, event in enumerate(events):
         if _is_retry(event):
-            for void in _void(said, event, kept):
+            for void in _void(written, event, kept):
                 if kept.pop(void).mode == "step.finished":
                     begun.add(event.data["id"])
             continue
@@ -36,7 +36,7 @@ def fold(events: Iterable[Event]) -> list[Event]:
             continue
         kept[place] = event
         if (step_id := _speaker(event)) is not None:
-            said.setdefault(step_id, []).append(place)
+            written.setdefault(step_id, []).append(place)
     return list(kept.values())
 
 
@@ -47,15 +47,17 @@ def _is_retry(event: Event) -> bool:
     )
 
 
-def _void(said: Mapping[str, list[int]], retry: Event, kept: Mapping[int, Event]) -> Iterator[int]:
-    """Give the places of what a step has said since a seq, newest first."""
-    places = said.get(retry.data["id"], [])
+def _void(
+    written: Mapping[str, list[int]], retry: Event, kept: Mapping[int, Event]
+) -> Iterator[int]:
+    """Yield the places of the events that a step has written since a seq, newest first."""
+    places = written.get(retry.data["id"], [])
     while places and kept[places[-1]].seq >= retry.data["void_from"]:
         yield places.pop()
 
 
 def _speaker(event: Event) -> str | None:
-    """Return the step whose event this is, if it would say it again; "" is the body."""
+    """Return the step that wrote an event, if it would write it again; "" is the body."""
     if event.mode in _WORDS or (event.mode == "graph" and event.data["mode"] in _WORDS):
         return "/".join(event.namespace)
     if event.mode in _OF_A_STEP:
@@ -64,7 +66,7 @@ def _speaker(event: Event) -> str | None:
 
 
 def _is_again(event: Event, begun: set[str]) -> bool:
-    """Tell whether an event says only once more that the run, or a step, begins."""
+    """Return whether an event only repeats that the run, or a step, begins."""
     if event.mode in _PAUSES:
         begun.discard("")
     elif event.mode == "step.finished":

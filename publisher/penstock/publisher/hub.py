@@ -65,8 +65,8 @@ class Hub:
             async with hub.subscribe(run_id) as events:
                 async for event in events: ...
 
-    A subscriber that does not keep up delays nobody: past its bounded buffer it reads the stored
-    stream instead. Events are decoded once for all subscribers of a run: leave their data as it is.
+    A slow subscriber delays nobody: beyond its bounded buffer it reads the stored events instead.
+    Events are decoded once for all subscribers of a run: do not change their data.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Hub:
         self._asked: set[bytes] = set()
         """Channels that SUBSCRIBE was sent for on this connection, confirmed or not yet."""
         self._changed = asyncio.Event()
-        self._heard = 0.0
+        self._received_at = 0.0
         self._pinged = False
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: PenstockError | None = ConfigurationError(
@@ -162,7 +162,7 @@ class Hub:
     async def _serve(self, pubsub: PubSub, backoff: Backoff) -> None:
         # This task writes, the other reads; the first of them to fail ends the connection.
         await self._resubscribe(pubsub)
-        self._heard, self._pinged = asyncio.get_running_loop().time(), False
+        self._received_at, self._pinged = asyncio.get_running_loop().time(), False
         reader = asyncio.create_task(self._receive(pubsub, backoff))
         reader.add_done_callback(lambda _: self._changed.set())
         try:
@@ -192,36 +192,36 @@ class Hub:
         get = cast("Callable[..., Awaitable[dict[str, Any] | None]]", pubsub.get_message)
         while True:
             message = await _on(get(timeout=None)) or {}
-            self._heard = loop.time()
+            self._received_at = loop.time()
             self._pinged = False
             channel = self._channels.get(message.get("channel", b""))
             if channel is None:
                 continue
             if message["type"] == "message":
-                channel.offer(message["data"], self._heard)
+                channel.offer(message["data"], self._received_at)
             elif message["type"] == "subscribe":
                 backoff.reset()
                 channel.live = True
-                channel.fall_behind(self._heard)
+                channel.fall_behind(self._received_at)
 
     async def _wonder(self, pubsub: PubSub) -> None:
         # Silence: is the line dead, or did it lose something without a word?
         now = asyncio.get_running_loop().time()
         for channel in self._channels.values():
-            if channel.live and now - channel.heard >= IDLE:
+            if channel.live and now - channel.received_at >= IDLE:
                 channel.fall_behind(now)
-        if now - self._heard >= IDLE:
+        if now - self._received_at >= IDLE:
             if self._pinged:
                 raise ConnectionError("no answer to PING on the subscriptions")
             self._pinged = True
-            self._heard = now
+            self._received_at = now
             await _on(pubsub.ping())
 
 
 class _Line(PubSub):
-    """A connection of subscriptions that ends where it breaks.
+    """A connection of subscriptions that ends when it breaks.
 
-    redis-py's own opens it anew, in each of the two tasks that share it, and so twice.
+    redis-py's own reconnects in each of the two tasks that share it, and so twice.
     """
 
     async def _execute(self, conn: Any, command: Callable[..., Any], *args: Any, **kw: Any) -> Any:
@@ -232,8 +232,8 @@ async def _on(answer: Awaitable[T]) -> T:
     """Await redis-py on the connection that two tasks share.
 
     Raises:
-        ConnectionError: it is lost; also where the other task saw that first: redis-py closes it,
-            or opens it anew, and this task finds it in pieces.
+        ConnectionError: it is lost; also if the other task saw that first: redis-py closes it or
+            reconnects, and this task finds it in an undefined state.
     """
     try:
         return await answer

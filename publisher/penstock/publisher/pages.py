@@ -24,10 +24,10 @@ _Wanted = tuple[str, Part]
 
 
 class Pages:
-    """Reads pages one after the other; those who want the same page at once share one read.
+    """Reads pages one after the other; subscribers that want the same page share one read.
 
-    It is a single task that reads, so whoever waits for a page may be cancelled at any time, and a
-    thousand subscribers that fall behind together cost two reads.
+    A single task reads, so a waiting subscriber may be cancelled at any time, and a thousand
+    subscribers that fall behind together cost two reads.
     """
 
     def __init__(self, client: Redis, keys: EventKeys, codec: Codec) -> None:
@@ -58,7 +58,7 @@ class Pages:
                 await self._answer(next(iter(self._wanted)), backoff)
 
     def fail(self, error: PenstockError) -> None:
-        """Raise the error to all who wait, and to whoever asks from now on."""
+        """Raise the error in all waiting calls, and in those that follow."""
         self._failure = error
         for futures in (self._reading, *self._wanted.values()):
             _settle(futures, error)

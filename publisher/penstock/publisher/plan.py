@@ -1,7 +1,7 @@
-"""Plans: what is to be done, as a generator without IO, and the two ways to follow one.
+"""Plans: operations as generators without IO, and the two ways to follow one.
 
-A plan yields what it wants done, is sent the answer or thrown the error, and returns its outcome.
-So sync and async code share it, and tests follow it without doing anything.
+A plan yields requests, is sent each reply or thrown each error, and returns its outcome. So sync
+and async code share it, and tests follow it without IO.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def follow(plan: Generator[W, Any, T], do: Callable[[W], Any]) -> T:
-    """Follow a plan in this thread, with `do` to do what it wants."""
+    """Follow a plan in this thread; `do` executes its requests."""
     try:
         wanted = next(plan)
         while True:
@@ -32,7 +32,7 @@ def follow(plan: Generator[W, Any, T], do: Callable[[W], Any]) -> T:
 
 
 async def afollow(plan: Generator[W, Any, T], do: Callable[[W], Awaitable[Any]]) -> T:
-    """Follow a plan on the running loop, with `do` to do what it wants."""
+    """Follow a plan on the running loop; `do` executes its requests."""
     try:
         wanted = next(plan)
         while True:

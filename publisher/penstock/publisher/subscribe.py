@@ -65,7 +65,7 @@ def subscribe(
 
 
 class _Follower:
-    """The loop around a tail: one connection that listens, one that reads what is stored."""
+    """The loop around a tail: one connection subscribes, another reads the stored events."""
 
     def __init__(
         self,
@@ -120,10 +120,10 @@ class _Follower:
         return cast(object, self._client.execute_command(*command))
 
     def _live(self, pubsub: PubSub) -> Sequence[Event]:
-        heard = time.monotonic()
+        received_at = time.monotonic()
         message = self._message(pubsub, min(IDLE, self._left()))
         if message is None:
-            if time.monotonic() - heard >= IDLE:
+            if time.monotonic() - received_at >= IDLE:
                 self._wonder(pubsub)
             return ()
         self._pinged = False

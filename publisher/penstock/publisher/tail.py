@@ -1,4 +1,4 @@
-"""What one subscriber has seen of a run, and what it needs next. No IO."""
+"""The state of one subscriber: the events it has seen, and the part it reads next. No IO."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Tail:
     """The end of a run's events as one subscriber sees it.
 
     Frames and pages go in, in any order, twice, or not at all; the events after the cursor come
-    out, in order, each once. While `behind`, frames are passed over and what is stored has to be
-    read (`ask`, then `stored`); whoever holds the tail sets it after each loss of the channel. It
-    has `ended` at a terminal event that nothing follows: a failed run may have been taken up again.
+    out, in order, each once. While `behind`, frames are skipped and the stored events have to be
+    read (`ask`, then `stored`); the owner of the tail sets it after each loss of the channel. The
+    tail has `ended` at a terminal event that nothing follows: a failed run may have been resumed.
 
-    The read starts at the cursor's own event, not after it: this is what tells "nothing new" from
-    "expired", and from a server that lost the events the cursor has already seen.
+    The read starts at the cursor's own event, not after it: this distinguishes "nothing new" from
+    "expired", and from a server that lost events before the cursor.
     """
 
     __slots__ = ("_codec", "_count", "_dropped", "_run_id", "behind", "cursor", "ended")
@@ -63,7 +63,7 @@ class Tail:
         return fresh
 
     def ask(self) -> Part:
-        """What to read of the stored events now."""
+        """The part of the stored events to read now."""
         self.behind = False
         return Part(self.cursor, self._count + 1, self._dropped)
 

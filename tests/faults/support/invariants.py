@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import redis
 
 from penstock.publisher.event import Event
+from penstock.runtime.redis.run_record import DEFAULTS
 from tests.faults.support.snapshot import Entry, Snapshot
 from tests.faults.support.voids import left_standing, remote_steps, speaks_for
 
@@ -150,7 +151,7 @@ def _indexes(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
         yield f"I14 run {run_id} is {status} and waits for its turn"
     if "parked" in run and status != "queued":
         yield f"I6 run {run_id} is {status}, and parked"
-    if (status == "running") != ("worker" in run):
+    if status not in TERMINAL and (status == "running") != ("worker" in run):
         yield f"I6 run {run_id} is {status}, its worker {run.get('worker')!r}"
 
 
@@ -196,7 +197,9 @@ def _retention(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
         ttl = now.ttls.get(f"{now.prefix}:{kind}:{run_id}")
         if ttl is None:
             continue
-        if run["status"] in TERMINAL and not 0 <= ttl <= int(run["retention"]):
+        if run["status"] in TERMINAL and not 0 <= ttl <= int(
+            run.get("retention", DEFAULTS["retention"])
+        ):
             yield f"I21 run {run_id} is {run['status']}, TTL of its {kind} is {ttl} ms"
         if run["status"] not in TERMINAL and ttl != -1:
             yield f"I21 run {run_id} is {run['status']}, its {kind} expires in {ttl} ms"

@@ -128,7 +128,7 @@ def sweep(_: Any) -> int:
     settings = load_settings()
     recovery = Recovery(connect(settings.redis), settings)
     while True:
-        recovery.look()
+        recovery.check()
         time.sleep(0.02)
 
 

@@ -20,6 +20,7 @@ from penstock.runtime.journal.endings import Finished, HandedOver, Suspended
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.redis.calls import Calls, Creation, Death, Lease, Write
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.run_record import DEFAULTS
 from penstock.runtime.redis.thread_calls import Amendment, ThreadCalls
 from penstock.runtime.redis.thread_calls import Change as ThreadChange
 from penstock.runtime.settings import Settings
@@ -390,7 +391,7 @@ class Protocol:
                 "worker": expected.worker,
                 "cancel": expected.cancel,
             }
-            found_of_it = {name: fields.get(name) for name in told}
+            found_of_it = {name: fields.get(name, DEFAULTS.get(name)) for name in told}
             for name in ("deaths", "lonely"):
                 assert int(fields.get(name, 0)) == expected.deaths, f"{name} of run {run_id}"
             assert ("isolated" in fields) == expected.isolated or expected.status != "running"

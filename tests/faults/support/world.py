@@ -176,6 +176,7 @@ class World:
     def _reopen(run: Ran) -> None:
         run.log.append("run.resumed")
         run.cancel, run.dead, run.got_on, run.requeued = None, [], 0, False
+        run.worker = None
 
     def requeue(self, run_id: str) -> None:
         self.runs[run_id].requeued = self.runs[run_id].status == "failed"
@@ -409,7 +410,7 @@ class World:
         self.head += status == "completed"
         if run.status == "running":
             run.questions = {}
-        run.status, run.worker, run.expired = status, None, False
+        run.status, run.expired = status, False  # it keeps the name of its last worker
         run.timed = run.due = False
         if self.active != run.run_id:
             self.waiting = [other for other in self.waiting if other != run.run_id]

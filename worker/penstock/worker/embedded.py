@@ -178,7 +178,7 @@ def _start_fakeredis(port: int | None, failures: list[str], cleanup: ExitStack) 
     cleanup.callback(server.shutdown)
     threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
     _preload(int(server.server_address[1]))
-    logger.warning("no Redis server here, so fakeredis stands in: what it holds ends with it")
+    logger.warning("no Redis server here: fakeredis is used, and its data ends with the process")
     version = ".".join(str(part) for part in server.fake_server.version)
     return _Running("fakeredis", os.getpid(), int(server.server_address[1]), version)
 
@@ -209,6 +209,6 @@ def _require_free(port: int) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise ConfigurationError(
-            f"port {port} cannot be used ({error.strerror}): stop what listens there, "
+            f"port {port} cannot be used ({error.strerror}): stop the program that listens there, "
             "or choose another port"
         ) from error

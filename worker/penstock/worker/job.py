@@ -23,17 +23,17 @@ from penstock.worker.process.app_loader import load_app
 from penstock.worker.process.recovery import Recovery
 
 ANNOUNCED: Final = 300.0
-"""Seconds for which the entrypoints of a plain RQ worker count as served; it cannot say so idle."""
+"""Seconds for which the entrypoints of a plain RQ worker count as served; an idle one is silent."""
 
 PAUSE: Final = 1.0
-"""Seconds that a run may wait to be taken off those parked, before its ticket is passed on."""
+"""Seconds that a parked run may wait to be taken, before its ticket is passed on."""
 
 
 def perform() -> None:
-    """Execute one attempt of the run whose job it is, in the process of a plain RQ worker.
+    """Execute one attempt of the run of the current RQ job, in the process of a plain RQ worker.
 
     The app comes from PENSTOCK_APP (or [tool.penstock] app); Redis is the worker's own. Returns
-    when the run is over, waits for an answer, or is not there to be taken.
+    when the run is over, waits for an answer, or cannot be taken.
 
     Raises:
         ConfigurationError: no app is set, or it cannot be loaded; or no RQ job is being performed.

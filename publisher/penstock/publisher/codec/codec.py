@@ -1,7 +1,7 @@
 """Codec: values as JSON text that reads back as exactly the same values.
 
 A value either comes back equal and of the same types, or writing it raises `CodecError` that
-names the place inside the value and what to do. What the text looks like is said in `tree.py`.
+names the place inside the value and the fix. `tree.py` describes the text.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _TAG = '"~'
 class Codec:
     """Writes and reads values; `limit` is in bytes of text.
 
-    Whatever is stored or published goes through it. `EncryptedCodec` is the same with the text
-    sealed; where values are kept is said to both by `at`, and only matters to that one.
+    Every stored or published value goes through a codec. `EncryptedCodec` also encrypts the text;
+    `at` names the place where values are kept, which only matters to that class.
     """
 
     def __init__(self, limit: int = 8 * 1024 * 1024, registry: TypeRegistry = registered) -> None:
@@ -63,7 +63,7 @@ class Codec:
         return self.revive(tree) if _TAG in read else tree
 
     def knows(self, text: str | bytes) -> bool:
-        """Tell whether this process has all classes that a text names.
+        """Return whether this process has all classes that a text names.
 
         Where it has not, `loads` gives the plain data of their values.
         """

@@ -74,7 +74,7 @@ class Description:
         self._tree = LooseTree(codec.registry, self._part)
 
     def of(self, error: BaseException) -> dict[str, Any]:
-        """Return its parts by name, as `dump_error` says."""
+        """Return the parts of the error by name; `dump_error` lists them."""
         self._left -= 1
         self._above.add(id(error))
         message = _text_of(error)
@@ -113,21 +113,21 @@ class Description:
         if isinstance(error, OSError):  # its arguments end before the names of files
             args = cast("tuple[Any, ...]", OSError.__reduce__(error)[1])
         kept: list[Any] = []
-        room = _VALUES_MAX
+        left = _VALUES_MAX
         for arg in args:
-            part = self._arg(arg, room)
-            room -= _size_of(part)
+            part = self._arg(arg, left)
+            left -= _size_of(part)
             kept.append(part)
         # One that was cut would change what a UnicodeError says: it needs all of its arguments.
-        is_whole = room >= 0 and not (isinstance(error, UnicodeError) and _differ(kept, args))
+        is_whole = left >= 0 and not (isinstance(error, UnicodeError) and _differ(kept, args))
         return tuple(kept) if is_whole else (message,)
 
-    def _arg(self, arg: object, room: int) -> Any:
+    def _arg(self, arg: object, left: int) -> Any:
         """Return an argument, or its text: where it has no form, or its text would be another."""
         kind = type(arg)
         if (kind.__repr__, kind.__str__) == (object.__repr__, object.__str__):
             return _text_of(arg)
-        written = self._written(arg, room)
+        written = self._written(arg, left)
         return _text_of(arg) if isinstance(written, str) and written is not arg else written
 
     def _attributes(self, error: BaseException) -> tuple[dict[str, Any], dict[str, str]]:
@@ -136,22 +136,22 @@ class Description:
 
     def _parts(self, error: BaseException) -> tuple[dict[str, Any], dict[str, str]]:
         kept: dict[str, Any] = {}
-        lost, room = dict(lost_of(error)), _VALUES_MAX
+        lost, left = dict(lost_of(error)), _VALUES_MAX
         attributes = attributes_of(error, slots_of(type(error)))
         for name, value in self._tree.shown(attributes).items():
             if name in ("__notes__", LOST):
                 continue
-            part = self._written(value, room)
+            part = self._written(value, left)
             if isinstance(part, str) and part is not value:
                 lost[name] = attribute_lost(type(error), name, part)
             else:
-                room -= _size_of(part)
+                left -= _size_of(part)
                 kept[name] = part
         return kept, lost
 
-    def _written(self, value: Any, room: int) -> Any:
-        """Return a value with its tree, or what is said of it where it is lost."""
-        tree = self._tree.whole(value, room)
+    def _written(self, value: Any, left: int) -> Any:
+        """Return a value with its tree, or a message if it cannot be stored."""
+        tree = self._tree.whole(value, left)
         return lost_part(tree) or (value if type(value) in _LEAVES else Written(tree, value))
 
     def _refused(self, error: BaseException) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class Description:
 
 
 def _marks(cls: type) -> dict[str, Any]:
-    """Return what tells a class from others of its name; nothing of one that is found by it."""
+    """Return what distinguishes a class from others of its name; {} if the name is unique."""
     if is_reachable(cls):
         return {}
     variables = list(variables_of(cls))

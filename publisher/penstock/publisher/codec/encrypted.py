@@ -1,10 +1,10 @@
-"""Encrypted codec: values as text that only holders of a key can read, or could have written.
+"""Encrypted codec: values as text that only processes with a key can read or write.
 
-A sealed text is a JSON object of one member, so that it can stand wherever a value's text can:
+A sealed text is a JSON object of one member, so that it can be stored wherever a value's text can:
 
     {"~sealed": "<key id>:<base64 of nonce and AES-GCM ciphertext>"}
 
-It is bound to its place (prefix, run, field...), so that a text moved elsewhere does not open.
+It is bound to its place (prefix, run, field...): a text that was moved cannot be decrypted.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ class EncryptedCodec(Codec):
     ) -> None:
         super().__init__(limit, registry)
         self._plain = Codec(limit, registry)
-        self._ring = _ring_of(keys)
-        self._ring.cipher(self._ring.ids[0])  # the package that encrypts is missed now or never
+        self._keyring = _keyring_of(keys)
+        self._keyring.cipher(
+            self._keyring.ids[0]
+        )  # the package that encrypts is missed now or never
         self._place: tuple[str, ...] = ()
         self._pin = ""
 
@@ -63,10 +65,10 @@ class EncryptedCodec(Codec):
     def pinned(self, text: str | bytes) -> Self:
         """Return the codec that seals, and makes digests, with the key that has sealed a text.
 
-        Where that key is not here nothing is pinned: whoever reads the text is told.
+        If that key is missing here, nothing is pinned: reading the text raises an error.
         """
         codec, key_id = object.__new__(type(self)), key_of(text)
-        codec.__dict__.update(self.__dict__, _pin=key_id if key_id in self._ring.ids else "")
+        codec.__dict__.update(self.__dict__, _pin=key_id if key_id in self._keyring.ids else "")
         return codec
 
     def dumps(self, value: Any, what: str = "") -> str:
@@ -75,8 +77,10 @@ class EncryptedCodec(Codec):
 
     def seal(self, text: str) -> str:
         """Encrypt a text that `plain` has written."""
-        key_id, nonce = self._pin or self._ring.ids[0], os.urandom(NONCE_BYTES)
-        data = self._ring.cipher(key_id).encrypt(nonce, text.encode(), _bound(self._place, key_id))
+        key_id, nonce = self._pin or self._keyring.ids[0], os.urandom(NONCE_BYTES)
+        data = self._keyring.cipher(key_id).encrypt(
+            nonce, text.encode(), _bound(self._place, key_id)
+        )
         return f"{_HEAD}{key_id}:{base64.b64encode(nonce + data).decode()}{_TAIL}"
 
     def loads(self, text: str | bytes) -> Any:
@@ -102,7 +106,7 @@ class EncryptedCodec(Codec):
     def _open(self, tree: Any) -> bytes:
         key_id, _, encoded = _token(tree, self._place).partition(":")
         try:
-            cipher = self._ring.cipher(key_id)
+            cipher = self._keyring.cipher(key_id)
             data = base64.b64decode(encoded, validate=True)
             return cipher.decrypt(
                 data[:NONCE_BYTES], data[NONCE_BYTES:], _bound(self._place, key_id)
@@ -115,8 +119,8 @@ class EncryptedCodec(Codec):
     def digests(self, text: str, size: int) -> tuple[str, ...]:
         """Return keyed digests, one for each key; none of them tells what the text is."""
         data = json.dumps(self._place).encode() + b"\0" + text.encode("utf-8", "surrogatepass")
-        ids = (self._pin,) if self._pin else self._ring.ids
-        return tuple(self._ring.digest(key_id, data, size) for key_id in ids)
+        ids = (self._pin,) if self._pin else self._keyring.ids
+        return tuple(self._keyring.digest(key_id, data, size) for key_id in ids)
 
     def fact(self, mode: str, tree: Any) -> Any:
         """Return the data of an event: sealed as a whole, or facts whose values are."""
@@ -145,7 +149,7 @@ def codec_of_environment() -> Codec:
 
 
 def is_sealed(tree: Any) -> bool:
-    """Tell whether a parsed text is a sealed one."""
+    """Return whether a parsed text is a sealed one."""
     if not isinstance(tree, dict) or len(cast("dict[str, Any]", tree)) != 1:
         return False
     return isinstance(cast("dict[str, Any]", tree).get(SEALED), str)
@@ -160,7 +164,7 @@ def key_of(text: str | bytes) -> str:
     return str(tree[SEALED]).partition(":")[0] if is_sealed(tree) else ""
 
 
-def _ring_of(keys: KeyRing | Mapping[str, bytes] | str) -> KeyRing:
+def _keyring_of(keys: KeyRing | Mapping[str, bytes] | str) -> KeyRing:
     if isinstance(keys, KeyRing):
         return keys
     return KeyRing.parse(keys) if isinstance(keys, str) else KeyRing(keys)
@@ -183,21 +187,21 @@ def _token(tree: Any, place: tuple[str, ...]) -> str:
         token: str = tree[SEALED]
         return token
     raise EncryptionError(
-        f"{_name(place)} is not encrypted, and keys are set here: a process without "
-        f"{ENVIRONMENT} has written it, or somebody has changed it. Set the keys in all processes; "
-        "runs from before need workers without keys."
+        f"{_name(place)} is not encrypted, although keys are set here: a process without "
+        f"{ENVIRONMENT} has written it, or it was changed. Set the keys in all processes; older "
+        "runs need workers without keys."
     )
 
 
 def _refuse_forged(place: tuple[str, ...], key_id: str, error: Exception) -> NoReturn:
     shape = " (its text is damaged)" if isinstance(error, binascii.Error) else ""
     raise EncryptionError(
-        f"{_name(place)} does not open with key {key_id!r}{shape}: that key is another one "
-        "here than where it was written, or somebody has changed or moved the text. Compare the "
-        f"keys in {ENVIRONMENT} of all processes.",
+        f"{_name(place)} cannot be decrypted with key {key_id!r}{shape}: the process that wrote it "
+        "has another key of that id, or the text was changed or moved. Compare the keys in "
+        f"{ENVIRONMENT} of all processes.",
         key_id=key_id,
     ) from error
 
 
 def _name(place: tuple[str, ...]) -> str:
-    return f"what is kept at {'/'.join(place)[:200]}" if place else "what is kept"
+    return f"the stored text at {'/'.join(place)[:200]}" if place else "a stored text"

@@ -1,7 +1,7 @@
-"""Envelope: facts in the clear, with the values in them sealed, each for its own place.
+"""Envelope: facts in plain text, with the values in them sealed, each for its own place.
 
-Facts about runs and steps (`run.*`, `step.*`) keep names, ids and numbers readable, as scripts
-and tools look at them. What holds a value must be sealed; a reader refuses a clear one.
+Facts about runs and steps (`run.*`, `step.*`) keep names, ids and numbers readable, because scripts
+and tools read them. Members that hold values must be sealed; a reader refuses a plain one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _member(codec: Codec, data: dict[str, Any], name: str, inside: Any) -> Any:
         return [_question(codec, item) for item in cast("list[object]", inside)]
     if name == "checkpoint":
         return _checkpoint(codec, inside)
-    if inside is None:  # a value too large to be told
+    if inside is None:  # a value that is too large for an event
         return None
     if name in _VALUES:
         return codec.at(_VALUES[name], about).revive(inside)
@@ -64,9 +64,9 @@ def _are_names(inside: Any) -> bool:
 
 def _checkpoint(codec: Codec, inside: Any) -> Any:
     """Open what a fact tells of a thread's checkpoint: its values and metadata are sealed."""
-    told = cast("dict[str, Any]", inside) if isinstance(inside, dict) else {"": inside}
+    members = cast("dict[str, Any]", inside) if isinstance(inside, dict) else {"": inside}
     found: dict[str, Any] = {}
-    for name, part in told.items():
+    for name, part in members.items():
         if name in ("values", "metadata") and part is not None:
             found[name] = codec.at("checkpoint", name).revive(part)
         else:

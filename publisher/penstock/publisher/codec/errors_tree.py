@@ -1,4 +1,4 @@
-"""Tree of values among which there may be errors: `{"~error": what dump_error says of it}`."""
+"""Tree of values that may contain errors: `{"~error": description by dump_error}`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class ErrorsTree(Tree):
     def other(self, value: object, depth: int) -> Any:
         """The tree of an error, which is a value like others where nobody raises it."""
         if type(value) is Absent:
-            raise Refusal(f"was not stored with an error: {Absent.said(value)}", value)
+            raise Refusal(f"was not stored with an error: {Absent.message(value)}", value)
         if isinstance(value, BaseException) and _is_value(value):
-            told = dump_error(value, self._codec)
-            return {"~error": self.write_members(told, depth + 1, value)}
+            description = dump_error(value, self._codec)
+            return {"~error": self.write_members(description, depth + 1, value)}
         return super().other(value, depth)
 
     def more(self, tag: str, inside: Any) -> tuple[Any, ...]:

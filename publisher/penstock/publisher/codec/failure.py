@@ -4,11 +4,12 @@ An exception comes back as its own class if this process has loaded that class, 
 `except` clause takes the same branch on replay as it did at first; else as `RemoteError`, which
 is then of the builtin class at its base too, for those clauses that name it. The
 class is found in the tree of exceptions, never imported, and of its code nothing runs: the
-arguments go to the builtin class at its base, the attributes into `__dict__`. What is no
-`Exception` (`SystemExit`, `KeyboardInterrupt`, a cancellation) would act on the process that
-reads it, and so always comes back as `RemoteError`; as a value among others it is what it was.
+arguments go to the builtin class at its base, the attributes into `__dict__`. An exception that is
+no `Exception` (`SystemExit`, `KeyboardInterrupt`, a cancellation) would act on the process that
+reads it, and so always comes back as `RemoteError`; as a part of a value it keeps its class.
 
-An attribute without a stored form is not just gone: whoever touches it is told (`absent.py`).
+An attribute without a stored form is not just missing: code that reads it gets an error
+(`absent.py`).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def dump_error(error: BaseException, codec: ErrorCodec) -> dict[str, Any]:
     Its members: `type`, `message`, `traceback` (text), and where there are any: `args`, `mark`,
     `variables` and `token` (of a class that its module does not have under its name: fingerprint,
     variables of modules that hold it, `class_token.py`), `attributes`, `lost` (attributes that
-    could not be kept, each with what is said of it), `base` (of a class that is not builtin
+    could not be kept, each with a message), `base` (of a class that is not builtin
     itself), `hidden` (what a builtin class keeps beside these), `refused`, `notes`, `cause`,
     `context`, `suppressed` (it was raised from None), `members`. What cannot be written or is too
     large is lost, in arguments it is kept as text; so this never raises and the codec can always
@@ -67,9 +68,9 @@ def _load(data: Any, root: type[BaseException]) -> BaseException:
     try:
         return _build(data, root)
     except Exception as error:  # arguments that the class does not take, data of a wrong shape
-        reason = f"it could not be made of what was stored: {type(error).__name__}: {error}"
+        reason = f"it could not be rebuilt from its stored form: {type(error).__name__}: {error}"
     try:
-        found = _stand_in(data)
+        found = _placeholder(data)
     except Exception:  # data of a wrong shape
         found = _remote(data)
     found.add_note(reason)
@@ -79,7 +80,7 @@ def _load(data: Any, root: type[BaseException]) -> BaseException:
 def _build(data: dict[str, Any], root: type[BaseException]) -> BaseException:
     found = _classes.find(data, root)
     if len(found) != 1:
-        return _either(found, data) if found else _stand_in(data)
+        return _either(found, data) if found else _placeholder(data)
     (cls,) = found
     if issubclass(cls, ValidationError):
         return _with_attributes(load_refused(data["refused"], data["message"]), data)
@@ -115,7 +116,7 @@ def _with_attributes(error: BaseException, data: dict[str, Any]) -> BaseExceptio
             BaseException.__setattr__(error, name, unwritten(value))
         else:
             _attributes_of(error)[name] = unwritten(value)
-    hide(error, {str(name): str(said) for name, said in data.get("lost", {}).items()})
+    hide(error, {str(name): str(message) for name, message in data.get("lost", {}).items()})
     return _with_family(error, data)
 
 
@@ -133,7 +134,7 @@ def _with_family(error: BaseException, data: dict[str, Any]) -> BaseException:
 def _either(found: list[type[BaseException]], data: dict[str, Any]) -> BaseException:
     """Return a remote error that is also of what several classes of its name derive from."""
     base = shared_base(found)
-    error = _stand_in(data, base if is_made_in_python(base) else None)
+    error = _placeholder(data, base if is_made_in_python(base) else None)
     error.add_note(
         f"{len(found)} loaded classes are called {data['type']!r} and are made by the same lines, "
         "and this error may be of either: give each a name of its own, or have a variable of its "
@@ -142,7 +143,7 @@ def _either(found: list[type[BaseException]], data: dict[str, Any]) -> BaseExcep
     return error
 
 
-def _stand_in(data: dict[str, Any], base: Any = None) -> BaseException:
+def _placeholder(data: dict[str, Any], base: Any = None) -> BaseException:
     """Return a remote error, of the builtin class too that its own is or derives from."""
     name: str = data.get("base") or data["type"].removeprefix("builtins.")
     data = {**data, "attributes": data.get("attributes", {}) | vars(_remote(data))}

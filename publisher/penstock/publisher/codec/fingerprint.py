@@ -1,4 +1,4 @@
-"""Fingerprint: what tells two classes of one name from each other, the same in every process.
+"""Fingerprint: a text that distinguishes two classes of one name, the same in every process.
 
 It is made of the fields of a class and of the code of its methods with what they have captured.
 Two classes with the same one were made by the same lines: either may stand for the other.
@@ -24,7 +24,7 @@ from penstock.publisher.codec.naming import name_of, plain_text
 __all__ = ["fingerprint", "is_reachable"]
 
 _OTHERS: Final = frozenset(("abc", "builtins", "collections", "enum", "pydantic", "typing"))
-"""Packages whose classes are told by their names."""
+"""Packages whose classes are identified by their names."""
 
 _EMPTY: Final = "?"
 """Stands for a captured variable that has no value yet."""

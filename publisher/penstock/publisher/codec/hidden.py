@@ -65,15 +65,15 @@ def hidden_parts(
         plain = None
     for descriptor, name in parts:
         value: object = descriptor.__get__(error)
-        if plain is not None and _is_told(value, descriptor.__get__(plain), error.args):
+        if plain is not None and _is_known(value, descriptor.__get__(plain), error.args):
             continue
         if _is_small(value):
             kept[name] = value
         elif type(value) is Absent:
-            lost[name] = Absent.said(value)
+            lost[name] = Absent.message(value)
         else:
-            said = f"{shown_type(type(value))} has no stored form here, or is too large"
-            lost[name] = attribute_lost(type(error), name, said)
+            message = f"{shown_type(type(value))} has no stored form here, or is too large"
+            lost[name] = attribute_lost(type(error), name, message)
     return kept, lost
 
 
@@ -83,7 +83,7 @@ def _is_small(value: Any) -> bool:
     return type(value) in _LEAVES and len(str(value)) <= _TEXT_MAX
 
 
-def _is_told(value: Any, known: Any, args: tuple[Any, ...]) -> bool:
+def _is_known(value: Any, known: Any, args: tuple[Any, ...]) -> bool:
     """Whether a hidden value comes with the arguments, as it is or as its text."""
     is_equal = type(value) in _LEAVES and type(value) is type(known) and value == known
     return is_equal or value is known or any(value is arg for arg in args)

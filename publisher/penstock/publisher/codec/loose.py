@@ -1,8 +1,8 @@
 """Loose: the stored form of values that errors carry, as much of each as can be stored.
 
-    {"~object": [class, {attribute: value}, {lost attribute: what is said of it}]}
+    {"~object": [class, {attribute: value}, {lost attribute: message}]}
     {"~shown": tree}       a record or an enum of a class that was not announced
-    {"~lost": said}        what has no form at all
+    {"~lost": message}     a value that cannot be stored
 
 An object of a plain class, whose state is all in attributes, comes back as one of its class if
 this process has loaded that, else as its attributes alone (`Remains`). Nothing is imported for
@@ -47,14 +47,14 @@ _SECRET = re.compile(
 class LooseTree(TreeWriter):
     """Makes trees of any values, within limits for all of them together.
 
-    `tell` describes an error that is a part of a value, or refuses it.
+    `describe` describes an error that is a part of a value, or refuses it.
     """
 
     def __init__(
-        self, registry: TypeRegistry, tell: Callable[[BaseException], Mapping[str, Any]]
+        self, registry: TypeRegistry, describe: Callable[[BaseException], Mapping[str, Any]]
     ) -> None:
         super().__init__(registry)
-        self._tell = tell
+        self._describe = describe
         self._left = _PARTS_MAX
         self._above: set[int] = set()
 
@@ -64,7 +64,7 @@ class LooseTree(TreeWriter):
         if self._left < 0:
             return _lost(value, "is a part of too large an object")
         if type(value) is Absent:
-            return {"~lost": Absent.said(value)}
+            return {"~lost": Absent.message(value)}
         try:
             return super().of(value, depth)
         except Refusal as refusal:
@@ -79,14 +79,14 @@ class LooseTree(TreeWriter):
         finally:
             self._above.discard(id(owner))
 
-    def whole(self, value: object, room: int) -> Any:
-        """Return the tree of a value whose text has room, else what is said of it.
+    def whole(self, value: object, limit: int) -> Any:
+        """Return the tree of a value whose text has at most `limit` characters, else a message.
 
-        It takes at most half of the parts that are left, and one where it is lost.
+        The value takes at most half of the parts that are left, and one if it cannot be stored.
         """
         left, self._left = self._left, self._left // 2
         given, tree = self._left, self.of(value)
-        if not lost_part(tree) and len(to_text(tree)) > room:
+        if not lost_part(tree) and len(to_text(tree)) > limit:
             tree = _lost(value, "is too large")
         self._left = left - (1 if lost_part(tree) else given - max(self._left, 0))
         return tree
@@ -95,7 +95,7 @@ class LooseTree(TreeWriter):
         """The tree of an error, of a record that was not announced, or of a plain object."""
         kind = type(value)
         if isinstance(value, BaseException):
-            return {"~error": self._error(self._tell(value), depth + 1, value)}
+            return {"~error": self._error(self._describe(value), depth + 1, value)}
         record = record_of(kind) if _name(kind) == name_of(kind) else None
         if record is not None:
             return {"~shown": self.write_record(record, value, depth + 1)}
@@ -126,11 +126,11 @@ class LooseTree(TreeWriter):
             return members
         return {name: _sealed(name) if _is_secret(name) else part for name, part in members.items()}
 
-    def _error(self, told: Mapping[str, Any], depth: int, owner: object) -> dict[str, Any]:
+    def _error(self, description: Mapping[str, Any], depth: int, owner: object) -> dict[str, Any]:
         """The tree of an error's description, which has no secrets, but may name what is lost."""
         above, self._above = self._above, set()
         try:
-            return self.write_members(told, depth, owner)
+            return self.write_members(description, depth, owner)
         finally:
             self._above = above
 
@@ -140,8 +140,8 @@ class LooseTree(TreeWriter):
         state.pop(LOST, None)
         kept: dict[str, Any] = {}
         for name, tree in self.write_members(state, depth, value).items():
-            if said := lost_part(tree):
-                lost[name] = attribute_lost(type(value), name, said)
+            if message := lost_part(tree):
+                lost[name] = attribute_lost(type(value), name, message)
             else:
                 kept[name] = tree
         return [_name(type(value)), kept, lost]
@@ -152,7 +152,7 @@ class Remains:
 
     def __init__(self, name: str, kept: Mapping[str, Any], lost: Mapping[str, str]) -> None:
         self.__dict__.update(kept)
-        self.__dict__[LOST] = {str(part): str(said) for part, said in lost.items()}
+        self.__dict__[LOST] = {str(part): str(message) for part, message in lost.items()}
         self.__dict__["__of__"] = name
 
     def __getattr__(self, name: str) -> Any:
@@ -162,7 +162,7 @@ class Remains:
         raise NotStoredError(lost_of(self).get(name, found))
 
     def __repr__(self) -> str:
-        return f"<what was stored of a {self.__dict__['__of__']}>"
+        return f"<stored attributes of a {self.__dict__['__of__']}>"
 
 
 def built(tree: TreeReader, registry: TypeRegistry, tag: str, inside: Any) -> tuple[Any, ...]:
@@ -190,7 +190,7 @@ def _shown(tree: TreeReader, registry: TypeRegistry, inside: Any) -> Any:
 
 
 def lost_part(tree: Any) -> str:
-    """Return what is said of a tree that stands for what is lost, "" of another one."""
+    """Return the message of a tree that stands for a lost value, "" for other trees."""
     shape: object = tree
     return str(tree["~lost"]) if isinstance(shape, dict) and shape.keys() == {"~lost"} else ""
 
@@ -207,7 +207,7 @@ def _object(name: str, kept: Mapping[str, Any], lost: Mapping[str, str]) -> Any:
             object.__setattr__(value, part, item)
         else:
             object.__getattribute__(value, "__dict__")[part] = item
-    hide(value, {str(part): str(said) for part, said in lost.items()})
+    hide(value, {str(part): str(message) for part, message in lost.items()})
     return value
 
 
@@ -235,7 +235,7 @@ def _folded(name: Any) -> str:
 
 def _lost(value: object, reason: str) -> dict[str, str]:
     if type(value) is Absent:
-        return {"~lost": Absent.said(value)}
+        return {"~lost": Absent.message(value)}
     return {"~lost": f"{shown_type(type(value))} {reason}"}
 
 

@@ -34,7 +34,7 @@ variables_of = _Variables()
 
 
 def is_held_by(cls: type, variable: str) -> bool:
-    """Tell whether a variable of a loaded module holds a class."""
+    """Return whether a variable of a loaded module holds a class."""
     return any(found is cls for found in loaded_objects(variable))
 
 

@@ -16,7 +16,7 @@ MARK = "#"
 
 
 class Namesakes:
-    """Classes of one name: mostly one; where there are more, their fingerprints tell them apart.
+    """Classes of one name: mostly one; if there are more, their fingerprints distinguish them.
 
     Two of one fingerprint were made by the same lines, as where a module is loaded anew: values
     come back as the one that its module has under the name, or the newer one.

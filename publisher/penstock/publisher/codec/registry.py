@@ -1,8 +1,8 @@
 """Registry: the classes whose values may be stored, by the names that stored text uses.
 
-A name found in Redis is only ever looked up here: nothing is imported for its sake (but what
-`known.py` names), and a class that the application has not shown to Penstock is never made. To
-show one is to mention it or a class that it derives from in an annotation, or `register_type`.
+A name found in Redis is only looked up here: nothing is imported for it (except the classes of
+`known.py`), and a class that the application has not announced is never instantiated. A class is
+announced by `register_type`, or by an annotation that mentions it or one of its bases.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class TypeRegistry:
     def find(self, name: str, fields: Iterable[str] = ()) -> Record | Enumeration | None:
         """How to build values of the class of this name, or None if there is none.
 
-        The fields of a value help to tell which of several classes of one name it is.
+        The fields of a value help to choose among several classes of one name.
 
         Raises:
             CodecError: they do not.

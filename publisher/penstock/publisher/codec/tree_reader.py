@@ -117,7 +117,7 @@ class TreeReader:
         return self.value(value[0]) if value else member
 
     def knows(self, tree: Any) -> bool:
-        """Tell whether this process has the classes of all records and enums in a tree."""
+        """Return whether this process has the classes of all records and enums in a tree."""
         for name, fields in classes_in(tree):
             found = self._registry.find(name, fields or ())
             if found is None or isinstance(found, Enumeration) != (fields is None):

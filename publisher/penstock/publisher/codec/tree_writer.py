@@ -217,9 +217,9 @@ def _check_distinct(keys: Iterable[Any]) -> None:
     try:
         distinct = len(set(given))
     except Exception as error:  # of a key's own __hash__ or __eq__
-        raise Refusal(f"has a key that cannot be one any more: {error}", keys) from None
+        raise Refusal(f"has a key that has become invalid: {error}", keys) from None
     if distinct != len(given):
-        raise Refusal("has keys that have become equal: do not change what is a key", keys)
+        raise Refusal("has keys that have become equal: do not change the keys of a dict", keys)
 
 
 _WRITERS: dict[type, Callable[[TreeWriter, Any, int], Any]] = {

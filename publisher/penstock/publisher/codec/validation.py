@@ -1,7 +1,7 @@
-"""Validation: what pydantic refused, as data, and the same error made of that data.
+"""Validation: pydantic's error as data, and the same error made of that data.
 
-Pydantic's error has no constructor that could be given its arguments again: it is made of one line
-for each thing that was refused.
+Pydantic's error has no constructor that takes its arguments again: it is made of one line for each
+refused part of the input.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LINES_MAX: Final = 50
 def dump_refused(
     error: ValidationError, fits: Callable[[Any], bool], text_of: Callable[[object], str]
 ) -> dict[str, Any]:
-    """Return title and lines of an error; what does not fit is kept as text or left out."""
+    """Return title and lines of an error; parts that do not fit are kept as text or left out."""
     lines: list[dict[str, Any]] = []
     for found in error.errors(include_url=False)[:_LINES_MAX]:
         line: dict[str, Any] = {name: found[name] for name in ("type", "loc", "msg")}
@@ -38,15 +38,15 @@ def load_refused(data: Mapping[str, Any], message: str) -> ValidationError:
 
 
 def _line(line: Mapping[str, Any]) -> InitErrorDetails:
-    """Return a line of pydantic's own type where that says the same, else one that says it."""
+    """Return a line of pydantic's own type if its message is the same, else a custom line."""
     known = cast(InitErrorDetails, {name: part for name, part in line.items() if name != "msg"})
     try:
         if ValidationError.from_exception_data("", [known]).errors()[0]["msg"] == line["msg"]:
             return known
     except (TypeError, ValueError, KeyError):
         pass  # a type that code of the user's own has named, or that another version knows
-    said = PydanticCustomError(line["type"], "{said}", {"said": line["msg"]})
-    return {"type": said, "loc": line["loc"], "input": line["input"]}
+    message = PydanticCustomError(line["type"], "{message}", {"message": line["msg"]})
+    return {"type": message, "loc": line["loc"], "input": line["input"]}
 
 
 def _plain(value: Any, fits: Callable[[Any], bool], text_of: Callable[[object], str]) -> Any:

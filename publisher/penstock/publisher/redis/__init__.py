@@ -1,1 +1,1 @@
-"""Connections to Redis, the scripts sent over them, and what is said when Redis does not answer."""
+"""Connections to Redis, the scripts sent over them, and the errors when Redis does not answer."""

@@ -31,13 +31,13 @@ _OF_CODES: Final = {
     "CLUSTERDOWN": _CLUSTER,
     "CROSSSLOT": _CLUSTER,
     "DENIED": "it is in protected mode: set a password for it, or `protected-mode no`",
-    "LOADING": "it is reading its data from disk: wait until `redis-cli ping` says PONG",
+    "LOADING": "it is reading its data from disk: wait until `redis-cli ping` answers PONG",
     "MASTERDOWN": "it is a replica that has lost its primary: wait, or connect to the primary",
-    "MISCONF": "it cannot write to its disk: see its log, and make room",
+    "MISCONF": "it cannot write to its disk: see its log, and free space",
     "MOVED": _CLUSTER,
-    "NOAUTH": "it wants a password: give it in the Redis URL, as in redis://:PASSWORD@host, or "
+    "NOAUTH": "it requires a password: put it into the Redis URL, as in redis://:PASSWORD@host, or "
     "redis://USER:PASSWORD@host",
-    "NOPERM": "see what its user lacks: penstock doctor --user app (or worker, or reader)",
+    "NOPERM": "see which rights its user lacks: penstock doctor --user app (or worker, or reader)",
     "NOREPLICAS": "too few of its replicas are connected: start them, or lower "
     "`min-replicas-to-write`",
     "OOM": "it is out of memory: raise maxmemory, or shorten the setting `retention`",
@@ -53,9 +53,9 @@ _OF_TEXTS: Final = {
     "the cluster is down": _CLUSTER,
     "to the same slot": _CLUSTER,
     "DB index is out of range": "it has no such database: end the Redis URL in a number that it "
-    "has, /0 to /15 unless `databases` says more",
-    "max number of clients": "all its connections are in use: raise `maxclients`, or end what has "
-    "them (`redis-cli client list`)",
+    "has, /0 to /15 unless the option `databases` is higher",
+    "max number of clients": "all its connections are in use: raise `maxclients`, or close some "
+    "(`redis-cli client list`)",
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted here: name its CA in the Redis "
     "URL, as in rediss://host:6379?ssl_ca_certs=/path/to/ca.pem",
     "Too many open files": "this process has no socket left: close clients that are not used, or "
@@ -75,25 +75,27 @@ def fix_for(error: Exception, connection: Any = None) -> str:
         return _OF_CODES[code]
     if code or not isinstance(error, RedisError | OSError):
         return "see `penstock doctor`"
-    return _against_tls(connection) or (_START if _is_silent(error) else "see `penstock doctor`")
+    return _against_tls(connection) or (
+        _START if _is_unresponsive(error) else "see `penstock doctor`"
+    )
 
 
 def explained(error: Exception, connection: Any = None) -> str:
     """Return the error's message and its fix, as one sentence without a full stop."""
-    code, says = refusal(error), " ".join(str(error).split()) or type(error).__name__
+    code, text = refusal(error), " ".join(str(error).split()) or type(error).__name__
     if code == "DENIED":  # a page of advice
-        says = says.partition(". ")[0]
+        text = text.partition(". ")[0]
     if code in ("MOVED", "ASK"):
-        says = f"{code} {says}"
-    return f"{says.rstrip('.')}; {fix_for(error, connection)}"
+        text = f"{code} {text}"
+    return f"{text.rstrip('.')}; {fix_for(error, connection)}"
 
 
 def waits_for(error: Exception) -> bool:
-    """Tell whether Redis only refuses commands for now, so that waiting helps, even at start."""
+    """Return whether Redis only refuses commands for now, so that waiting helps, even at start."""
     return refusal(error) in _PASSING or "max number of clients" in str(error)
 
 
-def _is_silent(error: Exception) -> bool:
+def _is_unresponsive(error: Exception) -> bool:
     return isinstance(error, ConnectionError | TimeoutError | InvalidResponse | OSError)
 
 

@@ -1,4 +1,4 @@
-"""A Redis client for what is sent thousands of times a second."""
+"""A Redis client for commands that are sent thousands of times a second."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class DirectRedis(Redis):
         """Send a command and return its reply.
 
         Raises:
-            redis.exceptions.ConnectionError, TimeoutError: nobody knows whether it was executed.
+            redis.exceptions.ConnectionError, TimeoutError: it may have been executed or not.
             redis.exceptions.ResponseError: Redis refused it.
         """
         name = args[0]
@@ -81,10 +81,10 @@ class DirectRedis(Redis):
         return reply
 
     def _drop(self, connection: Any) -> None:
-        """Give a broken connection back, and all others: what has broken it may have met them.
+        """Give a broken connection back, and all others: they may be broken too.
 
-        The pool looks at each, and knows where to connect: after a failover to another server. A
-        reply that may come yet would be taken for the next command's.
+        The pool checks each, and connects to another server after a failover. A late reply on a
+        kept connection would be taken for the reply to the next command.
         """
         try:
             connection.disconnect()

@@ -48,7 +48,7 @@ class _Waiting:
                     self._free.wait(_LOOK)
 
     def release(self, connection: Any) -> None:
-        """Take a connection back, for whoever waits for it."""
+        """Take a connection back, for the next waiting call."""
         try:
             cast(Any, super()).release(connection)
         finally:
@@ -90,7 +90,7 @@ class _AsyncWaiting:
                 self._waiting.remove(turn)
 
     async def release(self, connection: Any) -> None:
-        """Take a connection back, for whoever waits for it."""
+        """Take a connection back, for the next waiting call."""
         try:
             await cast(Any, super()).release(connection)
         finally:

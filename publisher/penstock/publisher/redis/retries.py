@@ -26,7 +26,7 @@ PAUSE: Final = 0.1
 
 
 def with_retries(send: Callable[[], T], client: Callable[[], Redis]) -> T:
-    """Return what a function has from Redis; it is called again where no answer comes.
+    """Return a function's reply from Redis; the function is called again if no answer comes.
 
     `client` gives the client that it uses, which helps to explain an error.
 
@@ -62,6 +62,6 @@ async def awith_retries(send: Callable[[], Awaitable[T]], client: Callable[[], A
 
 
 def unavailable(error: Exception, connection: Any = None) -> RedisUnavailableError:
-    """Say in one error what keeps Redis from doing what was asked, and what to do."""
+    """Make one error that says why Redis refuses or does not answer, and names the fix."""
     kind = RedisRightsError if isinstance(error, NoPermissionError) else RedisUnavailableError
     return kind(f"Redis cannot do this now: {explained(error, connection)}.")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from textwrap import indent
 from typing import Any, TypeAlias, cast
 
 from redis import Redis
@@ -19,7 +20,10 @@ from redis.exceptions import NoScriptError, ResponseError
 Argument: TypeAlias = str | bytes | int | float
 Reply: TypeAlias = object
 
-_INCLUDE = re.compile(r"^-- include: (\S+)$", re.MULTILINE)
+_INCLUDE = re.compile(r"^-- include: (\S+)(?: as (\w+)\(([\w, ]+)\))?$", re.MULTILINE)
+_FUNCTION = re.compile(r"^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"(?:^|(?<=\s))--[^\n]*")
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One script with its keys and arguments: what is to be done, without how it is sent."""
+    """One script with its keys and arguments, without a connection."""
 
     script: Script
     keys: tuple[str, ...]
@@ -42,8 +46,14 @@ class Call:
 
 @functools.cache
 def load(package: str, name: str) -> Script:
-    """Read `<name>.lua` of a package, with each line `-- include: package/chunk` replaced."""
-    text = _INCLUDE.sub(lambda match: _chunk(match[1]), _read(package, name))
+    """Read `<name>.lua` of a package, with each line `-- include: package/chunk` replaced.
+
+    Redis makes each function of a script anew in every call. So functions that the script does not
+    use are left out; and a line `-- include: package/chunk as chunk(one, other)` makes a function
+    `chunk`, which returns a table with those two functions of the chunk: they are made when it is
+    called.
+    """
+    text = _without_unused(_chunk(f"{package}/{name}"))
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -55,7 +65,30 @@ def load_all(package: str) -> list[Script]:
 
 def _chunk(path: str) -> str:
     package, _, name = path.rpartition("/")
-    return _INCLUDE.sub(lambda match: _chunk(match[1]), _read(package, name))
+    return _INCLUDE.sub(_included, _read(package, name))
+
+
+def _included(line: re.Match[str]) -> str:
+    path, name, functions = line.groups()
+    if name is None:
+        return _chunk(path)
+    exported = ", ".join(f"{each} = {each}" for each in functions.split(", "))
+    body = indent(f"{_chunk(path)}\nreturn {{ {exported} }}", "  ")
+    return f"local function {name}()\n{body}\nend"
+
+
+def _without_unused(text: str) -> str:
+    """Leave out the functions of a script's outermost level that nothing else needs."""
+    functions = {each[1]: _words(each[0]) for each in _FUNCTION.finditer(text)}
+    used, found = set[str](), _words(_FUNCTION.sub("", text))
+    while new := found & functions.keys() - used:
+        used |= new
+        found = set[str]().union(*(functions[name] for name in new))
+    return _FUNCTION.sub(lambda each: each[0] if each[1] in used else "", text)
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(_COMMENT.sub("", text)))
 
 
 def _read(package: str, name: str) -> str:
@@ -89,18 +122,18 @@ def run_all(connection: Redis, calls: Sequence[Call]) -> list[Reply | ResponseEr
         redis.exceptions.ConnectionError, TimeoutError: none of the calls is known to have run.
     """
     if len(calls) == 1:
-        return [_run_alone(connection, calls[0])]
+        return [_run_single(connection, calls[0])]
     with connection.pipeline(transaction=False) as pipeline:
         for call in calls:
             pipeline.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
         replies = cast("list[Reply | ResponseError]", pipeline.execute(raise_on_error=False))
     for index, reply in enumerate(replies):
         if isinstance(reply, NoScriptError):
-            replies[index] = _run_alone(connection, calls[index])
+            replies[index] = _run_single(connection, calls[index])
     return replies
 
 
-def _run_alone(connection: Redis, call: Call) -> Reply | ResponseError:
+def _run_single(connection: Redis, call: Call) -> Reply | ResponseError:
     try:
         return run(connection, call)
     except ResponseError as error:

@@ -1,1 +1,1 @@
-"""What an app holds: clients, and handles of runs and threads; sync and async."""
+"""Clients for apps, and handles of runs and threads; sync and async."""

@@ -1,4 +1,4 @@
-"""What an asyncio app holds of a thread."""
+"""The handle of a thread for asyncio code."""
 
 from __future__ import annotations
 

@@ -41,15 +41,15 @@ class Client(Transport):
         config: Mapping[str, Any] | None = None,
         durability: Durability = "async",
     ) -> RunHandle:
-        """Ask for a run; returns at once, with a handle on it.
+        """Enqueue a run; returns its handle at once.
 
-        The thread may be named by `config` as well, with the checkpoint to go on from.
-        With `run_id` the call may be repeated: the same id is one run. `on_busy` says what to do
-        while the thread has another run at work: wait behind it, reject, interrupt or roll it back.
+        `config` may name the thread as well, and the checkpoint to continue from. With `run_id` the
+        call may be repeated: the same id is one run. `on_busy` chooses what to do if another run of
+        the thread is queued or running: wait behind it, reject, interrupt it or roll it back.
 
         Raises:
             InputError: pydantic refuses the input; nothing was written.
-            CodecError: the input cannot be written; nothing was.
+            CodecError: the input cannot be stored; nothing was written.
             ConfigurationError: a name or an id is one that no worker could take.
             RunConflictError: the run id is taken by another input.
             ThreadBusyError: the thread is busy, and on_busy is "reject".
@@ -96,7 +96,7 @@ class Client(Transport):
 def wanted_run(
     entrypoint: Entrypoint[Any, Any] | Accepting | str, argument: Any, wanted: Wanted
 ) -> Wanted:
-    """Complete what is wanted with the entrypoint's name and the input in its proper form.
+    """Add the entrypoint's name and the input in its final form to a request.
 
     Raises:
         InputError: pydantic refuses the input.

@@ -1,4 +1,4 @@
-"""What a client holds of a run: follow it, wait for it, answer it, cancel it."""
+"""Handles of one run: follow it, wait for its result, answer it, cancel it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAUSES = ("run.interrupted",)
 
 
 class _Handle:
-    """What both kinds of handle know."""
+    """The data of both kinds of handle."""
 
     def __init__(self, run_id: str, thread_id: str) -> None:
         self._run_id = run_id
@@ -50,7 +50,7 @@ class RunHandle(_Handle):
         self._client = client
 
     def info(self) -> Run:
-        """Read what is known of the run.
+        """Read the run's record.
 
         Raises:
             RunNotFoundError: its retention is over.
@@ -70,7 +70,7 @@ class RunHandle(_Handle):
         Raises:
             RunFailedError: it failed; its error is the cause.
             RunCancelledError: it was cancelled.
-            TimeoutError: it is still at work after `timeout` seconds.
+            TimeoutError: it is not over after `timeout` seconds.
         """
         do, plans = self._client.do, self._client.plans
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -114,11 +114,11 @@ class RunHandle(_Handle):
     ) -> RunStream:
         """Follow the run in the given stream modes, until it is over or waits for an answer.
 
-        Each event has `mode` and `data` as `stream` in process gives them, and a `seq` to go on
+        Each event has `mode` and `data` as `stream` in process yields them, and a `seq` to continue
         from: `run.stream(after=event.seq)`. It unpacks as `mode, data`. Leaving the loop does not
-        touch the run. Where several modes are given, a run that fails or is cancelled ends with an
-        event of mode `run.finished`, whose data has `status` and `reason`; `stream.end` is how any
-        stream has ended.
+        affect the run. With several modes, a run that fails or is cancelled ends with an event of
+        mode `run.finished`, whose data has `status` and `reason`; `stream.end` is the event that
+        ended any stream.
 
         Raises:
             CursorExpiredError: the events after the cursor are no longer kept.
@@ -127,19 +127,19 @@ class RunHandle(_Handle):
         return RunStream(self._client, followed, self._subscribe)
 
     def cursor(self, last_event_id: str | None) -> int | None:
-        """Read where a browser goes on that comes back, from its header `Last-Event-ID`.
+        """Return the cursor of a browser that reconnects, from its header `Last-Event-ID`.
 
-        None says that it has seen the end of the run: answer 204, and it stays away.
+        None means that the browser has seen the end of the run: answer 204 to stop it.
 
         Raises:
             InvalidCursorError: the header is not the number of an event: 400.
             RunNotFoundError: the run's retention is over: 404.
-            CursorExpiredError: the events after it are no longer kept, or it is none of them: 410.
+            CursorExpiredError: the next event is no longer kept, or does not exist: 410.
         """
         return self._client.do(resumption(self._client.plans, self._run_id, last_event_id))
 
     def cancel(self) -> RunStatus:
-        """Cancel the run; returns its status after the call: cancelled, or running until it hears.
+        """Cancel the run; returns its status after the call: cancelled, or running for a moment.
 
         Raises:
             RunNotFoundError: its retention is over.
@@ -147,7 +147,7 @@ class RunHandle(_Handle):
         return self._client.do(self._client.plans.cancel(self._run_id))
 
     def resume(self, answer: Any = NOTHING) -> RunHandle:
-        """Answer what the run asks, or without an answer let a failed run go on.
+        """Answer the run's question, or without an answer let a failed run continue.
 
         An answer is given as in `Command(resume=answer)`: one value, or a map of interrupt ids.
 
@@ -230,5 +230,5 @@ def _followed(
 
 def _not_over(run_id: str, timeout: float | None) -> TimeoutError:
     return TimeoutError(
-        f"run {run_id!r} is not over after {timeout:g} s; penstock show {run_id} says what it does."
+        f"run {run_id!r} is not over after {timeout:g} s; penstock show {run_id} shows its steps."
     )

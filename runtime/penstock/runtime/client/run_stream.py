@@ -32,10 +32,10 @@ class Followed:
     subgraphs: bool
 
     def last(self, end: Event) -> Sequence[Event]:
-        """Give what the reader is shown of the end.
+        """Yield the event of the end, if the reader gets it.
 
-        The end of a run that has not completed is in none of the modes. A reader of several looks
-        at each event's mode, and is shown it too.
+        No mode has a chunk for the end of a run that has not completed. A reader of several modes
+        checks each event's mode, so it gets the event itself.
         """
         is_shown = len(set(self.modes)) > 1 and end.data["status"] != RunStatus.COMPLETED
         return (end,) if is_shown else ()
@@ -157,12 +157,12 @@ def seen(view: ModeView, event: Event) -> Generator[Event]:
 
 
 def resumption(plans: RequestPlans, run_id: str, last_event_id: str | None) -> Plan[int | None]:
-    """Return the cursor of a reader that comes back; None if it has seen the run's end.
+    """Return the cursor of a reader that reconnects; None if it has seen the run's end.
 
     Raises:
-        InvalidCursorError: what it names is not the number of an event.
+        InvalidCursorError: the cursor is not the number of an event.
         RunNotFoundError: there is no such run.
-        CursorExpiredError: the events after it are no longer kept, or it is none of the run's.
+        CursorExpiredError: the next event is no longer kept, or does not exist.
     """
     after = cursor(last_event_id)
     run = yield from plans.info(run_id)
@@ -186,7 +186,7 @@ def _paused(view: ModeView, event: Event) -> Event:
 
 
 def _end(plans: RequestPlans, run_id: str, last: Event | int) -> Plan[Event | None]:
-    """Read how a run has ended; None if it goes on, as somebody has resumed it.
+    """Read how a run has ended; None if it goes on, because it was resumed.
 
     Raises:
         RunNotFoundError: its retention is over, and the stream did not say how it ended.

@@ -1,4 +1,4 @@
-"""What a client holds of a thread: its states, and what can be done with it between runs."""
+"""The handle of a thread: read its states, change, fork, copy or delete it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ThreadHandle:
         return self._thread_id
 
     def state(self, checkpoint: Config | str = "") -> StateSnapshot:
-        """Read the thread's state, at a checkpoint or the newest; `{}` if nobody knows it."""
+        """Read the thread's state, at a checkpoint or the newest; values `{}` if unknown."""
         anchor = Anchor(self._thread_id, checkpoint_id_of(checkpoint))
         return self._client.do(self._client.threads.state(anchor))
 
@@ -55,9 +55,9 @@ class ThreadHandle:
             left = None if left is None else left - len(states)
 
     def update(self, values: Any, checkpoint: Config | str = "") -> dict[str, Any]:
-        """Give the thread values as if its entrypoint had returned them.
+        """Store values as if the thread's entrypoint had returned them.
 
-        A run that waits or failed is completed by them. Returns the config of the new checkpoint.
+        They complete a run that waits or has failed. Returns the config of the new checkpoint.
 
         Raises:
             UnknownCheckpointError: the thread has no such checkpoint.
@@ -69,7 +69,7 @@ class ThreadHandle:
         return checkpoint_config(self._thread_id, made)
 
     def resume(self, answer: Any = NOTHING) -> RunHandle:
-        """Answer what the thread's run asks, or without an answer let a failed run go on.
+        """Answer the question of the thread's run, or without an answer let a failed run continue.
 
         Raises:
             ResumeError: it waits for no such answer.
@@ -80,10 +80,10 @@ class ThreadHandle:
     def fork(
         self, run: RunHandle | AsyncRunHandle | str, *, after_step: str | None = None
     ) -> RunHandle:
-        """Start a run with the input of another one of the thread, and with what it has recorded.
+        """Start a run with the input, and with recorded steps, of another run of the thread.
 
-        The steps that had finished when `after_step` did, that one included, are reused; the
-        others run again, all of them without `after_step`.
+        It reuses `after_step` and the steps that had finished before it; all others are executed
+        again. Without `after_step` all steps are.
 
         Raises:
             RunNotFoundError: there is no such run.
@@ -96,10 +96,10 @@ class ThreadHandle:
         return RunHandle(client, *client.do(plan))
 
     def copy(self, target: str) -> ThreadHandle:
-        """Give a new thread the history and the values of this one; its runs stay here.
+        """Copy the history and the values of this thread to a new one; the runs stay here.
 
         Raises:
-            ThreadNotFoundError: nobody knows this thread.
+            ThreadNotFoundError: this thread does not exist.
             ConfigurationError: the new thread has a history already.
         """
         name = thread_name(target)
@@ -107,7 +107,7 @@ class ThreadHandle:
         return ThreadHandle(self._client, name)
 
     def delete(self) -> None:
-        """Forget the thread and all its runs.
+        """Delete the thread and all its runs.
 
         Raises:
             ThreadBusyError: a run is at work on it.
@@ -115,10 +115,10 @@ class ThreadHandle:
         self._client.do(self._client.threads.delete(self._thread_id))
 
     def expire(self, seconds: float | None) -> None:
-        """Say how long the thread is kept after its last run; None for ever.
+        """Set how long the thread is kept after its last run, in seconds; None for ever.
 
         Raises:
-            ThreadNotFoundError: nobody knows the thread.
+            ThreadNotFoundError: the thread does not exist.
         """
         self._client.do(self._client.threads.expire(self._thread_id, seconds))
 

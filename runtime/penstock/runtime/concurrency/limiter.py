@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Limiter", "Seat"]
+__all__ = ["Limiter", "Slot"]
 
 from collections import deque
 from threading import Lock
@@ -24,8 +24,8 @@ class Counted(Protocol):
         ...
 
 
-class Seat(Protocol):
-    """A step that wants to run, and how it begins."""
+class Slot(Protocol):
+    """A step that waits to run, and the way to begin it."""
 
     @property
     def step(self) -> Counted:
@@ -40,49 +40,48 @@ class Seat(Protocol):
 class Limiter:
     """Lets at most `limit` bodies run, counting only those without unfinished steps.
 
-    So a parent that waits never keeps a child out, at any depth and with a limit of one. What a
-    nested entrypoint calls counts for the step it was called in; the body of the run counts for
-    none.
+    So a waiting parent never blocks a child, at any depth and with a limit of one. The calls of a
+    nested entrypoint count for the step that called it; the body of the run does not count.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._running = 0
-        self._queue: deque[Seat] = deque()
+        self._queue: deque[Slot] = deque()
         self._lock = Lock()
 
-    def enter(self, seat: Seat) -> None:
-        """Begin now, or when there is room."""
+    def enter(self, slot: Slot) -> None:
+        """Begin now, or when the limit allows."""
         with self._lock:
-            caller = seat.step.caller
+            caller = slot.step.caller
             if caller is not None:
                 caller.children += 1
                 self._uncount(caller)
             if self._running >= self._limit:
-                self._queue.append(seat)
+                self._queue.append(slot)
                 return
-            self._count(seat.step)
-        seat.begin()
+            self._count(slot.step)
+        slot.begin()
 
-    def pull(self, seat: Seat) -> bool:
-        """Let a seat that still waits in the queue run in the caller's thread, if there is room."""
+    def pull(self, slot: Slot) -> bool:
+        """Take a slot out of the queue, to run it in the caller's thread, if the limit allows."""
         with self._lock:
-            if seat.step.counted:
+            if slot.step.counted:
                 return True
-            if self._running >= self._limit or seat not in self._queue:
+            if self._running >= self._limit or slot not in self._queue:
                 return False
-            self._queue.remove(seat)
-            self._count(seat.step)
+            self._queue.remove(slot)
+            self._count(slot.step)
             return True
 
-    def leave(self, seat: Seat) -> None:
-        """Make room after a body has ended, or was dropped before it began."""
+    def leave(self, slot: Slot) -> None:
+        """Free a slot after a body has ended, or was dropped before it began."""
         with self._lock:
-            self._uncount(seat.step)
-            seat.step.ended = True
-            if seat in self._queue:
-                self._queue.remove(seat)
-            caller = seat.step.caller
+            self._uncount(slot.step)
+            slot.step.ended = True
+            if slot in self._queue:
+                self._queue.remove(slot)
+            caller = slot.step.caller
             if caller is not None:
                 caller.children -= 1
                 if caller.children == 0 and not caller.ended:
@@ -92,9 +91,9 @@ class Limiter:
             following.begin()
 
     def rest(self, step: Counted) -> bool:
-        """Make room while a body waits for what comes from outside of the run.
+        """Free a slot while a body waits for something outside of the run.
 
-        Returns whether it had a place, and is to `go_on`.
+        Returns whether the body was counted, and has to `go_on`.
         """
         with self._lock:
             if not step.counted:
@@ -106,13 +105,13 @@ class Limiter:
         return True
 
     def go_on(self, step: Counted) -> None:
-        """Count a body again that has waited, also where there is no room left."""
+        """Count a body again that has waited, even beyond the limit."""
         with self._lock:
             if not step.ended and step.children == 0:
                 self._count(step)
 
-    def _next(self) -> list[Seat]:
-        begin: list[Seat] = []
+    def _next(self) -> list[Slot]:
+        begin: list[Slot] = []
         while self._queue and self._running < self._limit:
             following = self._queue.popleft()
             self._count(following.step)

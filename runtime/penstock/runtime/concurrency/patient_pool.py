@@ -40,12 +40,12 @@ def start(thread: threading.Thread, patience: float = PATIENCE) -> None:
 
 
 class PatientPool(ThreadPoolExecutor):
-    """A pool that keeps what it is given while the system refuses it a thread.
+    """A pool that keeps submitted functions while the system refuses it a thread.
 
     The standard pool raises then, although it has the function in its queue and may run it later.
-    This one calls `on_short`, from the thread that submits and with the pool's lock held; whoever
-    is told calls `grow` from time to time, until `is_short` is False. Where nobody is told, its
-    first thread is waited for, and does what others would have done.
+    This one calls `on_short`, from the thread that submits and with the pool's lock held; the owner
+    then calls `grow` from time to time, until `is_short` is False. Without that, the first thread
+    of the pool runs everything.
     """
 
     def __init__(self, most: int, name: str, on_short: Callable[[], object] | None = None) -> None:
@@ -54,7 +54,7 @@ class PatientPool(ThreadPoolExecutor):
         self.is_short = False
 
     def begin(self) -> None:
-        """Have one thread, with which all gets done, before others use up what the system gives."""
+        """Start one thread, which can do everything, before others use up the system's threads."""
         self.submit(_nothing)
 
     def grow(self) -> None:
@@ -64,7 +64,7 @@ class PatientPool(ThreadPoolExecutor):
                 self.submit(_nothing)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads to end, after a shutdown; tell whether all have."""
+        """Wait for the threads to end, after a shutdown; return whether all have."""
         end = time.monotonic() + timeout
         for thread in tuple(self._threads):
             thread.join(max(0.0, end - time.monotonic()))

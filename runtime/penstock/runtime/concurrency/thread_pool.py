@@ -1,4 +1,4 @@
-"""Threads for sync bodies, which start only for those that nobody is waiting for."""
+"""Threads for sync bodies; a body whose caller waits for it runs in the caller's thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from penstock.runtime.after_fork import anew_in_children
 from penstock.runtime.concurrency.patient_pool import PatientPool, start
 
 GRACE: Final = 0.001
-"""Seconds that whoever called a step has to run it itself by asking for its result."""
+"""Seconds in which the caller of a step can run it itself, by asking for its result."""
 
 MOST_GRACE: Final = 0.004
 """The longest it gets, while bodies do so."""
@@ -41,10 +41,10 @@ class Job(Protocol):
 
 
 class ThreadPool:
-    """A pool of threads, and one thread that gives it the jobs nobody took at once.
+    """A pool of threads, and a dispatcher that gives it the jobs that no caller runs itself.
 
-    A body that calls a step and asks for its result runs the step in its own thread: handing it to
-    another and back would cost several times what a small step does.
+    A body that calls a step and asks for its result runs the step in its own thread: to hand it to
+    another thread and back would cost several times as much as a small step.
     """
 
     def __init__(self, pool: ThreadPoolExecutor | None = None) -> None:
@@ -55,11 +55,11 @@ class ThreadPool:
 
     def begin_anew(self) -> None:
         """Begin without threads and jobs, in a process that has none of them."""
-        self._patient = PatientPool(MOST, "penstock", self._on_short)
-        self._pool: ThreadPoolExecutor = self._given or self._patient
+        self._own_pool = PatientPool(MOST, "penstock", self._on_short)
+        self._pool: ThreadPoolExecutor = self._given or self._own_pool
         self._jobs: deque[Job] = deque()
         self._wake = threading.Event()
-        self._asleep = True
+        self._is_waiting = True
         self._lock = threading.Lock()
         self._dispatcher: threading.Thread | None = None
         self._moved = 0
@@ -87,15 +87,15 @@ class ThreadPool:
                     start(dispatcher)
                     self._dispatcher = dispatcher
                     if self._given is None:
-                        self._patient.begin()
+                        self._own_pool.begin()
 
     def start(self, job: Job) -> None:
         """Let a job begin within a millisecond or two."""
         self._jobs.append(job)
-        if self._asleep:
+        if self._is_waiting:
             self.begin()
             with self._lock:
-                self._asleep = False
+                self._is_waiting = False
                 self._wake.set()
 
     def submit(self, function: Callable[[], object]) -> None:
@@ -109,8 +109,8 @@ class ThreadPool:
         self._pool.shutdown(wait=False)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads to end, after `close`; tell whether all have."""
-        return self._patient.join(timeout)
+        """Wait for the threads to end, after `close`; return whether all have."""
+        return self._own_pool.join(timeout)
 
     def _dispatch(self) -> None:
         idle, more, pause = 0, 1, GRACE
@@ -119,8 +119,8 @@ class ThreadPool:
             moved = self._forget_taken()
             # Where bodies run their own steps, one after the other, looking often only disturbs.
             pause = min(2 * pause, MOST_GRACE) if moved else GRACE
-            if self._patient.is_short:
-                self._patient.grow()
+            if self._own_pool.is_short:
+                self._own_pool.grow()
                 pause = REFUSED
             if not self._jobs:
                 idle, more = 0 if moved else idle + 1, 1
@@ -135,20 +135,20 @@ class ThreadPool:
                 idle, more = 0, 2 * more
 
     def _on_short(self) -> None:
-        self._asleep = False
+        self._is_waiting = False
         self._wake.set()
 
     def _sleep(self) -> None:
         with self._lock:
             self._wake.clear()
-            self._asleep = True
-        if self._jobs or self._closed or self._patient.is_short:
-            self._asleep = False  # it came before `start` could see that somebody is asleep
+            self._is_waiting = True
+        if self._jobs or self._closed or self._own_pool.is_short:
+            self._is_waiting = False  # it came before `start` could see that somebody is asleep
         else:
             self._wake.wait()
 
     def _forget_taken(self) -> bool:
-        """Drop taken jobs from the head of the line; tell whether there were any."""
+        """Drop taken jobs from the head of the line; return whether there were any."""
         before = self._moved
         while self._jobs and self._jobs[0].is_taken:
             try:

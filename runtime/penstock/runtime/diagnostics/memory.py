@@ -1,4 +1,4 @@
-"""How much memory Redis spends on what: by kind of key, by run, by thread."""
+"""How much memory Redis uses: by kind of key, by run, by thread."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was measured; with `each` over 1 of one run in so many, and the kinds' bytes guessed."""
+    """The measured bytes; if `each` is over 1, one run in so many was measured."""
 
     kinds: Sequence[Kind]
     runs: Sequence[Owner]

@@ -18,10 +18,11 @@ from penstock.publisher.stored import read_all
 from penstock.runtime.diagnostics.graph_tasks import as_step
 from penstock.runtime.journal.step_id import is_step, step_name
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans, texts
+from penstock.runtime.redis.run_record import whole
 from penstock.runtime.streaming.graph_chunks import GRAPH
 from penstock.runtime.types.run import Run, RunStatus
 
-_TELLING = ("step.retry", "step.finished", "step.interrupted", GRAPH)
+_WITH_VALUES = ("step.retry", "step.finished", "step.interrupted", GRAPH)
 
 PAGE = 200
 """Outcomes read in one request."""
@@ -43,12 +44,12 @@ _GOES_ON = {
     StepStatus.RUNNING: (RunStatus.RUNNING,),
     StepStatus.RETRYING: (RunStatus.RUNNING, RunStatus.SUSPENDED),  # a long wait leaves the process
 }
-"""Statuses of a run in which a step of its attempt is what its last event says."""
+"""Statuses of a run in which a step of its attempt is still in the state of its last event."""
 
 
 @dataclass(slots=True)
 class Step:
-    """One call of a task in a run, as its events tell of it."""
+    """One call of a task in a run, as its events show it."""
 
     step_id: str
     name: str
@@ -98,7 +99,9 @@ def remote_steps(plans: RequestPlans, run_id: str) -> Plan[dict[str, Run]]:
     found: dict[str, Run] = {}
     performers = texts((yield ("HGETALL", plans.keys.remote(run_id))))
     for step_id, name in performers.items():
-        fields = {} if name.startswith("!") else texts((yield ("HGETALL", plans.keys.run(name))))
+        if name.startswith("!"):
+            continue
+        fields = whole(name, texts((yield ("HGETALL", plans.keys.run(name)))))
         if "status" in fields:
             found[step_id] = Run.from_fields(name, fields)
     return found
@@ -115,18 +118,18 @@ def _read_errors(plans: RequestPlans, run: Run, steps: list[Step]) -> Plan[None]
             if error is None:  # it failed the run, and is to be done again when that goes on
                 _end(step, run.reason or "its outcome is not kept")
             else:
-                _end(step, _told(_text(error), step.step_id, codec))
+                _end(step, _read_error(_text(error), step.step_id, codec))
 
 
 def _opened(event: dict[str, Any], codec: Codec) -> dict[str, Any]:
-    """Decrypt what is shown of an event: not the arguments of steps, which may be many."""
-    if codec.plain is not codec and event["mode"] in _TELLING:
+    """Decrypt the shown parts of an event: not the arguments of steps, which may be many."""
+    if codec.plain is not codec and event["mode"] in _WITH_VALUES:
         event["data"] = codec.fact(event["mode"], event["data"])
     return event
 
 
 def _errors(key: str, names: tuple[str, ...]) -> Plan[list[bytes | None]]:
-    """Ask how steps ended; who may call no script, as a reader, reads their outcomes whole."""
+    """Read how steps ended; a user without the right to scripts reads the outcomes in full."""
     script = load("penstock.runtime.diagnostics", "outcomes")
     try:
         return cast("list[bytes | None]", (yield Call(script, (key,), names)))
@@ -135,8 +138,8 @@ def _errors(key: str, names: tuple[str, ...]) -> Plan[list[bytes | None]]:
     return [text if text is None or text.startswith(b'{"error"') else b"" for text in outcomes]
 
 
-def _told(error: str, step_id: str, codec: Codec) -> str:
-    """Read what the script says of an outcome, or the outcome itself."""
+def _read_error(error: str, step_id: str, codec: Codec) -> str:
+    """Read the error of an outcome, from the script's reply or the outcome itself."""
     if error.startswith("{"):
         return _error(codec.outcome(error, step_id).get("error"))
     return error.removeprefix("builtins.")
@@ -150,12 +153,12 @@ def fold(
 ) -> list[Step]:
     """Put steps together from events and from the names of recorded outcomes.
 
-    `away` says how the runs stand that perform steps on other queues.
+    `away` has the statuses of the runs that execute steps on other queues.
     """
     steps: dict[str, Step] = {}
     for event in events:
         if event["mode"].startswith("step.") and event["data"]["id"]:
-            _tell(steps, event)
+            _apply(steps, event)
     for step_id in recorded:
         step = _step(steps, step_id)
         if step.status is StepStatus.RUNNING:  # the event of its end is no longer kept
@@ -163,16 +166,16 @@ def fold(
     away = away or {}
     for step_id in away:
         _step(steps, step_id)
-    waiting = {each for step_id in away for each in _line(step_id)}
+    waiting = {each for step_id in away for each in _lineage(step_id)}
     for step in steps.values():
-        elsewhere = next((away[each] for each in _line(step.step_id) if each in away), None)
+        elsewhere = next((away[each] for each in _lineage(step.step_id) if each in away), None)
         if elsewhere is None and step.step_id in waiting and run.status is RunStatus.SUSPENDED:
             elsewhere = RunStatus.SUSPENDED
         _place(step, steps, run, elsewhere)
     return list(_by_parent(steps))
 
 
-def _tell(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
+def _apply(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
     data, time = event["data"], datetime.fromtimestamp(event["time"], UTC)
     step = _step(steps, data["id"])
     match event["mode"]:
@@ -200,7 +203,7 @@ def _tell(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
 
 
 def _try_again(step: Step) -> None:
-    """Count a try that began after a short wait, of which no event tells, by the next event."""
+    """Count a try that began after a short wait by its next event: its begin has none."""
     if step.status is StepStatus.RETRYING:
         step.tries += 1
 
@@ -211,12 +214,12 @@ def _end(step: Step, error: str) -> None:
 
 
 def _place(step: Step, steps: Mapping[str, Step], run: Run, away: RunStatus | None) -> None:
-    """Fill in what follows from where the step stands: its depth, and whether it still runs.
+    """Fill in a step's depth, and whether it is still executing.
 
-    `away` is the status of the run that performs it, or the step that it was called in; that of the
-    run itself where it waits for what it has called.
+    `away` is the status of the run that executes the step, or its caller, elsewhere; the status of
+    the run itself if the step waits for steps that it has called.
     """
-    step.depth = sum(each in steps for each in _line(step.step_id)) - 1
+    step.depth = sum(each in steps for each in _lineage(step.step_id)) - 1
     if away is not None and step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
         if step.status is StepStatus.RUNNING and away is not RunStatus.RUNNING:
             queued = away is RunStatus.QUEUED
@@ -250,7 +253,7 @@ def _parent(step_id: str) -> str:
     return "/".join(parts)
 
 
-def _line(step_id: str) -> Iterator[str]:
+def _lineage(step_id: str) -> Iterator[str]:
     """Give the id of a step, and of each that it was called in, the nearest first."""
     while step_id:
         yield step_id
@@ -264,8 +267,10 @@ def _step(steps: dict[str, Step], step_id: str) -> Step:
 def _error(error: Any) -> str:
     if not isinstance(error, Mapping):
         return ""
-    told = cast("Mapping[str, Any]", error)
-    return f"{told.get('type', 'error')}: {told.get('message', '')}".removeprefix("builtins.")
+    described = cast("Mapping[str, Any]", error)
+    return f"{described.get('type', 'error')}: {described.get('message', '')}".removeprefix(
+        "builtins."
+    )
 
 
 def _text(raw: bytes) -> str:

@@ -126,7 +126,7 @@ def _open(scope: Scope, question: Question) -> Suspend:
     due = attempt.timers.due(name) if question.limit is not None else None
     attempt.questions.add(question, due)
     if scope.namespace:
-        data = {"id": scope.step_id, "interrupts": [interrupt.told()]}
+        data = {"id": scope.step_id, "interrupts": [interrupt.as_dict()]}
         attempt.say("step.interrupted", data, caller(scope.step_id), text=text)
     return Suspend(
         f"run {attempt.assignment.run_id!r} waits for an answer to interrupt {name}; "

@@ -69,7 +69,7 @@ def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
 
 
 def _suspended(attempt: Attempt, result: Result) -> Suspended:
-    asked = [item.told() for item in result.interrupts]
+    asked = [item.as_dict() for item in result.interrupts]
     wakes, remote = attempt.waits.due, _remote(attempt)
     told = {"interrupts": asked} | ({"graph": True} if result.is_hosted else {})
     fact = Fact("run.interrupted", told, (), time.time())
@@ -110,11 +110,12 @@ def _completed(attempt: Attempt, result: Result) -> Finished:
     value, save = Final.split(result.value)
     checkpoints: dict[str, str] = {}
     if attempt.journal.stores:
-        codec, told = attempt.codec, attempt.assignment
+        codec, assignment = attempt.codec, attempt.assignment
         done = Outcome(value)
         checkpoints["result"] = encode_outcome(done, codec, "result", "result of the run")
         if not result.is_hosted:
-            checkpoints |= Kept(attempt.shared_codec, told.thread_id).write(value, save, "the run")
+            kept = Kept(attempt.shared_codec, assignment.thread_id)
+            checkpoints |= kept.write(value, save, "the run")
         checkpoints |= attempt.children.checkpoints()
     data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": "completed"}
     if result.is_cached:

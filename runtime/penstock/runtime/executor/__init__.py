@@ -1,1 +1,1 @@
-"""What a process does with the runs that it has claimed: claim, attempt, journal."""
+"""Executes the runs that a process has claimed: claim, attempt, journal."""

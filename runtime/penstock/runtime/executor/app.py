@@ -1,8 +1,8 @@
-"""What a process can execute."""
+"""The entrypoints and tasks that a process can execute."""
 
 from __future__ import annotations
 
-__all__ = ["AnyExecutable", "App", "said"]
+__all__ = ["AnyExecutable", "App"]
 
 import hashlib
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from penstock.runtime.errors import UnknownEntrypointError, UnknownTaskError
 from penstock.runtime.executor.hosted import Hosted
 from penstock.runtime.func.task import Task
+from penstock.runtime.types.code_name import of_entrypoint, of_task
 from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 
 AnyExecutable: TypeAlias = "AnyEntrypoint | Hosted"
@@ -20,23 +21,19 @@ AnyExecutable: TypeAlias = "AnyEntrypoint | Hosted"
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Entrypoints by name, and those tasks that have a queue of their own, by name."""
+    """Entrypoints, and tasks that have a queue of their own, by name."""
 
     entrypoints: Mapping[str, AnyExecutable]
     tasks: Mapping[str, Task[..., Any]] = field(default_factory=dict[str, "Task[..., Any]"])
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What it has, as workers announce it and as tickets ask for it."""
-        return tuple(
-            sorted(
-                [f"e:{name}" for name in self.entrypoints] + [f"t:{name}" for name in self.tasks]
-            )
-        )
+        """The names of its code, as workers announce them and tickets need them."""
+        return tuple(sorted((*map(of_entrypoint, self.entrypoints), *map(of_task, self.tasks))))
 
     @property
     def digest(self) -> str:
-        """What stands for all its names."""
+        """A digest of all its names."""
         names = "\0".join(self.names).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(names, digest_size=8).hexdigest()
 
@@ -44,7 +41,7 @@ class App:
         """Return an entrypoint.
 
         Raises:
-            UnknownEntrypointError: there is none of this name here.
+            UnknownEntrypointError: the app has none of this name.
         """
         if name not in self.entrypoints:
             raise UnknownEntrypointError(name, self.entrypoints)
@@ -54,14 +51,8 @@ class App:
         """Return a task with a queue of its own.
 
         Raises:
-            UnknownTaskError: there is none of this name here.
+            UnknownTaskError: the app has none of this name.
         """
         if name not in self.tasks:
             raise UnknownTaskError(name, self.tasks)
         return self.tasks[name]
-
-
-def said(name: str) -> str:
-    """Say in words what a ticket asks for: one of the names of an app."""
-    kind, _, bare = name.partition(":")
-    return f"{'task' if kind == 't' else 'entrypoint'} {bare!r}"

@@ -1,4 +1,4 @@
-"""What a claimed run asks of this process: to execute an entrypoint, or a step for another run."""
+"""The work of a claimed run: to execute an entrypoint, or a step for another run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from penstock.runtime.types.cache import CachedCall
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """A body to execute, for whom, and with what."""
+    """A body to execute, its assignment and its argument."""
 
     assignment: Assignment
     body: StepFunction | Hosted
@@ -49,10 +49,10 @@ class Assigned:
 
 
 def assigned(claim: Claim, app: App, codec: Codec) -> Assigned:
-    """Read what a claimed run is to do; `codec` is that of its Redis.
+    """Read the work of a claimed run; `codec` is that of its Redis.
 
-    What cannot be read here, or is not known here, is a body that fails: so it goes on the record
-    as any error does.
+    If it cannot be read, or its code is missing, the body fails: so the error is recorded like any
+    other.
     """
     fields = claim.fields
     bare = Assignment(

@@ -30,9 +30,9 @@ from penstock.runtime.errors import (
     Stop,
 )
 from penstock.runtime.executor.app import App
+from penstock.runtime.executor.arrivals import Arrivals
 from penstock.runtime.executor.claimed import assigned
 from penstock.runtime.executor.hosted import Hosted, HostedRun, execute_hosted
-from penstock.runtime.executor.news import News
 from penstock.runtime.journal.endings import Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.result import Result
@@ -67,7 +67,7 @@ class _Active:
 
 
 class Executor:
-    """Holds what the runs of a process share: loop, threads, sender, leases, codec."""
+    """Holds the resources that the runs of a process share: threads, sender, leases, codec."""
 
     def __init__(
         self,
@@ -83,18 +83,18 @@ class Executor:
         self.settings = settings
         self._given = connection
         self.app = app
-        patient = connect(connection, settings.lease / 4)
-        self._own = [patient]
-        """Connections that nobody else uses."""
+        leases = connect(connection, settings.lease / 4)
+        self._own = [leases]
+        """Connections of this executor alone."""
         if sender is None:
             self._own.append(connect(connection))
             sender = Sender(self._own[-1])
         self.sender = sender
         self.calls = Calls(Keys.of(settings, self.sender.connection))
         self.codec = (codec or settings.codec()).at(settings.prefix)
-        self.keeper = LeaseKeeper(patient, self.calls, lease=settings.lease, every=settings.renew)
-        self._news = News(self.calls.keys, self.sender)
-        self._hears = False
+        self.keeper = LeaseKeeper(leases, self.calls, lease=settings.lease, every=settings.renew)
+        self._arrivals = Arrivals(self.calls.keys, self.sender)
+        self._is_started = False
         self._threads = threads or ThreadPool()
         self._active: dict[Lease, _Active] = {}  # of one run perhaps two, the older one lost
         self._on_end = on_end
@@ -102,9 +102,9 @@ class Executor:
 
     @property
     def has_suspect(self) -> bool:
-        """Whether a run here is to be by itself, as it has not got on meanwhile.
+        """Whether a suspect is here that has recorded nothing yet, and must run alone.
 
-        For a minute, mostly: one that lives so long may wait for what another run brings it.
+        Mostly for a minute: a suspect that lives longer may wait for another run.
         """
         newest = time.monotonic() - ISOLATION
         return any(
@@ -114,11 +114,11 @@ class Executor:
         )
 
     def start(self) -> None:
-        """Have the threads of the process's own before runs may use up what the system gives."""
+        """Start the executor's own threads, before runs may use up the threads of the system."""
         self.sender.start()
         self.keeper.start()
         self._threads.begin()
-        self._hears = True
+        self._is_started = True
 
     def begin(self, claim: Claim) -> asyncio.Task[None]:
         """Start the attempt of a claimed run; call it on the loop."""
@@ -143,10 +143,10 @@ class Executor:
         """Stop a run of this process because somebody cancelled it; from any thread."""
         self.keeper.cancel(run_id)
 
-    def heed(self, message: str) -> None:
+    def on_message(self, message: str) -> None:
         """Take a message of the control channel: a run id, or `news` and a run id."""
         if message.startswith(NEWS):
-            self._news.hear(message.removeprefix(NEWS))
+            self._arrivals.notify(message.removeprefix(NEWS))
         else:
             self.cancel(message)
 
@@ -158,14 +158,14 @@ class Executor:
                 active.runner.attempt.control.request_drain(_ENDING)
 
     def cut(self) -> None:
-        """Break off what still runs; call it on the loop."""
+        """Cancel the runs that still execute; call it on the loop."""
         for active in self._active.values():
             if active.runner is not None and active.runner.attempt.stopping is None:
                 active.runner.stop(Drained(_ENDING))
             active.task.cancel()
 
-    def let_go(self) -> None:
-        """Hand over what did not even let itself be broken off; from any thread."""
+    def hand_over_stuck(self) -> None:
+        """Hand over the runs that could not be cancelled; from any thread."""
         for active in tuple(self._active.values()):
             if not active.journal.is_ending:
                 active.journal.end(HandedOver())
@@ -182,7 +182,7 @@ class Executor:
             each.close()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads of runs to end, after `close`; tell whether all have."""
+        """Wait for the threads of runs to end, after `close`; return whether all have."""
         return self._threads.join(timeout)
 
     # -- one run --------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class Executor:
             _log_broken(claim, error)
         finally:
             self.keeper.remove(claim.lease)
-            self._news.forget(claim.lease)
+            self._arrivals.forget(claim.lease)
             active = self._active.pop(claim.lease, None)
             if active is not None and active.runner is not None:
                 active.runner.close()
@@ -222,11 +222,11 @@ class Executor:
         attempt = Attempt(work.assignment, journal, self.codec, durability=journal.durability)
         limit = work.assignment.config.get("max_concurrency")
         runner = Runner(attempt, self._threads, loop, limit)
-        self.keeper.add(claim.lease, lambda stop: self._told(claim, stop))
+        self.keeper.add(claim.lease, lambda stop: self._on_stop(claim, stop))
         active = self._active[claim.lease]
         active.runner = runner
-        if self._hears and not isinstance(work.body, Hosted):
-            self._news.follow(attempt, journal)
+        if self._is_started and not isinstance(work.body, Hosted):
+            self._arrivals.follow(attempt, journal)
         if self._draining:
             attempt.control.request_drain(_ENDING)
         if claim.fields.get("cancel"):
@@ -236,7 +236,7 @@ class Executor:
             return await execute_hosted(work.body, run)
         return await aconduct(runner, work.step(runner))
 
-    def _told(self, claim: Claim, stop: Stop) -> None:
+    def _on_stop(self, claim: Claim, stop: Stop) -> None:
         """Stop a run; the keeper's thread calls this."""
         active = self._active.get(claim.lease)
         if active is None or active.journal.is_ending:
@@ -265,12 +265,12 @@ class Executor:
             active.task.cancel()
 
     def _abandon(self, claim: Claim) -> None:
-        """End a run for good whose code does not let itself be cancelled."""
+        """End a run whose code goes on in spite of its cancellation."""
         active = self._active.get(claim.lease)
         if active is None or active.journal.is_ending:
             return
         logger.warning(
-            "run %s goes on in spite of its cancellation, it is left alone",
+            "the code of run %s goes on in spite of its cancellation; it is abandoned",
             claim.lease.run_id,
             extra=_extra(claim, "run.abandoned"),
         )

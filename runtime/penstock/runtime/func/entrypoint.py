@@ -27,12 +27,12 @@ S = TypeVar("S")
 class entrypoint:
     """Declare a workflow: `@entrypoint()` over a function whose first parameter is the input.
 
-    `name` is what workers and clients know it by (default: the function's); `checkpointer` keeps
-    its runs when it is invoked in this process; on workers the worker's Redis does. Nested in a
-    run of another it belongs to that run; False there records nothing of it, True lets it keep a
-    `previous` of its own on the thread. `cache` is where cached values are, its own (with
-    `cache_policy`) and those of its tasks; `context_schema` is the class of what runs get as
-    context. `retry_policy`, `cache_policy` and `timeout` are for the body, not for its tasks.
+    `name` is its name for workers and clients (default: the function's); `checkpointer` keeps its
+    runs when it is invoked in this process, whereas a worker keeps runs in its Redis. A nested
+    entrypoint belongs to the run that calls it; there, False records nothing of it, and True lets
+    it keep a `previous` of its own on the thread. `cache` holds the cached values of its tasks, and
+    its own if it has a `cache_policy`; `context_schema` is the class of the context of runs.
+    `retry_policy`, `cache_policy` and `timeout` apply to the body, not to its tasks.
 
     Raises:
         ConfigurationError: the function cannot be an entrypoint.
@@ -40,7 +40,7 @@ class entrypoint:
 
     @register_type  # a cache keeps it as it is
     class final(Final[V, S]):
-        """What a body returns: `value` is the run's result, `save` the next run's `previous`."""
+        """Return value of a body: `value` is the run's result, `save` the next run's `previous`."""
 
         __slots__ = ()
 

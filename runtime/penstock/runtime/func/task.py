@@ -65,7 +65,7 @@ class Task(StepFunction, Generic[P, T]):
         self: Task[Concatenate[Any, Q], T], instance: object, owner: type[Any] | None = None
     ) -> BoundTask[Q, T]: ...
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
-        """Return the task as an object or a class has it, whose method it is."""
+        """Return the task bound to the object or the class whose method it is."""
         receiver = owner if self.binds == "class" else instance
         if receiver is None or self.binds == "nothing":
             return self
@@ -75,7 +75,7 @@ class Task(StepFunction, Generic[P, T]):
     def keyed(self, key: str) -> Callable[P, StepFuture[T]]:
         """Return the task as it is called under an explicit key, which replaces its number.
 
-        For calls whose order may differ between attempts: the key finds the recorded outcome.
+        Use it for calls whose order may differ between attempts: the key finds the outcome.
         """
 
         def call(*args: P.args, **kwargs: P.kwargs) -> StepFuture[T]:
@@ -89,10 +89,10 @@ class Task(StepFunction, Generic[P, T]):
 
 
 class BoundTask(Generic[P, T]):
-    """A task as an object of its class has it: a call passes the object first, as of a method.
+    """A task bound to an object of its class: a call passes the object first, as for a method.
 
-    The object is an argument like any other: if it has no stored form, the calls are told by their
-    path alone, and are not cached without a `key_func`.
+    The object is an argument like any other: if it cannot be stored, the calls are identified by
+    their path alone, and are not cached without a `key_func`.
     """
 
     def __init__(self, task: Task[Concatenate[Any, P], T], receiver: object) -> None:
@@ -187,9 +187,9 @@ def task(
 
     `retry_policy` is a number of attempts, a RetryPolicy or several; `cache_policy` keeps values
     for other runs, in the entrypoint's cache; `timeout` is seconds or a TimeoutPolicy, for each
-    try (a sync function needs a run on a loop, as on workers); `on_change` says what a replay does
-    when the arguments are not those recorded: raise ReplayError, or run the step again. `queue`
-    names the queue whose workers perform the steps of a run that was enqueued on another one.
+    try (a sync function needs a run on a loop, as on workers); `on_change` chooses what a replay
+    does if the arguments differ from the recorded ones: raise ReplayError, or execute the step
+    again. `queue` is the queue whose workers execute the steps of runs of other queues.
 
     Raises:
         ConfigurationError: the function cannot be a task.

@@ -1,1 +1,1 @@
-"""The port between the engine and what stores its work: events, endings, step ids, protocols."""
+"""The port between the engine and its storage: events, endings, step ids, protocols."""

@@ -1,4 +1,4 @@
-"""What keeps the runs of a thread for an entrypoint that is invoked in this process."""
+"""Storage of the runs of a thread, for an entrypoint that is invoked in this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from penstock.runtime.types.state import Anchor, StateSnapshot, Update
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a caller asks for: an entrypoint, a thread, and an input, None or a Command."""
+    """The request of a caller: an entrypoint, a thread, and an input, None or a Command."""
 
     entrypoint: str
     thread_id: str
@@ -38,7 +38,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What comes of an order: an attempt to execute, or the result that is there already."""
+    """The reply to an order: an attempt to execute, or a result that is already there."""
 
     assignment: Assignment
     journal: Journal
@@ -64,12 +64,12 @@ class Checkpointer(Protocol):
         Raises:
             EmptyInputError: nothing to run and nothing to resume.
             ResumeError: the Command answers nothing that is asked.
-            ThreadBusyError: the thread's run is at work elsewhere.
+            ThreadBusyError: another process executes the thread's run.
         """
         ...
 
-    def guard(self, journal: Journal, tell: Callable[[Stop], None]) -> None:
-        """Keep an attempt's lease alive; another thread calls `tell` if it is to stop."""
+    def guard(self, journal: Journal, on_stop: Callable[[Stop], None]) -> None:
+        """Keep an attempt's lease alive; another thread calls `on_stop` if it is to stop."""
         ...
 
     def release(self, journal: Journal) -> None:

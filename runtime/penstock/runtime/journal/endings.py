@@ -1,4 +1,4 @@
-"""How an attempt ends: what its last write says."""
+"""How an attempt ends: the content of its last write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Finished:
 
     status: Literal["completed", "failed", "cancelled"]
     fact: Fact | None
-    """None at the end of a remote step, which is told of by its outcome."""
+    """None at the end of a remote step, whose outcome announces the end."""
     checkpoints: Mapping[str, str] = field(default_factory=dict[str, str])
     reopen: tuple[str, ...] = ()
     reason: str = ""

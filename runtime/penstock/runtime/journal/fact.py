@@ -1,4 +1,4 @@
-"""What happens in a run, as a journal and listeners get it."""
+"""A fact of a run, as journals and listeners get it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 
 class Fact(NamedTuple):
-    """One thing that happened in a run; `ref` names the checkpoint that holds its outcome.
+    """One fact of a run; `ref` names the checkpoint that holds its outcome.
 
-    `inline` says that the event holds it too: an error's checkpoint goes as its step is done again.
+    With `inline` the event holds the outcome too: the checkpoint of an error is deleted when its
+    step is executed again.
     """
 
     mode: str

@@ -1,4 +1,4 @@
-"""Why a run failed, in a line that its record keeps: the error's class, and what it said."""
+"""Why a run failed, as a line in its record: the class and the message of the error."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _SEALED: Final = re.compile(
 def reason_of(error: BaseException, codec: Codec) -> str:
     """Write why a run fails; where values are encrypted, all but the error's class is, too."""
     name = type(error).__name__
-    said = dump_error(error, codec)["message"][: SHOWN - len(name) - 2]
-    said = said.encode(errors="backslashreplace").decode()  # names of files may be no text
+    message = dump_error(error, codec)["message"][: SHOWN - len(name) - 2]
+    message = message.encode(errors="backslashreplace").decode()  # names of files may be no text
     if codec.plain is codec:
-        return f"{name}: {said}"
-    return f"{name}: {codec.at('reason').dumps(said)}"
+        return f"{name}: {message}"
+    return f"{name}: {codec.at('reason').dumps(message)}"
 
 
 def read_reason(reason: str, codec: Codec) -> str:
-    """Read why a run failed; who has no key for it gets the error's class all the same."""
+    """Read why a run failed; without the encryption key only the error's class."""
     sealed = _SEALED.fullmatch(reason)
     if sealed is None:
         return reason
@@ -39,4 +39,4 @@ def read_reason(reason: str, codec: Codec) -> str:
     try:
         return f"{name}: {codec.at('reason').loads(text)}"
     except EncryptionError:
-        return f"{name} (what it said is encrypted under key {key_id!r}, which is not set here)"
+        return f"{name} (its message is encrypted under key {key_id!r}, which is not set here)"

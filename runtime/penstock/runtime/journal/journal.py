@@ -1,4 +1,4 @@
-"""Where an attempt writes what it says and what it has done."""
+"""The journal of an attempt, to which it writes its events and outcomes."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class Journal(Protocol):
 
     @property
     def has_past(self) -> bool:
-        """Whether earlier attempts have said anything."""
+        """Whether earlier attempts have written any events."""
         ...
 
     def unfinished(self) -> Mapping[str, int]:
-        """Return what earlier attempts did not get to the end of: step id -> seq of its first word.
+        """Return the steps that earlier attempts did not finish: step id -> seq of its first event.
 
-        The id is "" for what the body has said.
+        The id of the body is "".
 
         Raises:
             LeaseLostError: another attempt owns the run.
@@ -77,14 +77,14 @@ class Journal(Protocol):
         ...
 
     def mark(self, field: str, text: str) -> None:
-        """As `keep`, where no code of the run is to hear of an error: in a callback of the loop.
+        """Do the same as `keep`, without an error: for callbacks of the loop.
 
-        Who could store nothing any more learns it otherwise.
+        The attempt learns in another way that nothing can be stored any more.
         """
         ...
 
     def sends(self, queue: str) -> bool:
-        """Tell whether the steps of a queue are performed by others than this process."""
+        """Return whether the steps of a queue are performed by others than this process."""
         ...
 
     def sent(self, step_id: str) -> bytes | None:
@@ -114,7 +114,7 @@ class Journal(Protocol):
         ...
 
     def close(self, ending: Ending) -> None:
-        """Let the next flush store the ending, in the same write as what is still unstored."""
+        """Let the next flush store the ending, together with everything that is not stored yet."""
         ...
 
     def fail(self, error: BaseException) -> None:
@@ -162,7 +162,7 @@ class NoJournal:
         """Drop the checkpoint."""
 
     def sends(self, queue: str) -> bool:
-        """Tell that all steps are performed here."""
+        """Return that all steps are executed here."""
         return False
 
     def sent(self, step_id: str) -> bytes | None:
@@ -170,7 +170,7 @@ class NoJournal:
         return None
 
     def send(self, call: RemoteCall) -> str:
-        """Refuse: there is nobody to send to."""
+        """Refuse: there are no other workers."""
         raise AssertionError(f"step {call.step_id!r} is performed here")
 
     def flush(self) -> None:

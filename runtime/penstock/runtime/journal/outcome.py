@@ -14,8 +14,8 @@ from penstock.runtime.types.final import Final
 class Outcome(NamedTuple):
     """A step's value or error, and the digest of the arguments it was called with.
 
-    `save` is what a nested entrypoint saved that keeps a state and returned something else; `at`
-    says when the caller got to know it, "" where nothing else was under way.
+    `save` is the saved value of a nested entrypoint that keeps a state, if it is not `value`; `at`
+    is the stamp at which the caller learned of the outcome, "" if nothing else was open.
     """
 
     value: Any = None

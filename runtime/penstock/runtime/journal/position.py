@@ -1,4 +1,4 @@
-"""Where a run stands in the history of its thread, and how its events tell of it."""
+"""The position of a run in the history of its thread, and its form in events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Position:
     """The checkpoint of a run's input; the one of its result is the next of the thread.
 
     Values are encoded text: the metadata of the run, the thread's values when it began, and
-    what it has asked so far.
+    its questions so far.
     """
 
     number: int
@@ -64,7 +64,7 @@ class Position:
         return text + "}"
 
     def finished(self, codec: Codec) -> str:
-        """Write the member `checkpoint` of a `run.finished` that tells of a result."""
+        """Write the member `checkpoint` of a `run.finished` that has a result."""
         return self._common(self.number + 1, self.step + 1, codec) + "}"
 
     def _common(self, number: int, step: int, codec: Codec) -> str:
@@ -76,20 +76,20 @@ class Position:
 
 
 def chunk(
-    told: Mapping[str, Any], thread_id: str, source: str, values: Any, pending: str = ""
+    checkpoint: Mapping[str, Any], thread_id: str, source: str, values: Any, pending: str = ""
 ) -> dict[str, Any]:
-    """Return the `checkpoints` chunk of what a fact tells; `pending` is the body still to run."""
-    parent = told["parent"]
-    asked = told.get("interrupts", ())
+    """Return the `checkpoints` chunk of a fact's checkpoint; `pending` is the body to execute."""
+    parent = checkpoint["parent"]
+    asked = checkpoint.get("interrupts", ())
     members = ("value", "id", "response_schema")
     interrupts = tuple({name: one[name] for name in members if name in one} for one in asked)
     body = {"id": "", "name": pending, "interrupts": interrupts, "state": None}
     return {
-        "config": checkpoint_config(thread_id, told["id"]),
+        "config": checkpoint_config(thread_id, checkpoint["id"]),
         "metadata": {
-            **told.get("metadata", {}),
-            "source": told.get("source", source),
-            "step": told["step"],
+            **checkpoint.get("metadata", {}),
+            "source": checkpoint.get("source", source),
+            "step": checkpoint["step"],
             "parents": {},
         },
         "values": values,

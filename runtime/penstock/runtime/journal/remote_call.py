@@ -1,4 +1,4 @@
-"""Steps that workers of another queue perform, each as a run of its own that reports home."""
+"""Steps that workers of another queue execute, each as a run that reports to its home run."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import CodecError
 
 ACCEPTED: Final = "accepted"
-"""The checkpoint that says that a run's input is validated: empty where it is kept as it came out
-of that, else the encoded input."""
+"""The checkpoint that marks a run's input as validated: empty if validation did not change it, else
+the encoded input."""
 
 ACCEPTED_CONTEXT: Final = "accepted context"
 """The checkpoint with the context as it came out of that, where it was stored before."""
@@ -50,7 +50,7 @@ class Accepting(Protocol):
         ...
 
     def converts(self, context: Any, /) -> bool:
-        """Tell whether validation may make something else of an input or a context."""
+        """Return whether validation may make something else of an input or a context."""
         ...
 
 
@@ -64,7 +64,7 @@ class Given:
 
 
 def given_of(checkpoints: Mapping[str, bytes], codec: Codec) -> Given:
-    """Read what a run was given; `codec` is the run's.
+    """Read a run's input and context; `codec` is the run's.
 
     Raises:
         CodecError: it cannot be read here.
@@ -84,11 +84,11 @@ def context_of(checkpoints: Mapping[str, bytes], codec: Codec) -> Any:
 
 
 def accepted(entrypoint: Accepting, given: Given, codec: Codec) -> tuple[Given, Mapping[str, str]]:
-    """Validate what a run was given if nobody has, and return the checkpoints that say so.
+    """Validate a run's input and context unless that is done, and return the checkpoints of it.
 
     Raises:
         InputError: it is refused.
-        CodecError: what came of the input cannot be stored.
+        CodecError: the validated input cannot be stored.
         Exception: whatever else a validator raises.
     """
     context = entrypoint.accept_context(given.context)  # as it is, where it was stored so

@@ -32,7 +32,7 @@ def label(name: str) -> str:
 
 
 def is_step(checkpoint: str) -> bool:
-    """Tell whether a checkpoint is named by a step's id alone, not one of what belongs to it."""
+    """Return whether a checkpoint is named by a step's id alone, not one of what belongs to it."""
     return checkpoint[:1] not in "!?:>@" and (":" in checkpoint or "=" in checkpoint)
 
 

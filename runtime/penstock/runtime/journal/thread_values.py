@@ -1,4 +1,4 @@
-"""What a thread keeps between its runs, as texts that are written for this thread alone."""
+"""The values that a thread keeps between its runs, as texts that only this thread can use."""
 
 from __future__ import annotations
 

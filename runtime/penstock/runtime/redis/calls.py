@@ -26,6 +26,7 @@ from penstock.runtime.journal.endings import Ending, HandedOver, Suspended
 from penstock.runtime.journal.put import Put
 from penstock.runtime.journal.remote_call import RemoteCall
 from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
+from penstock.runtime.redis.run_record import shortened, whole
 
 SCHEMA = "/schema"
 """What follows an interrupt's id in the name of the field with the JSON schema of its answer."""
@@ -181,14 +182,9 @@ class Calls:
 
     def enqueue(self, creation: Creation) -> Call:
         """Create a run and ring for it."""
-        own = creation.thread_id == creation.run_id
-        fields: dict[str, str | int] = {
-            "queue": creation.queue,
-            "thread": creation.thread_id,
-            "own_thread": int(own),
-            "created_at": _now(),
-            **creation.fields,
-        }
+        fields = {"queue": creation.queue, "created_at": _now(), **shortened(creation.fields)}
+        if creation.thread_id != creation.run_id:
+            fields["thread"] = creation.thread_id
         return self._call(
             "enqueue",
             creation.run_id,
@@ -374,14 +370,15 @@ def _script(name: str) -> Script:
 
 
 def _claim(reply: Reply) -> Claim:
-    run_id, fence, fields, checkpoints, saved, seq, value = cast("tuple[Any, ...]", reply)
+    name, fence, fields, checkpoints, saved, seq, value = cast("tuple[Any, ...]", reply)
+    run_id = _text(name)
     texts = {
         str(name, "utf-8", "replace"): str(value, "utf-8", "replace")
         for name, value in _pairs(fields)
     }
     return Claim(
-        Lease(_text(run_id), _text(fence), texts.get("home", "")),
-        texts,
+        Lease(run_id, _text(fence), texts.get("home", "")),
+        whole(run_id, texts),
         {_text(name): value for name, value in _pairs(checkpoints)},
         saved,
         int(seq),

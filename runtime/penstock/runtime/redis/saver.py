@@ -105,15 +105,15 @@ class RedisSaver(SavedThreads):
             return Opening(assignment, NoJournal(), None, found.result)
         return self._claim(found, order)
 
-    def guard(self, journal: Journal, tell: Callable[[Stop], None]) -> None:
-        """Keep an attempt's lease alive; another thread calls `tell` if it is to stop."""
+    def guard(self, journal: Journal, on_stop: Callable[[Stop], None]) -> None:
+        """Keep an attempt's lease alive; another thread calls `on_stop` if it is to stop."""
         if not isinstance(journal, RedisJournal):
             return
 
         def told(stop: Stop) -> None:
             # A renewal may come upon the run's own end, whose answer is on its way.
             if isinstance(stop, Unheard) or not journal.is_ending:
-                tell(stop)
+                on_stop(stop)
 
         self._keeper.add(journal.lease, told)
 

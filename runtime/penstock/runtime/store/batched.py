@@ -17,7 +17,7 @@ Asked = list[tuple[Op, "asyncio.Future[Result]"]]
 class AsyncBatchedBaseStore(BaseStore):
     """Collects the concurrent async calls of one tick of a loop into one `abatch`.
 
-    Equal reads are made once. A caller that is cancelled takes nobody else's answer away.
+    Equal reads are made once. A cancelled caller does not affect the results of others.
     """
 
     def __init__(self) -> None:

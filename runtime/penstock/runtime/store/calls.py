@@ -1,4 +1,4 @@
-"""The script calls of a store: what is sent, and how much at a time. No IO."""
+"""The script calls of a store, and their sizes. No IO."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 How: TypeAlias = Literal["read", "refresh", "touch"]
 Wanted: TypeAlias = tuple[How, Space, str]
-"""An item to be read, its TTL to be started anew, or both."""
+"""An item to read, to restart the TTL of, or both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class StoreCalls:
         return Call(load("penstock.runtime.store", name), (), (self.keys.prefix, *args))
 
     def put(self, puts: Iterable[Put], patience: int) -> Call:
-        """Store and delete; what has been over for `patience` ms goes too."""
+        """Store and delete; also remove items that expired more than `patience` ms ago."""
         parts: list[bytes] = []
         for put in puts:
             parts += (put.space.path, put.space.digest.encode(), to_bytes(put.key))
@@ -49,15 +49,15 @@ class StoreCalls:
         return self._call("put", uuid.uuid4().hex, patience, batch)
 
     def read(self, wanted: Iterable[Wanted], *, omit_expired: bool = False) -> Call:
-        """Read items, or start their TTLs anew."""
+        """Read items, or restart their TTLs."""
         parts: list[Argument] = []
         for how, space, key in wanted:
             parts += (how, space.digest, to_bytes(key))
         return self._call("read", int(omit_expired), *parts)
 
-    def sweep(self, room: int) -> Call:
+    def sweep(self, limit: int) -> Call:
         """Remove items that are over."""
-        return self._call("sweep", uuid.uuid4().hex, room)
+        return self._call("sweep", uuid.uuid4().hex, limit)
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

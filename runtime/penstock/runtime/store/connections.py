@@ -16,7 +16,7 @@ from redis import Redis
 from redis import asyncio as aredis
 
 from penstock.publisher.redis.connection import aconnect, connect
-from penstock.runtime.store.twin import async_twin, sync_twin
+from penstock.runtime.store.client_kinds import async_client_for, sync_client_for
 
 Given: TypeAlias = Redis | aredis.Redis | str
 
@@ -33,7 +33,7 @@ class Connections:
     @cached_property
     def client(self) -> Redis:
         """The connection of sync code."""
-        return connect(sync_twin(self._given()))
+        return connect(sync_client_for(self._given()))
 
     @property
     def aclient(self) -> aredis.Redis:
@@ -41,7 +41,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         connection = self._of_loops.get(loop)
         if connection is None:
-            connection = self._of_loops[loop] = aconnect(async_twin(self._given()))
+            connection = self._of_loops[loop] = aconnect(async_client_for(self._given()))
         return connection
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What a store gives, and what it can be asked for in a batch."""
+"""The items of a store, and the operations of a batch."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ PERMANENT = (
 
 @dataclass(frozen=True)
 class Space:
-    """A namespace as Redis knows it."""
+    """A namespace as it is stored in Redis."""
 
     path: bytes
     """The labels, each ended by a NUL; NUL in a label is 01 01, 01 is 01 02.
@@ -48,7 +48,7 @@ class Space:
 
     @cached_property
     def digest(self) -> str:
-        """What stands for the namespace in the names of keys."""
+        """The digest of the namespace in the names of keys."""
         return hashlib.blake2b(self.path, digest_size=16).hexdigest()
 
     def range(self) -> tuple[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""What a store asks of the world, as plans without IO: each yields requests and is sent replies."""
+"""The requests of a store, as plans without IO: each yields requests and is sent replies."""
 
 from __future__ import annotations
 

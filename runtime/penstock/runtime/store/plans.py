@@ -1,4 +1,4 @@
-"""What a store does, as plans without IO."""
+"""The operations of a store, as plans without IO."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 READS = 512
 """Items that are read at once."""
 SWEEP = 1000
-"""Items that are swept at once, so that nobody waits for Redis for long."""
+"""Items that one call sweeps, so that it does not block Redis for long."""
 
 
 class StorePlans:
@@ -57,10 +57,10 @@ class StorePlans:
         )
 
     def batch(self, ops: Iterable[Op]) -> Plan[list[Result]]:
-        """Do what ops say: all that read see the state before, of puts on one key the last wins.
+        """Execute ops: reads see the state before; of several puts on one key the last wins.
 
         Raises:
-            ValueError, TypeError: an op is wrong; nothing was done.
+            ValueError, TypeError: an op is invalid; nothing was done.
         """
         given = list(ops)
         for op in given:

@@ -68,10 +68,10 @@ class RedisStore(Served, BaseStore):
         return StorePlans(StoreKeys(prefix), codec, self._index, self.lifetime)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Do what ops say.
+        """Execute ops.
 
         Raises:
-            ValueError, TypeError: an op is wrong; nothing was done.
+            ValueError, TypeError: an op is invalid; nothing was done.
             RedisUnavailableError: Redis does not answer, or refuses.
         """
         return follow(self._plans.batch(ops), self._ask)

@@ -1,4 +1,4 @@
-"""What every store can do: a few verbs, all made of one `batch`."""
+"""The methods of every store: a few verbs, all made of one `batch`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class BaseStore(ABC):
 
     @abstractmethod
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Do what ops say, and return a result for each, None for puts.
+        """Execute ops, and return a result for each, None for puts.
 
         Reads see the state before the batch; of several puts on one key the last wins.
         """
@@ -67,10 +67,10 @@ class BaseStore(ABC):
         *,
         ttl: float | NotProvided | None = NOT_PROVIDED,
     ) -> None:
-        """Store a value in place of what was there; None deletes.
+        """Store a value in place of the old one; None deletes.
 
-        `index` are the paths to the texts that searches find it by (None: the store's, False:
-        none); `ttl` is in minutes, None for forever.
+        `index` has the paths of the texts to search by (None: the store's, False: none); `ttl` is
+        in minutes, None for forever.
 
         Raises:
             InvalidNamespaceError: nothing can be put in this namespace.

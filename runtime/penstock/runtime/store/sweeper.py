@@ -1,4 +1,4 @@
-"""The thread that removes what is over from a store."""
+"""The thread that removes expired items from a store."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ class TTLConfig(TypedDict, total=False):
     """How a store treats TTLs; all durations are minutes."""
 
     refresh_on_read: bool
-    """Whether get and search start an item's TTL anew (default: yes)."""
+    """Whether get and search restart an item's TTL (default: yes)."""
     default_ttl: float | None
     """The TTL of items put without one (default: they live forever)."""
     sweep_interval_minutes: float | None
-    """How often the sweeper looks (default 5); writes remove what has been over for as long."""
+    """Minutes between two sweeps (default 5); writes remove items that expired as long ago."""
     omit_expired: bool
     """Whether items that are over but not yet swept are hidden (default: no)."""
 

@@ -1,1 +1,1 @@
-"""Turns the events of a run into what each stream mode shows."""
+"""Turns the events of a run into the chunks of each stream mode."""

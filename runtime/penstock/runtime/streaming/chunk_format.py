@@ -1,4 +1,4 @@
-"""The form in which what happens in a run reaches the one who called it."""
+"""The form of a run's chunks for its caller."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Form(Protocol):
 
 
 class Shape:
-    """Turns facts into what `stream` gives and what `print_mode` prints."""
+    """Turns facts into the chunks of `stream`, and prints those of `print_mode`."""
 
     def __init__(self, name: str, options: Options, default: str = "updates") -> None:
         mode = options.stream_mode if options.stream_mode is not None else default

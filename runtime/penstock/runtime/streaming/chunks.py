@@ -1,4 +1,4 @@
-"""What one fact looks like in each stream mode."""
+"""The chunks of one fact in each stream mode."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _body_started(
         "name": data["name"],
         "input": data.get("input"),
         "triggers": ("__start__",),
-        **reader.told,
+        **reader.given,
     }
 
 
@@ -92,7 +92,7 @@ def _step_started(
         "name": step_name(data["id"]),
         "input": given,
         "triggers": ("__pregel_push",),
-        **reader.told,
+        **reader.given,
     }
 
 
@@ -158,15 +158,15 @@ _TASKS: Final[dict[str, _Maker]] = {
 
 
 def _input(reader: RunReader, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
-    told = data.get("checkpoint")
-    if told is not None:
-        yield chunk(told, reader.thread_id, "input", told["values"], reader.entrypoint)
+    checkpoint = data.get("checkpoint")
+    if checkpoint is not None:
+        yield chunk(checkpoint, reader.thread_id, "input", checkpoint["values"], reader.entrypoint)
 
 
 def _result(reader: RunReader, data: Mapping[str, Any], namespace: Namespace) -> Iterator[Any]:
-    told = data.get("checkpoint")
-    if told is not None:
-        yield chunk(told, reader.thread_id, "loop", outcome_of(data)[0])
+    checkpoint = data.get("checkpoint")
+    if checkpoint is not None:
+        yield chunk(checkpoint, reader.thread_id, "loop", outcome_of(data)[0])
 
 
 _INPUT: Final[dict[str, _Maker]] = {"run.started": _input}
@@ -210,10 +210,10 @@ PARTS: Final[tuple[tuple[str, dict[str, _Maker]], ...]] = (
     ("checkpoints", _RESULT),
     ("debug", _debug(_RESULT)),
 )
-"""The makers of each mode, in the order of what one fact looks like in several.
+"""The makers of each mode, in the order of the chunks of one fact in several modes.
 
-What happened comes first, then what came of it; a checkpoint comes before the run that begins with
-it, and after the one that ends with it.
+The cause comes before its effect; a checkpoint comes before the run that begins with it, and after
+the run that ends with it.
 """
 
 

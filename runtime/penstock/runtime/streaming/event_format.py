@@ -38,17 +38,17 @@ class Events:
         self._units: _Units
 
     def first(self, opening: Opening, *, resumes: bool) -> Iterator[StreamEvent]:
-        """Give the root's start, and all there is to tell if its run is over already."""
+        """Yield the root's start, and its stream and end if its run is already over."""
         self._units = _Units(opening.assignment, self._options.config)
-        yield from self._told(self._units.root, "start", input=self._input)
+        yield from self._event(self._units.root, "start", input=self._input)
         yield from self._chunks(self._shape.first(opening, resumes=resumes))
         if opening.result is not None:
             if opening.result.status == "completed":
                 self._output = output_of(self._options, opening.result.value)
-            yield from self._told(self._units.root, "end", output=self._output)
+            yield from self._event(self._units.root, "end", output=self._output)
 
     def items(self, fact: Fact) -> Iterator[StreamEvent]:
-        """Give what a fact tells of the body or of a step, then the root's chunks of it."""
+        """Yield the events of the body or of a step for a fact, then the root's chunks of it."""
         data = fact.data
         match fact.mode:
             case "run.started":
@@ -58,7 +58,7 @@ class Events:
             case "step.finished" | "run.finished":
                 yield from self._end(data.get("id", ""), data)
             case "message":
-                yield from self._told(self._units.message(data), "stream", chunk=data["chunk"])
+                yield from self._event(self._units.message(data), "stream", chunk=data["chunk"])
             case _:
                 pass
         yield from self._chunks(self._shape.items(fact))
@@ -66,11 +66,11 @@ class Events:
     def ended(self) -> Iterator[StreamEvent]:
         """Give the root's end: its output, None where the run waits."""
         yield from self._chunks(self._shape.ended())
-        yield from self._told(self._units.root, "end", output=self._output)
+        yield from self._event(self._units.root, "end", output=self._output)
 
     def _start(self, step_id: str, given: Any) -> Iterator[StreamEvent]:
         self._inputs[step_id] = given
-        return self._told(self._units.step(step_id), "start", input=given)
+        return self._event(self._units.step(step_id), "start", input=given)
 
     def _end(self, step_id: str, data: Mapping[str, Any]) -> Iterator[StreamEvent]:
         given = self._inputs.pop(step_id, None)
@@ -78,16 +78,16 @@ class Events:
         if "value" not in outcome:
             return
         unit, value = self._units.step(step_id), outcome["value"]
-        yield from self._told(unit, "stream", chunk=value)
-        yield from self._told(unit, "end", output=value, input=given)
+        yield from self._event(unit, "stream", chunk=value)
+        yield from self._event(unit, "end", output=value, input=given)
         if not step_id:
             self._output = chosen(self._options, value, data.get("saved"))
 
     def _chunks(self, chunks: Iterator[Any]) -> Iterator[StreamEvent]:
         for chunk in chunks:
-            yield from self._told(self._units.root, "stream", chunk=chunk)
+            yield from self._event(self._units.root, "stream", chunk=chunk)
 
-    def _told(self, unit: Unit, what: str, **data: Any) -> Iterator[StreamEvent]:
+    def _event(self, unit: Unit, what: str, **data: Any) -> Iterator[StreamEvent]:
         if self._wanted.wants(unit):
             yield unit.event(what, data)
 
@@ -117,16 +117,16 @@ class _Units:
             {**self._metadata, **place(step_id, self.run.entrypoint, self._number)},
         )
 
-    def message(self, told: Mapping[str, Any]) -> Unit:
+    def message(self, data: Mapping[str, Any]) -> Unit:
         """Return the unit of the message that a chunk is of; it is in the step that sends it."""
-        speaker = self.step(told["step"])
+        step = self.step(data["step"])
         return Unit(
             "chat_model",
-            speaker.name,
-            self._id(f"!{told['id']}"),
-            self._path(told["step"]),
-            speaker.tags,
-            {**speaker.metadata, "id": told["id"]},
+            step.name,
+            self._id(f"!{data['id']}"),
+            self._path(data["step"]),
+            step.tags,
+            {**step.metadata, "id": data["id"]},
         )
 
     @property
@@ -149,7 +149,7 @@ class _Units:
 
 
 def _is_body(step_id: str) -> bool:
-    """Tell whether an entrypoint's body has the id: the run's own, or a nested one's."""
+    """Return whether an entrypoint's body has the id: the run's own, or a nested one's."""
     return step_id.rpartition("/")[2][:1] in ("", "^")
 
 
@@ -162,7 +162,7 @@ def _given(data: Mapping[str, Any]) -> Any:
 
 
 def _named(function: Any, args: Any, kwargs: Any) -> Any:
-    """Return arguments by parameter, with defaults; as they are if that cannot be told."""
+    """Return arguments by parameter, with defaults; unchanged if the parameters are unknown."""
     try:
         signature = inspect.signature(function)
         bound = signature.bind_partial(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""The mode `messages`: what tasks stream in chunks, and the chat messages that come of it."""
+"""The mode `messages`: chunks that tasks stream, and the chat messages in their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEPTH: Final = 3
 """How deep in a result messages are looked for: in lists and dicts, and those inside of them."""
 
 _KINDS: Final = frozenset({"ai", "human", "system", "tool", "function", "chat", "developer"})
-"""What LangChain's messages have as `type`, in place of a role."""
+"""The `type` of LangChain's messages, which have no role."""
 
 
 class Messages:
@@ -53,7 +53,7 @@ class Messages:
 
 
 def place(step_id: str, entrypoint: str, step: int) -> dict[str, Any]:
-    """Return the metadata that say where a step stands in a run of the entrypoint.
+    """Return the metadata of a step's place in a run of the entrypoint.
 
     `step` is the number that the run has in the history of its thread.
     """
@@ -92,7 +92,7 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 def _id(value: Any) -> Hashable:
-    """Return the id of a chat message, None for what is none."""
+    """Return the id of a chat message, None for other values."""
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
         is_message = "role" in fields and "content" in fields

@@ -1,4 +1,4 @@
-"""Stream modes: what a reader sees of the facts of a run, the same in process and over Redis."""
+"""Stream modes: the chunks that a reader gets of a run's facts, in process and over Redis."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODES: Final = (
     "retry",
 )
 WORDS: Final = ("custom", "messages", "retry")
-"""The modes whose chunks say which step speaks, nested entrypoints' steps always included."""
+"""The modes whose chunks name the step that writes them; they always show nested entrypoints."""
 
 CONFIGURED: Final = frozenset({"messages", "tasks", "debug"})
 """The modes whose chunks have something of the run's config."""
@@ -69,7 +69,7 @@ class ModeView:
         return self._reader.entrypoint
 
     def chunks(self, mode: str, data: Any, namespace: Namespace, time: float) -> Iterator[Chunk]:
-        """Give what the reader sees of one fact: for each wanted mode nought or more chunks."""
+        """Yield the chunks of one fact: none or more for each wanted mode."""
         if mode == GRAPH:
             return self._of_graph(data, namespace, time)
         if mode.startswith("run.") and data.get("graph"):

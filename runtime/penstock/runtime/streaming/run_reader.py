@@ -15,8 +15,8 @@ class RunReader:
 
     def __init__(self, entrypoint: str, thread_id: str, config: Mapping[str, Any]) -> None:
         self.thread_id = thread_id
-        self.told = _told(config)
-        """What the begin of a step tells of the run's config."""
+        self.given = _metadata_of(config)
+        """The part of the run's config that a chunk about the begin of a step holds."""
         self.messages = Messages(entrypoint, config)
 
     @property
@@ -25,15 +25,15 @@ class RunReader:
         return self.messages.entrypoint
 
     def begin(self, data: Mapping[str, Any]) -> None:
-        """Take note of what the event `run.started` says."""
+        """Take the entrypoint and the checkpoint from the event `run.started`."""
         self.messages.entrypoint = data["name"]
         checkpoint: Mapping[str, Any] = data.get("checkpoint") or {}
         self.messages.step = checkpoint.get("step", -1) + 1
 
 
-def _told(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the begin of a step tells of its run, for whoever gave it a config."""
-    told = dict(config.get("metadata") or {})
+def _metadata_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata and tags of a config, as the begin of a step shows them."""
+    given = dict(config.get("metadata") or {})
     if config.get("tags"):
-        told["tags"] = list(config["tags"])
-    return {"metadata": told} if told else {}
+        given["tags"] = list(config["tags"])
+    return {"metadata": given} if given else {}

@@ -1,4 +1,4 @@
-"""One event of `astream_events`: what it is about, and whether a reader wants it."""
+"""One event of `astream_events`, its unit, and the filter of a reader."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StreamEvent(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What events are about: a call as a whole, its body, a step, or a message that is streamed."""
+    """The subject of events: a call as a whole, its body, a step, or a streamed message."""
 
     kind: Kind
     name: str
@@ -68,7 +68,7 @@ class EventFilter:
     exclude_tags: Names = None
 
     def wants(self, unit: Unit) -> bool:
-        """Tell whether the reader wants the events of a unit."""
+        """Return whether the reader wants the events of a unit."""
         includes = (self.include_names, self.include_types, self.include_tags)
         excludes = (self.exclude_names, self.exclude_types, self.exclude_tags)
         is_named = all(each is None for each in includes) or _is_among(unit, includes)

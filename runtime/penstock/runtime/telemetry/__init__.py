@@ -1,1 +1,1 @@
-"""What a process tells of its runs to logs, traces and metrics."""
+"""Logs, traces and metrics of the runs of a process."""

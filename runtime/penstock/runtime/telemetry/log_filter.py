@@ -10,14 +10,14 @@ from typing import Final
 from penstock.runtime.engine.step import current
 
 RUN_FIELDS: Final = ("run_id", "entrypoint", "thread_id", "step_id")
-"""What the filter adds to each record: "" where no run is active."""
+"""The attributes that the filter adds to each record: "" if no run is active."""
 
 
 class RunLogFilter(logging.Filter):
-    """Adds `run_id`, `entrypoint`, `thread_id` and `step_id` to what is logged inside a run.
+    """Adds `run_id`, `entrypoint`, `thread_id` and `step_id` to records logged inside a run.
 
-    For a handler, as `handler.addFilter(RunLogFilter())`; the formatter may then name them. What a
-    call gives as `extra` stays. `penstock worker` adds one to each handler by itself.
+    Add it to a handler, `handler.addFilter(RunLogFilter())`; the formatter may then name them.
+    Members of `extra` are not changed. `penstock worker` adds a filter to each handler by itself.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""What tests of workflows need: a worker in memory, time that passes at once, crashes on demand."""
+"""Tools for tests of workflows: a worker in memory, simulated time, crashes on demand."""
 
 from penstock.runtime.testing.crash import crash_after_each_step
 from penstock.runtime.testing.worker import InMemoryWorker

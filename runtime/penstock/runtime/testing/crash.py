@@ -38,15 +38,15 @@ def crash_after_each_step(
     context: Any = None,
     tasks: Iterable[Task[..., Any]] = (),
 ) -> Any:
-    """Run a workflow once undisturbed, then once for each of its steps, with a crash after it.
+    """Run a workflow once without a crash, then once for each of its steps with a crash after it.
 
-    Each run has to end as the undisturbed one did, with each step recorded once. Interrupts are
+    Each run has to end as the first one did, with each step recorded once. Interrupts are
     answered by `answer(interrupt)`; `tasks` are those with a queue of their own. Returns the
     result.
 
     Raises:
-        AssertionError: a crash changed what came of the run, or had a step recorded twice.
-        RunFailedError: the undisturbed run failed, and so did the others.
+        AssertionError: a crash changed the result of the run, or had a step recorded twice.
+        RunFailedError: the first run failed, and so did the others.
     """
     trial = _Trial(workflow, input, answer, context, tuple(tasks))
     expected, steps = trial.run(None)

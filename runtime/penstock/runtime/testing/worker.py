@@ -36,7 +36,7 @@ NAME: Final = "in-memory"
 
 
 class InMemoryWorker:
-    """Executes runs as workers do, when told to, and lets time pass at once.
+    """Executes runs as workers do, when the test calls it, and simulates time.
 
     The scripts, the engine and the client are those of real workers; the server is emulated, and
     gone with this object. Waits of the runs (`sleep`, retries, time limits of interrupts) end by
@@ -82,7 +82,7 @@ class InMemoryWorker:
         return await asyncio.to_thread(self.work)
 
     def advance(self, seconds: float) -> int:
-        """Let time pass, and work on what is due then; returns how many attempts it took."""
+        """Let time pass, and execute what is due then; returns the number of attempts."""
         pass_time(self.connection, self.settings.prefix, seconds)
         self._announce()
         return self.work()

@@ -34,7 +34,7 @@ def check_answers(pending: Iterable[Interrupt], answers: Mapping[str, Any]) -> N
 
 
 def plain_answer(answer: Any) -> Any:
-    """Return an answer as JSON has it: models as objects, dates as text."""
+    """Return an answer as JSON: models as objects, dates as text."""
     return to_jsonable_python(
         answer,
         by_alias=True,

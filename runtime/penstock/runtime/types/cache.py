@@ -1,4 +1,4 @@
-"""Outcomes that outlive their run: what a task returned for the same arguments before."""
+"""Values that outlive their run: results of tasks for the same arguments."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FullKey: TypeAlias = tuple[tuple[str, ...], str]
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """That a task's values are kept for other runs; errors never are.
+    """Keeps the values of a task for other runs; errors are never kept.
 
     `key_func` gets the arguments of a call and returns its key (default: a digest of them all,
     the same for `f(1)` and `f(x=1)`); `ttl` is in seconds, None for ever.
@@ -57,10 +57,10 @@ class CachePolicy:
 
 
 def checked_policy(policy: Any) -> CachePolicy | None:
-    """Return what was given as `cache_policy`.
+    """Check a `cache_policy`, and return it.
 
     Raises:
-        WrongKindError: it is no policy.
+        WrongKindError: it is not a CachePolicy.
     """
     if policy is not None and not isinstance(policy, CachePolicy):
         raise WrongKindError(
@@ -124,7 +124,7 @@ class CachedCall:
         self._codec = codec.at(*namespace, name)
 
     def find(self) -> tuple[Any] | None:
-        """Return the value that is kept, in a tuple of its own, or None."""
+        """Return the cached value, in a tuple of one, or None."""
         text = self._cache.get([self._key]).get(self._key)
         try:
             return (self._codec.loads(text),) if text is not None else None

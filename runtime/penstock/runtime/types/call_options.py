@@ -26,7 +26,7 @@ class CallOptions(TypedDict, total=False):
     """The keywords of `invoke`, `stream` and the others."""
 
     context: Any
-    """What `runtime.context` is; a dict is made into the entrypoint's `context_schema`."""
+    """The value of `runtime.context`; a dict is converted to the entrypoint's `context_schema`."""
     durability: Durability | None
     print_mode: Modes
     """Stream modes that are printed as they come; changes nothing else."""

@@ -1,4 +1,4 @@
-"""What a run is configured with by those who ask for it."""
+"""The config that the caller of a run gives it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class RunnableConfig(TypedDict, total=False):
 def merged(config: Config, other: Config | None) -> Config:
     """Return a config with another one on top of it: mappings are merged, tags are added.
 
-    What is None there says nothing.
+    Members that are None there have no effect.
 
     Raises:
-        WrongKindError: the other one is no config.
-        ConfigurationError: it has a number that cannot be.
+        WrongKindError: the other one is not a config.
+        ConfigurationError: it has an invalid number.
     """
     if not other:
         return config

@@ -1,4 +1,4 @@
-"""How a run is asked, from outside of its code, to stop at its next step."""
+"""A request, from outside of a run's code, that the run stops at its next step."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 
 class RunControl:
-    """Asks the runs it is given to, `invoke(..., control=control)`, to stop; from any thread.
+    """Asks runs with `invoke(..., control=control)` to stop at their next step; from any thread.
 
-    A run that drains stops at its next step and goes on when it is invoked with None. On workers
-    each run has one of its own, which says that the worker is about to end.
+    A run that drains stops at its next step, and continues when it is invoked with None. On workers
+    each run has a control of its own, by which it learns that the worker is about to end.
     """
 
     def __init__(self) -> None:
@@ -21,34 +21,34 @@ class RunControl:
         self._lock = threading.Lock()
 
     def request_drain(self, reason: str = "drain requested") -> None:
-        """Ask for it; what counts is the first reason."""
+        """Ask the runs to stop; the first reason counts."""
         with self._lock:
             if self._reason is not None:
                 return
             self._reason = reason
             watchers = tuple(self._watchers)
-        for tell in watchers:
-            tell(reason)
+        for callback in watchers:
+            callback(reason)
 
     @property
     def drain_requested(self) -> bool:
-        """Whether it was asked for."""
+        """Whether the runs were asked to stop."""
         return self._reason is not None
 
     @property
     def drain_reason(self) -> str | None:
-        """Why it was asked for."""
+        """Why the runs were asked to stop."""
         return self._reason
 
-    def watch(self, tell: Callable[[str], None]) -> None:
-        """Call `tell` with the reason once it is asked for, at once if it was."""
+    def watch(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with the reason when the runs are asked to stop; at once if they were."""
         with self._lock:
             reason = self._reason
-            self._watchers.append(tell)
+            self._watchers.append(callback)
         if reason is not None:
-            tell(reason)
+            callback(reason)
 
-    def forget(self, tell: Callable[[str], None]) -> None:
+    def forget(self, callback: Callable[[str], None]) -> None:
         """Undo one `watch`."""
         with self._lock:
-            self._watchers.remove(tell)
+            self._watchers.remove(callback)

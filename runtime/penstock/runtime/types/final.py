@@ -1,4 +1,4 @@
-"""What a body returns when the run's result and the thread's saved value differ."""
+"""The return value of a body whose result and saved value differ."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Final(Generic[R, S]):
-    """Known as `entrypoint.final`.
+    """The class `entrypoint.final`.
 
-    `value` is the run's result, `save` what the thread's next run gets as `previous`.
+    `value` is the run's result, `save` the `previous` of the thread's next run.
     """
 
     value: R
@@ -23,7 +23,7 @@ class Final(Generic[R, S]):
 
     @staticmethod
     def split(returned: Any) -> tuple[Any, Any]:
-        """Return the result and the saved value that a body's return value stands for."""
+        """Return the result and the saved value of a body's return value."""
         if isinstance(returned, Final):
             final = cast(Any, returned)
             return final.value, final.save

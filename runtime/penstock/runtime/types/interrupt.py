@@ -20,7 +20,7 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 @register_type
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """A question a run waits on.
+    """A question that a run asks.
 
     `id`, 32 hex digits, addresses it in `Command(resume={id: answer})`.
     """
@@ -33,11 +33,11 @@ class Interrupt:
     """JSON schema that an answer has to fit."""
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.told().items())
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.as_dict().items())
         return f"Interrupt({fields})"
 
-    def told(self) -> dict[str, Any]:
-        """Return what events say of it."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return the question as events show it."""
         data = {"value": self.value, "id": self.id}
         return (
             data
@@ -59,11 +59,11 @@ NOTHING: Final = Nothing.NOTHING
 @register_type
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Given as the input of a run to go on with one that waits.
+    """Input that resumes a waiting run with an answer: `invoke(Command(resume=answer), config)`.
 
-    `resume` is the answer to the one question that is open, or a map of interrupt ids to answers;
-    None is an answer like any other, {} an empty map that answers nothing. The other fields steer
-    graphs of nodes; a run may return a command that has them, but not be given one.
+    `resume` is the answer to the one open question, or a map of interrupt ids to answers; None is
+    an answer like any other, {} an empty map that answers nothing. The other fields are for graphs
+    of nodes; a run may return a command that has them, but does not take one as its input.
     """
 
     __stored_name__ = "penstock.runtime.Command"
@@ -76,7 +76,7 @@ class Command:
     graph: str | None = None
 
     def reject_update(self) -> None:
-        """Refuse what is for graphs of nodes.
+        """Refuse the fields that are for graphs of nodes.
 
         Raises:
             InvalidUpdateError: it has an update, a goto or a graph.
@@ -92,8 +92,8 @@ class Command:
         """Match the answer to the open questions.
 
         Raises:
-            ResumeError: there is no answer in it, it names a question that is not open, or it
-                does not say which it answers.
+            ResumeError: it has no answer, names a question that is not open, or does not name one
+                of several open questions.
         """
         if self.resume is NOTHING:
             raise ResumeError(
@@ -105,14 +105,13 @@ class Command:
             unknown = [key for key in chosen if key not in ids]
             if unknown:
                 raise ResumeError(
-                    f"run {run_id!r} does not wait on interrupt {unknown[0]!r}; "
-                    f"open: {ids or 'none'}."
+                    f"run {run_id!r} has no open interrupt {unknown[0]!r}; open: {ids or 'none'}."
                 )
             return chosen
         if len(ids) != 1:
             raise ResumeError(
-                f"run {run_id!r} waits on {len(ids)} interrupts; say which: "
-                f"Command(resume={{id: answer}}) with ids of {ids}."
+                f"run {run_id!r} waits for {len(ids)} answers; choose with "
+                f"Command(resume={{id: answer}}), with ids of {ids}."
             )
         return {ids[0]: self.resume}
 

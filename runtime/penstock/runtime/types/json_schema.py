@@ -44,10 +44,10 @@ _LEAVES: Final[dict[str, Any]] = {
 
 
 def type_of(schema: Schema) -> Any:
-    """Return a type that takes what a JSON schema allows.
+    """Return a type that takes the values that a JSON schema allows.
 
-    Of what the schema says in a way that has no counterpart here it takes anything: recursion,
-    conditions, formats. It is for refusing what is wrong, not for building what is right.
+    Rules without a counterpart here are ignored: recursion, conditions, formats. The type is for
+    refusing invalid values, not for building valid ones.
     """
     return _Reader(schema).read(schema)
 
@@ -61,16 +61,16 @@ class _Reader:
         """Return the type of a schema, or of a part of one."""
         if not isinstance(schema, Mapping):
             return Any
-        told = cast(Schema, schema)
-        if "$ref" in told:
-            return self._referred(str(told["$ref"]).rpartition("/")[2])
+        members = cast(Schema, schema)
+        if "$ref" in members:
+            return self._referred(str(members["$ref"]).rpartition("/")[2])
         for key, read in self._combining.items():
-            if key in told:
-                return read(told[key])
-        kinds = told.get("type", "object" if "properties" in told else None)
+            if key in members:
+                return read(members[key])
+        kinds = members.get("type", "object" if "properties" in members else None)
         if isinstance(kinds, str):
-            return self._typed(kinds, told)
-        return _union([self._typed(kind, told) for kind in kinds]) if kinds else Any
+            return self._typed(kinds, members)
+        return _union([self._typed(kind, members) for kind in kinds]) if kinds else Any
 
     @property
     def _combining(self) -> Mapping[str, Callable[[Any], Any]]:

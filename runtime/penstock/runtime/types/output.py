@@ -1,4 +1,4 @@
-"""What `invoke(..., version="v2")` returns."""
+"""The return value of `invoke(..., version="v2")`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ R = TypeVar("R")
 @register_type
 @dataclass(frozen=True, slots=True)
 class GraphOutput(Generic[R]):
-    """A run's value, and the questions it waits on: with questions there is no value yet."""
+    """A run's value, or its open questions: with questions there is no value yet."""
 
     __stored_name__ = "penstock.runtime.GraphOutput"
 

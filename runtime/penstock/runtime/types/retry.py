@@ -47,7 +47,7 @@ _STATUS: Final = {"aiohttp": "status", "urllib": "code"}
 
 
 def worth_retrying(error: BaseException) -> bool:
-    """Tell whether an error may pass by itself: yes, but for those that a bug or its input causes.
+    """Return whether an error may pass by itself: not if a bug, or the input, causes it.
 
     Connection errors may; of HTTP status errors those of the server (5xx).
     """
@@ -116,7 +116,7 @@ class RetryPolicy:
         _check_match(self.retry_on)
 
     def matches(self, error: BaseException) -> bool:
-        """Tell whether this policy is about such an error."""
+        """Return whether this policy applies to an error."""
         match: Any = self.retry_on
         if isinstance(match, type):
             return isinstance(error, match)
@@ -140,10 +140,10 @@ Retries: TypeAlias = "RetryPolicy | Sequence[RetryPolicy] | int | None"
 
 
 def normalize(retries: Retries) -> tuple[RetryPolicy, ...]:
-    """Turn what a user may write into policies; an int is a number of attempts.
+    """Convert the forms of a `retry_policy` to policies; an int is a number of attempts.
 
     Raises:
-        WrongKindError: it is none of these.
+        WrongKindError: it has none of these forms.
         ConfigurationError: it is a number below 1.
     """
     if retries is None:

@@ -1,4 +1,4 @@
-"""A run, as those see it who asked for it."""
+"""The record of a run, as apps see it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from penstock.publisher.codec.registry import register_type
 
 @register_type
 class RunStatus(StrEnum):
-    """Where a run is between enqueue and its end."""
+    """The status of a run between enqueue and its end."""
 
     __stored_name__ = "penstock.runtime.RunStatus"
 
@@ -33,7 +33,7 @@ OPEN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUSPENDED})
 @register_type
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is known of a run, at one moment."""
+    """The record of a run at one moment: status, times, attempt, worker, reason."""
 
     __stored_name__ = "penstock.runtime.Run"
 
@@ -56,11 +56,11 @@ class Run:
     asks: bool = False
     """Whether it waits for an answer now; never true of a run that is not suspended."""
     wakes_at: datetime | None = None
-    """When it goes on by itself; None unless it is suspended."""
+    """When the run goes on by itself; None unless it is suspended."""
 
     @classmethod
     def from_fields(cls, run_id: str, fields: Mapping[str, str]) -> Run:
-        """Read a run from its hash, without what an earlier status has left there."""
+        """Read a run from its hash, without fields of an earlier status."""
         status = RunStatus(fields["status"])
         is_open, waits = status in OPEN, status is RunStatus.SUSPENDED
         return cls(

@@ -1,4 +1,4 @@
-"""What a run offers to its code."""
+"""The `Runtime`: a run's context, store, writer and ids, for its code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ C = TypeVar("C")
 @register_type
 @dataclass(frozen=True, slots=True)
 class ExecutionInfo:
-    """Where the calling code stands."""
+    """The position of the calling code: run, thread, step, attempt."""
 
     run_id: str = ""
     thread_id: str = ""
@@ -45,18 +45,18 @@ class ExecutionInfo:
 
 
 def _write_nothing(value: Any) -> None:
-    """Take a custom event that nobody gets."""
+    """Drop a custom event."""
 
 
 def _beat_nothing() -> None:
-    """Tell nobody of being alive."""
+    """Drop a heartbeat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime(Generic[C]):
-    """What a run offers to its code; `Runtime[Context]` as an annotation names its context's type.
+    """A run's context, store, writer and ids; annotate with `Runtime[Context]` for its context.
 
-    Made by a run; one that is made by hand, for tests, writes nothing and knows nothing.
+    A run makes it. One that is made by hand, for tests, drops events and has no ids.
     """
 
     context: C = None  # type: ignore[assignment]
@@ -65,7 +65,7 @@ class Runtime(Generic[C]):
     previous: Any = None
     execution_info: ExecutionInfo = field(default_factory=ExecutionInfo)
     heartbeat: Callable[[], None] = _beat_nothing
-    """Tells that the calling step is alive, for its idle timeout."""
+    """Resets the idle timeout of the calling step."""
     server_info: Any = None
     """Always None: there is no server."""
     control: RunControl | None = None

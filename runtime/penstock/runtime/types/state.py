@@ -1,4 +1,4 @@
-"""The state of a thread at one of its checkpoints, and what is asked to change it."""
+"""The state of a thread at one of its checkpoints, and updates of it."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ class StateTask:
     """The steps it was called in, and itself last; empty for the body."""
     error: str | None = None
     interrupts: tuple[Interrupt, ...] = ()
-    """What it asked: while its run is open, what has no answer yet."""
+    """Its questions; while its run is open, those without an answer."""
     state: Any = None
-    """Always None: what a nested entrypoint has done is among the steps."""
+    """Always None: the steps of a nested entrypoint are among the tasks."""
     result: Any = None
 
 
 @register_type
 @dataclass(frozen=True, slots=True)
 class StateSnapshot:
-    """A thread at one checkpoint: its values, and what of a run there is to come."""
+    """A thread at one checkpoint: its values, its run's steps, and what is still to run."""
 
     __stored_name__ = "penstock.runtime.StateSnapshot"
 
     values: Any
-    """The last result; None before the first one, {} of a thread that nobody knows."""
+    """The last result; None before the first one, {} if the thread does not exist."""
     next: tuple[str, ...]
     """The entrypoint, if its run is not over."""
     config: Mapping[str, Any]

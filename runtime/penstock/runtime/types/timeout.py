@@ -74,13 +74,13 @@ class StepTimeoutError(PenstockError):
 
 
 def policy_of(timeouts: Timeouts) -> TimeoutPolicy | None:
-    """Turn what a user may write into a policy; a bare number is the run timeout.
+    """Convert the forms of a `timeout` to a policy; a bare number is the run timeout.
 
-    A policy without limits is none.
+    A policy without limits is None.
 
     Raises:
         ConfigurationError: it is not greater than 0.
-        WrongKindError: it is no duration.
+        WrongKindError: it is not a duration.
     """
     if timeouts is None:
         return None
@@ -115,7 +115,7 @@ class Deadline:
             self._alive = self._clock()
 
     def pause(self) -> None:
-        """Stop the clock: the body waits for what may take days."""
+        """Stop the clock, while the body waits for an answer, a time or a remote step."""
         if self._paused == 0 and self._timer is not None:
             self._timer.cancel()
             self._rests_since = self._clock()

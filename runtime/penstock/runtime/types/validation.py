@@ -26,7 +26,7 @@ class Settled:
         self._is_lazy, self._is_any = _is_lazy(schema), schema.get("type") == "any"
 
     def validate(self, value: Any) -> Any:
-        """Return what pydantic makes of a value.
+        """Validate a value, and return the result of pydantic.
 
         Raises:
             ValidationError: it does not fit.
@@ -38,7 +38,7 @@ class Settled:
 
 
 def read_whole(value: Any) -> Any:
-    """Return a value with lists for what can be read only once, however deep in it.
+    """Return a value with lists in place of iterators, at any depth.
 
     Raises:
         ValidationError: an item does not fit.

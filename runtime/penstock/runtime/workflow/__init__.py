@@ -1,1 +1,1 @@
-"""What a workflow can do in this process: invoke, stream, batch, state, drawing, nested calls."""
+"""Methods of a workflow in this process: invoke, stream, batch, state, drawing, nested calls."""

@@ -21,7 +21,7 @@ R = TypeVar("R")
 Configs: TypeAlias = "Config | Sequence[Config] | None"
 
 MOST: Final = 32
-"""Inputs at work at the same time, unless the config says `max_concurrency`."""
+"""Inputs that are executed at the same time, unless the config has a `max_concurrency`."""
 
 
 class Batch(Generic[A, R]):
@@ -111,10 +111,10 @@ class Batch(Generic[A, R]):
     ) -> AsyncIterator[tuple[int, R]]:
         """As `batch_as_completed`, on the running loop."""
         configs = _configs(config, len(inputs))
-        room = asyncio.Semaphore(_limit(configs))
+        slots = asyncio.Semaphore(_limit(configs))
 
         async def run(index: int) -> tuple[int, Any]:
-            async with room:
+            async with slots:
                 try:
                     return index, await self._arun(inputs[index], configs[index], options)
                 except Exception as error:

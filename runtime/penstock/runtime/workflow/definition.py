@@ -1,4 +1,4 @@
-"""What an entrypoint is made of: its body, the types of what goes in, where its runs are kept."""
+"""The declaration of an entrypoint: its body, the type of its input, where its runs are kept."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Persistence: TypeAlias = Checkpointer | bool | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What `@entrypoint(...)` was given."""
+    """The options of `@entrypoint(...)`."""
 
     name: str | None = None
     checkpointer: Persistence = None
@@ -65,7 +65,7 @@ class Declared:
 
 
 class Definition:
-    """A function with a stable name, and what was declared of it."""
+    """A function with a stable name, and its declared options."""
 
     def __init__(self, function: Callable[..., Any], declared: Declared) -> None:
         self.declared = declared
@@ -78,8 +78,8 @@ class Definition:
             )
         if parameters[0].name in ("self", "cls") and (owner := declared_in(function)):
             raise ConfigurationError(
-                f"entrypoint {self.name!r} is a method of {owner!r}, and no run is told of which "
-                "object: declare a function, or make the entrypoint of a method that is bound, as "
+                f"entrypoint {self.name!r} is a method of {owner!r}, and a run does not know its "
+                "object: declare a function, or make the entrypoint from a bound method, as in "
                 "entrypoint()(object.method)."
             )
         self.body = StepFunction(
@@ -109,7 +109,7 @@ class Definition:
         return other
 
     def copy(self, update: Mapping[str, Any] | None = None) -> Self:
-        """Return the entrypoint with some of what was declared of it replaced.
+        """Return the entrypoint with some of its options replaced.
 
         Raises:
             WrongKindError: `update` names something that `@entrypoint` does not take.
@@ -145,11 +145,11 @@ class Definition:
             raise
 
     def converts(self, context: Any) -> bool:
-        """Tell whether it matters that input and context are validated once, and not again."""
+        """Return whether it matters that input and context are validated once, and not again."""
         return self._converts or self._makes_context(context)
 
     def accept_context(self, value: Any) -> Any:
-        """Return a run's context as its schema has it: a dict becomes a dataclass or a model.
+        """Convert a run's context to its schema: a dict becomes a dataclass or a model.
 
         Raises:
             InputError: it does not fit.
@@ -233,14 +233,14 @@ def _check_cache(cache: Any) -> None:
 
 def _check_final(function: Any, name: str) -> None:
     """Refuse `-> entrypoint.final[X]`; the other cases are typing's own to find."""
-    told = getattr(function, "__annotations__", {}).get("return")
-    if not isinstance(told, str) or "final[" not in told:
+    annotation = getattr(function, "__annotations__", {}).get("return")
+    if not isinstance(annotation, str) or "final[" not in annotation:
         return
     try:
         get_type_hints(function)
     except TypeError as error:
         raise WrongKindError(
-            f"entrypoint {name!r} is annotated to return {told}: write "
+            f"entrypoint {name!r} is annotated to return {annotation}: write "
             "entrypoint.final[type of value, type of save]."
         ) from error
     except (NameError, AttributeError):

@@ -1,4 +1,4 @@
-"""An entrypoint as a graph: what tools that show LangGraph's graphs ask for."""
+"""An entrypoint as a graph, for tools that show LangGraph's graphs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ESCAPES: Final = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The start, the body or the end; `data` is the entrypoint that the body is of."""
+    """The start, the body or the end; `data` of the body is the entrypoint."""
 
     id: str
     name: str
@@ -26,7 +26,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The way from one node to another, by their ids."""
+    """An edge from one node to another, by their ids."""
 
     source: str
     target: str
@@ -50,7 +50,7 @@ class Graph:
         return self._only({edge.source for edge in self.edges})
 
     def to_json(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the graph as JSON has it: `nodes` and `edges`, as lists of dicts."""
+        """Return the graph as JSON: `nodes` and `edges`, as lists of dicts."""
         return {
             "nodes": [_node(node) for node in self.nodes.values()],
             "edges": [_edge(edge) for edge in self.edges],
@@ -90,9 +90,9 @@ def _node(node: Node) -> dict[str, Any]:
 
 
 def _edge(edge: Edge) -> dict[str, Any]:
-    told: dict[str, Any] = {"source": edge.source, "target": edge.target}
+    data: dict[str, Any] = {"source": edge.source, "target": edge.target}
     if edge.data is not None:
-        told["data"] = edge.data
+        data["data"] = edge.data
     if edge.conditional:
-        told["conditional"] = True
-    return told
+        data["conditional"] = True
+    return data

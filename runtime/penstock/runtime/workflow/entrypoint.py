@@ -1,4 +1,4 @@
-"""The function that a run executes, and what can be done with it in this process."""
+"""The function that a run executes, with its methods in this process."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ class Entrypoint(
         config: Config | None = None,
         **options: Unpack[StreamOptions],
     ) -> Iterator[Any]:
-        """Run, and give the chunks of one stream mode, or `(mode, chunk)` for a list of modes.
+        """Run, and yield the chunks of one stream mode, or `(mode, chunk)` for a list of modes.
 
-        The mode is `updates`, or `values` inside a run, unless `stream_mode` says otherwise.
+        Without `stream_mode` the mode is `updates`, or `values` inside a run.
         """
         called = self._options(config, options)
         self._reject_async("stream")
@@ -152,10 +152,10 @@ class Entrypoint(
         return self._astream(input, self._options(config, options))
 
     def clear_cache(self) -> None:
-        """Forget what the cache keeps of this entrypoint; of its tasks, ask them.
+        """Delete the cached values of this entrypoint, not those of its tasks.
 
         Raises:
-            ConfigurationError: it has no cache.
+            ConfigurationError: the entrypoint has no cache.
         """
         self.body.clear_cache(self.cache)
 

@@ -1,4 +1,4 @@
-"""What an entrypoint says of its shape: its graph, and the entrypoints that it calls."""
+"""The shape of an entrypoint: its graph, and the entrypoints that it calls."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ class Inspected(Definition, Generic[E]):
     def get_subgraphs(
         self, *, namespace: str | None = None, recurse: bool = False
     ) -> Iterator[tuple[str, E]]:
-        """Give the entrypoints that the function refers to by a closure or a global, by name.
+        """Yield the entrypoints that the function refers to by a closure or a global, by name.
 
-        With `recurse` also what those refer to, as `child|grandchild`; `namespace` is the one name
-        that is wanted.
+        With `recurse` also theirs, as `child|grandchild`; `namespace` selects one name.
         """
         for name, child in _below(self, recurse, ()):
             if namespace in (None, name):
@@ -66,7 +65,7 @@ def _below(
 
 
 def _referred(callable_: Any) -> Iterator[Any]:
-    """Give what a callable's function finds in its closure, and under its globals' names."""
+    """Yield the values of a callable's closure, and of the globals that it names."""
     function = _function(callable_)
     if function is None:
         return

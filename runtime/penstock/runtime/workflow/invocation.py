@@ -65,7 +65,7 @@ class Invocation:
         return _checked(opening, await asyncio.create_task(self._aexecute(opening, listen)))
 
     def stream(self) -> Iterator[Any]:
-        """Execute in a thread of its own, and give the chunks as they come."""
+        """Execute in a thread of its own, and yield the chunks as they come."""
         shape = Shape(self._entrypoint.name, self._options)
         opening = self._open()
         yield from shape.first(opening, resumes=self._resumes)
@@ -78,7 +78,7 @@ class Invocation:
         yield from _ended(opening, facts.result(), shape)
 
     async def astream(self, form: Form | None = None) -> AsyncIterator[Any]:
-        """Execute on the running loop, and give the chunks as they come, or what `form` makes."""
+        """Execute on the running loop, and yield the chunks as they come, in the given form."""
         shape = form or Shape(self._entrypoint.name, self._options)
         opening = await self._aopen()
         for item in shape.first(opening, resumes=self._resumes):
@@ -174,7 +174,7 @@ class Invocation:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             # What the thread has begun is to be given back, or the run stays leased for nothing.
-            opening.add_done_callback(_give_back)
+            opening.add_done_callback(_close_unused)
             raise
 
     def _attempt(self, opening: Opening, listen: Listener | None) -> Attempt:
@@ -189,19 +189,19 @@ class Invocation:
         )
 
     def _prepared(self, opening: Opening) -> tuple[Opening, StepFunction]:
-        """Return what is to be executed: the body, or one that fails where that cannot be had."""
-        entrypoint, told = self._entrypoint, opening.assignment
-        if opening.is_accepted and not isinstance(told.context, dict):
+        """Return the body to execute, or one that fails if the input is refused."""
+        entrypoint, assignment = self._entrypoint, opening.assignment
+        if opening.is_accepted and not isinstance(assignment.context, dict):
             return opening, entrypoint.body
-        given = Given(opening.argument, told.context, opening.is_accepted)
+        given = Given(opening.argument, assignment.context, opening.is_accepted)
         try:
-            given, kept = accepted(entrypoint, given, self._codec.at("run", told.run_id))
+            given, kept = accepted(entrypoint, given, self._codec.at("run", assignment.run_id))
             for field, text in kept.items():
                 opening.journal.keep(field, text)
         except Exception as error:
             return opening, failing(entrypoint.name, error)
-        told = replace(told, context=given.context)
-        return replace(opening, assignment=told, argument=given.argument), entrypoint.body
+        assignment = replace(assignment, context=given.context)
+        return replace(opening, assignment=assignment, argument=given.argument), entrypoint.body
 
     def _execute(self, opening: Opening, listen: Listener | None) -> Result:
         opening, body = self._prepared(opening)
@@ -233,14 +233,14 @@ class Invocation:
             self._release(opening)
 
     def _guard(self, opening: Opening, runner: Runner, interrupt: Callable[[], object]) -> None:
-        def tell(stop: Stop) -> None:
+        def on_stop(stop: Stop) -> None:
             runner.stop(stop)
             if isinstance(stop, Fenced):
                 opening.journal.fail(LeaseLostError(str(stop)))
             interrupt()
 
         if self._checkpointer is not None:
-            self._checkpointer.guard(opening.journal, tell)
+            self._checkpointer.guard(opening.journal, on_stop)
 
     def _release(self, opening: Opening) -> None:
         if self._checkpointer is not None:
@@ -248,25 +248,25 @@ class Invocation:
 
 
 def _checked(opening: Opening, result: Result) -> Result:
-    """Return a result, unless it is that somebody cancelled the run or asked it to drain."""
+    """Return a result, unless the run was cancelled or asked to drain."""
     run_id = opening.assignment.run_id
     if result.status == "cancelled":
         raise RunCancelledError(run_id, f"run {run_id!r} was cancelled.")
     if result.status == "handed over":
         raise RunDrainedError(
-            run_id, f"run {run_id!r} was asked to drain; invoke with None and it goes on."
+            run_id, f"run {run_id!r} was asked to drain; invoke with None to continue it."
         )
     return result
 
 
 def _ended(opening: Opening, result: Result, form: Form) -> Iterator[Any]:
-    """Give what comes after all else of a run, or raise what it ended with."""
+    """Yield the last chunks of a run, or raise its error."""
     if (error := _checked(opening, result).error) is not None:
         raise error
     yield from form.ended()
 
 
-def _give_back(opening: asyncio.Future[Opening]) -> None:
+def _close_unused(opening: asyncio.Future[Opening]) -> None:
     if opening.cancelled() or opening.exception() is not None:
         return
     journal = opening.result().journal

@@ -37,7 +37,7 @@ _CHECKPOINT = ("checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
 
 def nested(config: Mapping[str, Any]) -> bool:
-    """Tell whether a call belongs to the run it is made in: yes, unless it names another thread.
+    """Return whether a call belongs to the run it is made in: yes, unless it names another thread.
 
     A config handed on from the run itself names the run's own thread, and so changes nothing.
     """
@@ -55,7 +55,7 @@ def invoke_nested(child: Definition, argument: Any, options: Options) -> Any:
     """Run an entrypoint as a step of the current run, in this thread.
 
     Raises:
-        ThreadBusyError: it keeps a state, and another call of it is at work in this run.
+        ThreadBusyError: it keeps a state, and this run already executes another call of it.
     """
     return _given(options, call_nested(child, argument, options).perform())
 
@@ -104,7 +104,7 @@ class NestedCall:
     recorded: Outcome | None
 
     def perform(self) -> Any:
-        """Perform the step in this thread, and return its value; or what is recorded of it."""
+        """Execute the step in this thread, and return its value, or its recorded one."""
         self._begin()
         if self.recorded is not None:
             return self.recorded.get()
@@ -197,7 +197,7 @@ def _accepted(
 
 
 def _assigned(child: Definition, outer: Assignment, options: Options) -> Assignment:
-    """Return what a child is to do: as its parent, but for what is its own."""
+    """Return the assignment of a child: its parent's, except for the child's own options."""
     given = child.accept_context(options.context)
     return dataclasses.replace(
         outer,

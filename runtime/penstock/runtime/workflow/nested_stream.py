@@ -1,4 +1,4 @@
-"""The chunks of entrypoints called inside a run: what it says of a step, as if that were a run."""
+"""The chunks of entrypoints called inside a run: those of a step, as if it were a run."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ _OF_RECORD: Final = ("values", "updates")
 
 
 def stream_nested(child: Definition, argument: Any, options: Options) -> Iterator[Any]:
-    """Run an entrypoint as a step of the current run, and give its chunks as they come.
+    """Run an entrypoint as a step of the current run, and yield its chunks as they come.
 
-    It begins when the first chunk is asked for, but which step it is, this call settles: calls are
-    made in the order of the code, in every attempt, while streams are read by whichever thread or
-    asyncio task comes to it.
+    It begins when the first chunk is asked for, but this call fixes its step id: the calls have
+    the order of the code in every attempt, whereas any thread or asyncio task may read a stream.
 
     A reader that leaves early waits for the step, which is recorded: its thread cannot be stopped.
-    On the loop the step runs to its end before the first chunk, as what reads there blocks it.
+    On the loop the step runs to its end before the first chunk, because the reader blocks the loop.
     """
     return _stream(*_called(child, argument, options))
 
@@ -104,26 +103,26 @@ def _recorded(call: NestedCall, shape: Shape) -> Iterator[Any]:
 
 @contextmanager
 def _followed(step: Step, listen: Listener) -> Generator[None]:
-    """Let a listener hear a step as if it were a run, whose value comes last: when it is stored."""
+    """Forward the facts of a step to a listener as if it were a run; its value comes last."""
     values: list[Fact] = []
 
-    def hear(fact: Fact) -> None:
+    def forward(fact: Fact) -> None:
         seen = as_run(step.id, fact)
         if seen is not None:
             is_value = seen.mode == "run.finished" and seen.data["status"] == "completed"
             (values.append if is_value else listen)(seen)
 
-    with step.attempt.heard_by(hear):
+    with step.attempt.heard_by(forward):
         yield
     for value in values:
         listen(value)
 
 
 def as_run(step_id: str, fact: Fact) -> Fact | None:
-    """Return what a fact looks like where the step of that id is taken for a run.
+    """Return a fact as it looks if the step of that id were a run.
 
-    None if it is not about the step or one below, or if it is a question of the step itself, which
-    does not reach the reader: it stops the code that reads.
+    None if it is not about the step or one below, or if it is a question of the step itself: the
+    reader does not get it, because the question stops the code that reads.
     """
     data, is_about_step = fact.data, fact.mode.startswith("step.")
     about = data["id"] if is_about_step else "/".join(fact.namespace)

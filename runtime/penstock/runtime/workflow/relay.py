@@ -1,4 +1,4 @@
-"""Facts on their way to who streams them, while what tells them goes on."""
+"""Relays facts to the reader of a stream, while the work that emits them goes on."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _END: Final = object()
 
 
 class Relay(Generic[T]):
-    """The facts that some work tells, as they come.
+    """The facts that some work emits, as they come.
 
-    The work has a thread of that name, and comes to its end also where the reader leaves. Without a
-    name it is done in the reader's thread, before the first fact is given.
+    The work has a thread of that name, and comes to its end even if the reader leaves. Without a
+    name it is done in the reader's thread, before the first fact comes.
     """
 
     def __init__(self, work: Callable[[Listener], T], thread: str | None) -> None:
@@ -103,5 +103,5 @@ class AsyncRelay(Generic[T]):
             self._loop.call_soon_threadsafe(self._facts.put_nowait, fact)
 
     def _end(self, _: object) -> None:
-        """Let the reader see that nothing more comes, after what other threads still relay."""
+        """End the reader's stream, after the facts that other threads still relay."""
         self._loop.call_soon(self._facts.put_nowait, _END)

@@ -1,4 +1,4 @@
-"""What an entrypoint says of its types, as pydantic models and as JSON schemas."""
+"""The types of an entrypoint, as pydantic models and as JSON schemas."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from penstock.runtime.workflow.definition import Definition
 
 
 class Described(Definition):
-    """A definition that can be asked for its types.
+    """A definition with methods for its types.
 
-    They come from the annotations: of the first parameter, of what is returned (of
-    `entrypoint.final[R, S]` the first), and from `context_schema`. No annotation means anything.
+    They come from the annotations of the first parameter and of the return value (the first of
+    `entrypoint.final[R, S]`), and from `context_schema`. No annotation means any type.
     """
 
     def get_input_schema(self, config: Any = None) -> type[BaseModel]:
@@ -38,7 +38,7 @@ class Described(Definition):
         return self.get_output_schema().model_json_schema()
 
     def config_schema(self, *, include: Any = None) -> type[BaseModel]:
-        """Return the type of the context as a pydantic model: an old name of what is left of it."""
+        """Return the type of the context as a pydantic model; an old name."""
         warnings.warn(
             "`config_schema()` is now called `get_context_jsonschema()`",
             PenstockDeprecationWarning,

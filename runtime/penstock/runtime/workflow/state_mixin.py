@@ -23,13 +23,13 @@ from penstock.runtime.workflow.definition import Definition
 
 
 class Stateful(Definition):
-    """An entrypoint whose threads can be looked at."""
+    """The methods of an entrypoint for the state of its threads."""
 
     def get_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
         """Return the state of the config's thread, at the checkpoint it names or the newest.
 
-        A thread or checkpoint that nobody knows has the values `{}`. What nested entrypoints have
-        done is among the `tasks`, with `subgraphs` or without.
+        A thread or checkpoint that does not exist has the values `{}`. The `tasks` include the
+        steps of nested entrypoints, with `subgraphs` or without.
 
         Raises:
             ConfigurationError: there is no checkpointer, or the config names no thread.
@@ -74,10 +74,10 @@ class Stateful(Definition):
     def update_state(
         self, config: Config, values: Any, as_node: str | None = None, task_id: str | None = None
     ) -> dict[str, Any]:
-        """Give the thread values as if this entrypoint had returned them.
+        """Store values as if this entrypoint had returned them.
 
-        A run that waits or failed is completed by them. `as_node` may be this entrypoint's name,
-        `"__end__"` with None to cancel what is pending, `"__copy__"` to fork, or `"__input__"` to
+        They complete a run that waits or has failed. `as_node` may be this entrypoint's name,
+        `"__end__"` with None to cancel a pending run, `"__copy__"` to fork, or `"__input__"` to
         store an input that `invoke(None, config)` runs. Returns the config of the new checkpoint.
 
         Raises:

@@ -45,11 +45,11 @@ class Observed(Definition, Generic[A]):
         exclude_tags: Names = None,
         **options: Unpack[EventOptions],
     ) -> AsyncIterator[StreamEvent]:
-        """Run on the running loop, and give an event as each unit starts, streams and ends.
+        """Run on the running loop, and yield an event as each unit starts, streams and ends.
 
         Units are the call as a whole (the root, which has the config's `run_name` or the
-        entrypoint's name), the body, each step, and messages that steps stream. `stream_mode` says
-        which chunks the root streams. Both versions give the same.
+        entrypoint's name), the body, each step, and messages that steps stream. The root streams
+        the chunks of `stream_mode`. Both versions yield the same.
 
         Raises:
             ConfigurationError: there is no such version.

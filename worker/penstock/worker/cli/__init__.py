@@ -16,27 +16,27 @@ from penstock.worker.cli.errors import guard
 SECTIONS: Final = {
     "Begin": {
         "demo": "Watch a run survive the death of its worker; needs no Redis.",
-        "dev": "Work on workflows: a Redis, a worker and reload on change, in one command.",
+        "dev": "Develop workflows: start a Redis and a worker that reloads on change.",
         "worker": "Execute runs.",
     },
     "Runs": {
         "run": "Enqueue a run; with --follow, watch it to its end.",
         "runs": "List the newest runs.",
         "show": "Show a run: its steps, its attempts, what it waits for.",
-        "tail": "Follow what a run says, from its first event on.",
-        "resume": "Answer a run that waits, or let a failed one go on.",
+        "tail": "Follow the events of a run, from the first one on.",
+        "resume": "Answer a run that waits, or let a failed run continue.",
         "cancel": "Cancel a run.",
     },
-    "Care": {
-        "doctor": "Check what your Redis promises, and what is stuck.",
-        "du": "Show what takes memory in Redis: kinds of keys, runs, threads.",
+    "Operations": {
+        "doctor": "Check the settings of your Redis, and find runs that are stuck.",
+        "du": "Show what uses memory in Redis: kinds of keys, runs, threads.",
     },
 }
 """All commands with a sentence each; command `x` is the object `x` of `cli/commands/x.py`."""
 
 
 class Commands(click.Group):
-    """Loads a command's module when the command is called, and says errors in one sentence."""
+    """Loads a command's module when the command is called; prints an error as one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands, in the order of the help."""
@@ -54,13 +54,13 @@ class Commands(click.Group):
         """Write the list of commands, without loading them."""
         existing = self.list_commands(ctx)
         for title, names in SECTIONS.items():
-            rows = [(name, says) for name, says in names.items() if name in existing]
+            rows = [(name, text) for name, text in names.items() if name in existing]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows, col_spacing=3)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command, with mistakes told in one sentence."""
+        """Run a command, and print an error of the user as one sentence."""
         with guard(ctx):
             return super().invoke(ctx)
 
@@ -97,6 +97,6 @@ def main() -> None:
       penstock dev flows.py
       penstock run main '{"x": 5}' --follow
 
-    Redis is reached at --redis, else PENSTOCK_REDIS_URL, else [tool.penstock] in pyproject.toml,
+    The Redis is that of --redis, else PENSTOCK_REDIS_URL, else [tool.penstock] in pyproject.toml,
     else redis://localhost:6379. `penstock COMMAND --help` says more about each command.
-    """  # noqa: D301  # \b is how click is told to leave a paragraph as it is
+    """  # noqa: D301  # \b makes click leave a paragraph as it is

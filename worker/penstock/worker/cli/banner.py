@@ -1,4 +1,4 @@
-"""What `penstock dev` says first: the entrypoints it found, and a line to try."""
+"""The first output of `penstock dev`: the entrypoints of the app, and a command to try."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ DEEPEST = 5
 
 
 def greet(entrypoints: Mapping[str, AnyExecutable], redis: str, *, again: bool) -> None:
-    """Print the entrypoints, and, unless it is said again, the command that runs the first.
+    """Print the entrypoints, and the command that runs the first one unless this is a reload.
 
-    An app may have none: just tasks of its queue.
+    An app may have no entrypoints, only tasks that have a queue.
     """
     if not entrypoints:
         return
@@ -51,7 +51,7 @@ def greet(entrypoints: Mapping[str, AnyExecutable], redis: str, *, again: bool) 
 
 
 def _usual_urls() -> tuple[str, str]:
-    """Return the Redis of a command that is told nothing, in a terminal like this one."""
+    """Return the URLs of the Redis that a command without --redis uses, in a terminal like this."""
     try:
         usual = load_settings().redis
     except PenstockError:

@@ -1,4 +1,4 @@
-"""What a command says when it cannot do what was asked: one sentence, and no traceback."""
+"""How a command fails: with one sentence, and no traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = [
     "guard",
     "keep_traceback",
     "note",
-    "warnings_told",
+    "warnings_as_notes",
 ]
 
 import warnings
@@ -21,7 +21,7 @@ from typing import IO, Any, Final
 import click
 
 FAILED: Final = 1
-"""Exit status: it could not be done, or the run failed (2 is a wrong command line)."""
+"""Exit status: the command failed, or the run did (2 is an invalid command line)."""
 
 WAITS: Final = 3
 """Exit status of a command that follows a run: the run waits for an answer."""
@@ -33,7 +33,7 @@ _DEBUG: Final = "penstock.debug"
 
 
 class Refusal(click.ClickException):
-    """Something that cannot be done, in one sentence that names the fix."""
+    """An error of a command, as one sentence that names the fix."""
 
     exit_code = FAILED
 
@@ -43,7 +43,7 @@ class Refusal(click.ClickException):
 
 
 def note(text: str) -> None:
-    """Print on stderr what is worth knowing and no error."""
+    """Print a note on stderr, which is not an error."""
     click.echo(click.style(text, dim=True), err=True)
 
 
@@ -57,10 +57,10 @@ def _note_warning(text: str) -> None:
 
 
 @contextmanager
-def warnings_told(tell: Callable[[str], object] = _note_warning) -> Generator[None]:
-    """Tell what is warned of as a sentence: without the line of code that warns.
+def warnings_as_notes(show: Callable[[str], object] = _note_warning) -> Generator[None]:
+    """Show warnings as sentences, without the line of code that warns.
 
-    Also where an error follows: the warning may name its cause.
+    They are shown even if an error follows: a warning may name its cause.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -68,12 +68,12 @@ def warnings_told(tell: Callable[[str], object] = _note_warning) -> Generator[No
             yield
         finally:
             for warning in caught:
-                tell(str(warning.message))
+                show(str(warning.message))
 
 
 @contextmanager
 def guard(ctx: click.Context) -> Generator[None]:
-    """Turn what a user can do wrong into a `Refusal`; a bug keeps its traceback."""
+    """Turn an error of the user into a `Refusal`; a bug keeps its traceback."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""How a worker logs: a line a fact for people, or a JSON object a line."""
+"""How a worker logs: lines for people, or one JSON object per line."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def set_up_logging(*, as_json: bool = False, verbose: bool = False) -> None:
 
 
 class _LineFormatter(logging.Formatter):
-    """`13:05:01 run 4f1c... of report completed in 1.2 s`; a level only where it is not INFO.
+    """`13:05:01 run 4f1c... of report completed in 1.2 s`; a level only if it is not INFO.
 
-    What a run logs begins with its id.
+    A record of a run begins with the run's id.
     """
 
     def __init__(self, colours: bool) -> None:
@@ -57,7 +57,7 @@ class _LineFormatter(logging.Formatter):
 
 
 class _JsonFormatter(logging.Formatter):
-    """One object: time, level, logger, message, what was given as `extra`, the traceback if any."""
+    """One object: time, level, logger, message, the members of `extra`, the traceback if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         found: dict[str, Any] = {
@@ -65,12 +65,12 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if _is_said(name, value)},
+            **{name: value for name, value in vars(record).items() if _is_extra(name, value)},
         }
         if record.exc_info:
             found["traceback"] = self.formatException(record.exc_info)
         return json.dumps(found, default=str)
 
 
-def _is_said(name: str, value: Any) -> bool:
+def _is_extra(name: str, value: Any) -> bool:
     return name not in _STANDARD and not (name in RUN_FIELDS and value == "")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from penstock.worker.cli.errors import Refusal, keep_traceback, warnings_told
+from penstock.worker.cli.errors import Refusal, keep_traceback, warnings_as_notes
 
 if TYPE_CHECKING:
     from penstock.runtime.client.client import Client
@@ -38,16 +38,16 @@ def common(function: F) -> F:
 def as_json(function: F) -> F:
     """Give a command `--json` (argument `as_json`)."""
     option = click.option(
-        "--json", "as_json", is_flag=True, help="Print JSON for programs, one object a line."
+        "--json", "as_json", is_flag=True, help="Print JSON for programs, one object per line."
     )
     return option(function)
 
 
 def open_client(redis: str | None) -> Client:
-    """Make the client that a command asks with."""
+    """Make the client of a command."""
     from penstock.runtime.client.client import Client
 
-    with warnings_told():
+    with warnings_as_notes():
         return Client(redis)
 
 
@@ -55,7 +55,7 @@ def read_settings(**given: Any) -> Settings:
     """Read the settings of a command."""
     from penstock.runtime.settings import load_settings
 
-    with warnings_told():
+    with warnings_as_notes():
         return load_settings(given)
 
 

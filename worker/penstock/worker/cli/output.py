@@ -1,4 +1,4 @@
-"""How the commands print: JSON for programs, calm tables for people, colours only on terminals."""
+"""How the commands print: JSON for programs, tables for people, colours only on terminals."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ __all__ = [
     "Grid",
     "age",
     "console",
-    "duration",
     "emit",
     "one_line",
     "plain",
-    "say",
+    "print_line",
     "size",
 ]
 
@@ -49,7 +48,7 @@ COLOURS: Final = {
 
 _WIDE: Final = 10_000
 _NARROWEST: Final = 8
-"""What a column that may shrink keeps of its width."""
+"""The least width of a column that may shrink."""
 
 
 def emit(value: Any) -> None:
@@ -57,13 +56,13 @@ def emit(value: Any) -> None:
     click.echo(json.dumps(plain(value), separators=(", ", ": ")))
 
 
-def say(text: Text | str) -> None:
+def print_line(text: Text | str) -> None:
     """Print a line that is never cut."""
     console().print(text, soft_wrap=True)
 
 
 def console() -> Console:
-    """Return the terminal, or where output goes instead: there without colours, lines uncut."""
+    """Return the console of stdout; colours and cut lines are for terminals only."""
     return _console(sys.stdout)
 
 
@@ -77,7 +76,7 @@ def _console(stream: TextIO) -> Console:
 
 
 class Grid:
-    """A table without lines; its columns that may shrink are cut where the terminal is narrow."""
+    """A table without lines; columns that may shrink are cut if the terminal is narrow."""
 
     def __init__(self, *columns: str, may_shrink: Sequence[str] = ()) -> None:
         self._rows = [[Text(name, style="dim") for name in columns]]
@@ -88,7 +87,7 @@ class Grid:
         self._rows.append(list(cells))
 
     def print(self) -> None:
-        """Print it, without blanks at the ends of its lines."""
+        """Print the table, without blanks at the ends of its lines."""
         screen = console()
         widths = self._widths(screen.width)
         for row in self._rows:
@@ -99,9 +98,9 @@ class Grid:
             line.rstrip()
             screen.print(line, soft_wrap=True)
 
-    def _widths(self, room: int) -> list[int]:
+    def _widths(self, available: int) -> list[int]:
         widths = [max(cell.cell_len for cell in column) for column in zip(*self._rows, strict=True)]
-        excess = sum(widths) + 2 * (len(widths) - 1) - room
+        excess = sum(widths) + 2 * (len(widths) - 1) - available
         for at in reversed(range(len(widths))):
             if self._shrinking[at] and excess > 0:
                 cut = min(excess, max(widths[at] - _NARROWEST, 0))
@@ -111,7 +110,7 @@ class Grid:
 
 
 def one_line(value: Any, limit: int = 0) -> str:
-    """Write a value for a person: text as it is, all else as JSON; 0 is no limit."""
+    """Write a value for a person: text as it is, any other value as JSON; 0 is no limit."""
     text = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
     text = "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
     if limit:
@@ -122,20 +121,6 @@ def one_line(value: Any, limit: int = 0) -> str:
 
 def _escape(char: str) -> str:
     return char if char in "\u200d\ufe0f\u00a0" else char.encode("unicode_escape").decode()
-
-
-def duration(seconds: float) -> str:
-    """Write how long something took: `12 ms`, `1.2 s`, `3 min 05 s`, `2 h 04 min`, `3 d 4 h`."""
-    if seconds < 0.9995:
-        return f"{max(seconds, 0) * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
 def size(number: float) -> str:
@@ -163,7 +148,7 @@ def age(then: datetime, now: datetime | None = None) -> str:
 
 @functools.singledispatch
 def plain(value: Any) -> Any:
-    """Return the nearest thing that JSON has: for reading, not for reading back."""
+    """Return the closest JSON value, for people; it cannot be read back."""
     if isinstance(value, BaseException):
         return {"type": type(value).__qualname__, "message": str(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -182,7 +167,7 @@ def _same(value: Any) -> Any:
 
 @plain.register
 def _interrupt(value: Interrupt) -> Any:
-    return plain(value.told())
+    return plain(value.as_dict())
 
 
 @plain.register

@@ -186,8 +186,8 @@ def trace() -> None:
     runtime = get_runtime()
     if not runtime.context:
         return
-    told = runtime.execution_info
-    line = json.dumps({"step": told.step_id, "attempt": told.attempt, "pid": os.getpid()})
+    info = runtime.execution_info
+    line = json.dumps({"step": info.step_id, "attempt": info.attempt, "pid": os.getpid()})
     file = os.open(runtime.context["trace"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(file, line.encode() + b"\n")

@@ -28,7 +28,7 @@ class Follower(threading.Thread):
         self._run_id = run_id
         self._restless = restless
         self.events: list[Event] = []
-        self.news: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.returns = 0
         self.error: Exception | None = None
 
@@ -50,4 +50,4 @@ class Follower(threading.Thread):
         with subscribe(self._run_id, after, connection=self._url, timeout=PATIENCE) as events:
             for event in islice(events, most):
                 self.events.append(event)
-                self.news.put(event)
+                self.arrived.put(event)

@@ -1,4 +1,4 @@
-"""What Penstock promised, held against what happened. Pure: evidence in, verdicts out."""
+"""The promises of the demo, checked against what happened. Pure: evidence in, verdicts out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from penstock.worker.demo.flow import Report
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A step that a worker began, by its own word."""
+    """A step that a worker began, as the step itself noted."""
 
     step: str
     attempt: int
@@ -25,7 +25,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known when all is over."""
+    """All that happened, when the demo is over."""
 
     status: str
     result: Report | None
@@ -85,7 +85,7 @@ class Promise:
 
 
 def judge(evidence: Evidence) -> list[Promise]:
-    """Hold each promise against the evidence."""
+    """Check each promise against the evidence."""
     return list(_verdicts(evidence))
 
 
@@ -144,9 +144,9 @@ def _events(found: Evidence) -> Iterator[Promise]:
     in_order = whole and [event.seq for event in found.live] == wanted
     yield Promise("each event once, in order", in_order, f"1 to {len(wanted)} at a live subscriber")
     for text, events, who in (
-        ("the same to one who came late", found.late, "attached after the end"),
+        ("a late subscriber got the same", found.late, "attached after the end"),
         (
-            "the same to one who kept leaving",
+            "a subscriber that kept leaving too",
             found.returning,
             f"came back {found.returns} time{'s' * (found.returns != 1)} with its cursor",
         ),

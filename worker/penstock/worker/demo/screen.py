@@ -1,4 +1,4 @@
-"""What the demo says while it runs: bars on a terminal, plain lines elsewhere."""
+"""The demo's output while it runs: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Screen:
         self._total = total
         self._status = ""
         self._status_until = 0.0
-        self._told = 0
+        self._printed = 0
         self._bar = max(8, min(BAR, console.width - 48))
         self._drawn = 0.0
         self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -82,7 +82,7 @@ class Screen:
     ) -> None:
         self._live.stop()
 
-    def say(self, text: str, style: str = "", detail: str = "") -> None:
+    def print(self, text: str, style: str = "", detail: str = "") -> None:
         """Print a line that stays, with the seconds since the run began."""
         line = Text(f"{time.monotonic() - self._began:6.1f} s  ", style="dim")
         line.append(text, style=style or "default not dim")
@@ -93,7 +93,7 @@ class Screen:
         """Take note of how many steps of a kind are done."""
         self._bars[kind] = done
         if not self.moves:
-            self._tell(sum(self._bars.values()))
+            self._print_progress(sum(self._bars.values()))
 
     def wait(self, text: str, seconds: float) -> None:
         """Count down under the bars, the seconds in the place of `{}`; no text ends it."""
@@ -107,12 +107,12 @@ class Screen:
             self._drawn = now
             self._live.update(self._render(), refresh=True)
 
-    def _tell(self, done: int) -> None:
+    def _print_progress(self, done: int) -> None:
         total = len(self._bars) * self._total
         part = done * PLAIN_LINES // total
-        if part > self._told:
-            self._told = part
-            self.say(f"{done} of {total} files' steps done")
+        if part > self._printed:
+            self._printed = part
+            self.print(f"{done} of {total} steps of files done")
 
     def _render(self) -> Group:
         grid = Table.grid(padding=(0, 2))

@@ -23,7 +23,6 @@ from penstock.runtime.client.client import Client
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.settings import Settings
-from penstock.worker.demo.crew import Crew, DemoError
 from penstock.worker.demo.flow import FILES, Survey, survey
 from penstock.worker.demo.folder import Listing, copy_texts, text_files
 from penstock.worker.demo.follow import PATIENCE, Follower
@@ -31,6 +30,7 @@ from penstock.worker.demo.oracle import Oracle
 from penstock.worker.demo.promises import Evidence, judge, read_trace
 from penstock.worker.demo.screen import Screen, print_trimmed
 from penstock.worker.demo.tables import plural, promise_lines, report_table
+from penstock.worker.demo.workers import DemoError, DemoWorkers
 from penstock.worker.embedded import EmbeddedServer
 
 AT_ONCE = 8
@@ -42,7 +42,7 @@ LENGTH = 6.0
 KILL_AT = 0.55
 """The part of the steps after which a worker is killed: all files counted, some described."""
 
-GONE = "its connection to Redis is gone, another worker goes on within {}"
+GONE = "its connection to Redis is closed, another worker continues within {}"
 
 NOTICED = 3.0
 """Seconds within which other workers notice a death by its closed connection."""
@@ -63,32 +63,32 @@ def show(folder: Path, console: Console) -> int:
     logging.getLogger("penstock.publisher").addHandler(logging.NullHandler())
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGHUP, _leave)
-    listing = _look_at(folder)
+    listing = _list_files(folder)
     pause = _pause(len(listing.files))
     title = f"Penstock demo: {_described(listing, folder)}"
     console.print(title, style="bold", soft_wrap=True)
     with (
         tempfile.TemporaryDirectory(prefix="penstock-demo-") as scratch,
         EmbeddedServer() as server,
-        Crew(server.url, Path(scratch)) as crew,
+        DemoWorkers(server.url, Path(scratch)) as workers,
         Client(settings=Settings(redis=server.url)) as client,
     ):
-        _introduce(server, crew, pause, console)
+        _introduce(server, workers, pause, console)
         copied = copy_texts(folder, listing, Path(scratch) / "files")
         order = Survey(str(Path(scratch) / "files"), pause=pause)
-        return _Demo(order, copied, Path(scratch) / "trace", crew, client).run(console)
+        return _Demo(order, copied, Path(scratch) / "trace", workers, client).run(console)
 
 
-def _introduce(server: EmbeddedServer, crew: Crew, pause: float, console: Console) -> None:
-    pids = " and ".join(str(worker.pid) for worker in crew.workers)
+def _introduce(
+    server: EmbeddedServer, workers: DemoWorkers, pause: float, console: Console
+) -> None:
+    pids = " and ".join(str(worker.pid) for worker in workers.workers)
     console.print(f"{server.kind} {server.version()} on {server.url}, workers {pids}", style="dim")
-    said = (
-        f"each step about a file also pauses {1000 * pause:.0f} ms, so that there is time to watch"
-    )
-    console.print(f"{said}\n", style="dim")
+    note = f"each step of a file also pauses for {1000 * pause:.0f} ms, so that you can watch"
+    console.print(f"{note}\n", style="dim")
 
 
-def _look_at(folder: Path) -> Listing:
+def _list_files(folder: Path) -> Listing:
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise ConfigurationError(f"{folder} {what}; name a folder with text files.")
@@ -152,11 +152,11 @@ class _Progress:
 
 class _Demo:
     def __init__(
-        self, order: Survey, files: Sequence[str], trace: Path, crew: Crew, client: Client
+        self, order: Survey, files: Sequence[str], trace: Path, workers: DemoWorkers, client: Client
     ) -> None:
         self._files = files
         self._trace = trace
-        self._crew = crew
+        self._workers = workers
         self._client = client
         self._url = client.settings.redis
         self._run_id = f"demo-{uuid.uuid4().hex[:8]}"
@@ -172,13 +172,13 @@ class _Demo:
         restless.start()
         with Screen(console, list(PHASES.values()), len(self._files)) as screen:
             handle = self._enqueue()
-            screen.say(f"run {self._run_id} enqueued, two subscribers wait for it")
+            screen.print(f"run {self._run_id} enqueued, two subscribers wait for it")
             self._watch(live, handle, screen)
-            screen.say(f"the run is {handle.status()}", style="bold")
+            screen.print(f"the run is {handle.status()}", style="bold")
             evidence = self._evidence(handle, live, restless)
             for error in (live.error, restless.error):
                 if error is not None:
-                    screen.say(f"a subscriber failed: {error}", style="red")
+                    screen.print(f"a subscriber failed: {error}", style="red")
         return self._conclude(console, evidence)
 
     def _enqueue(self) -> RunHandle:
@@ -193,30 +193,30 @@ class _Demo:
     # -- while it runs --------------------------------------------------------------------------
 
     def _watch(self, live: Follower, handle: RunHandle, screen: Screen) -> None:
-        """Show what the live subscriber hears; kill the worker in the middle."""
-        heard, due = time.monotonic(), float("inf")
+        """Show the events of the live subscriber; kill the worker in the middle."""
+        received, due = time.monotonic(), float("inf")
         while True:
             screen.draw()
             if self._kill is None and time.monotonic() >= due:
                 self._kill_worker(handle, screen)
             try:
-                event = live.news.get(timeout=TICK)
+                event = live.arrived.get(timeout=TICK)
             except queue.Empty:
-                self._crew.check(self._kill.pid if self._kill else 0)
-                if not live.is_alive() or time.monotonic() - heard > PATIENCE:
+                self._workers.check(self._kill.pid if self._kill else 0)
+                if not live.is_alive() or time.monotonic() - received > PATIENCE:
                     return
                 continue
-            heard = time.monotonic()
+            received = time.monotonic()
             self._show(event, handle, screen)
             if event.terminal:
                 return
             if self._progress.is_halfway:
-                due = min(due, heard + self._order.pause / 2)  # when steps are in flight
+                due = min(due, received + self._order.pause / 2)  # when steps are in flight
 
     def _show(self, event: Event, handle: RunHandle, screen: Screen) -> None:
         if event.mode == "run.started" and event.attempt == 1:
-            pid = self._crew.pid_of(handle.info().worker)
-            screen.say(f"worker {pid} takes it, {AT_ONCE} steps at once")
+            pid = self._workers.pid_of(handle.info().worker)
+            screen.print(f"worker {pid} executes it, {AT_ONCE} steps at once")
         elif event.mode == "step.finished":
             if self._kill is not None and event.attempt > 1 and not self._kill.resumed:
                 self._show_resumed(self._kill, handle, screen)
@@ -226,25 +226,25 @@ class _Demo:
                 screen.count(PHASES[name], self._progress.finished[name])
 
     def _kill_worker(self, handle: RunHandle, screen: Screen) -> None:
-        pid = self._crew.pid_of(handle.info().worker)
-        if not self._crew.kill(pid):
+        pid = self._workers.pid_of(handle.info().worker)
+        if not self._workers.kill(pid):
             return
         self._kill = _Kill(pid, time.monotonic(), self._progress.done)
-        screen.say(
+        screen.print(
             f"SIGKILL to worker {pid}, after {self._progress.done} of {self._progress.total} steps",
             style="bold red",
         )
         if not screen.moves:
-            screen.say(GONE.format(f"{NOTICED:.0f} s"))
+            screen.print(GONE.format(f"{NOTICED:.0f} s"))
         screen.wait(GONE, NOTICED)
         self._oracle.start()
 
     def _show_resumed(self, kill: _Kill, handle: RunHandle, screen: Screen) -> None:
         kill.resumed = time.monotonic() - kill.moment
-        other = self._crew.pid_of(handle.info().worker)
+        other = self._workers.pid_of(handle.info().worker)
         screen.wait("", 0)
-        screen.say(
-            f"worker {other} goes on after the {self._progress.done} recorded steps",
+        screen.print(
+            f"worker {other} continues after the {self._progress.done} recorded steps",
             style="bold green",
             detail=f"{kill.resumed:.1f} s after the kill",
         )

@@ -18,10 +18,10 @@ from penstock.worker.demo.promises import Promise
 
 def report_table(report: Report, width: int) -> Group:
     """Show what the folder is about: its terms, its most linked and its largest files."""
-    room = (width - 29) // 3
+    column = (width - 29) // 3
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title, unit in (("most telling", "weight"), ("most linked", "from"), ("largest", "words")):
-        grid.add_column(title, no_wrap=True, width=room)
+    for title, unit in (("top terms", "weight"), ("most linked", "from"), ("largest", "words")):
+        grid.add_column(title, no_wrap=True, width=column)
         grid.add_column(Text(unit, style="dim not bold"), justify="right", no_wrap=True)
     terms = [(term, f"{weight:.0f}") for term, weight in report.terms]
     linked = [(path, str(count)) for path, count in report.linked]
@@ -30,7 +30,7 @@ def report_table(report: Report, width: int) -> Group:
         cells = [
             Text(cell, style=style)
             for name, number in row
-            for cell, style in ((shorten(name, room), "cyan"), (number, ""))
+            for cell, style in ((shorten(name, column), "cyan"), (number, ""))
         ]
         grid.add_row(*cells)
     return Group(Rule(Text(_summary(report)), style="dim"), grid)

@@ -18,7 +18,7 @@ WHY: Final = fix_for(RedisError("in cluster mode"))
 
 
 def is_cluster(info: Mapping[str, Any]) -> bool:
-    """Tell from a reply to INFO whether a server is in cluster mode."""
+    """Return from a reply to INFO whether a server is in cluster mode."""
     return bool(info.get("cluster_enabled"))
 
 

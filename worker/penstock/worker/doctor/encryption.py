@@ -1,4 +1,4 @@
-"""Check of the encryption keys: are there any, and do they open what is stored."""
+"""Check of the encryption keys: whether there are any, and whether they decrypt the runs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from penstock.publisher.codec.encrypted import key_of
 from penstock.publisher.codec.keyring import ENVIRONMENT
 from penstock.publisher.errors import CodecError
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.run_record import CONFIG
 from penstock.runtime.types.run import RunStatus
 from penstock.worker.doctor.finding import Encryption, Finding, Level, Reading
 
@@ -35,9 +36,11 @@ def read_encryption(connection: Redis, keys: Keys, codec: Codec) -> Encryption:
     for status in RunStatus:
         newest = connection.zrevrange(keys.runs(status), 0, RUNS_READ - 1)
         for run_id in (name.decode() for name in cast("list[bytes]", newest)):
-            text = cast("bytes | None", connection.hget(keys.run(run_id), "config"))
-            if text is None:
+            reply = connection.hmget(keys.run(run_id), "entrypoint", "config")
+            entrypoint, text = cast("list[bytes | None]", reply)
+            if entrypoint is None:
                 continue
+            text = text or CONFIG.encode()
             runs[key_of(text)] += 1
             try:
                 codec.at("run", run_id, "config").loads(text)
@@ -49,17 +52,17 @@ def read_encryption(connection: Redis, keys: Keys, codec: Codec) -> Encryption:
 
 def _encryption(reading: Reading) -> Iterator[Finding]:
     seen = reading.encryption
-    if unseen := reading.unseen("encryption", encryption="the newest runs"):
-        yield unseen
+    if unread := reading.unread("encryption", encryption="the newest runs"):
+        yield unread
         return
     read = sum(seen.runs.values())
     if seen.unreadable:
         yield Finding(
             "encryption",
             Level.PROBLEM,
-            f"{len(seen.unreadable)} of the {read} newest runs cannot be read here, as "
+            f"{len(seen.unreadable)} of the {read} newest runs cannot be read here, such as "
             f"{seen.unreadable[0]}: {seen.why}",
-            "A worker with these settings lets such runs fail; they go on with the right keys.",
+            "On a worker with these settings such runs fail; with the right keys they continue.",
             f"give all apps and workers the same keys, new ones first: {ENVIRONMENT}",
         )
     elif seen.is_on:

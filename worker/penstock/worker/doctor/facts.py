@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["glance", "read"]
+__all__ = ["read", "read_server"]
 
 import time
 from collections import Counter
@@ -39,13 +39,13 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
     Raises:
         redis.exceptions.RedisError: it does not answer, or refuses all.
     """
-    look = _Look()
-    info = look("info", dict[str, Any](), lambda: connection.info())
+    reader = _Reader()
+    info = reader("info", dict[str, Any](), lambda: connection.info())
     if is_cluster(info):  # its keys cannot be read together
         return Reading(info=info, cli=cli)
-    queued = look("queued", list[_Queued](), lambda: _queued(connection, keys))
-    unserved = look("workers", set[str](), lambda: _unserved(connection, keys, queued))
-    leaks, count, whole = look(
+    queued = reader("queued", list[_Queued](), lambda: _queued(connection, keys))
+    unserved = reader("workers", set[str](), lambda: _unserved(connection, keys, queued))
+    leaks, count, whole = reader(
         "leaks",
         (list[str](), 0, False),
         lambda: _leaks(connection, keys, None if all_keys else KEYS_READ),
@@ -53,30 +53,32 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
     return Reading(
         info=info,
         config=_config(connection),
-        clock_offset=look("clock_offset", 0.0, lambda: _clock_offset(connection)),
-        statuses=look("statuses", dict[str, int](), lambda: _statuses(connection, keys)),
-        workers=look("workers", 0, lambda: _alive(connection, keys.workers)),
+        clock_offset=reader("clock_offset", 0.0, lambda: _clock_offset(connection)),
+        statuses=reader("statuses", dict[str, int](), lambda: _statuses(connection, keys)),
+        workers=reader("workers", 0, lambda: _alive(connection, keys.workers)),
         unserved=Counter(run.queue for run in queued if run.queue in unserved and not run.is_step),
         unserved_steps=Counter(
             run.queue for run in queued if run.queue in unserved and run.is_step
         ),
         parked=Counter((run.queue, run.parked) for run in queued if run.parked),
-        strays=look("strays", dict[str, int](), lambda: _strays(connection, keys, queued)),
-        paused=look("paused", False, lambda: bool(connection.exists(keys.suspended))),
-        orphans=look("orphans", list[str](), lambda: _stuck(connection, keys, queued)),
-        expired=look("expired", dict[str, float](), lambda: _expired(connection, keys)),
+        misplaced=reader(
+            "misplaced", dict[str, int](), lambda: _misplaced(connection, keys, queued)
+        ),
+        paused=reader("paused", False, lambda: bool(connection.exists(keys.suspended))),
+        orphans=reader("orphans", list[str](), lambda: _stuck(connection, keys, queued)),
+        expired=reader("expired", dict[str, float](), lambda: _expired(connection, keys)),
         leaks=leaks,
         keys_read=count,
         all_keys_read=whole,
-        encryption=look(
+        encryption=reader(
             "encryption", Encryption(), lambda: read_encryption(connection, keys, codec)
         ),
-        refused=look.refused,
+        refused=reader.refused,
         cli=cli,
     )
 
 
-class _Look:
+class _Reader:
     """Reads one thing after the other, and goes past what the Redis user may not read."""
 
     def __init__(self) -> None:
@@ -90,7 +92,7 @@ class _Look:
             return nothing
 
 
-def glance(connection: Redis) -> Reading:
+def read_server(connection: Redis) -> Reading:
     """Read what the server says of itself, in two round trips or so.
 
     Raises:
@@ -219,7 +221,7 @@ def _is_parked(connection: Redis, keys: Keys, run: _Queued) -> bool:
     return connection.zscore(keys.parked(f"{run.queue}:{run.parked}"), run.run_id) is not None
 
 
-def _strays(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[str, int]:
+def _misplaced(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[str, int]:
     """Count the tickets of queued runs that are where an older release of Penstock puts them."""
     if World(keys.prefix).queue("") == "":
         return {}

@@ -1,4 +1,4 @@
-"""What was read of a Redis, and what a check finds in it."""
+"""The facts that were read of a Redis, and the findings of checks."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ class Level(StrEnum):
 
     OK = "ok"
     UNKNOWN = "unknown"
-    """The Redis user may not read what the check looks at."""
+    """The Redis user may not read the facts of the check."""
     WARNING = "warning"
     PROBLEM = "problem"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found: what it is, and where it is not well, what it means and what fixes it."""
+    """One finding: its message, and for a problem its meaning and its fix."""
 
     check: str
     level: Level
-    says: str
+    message: str
     means: str = ""
     fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """What was seen of encrypted runs."""
+    """Facts about encrypted runs."""
 
     is_on: bool = False
     """Whether this process has keys."""
@@ -43,19 +43,19 @@ class Encryption:
     unreadable: Sequence[str] = ()
     """Ids of runs that this process cannot read."""
     why: str = ""
-    """What reading the first of them said."""
+    """The error of reading the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read of a Redis."""
+    """The facts that were read of a Redis."""
 
     info: Mapping[str, Any]
     """The reply to INFO."""
     refused: AbstractSet[str] = frozenset()
-    """Names of fields that are empty as the Redis user may not read them."""
+    """Names of fields that are empty because the Redis user may not read them."""
     config: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Replies to CONFIG GET; empty where that is not allowed."""
+    """Replies to CONFIG GET; empty if that is not allowed."""
     clock_offset: float = 0.0
     """Seconds that Redis's clock is ahead of this machine's."""
     statuses: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -66,24 +66,24 @@ class Reading:
     unserved_steps: Mapping[str, int] = field(default_factory=dict[str, int])
     """The same of remote steps: runs wait for them."""
     parked: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
-    """Queues and what the workers lack that met runs there -> how many runs wait for it."""
-    strays: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Queues of all prefixes -> how many tickets of this prefix's runs are on them, in vain."""
+    """Queue and name of the code that its workers lack -> how many runs wait for it."""
+    misplaced: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Queues of the default prefix -> how many tickets of this prefix are on them, in vain."""
     paused: bool = False
     orphans: Sequence[str] = ()
     """Queued runs that no queue and no thread holds."""
     expired: Mapping[str, float] = field(default_factory=dict[str, float])
     """Running runs whose lease is over -> for how many seconds."""
     leaks: Sequence[str] = ()
-    """Keys that will never go."""
+    """Keys that will never expire."""
     keys_read: int = 0
     all_keys_read: bool = True
     encryption: Encryption = field(default_factory=Encryption)
     cli: str = "redis-cli"
     """How a command for this Redis begins."""
 
-    def unseen(self, check: str, **parts: str) -> Finding | None:
-        """Say what of `parts`, fields by what they are, could not be read; None if all were."""
+    def unread(self, check: str, **parts: str) -> Finding | None:
+        """Name the `parts` (field -> description) that could not be read; None if all were."""
         names = [name for part, name in parts.items() if part in self.refused]
         if not names:
             return None

@@ -1,8 +1,8 @@
-"""What `penstock doctor --fix` does: what a worker's recovery does, at once and to the end."""
+"""`penstock doctor --fix`: a worker's recovery, at once and for all runs."""
 
 from __future__ import annotations
 
-__all__ = ["Mended", "mend"]
+__all__ = ["Fixed", "fix_runs"]
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,24 +17,24 @@ from penstock.worker.doctor.finding import Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """What came of it, as run ids."""
+class Fixed:
+    """The runs that were fixed, by their ids."""
 
-    fixed: tuple[str, ...] = ()
+    requeued: tuple[str, ...] = ()
     """Runs that are queued again."""
     given_up: tuple[str, ...] = ()
-    """Runs that have failed, as their workers kept dying of them."""
+    """Runs that have failed, because their workers kept dying."""
 
     def left(self, reading: Reading) -> Reading:
-        """Return what was read without what is mended."""
-        done = {*self.fixed, *self.given_up}
+        """Return a reading without the runs that are fixed."""
+        done = {*self.requeued, *self.given_up}
         orphans = [run_id for run_id in reading.orphans if run_id not in done]
         expired = {run_id: late for run_id, late in reading.expired.items() if run_id not in done}
         return replace(reading, orphans=orphans, expired=expired)
 
 
-def mend(connection: Redis, keys: Keys, orphans: Iterable[str], crashes: int) -> Mended:
-    """Queue again what has lost its ticket or its worker.
+def fix_runs(connection: Redis, keys: Keys, orphans: Iterable[str], crashes: int) -> Fixed:
+    """Requeue the runs that have lost their ticket or their worker.
 
     The script looks at each run again before it changes it, so that a live worker's recovery may do
     the same at the same time.
@@ -45,19 +45,19 @@ def mend(connection: Redis, keys: Keys, orphans: Iterable[str], crashes: int) ->
             connection.zadd(keys.ready, {run_id: 0}, nx=True)
     rounds = 1 + connection.zcard(keys.ready) // AT_ONCE
     rounds += connection.zcard(keys.leases) // AT_ONCE
-    fixed, given_up = list[str](), list[str]()
+    requeued, given_up = list[str](), list[str]()
     for _ in range(rounds):
         recovered = calls.recovered(run(connection, calls.recover(crashes, 0.0)))
-        fixed += [*recovered.queued, *recovered.rung]
+        requeued += [*recovered.queued, *recovered.rung]
         given_up += recovered.given_up
-    return Mended(tuple(fixed), tuple(given_up))
+    return Fixed(tuple(requeued), tuple(given_up))
 
 
 def _leads_its_thread(connection: Redis, keys: Keys, run_id: str) -> bool:
     fields = ("thread_key", "home", "lone")
     record = cast("list[bytes | None]", connection.hmget(keys.run(run_id), *fields))
     thread, home, lone = record
-    if home is not None:  # it performs a step, and has no thread
+    if home is not None:  # the run of a remote step, which has no thread
         return True
     if thread is None or lone is not None:
         return lone is not None

@@ -131,14 +131,15 @@ class Rights:
     def finding(self, cli: str) -> Finding:
         """Say what is missing, as the doctor does."""
         if not self.missing:
-            may = f"Redis user {self.user!r} may do what a {self.role} does"
+            may = f"Redis user {self.user!r} has the rights of role {self.role!r}"
             return Finding("rights", Level.OK, may)
         return Finding(
             "rights",
             Level.PROBLEM,
-            f"Redis user {self.user!r} lacks {' '.join(self.missing)} to be a {self.role}",
-            "Redis refuses what needs it, in the middle of the work.",
-            f"{cli} {self.fix}, as a user who may; and in the server's ACL file",
+            f"Redis user {self.user!r} lacks rights of role {self.role!r}: "
+            f"{' '.join(self.missing)}",
+            "Redis refuses the commands that need it, in the middle of a run.",
+            f"{cli} {self.fix}, as an administrator; add it to the server's ACL file too",
         )
 
 
@@ -151,7 +152,7 @@ def require(connection: Redis, keys: Keys, role: str) -> None:
     found = rights(connection, keys, role)
     if found.missing:
         raise RedisUnavailableError(
-            f"Redis user {found.user!r} may not do all that a {role} does: {found.fix}"
+            f"Redis user {found.user!r} lacks rights of role {role!r}: {found.fix}"
         )
 
 

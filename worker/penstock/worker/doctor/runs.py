@@ -1,4 +1,4 @@
-"""Checks of the runs: what is stuck, and what will never go."""
+"""Checks of the runs: which are stuck, and which keys will never expire."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from penstock.runtime.executor.app import said
+from penstock.runtime.types.code_name import describe
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
 LATE: Final = 5.0
@@ -36,9 +36,9 @@ def _workers(reading: Reading) -> Iterator[Finding]:
         return
     counts = [f"{count} {status}" for status, count in reading.statuses.items() if count]
     of_runs = "" if "statuses" in reading.refused else f"; runs: {', '.join(counts) or 'none'}"
-    unseen = reading.unseen("workers", workers="which workers serve queues", queued="queued runs")
-    if unseen is not None:
-        yield replace(unseen, says=f"{unseen.says}{of_runs}")
+    unread = reading.unread("workers", workers="which workers serve queues", queued="queued runs")
+    if unread is not None:
+        yield replace(unread, message=f"{unread.message}{of_runs}")
     else:
         alive = f"{reading.workers} alive" if reading.workers else "none alive, and none needed"
         yield Finding("workers", Level.OK, f"{alive}{of_runs}")
@@ -47,9 +47,11 @@ def _workers(reading: Reading) -> Iterator[Finding]:
 def _unserved(queue: str, reading: Reading) -> Finding:
     runs, steps = reading.unserved.get(queue, 0), reading.unserved_steps.get(queue, 0)
     waiting = [_count(runs, "run")] * (runs > 0) + [_count(steps, "step")] * (steps > 0)
-    means = "They wait until one comes."
+    means = "They wait until such a worker starts."
     if steps:
-        means = "They wait until one comes, and so do the runs whose steps they are."
+        means = (
+            "They wait until such a worker starts, and so do the runs that these steps belong to."
+        )
     return Finding(
         "workers",
         Level.WARNING,
@@ -60,30 +62,30 @@ def _unserved(queue: str, reading: Reading) -> Finding:
 
 
 def _lacking(reading: Reading) -> Iterator[Finding]:
-    """Name what workers lack that have met runs, and queues that an older release rings at."""
+    """Name the code that workers lack, and queues that an older release puts tickets on."""
     for (queue, name), count in sorted(reading.parked.items()):
         yield Finding(
             "workers",
             Level.WARNING,
             f"{_count(count, 'run')} on queue {queue!r} {'waits' if count == 1 else 'wait'} for a "
-            f"worker that has {said(name)}",
-            "Those workers that met them do not have it.",
+            f"worker that has {describe(name)}",
+            "The workers that met these runs do not have it.",
             f"penstock worker <the file that defines it> -q {queue}",
         )
-    for queue, count in sorted(reading.strays.items()):
+    for queue, count in sorted(reading.misplaced.items()):
         yield Finding(
             "queues",
             Level.WARNING,
-            f"{_count(count, 'ticket')} of this prefix on queue {queue!r} of the default one",
-            "A process with an older release puts them there; the workers of this one look at the "
-            "queue of their prefix, and ring again after some seconds.",
+            f"{_count(count, 'ticket')} of this prefix on queue {queue!r} of the default prefix",
+            "A process with an older release puts them there. Workers of this release serve the "
+            "queue of their prefix, and put new tickets there after some seconds.",
             "end the apps and workers of the older release",
         )
 
 
 def _leases(reading: Reading) -> Iterator[Finding]:
-    if unseen := reading.unseen("leases", expired="leases"):
-        yield unseen
+    if unread := reading.unread("leases", expired="leases"):
+        yield unread
         return
     late = {run_id: seconds for run_id, seconds in reading.expired.items() if seconds > LATE}
     if late:
@@ -92,16 +94,16 @@ def _leases(reading: Reading) -> Iterator[Finding]:
             Level.PROBLEM,
             f"the lease of {_count(len(late), 'run')} ended up to {max(late.values()):.0f} s ago: "
             f"{_names(late)}",
-            "Their workers died, and no other is there to take them over.",
-            "penstock worker flows.py, or penstock doctor --fix to queue them again",
+            "Their workers have died, and no other worker takes them over.",
+            "penstock worker flows.py, or penstock doctor --fix to requeue them",
         )
     else:
         yield Finding("leases", Level.OK, "none is over")
 
 
 def _orphans(reading: Reading) -> Iterator[Finding]:
-    if unseen := reading.unseen("orphans", queued="queued runs", orphans="their tickets"):
-        yield unseen
+    if unread := reading.unread("orphans", queued="queued runs", orphans="their tickets"):
+        yield unread
         return
     orphans = reading.orphans
     if orphans:
@@ -109,7 +111,7 @@ def _orphans(reading: Reading) -> Iterator[Finding]:
             "orphans",
             Level.PROBLEM,
             f"{_count(len(orphans), 'queued run')} without a ticket: {_names(orphans)}",
-            "A queue was emptied, or a process died in between; a live worker rings for them.",
+            "A queue was emptied, or a process died at a bad moment; a live worker requeues them.",
             "penstock doctor --fix",
         )
     else:
@@ -117,8 +119,8 @@ def _orphans(reading: Reading) -> Iterator[Finding]:
 
 
 def _leaks(reading: Reading) -> Iterator[Finding]:
-    if unseen := reading.unseen("retention", leaks="all keys (SCAN)"):
-        yield unseen
+    if unread := reading.unread("retention", leaks="all keys (SCAN)"):
+        yield unread
         return
     read = f"{reading.keys_read:,} keys read"
     if not reading.all_keys_read:
@@ -129,12 +131,12 @@ def _leaks(reading: Reading) -> Iterator[Finding]:
             Level.WARNING,
             f"{_count(len(reading.leaks), 'key')} of runs that are over, without TTL: "
             f"{_names(reading.leaks)} ({read})",
-            "They stay until somebody deletes them.",
+            "They stay until they are deleted by hand.",
             f"{reading.cli} EXPIRE '{reading.leaks[0]}' 86400"
             + ("; and so on" if len(reading.leaks) > 1 else ""),
         )
     else:
-        yield Finding("retention", Level.OK, f"all that is over has its TTL ({read})")
+        yield Finding("retention", Level.OK, f"all keys of runs that are over have a TTL ({read})")
 
 
 def _count(number: int, what: str) -> str:

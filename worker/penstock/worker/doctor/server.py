@@ -1,4 +1,4 @@
-"""Checks of the server: what it promises to keep, and where it will refuse or delete."""
+"""Checks of the server: what it keeps, what it deletes, and when it refuses writes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def version(reading: Reading) -> Iterator[Finding]:
             "version",
             Level.PROBLEM,
             f"{name} {number} in cluster mode",
-            "Nothing can be enqueued or executed; workers end when they start.",
+            "No run can be enqueued or executed; workers end when they start.",
             WHY,
         )
     else:
@@ -55,14 +55,14 @@ def _persistence(reading: Reading) -> Iterator[Finding]:
                 "persistence",
                 Level.WARNING,
                 f"snapshots only (save {reading.config['save']})",
-                "A crash of the server loses every step since the last snapshot; those run again.",
+                "A crash of the server loses all steps since the last snapshot; they run again.",
                 turn_on,
             )
         else:
             yield Finding(
                 "persistence",
                 Level.PROBLEM,
-                "nothing is written to disk, as far as can be seen",
+                "nothing is written to disk, as far as this user can see",
                 "A restart of the server loses all runs.",
                 turn_on,
             )
@@ -73,8 +73,8 @@ def _persistence(reading: Reading) -> Iterator[Finding]:
             "persistence",
             Level.PROBLEM,
             "the last write to the append-only file failed",
-            "The server refuses writes until it can write there again.",
-            "make room on the server's disk, and see its log",
+            "The server refuses writes until it can write to the file again.",
+            "free space on the server's disk, and see its log",
         )
 
 
@@ -83,14 +83,14 @@ def _fsync(fsync: str, cli: str) -> Finding:
         return Finding(
             "persistence",
             Level.WARNING,
-            "append-only file, written out when the system likes (appendfsync no)",
-            "A power cut loses what was done in the last half minute or so.",
+            "append-only file, synced when the system chooses (appendfsync no)",
+            "A power cut loses the steps of the last half minute or so.",
             f"{cli} CONFIG SET appendfsync everysec; {cli} CONFIG REWRITE",
         )
     promise = {
         "everysec": "a power cut loses up to a second, a crash of the server nothing",
-        "always": "nothing acknowledged is lost",
-    }.get(fsync, "CONFIG GET is not allowed here, so how often it is written out is not known")
+        "always": "no acknowledged write is lost",
+    }.get(fsync, "CONFIG GET is not allowed here, so how often the file is synced is unknown")
     return Finding("persistence", Level.OK, f"append-only file, appendfsync {fsync}: {promise}")
 
 
@@ -104,7 +104,7 @@ def _memory(reading: Reading) -> Iterator[Finding]:
             "memory",
             Level.PROBLEM if limit else Level.WARNING,
             f"maxmemory-policy {policy}" + ("" if limit else ", with no maxmemory set"),
-            "At maxmemory the server deletes any key: runs, steps and tickets get lost unseen.",
+            "At maxmemory the server deletes any key: runs, steps and tickets get lost silently.",
             fix,
         )
     elif policy.startswith("volatile"):
@@ -112,7 +112,7 @@ def _memory(reading: Reading) -> Iterator[Finding]:
             "memory",
             Level.WARNING,
             f"maxmemory-policy {policy}",
-            "At maxmemory the server deletes runs that are over before their retention is.",
+            "At maxmemory the server deletes runs that are over before their retention ends.",
             fix,
         )
     else:
@@ -123,7 +123,7 @@ def _memory(reading: Reading) -> Iterator[Finding]:
             "memory",
             Level.WARNING,
             f"{used / limit:.0%} of {_bytes(limit)} used",
-            "When it is full the server refuses new runs and steps.",
+            "When its memory is full, the server refuses new runs and steps.",
             f"{cli} CONFIG SET maxmemory {2 * limit}; or a shorter retention: PENSTOCK_RETENTION",
         )
 
@@ -146,7 +146,7 @@ def _pubsub(reading: Reading) -> Iterator[Finding]:
         yield Finding(
             "pub/sub",
             Level.WARNING,
-            f"a subscriber is cut off {_bytes(hard)} behind",
+            f"a subscriber is disconnected when it is {_bytes(hard)} behind",
             "No event is lost, but subscribers of fast runs keep reconnecting.",
             fix,
         )
@@ -161,7 +161,7 @@ def _replication(reading: Reading) -> Iterator[Finding]:
             "replication",
             Level.PROBLEM,
             f"this is a replica of {info.get('master_host')}:{info.get('master_port')}",
-            "It takes no writes, so nothing can be enqueued or executed.",
+            "A replica takes no writes, so no run can be enqueued or executed.",
             f"use redis://{info.get('master_host')}:{info.get('master_port')}",
         )
         return
@@ -173,7 +173,7 @@ def _replication(reading: Reading) -> Iterator[Finding]:
             "replication",
             Level.WARNING,
             f"a replica is {max(lags)} s behind",
-            "A failover to it loses what was done since; steps done meanwhile run again.",
+            "A failover to it loses the steps since then; they run again.",
             "see the replica's log and its network",
         )
     elif lags:
@@ -182,8 +182,8 @@ def _replication(reading: Reading) -> Iterator[Finding]:
 
 def _clock(reading: Reading) -> Iterator[Finding]:
     off = reading.clock_offset
-    if unseen := reading.unseen("clock", clock_offset="the server's time"):
-        yield unseen
+    if unread := reading.unread("clock", clock_offset="the server's time"):
+        yield unread
         return
     if abs(off) > CLOCK_WARNING:
         which = "ahead of" if off > 0 else "behind"
@@ -191,11 +191,11 @@ def _clock(reading: Reading) -> Iterator[Finding]:
             "clock",
             Level.WARNING,
             f"Redis's clock is {abs(off):.1f} s {which} this machine's",
-            "Leases follow Redis's clock and are safe; times of events and steps look odd.",
+            "Leases follow Redis's clock and are safe; the times of events and steps look odd.",
             "let both machines follow a time server (chronyc tracking)",
         )
     else:
-        yield Finding("clock", Level.OK, f"{abs(off) * 1000:.0f} ms off this machine's")
+        yield Finding("clock", Level.OK, f"{abs(off) * 1000:.0f} ms off this machine's clock")
 
 
 def _bytes(number: float) -> str:
@@ -206,10 +206,10 @@ def _bytes(number: float) -> str:
     return f"{number:.1f} GiB"
 
 
-def _untold(reading: Reading) -> Iterator[Finding]:
+def _unread(reading: Reading) -> Iterator[Finding]:
     what = "INFO: version, persistence, memory and replication"
-    if unseen := reading.unseen("server", info=what):
-        yield unseen
+    if unread := reading.unread("server", info=what):
+        yield unread
 
 
 Check: TypeAlias = "Callable[[Reading], Iterator[Finding]]"
@@ -224,9 +224,9 @@ _ALL: Final[Sequence[Check]] = (
 )
 
 KEEPING: Final[Sequence[Check]] = (_persistence, _memory)
-"""Those of whether the server keeps what it is given."""
+"""The checks of whether the server keeps its data."""
 
 
 def checks(reading: Reading) -> Sequence[Check]:
-    """Give the checks that there is something to look at for."""
-    return (_untold, _clock) if "info" in reading.refused else _ALL
+    """Return the checks whose facts could be read."""
+    return (_unread, _clock) if "info" in reading.refused else _ALL

@@ -1,4 +1,4 @@
-"""How many runs and jobs a worker has, and how many more it may take."""
+"""How many runs and jobs a worker executes, and how many more it may take."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Capacity:
         return self._busy
 
     def free(self, timeout: float) -> int:
-        """Return how many more may begin; where there is no room, after waiting for some."""
+        """Return how many more may begin; if none may, wait first."""
         with self._changed:
             if self._busy >= self._size:
                 self._changed.wait(timeout)
             return self._size - self._busy
 
     def wait(self, timeout: float) -> bool:
-        """Wait until one ends; tell whether any was being executed."""
+        """Wait until one ends; return whether any was being executed."""
         with self._changed:
             return self._busy > 0 and (self._changed.wait(timeout) or True)
 

@@ -1,4 +1,4 @@
-"""Where a worker gets its runs from: RQ's queues, by priority."""
+"""How a worker takes runs: off RQ's queues, by priority."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Consumer:
         self._app = app
         self._unanswered: Call | None = None
         self.is_dry = False
-        """Whether the last look took all there was: to look again is to wait for a ticket.
+        """Whether the last claim took all tickets, so that the next one should wait for a ticket.
 
-        Never where there are several queues: of those, a look loses no ordinary job, a wait may.
+        Never with several queues: there, a wait may lose an ordinary job, a claim cannot.
         """
 
     def close(self) -> None:
@@ -51,16 +51,16 @@ class Consumer:
 
     def claim(
         self,
-        room: int,
+        slots: int,
         busy: int,
         popped: tuple[str, str] | None = None,
         *,
         alone: bool = False,
     ) -> Taken:
-        """Claim what is there; where the answer was lost, the very same call is sent again.
+        """Claim queued runs; if the reply was lost, the very same call is sent again.
 
-        The worker has `busy` runs and jobs at work. With `alone`, what it takes is the suspect
-        whose ticket it has kept back, and nothing else.
+        The worker executes `busy` runs and jobs. With `alone`, it takes only the suspect whose
+        ticket it has held back.
         """
         self.is_dry = False
         if self._unanswered is None:
@@ -68,7 +68,7 @@ class Consumer:
                 self._worker,
                 uuid.uuid4().hex[:16],
                 self._settings.lease,
-                min(room, BATCH),
+                min(slots, BATCH),
                 () if alone else self._queues,
                 popped or ("", ""),
                 busy=busy,
@@ -78,24 +78,24 @@ class Consumer:
             )
         taken = self._calls.taken(run(self._connection, self._unanswered))
         self._unanswered = None
-        is_all = not taken.job and len(taken.claims) < min(room, BATCH)
+        is_all = not taken.job and len(taken.claims) < min(slots, BATCH)
         self.is_dry = is_all and len(self._queues) == 1
         return taken
 
-    def look_again(self) -> None:
-        """Let the next look be one: runs that are parked ring no bell."""
+    def poll_again(self) -> None:
+        """Let the next call be a claim: no ticket announces parked runs."""
         self.is_dry = False
 
     def forget(self) -> None:
-        """Let the next claim be a new one: this one was refused."""
+        """Let the next claim be a new one, because this one was refused."""
         self._unanswered = None
 
     def pop(self, timeout: int) -> tuple[str, str] | None:
         """Block until a ticket comes; returns its queue and itself.
 
-        A worker that dies right after this loses a ticket, not the run: recovery rings again. An
-        ordinary RQ job is as safe as in RQ's own pop: kept in the queue's intermediate list where
-        the worker has one queue; where it has several, Redis has no such command.
+        A worker that dies right after this loses a ticket, not the run: recovery writes a new one.
+        An ordinary RQ job is as safe as in RQ's own pop: kept in the queue's intermediate list if
+        the worker has one queue; for several queues, Redis has no such command.
         """
         keys = self._calls.keys
         if len(self._queues) == 1:
@@ -118,7 +118,7 @@ class Consumer:
             both.execute()
 
     def is_suspended(self) -> bool:
-        """Tell whether `rq suspend` has told all workers to pause."""
+        """Return whether `rq suspend` has paused all workers."""
         return bool(self._connection.exists(self._calls.keys.suspended))
 
 

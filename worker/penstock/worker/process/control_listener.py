@@ -1,4 +1,4 @@
-"""Hears at once that a run is to stop, or that something has come for it."""
+"""Receives messages of the control channel: stop a run, or something has come for it."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from penstock.runtime.concurrency.patient_pool import start
 logger = logging.getLogger(__name__)
 
 LISTEN: Final = 1.0
-"""Seconds between two looks whether to go on listening, and at most between two tries to listen."""
+"""Seconds between two checks whether to end, and at most between two tries to subscribe."""
 
 FIRST_PAUSE: Final = 0.02
 """Seconds after which a worker listens again whose connection was cut."""
 
 
 class ControlListener:
-    """A thread that listens to the control channel, and to that of the worker's presence.
+    """A thread that is subscribed to the control channel, and to that of the worker's presence.
 
-    What it misses while its connection is broken comes with the next renewal of the lease, or with
-    the next look at what runs wait for. `note` is called once it listens, until it returns True.
+    Messages that it misses while its connection is broken come with the next renewal of the lease,
+    or with the next check of what runs wait for. Once it is subscribed, it calls `note` until that
+    returns True.
     """
 
     def __init__(
         self,
         connection: Redis,
         channels: Sequence[str],
-        tell: Callable[[str], None],
+        on_message: Callable[[str], None],
         note: Callable[[], bool],
     ) -> None:
         self._connection = connection
         self._channels = channels
-        self._tell = tell
+        self._on_message = on_message
         self._note = note
         self._pause = FIRST_PAUSE
         self._ended = threading.Event()
@@ -58,10 +59,10 @@ class ControlListener:
             try:
                 self._listen()
             except (RedisError, OSError):
-                # Soon after a cut, as others take a worker that does not listen for dead.
+                # Soon after a cut, because a worker that is not subscribed counts as dead.
                 self._ended.wait(self._pause)
                 self._pause = min(2 * self._pause, LISTEN)
-            except Exception:  # who stops listening counts as dead
+            except Exception:  # a worker that is not subscribed counts as dead
                 logger.exception("a message of the control channel could not be taken")
         self._connection.close()
 
@@ -74,4 +75,4 @@ class ControlListener:
                 self._pause = FIRST_PAUSE
                 is_noted = is_noted or self._note()
                 if message is not None:
-                    self._tell(message["data"].decode("utf-8", "replace"))
+                    self._on_message(message["data"].decode("utf-8", "replace"))

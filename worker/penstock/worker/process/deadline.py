@@ -1,4 +1,4 @@
-"""A time by which a process has ended, whatever blocks it."""
+"""A time at which a process ends, whatever blocks it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ MARGIN: Final = 1.0
 class Deadline:
     """A thread that ends the process at the time that was last set.
 
-    A blocked thread, a Redis that does not answer, a log that nobody reads: none of them keeps it.
+    Neither a blocked thread, nor a Redis that does not answer, nor a log that nobody reads can
+    prevent it.
     """
 
     def __init__(self) -> None:
@@ -32,7 +33,7 @@ class Deadline:
         self._thread = threading.Thread(target=self._work, name="penstock-deadline", daemon=True)
 
     def start(self) -> None:
-        """Have the thread, as long as the system has one to give; call it once."""
+        """Start the thread while the system still has one; call it once."""
         start(self._thread)
 
     def set(self, seconds: float) -> None:
@@ -61,7 +62,7 @@ def _leave() -> NoReturn:
 
 
 def _guard(end: float) -> None:
-    """Let C code end the process where a thread holds the interpreter's lock for good."""
+    """Let C code end the process if a thread holds the interpreter's lock for ever."""
     left = max(0.0, end - time.monotonic())
     with suppress(RuntimeError, ValueError, AttributeError, OSError):  # no thread, or no stderr
         faulthandler.dump_traceback_later(left + MARGIN, exit=True)

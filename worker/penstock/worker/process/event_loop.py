@@ -45,7 +45,7 @@ class LoopThread:
             self._loop.call_soon_threadsafe(function, *args)
 
     def close(self) -> None:
-        """End the loop; what is left on it does not go on."""
+        """End the loop, with everything that is left on it."""
         self._watchdog.close()
         self._pool.shutdown(wait=False)
         self.call(self._loop.stop)
@@ -55,7 +55,7 @@ class LoopThread:
             self._loop.close()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads of its pool to end, after `close`; tell whether all have."""
+        """Wait for the threads of its pool to end, after `close`; return whether all have."""
         return self._pool.join(timeout)
 
     def _on_short(self) -> None:

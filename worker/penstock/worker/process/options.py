@@ -11,7 +11,7 @@ from penstock.runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """What `penstock worker` is told."""
+    """The options of `penstock worker`."""
 
     app: tuple[str, ...]
     queues: tuple[str, ...]

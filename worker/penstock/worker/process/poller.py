@@ -1,4 +1,4 @@
-"""One look at the queues after the other: what a worker takes next."""
+"""Polls the queues: what a worker takes next."""
 
 from __future__ import annotations
 
@@ -17,67 +17,67 @@ from penstock.worker.process.consumer import Consumer
 from penstock.worker.process.rq_worker import RQWorker
 
 PAUSE: Final = 1
-"""Seconds that a look at empty queues blocks; also how long a worker takes to see it is to end."""
+"""Seconds that polling empty queues blocks; also the delay until a worker notices its end."""
 
-KEPT_BACK: Final = 10.0
-"""Seconds that a suspect waits at most for the end of what its worker has at work."""
+HELD_BACK: Final = 10.0
+"""Seconds that a suspect waits at most for the other runs of its worker to end."""
 
 
 class Poller:
-    """Looks at the queues for a worker, and keeps a suspect back until it can be by itself."""
+    """Polls the queues for a worker, and holds a suspect back until it can run alone."""
 
     def __init__(self, worker: RQWorker, consumer: Consumer, capacity: Capacity) -> None:
         self._worker = worker
         self._consumer = consumer
         self._capacity = capacity
-        self._kept: tuple[str, str] | None = None
-        """Ticket of a suspect, which is begun by itself: when nothing else is at work, or then."""
-        self._kept_until = 0.0
+        self._held: tuple[str, str] | None = None
+        """Ticket of a suspect, which begins when the worker is idle, or after HELD_BACK."""
+        self._held_until = 0.0
 
-    def keep(self, ticket: tuple[str, str]) -> None:
-        """Keep a suspect back; the next looks are for it alone."""
-        self._kept, self._kept_until = ticket, time.monotonic() + KEPT_BACK
+    def hold_back(self, ticket: tuple[str, str]) -> None:
+        """Hold a suspect back; the next polls are for it alone."""
+        self._held, self._held_until = ticket, time.monotonic() + HELD_BACK
 
-    def look(self, burst: bool, room: int) -> Taken | None:
-        """Take what there is, or wait a moment for it, unless in a burst; None if there is nothing.
+    def poll(self, burst: bool, slots: int) -> Taken | None:
+        """Take tickets, or wait a moment for one, unless in a burst; None if there is none.
 
-        What is kept back counts as nothing as long as it waits for the runs at work.
+        A suspect that is held back does not count while it waits for the other runs.
         """
-        if self._kept is not None:
-            return self._take_kept(self._kept)
+        if self._held is not None:
+            return self._take_held(self._held)
         if burst or not self._consumer.is_dry:
-            taken = self._consumer.claim(room, self._capacity.busy)
+            taken = self._consumer.claim(slots, self._capacity.busy)
             if taken or taken.kept or taken.spoilt or taken.is_unknown:
                 return taken
-        return None if burst else self._wait_for_ticket(room)
+        return None if burst else self._wait_for_ticket(slots)
 
     def forget(self) -> None:
-        """Let the next look be a new one: this one was refused."""
+        """Let the next claim be a new one, because this one was refused."""
         self._consumer.forget()
 
     def close(self) -> None:
-        """Give a suspect back that was not begun, and end the connection."""
-        if self._kept is not None:
-            with suppress(RedisError, OSError):  # recovery rings for it as well
-                self._consumer.put_back(self._kept)
+        """Put back a suspect that was not begun, and close the connection."""
+        if self._held is not None:
+            with suppress(RedisError, OSError):  # recovery would write a new ticket
+                self._consumer.put_back(self._held)
         self._consumer.close()
 
-    def _take_kept(self, kept: tuple[str, str]) -> Taken | None:
-        if self._capacity.busy and time.monotonic() < self._kept_until:
+    def _take_held(self, kept: tuple[str, str]) -> Taken | None:
+        if self._capacity.busy and time.monotonic() < self._held_until:
             self._capacity.wait(PAUSE)
             return None
         taken = self._consumer.claim(1, self._capacity.busy, kept, alone=True)
-        self._kept = None
+        self._held = None
         return taken
 
-    def _wait_for_ticket(self, room: int) -> Taken | None:
+    def _wait_for_ticket(self, slots: int) -> Taken | None:
         taken, popped = None, self._consumer.pop(PAUSE)
         if popped is None:
-            self._consumer.look_again()
+            self._consumer.poll_again()
         elif self._worker.is_ending:
             self._consumer.put_back(popped)
         else:
-            taken = self._consumer.claim(room, self._capacity.busy, popped)
+            taken = self._consumer.claim(slots, self._capacity.busy, popped)
         while not taken and self._consumer.is_suspended() and not self._worker.is_ending:
             self._worker.set_state(WorkerStatus.SUSPENDED)
             time.sleep(PAUSE)

@@ -1,10 +1,10 @@
-"""Tells that a worker has died by its connection, which the kernel closes with the process.
+"""Detects the death of a worker by its connection, which the kernel closes with the process.
 
-A worker listens to a channel of its own, and notes in its registration on which server it does.
-Once nobody listens there any more, others end its leases, long before these end by themselves. A
-connection may be cut though the process lives: it is given the time to listen again, and its fences
-keep it from storing anything if it does not. A server that was started anew, or another one after a
-failover, tells nothing by an empty channel: then leases end by themselves.
+A worker subscribes to a channel of its own, and notes in its registration on which server. When the
+channel has no subscriber any more, other workers end its leases, long before these end by
+themselves. A connection may be cut although the process lives: the worker has some time to
+subscribe again, and the fences refuse its writes if it does not. After a restart of Redis or a
+failover, an empty channel proves nothing: then leases end by themselves.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from penstock.runtime.redis.keys import Keys
 logger = logging.getLogger(__name__)
 
 PRESENCE: Final = "penstock_presence"
-"""The field of a worker's hash that says on which server it listens to which channel."""
+"""Field of a worker's hash: the server and the channel that the worker is subscribed to."""
 
 GRACE: Final = 0.5
-"""Seconds that a worker whose connection is gone has to listen again."""
+"""Seconds that a worker whose connection was closed has to subscribe again."""
 
 OTHERS: Final = 30.0
-"""Seconds for which workers that note no presence, as RQ's own, are not looked at again."""
+"""Seconds after which workers without a presence, such as RQ's own, are checked again."""
 
 
 class Presence:
-    """Notes in a worker's registration that it listens to its channel."""
+    """Notes in a worker's registration that it is subscribed to its channel."""
 
     def __init__(self, keys: Keys, worker: str, write: Callable[[str], None]) -> None:
         self.channel = keys.presence(worker)
         self._write = write
 
     def note(self, connection: Redis) -> bool:
-        """Note it if Redis knows of a listener; tell whether that is done, or can never be.
+        """Note the presence if the channel has a subscriber; return whether no more is to be done.
 
-        It is asked over another connection than the one that listens: where the two come to
-        different servers, an empty channel would tell nothing.
+        The question goes over another connection than the subscription: if the two reach different
+        servers, an empty channel proves nothing.
         """
         try:
-            heard: Any = connection.pubsub_numsub(self.channel)
-            if not heard[0][1]:
+            listeners: Any = connection.pubsub_numsub(self.channel)
+            if not listeners[0][1]:
                 return False
             server = server_of(connection)
         except RedisError as error:
@@ -60,7 +60,7 @@ class Presence:
 
 
 class Absence:
-    """Sorts out those that have died of the workers that do not listen."""
+    """Finds the dead ones among the workers that are not subscribed."""
 
     def __init__(self, connection: Redis, keys: Keys) -> None:
         self._connection = connection
@@ -70,11 +70,11 @@ class Absence:
 
     @property
     def is_suspected(self) -> bool:
-        """Whether a worker may have died, which the next look tells."""
+        """Whether a worker may have died, which the next check decides."""
         return bool(self._since)
 
     def dead(self, silent: Sequence[str]) -> Iterator[Death]:
-        """Give those that have been silent for the grace, of all that are silent now."""
+        """Yield the workers that have been silent for the grace, of those that are silent now."""
         now = time.monotonic()
         self._others = {name: until for name, until in self._others.items() if until > now}
         self._since = {
@@ -91,13 +91,13 @@ class Absence:
                 yield Death(name, "its connection to Redis was closed", presence=presence)
 
     def _noted(self, worker: str, server: str) -> str:
-        """Return what a worker has noted, "" if that says nothing of this server and prefix."""
+        """Return a worker's presence, "" if it is not of this server and prefix."""
         noted: Any = self._connection.hget(self._keys.worker(worker), PRESENCE)
         text = noted.decode("utf-8", "replace") if noted else ""
         return text if text.startswith(f"{server} {self._keys.presence(worker)} ") else ""
 
 
 def server_of(connection: Redis) -> str:
-    """Return what Redis calls this start of the server."""
+    """Return the id of this start of the server."""
     info: Any = connection.info("server")
     return str(info["run_id"])

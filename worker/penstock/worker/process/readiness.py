@@ -18,16 +18,16 @@ from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.worker.doctor import risks
 from penstock.worker.doctor.cluster import refuse_cluster
-from penstock.worker.doctor.facts import glance
+from penstock.worker.doctor.facts import read_server
 from penstock.worker.doctor.permissions import require
 
 logger = logging.getLogger(__name__)
 
 LOOK: Final = 1.0
-"""Seconds between two looks at a Redis that takes no commands yet."""
+"""Seconds between two tries on a Redis that takes no commands yet."""
 
 TRIES: Final = 3
-"""Looks at a Redis that does not answer: one without connections may say so or just hang up."""
+"""Tries on a Redis that does not answer: one without free connections may just hang up."""
 
 PAUSE: Final = 0.2
 
@@ -36,14 +36,14 @@ SAY: Final = 10.0
 
 
 def require_redis(settings: Settings, *, warn: bool) -> None:
-    """Return once Redis can be worked with; wait while it says that it soon can.
+    """Return once Redis can be used; wait while it refuses commands only for now.
 
-    With `warn`, what of it may lose runs is logged.
+    With `warn`, log settings by which Redis may lose runs.
 
     Raises:
         RedisUnavailableError: it does not answer, or refuses for good; names the fix.
     """
-    said, tries = -SAY, 0
+    last_log, tries = -SAY, 0
     with connect(settings.redis) as connection:
         while (error := _trouble(connection, settings)) is not None:
             tries = 0 if waits_for(error) else tries + 1
@@ -52,8 +52,8 @@ def require_redis(settings: Settings, *, warn: bool) -> None:
             if tries:
                 time.sleep(PAUSE)
                 continue
-            if time.monotonic() - said >= SAY:
-                said = time.monotonic()
+            if time.monotonic() - last_log >= SAY:
+                last_log = time.monotonic()
                 logger.warning("waiting for Redis: %s", explained(error))
             time.sleep(LOOK)
         if warn:
@@ -73,13 +73,13 @@ def _trouble(connection: Redis, settings: Settings) -> Exception | None:
 
 def _warn_of_risks(connection: Redis) -> None:
     try:
-        found = risks(glance(connection))
+        found = risks(read_server(connection))
     except RedisError:  # a user who may not ask, or a server that is not real
         return
     for finding in found:
         logger.warning(
             "Redis: %s. %s See penstock doctor.",
-            finding.says,
+            finding.message,
             finding.means,
             extra={"event": "redis.risk"},
         )

@@ -1,8 +1,8 @@
-"""Gives runs of dead workers back to their queues; every worker does, none leads."""
+"""Requeues the runs of dead workers; every worker does so, there is no leader."""
 
 from __future__ import annotations
 
-__all__ = ["Recovery", "bury", "give_back"]
+__all__ = ["Recovery", "end_leases", "remove_worker"]
 
 import logging
 import threading
@@ -27,17 +27,17 @@ from penstock.worker.process.presence import GRACE, PRESENCE, Absence
 logger = logging.getLogger(__name__)
 
 EVERY: Final = 1.0
-"""Seconds between two looks at the leases."""
+"""Seconds between two checks of the leases."""
 
 PATIENCE: Final = 2.0
-"""Seconds after which the ticket of a queued run is looked for, and rung for again if lost."""
+"""Seconds after which the ticket of a queued run is looked for, and replaced if it is lost."""
 
 
 class Recovery:
     """A thread that looks each second or so for leases that are over and tickets that are lost.
 
-    It looks for workers that have died, too: a first look finds one that does not listen, a second
-    one soon after buries it.
+    It looks for workers that have died, too: a first check finds one that is not subscribed, a
+    second check soon after ends its leases.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Recovery:
         self._thread = threading.Thread(target=self._work, name="penstock-recovery", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         start(self._thread)
 
     def close(self, patience: float | None = None) -> None:
@@ -73,11 +73,11 @@ class Recovery:
                 delay = GRACE / 0.8  # never shorter than the grace
 
     def _recover(self) -> None:
-        while self.look() and not self._ended.is_set():
+        while self.check() and not self._ended.is_set():
             pass  # a whole fleet has died: the rest at once
 
     def _do(self, work: Callable[[], None]) -> bool:
-        """Do one thing; tell whether Redis has answered. The thread must not end of it."""
+        """Do one task; return whether Redis has answered. An error must not end the thread."""
         try:
             work()
         except (RedisError, OSError) as error:
@@ -87,8 +87,8 @@ class Recovery:
             logger.exception("a recovery broke off")
         return True
 
-    def look(self) -> bool:
-        """Recover what is to be recovered now; tell whether there may be more of it."""
+    def check(self) -> bool:
+        """Recover the runs that need it now; return whether there may be more."""
         call = self._calls.recover(self._crashes, PATIENCE, listens=True)
         found = report(self._calls, run(self._connection, call))
         for death in self._absence.dead(found.silent):
@@ -98,14 +98,14 @@ class Recovery:
                 death.reason,
                 extra={"worker": death.worker, "event": "worker.lost"},
             )
-            bury(self._connection, self._settings, death)
+            remove_worker(self._connection, self._settings, death)
         ended = len(found.queued) + len(found.given_up)
         return max(ended, len(found.rung), len(found.woken)) >= AT_ONCE
 
 
-def bury(connection: Redis, settings: Settings, death: Death) -> None:
+def remove_worker(connection: Redis, settings: Settings, death: Death) -> None:
     """End the leases of a worker that has died, and take it off RQ's list of workers."""
-    give_back(connection, settings, death)
+    end_leases(connection, settings, death)
     keys = Keys.of(settings, connection)
     own = keys.worker(death.worker)
     with connection.pipeline() as pipeline, suppress(WatchError):  # it has registered again
@@ -119,7 +119,7 @@ def bury(connection: Redis, settings: Settings, death: Death) -> None:
         pipeline.execute()
 
 
-def give_back(connection: Redis, settings: Settings, death: Death) -> None:
+def end_leases(connection: Redis, settings: Settings, death: Death) -> None:
     """End the leases of a worker that has died."""
     keys = Keys.of(settings, connection)
     calls = Calls(keys)
@@ -132,16 +132,16 @@ def give_back(connection: Redis, settings: Settings, death: Death) -> None:
 
 
 def report(calls: Calls, reply: object) -> Recovered:
-    """Log what came of a recovery, and return it."""
+    """Log the result of a recovery, and return it."""
     recovered = calls.recovered(reply)
     for run_id in recovered.queued:
-        _log(logging.WARNING, run_id, "run.recovered", "lost its worker, it is queued again")
+        _log(logging.WARNING, run_id, "run.recovered", "lost its worker and is queued again")
     for run_id in recovered.given_up:
-        _log(logging.ERROR, run_id, "run.poison", "was given up: its workers keep dying of it")
+        _log(logging.ERROR, run_id, "run.poison", "is given up: its workers keep dying of it")
     for run_id in recovered.rung:
-        _log(logging.WARNING, run_id, "run.rung", "had lost its ticket, it has a new one")
+        _log(logging.WARNING, run_id, "run.rung", "had lost its ticket and has a new one")
     for run_id in recovered.spoilt:
-        _log(logging.ERROR, run_id, "run.spoilt", "cannot be recovered, its keys are spoilt")
+        _log(logging.ERROR, run_id, "run.spoilt", "cannot be recovered, its keys are corrupt")
     return recovered
 
 

@@ -36,7 +36,7 @@ _PROCESS: Final = "penstock_process"
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """What a worker has written into its hash."""
+    """The fields that a worker has written into its hash."""
 
     token: str
     process: str
@@ -48,8 +48,8 @@ class _Holder:
     def read(fields: dict[bytes, bytes]) -> _Holder | None:
         """Read a worker's hash; None if the name is free.
 
-        A hash without a birth is no registration, but what was noted of a worker after Redis had
-        lost its registration.
+        A hash without a birth is no registration: RQ has counted a job of a worker whose
+        registration Redis had lost.
         """
         if b"birth" not in fields or b"death" in fields:
             return None
@@ -67,13 +67,13 @@ class Registration:
     """Registers a worker with RQ, once its name is free or its holder known to be dead.
 
     A process that was killed leaves its registration behind. Host and process id do not identify
-    it: a restarted container has the same ones, and so may another container have. If this machine
-    can tell whether the process still runs, that decides; otherwise its heartbeat does.
+    it: a restarted container has the same ones, and so may another container. If this machine can
+    check whether the process still runs, that decides; otherwise its heartbeat does.
     """
 
-    def __init__(self, worker: RQWorker, give_back: Callable[[str], None]) -> None:
+    def __init__(self, worker: RQWorker, end_leases: Callable[[str], None]) -> None:
         self._worker = worker
-        self._give_back = give_back
+        self._end_leases = end_leases
         self._token = uuid.uuid4().hex
         self._process = identity(os.getpid())
         self._seen: _Holder | None = None
@@ -83,7 +83,7 @@ class Registration:
         self._presence = ""
 
     def take(self) -> bool:
-        """Register the worker if its name is free or can be taken over; tell whether it is.
+        """Register the worker if its name is free or can be taken over; return whether it is.
 
         Raises:
             ConfigurationError: a live worker has the name.
@@ -94,7 +94,7 @@ class Registration:
             return False
 
     def is_held(self) -> bool:
-        """Tell whether the name is still this worker's; registers it where Redis has lost it."""
+        """Return whether the name is still this worker's; register again if Redis has lost it."""
         holder = self._holder()
         if holder is None:
             with suppress(ConfigurationError):  # another one was quicker
@@ -108,7 +108,7 @@ class Registration:
         return is_own
 
     def note_presence(self, listens: str) -> None:
-        """Note where the worker listens to its channel, whose silence tells of its death."""
+        """Note where the worker is subscribed to its channel, by which its death is detected."""
         self._presence = f"{listens} {self._token}"
         self._write_presence()
 
@@ -146,7 +146,7 @@ class Registration:
                 logger.warning(
                     "%s", reason, extra={"worker": worker.name, "event": "worker.replaced"}
                 )
-                self._give_back(reason)
+                self._end_leases(reason)
             pipeline.multi()
             pipeline.delete(worker.key)
             if not self._is_known:  # else it is what this worker executes
@@ -161,7 +161,7 @@ class Registration:
         return True
 
     def _is_dead(self, holder: _Holder) -> bool:
-        """Tell whether the holder of the name is dead; False while that is not certain."""
+        """Return whether the holder of the name is dead; False while that is not certain."""
         runs = running(holder.process)
         if runs is not None:
             if runs:
@@ -170,7 +170,7 @@ class Registration:
         if self._seen is None:
             self._seen, self._since = holder, time.monotonic()
             logger.warning(
-                "the name %s belongs to a worker (%s); waiting whether it still lives",
+                "the name %s belongs to a worker (%s); waiting to see whether it still lives",
                 self._worker.name,
                 holder.place,
             )
@@ -181,13 +181,13 @@ class Registration:
 
     def _refusal(self, holder: _Holder) -> ConfigurationError:
         return ConfigurationError(
-            f"a worker named {self._worker.name!r} is at work ({holder.place}): give this one "
-            "another --name, or leave it out."
+            f"a worker named {self._worker.name!r} is alive ({holder.place}): give this one "
+            "another --name, or omit it."
         )
 
 
 def running(process: str) -> bool | None:
-    """Tell whether a process runs; None if it is none of this machine's, as far as is known."""
+    """Return whether a process runs; None if it is none of this machine's, as far as is known."""
     here = identity(os.getpid())
     if not here or process.split(":")[:2] != here.split(":")[:2]:
         return None

@@ -1,4 +1,4 @@
-"""Runs a command anew whenever source files change: the worker of `penstock dev`."""
+"""Restarts a command whenever source files change: the worker of `penstock dev`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from penstock.worker.process.app_source import file_of
-from penstock.worker.redis_server import tethered
+from penstock.worker.redis_server import ending_with_parent
 
 EVERY: Final = 0.4
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
 
 SETTLE: Final = 0.15
 """Seconds that files have to stay the same before they are loaded: an editor saves several."""
@@ -53,9 +53,9 @@ def source_folders(app: Sequence[str]) -> list[Path]:
 class Reloader:
     """Keeps a command running; ends it and starts `again` when the watched files change.
 
-    It is ended by SIGTERM, and by SIGKILL only where it takes longer than `patience`. One that ends
-    by itself is started again at the next change. It has a process group of its own, so that Ctrl-C
-    comes to it once, from here, and on Linux it ends with this process.
+    The command is ended by SIGTERM, and by SIGKILL if it takes longer than `patience`. If it ends
+    by itself, it is started again at the next change. It has a process group of its own, so that it
+    gets Ctrl-C once, from here, and on Linux it ends with this process.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Reloader:
             child.wait()
 
     def _start(self, command: Sequence[str]) -> None:
-        self._child = subprocess.Popen(tethered(command), process_group=0)
+        self._child = subprocess.Popen(ending_with_parent(command), process_group=0)
 
     def _notice_end(self, on_end: Callable[[int], None]) -> None:
         if self._child is not None and self._child.poll() is not None:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class RQWorker(Protocol):
-    """What of an RQ worker is used here."""
+    """The part of an RQ worker that is used here."""
 
     connection: Redis
     name: str
@@ -35,7 +35,7 @@ class RQWorker(Protocol):
         ...
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        """Execute a job and note what came of it."""
+        """Execute a job and record its outcome."""
         ...
 
 
@@ -65,7 +65,7 @@ class OrdinaryJobs:
         future.add_done_callback(self._running.discard)
 
     def stop(self, job_id: str) -> bool:
-        """Stop a job, as soon as its code comes back from what it waits in; tell if it is here."""
+        """Stop a job as soon as its code returns from a blocking call; return whether it was."""
         with self._lock:
             if job_id not in self._jobs:
                 return False
@@ -115,7 +115,7 @@ class OrdinaryJobs:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads to end, after `close`; tell whether all have."""
+        """Wait for the threads to end, after `close`; return whether all have."""
         return self._threads.join(timeout)
 
     def _perform(self, name: str, job_id: str) -> None:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class RQWorker(BaseWorker):
-    """Registers with RQ, beats, and does what RQ's commands say."""
+    """Registers with RQ, sends heartbeats, and obeys RQ's commands."""
 
     death_penalty_class = TimerDeathPenalty
 
@@ -33,10 +33,10 @@ class RQWorker(BaseWorker):
 
     @abstractmethod
     def stop_job(self, job_id: str) -> None:
-        """Stop what a job's id stands for, an ordinary job or a run."""
+        """Stop the ordinary job, or the run, of a job id."""
 
     def handle_payload(self, message: Mapping[str, Any]) -> None:
-        """Do what an RQ command says: shutdown, stop-job, stop-execution; ignore all else."""
+        """Obey an RQ command: shutdown, stop-job, stop-execution; ignore all others."""
         try:
             payload = json.loads(message["data"])
             command, job_id = payload["command"], str(payload.get("job_id", ""))
@@ -49,8 +49,8 @@ class RQWorker(BaseWorker):
             self.stop_job(job_id)
 
     def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
-        """Keep listening, whatever went wrong; RQ's own ends its thread."""
-        logger.warning("the line for RQ's commands broke, trying again: %s", exc)
+        """Keep listening after any error; RQ's own handler ends its thread."""
+        logger.warning("the subscription to RQ's commands broke, trying again: %s", exc)
         time.sleep(1.0)
 
     def _set_ip_address(self, connection: Redis) -> None:

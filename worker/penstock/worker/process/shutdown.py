@@ -13,7 +13,7 @@ from typing import Final
 from penstock.worker.process.signals import ONE_SIGNAL
 
 HANDING_OVER: Final = 4.0
-"""Seconds after the grace in which a worker stores what it has, hands its runs over and leaves."""
+"""Seconds after the grace in which a worker stores its results and hands its runs over."""
 
 CUT_OFF: Final = 2.0
 """Seconds that a worker has to end once it was asked twice."""
@@ -28,7 +28,7 @@ class Shutdown:
         self.one_signal = ONE_SIGNAL
         """Seconds within which two requests count as one."""
         self.on_deadline: Callable[[float], object] = lambda seconds: None
-        """Is told in how many seconds the worker is to have ended, once it is asked to."""
+        """Called with the seconds until the worker must have ended, once it is asked to end."""
         self._began = 0.0
         self._last_request = -math.inf
         self._ends = 0.0
@@ -51,20 +51,20 @@ class Shutdown:
         self.on_deadline(seconds)
 
     def end(self) -> None:
-        """Let the time begin also where nobody has asked: the work is over."""
+        """Start the time if nobody has asked, because the work is over."""
         if not self._began:
             self._start_time()
 
     def is_repeated(self) -> bool:
-        """Tell whether this request to end repeats the last one: a supervisor's and a signal."""
+        """Return whether this request to end repeats the last one: a supervisor's and a signal."""
         return time.monotonic() - self._last_request < self.one_signal
 
     def is_within_grace(self) -> bool:
-        """Tell whether what runs may still come to its end."""
+        """Return whether what runs may still come to its end."""
         return time.monotonic() < self._began + self._grace and not self._cut.is_set()
 
     def left(self, kept: float = 0.0) -> float:
-        """Return the seconds left to end in, without some that are kept for what comes after."""
+        """Return the seconds left to end in, less `kept`, which are reserved for later parts."""
         return max(0.1, self._ends - kept - time.monotonic())
 
     def _start_time(self) -> None:

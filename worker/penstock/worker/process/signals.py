@@ -26,7 +26,7 @@ def asked() -> tuple[signal.Signals, ...]:
 
 
 def how_ended(status: int) -> str:
-    """Say how a process has ended, from its exit status, or the negative number of a signal."""
+    """Describe the end of a process by its exit status, or the negative number of a signal."""
     if status >= 0:
         return f"exit status {status}"
     names = {each.value: each.name for each in signal.Signals}  # not of all real-time signals
@@ -35,7 +35,7 @@ def how_ended(status: int) -> str:
 
 @contextmanager
 def handled(handler: Handler) -> Generator[None]:
-    """Let a function handle these signals meanwhile; in the main thread, others get none."""
+    """Let a function handle these signals in the block; only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -52,9 +52,9 @@ def handled(handler: Handler) -> Generator[None]:
 def leaving_at_signals() -> Generator[None]:
     """Let these signals end the process at once, until something else handles them.
 
-    For a process that has nothing to hand over yet. It does not count on the default action: the
-    kernel keeps that from the first process of a container. Nor does it raise: the app that is
-    being imported might catch it.
+    This is for a process that has nothing to hand over yet. It does not rely on the default action,
+    which the kernel does not apply to the first process of a container. Nor does it raise an
+    exception, which the app that is being imported might catch.
     """
     with handled(_leave):
         yield

@@ -26,10 +26,9 @@ from penstock.runtime.redis.calls import Death
 from penstock.runtime.telemetry.log_filter import add_to_all_handlers
 from penstock.worker.process.app_loader import load_app
 from penstock.worker.process.deadline import Deadline
-from penstock.worker.process.leash import Leash, Tether
 from penstock.worker.process.options import WorkerOptions
 from penstock.worker.process.readiness import require_redis
-from penstock.worker.process.recovery import bury
+from penstock.worker.process.recovery import remove_worker
 from penstock.worker.process.signals import (
     ONE_SIGNAL,
     asked,
@@ -37,6 +36,7 @@ from penstock.worker.process.signals import (
     how_ended,
     leaving_at_signals,
 )
+from penstock.worker.process.supervisor_pipe import SupervisorEnd, WorkerEnd
 
 logger = logging.getLogger(__name__)
 
@@ -66,12 +66,12 @@ def run_worker(
     *,
     alone: bool = True,
     deadline: Deadline | None = None,
-    leash: Leash | None = None,
+    pipe: WorkerEnd | None = None,
 ) -> int:
     """Load the app and work in this process; returns the exit status.
 
-    A server that may lose runs is warned of, unless a supervisor did so: then it is not `alone`.
-    A `deadline` that is given stays set after a signal, until the process has ended.
+    A process that is `alone` warns of a server that may lose runs; else its supervisor has done so.
+    A given `deadline` stays set after a signal, until the process has ended.
 
     Raises:
         ConfigurationError: the app cannot be loaded, or a live worker has the same name.
@@ -80,14 +80,14 @@ def run_worker(
     with leaving_at_signals():
         limit = deadline or Deadline()
         try:
-            return _run_worker(options, alone, limit, leash)
+            return _run_worker(options, alone, limit, pipe)
         finally:
             if deadline is None:
                 limit.close()
 
 
 def _run_worker(
-    options: WorkerOptions, alone: bool, deadline: Deadline, leash: Leash | None
+    options: WorkerOptions, alone: bool, deadline: Deadline, pipe: WorkerEnd | None
 ) -> int:
     _set_environment(options)
     from penstock.worker.process.worker import Worker  # RQ takes its time to import
@@ -106,11 +106,11 @@ def _run_worker(
     )
     deadline.start()
     worker.shutdown.on_deadline = deadline.set
-    if leash is not None:
+    if pipe is not None:
         worker.shutdown.one_signal = OF_SUPERVISOR
-        leash.hand_to(worker.drain, worker.cut_off)
+        pipe.set_callbacks(worker.drain, worker.cut_off)
     gc.collect()
-    gc.freeze()  # what is loaded now stays: collections need not look at it again
+    gc.freeze()  # loaded modules stay: collections need not check them again
     worker.work(burst=options.burst)
     if worker.is_cut or not worker.join(STUCK):  # threads that run on would be waited for
         logging.shutdown()
@@ -119,18 +119,19 @@ def _run_worker(
 
 
 def _set_environment(options: WorkerOptions) -> None:
-    """Let a store or a cache that the app declares without a URL be in the worker's Redis."""
+    """Let stores and caches that the app declares without a URL use the worker's Redis."""
     for name in ("PENSTOCK_REDIS", "PENSTOCK_REDIS_URL"):
         os.environ[name] = options.settings.redis
     if not os.environ.get("RQ_KEY_PREFIX", "unset"):
-        del os.environ["RQ_KEY_PREFIX"]  # RQ takes an empty one for a wrong one
+        del os.environ["RQ_KEY_PREFIX"]  # RQ refuses an empty one
 
 
 def supervise(options: WorkerOptions, processes: int) -> int:
     """Keep a number of worker processes alive until asked to stop; returns the exit status.
 
-    A process that dies gives its runs back at once, and is replaced: right away, or after a growing
-    pause where it keeps dying young. However the supervisor itself ends, its processes drain.
+    The runs of a process that dies go back to their queues at once. The process is replaced: right
+    away, or after a growing pause if it keeps dying soon after its start. However the supervisor
+    itself ends, its processes drain.
 
     Raises:
         ConfigurationError: the app cannot be loaded.
@@ -147,9 +148,9 @@ def supervise(options: WorkerOptions, processes: int) -> int:
 class _Child:
     name: str
     began: float
-    strikes: int
-    """How many before it in a row have died young."""
-    tether: Tether
+    early_deaths: int
+    """How many processes before it, in a row, have died soon after their start."""
+    pipe: SupervisorEnd
 
 
 class _Supervisor:
@@ -197,34 +198,34 @@ class _Supervisor:
         at = min((self._ends, *(due[0] for due in self._due)))
         return None if at == math.inf else max(0.0, at - time.monotonic())
 
-    def _fork(self, strikes: int) -> None:
+    def _fork(self, early_deaths: int) -> None:
         name = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
-        # A signal between the fork and the note of it would miss the child, or meet it half made.
+        # A signal between the fork and its registration would miss the child, or find it half made.
         signal.pthread_sigmask(signal.SIG_BLOCK, asked())
         try:
-            tether = Tether()
-            pid = self._forked(tether)
+            pipe = SupervisorEnd()
+            pid = self._forked(pipe)
             if pid == 0:
-                self._become_worker(dataclasses.replace(self._options, name=name), tether)
-            self._children[pid] = _Child(name, time.monotonic(), strikes, tether)
+                self._become_worker(dataclasses.replace(self._options, name=name), pipe)
+            self._children[pid] = _Child(name, time.monotonic(), early_deaths, pipe)
         except OSError as error:
             logger.warning("the system refuses a worker process, trying again: %s", error)
-            self._due.append((time.monotonic() + REFUSED, strikes))
+            self._due.append((time.monotonic() + REFUSED, early_deaths))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, asked())
 
-    def _forked(self, tether: Tether) -> int:
+    def _forked(self, pipe: SupervisorEnd) -> int:
         try:
             pid = os.fork()
         except OSError:
-            tether.close()
-            os.close(tether.reader)
+            pipe.close()
+            os.close(pipe.reader)
             raise
         if pid:
-            os.close(tether.reader)
+            os.close(pipe.reader)
         return pid
 
-    def _become_worker(self, options: WorkerOptions, tether: Tether) -> NoReturn:
+    def _become_worker(self, options: WorkerOptions, pipe: SupervisorEnd) -> NoReturn:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -232,7 +233,7 @@ class _Supervisor:
             with leaving_at_signals():
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, asked())
                 status = run_worker(
-                    options, alone=False, deadline=Deadline(), leash=self._leash(tether)
+                    options, alone=False, deadline=Deadline(), pipe=self._worker_end(pipe)
                 )
         except PenstockError as error:
             logger.error("worker process %s could not start: %s", options.name, error)
@@ -242,24 +243,24 @@ class _Supervisor:
             logging.shutdown()
             os._exit(status)
 
-    def _leash(self, tether: Tether) -> Leash:
-        """Hold on to the supervisor, in a child; and let go of what keeps the others to it."""
+    def _worker_end(self, pipe: SupervisorEnd) -> WorkerEnd:
+        """Listen to the supervisor, in a child; and close the pipes of the other children."""
         for child in self._children.values():
-            child.tether.close()
-        tether.close()
-        leash = Leash(tether.reader)
-        leash.start()
-        return leash
+            child.pipe.close()
+        pipe.close()
+        end = WorkerEnd(pipe.reader)
+        end.start()
+        return end
 
     def _reap(self) -> None:
         for pid in list(self._children):
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
                 child = self._children.pop(pid)
-                child.tether.close()
-                self._bury(child, pid, status, usage.ru_maxrss)
+                child.pipe.close()
+                self._replace(child, pid, status, usage.ru_maxrss)
 
-    def _bury(self, child: _Child, pid: int, status: int, peak: int) -> None:
+    def _replace(self, child: _Child, pid: int, status: int, peak: int) -> None:
         code = os.waitstatus_to_exitcode(status)
         if code == 0 and (self._stopping or self._options.burst):
             return
@@ -270,12 +271,13 @@ class _Supervisor:
         settings = self._options.settings
         try:
             with connect(settings.redis, 1.0) as connection:
-                bury(connection, settings, Death(child.name, reason))
+                remove_worker(connection, settings, Death(child.name, reason))
         except (RedisError, OSError) as error:
             logger.warning("its leases end by themselves, Redis does not answer: %s", error)
         young = time.monotonic() - child.began < SETTLED
-        pause = min(0.5 * 2 ** min(child.strikes - 1, 6), LONGEST_PAUSE) if child.strikes else 0.0
-        self._due.append((time.monotonic() + pause * young, (child.strikes + 1) * young))
+        deaths = child.early_deaths
+        pause = min(0.5 * 2 ** min(deaths - 1, 6), LONGEST_PAUSE) if deaths else 0.0
+        self._due.append((time.monotonic() + pause * young, (deaths + 1) * young))
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         """Let the processes drain; the second time let them end at once."""
@@ -287,7 +289,7 @@ class _Supervisor:
         self._stopping = True
         for pid, child in self._children.items():
             if again:
-                child.tether.cut_off()
+                child.pipe.cut_off()
             with suppress(ProcessLookupError):  # reaped, and the signal comes before the note of it
                 os.kill(pid, signum)
 

@@ -1,4 +1,4 @@
-"""What a live worker does again and again, so that Redis and RQ know of it."""
+"""The periodic duties of a worker: registration, heartbeat, announcement."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ HEARTBEAT_EVERY: Final = 2.0
 MAINTENANCE_EVERY: Final = 600.0
 
 EXECUTIONS_TTL: Final = 600
-"""Seconds that Redis keeps what a worker was executing as it died."""
+"""Seconds that Redis keeps the list of what a dead worker was executing."""
 
 
 class Upkeep:
-    """Keeps up a worker's registration, its heartbeat, its state and what it has announced."""
+    """Renews a worker's registration, heartbeat, state and announcement."""
 
     def __init__(
         self,
@@ -39,21 +39,21 @@ class Upkeep:
         executor: Executor,
         ordinary: OrdinaryJobs,
         capacity: Capacity,
-        give_way: Callable[[], None],
+        on_replaced: Callable[[], None],
     ) -> None:
         self._worker = worker
         self._registration = registration
         self._executor = executor
         self._ordinary = ordinary
         self._capacity = capacity
-        self._give_way = give_way
+        self._on_replaced = on_replaced
         self._due: dict[str, float] = {}
 
     def tick(self) -> None:
-        """Do what is due about each second; in the recovery's thread."""
+        """Do what is due, about once a second; in the recovery's thread."""
         worker = self._worker
         if not self._registration.is_held():
-            self._give_way()
+            self._on_replaced()
             return
         self._ordinary.grow()
         state = WorkerStatus.BUSY if self._capacity.busy else WorkerStatus.IDLE
@@ -70,12 +70,12 @@ class Upkeep:
             self._clean()
 
     def announce(self) -> None:
-        """Say what this worker can execute."""
+        """Announce what this worker can execute."""
         call = self._executor.calls.announce(self._executor.app, 3 * ANNOUNCE_EVERY)
         run(self._worker.connection, call)
 
     def _clean(self) -> None:
-        """Let RQ look after its own jobs; what it trips over is no reason to end."""
+        """Let RQ clean its registries; an error there is no reason to end."""
         worker: Any = self._worker
         try:
             worker.clean_registries()

@@ -1,4 +1,4 @@
-"""Notices when a run's code blocks the event loop, and says where."""
+"""Notices when a run's code blocks the event loop, and logs where."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLOCKED: Final = 1.0
 
 
 class Watchdog:
-    """A thread that asks the loop for a sign of life, and logs the stack of what keeps it from one.
+    """A thread that pings the loop, and logs the stack of the code that blocks it.
 
     Asyncio tasks are named after their runs, so the log line names the run. Leases do not suffer:
     they are renewed elsewhere.
@@ -47,7 +47,7 @@ class Watchdog:
     def _work(self) -> None:
         while not self._ended.wait(BLOCKED):
             self._alive.clear()
-            if self._ended.is_set():  # by a `close` whose sign of life is cleared now
+            if self._ended.is_set():  # by a `close` that has set the event just cleared
                 return
             self._loop.call_soon_threadsafe(self._alive.set)
             if not self._alive.wait(BLOCKED):

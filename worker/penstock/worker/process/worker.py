@@ -31,9 +31,10 @@ from penstock.worker.process.capacity import Capacity
 from penstock.worker.process.consumer import Consumer
 from penstock.worker.process.control_listener import ControlListener
 from penstock.worker.process.event_loop import LoopThread
+from penstock.worker.process.older_runs import refuse_older_runs
 from penstock.worker.process.poller import PAUSE, Poller
 from penstock.worker.process.presence import Presence
-from penstock.worker.process.recovery import Recovery, give_back
+from penstock.worker.process.recovery import Recovery, end_leases
 from penstock.worker.process.registration import Registration
 from penstock.worker.process.rq_jobs import OrdinaryJobs
 from penstock.worker.process.rq_worker import RQWorker
@@ -44,7 +45,7 @@ from penstock.worker.process.upkeep import Upkeep
 logger = logging.getLogger(__name__)
 
 LEAVING: Final = 1.0
-"""Seconds of these that are kept for the farewell to RQ."""
+"""Seconds of the shutdown that are reserved for unregistering from RQ."""
 
 
 class Worker(RQWorker):
@@ -90,22 +91,27 @@ class Worker(RQWorker):
         consumer = Consumer(connect(given), calls, self.settings, self.name, list(queues), app)
         self._poller = Poller(self, consumer, self._capacity)
         self._ordinary = OrdinaryJobs(self, on_end=self._capacity.leave)
-        self._registration = Registration(self, self._give_back)
+        self._registration = Registration(self, self._end_leases)
         presence = Presence(calls.keys, self.name, self._registration.note_presence)
         self._control = ControlListener(
             connect(given),
             (calls.keys.control, presence.channel),
-            self._executor.heed,
+            self._executor.on_message,
             lambda: presence.note(self.connection),
         )
         self._upkeep = Upkeep(
-            self, self._registration, self._executor, self._ordinary, self._capacity, self._give_way
+            self,
+            self._registration,
+            self._executor,
+            self._ordinary,
+            self._capacity,
+            self._end_replaced,
         )
         self._recovery = Recovery(connect(given), self.settings, also=self._upkeep.tick)
         self._begun = threading.Event()
         self._begun.set()
         self.is_cut = False
-        """Whether it ended with runs that did not let themselves be broken off."""
+        """Whether the worker ended with runs that could not be cancelled."""
 
     def work(self, burst: bool = False, *_: Any, **__: Any) -> bool:
         """Take and execute runs until asked to stop, or in a burst until the queues are empty.
@@ -114,7 +120,8 @@ class Worker(RQWorker):
         signals: the first SIGTERM, SIGINT or SIGHUP drains the worker, a second one cuts it off.
 
         Raises:
-            ConfigurationError: a live worker has the name of this one.
+            ConfigurationError: a live worker has the name of this one; or there are open runs of a
+                version that kept them in another way.
         """
         with handled(self.request_stop):
             try:
@@ -126,12 +133,12 @@ class Worker(RQWorker):
     def _work(self, burst: bool) -> bool:
         worked = False
         while not self._stop_requested:
-            room = self._free_room()
-            if not room:
+            slots = self._free_slots()
+            if not slots:
                 continue
             was_busy = self._capacity.busy > 0
             try:
-                taken = self._poller.look(burst, room)
+                taken = self._poller.poll(burst, slots)
                 if taken is not None:
                     self._begin(taken)
                     worked = worked or bool(taken)
@@ -144,7 +151,7 @@ class Worker(RQWorker):
         return worked
 
     def _start(self) -> None:
-        while not self._introduce():
+        while not self._register():
             if self._stop_requested:
                 return
             time.sleep(PAUSE)
@@ -159,9 +166,10 @@ class Worker(RQWorker):
             extra={"worker": self.name, "event": "worker.started"},
         )
 
-    def _introduce(self) -> bool:
-        """Let Redis and RQ know of this worker; tell whether they do."""
+    def _register(self) -> bool:
+        """Register with Redis and RQ; return whether that is done."""
         try:
+            refuse_older_runs(self.connection, self._executor.calls.keys)
             if not self._registration.take():
                 return False
             self.set_state(WorkerStatus.IDLE)
@@ -177,22 +185,22 @@ class Worker(RQWorker):
             return True
         return False
 
-    def _give_back(self, reason: str) -> None:
+    def _end_leases(self, reason: str) -> None:
         """End the leases of the worker that had this one's name."""
-        give_back(self.connection, self.settings, Death(self.name, reason))
+        end_leases(self.connection, self.settings, Death(self.name, reason))
 
-    def _free_room(self) -> int:
-        """Return how many runs may begin now; where none may, after waiting for a change."""
-        room = self._capacity.free(PAUSE)
-        if not room or not self._begun.wait(PAUSE):
+    def _free_slots(self) -> int:
+        """Return how many runs may begin now; if none may, wait for a change first."""
+        slots = self._capacity.free(PAUSE)
+        if not slots or not self._begun.wait(PAUSE):
             return 0
-        if self._executor.has_suspect:  # a run is here that is to be alone
+        if self._executor.has_suspect:  # it must run alone
             self._capacity.wait(PAUSE)
             return 0
-        return room
+        return slots
 
     def _wait_after(self, error: Exception) -> None:
-        """Wait a moment, as Redis does not answer or refuses."""
+        """Wait a moment after Redis did not answer, or refused."""
         if isinstance(error, ConnectionError | TimeoutError | OSError):
             logger.warning("Redis does not answer: %s", explained(error))
         else:
@@ -204,9 +212,9 @@ class Worker(RQWorker):
     def _begin(self, taken: Taken) -> None:
         for run_id in taken.spoilt:
             extra = {"run_id": run_id, "event": "run.spoilt"}
-            logger.error("run %s cannot be taken, its keys are spoilt", run_id, extra=extra)
+            logger.error("run %s cannot be taken, its keys are corrupt", run_id, extra=extra)
         if taken.kept is not None:
-            self._poller.keep(taken.kept)
+            self._poller.hold_back(taken.kept)
         self._capacity.enter(len(taken.claims) + (taken.job is not None))
         if taken.claims:
             self._begun.clear()  # no more are taken while something blocks the loop
@@ -223,12 +231,14 @@ class Worker(RQWorker):
                 self._executor.begin(claim)
             except (KeyError, ValueError):  # its lease ends by itself
                 run_id = claim.lease.run_id
-                logger.exception("the record of run %s is spoilt", run_id, extra={"run_id": run_id})
+                logger.exception(
+                    "the record of run %s is corrupt", run_id, extra={"run_id": run_id}
+                )
                 self._capacity.leave()
         self._begun.set()
 
     def request_stop(self, signum: int | None, frame: FrameType | None) -> None:
-        """Begin to drain; the second time, unless the signals are one, cut what still runs."""
+        """Begin to drain; at the second signal, cancel what still runs."""
         if not self.shutdown.is_repeated():
             self.cut_off() if self._stop_requested else self.drain()
 
@@ -242,12 +252,12 @@ class Worker(RQWorker):
         self._loop.call(self._executor.hand_over)
 
     def cut_off(self) -> None:
-        """Break off what still runs, and end without delay; from any thread."""
+        """Cancel what still runs, and end without delay; from any thread."""
         self.drain()
         self.shutdown.cut_off()
 
     def _finish(self) -> None:
-        """End everything within what is left of the one budget for it, whatever hangs."""
+        """End everything within the time that is left, whatever hangs."""
         self.shutdown.end()
         self._drain()
         self._poller.close()
@@ -257,13 +267,13 @@ class Worker(RQWorker):
         self._executor.close(self.shutdown.left(LEAVING))
         self._loop.close()
         try:
-            self._take_leave()
+            self._unregister()
         except (RedisError, OSError) as error:
             logger.warning("Redis does not answer at the end of worker %s: %s", self.name, error)
         self.connection.close()
         logger.info("worker %s has ended", self.name, extra={"event": "worker.ended"})
 
-    def _take_leave(self) -> None:
+    def _unregister(self) -> None:
         if self.birth_date is None:
             return
         before = self.connection
@@ -274,13 +284,13 @@ class Worker(RQWorker):
         self._registration.release()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads of runs and jobs to end, after the work; tell whether all have."""
+        """Wait for the threads of runs and jobs to end, after the work; return whether all have."""
         end = time.monotonic() + timeout
         parts = (self._executor, self._ordinary, self._loop)
         return all([part.join(max(0.0, end - time.monotonic())) for part in parts])
 
     def _drain(self) -> None:
-        """Let runs come to a step's end, at most for the grace, then cut what still runs."""
+        """Let runs come to the end of a step, at most for the grace, then cancel the others."""
         self._loop.call(self._executor.hand_over)
         while self._capacity.busy and self.shutdown.is_within_grace():
             self._capacity.wait(0.1)
@@ -288,10 +298,10 @@ class Worker(RQWorker):
         if self.is_cut:
             self._loop.call(self._executor.cut)
             self._capacity.wait(1.0)
-            self._executor.let_go()
+            self._executor.hand_over_stuck()
 
-    def _give_way(self) -> None:
-        """End, as another worker took this one for dead and has its name."""
+    def _end_replaced(self) -> None:
+        """End, because another worker took this one for dead and has its name."""
         if not self._stop_requested:
             logger.error("another worker has taken the name %s: this one ends", self.name)
             self.drain()

@@ -123,6 +123,8 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
 class LoopFuture(asyncio.Future[T], Generic[T]):
     """The outcome of a step that is recorded, or runs in a thread, for code on the loop."""
 
+    __slots__ = ("_hash", "_on_cancel", "_outcome", "_place", "_sight", "_source")
+
     def __init__(
         self,
         sight: Sight,
@@ -218,6 +220,8 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
 
 class StepTask(asyncio.Task[T], Generic[T]):
     """A step that runs on the loop, and its outcome."""
+
+    __slots__ = ("_hash", "sight")
 
     def __init__(self, coro: Coroutine[Any, Any, T], *, sight: Sight, **options: Any) -> None:
         self._hash = sight.caller.hash_of_next()  # asyncio asks for it at once

@@ -19,6 +19,7 @@ from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.plans.requests import Plan, texts
 from penstock.runtime.redis.plans.threads import ThreadPlans
+from penstock.runtime.redis.run_record import whole
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.interrupt import interrupt_id
 from penstock.runtime.types.state import Anchor
@@ -59,7 +60,7 @@ def fork_run(
             f"run {run_id!r} is one of thread {run.thread_id!r}, not of {thread_id!r}: "
             "fork it there."
         )
-    fields = texts((yield ("HGETALL", threads.keys.run(run_id))))
+    fields = whole(run_id, texts((yield ("HGETALL", threads.keys.run(run_id)))))
     if "checkpoint" not in fields:
         raise UnknownCheckpointError(f"run {run_id!r} has not begun: there is nothing to fork.")
     reply = yield ("HGETALL", threads.keys.checkpoints(run_id))

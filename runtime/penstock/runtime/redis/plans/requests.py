@@ -34,6 +34,7 @@ from penstock.runtime.journal.failure_reason import read_reason
 from penstock.runtime.redis.calls import SCHEMA, Calls, Creation, Enqueued
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
+from penstock.runtime.redis.run_record import whole
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.answers import check_answers
 from penstock.runtime.types.interrupt import NOTHING, Command, Interrupt
@@ -114,7 +115,8 @@ class RequestPlans:
         Raises:
             RunNotFoundError: there is none.
         """
-        fields = texts((yield ("HGETALL", self.keys.run(checked_run_id(run_id)))))
+        reply = yield ("HGETALL", self.keys.run(checked_run_id(run_id)))
+        fields = whole(run_id, texts(reply))
         if "status" not in fields:
             raise RunNotFoundError(
                 run_id, f"no run {run_id!r}: it never existed, or its retention is over."
@@ -145,7 +147,7 @@ class RequestPlans:
             found |= {name.decode(): float(score) for name, score in _rows(rows)}
         runs: list[Run] = []
         for run_id in sorted(found, key=lambda each: (found[each], each), reverse=True):
-            fields = texts((yield ("HGETALL", self.keys.run(run_id))))
+            fields = whole(run_id, texts((yield ("HGETALL", self.keys.run(run_id)))))
             if "status" in fields:
                 runs.append(_read_run(run_id, fields, self.codec))
             if len(runs) == limit:

@@ -16,8 +16,7 @@
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/parked
--- include: penstock.runtime.redis.scripts/reopen
--- include: penstock.runtime.redis.scripts/requeued
+-- include: penstock.runtime.redis.scripts/requeued as requeuing(requeued)
 -- include: penstock.runtime.redis.scripts/claim
 
 local id, nonce, app = ARGV[3], ARGV[5], ARGV[8]
@@ -37,7 +36,7 @@ local function pass_on(name)
   return tonumber(announced or 0) > now and 'parked for now' or 'parked'
 end
 
-if app ~= '' and run.status ~= 'queued' and requeued(id) then
+if app ~= '' and run.status ~= 'queued' and requeuing().requeued(id) then
   run = read(id)
 end
 if app ~= '' and run.status == 'queued' then
@@ -54,6 +53,7 @@ for _, by in ipairs(ARGV[7] == '1' and redis.call('HVALS', key('remote', id)) or
   end
 end
 if claim(id, run, nonce, ARGV[4], tonumber(ARGV[6])) then
+  limit_executions(ARGV[4])
   return claimed(id, run)
 end
 return run.status or ''

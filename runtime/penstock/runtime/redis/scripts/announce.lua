@@ -8,7 +8,7 @@
 -- include: penstock.runtime.redis.scripts/clock
 
 local ENTRYPOINTS, app = ARGV[1] .. ':entrypoints', key('app', ARGV[4])
-redis.call('ZREMRANGEBYSCORE', ENTRYPOINTS, '-inf', ms(now))
+redis.call('ZREMRANGEBYSCORE', ENTRYPOINTS, '-inf', NOW)
 redis.call('SADD', app, '')
 for at = 5, #ARGV do
   redis.call('ZADD', ENTRYPOINTS, ms(now + tonumber(ARGV[3])), string.match(ARGV[at], '^e:(.*)$') or ARGV[at])

@@ -8,7 +8,6 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/questions
--- include: penstock.runtime.redis.scripts/puts
 -- include: penstock.runtime.redis.scripts/commit
 
 local at, answer = commit()

@@ -34,12 +34,11 @@ local function ring(id, front, known)
   local run = known or redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at', 'started', 'parked')
   local queue = run[1]
   unpark(id, queue, run[5])
-  redis.call('ZADD', READY, ms(now), id)
+  redis.call('ZADD', READY, NOW, id)
   if queue == '' then
     return
   end
   local job = rq_job(id)
-  redis.call('SADD', ARGV[2] .. ':queues', rq_queue(queue))
   redis.call('HSET', job, 'data', BELL,
     'origin', queue .. OF_QUEUES, 'status', 'queued', 'timeout', '-1', 'description', 'penstock ' .. run[2] .. ' ' .. id,
     'created_at', run[3], 'enqueued_at', run[3])
@@ -47,7 +46,9 @@ local function ring(id, front, known)
     redis.call('PERSIST', job)
     unfile(id, queue)
   end
-  redis.call(front and 'LPUSH' or 'RPUSH', rq_queue(queue), job_of(id))
+  if redis.call(front and 'LPUSH' or 'RPUSH', rq_queue(queue), job_of(id)) == 1 then
+    redis.call('SADD', ARGV[2] .. ':queues', rq_queue(queue)) -- as RQ takes out a queue that it empties
+  end
 end
 
 local function show_started(id, queue, worker, fence)
@@ -62,6 +63,10 @@ local function show_started(id, queue, worker, fence)
     'last_heartbeat', seconds, 'worker_name', worker)
   redis.call('EXPIRE', rq('execution', execution), 86400)
   redis.call('SADD', rq('worker', worker) .. ':executions', execution)
+end
+
+-- Lets what RQ shows of a worker's runs end, if the worker does not see to it: once for all runs that it begins.
+local function limit_executions(worker)
   redis.call('EXPIRE', rq('worker', worker) .. ':executions', 600)
 end
 

@@ -16,24 +16,18 @@ local GONE = 60000 -- ms that nobody's run is still kept
 local function read(id)
   local all, run = redis.call('HGETALL', key('run', id)), {}
   for at = 1, #all, 2 do
-    run[#run + 1], run[all[at]] = all[at], all[at + 1]
+    run[all[at]] = all[at + 1]
   end
   return run
 end
 
-local function put(run, field, value)
-  if run[field] == nil then
-    run[#run + 1] = field
-  end
-  run[field] = value
-end
-
--- The hash as Redis would give it.
-local function flat(run)
-  local all = {}
-  for _, field in ipairs(run) do
+-- What an attempt needs of the hash, as Redis would give it.
+local function needed(run, ...)
+  local all, size = {}, 0
+  for _, field in ipairs({ 'status', 'entrypoint', 'queue', 'updated', 'epoch', 'thread', 'lone', 'checkpoint', 'step',
+    'attempt', 'config', 'metadata', 'durability', 'keep', 'isolated', 'cancel', ... }) do
     if run[field] then
-      all[#all + 1], all[#all + 2] = field, run[field]
+      all[size + 1], all[size + 2], size = field, run[field], size + 2
     end
   end
   return all
@@ -73,13 +67,13 @@ local function claim(id, run, nonce, worker, lease)
   local queue, parked = run.queue, run.parked
   local is_marked = run.isolated or run.company or run.reserved
   local epoch = string.format('%.0f', (run.epoch or 0) + 1)
-  local changed = { 'epoch', epoch, 'fence', epoch .. '.' .. nonce, 'batch', '0', 'worker', worker,
-    'started', run.started or ms(now) }
-  status_to(id, 'queued', 'running', run.home, unpack(changed))
-  for at = 1, #changed, 2 do
-    put(run, changed[at], changed[at + 1])
+  local changed = { 'epoch', epoch, 'fence', epoch .. '.' .. nonce, 'worker', worker, 'started', run.started or NOW }
+  if run.batch then
+    changed[9], changed[10] = 'batch', '0'
   end
-  run.status, run.updated, run.isolated, run.company, run.reserved, run.parked = 'running', ms(now)
+  status_to(id, 'queued', 'running', run.home, unpack(changed))
+  run.status, run.updated, run.epoch, run.fence = 'running', NOW, epoch, changed[4]
+  run.isolated, run.company, run.reserved, run.parked = nil
   redis.call('ZREM', READY, id)
   redis.call('ZADD', LEASES, ms(now + lease), id)
   unpark(id, queue, parked)
@@ -119,7 +113,7 @@ end
 local function claimed_remote(id, run)
   local home, step = run.home, run.home_step
   local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key', 'sends')
-  put(run, 'config', of_home[1] or '')
+  run.config = of_home[1]
   local given = redis.call('HMGET', key('checkpoints', home), '>' .. step, 'context', 'accepted context')
   local checkpoints = (run.epoch ~= '1' or run.again) and recorded(home, of_home[3], function(name)
     return name == step or string.sub(name, 1, #step + 1) == step .. '/'
@@ -133,7 +127,8 @@ local function claimed_remote(id, run)
     checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'context', context
   end
   local saved = redis.call('HGET', key('thread', of_home[2] or ''), 'saved')
-  return { id, run.fence, flat(run), checkpoints, saved or '', newest(home), '' }
+  local fields = needed(run, 'home', 'home_step', 'task', 'digest', 'again', 'own_thread')
+  return { id, run.fence, fields, checkpoints, saved or '', newest(home), '' }
 end
 
 local function claimed(id, run)
@@ -149,5 +144,5 @@ local function claimed(id, run)
     checkpoints[#checkpoints + 1] = 'children'
     checkpoints[#checkpoints + 1] = kept.children
   end
-  return { id, run.fence, flat(run), checkpoints, kept.saved or '', newest(id), kept.value or '' }
+  return { id, run.fence, needed(run), checkpoints, kept.saved or '', newest(id), kept.value or '' }
 end

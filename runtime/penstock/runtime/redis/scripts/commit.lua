@@ -8,16 +8,18 @@
 -- ARGV[8] due: the seq of its first event, as append takes it, ARGV[9] number of checkpoints, then pairs of field
 -- and text; then the number of events, then pairs of stored and published text; then puts, as their chunk has them;
 -- then the script's own.
--- commit() returns the index of the script's own first argument, or nil and the answer to give:
--- OK (this very write was applied before) or FENCED (the attempt does not own the run, one of its writes is lost, or
--- somebody has deleted what this one is to continue).
+-- refusal(fence, batch, status): the answer to a write that is not to be applied, as the run's hash stands; nil if it is
+-- to be. OK: this very write was applied before; FENCED: the attempt does not own the run, one of its writes is lost, or
+-- somebody has deleted what this one is to continue.
+-- apply(home, crashes): applies it, but for its number; returns the index of the script's own first argument.
+-- commit() does all of this: it returns that index, or nil and the answer to give.
 
 -- Whether a write has more than what the run was given, as it was read.
-local function gets_on(checkpoints, puts)
+local function gets_on(events, puts)
   if ARGV[puts] ~= '0' then
     return true
   end
-  for each = 10, 8 + 2 * checkpoints, 2 do
+  for each = 10, events - 2, 2 do
     if ARGV[each] ~= 'accepted' and ARGV[each] ~= 'accepted context' then
       return true
     end
@@ -34,43 +36,56 @@ local function forget_crashes(record)
   end
 end
 
-local function commit()
-  local id, batch, home = ARGV[3], tonumber(ARGV[5]), ARGV[6]
-  local record = key('run', id)
-  local run = redis.call('HMGET', record, 'fence', 'batch', 'status', 'crashes')
-  if run[1] ~= ARGV[4] then
-    return nil, 'FENCED'
+-- include: penstock.runtime.redis.scripts/puts as of_graph(are_met, put_all)
+
+-- The index of the number of events, and that of the number of puts.
+local function counts()
+  local at = 10 + 2 * tonumber(ARGV[9])
+  return at, at + 1 + 2 * tonumber(ARGV[at])
+end
+
+local function refusal(fence, last, status)
+  local batch, _, puts = tonumber(ARGV[5]), counts()
+  last = tonumber(last or 0)
+  if fence ~= ARGV[4] then
+    return 'FENCED'
+  elseif last >= batch then
+    return 'OK'
+  elseif status ~= 'running' or last ~= batch - 1 then
+    return 'FENCED' -- if still running, Redis has lost what came before, at a failover or on its disk
+  elseif ARGV[puts] ~= '0' and not of_graph().are_met(puts) then
+    return 'FENCED'
   end
-  local last = tonumber(run[2])
-  if last >= batch then
-    return nil, 'OK'
-  end
-  if run[3] ~= 'running' then
-    return nil, 'FENCED'
-  end
-  if last ~= batch - 1 then
-    return nil, 'FENCED' -- Redis has lost what came before, at a failover or on its disk
-  end
-  if home == '' then
-    home = id
-  elseif not is_expected(id, home, redis.call('HGET', record, 'home_step')) then
-    return nil, 'FENCED'
-  end
-  local checkpoints = tonumber(ARGV[9])
-  local at = 10 + 2 * checkpoints
-  local events = tonumber(ARGV[at])
-  local puts = at + 1 + 2 * events
-  if not are_met(puts) then
-    return nil, 'FENCED'
-  end
+end
+
+local function apply(home, crashes)
+  local at, puts = counts()
+  local following = puts + 1
   for first = 10, at - 1, 1000 do
     redis.call('HSET', key('checkpoints', home), unpack(ARGV, first, math.min(first + 999, at - 1)))
   end
-  local following = put_all(puts)
-  append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, tonumber(ARGV[8]))
-  redis.call('HSET', record, 'batch', batch)
-  if run[4] ~= '0' and gets_on(checkpoints, puts) then
-    forget_crashes(record)
+  if ARGV[puts] ~= '0' then
+    following = of_graph().put_all(puts)
+  end
+  append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, tonumber(ARGV[at]), tonumber(ARGV[8]))
+  if (crashes or '0') ~= '0' and gets_on(at, puts) then
+    forget_crashes(key('run', ARGV[3]))
   end
   return following
+end
+
+local function commit()
+  local id, home = ARGV[3], ARGV[6]
+  local record = key('run', id)
+  local run = redis.call('HMGET', record, 'fence', 'batch', 'status', 'crashes')
+  local answer = refusal(run[1], run[2], run[3])
+  if answer then
+    return nil, answer
+  end
+  if home ~= '' and not is_expected(id, home, redis.call('HGET', record, 'home_step')) then
+    return nil, 'FENCED'
+  end
+  local at = apply(home ~= '' and home or id, run[4])
+  redis.call('HSET', record, 'batch', ARGV[5])
+  return at
 end

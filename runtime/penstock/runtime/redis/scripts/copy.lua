@@ -9,7 +9,6 @@
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/history
--- include: penstock.runtime.redis.scripts/lone
 -- include: penstock.runtime.redis.scripts/separate
 
 local source, target = ARGV[3], ARGV[4]

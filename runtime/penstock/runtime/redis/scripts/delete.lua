@@ -11,7 +11,6 @@
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
--- include: penstock.runtime.redis.scripts/lone
 -- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing

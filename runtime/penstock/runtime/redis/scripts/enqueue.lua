@@ -4,8 +4,8 @@
 -- ARGV[6] digests that what is asked for may be known by (the first is kept), ARGV[7] input as a checkpoint,
 -- ARGV[8] context or '',
 -- ARGV[9] run.queued event, ARGV[10] number of checkpoints that it begins with, then pairs of field and text of
--- these, then pairs of field and value of the run's hash (queue, entrypoint, thread, own_thread, retention, keep,
--- created_at, config, ...).
+-- these, then pairs of field and value of the run's hash (queue, entrypoint, created_at, thread if it was given one;
+-- others only where they differ from what is said of a run without them).
 -- Returns { word, thread id or the id of the run at work, 1 if a live worker announces the entrypoint };
 -- the word is created, exists, conflict (the id has another input) or busy (rejected).
 -- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it.
@@ -17,15 +17,14 @@
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
--- include: penstock.runtime.redis.scripts/lone
--- include: penstock.runtime.redis.scripts/separate
--- include: penstock.runtime.redis.scripts/settle
+-- include: penstock.runtime.redis.scripts/separate as separating(place_of)
+-- include: penstock.runtime.redis.scripts/settle as settling(settle_here, start_next)
 -- include: penstock.runtime.redis.scripts/standing
 
 local id, thread, on_busy = ARGV[3], ARGV[4], ARGV[5]
 local known = redis.call('HMGET', key('run', id), 'digest', 'thread')
 if known[1] then
-  return { string.find(ARGV[6], known[1], 1, true) and 'exists' or 'conflict', known[2], '1' }
+  return { string.find(ARGV[6], known[1], 1, true) and 'exists' or 'conflict', known[2] or id, '1' }
 end
 
 local told = {}
@@ -33,8 +32,8 @@ local fields = 11 + 2 * tonumber(ARGV[10])
 for each = fields, #ARGV, 2 do
   told[ARGV[each]] = ARGV[each + 1]
 end
-local is_own = told.own_thread == '1'
-local at = is_own and place(thread) or place_of(told.thread, thread)
+local is_own = not told.thread
+local at = is_own and place(thread) or separating().place_of(told.thread, thread)
 local is_alone = is_own and not at.head
 local active = at.run
 local status, busy = standing(active)
@@ -45,20 +44,17 @@ end
 local is_gone = not status and not is_alone and redis.call('LLEN', key('waiting', thread)) > 0
 
 local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', string.match(ARGV[6], '^%S*'), 'thread_key', thread,
-  'created', ms(now), 'updated', ms(now), 'attempt', 1, 'crashes', 0, 'batch', 0 }
+  'created', NOW }
 for each = fields, #ARGV, 2 do
   run[#run + 1], run[#run + 2] = ARGV[each], ARGV[each + 1]
 end
 if not busy and not is_gone then
   if is_alone then
-    at.head, at.step = '1', '-1'
     run[#run + 1], run[#run + 2] = 'lone', '1'
-  elseif is_own then
-    begin(thread, at, id, told, 'id', told.thread, 'ttl', told.retention)
   else
-    begin(thread, at, id, told, 'id', told.thread)
+    begin(thread, at, id, told, 'id', told.thread or id, is_own and 'ttl', is_own and (told.retention or RETENTION))
+    run[#run + 1], run[#run + 2], run[#run + 3], run[#run + 4] = 'checkpoint', at.head, 'step', at.step
   end
-  run[#run + 1], run[#run + 2], run[#run + 3], run[#run + 4] = 'checkpoint', at.head, 'step', at.step
 end
 redis.call(unpack(run))
 for first = 11, fields - 1, 1000 do
@@ -68,32 +64,32 @@ redis.call('HSET', key('checkpoints', id), 'input', ARGV[7])
 if ARGV[8] ~= '' then
   redis.call('HSET', key('checkpoints', id), 'context', ARGV[8])
 end
-append_texts(key('events', id), key('channel', id), 0, { ARGV[9], '' }, 1)
+begin_events(key('events', id), key('channel', id), ARGV[9])
 index(id, '', 'queued')
 
 local announced = tonumber(redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint) or 0) > now and '1' or ''
 if is_gone then
   redis.call('RPUSH', key('waiting', thread), id)
-  redis.call('ZADD', READY, ms(now), id)
-  start_next(thread)
+  redis.call('ZADD', READY, NOW, id)
+  settling().start_next(thread)
   return { 'created', '', announced }
 end
 if busy then
   redis.call('RPUSH', key('waiting', thread), id)
-  redis.call('ZADD', READY, ms(now), id)
+  redis.call('ZADD', READY, NOW, id)
   if on_busy == 'interrupt' or on_busy == 'rollback' then
     -- Who wants it rolled back has it so, whoever else asks it to stop.
     redis.call(on_busy == 'rollback' and 'HSET' or 'HSETNX', key('run', active), 'cancel', on_busy)
     if status == 'running' then
       redis.call('PUBLISH', CONTROL, active)
     else
-      settle_here(active, 'cancelled', on_busy)
+      settling().settle_here(active, 'cancelled', on_busy)
     end
   end
   return { 'created', '', announced }
 end
 if status == 'suspended' or status == 'queued' then
-  settle_here(active, 'cancelled', 'superseded')
+  settling().settle_here(active, 'cancelled', 'superseded')
 end
 ring(id, false, { told.queue, told.entrypoint, told.created_at })
 return { 'created', '', announced }

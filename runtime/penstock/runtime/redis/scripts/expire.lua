@@ -6,7 +6,6 @@
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/history
--- include: penstock.runtime.redis.scripts/lone
 -- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/standing
 

@@ -12,38 +12,36 @@
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
--- include: penstock.runtime.redis.scripts/puts
 -- include: penstock.runtime.redis.scripts/commit
 
-local id = ARGV[3]
+local id, batch = ARGV[3], ARGV[5]
+local run = standing_of(id)
+local answer = refusal(run.fence, run.batch, run.status)
 
 -- This write was the last one of its attempt, though nothing of it is kept: sent again, it is told OK.
 local function end_cancelled(end_run, reason)
-  redis.call('HSET', key('run', id), 'batch', ARGV[5])
+  redis.call('HSET', key('run', id), 'batch', batch)
   end_run(id, 'cancelled', reason)
   return 'CANCELLED'
 end
 
-local asked = redis.call('HMGET', key('run', id), 'fence', 'status', 'cancel', 'home', 'home_step')
-if asked[1] == ARGV[4] and asked[2] == 'running' then
-  redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
-  if asked[3] == 'rollback' then
-    return end_cancelled(settle_here, 'rollback')
-  end
-  if asked[4] and not is_expected(id, asked[4], asked[5]) then
-    return end_cancelled(settle, asked[3] or 'its run is over')
-  end
-end
-local at, answer = commit()
-if not at then
+if answer then
   return answer
 end
+drop(id, 'running') -- a write that needs no memory first: so Redis takes the rest when it is full
+if run.cancel == 'rollback' then
+  return end_cancelled(settle_here, 'rollback')
+end
+if run.home and not is_expected(id, run.home, run.home_step) then
+  return end_cancelled(settle, run.cancel or 'its run is over')
+end
+local at = apply(run.home or id, run.crashes)
 for field = at + 3, at + 2 + tonumber(ARGV[at + 2]) do
   redis.call('HDEL', key('checkpoints', id), ARGV[field])
 end
 local reason = ARGV[at + 1]
 if ARGV[at] == 'cancelled' then
-  reason = asked[3] or reason
+  reason = run.cancel or reason
 end
-settle(id, ARGV[at], reason)
+settle_as(id, run, ARGV[at], reason, nil, 'batch', batch)
 return 'OK'

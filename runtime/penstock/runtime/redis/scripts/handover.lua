@@ -10,7 +10,6 @@
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
--- include: penstock.runtime.redis.scripts/puts
 -- include: penstock.runtime.redis.scripts/commit
 
 redis.call('ZREM', READY, '') -- a write that needs no memory first: so Redis takes the rest when it is full

@@ -37,7 +37,7 @@ local function remember(thread, at, told, values)
     record[7], record[8], record[9], record[10] = 'saved', saved, 'value', value
   end
   record[#record + 1], record[#record + 2] = 'base', at.base
-  local length = redis.call('RPUSH', history, entry(number, step, parent, told, ms(now), at.base, values))
+  local length = redis.call('RPUSH', history, entry(number, step, parent, told, NOW, at.base, values))
   if not at.head and length > 1 then
     redis.call('LTRIM', history, -1, -1) -- of a thread that was evicted
   end
@@ -54,9 +54,9 @@ end
 local function begin(thread, at, id, run, ...)
   local is_known = at.head
   local record = remember(thread, at,
-    { source = 'input', run = id, entrypoint = run.entrypoint, metadata = run.metadata, keep = run.history })
+    { source = 'input', run = id, entrypoint = run.entrypoint, metadata = run.metadata, keep = run.history or HISTORY })
   for _, part in ipairs({ 'run', id, ... }) do
-    record[#record + 1] = part
+    record[#record + 1] = part or nil
   end
   redis.call(unpack(record))
   if is_known then

@@ -10,6 +10,7 @@ local function lone(id, thread)
   if run[1] ~= '1' or run[2] ~= thread then
     return nil
   end
+  run[8] = run[8] or RETENTION
   local told = { source = 'input', run = id, entrypoint = run[3], metadata = run[4] }
   local found = { run = run, entries = { entry('1', '-1', '', told, run[5], '') }, values = {} }
   if run[6] == 'completed' then

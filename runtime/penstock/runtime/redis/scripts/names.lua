@@ -51,6 +51,9 @@ local function presence(worker)
   return ARGV[1] .. ':presence' .. OF_DATABASE .. ':' .. worker
 end
 
+-- What a run keeps of its thread, and for how many ms it is kept, where it does not say so (run_record has the same).
+local HISTORY, RETENTION = 1000, 86400000
+
 local LEASES = ARGV[1] .. ':leases'
 local READY = ARGV[1] .. ':ready'
 local TIMERS = ARGV[1] .. ':timers'

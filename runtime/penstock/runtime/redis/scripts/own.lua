@@ -5,7 +5,6 @@
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/history
--- include: penstock.runtime.redis.scripts/lone
 -- include: penstock.runtime.redis.scripts/separate
 
 return separate(ARGV[4], ARGV[3]) and 1 or 0

@@ -5,9 +5,12 @@
 -- park(id, name): sets a queued run aside that is on no queue any more; a worker that has the name finds it there.
 -- Keys: app:<digest>; parked:<queue> (set of names), parked:<queue>:<name> (zset of run ids, by when they were
 -- created); ready; run:<id> has the name in 'parked'.
+local known = {}
+
 local function knows(app, entrypoint, task)
   local name = task and 't:' .. task or 'e:' .. (entrypoint or '')
-  if app == '' or redis.call('SISMEMBER', key('app', app), name) == 1 then
+  if app == '' or known[name] or redis.call('SISMEMBER', key('app', app), name) == 1 then
+    known[name] = true
     return true, name
   end
   if redis.call('EXISTS', key('app', app)) == 0 then
@@ -21,5 +24,5 @@ local function park(id, name)
   redis.call('SADD', key('parked', run[1]), name)
   redis.call('ZADD', key('parked', run[1] .. ':' .. name), run[2] or 0, id)
   redis.call('HSET', key('run', id), 'parked', name)
-  redis.call('ZADD', READY, ms(now), id)
+  redis.call('ZADD', READY, NOW, id)
 end

@@ -4,7 +4,6 @@
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/puts
 -- include: penstock.runtime.redis.scripts/commit
 
 local at, answer = commit()

@@ -120,7 +120,7 @@ local function expire(id, reason, dead)
     given_up[#given_up + 1] = id
     return
   end
-  redis.call('HINCRBY', key('run', id), 'attempt', 1)
+  redis.call('HSET', key('run', id), 'attempt', (redis.call('HGET', key('run', id), 'attempt') or 1) + 1)
   redis.call('HDEL', key('run', id), 'worker')
   show_ended(id, run[2], run[3] or '', run[4], 'queued', 0)
   status_to(id, 'running', 'queued', redis.call('HGET', key('run', id), 'home'))
@@ -133,7 +133,7 @@ local function free(thread, id)
   if redis.call('EXISTS', key('waiting', thread)) == 1 then
     return start_next(thread)
   end
-  redis.call('HSET', key('thread', thread), 'id', redis.call('HGET', key('run', id), 'thread'), 'run', id)
+  redis.call('HSET', key('thread', thread), 'id', redis.call('HGET', key('run', id), 'thread') or id, 'run', id)
   ring(id, true)
   rung[#rung + 1] = id
 end
@@ -177,7 +177,7 @@ local function look_for_ticket(id)
   if run[1] ~= 'queued' then
     redis.call('ZREM', READY, id)
   elseif first ~= id then
-    redis.call('ZADD', READY, 'XX', ms(now), id)
+    redis.call('ZADD', READY, 'XX', NOW, id)
     if not (first and is_open(first)) then
       free(run[3], id)
     end
@@ -186,7 +186,7 @@ local function look_for_ticket(id)
     ring(id, true)
     rung[#rung + 1] = id
   else
-    redis.call('ZADD', READY, 'XX', ms(now), id)
+    redis.call('ZADD', READY, 'XX', NOW, id)
   end
 end
 
@@ -242,13 +242,13 @@ if ARGV[8] == '' or has_gone(ARGV[6], ARGV[8]) then
     attend(LEASES, expire, ARGV[at], ARGV[7], ARGV[6])
   end
 end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', ms(now), 'LIMIT', 0, limit)) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', NOW, 'LIMIT', 0, limit)) do
   attend(LEASES, expire, id, 'its worker stopped renewing the lease')
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', READY, '-inf', ms(now - patience), 'LIMIT', 0, limit)) do
   attend(READY, look_for_ticket, id)
 end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', TIMERS, '-inf', ms(now), 'LIMIT', 0, limit)) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', TIMERS, '-inf', NOW, 'LIMIT', 0, limit)) do
   attend(TIMERS, fire, id)
 end
 for status in pairs(PLACES) do

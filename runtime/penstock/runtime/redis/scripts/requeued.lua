@@ -3,20 +3,22 @@
 -- requeued(id): lets a failed run go on whose ticket somebody has put back with RQ's tools, and tells whether it does.
 -- What those tools wrote of a run that cannot go on so is put right again. A ticket that is there twice does nothing.
 -- Keys: run:<id>, runs:<status>, thread:<key>, ready, those of reopen and bell.
+-- include: penstock.runtime.redis.scripts/reopen
+
 local function requeued(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'thread', 'own_thread', 'lone')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'thread', 'lone')
   local status, queue, thread = run[1], run[2], run[3]
   if status == 'queued' or status == 'running' or not RQ_STATUS[status] or queue == '' then
     return false
   end
   redis.call('HSET', rq_job(id), 'data', BELL) -- RQ has compressed it
   local is_asked = status == 'failed' and not redis.call('ZSCORE', rq_queue(queue, 'failed'), job_of(id))
-  if is_asked and not run[4] and is_at(id, thread, run[7]) then
-    local named = run[6] ~= '1' and ',"thread":' .. cjson.encode(run[5]) or ''
+  if is_asked and not run[4] and is_at(id, thread, run[6]) then
+    local named = run[5] and ',"thread":' .. cjson.encode(run[5]) or ''
     reopen(id, thread, '{"mode":"run.resumed","data":{"interrupts":[]}' .. named
       .. ',"time":' .. string.format('%.3f', now / 1000) .. '}')
     status_to(id, status, 'queued')
-    redis.call('ZADD', READY, ms(now), id)
+    redis.call('ZADD', READY, NOW, id)
     redis.call('PERSIST', rq_job(id))
     return true
   end

@@ -21,8 +21,8 @@
 local KEPT = 3600000 -- ms that the run of a remote step is kept at most: what it did is kept with its home
 
 local caller, step, id = ARGV[3], ARGV[6], ARGV[5]
-local run = redis.call('HMGET', key('run', caller), 'fence', 'status', 'home', 'thread', 'own_thread', 'keep',
-  'durability', 'retention', 'entrypoint')
+local run = redis.call('HMGET', key('run', caller), 'fence', 'status', 'home', 'thread', 'own_thread', 'retention',
+  'entrypoint', 'keep', 'durability')
 if run[1] ~= ARGV[4] or run[2] ~= 'running' then
   return 'FENCED'
 end
@@ -50,9 +50,14 @@ elseif is_open_status(before[1]) then
   settle(by, 'cancelled', 'sent anew')
 end
 local record = { 'HSET', key('run', id), 'home', home, 'home_step', step, 'caller', caller, 'status', 'queued',
-  'queue', ARGV[7], 'digest', ARGV[9], 'thread', run[4], 'own_thread', run[5], 'keep', run[6] or '0',
-  'durability', run[7] or 'async', 'retention', ms(math.min(run[8], KEPT)), 'entrypoint', run[9],
-  'created', ms(now), 'updated', ms(now), 'attempt', 1, 'crashes', 0, 'batch', 0 }
+  'queue', ARGV[7], 'digest', ARGV[9], 'thread', run[4] or caller, 'retention', ms(math.min(run[6] or RETENTION, KEPT)),
+  'entrypoint', run[7], 'created', NOW }
+local others = { own_thread = run[4] and run[5] or '1', keep = run[8], durability = run[9] }
+for field, value in pairs(others) do
+  if value then
+    record[#record + 1], record[#record + 2] = field, value
+  end
+end
 if again then
   record[#record + 1], record[#record + 2] = 'again', number
 end

@@ -3,6 +3,8 @@
 -- separate(id, thread): from then on the run is on its thread as any run is; tells whether there was anything to make.
 -- place_of(id, thread): where a thread is that is about to be changed, the own one of a lone run too; id: the thread's.
 -- Keys: those of lone and history; thread:<key>, history:<key>.
+-- include: penstock.runtime.redis.scripts/lone
+
 local function separate(id, thread)
   local found = lone(id, thread)
   if not found then

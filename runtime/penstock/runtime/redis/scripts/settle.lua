@@ -3,7 +3,7 @@
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
--- those of history, remote and bell; runs:<status>; leases, ready and timers lose the run; channel control.
+-- those of history, remote_end and bell; runs:<status>; leases, ready and timers lose the run.
 local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
 
 -- Takes an open run out of the index that its status has.
@@ -22,46 +22,6 @@ local function start_next(thread)
     redis.call('HSET', key('run', following), 'checkpoint', at.head, 'step', at.step)
     ring(following, false)
   end
-end
-
-local CROWD = 32 -- remote steps at work from which on those that end wake their caller together
-
--- Where a step was begun and has no value, its arguments stay: whoever performs it again has to look at what is
--- recorded below it, and to take back what it has said.
-local function forget_arguments(id, home, step, reason)
-  if (redis.call('HGET', key('remote', home), step) or id) ~= id then
-    return
-  end
-  if reason == '' or redis.call('HEXISTS', key('run', id), 'fence') == 0 then
-    redis.call('HDEL', key('checkpoints', home), '>' .. step)
-  end
-end
-
--- The run of a remote step is over: its caller may go on. In a crowd recovery wakes it, about once a second, as it
--- is replayed from its first line each time.
-local function come_home(id, home, step, caller, status, reason)
-  if redis.call('HGET', key('remote', home), step) ~= id then
-    return
-  end
-  if status == 'completed' then
-    redis.call('HDEL', key('remote', home), step)
-  else
-    redis.call('HSET', key('remote', home), step, '!' .. status .. ' ' .. reason)
-  end
-  local waits = redis.call('HGET', key('run', caller), 'status')
-  if waits == 'running' then
-    tell_news(caller)
-  end
-  if waits ~= 'suspended' then
-    return
-  end
-  if redis.call('HLEN', key('remote', home)) >= CROWD then
-    redis.call('ZADD', TIMERS, ms(now), caller)
-    return
-  end
-  redis.call('ZREM', TIMERS, caller)
-  status_to(caller, 'suspended', 'queued', redis.call('HGET', key('run', caller), 'home'))
-  ring(caller, true)
 end
 
 -- Takes runs that are gone out of an index, of a few drawn at random: as each end looks at so many, what is gone
@@ -83,70 +43,25 @@ end
 
 local settle
 
--- One remote step that is not waited for any more.
-local function give_up(home, step, by)
-  redis.call('HDEL', key('remote', home), step)
-  local status = redis.call('HGET', key('run', by), 'status')
-  if status == 'running' then
-    redis.call('HSETNX', key('run', by), 'cancel', 'its caller has given it up')
-    redis.call('PUBLISH', CONTROL, by)
-  elseif is_open_status(status) then
-    settle(by, 'cancelled', 'its caller has given it up')
-  end
+-- include: penstock.runtime.redis.scripts/remote_end as remote_end(come_home, call_off, give_up)
+
+-- What the end of a run needs of its hash.
+local function standing_of(id)
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home',
+    'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel')
+  return { status = run[1], queue = run[2], worker = run[3], fence = run[4], thread_key = run[5], retention = run[6],
+    home = run[7], home_step = run[8], caller = run[9], sends = run[10], parked = run[11], reserved = run[12],
+    lone = run[13], batch = run[14], crashes = run[15], cancel = run[16] }
 end
 
--- The remote steps of a run that is over are not waited for any more.
-local function call_off(home)
-  local remote = redis.call('HVALS', key('remote', home))
-  if #remote == 0 then
-    return
-  end
-  redis.call('PEXPIRE', key('remote', home), 0) -- as DEL does, which apps have no right to
-  for _, id in ipairs(remote) do
-    local status = redis.call('HGET', key('run', id), 'status')
-    if status == 'running' then
-      redis.call('HSETNX', key('run', id), 'cancel', 'its run is over')
-      redis.call('PUBLISH', CONTROL, id)
-    elseif is_open_status(status) then
-      settle(id, 'cancelled', 'its run is over')
-    end
-  end
-end
-
--- by: what is told of the checkpoint of a run that completes, if the run does not do so itself.
-function settle(id, status, reason, by)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key',
-    'retention', 'thread_retention', 'entrypoint', 'metadata', 'history', 'home', 'home_step', 'caller', 'sends', 'parked',
-    'lone')
-  local before, thread, retention = run[1], run[5], tonumber(run[6])
-  drop(id, before)
-  unpark(id, run[2], run[15])
-  status_to(id, before, status, run[11], 'reason', reason, 'finished', ms(now))
-  tidy(ARGV[1] .. ':runs:' .. status)
-  redis.call('HDEL', key('run', id), 'worker', 'reserved')
-  show_ended(id, run[2], before == 'running' and run[3] or '', run[4] or '', RQ_STATUS[status],
-    status == 'failed' and retention or math.min(retention, ENDED))
-  if run[11] then
-    redis.call('PEXPIRE', key('run', id), ms(retention))
-    forget_arguments(id, run[11], run[12], reason)
-    return come_home(id, run[11], run[12], run[13], status, reason)
-  end
-  if run[14] then
-    call_off(id)
-  end
-  for _, kind in ipairs({ 'run', 'checkpoints', 'events' }) do
-    redis.call('PEXPIRE', key(kind, id), ms(retention))
-  end
-  redis.call('PEXPIRE', key('questions', id), before == 'running' and 0 or ms(retention)) -- which asks nothing any more
-  if run[16] then
-    keep_graph(thread, retention)
-    return -- nobody has asked for its thread
-  end
+-- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
+local function leave_thread(id, thread, status, by)
   local at = place(thread)
+  local run = redis.call('HMGET', key('run', id), 'thread_retention', 'entrypoint', 'metadata', 'history')
   if status == 'completed' then
     local ended = redis.call('HMGET', key('checkpoints', id), 'saved', 'value', 'children')
     if ended[1] then
-      local told = by or { source = 'loop', entrypoint = run[8], metadata = run[9], keep = run[10] }
+      local told = by or { source = 'loop', entrypoint = run[2], metadata = run[3], keep = run[4] or HISTORY }
       told.run = id
       redis.call(unpack(remember(thread, at, told, { ended[1], ended[2] or '' })))
     end
@@ -155,7 +70,7 @@ function settle(id, status, reason, by)
     end
   end
   if at.run == id then
-    local ttl = tonumber(at.ttl or run[7] or 0)
+    local ttl = tonumber(at.ttl or run[1] or 0)
     if ttl > 0 then
       rest(thread, ttl)
     end
@@ -165,23 +80,60 @@ function settle(id, status, reason, by)
   end
 end
 
+-- The run is in no index of open runs any more.
+-- by: what is told of the checkpoint of a run that completes, if the run does not do so itself. Pairs of field and
+-- value that change with the end may follow.
+local function settle_as(id, run, status, reason, by, ...)
+  local before, retention = run.status, run.retention or ms(RETENTION)
+  local is_at_work = before == 'running'
+  unpark(id, run.queue, run.parked)
+  status_to(id, before, status, run.home, 'reason', reason, 'finished', NOW, ...)
+  tidy(ARGV[1] .. ':runs:' .. status)
+  if run.reserved then
+    redis.call('HDEL', key('run', id), 'reserved')
+  end
+  show_ended(id, run.queue, is_at_work and run.worker or '', run.fence or '', RQ_STATUS[status],
+    status == 'failed' and tonumber(retention) or math.min(retention, ENDED))
+  redis.call('PEXPIRE', key('run', id), retention)
+  if run.home then
+    return remote_end().come_home(id, run, status, reason)
+  end
+  if run.sends then
+    remote_end().call_off(id)
+  end
+  redis.call('PEXPIRE', key('checkpoints', id), retention)
+  redis.call('PEXPIRE', key('events', id), retention)
+  redis.call('PEXPIRE', key('questions', id), is_at_work and 0 or retention) -- which asks nothing any more
+  if run.lone then -- nobody has asked for its thread
+    keep_graph(run.thread_key, tonumber(retention))
+  else
+    leave_thread(id, run.thread_key, status, by)
+  end
+end
+
+function settle(id, status, reason, by)
+  local run = standing_of(id)
+  drop(id, run.status)
+  return settle_as(id, run, status, reason, by)
+end
+
 -- The terminal event of a run that no attempt ends by itself; thread is JSON text, '' if the run's own.
 local function settle_here(id, status, reason)
   redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
   if redis.call('HEXISTS', key('run', id), 'home') == 1 then
     return settle(id, status, reason)
   end
-  local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'own_thread', 'keep', 'attempt')
+  local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'keep', 'attempt')
   local data = cjson.encode({ name = told[1], status = status, reason = reason })
   local thread = ''
-  if told[3] ~= '1' then
+  if told[2] then
     thread = ',"thread":' .. cjson.encode(told[2])
   end
-  if told[5] ~= '1' then
-    thread = thread .. ',"attempt":' .. told[5]
+  if told[4] then
+    thread = thread .. ',"attempt":' .. told[4]
   end
   local text = '{"mode":"run.finished","data":' .. data .. thread
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
-  append_texts(key('events', id), key('channel', id), tonumber(told[4] or 0), { text, '' })
+  append_texts(key('events', id), key('channel', id), tonumber(told[3] or 0), { text, '' })
   settle(id, status, reason)
 end

@@ -15,7 +15,6 @@
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/questions
--- include: penstock.runtime.redis.scripts/puts
 -- include: penstock.runtime.redis.scripts/commit
 
 local at, answer = commit()
@@ -37,7 +36,7 @@ local function call_off_others(home)
   for each = 1, #remote, 2 do
     local step, by = remote[each], remote[each + 1]
     if not awaited[step] and redis.call('HGET', key('run', by), 'caller') == id then
-      give_up(home, step, by)
+      remote_end().give_up(home, step, by)
     end
   end
 end

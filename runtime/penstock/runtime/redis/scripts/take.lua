@@ -26,8 +26,7 @@
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/parked
--- include: penstock.runtime.redis.scripts/reopen
--- include: penstock.runtime.redis.scripts/requeued
+-- include: penstock.runtime.redis.scripts/requeued as requeuing(requeued)
 -- include: penstock.runtime.redis.scripts/claim
 
 local worker, nonce, lease, room = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -65,7 +64,7 @@ local function begin_run(id, run, is_suspect, for_good)
     return true
   end
   if is_suspect then
-    put(run, 'isolated', for_good and 'always' or '1')
+    run.isolated = for_good and 'always' or '1'
     redis.call('HSET', key('run', id), 'isolated', run.isolated)
   end
   runs[#runs + 1] = claimed(id, run)
@@ -89,7 +88,7 @@ end
 
 local function open_run(id, run, ticket, queue)
   if run.status ~= 'queued' then
-    if not requeued(id) then
+    if not requeuing().requeued(id) then
       return true
     end
     run = read(id)
@@ -187,6 +186,9 @@ local function take()
 end
 
 take()
+if #names > 0 then
+  limit_executions(worker)
+end
 redis.call('DEL', memory)
 if #names > 0 or job[1] or kept[1] or ARGV[10] ~= '' then
   redis.call('RPUSH', memory, nonce, job[1] or '', job[2] or '', kept[1] or '', kept[2] or '', unpack(names))

@@ -15,7 +15,6 @@
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/bell
 -- include: penstock.runtime.redis.scripts/history
--- include: penstock.runtime.redis.scripts/lone
 -- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
@@ -34,7 +33,7 @@ local function complete(id, status)
     redis.call('HSET', key('checkpoints', id), 'value', ARGV[8])
   end
   redis.call('PEXPIRE', key('questions', id), 0)
-  local tail = (run[4] ~= '1' and ',"attempt":' .. run[4] or '') .. ',"thread":' .. cjson.encode(run[2])
+  local tail = (run[4] and ',"attempt":' .. run[4] or '') .. ',"thread":' .. cjson.encode(run[2] or id)
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
   local head = '{"mode":"run.finished","data":{"name":' .. cjson.encode(run[1]) .. ',"status":"completed"'
     .. ',"checkpoint":{"id":"' .. string.format('%d', at.head + 1) .. '","parent":"' .. at.head .. '","step":'

@@ -1,4 +1,4 @@
-"""What makes items searchable by meaning: which of their texts, and the user's embed function."""
+"""The index of items by meaning: the paths of their texts, and the user's embed function."""
 
 from __future__ import annotations
 

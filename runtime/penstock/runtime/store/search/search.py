@@ -36,7 +36,7 @@ class Candidate(NamedTuple):
 
 
 class Shelf(NamedTuple):
-    """What the searches of one store share."""
+    """The state that the searches of one store share."""
 
     calls: StoreCalls
     codec: Codec

@@ -10,9 +10,9 @@ from penstock.runtime.types.run import RunStatus
 from penstock.worker.cli.errors import Refusal
 from penstock.worker.cli.options import as_json, common, open_client
 
-_SAYS = {
+_MESSAGES = {
     RunStatus.CANCELLED: "is cancelled",
-    RunStatus.RUNNING: "is asked to stop: async code at once, other code at its next step",
+    RunStatus.RUNNING: "will stop: async code at once, other code at its next step",
 }
 
 
@@ -23,8 +23,7 @@ _SAYS = {
 def cancel(run_id: str, as_json: bool, redis: str | None) -> None:
     """Cancel RUN, whether it is queued, running or waiting.
 
-    What its finished steps did stays done. A run that is running ends within moments; its status
-    tells when it has.
+    Finished steps are not undone. A running run ends within moments; its status shows when it has.
     """
     with open_client(redis) as client:
         status = client.get(run_id).cancel()
@@ -32,7 +31,7 @@ def cancel(run_id: str, as_json: bool, redis: str | None) -> None:
         from penstock.worker.cli.output import emit
 
         emit({"run_id": run_id, "status": status})
-    elif status in _SAYS:
-        click.echo(f"run {run_id} {_SAYS[status]}")
-    if status not in _SAYS:
-        raise Refusal(f"run {run_id!r} is {status} already: there is nothing to cancel.")
+    elif status in _MESSAGES:
+        click.echo(f"run {run_id} {_MESSAGES[status]}")
+    if status not in _MESSAGES:
+        raise Refusal(f"run {run_id!r} is already {status}: there is nothing to cancel.")

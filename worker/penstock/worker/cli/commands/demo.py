@@ -18,10 +18,10 @@ from penstock.worker.cli.errors import keep_traceback
 def demo(ctx: click.Context, folder: Path | None, debug: bool) -> None:
     """Run a workflow over the text files of FOLDER, and kill its worker in the middle.
 
-    Needs no Redis: it starts one, and two workers. One run counts the words of each file, finds its
-    most telling terms and its links, and builds a report, in hundreds of durable steps. Halfway the
-    worker at work gets SIGKILL, and the other one goes on. FOLDER is Penstock's own docs and
-    sources, unless given. The exit status is 1 if a promise was not kept.
+    The demo starts a Redis and two workers. One run counts the words of each file, finds its
+    characteristic terms and its links, and builds a report, in hundreds of durable steps. Halfway,
+    the executing worker gets SIGKILL, and the other one continues the run. Without FOLDER, the demo
+    reads Penstock's own docs and sources. The exit status is 1 if a promise was not kept.
     """
     from penstock.worker.demo.folder import default_folder
     from penstock.worker.demo.screen import open_console

@@ -1,4 +1,4 @@
-"""`penstock dev`: a Redis, a worker and reload on change, for working on workflows."""
+"""`penstock dev`: a Redis and a worker that reloads on change, to develop workflows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USUAL_PORT = 6379
 """Taken if it is free, so that `penstock run` in another terminal needs no --redis."""
 
 
-@click.command(short_help="A Redis, a worker and reload on change.")
+@click.command(short_help="Start a Redis and a worker that reloads on change.")
 @click.argument("app", nargs=-1)
 @click.option(
     "--queue",
@@ -63,7 +63,7 @@ USUAL_PORT = 6379
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Keep what the Redis holds, for the next time.",
+    help="Keep the data of the Redis here, for the next time.",
 )
 @common
 def dev(
@@ -75,12 +75,11 @@ def dev(
     data: Path | None,
     redis: str | None,
 ) -> None:
-    """Start a Redis and a worker for APP, and reload it when a file beside it changes.
+    """Start a Redis and a worker for APP, and reload APP when a file beside it changes.
 
-    APP is one or more files (flows.py), modules (shop.flows), LangGraph graphs
-    (agent.py:graph) or a langgraph.json. A run that is executing at a reload
-    goes on with the new code from its last recorded step. With --redis that one is used, and none
-    is started. Ctrl-C ends it all.
+    APP is one or more files (flows.py), modules (shop.flows), LangGraph graphs (agent.py:graph) or
+    a langgraph.json. A run that is executing at a reload continues with the new code from its last
+    recorded step. With --redis, no Redis is started. Ctrl-C ends the worker and the Redis.
     """
     from penstock.publisher.redis.url import redacted
 
@@ -95,7 +94,7 @@ def dev(
             _work(settings.app, redis, arguments, grace)
             return
         with _embedded(data, port) as server:
-            kept = f"kept in {data}" if data else "kept until you stop it; --data FOLDER keeps it"
+            kept = f"data in {data}" if data else "its data goes when you stop it, or use --data"
             click.echo(f"Redis   {server.url}  ({server.kind} {server.version()}, {kept})")
             _work(settings.app, server.url, arguments, grace)
 
@@ -142,17 +141,17 @@ def _work(app: Sequence[str], url: str, arguments: Sequence[str], grace: float) 
     command += [*arguments, "--greet"]
     reloader = Reloader([*command, "first"], [*command, "again"], Watch(folders), grace + 5)
     try:
-        reloader.run(_tell_change, _tell_end)
+        reloader.run(_note_change, _note_end)
     except KeyboardInterrupt:
         click.echo("\nStopped.")
 
 
-def _tell_change(changed: Sequence[Path]) -> None:
+def _note_change(changed: Sequence[Path]) -> None:
     more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
     note(f"\n{changed[0].name}{more} changed, reloading\n")
 
 
-def _tell_end(status: int) -> None:
+def _note_end(status: int) -> None:
     note(f"the worker has ended ({how_ended(status)}); it starts again when a file changes")
 
 

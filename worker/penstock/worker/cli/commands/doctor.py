@@ -1,4 +1,4 @@
-"""`penstock doctor`: what your Redis promises, and what is stuck."""
+"""`penstock doctor`: checks of your Redis, and of runs that are stuck."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from penstock.publisher.redis.url import redacted
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.worker.cli.options import as_json, common, read_settings
-from penstock.worker.cli.output import emit, say
+from penstock.worker.cli.output import emit, print_line
 from penstock.worker.doctor import Finding, Level, examine
 from penstock.worker.doctor.cluster import is_cluster
 from penstock.worker.doctor.facts import read
-from penstock.worker.doctor.fix import Mended, mend
+from penstock.worker.doctor.fix import Fixed, fix_runs
 from penstock.worker.doctor.permissions import ROLES, rights
 
 STATUS: Final = {Level.OK: 0, Level.UNKNOWN: 0, Level.WARNING: 1, Level.PROBLEM: 2}
@@ -37,12 +37,12 @@ _MARKS: Final = {
 }
 
 
-@click.command(short_help="Check what your Redis promises, and what is stuck.")
-@click.option("--fix", is_flag=True, help="Queue again what has lost its ticket or its worker.")
+@click.command(short_help="Check the settings of your Redis, and find runs that are stuck.")
+@click.option("--fix", is_flag=True, help="Requeue runs that have lost their ticket or worker.")
 @click.option(
     "--user",
     type=click.Choice(sorted(ROLES)),
-    help="Check only whether the connected Redis user may do what such a process does.",
+    help="Check only whether the connected Redis user has the rights of such a process.",
 )
 @click.option("--all-keys", is_flag=True, help="Look for keys without TTL among more than 100,000.")
 @as_json
@@ -59,40 +59,43 @@ def doctor(
     """Check the server and the runs; say what each finding means, and the command that fixes it.
 
     The exit status is 0 if all is well, 1 if there are warnings, and 2 if there are problems or
-    Redis does not answer. With --fix it names what it has queued again, and counts that as fixed.
-    What the connected user is not allowed to read is marked `?`, and changes no exit status.
+    Redis does not answer. With --fix, the doctor lists the runs that it has requeued, and counts
+    them as fixed. A fact that the connected user may not read is marked `?`, and does not change
+    the exit status.
     """
     settings = read_settings(redis=redis)
-    mended: Mended | None = None
+    fixed: Fixed | None = None
     try:
         if user is not None:
-            findings = _look_at_rights(settings, user)
+            findings = _check_rights(settings, user)
         else:
-            findings, mended = _look(settings, all_keys, fix)
+            findings, fixed = _examine(settings, all_keys, fix)
     except NoPermissionError as error:
         findings = [_refused(error, fix)]
     except (RedisError, OSError) as error:
         findings = [_no_answer(error, settings)]
     for finding in findings:
         emit(finding) if as_json else _print(finding)
-    if mended is not None:
-        emit(mended) if as_json else _print_mended(mended)
+    if fixed is not None:
+        emit(fixed) if as_json else _print_fixed(fixed)
     ctx.exit(max(STATUS[finding.level] for finding in findings))
 
 
-def _look(settings: Settings, all_keys: bool, fix: bool) -> tuple[Sequence[Finding], Mended | None]:
-    """Find what is not well, after what can be mended was, if wanted; tell what that is."""
+def _examine(
+    settings: Settings, all_keys: bool, fix: bool
+) -> tuple[Sequence[Finding], Fixed | None]:
+    """Return the findings, and what was fixed before, if `fix`."""
     with connect(settings.redis) as connection:
         keys = Keys.of(settings, connection)
         cli = _cli(connection, settings.redis)
         reading = read(connection, keys, settings.codec(), cli=cli, all_keys=all_keys)
         if not fix or is_cluster(reading.info):
             return examine(reading), None
-        mended = mend(connection, keys, reading.orphans, settings.crashes)
-        return examine(mended.left(reading)), mended
+        fixed = fix_runs(connection, keys, reading.orphans, settings.crashes)
+        return examine(fixed.left(reading)), fixed
 
 
-def _look_at_rights(settings: Settings, role: str) -> Sequence[Finding]:
+def _check_rights(settings: Settings, role: str) -> Sequence[Finding]:
     with connect(settings.redis) as connection:
         keys = Keys.of(settings, connection)
         return [rights(connection, keys, role).finding(_cli(connection, settings.redis))]
@@ -102,8 +105,8 @@ def _no_answer(error: Exception, settings: Settings) -> Finding:
     return Finding(
         "server",
         Level.PROBLEM,
-        f"it cannot be used: {error}",
-        "Nothing can be enqueued or executed; workers wait until it answers.",
+        f"the server cannot be used: {error}",
+        "No run can be enqueued or executed; workers wait until the server answers.",
         fix_for(error, connect(settings.redis)),
     )
 
@@ -113,8 +116,8 @@ def _refused(error: Exception, fix: bool) -> Finding:
         "rights",
         Level.PROBLEM,
         f"the Redis user may not do this: {error}",
-        "Nothing was mended." if fix else "Nothing can be told.",
-        "ask as a user with the rights of a worker: penstock doctor --user worker",
+        "Nothing was fixed." if fix else "Nothing could be checked.",
+        "connect as a user with the rights of a worker: penstock doctor --user worker",
     )
 
 
@@ -132,17 +135,17 @@ def _cli(connection: Redis, url: str) -> str:
 def _print(finding: Finding) -> None:
     mark, style = _MARKS[finding.level]
     line = Text.assemble((mark, f"bold {style}"), f" {finding.check:<12} ")
-    say(line.append(finding.says, style="" if finding.level is Level.OK else style))
+    print_line(line.append(finding.message, style="" if finding.level is Level.OK else style))
     for label, text in (("means", finding.means), ("fix", finding.fix)):
         if text:
-            say(Text.assemble((f"  {'':<12} {label:<6} ", "dim"), text))
+            print_line(Text.assemble((f"  {'':<12} {label:<6} ", "dim"), text))
 
 
-def _print_mended(mended: Mended) -> None:
-    if mended.fixed:
-        say(Text(f"\nqueued again: {', '.join(mended.fixed)}", style="green"))
-    if mended.given_up:
-        text = f"\ngiven up, their workers kept dying: {', '.join(mended.given_up)}"
-        say(Text(text, style="yellow"))
-    if not mended.fixed and not mended.given_up:
-        say(Text("\nnothing to queue again", style="dim"))
+def _print_fixed(fixed: Fixed) -> None:
+    if fixed.requeued:
+        print_line(Text(f"\nrequeued: {', '.join(fixed.requeued)}", style="green"))
+    if fixed.given_up:
+        text = f"\ngiven up, because their workers kept dying: {', '.join(fixed.given_up)}"
+        print_line(Text(text, style="yellow"))
+    if not fixed.requeued and not fixed.given_up:
+        print_line(Text("\nnothing to requeue", style="dim"))

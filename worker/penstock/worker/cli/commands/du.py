@@ -1,4 +1,4 @@
-"""`penstock du`: what takes memory in Redis."""
+"""`penstock du`: what uses memory in Redis."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.worker.cli.errors import note
 from penstock.worker.cli.options import as_json, common, read_settings
-from penstock.worker.cli.output import Grid, emit, one_line, say, size
+from penstock.worker.cli.output import Grid, emit, one_line, print_line, size
 
 
-@click.command(short_help="Show what takes memory in Redis.")
+@click.command(short_help="Show what uses memory in Redis.")
 @click.option(
     "--top",
     "-n",
@@ -34,9 +34,9 @@ from penstock.worker.cli.output import Grid, emit, one_line, say, size
 def du(top: int, all_keys: bool, as_json: bool, redis: str | None) -> None:
     """Show the bytes of each kind of key, and the largest runs and threads.
 
-    A run has its record, its recorded values, its events and RQ's job; a thread has its runs that
-    are kept, and its own state. All keys are counted. Where there are more than 100,000, one run in
-    so many is measured, and the rest is guessed from those.
+    The bytes of a run are those of its record, its recorded values, its events and RQ's job; those
+    of a thread are its kept runs and its own state. All keys are counted. If there are more than
+    100,000, only one run in every few is measured, and the rest is estimated.
     """
     settings = read_settings(redis=redis)
     usage = _measure(settings, top, all_keys)
@@ -73,10 +73,10 @@ def _print(usage: Usage) -> None:
     kinds.print()
     for what, owners in (("run", usage.runs), ("thread", usage.threads)):
         if owners:
-            say("")
+            print_line("")
             grid = Grid("bytes", f"largest {what}s", may_shrink=(f"largest {what}s",))
             for owner in owners:
                 grid.add(Text(f"{size(owner.bytes):>9}"), Text(one_line(owner.id)))
             grid.print()
     if usage.each > 1:
-        note(f"measured one run in {usage.each}, the rest is guessed; --all-keys measures all")
+        note(f"measured one run in {usage.each}, the rest is estimated; --all-keys measures all")

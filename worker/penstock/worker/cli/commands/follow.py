@@ -1,4 +1,4 @@
-"""Following a run on the terminal: its events as they come, then how it stands."""
+"""Following a run on the terminal: its events as they come, then its status."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from penstock.runtime.types.interrupt import Interrupt
 from penstock.runtime.types.run import Run, RunStatus
 from penstock.worker.cli.errors import FAILED, INTERRUPTED, WAITS, note
 from penstock.worker.cli.options import shell_quoted
-from penstock.worker.cli.output import COLOURS, emit, one_line, say
+from penstock.worker.cli.output import COLOURS, emit, one_line, print_line
 
 FACTS: Final = "facts"
-"""The mode that shows the stored events themselves, not a view of them."""
+"""The mode that shows the stored events themselves, not chunks made of them."""
 
 MOVING: Final = (RunStatus.QUEUED, RunStatus.RUNNING)
 
@@ -36,8 +36,8 @@ class Follower:
         self._width = 16 if FACTS in modes else 9
 
     def follow(self, after: int = 0) -> int:
-        """Print what comes after a cursor; returns the exit status that says how it ended."""
-        self._info()  # says so where there is no such run
+        """Print the events after a cursor; returns the exit status."""
+        self._info()  # raises if there is no such run
         cursor = after
         try:
             for event in self._events(after):
@@ -71,7 +71,7 @@ class Follower:
                         return
 
     def _rests_at(self, seq: int) -> bool:
-        """Tell whether nothing comes after an event for now: the run is over, or waits."""
+        """Return whether nothing comes after an event for now: the run is over, or waits."""
         last = self._client.do(self._client.plans.last_seq(self._run_id))
         return last <= seq and self._info().status not in MOVING
 
@@ -87,7 +87,7 @@ class Follower:
     def _print_line(self, label: str, text: str, style: str) -> None:
         margin = " " * (self._width + 2)
         text = text.replace("\n", f"\n{margin}")
-        say(Text.assemble((f"{label:<{self._width}}  ", style), text))
+        print_line(Text.assemble((f"{label:<{self._width}}  ", style), text))
 
     def _conclude(self) -> int:
         run = self._info()
@@ -98,14 +98,14 @@ class Follower:
         if run.status is RunStatus.COMPLETED:
             result = self._client.do(self._client.plans.outcome(run))
         if self._as_json:
-            emit(_standing(run, result, asks))
+            emit(_status_object(run, result, asks))
         else:
-            self._print_standing(run, result, asks)
+            self._print_status(run, result, asks)
         if run.status is RunStatus.SUSPENDED:
             return WAITS
         return 0 if run.status is RunStatus.COMPLETED else FAILED
 
-    def _print_standing(self, run: Run, result: Any, asks: Sequence[Interrupt]) -> None:
+    def _print_status(self, run: Run, result: Any, asks: Sequence[Interrupt]) -> None:
         text = one_line(result) if run.status is RunStatus.COMPLETED else one_line(run.reason)
         lines = [one_line(question.value) for question in asks] or [text]
         for line in lines:
@@ -120,10 +120,10 @@ def answer_hint(run_id: str, question: Interrupt, is_one_of_several: bool) -> st
     return f"answer it: penstock resume {run_id} {shell_quoted('ANSWER')}{which}"
 
 
-def _standing(run: Run, result: Any, asks: Sequence[Interrupt]) -> dict[str, Any]:
-    standing: dict[str, Any] = {"run_id": run.run_id, "status": run.status}
+def _status_object(run: Run, result: Any, asks: Sequence[Interrupt]) -> dict[str, Any]:
+    status: dict[str, Any] = {"run_id": run.run_id, "status": run.status}
     if run.status is RunStatus.SUSPENDED:
-        return standing | {"interrupts": asks}
+        return status | {"interrupts": asks}
     if run.status is RunStatus.COMPLETED:
-        return standing | {"result": result}
-    return standing | {"reason": run.reason}
+        return status | {"result": result}
+    return status | {"reason": run.reason}

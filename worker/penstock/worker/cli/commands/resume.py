@@ -15,11 +15,11 @@ from penstock.worker.cli.errors import Refusal
 from penstock.worker.cli.options import as_json, common, open_client, parse_json
 
 
-@click.command(short_help="Answer a run that waits, or let a failed one go on.")
+@click.command(short_help="Answer a run that waits, or let a failed run continue.")
 @click.argument("run_id", metavar="RUN")
 @click.argument("answer", required=False)
-@click.option("--interrupt", metavar="ID", help="The question that is answered, of several.")
-@click.option("--follow", "-f", is_flag=True, help="Show what the run says from here on.")
+@click.option("--interrupt", metavar="ID", help="The question to answer, if there are several.")
+@click.option("--follow", "-f", is_flag=True, help="Show the events of the run from here on.")
 @as_json
 @common
 @click.pass_context
@@ -32,14 +32,14 @@ def resume(
     as_json: bool,
     redis: str | None,
 ) -> None:
-    """Answer what RUN asks with ANSWER (JSON); without ANSWER, let a failed run go on.
+    """Answer the question of RUN with ANSWER (JSON); without ANSWER, let a failed run continue.
 
     \b
       penstock resume RUN '{"approved": true}'
       penstock resume RUN '"yes"' --interrupt 1f0c...
 
-    A failed run goes on from its last recorded step. `penstock show RUN` has the questions.
-    """  # noqa: D301  # \b is how click is told to leave a paragraph as it is
+    A failed run continues from its last recorded step. `penstock show RUN` lists the questions.
+    """  # noqa: D301  # \b makes click leave a paragraph as it is
     if answer is None and interrupt is not None:
         raise click.UsageError("--interrupt needs an ANSWER.", ctx)
     value = NOTHING if answer is None else parse_json(answer, "ANSWER", """'{"approved": true}'""")
@@ -61,7 +61,7 @@ def resume(
 
         emit({"run_id": run_id, "status": RunStatus.QUEUED})
     else:
-        click.echo(f"run {run_id} goes on; penstock tail {run_id} --after {cursor} follows it")
+        click.echo(f"run {run_id} continues; penstock tail {run_id} --after {cursor} follows it")
 
 
 def _addressed(run_id: str, ids: list[str], value: Any, interrupt: str | None) -> Any:
@@ -72,7 +72,7 @@ def _addressed(run_id: str, ids: list[str], value: Any, interrupt: str | None) -
     """
     if interrupt is not None and ids and interrupt not in ids:
         raise Refusal(
-            f"run {run_id!r} does not wait on interrupt {interrupt!r}; open: {', '.join(ids)}."
+            f"run {run_id!r} has no open interrupt {interrupt!r}; open: {', '.join(ids)}."
         )
     if interrupt is not None:
         return {interrupt: value}
@@ -81,8 +81,8 @@ def _addressed(run_id: str, ids: list[str], value: Any, interrupt: str | None) -
     if len(ids) == 1:
         return {ids[0]: value}
     raise Refusal(
-        f"run {run_id!r} asks {len(ids)} questions: say which is answered with --interrupt ID "
-        f"(penstock show {run_id} has them)."
+        f"run {run_id!r} asks {len(ids)} questions: choose one with --interrupt ID "
+        f"(penstock show {run_id} lists them)."
     )
 
 
@@ -95,11 +95,13 @@ def _is_map(value: Any, ids: list[str]) -> bool:
 def _require_failed(handle: RunHandle) -> None:
     run_id, status = handle.run_id, handle.status()
     if status is RunStatus.SUSPENDED and not handle.info().asks:
-        raise Refusal(f"run {run_id!r} goes on by itself when its time comes.")
+        raise Refusal(f"run {run_id!r} waits for no answer: it goes on by itself.")
     if status is RunStatus.SUSPENDED:
         raise Refusal(
             f"run {run_id!r} waits for an answer: penstock resume {run_id} 'ANSWER' "
-            f"(penstock show {run_id} has the question)."
+            f"(penstock show {run_id} shows the question)."
         )
     if status is not RunStatus.FAILED:
-        raise Refusal(f"run {run_id!r} is {status}: only a run that waits or failed is resumed.")
+        raise Refusal(
+            f"run {run_id!r} is {status}: only a run that waits or has failed can be resumed."
+        )

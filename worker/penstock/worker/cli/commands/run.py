@@ -1,4 +1,4 @@
-"""`penstock run`: ask for a run, and perhaps watch it."""
+"""`penstock run`: enqueue a run, and follow it if wanted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.redis.calls import OnBusy
-from penstock.worker.cli.errors import note, warnings_told
+from penstock.worker.cli.errors import note, warnings_as_notes
 from penstock.worker.cli.options import as_json, common, open_client, parse_json
 
 
@@ -18,16 +18,16 @@ from penstock.worker.cli.options import as_json, common, open_client, parse_json
 @click.argument("flow")
 @click.argument("input")
 @click.option("--thread", metavar="ID", help="The thread that the run belongs to.")
-@click.option("--run-id", metavar="ID", help="An id of your own: asked for twice, it is one run.")
-@click.option("--queue", "-q", metavar="NAME", help="The queue to wait on.")
+@click.option("--run-id", metavar="ID", help="An id of your own: two calls with it are one run.")
+@click.option("--queue", "-q", metavar="NAME", help="The queue of the run.")
 @click.option(
     "--on-busy",
     type=click.Choice(["queue", "reject", "interrupt", "rollback"]),
     default="queue",
     show_default=True,
-    help="What to do while the thread has another run at work.",
+    help="What to do if another run of the thread is queued or running.",
 )
-@click.option("--follow", "-f", is_flag=True, help="Show what the run says, then its result.")
+@click.option("--follow", "-f", is_flag=True, help="Show the events of the run, then its result.")
 @as_json
 @common
 @click.pass_context
@@ -52,11 +52,11 @@ def run(
       penstock run greet '"Ada"' --thread ada
 
     With --follow the exit status is 0 if the run completed, 1 if it failed or was cancelled, and 3
-    if it waits for an answer. Ctrl-C ends the watching, not the run.
-    """  # noqa: D301  # \b is how click is told to leave a paragraph as it is
+    if it waits for an answer. Ctrl-C ends the command, not the run.
+    """  # noqa: D301  # \b makes click leave a paragraph as it is
     value = parse_json(input, "INPUT", """'{"x": 5}'""")
     with open_client(redis) as client:
-        with warnings_told():
+        with warnings_as_notes():
             handle = client.enqueue(
                 flow,
                 value,

@@ -1,4 +1,4 @@
-"""`penstock show`: all there is to know of one run."""
+"""`penstock show`: everything about one run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Any, Final
 import click
 from rich.text import Text
 
+from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.steps import Step, StepStatus, read_steps
+from penstock.runtime.diagnostics.waiting import Waiting, read_waiting
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.types.run import Run, RunStatus
 from penstock.worker.cli.commands.follow import answer_hint
@@ -23,13 +25,11 @@ from penstock.worker.cli.output import (
     COLOURS,
     Grid,
     age,
-    duration,
     emit,
     one_line,
     plain,
-    say,
+    print_line,
 )
-from penstock.worker.cli.waiting import Standing, stand
 
 RESULT_SHOWN: Final = 2000
 
@@ -38,11 +38,11 @@ _MACHINERY: Final = re.compile(r"/penstock/(runtime|worker)/|/concurrent/futures
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run with what belongs to it."""
+    """A run, its steps, what it waits for, and its outcome."""
 
     run: Run
     deaths: Sequence[str]
-    standing: Standing
+    waiting: Waiting
     steps: Sequence[Step]
     outcome: Mapping[str, Any]
     """`value`, or `error` as the codec describes it; empty while there is none."""
@@ -65,8 +65,8 @@ class Report:
 def show(run_id: str, limit: int, traceback: bool, as_json: bool, redis: str | None) -> None:
     """Show RUN: status, times, attempts, what it waits for, and its steps.
 
-    Steps are listed below the step they were called in. One is `unfinished` if its attempt ended
-    before it did: it runs again when the run goes on.
+    Steps are listed below the step that called them. A step is `unfinished` if its attempt ended
+    before the step did: it is executed again when the run goes on.
     """
     with open_client(redis) as client:
         report = client.do(read(client.plans, run_id))
@@ -80,10 +80,10 @@ def show(run_id: str, limit: int, traceback: bool, as_json: bool, redis: str | N
 
 
 def read(plans: RequestPlans, run_id: str) -> Plan[Report]:
-    """Read all that is shown of a run.
+    """Read everything that is shown of a run.
 
     Raises:
-        RunNotFoundError: there is none.
+        RunNotFoundError: there is no such run.
     """
     run = yield from plans.info(run_id)
     reasons = yield (
@@ -97,9 +97,9 @@ def read(plans: RequestPlans, run_id: str) -> Plan[Report]:
         text = yield ("HGET", plans.keys.checkpoints(run_id), "result")
         if text is not None:
             outcome = plans.codec.at("run", run_id).outcome(text, "result")
-    standing = yield from stand(plans, run)
+    waiting = yield from read_waiting(plans, run)
     steps = yield from read_steps(plans, run)
-    return Report(run, deaths[: run.crashes], standing, steps, outcome)
+    return Report(run, deaths[: run.crashes], waiting, steps, outcome)
 
 
 # -- for people ---------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def read(plans: RequestPlans, run_id: str) -> Plan[Report]:
 
 def _print_run(report: Report) -> None:
     run = report.run
-    say(
+    print_line(
         Text.assemble(
             (one_line(run.entrypoint), "bold"), "  ", (run.status, COLOURS[run.status]), "  "
         ).append(run.run_id, style="dim")
@@ -120,31 +120,31 @@ def _print_run(report: Report) -> None:
         _print_field("attempts", _attempts(run))
     for reason in report.deaths:
         _print_field("death", one_line(reason), "red")
-    _print_standing(run, report.standing)
+    _print_waiting(run, report.waiting)
     _print_end(run, report.outcome)
 
 
-def _print_standing(run: Run, standing: Standing) -> None:
-    if standing.waits_for:
-        _print_field(standing.label, standing.waits_for)
-    for question in standing.questions:
+def _print_waiting(run: Run, waiting: Waiting) -> None:
+    if waiting.waits_for:
+        _print_field(waiting.label, waiting.waits_for)
+    for question in waiting.questions:
         _print_field("question", one_line(question.value), "yellow")
-        _print_field("", answer_hint(run.run_id, question, len(standing.questions) > 1), "dim")
-    if standing.fix:
-        _print_field("fix", standing.fix)
+        _print_field("", answer_hint(run.run_id, question, len(waiting.questions) > 1), "dim")
+    if waiting.fix:
+        _print_field("fix", waiting.fix)
 
 
 def _print_end(run: Run, outcome: Mapping[str, Any]) -> None:
     if run.reason:
         _print_field("reason", one_line(run.reason), "red" * (run.status is RunStatus.FAILED))
     if run.status is RunStatus.FAILED:
-        _print_field("go on", f"penstock resume {run.run_id}")
+        _print_field("continue", f"penstock resume {run.run_id}")
     if "value" in outcome:
         _print_field("result", one_line(outcome["value"], RESULT_SHOWN))
 
 
 def _print_field(label: str, text: str, style: str = "") -> None:
-    say(Text.assemble((f"{label:<9}  ", "dim"), (text, style)))
+    print_line(Text.assemble((f"{label:<9}  ", "dim"), (text, style)))
 
 
 def _times(run: Run) -> str:
@@ -162,7 +162,7 @@ def _seconds(start: datetime, end: datetime) -> float:
 
 def _attempts(run: Run) -> str:
     workers = f"{run.crashes} worker" if run.crashes == 1 else f"{run.crashes} workers"
-    return f"{run.attempt}; {workers} died with it" if run.crashes else str(run.attempt)
+    return f"{run.attempt}; {workers} died while executing it" if run.crashes else str(run.attempt)
 
 
 def _print_steps(steps: Sequence[Step], limit: int) -> None:
@@ -182,7 +182,7 @@ def _print_steps(steps: Sequence[Step], limit: int) -> None:
             Text(one_line(step.step_id), style="dim"),
             Text(one_line(step.error, 200), style="red"),
         )
-    say("")
+    print_line("")
     grid.print()
     if len(steps) > limit:
         note(f"the newest {limit} of {len(steps)} steps; --limit shows more")
@@ -191,15 +191,15 @@ def _print_steps(steps: Sequence[Step], limit: int) -> None:
 def _print_traceback(outcome: Mapping[str, Any]) -> None:
     error: dict[str, Any] | None = outcome.get("error")
     while error is not None and "traceback" in error:
-        say("")
+        print_line("")
         name = str(error.get("type")).removeprefix("builtins.")
-        say(Text(one_line("\n".join(_own_frames(str(error["traceback"])))), style="dim"))
-        say(Text(one_line(f"{name}: {error.get('message')}"), style="red"))
+        print_line(Text(one_line("\n".join(_own_frames(str(error["traceback"])))), style="dim"))
+        print_line(Text(one_line(f"{name}: {error.get('message')}"), style="red"))
         error = error.get("cause") or error.get("context")
 
 
 def _own_frames(traceback: str) -> Iterator[str]:
-    """Give the frames of the workflow's code, without those of what carries it."""
+    """Yield the frames of the workflow's code, without those of the engine."""
     for frame in re.split(r"\n(?=  File \")", traceback.rstrip()):
         if not _MACHINERY.search(frame.partition("\n")[0]):
             yield frame
@@ -209,11 +209,11 @@ def _own_frames(traceback: str) -> Iterator[str]:
 
 
 def _as_object(report: Report) -> dict[str, Any]:
-    standing = report.standing
+    waiting = report.waiting
     found: dict[str, Any] = plain(report.run)
     found["deaths"] = report.deaths
-    found["waits_for"] = standing.waits_for
-    found["interrupts"] = standing.questions
+    found["waits_for"] = waiting.waits_for
+    found["interrupts"] = waiting.questions
     if "value" in report.outcome:
         found["result"] = report.outcome["value"]
     found["steps"] = [_step_object(step) for step in report.steps]

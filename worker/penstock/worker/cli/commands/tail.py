@@ -1,4 +1,4 @@
-"""`penstock tail`: follow what a run says."""
+"""`penstock tail`: follow the events of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from penstock.worker.cli.commands.follow import FACTS, Follower
 from penstock.worker.cli.options import as_json, common, open_client
 
 
-@click.command(short_help="Follow what a run says.")
+@click.command(short_help="Follow the events of a run.")
 @click.argument("run_id", metavar="RUN")
 @click.option(
     "--after",
@@ -41,7 +41,7 @@ def tail(
     as_json: bool,
     redis: str | None,
 ) -> None:
-    """Show the events of RUN from the first one on, and go on until it is over or waits.
+    """Show the events of RUN from the first one on, until the run is over or waits.
 
     With --json each event is an object with `seq`, `mode` and `data`; the last line is an object
     with `status`, and `result`, `reason` or `interrupts`. The exit status is that of

@@ -8,7 +8,7 @@ import logging
 
 import click
 
-from penstock.worker.cli.errors import warnings_told
+from penstock.worker.cli.errors import warnings_as_notes
 from penstock.worker.cli.options import common
 
 
@@ -50,8 +50,8 @@ from penstock.worker.cli.options import common
 )
 @click.option("--burst", is_flag=True, help="End when the queues are empty.")
 @click.option("--name", metavar="NAME", help="The name that `rq info` shows; with one process.")
-@click.option("--log-json", is_flag=True, help="Log a JSON object a line.")
-@click.option("--verbose", "-v", is_flag=True, help="Log more, and what RQ says.")
+@click.option("--log-json", is_flag=True, help="Log one JSON object per line.")
+@click.option("--verbose", "-v", is_flag=True, help="Log more, and RQ's messages too.")
 @click.option("--greet", type=click.Choice(["first", "again"]), hidden=True)  # for `penstock dev`
 @common
 @click.pass_context
@@ -71,13 +71,13 @@ def worker(
 ) -> None:
     """Execute runs of the entrypoints that APP defines.
 
-    APP is one or more files (flows.py), modules (shop.flows), LangGraph graphs
-    (agent.py:graph) or a langgraph.json; without it, PENSTOCK_APP or
-    [tool.penstock] app in pyproject.toml. SIGTERM drains the worker: it takes nothing new, lets
-    running steps end, and hands its runs over to other workers. A second SIGTERM ends it at once.
+    APP is one or more files (flows.py), modules (shop.flows), LangGraph graphs (agent.py:graph) or
+    a langgraph.json; without it, those of PENSTOCK_APP or of [tool.penstock] app in pyproject.toml.
+    SIGTERM drains the worker: it takes nothing new, lets running steps end, and hands its runs over
+    to other workers. A second SIGTERM ends it at once.
     """
     if name and processes > 1:
-        raise click.UsageError("--name is for one process; leave it out with --processes.", ctx)
+        raise click.UsageError("--name needs a single process: omit --processes.", ctx)
 
     from penstock.worker.process.signals import leaving_at_signals
 
@@ -90,7 +90,7 @@ def worker(
         from penstock.worker.process.supervisor import run_worker, supervise
 
         set_up_logging(as_json=log_json, verbose=verbose)
-        with warnings_told(logging.getLogger("penstock").warning):
+        with warnings_as_notes(logging.getLogger("penstock").warning):
             settings = load_settings({"redis": redis, "app": app or None})
         options = WorkerOptions(
             app=settings.app,

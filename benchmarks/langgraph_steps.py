@@ -1,0 +1,89 @@
+"""Durable steps of ours beside tasks of LangGraph's Functional API that nothing keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import flows
+from benchmarks.harness import AT_MOST, Bar, Bench, Row, rounds
+from benchmarks.peers import is_installed
+from benchmarks.processes import connected
+from penstock.runtime import RedisSaver, entrypoint
+
+_numbers = itertools.count()
+
+NAME = "LangGraph, no persistence"
+
+
+def steps_beside_langgraph(bench: Bench) -> list[Row]:
+    if not is_installed("langgraph"):
+        return []
+    count = bench.scale.steps
+    with connected(bench.url) as client, asyncio.Runner() as loop:
+        client.flushall()
+        saver = RedisSaver(bench.url)
+        theirs, atheirs = _langgraph()
+        parts: dict[str, Callable[[], float]] = {
+            "sync": _timed(entrypoint(checkpointer=saver)(flows.in_sequence), count),
+            "async": _atimed(entrypoint(checkpointer=saver)(flows.ain_sequence), count, loop),
+            "sync theirs": _timed(theirs, count),
+            "async theirs": _atimed(atheirs, count, loop),
+        }
+        samples = rounds(bench.scale.rounds, parts)
+    return [
+        Row(
+            f"durable step, async durability, {count} in sequence, {kind} entrypoint",
+            "µs",
+            samples[kind],
+            samples[f"{kind} theirs"],
+            [Bar(AT_MOST, most, "ratio")],
+            NAME,
+        )
+        for kind, most in (("sync", 0.2), ("async", 0.09))
+    ]
+
+
+def _langgraph() -> tuple[Any, Any]:
+    """The same flows, by LangGraph's decorators."""
+    func: Any = importlib.import_module("langgraph.func")
+    one, aone = (func.task(inspect.unwrap(each)) for each in (flows.one, flows.aone))
+
+    def in_sequence(count: int) -> int:
+        for number in range(count):
+            one(number).result()
+        return count
+
+    async def ain_sequence(count: int) -> int:
+        for number in range(count):
+            await aone(number)
+        return count
+
+    return func.entrypoint()(in_sequence), func.entrypoint()(ain_sequence)
+
+
+def _timed(flow: Any, count: int) -> Callable[[], float]:
+    def measure() -> float:
+        began = time.perf_counter()
+        flow.invoke(count, _config())
+        return (time.perf_counter() - began) / count * 1e6
+
+    return measure
+
+
+def _atimed(flow: Any, count: int, loop: asyncio.Runner) -> Callable[[], float]:
+    async def measure() -> float:
+        began = time.perf_counter()
+        await flow.ainvoke(count, _config())
+        return (time.perf_counter() - began) / count * 1e6
+
+    return lambda: loop.run(measure())
+
+
+def _config() -> dict[str, Any]:
+    return {"configurable": {"thread_id": f"beside-{next(_numbers)}"}}
