@@ -13,7 +13,8 @@ from typing import Annotated, Any, TypedDict, cast
 import redis
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
-from langgraph.types import interrupt
+from langgraph.store.base import BaseStore
+from langgraph.types import CachePolicy, interrupt
 
 from tests.langgraph.graphs import Graph, of
 
@@ -136,3 +137,33 @@ speaker = _one_then(speak, "speak")
 mid_node = _mid_node()
 slowly = _one_then(slow, "slow")
 patiently = _one_then(patient, "patient")
+
+
+async def remember(state: State, *, store: BaseStore) -> dict[str, Any]:
+    """Put something into the store, and look for it, on the loop."""
+    await store.aput(("words",), "last", {"word": state["log"][-1]})
+    found = await store.asearch(("words",))
+    return {"log": [item.value["word"] for item in found]}
+
+
+def recall(_: State, *, store: BaseStore) -> dict[str, Any]:
+    """Get it in a thread."""
+    item = store.get(("words",), "last")
+    note("recall")
+    return {"log": [item.value["word"] if item is not None else "nothing"]}
+
+
+def _storing() -> Graph:
+    builder: Graph = StateGraph(State)
+    builder.add_node("remember", remember)
+    builder.add_node("recall", recall, cache_policy=CachePolicy(key_func=_same))
+    builder.add_edge(START, "remember")
+    builder.add_edge("remember", "recall")
+    return builder.compile()
+
+
+def _same(*_: Any) -> str:
+    return "same"
+
+
+storing = _storing()

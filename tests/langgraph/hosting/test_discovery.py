@@ -234,6 +234,18 @@ def test_a_langgraph_json_that_cannot_be_used_is_refused(given: str, said: str) 
         load_app(["langgraph.json"])
 
 
+def test_an_old_langgraph_is_refused_with_the_line_that_updates_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def version(_: str) -> str:
+        return "1.2.9"
+
+    monkeypatch.setattr("importlib.metadata.version", version)
+
+    with pytest.raises(ConfigurationError, match=r"1.2.9 is installed: pip install 'langgraph>="):
+        names("agent = builder.compile()\n")
+
+
 def test_without_the_extra_a_graph_is_named_with_what_is_to_be_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -218,6 +218,17 @@ def test_a_worker_that_ends_hands_a_run_over_at_the_next_superstep(
     assert agents.executed(server.client()) == ["first", "slow", "last"]
 
 
+def test_nodes_have_a_store_and_a_cache_in_redis(server: RedisServer, client: Client) -> None:
+    with working(server.url):
+        first = client.enqueue("storing", {"log": ["soup"]}).result(30)
+    with working(server.url):
+        second = client.enqueue("storing", {"log": ["tea"]}).result(30)
+
+    assert first == {"log": ["soup", "soup", "soup"]}
+    assert second == {"log": ["tea", "tea", "soup"]}, "out of the cache"
+    assert agents.executed(server.client()) == ["recall"]
+
+
 def test_a_run_that_is_cancelled_ends_in_the_middle_of_a_node(
     server: RedisServer, client: Client
 ) -> None:

@@ -169,7 +169,7 @@ class GraphAttempt:
         )
         config["configurable"] |= {
             _STREAM: StreamProtocol(self._teller.take, {"values", "updates", "debug"}),
-            _RUNTIME: Runtime(stream_writer=self._teller.write),
+            _RUNTIME: Runtime(stream_writer=self._teller.write, store=self._graph.store),
         }
         return config | {"callbacks": callbacks}
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 __all__ = ["hosted_graphs"]
 
+import importlib.metadata
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from penstock.langgraph.hosting.graph import graph_of
 from penstock.langgraph.hosting.hosted_graph import HostedGraph, host
 from penstock.runtime.errors import ConfigurationError
+
+OLDEST: Final = (1, 2, 22)
+"""Before it nobody but the caller of a graph hears the messages of its models."""
 
 
 def hosted_graphs(found: Sequence[tuple[str, str, Any, str]]) -> Sequence[HostedGraph]:
@@ -20,8 +25,10 @@ def hosted_graphs(found: Sequence[tuple[str, str, Any, str]]) -> Sequence[Hosted
     taken once more by itself.
 
     Raises:
-        ConfigurationError: two graphs have one name; something makes no graph.
+        ConfigurationError: two graphs have one name; something makes no graph; the LangGraph that
+            is installed is too old.
     """
+    _check_version(importlib.metadata.version("langgraph"))
     hosted: dict[str, HostedGraph] = {}
     places: dict[str, str] = {}
     taken: list[Any] = []
@@ -42,3 +49,13 @@ def hosted_graphs(found: Sequence[tuple[str, str, Any, str]]) -> Sequence[Hosted
             )
         places[each.name] = place
     return list(hosted.values())
+
+
+def _check_version(version: str) -> None:
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    if numbers < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise ConfigurationError(
+            f"workers execute graphs of LangGraph {oldest} and later, and {version} is installed: "
+            f"pip install 'langgraph>={oldest},<2'"
+        )
