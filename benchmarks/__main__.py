@@ -1,4 +1,4 @@
-"""`python -m benchmarks [FIGURE... | scale]`: measure and print; all figures make RESULTS.md."""
+"""`python -m benchmarks [FIGURE... | scale [MOST]]`: measure; all figures make RESULTS.md."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from benchmarks.figures import FIGURES
 from benchmarks.harness import Bench, Row
 from benchmarks.machine import described
 from benchmarks.report import line, write
-from benchmarks.scale import measure, written
+from benchmarks.scale import Sizes, measure, written
 from penstock.worker.embedded import EmbeddedServer
 
 
 def main(names: Sequence[str]) -> int:
     """Measure the figures of these names, or all of them; or how costs grow."""
-    if list(names) == ["scale"]:
+    if names and names[0] == "scale":
+        sizes = Sizes().up_to(int(names[1])) if len(names) > 1 else Sizes()
         with EmbeddedServer() as server:
-            print(f"written to {written(measure(server.url), described(server))}")
+            machine = described(server)
+            print(f"written to {written(measure(server.url, sizes), machine)}")
         return 0
     unknown = [name for name in names if name not in FIGURES]
     if unknown:

@@ -1,6 +1,7 @@
 """How costs grow: with the runs that wait or are kept, open streams, and the steps of one run.
 
-`python -m benchmarks scale` takes minutes, and writes SCALE.md.
+`python -m benchmarks scale` takes half an hour, and writes SCALE.md; `scale 10000` leaves out
+larger sizes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from benchmarks import flows
 from benchmarks.filling import Filling
-from benchmarks.processes import connected
+from benchmarks.processes import Client as Connection
 from penstock.publisher.hub import Hub, asubscribe
 from penstock.publisher.redis.script import run
 from penstock.runtime import Client, Command, RedisSaver, entrypoint
@@ -42,6 +43,11 @@ class Sizes:
     kept: Sequence[int] = (1_000, 10_000, 100_000, 1_000_000)
     streams: Sequence[int] = (50, 500, 5_000)
     steps: Sequence[int] = (1_000, 10_000, 100_000)
+
+    def up_to(self, most: int) -> Sizes:
+        """Leave out the sizes above one."""
+        listed = (self.queued, self.kept, self.streams, self.steps)
+        return Sizes(*([size for size in sizes if size <= most] for sizes in listed))
 
 
 SMALL = Sizes((20, 40), (20, 40), (5, 10), (20, 40))
@@ -97,7 +103,7 @@ def _number(value: float) -> str:
 
 def _queued(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
-    with Client(url) as client, connected(url) as redis:
+    with Client(url) as client, _patient(url) as redis:
         redis.flushall()
         filling, empty, there = Filling(client, redis), _memory(redis), 0
         for size in columns:
@@ -113,7 +119,7 @@ def _queued(url: str, columns: Sequence[int]) -> Table:
 
 def _kept(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
-    with Client(url) as client, connected(url) as redis:
+    with Client(url) as client, _patient(url) as redis:
         redis.flushall()
         filling, empty, there = Filling(client, redis), _memory(redis), 0
         for size in columns:
@@ -135,7 +141,7 @@ def _kept(url: str, columns: Sequence[int]) -> Table:
 def _streams(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
     for size in columns:
-        with Client(url) as client, connected(url) as redis:
+        with Client(url) as client, _patient(url) as redis:
             redis.flushall()
             ids = Filling(client, redis).queue(size)
             memory = _resident()
@@ -178,7 +184,7 @@ def _steps(url: str, columns: Sequence[int]) -> Table:
     rows = _Rows()
     config: dict[str, Any] = {"configurable": {"thread_id": "scale"}}
     for size in columns:
-        with connected(url) as redis:
+        with _patient(url) as redis:
             redis.flushall()
             flow: Any = entrypoint(checkpointer=RedisSaver(url))(flows.recorded)
             empty, began = _memory(redis), time.perf_counter()
@@ -190,6 +196,11 @@ def _steps(url: str, columns: Sequence[int]) -> Table:
             flow.invoke(Command(resume="go on"), config)
             rows.add("s of a replay", flows.began[0] - began)
     return Table("Steps of one run", columns, rows.found)
+
+
+def _patient(url: str) -> Connection:
+    """A client that waits while Redis frees a million keys."""
+    return Connection.from_url(url, socket_timeout=300)
 
 
 def _recover(client: Client, redis: Any) -> None:

@@ -21,7 +21,7 @@ from penstock.langgraph import PenstockSaver
 from penstock.langgraph.redis.calls import SCRIPTS, GraphCalls, NewValue
 from penstock.langgraph.redis.keys import GraphKeys, Space
 from penstock.publisher.errors import ConfigurationError, RedisUnavailableError
-from penstock.publisher.redis.script import load_all, run
+from penstock.publisher.redis.script import Call, load_all, run
 from penstock.runtime.settings import Settings
 from tests.langgraph.graphs import agent, deltas
 from tests.langgraph.keys import ENCRYPTION_KEYS
@@ -299,7 +299,9 @@ def test_a_put_that_continues_what_is_not_there_stores_nothing(
     calls = GraphCalls(GraphKeys())
     value = NewValue("words", "2", b"record", base="1")
 
-    missing = run(redis_client, calls.put(Space("t"), "", "id", b"record", [value]))
+    call = calls.put(Space("t"), "", "id", b"record", [value])
+    assert isinstance(call, Call)
+    missing = run(redis_client, call)
 
     assert missing == [b"v words 1"]
     assert redis_client.keys("penstock:*") == []

@@ -19,13 +19,16 @@ KINDS = {1: "graph:<thread>", 2: "graph:<thread>:<space>", 3: "graph:<thread>:<s
 
 
 def code_of(name: str) -> str:
-    """Return a script with all that it includes, without comments."""
-    return re.sub(r"--.*", "", load(SCRIPTS, name).text)
+    """Return the code of a file, and of the script that it is with what it uses of others."""
+    return re.sub(r"--.*", "", text_of(name) + load(SCRIPTS, name).text)
+
+
+def text_of(name: str) -> str:
+    return (ROOM / "redis" / "scripts" / f"{name}.lua").read_text()
 
 
 def header_of(name: str) -> str:
-    text = (ROOM / "redis" / "scripts" / f"{name}.lua").read_text()
-    lines = [line[3:] for line in text.splitlines() if line.startswith("-- ")]
+    lines = [line[3:] for line in text_of(name).splitlines() if line.startswith("-- ")]
     return " ".join(lines).partition("Keys: ")[2]
 
 

@@ -58,7 +58,7 @@ def _void(
 
 def _speaker(event: Event) -> str | None:
     """Return the step that wrote an event, if it would write it again; "" is the body."""
-    if event.mode in _WORDS:
+    if event.mode in _WORDS or (event.mode == "graph" and event.data["mode"] in _WORDS):
         return "/".join(event.namespace)
     if event.mode in _OF_A_STEP:
         return str(cast("Mapping[str, Any]", event.data)["id"])

@@ -19,7 +19,7 @@ FUNCTION = re.compile(r"^(?:local )?function (\w+)\(.*?^end$", re.MULTILINE | re
 KINDS = {"run", "checkpoints", "questions", "remote", "events", "channel", "control", "runs"} | {
     *("thread", "history", "waiting", "made", "taken", "leases", "ready", "timers", "entrypoints"),
     *("app", "parked", "job", "queue", "queues", "intermediate", "wip", "finished", "failed"),
-    *("execution", "executions", "worker", "workers", "suspended", "presence"),
+    *("execution", "executions", "worker", "workers", "suspended", "presence", "graph"),
 }
 """What keys and channels are told apart by."""
 

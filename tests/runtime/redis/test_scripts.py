@@ -16,6 +16,7 @@ from penstock.runtime import RedisSaver
 from penstock.runtime.executor.app import App
 from penstock.runtime.journal.endings import Ending, Finished, HandedOver, Suspended
 from penstock.runtime.journal.fact import Fact
+from penstock.runtime.journal.put import Put
 from penstock.runtime.redis.calls import Claim, Death, Lease, Write
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.creation import Wanted, create
@@ -197,6 +198,71 @@ def test_a_process_that_lost_its_lease_writes_nothing(desk: Desk, ending: Any) -
     assert (desk.modes(), desk.recorded()) == before
     assert desk.status() == "running"
     assert desk.write(new, Write(1, {"work:0": "2"}, [])) == "OK"
+
+
+def test_what_is_stored_of_a_graph_is_stored_with_a_write_and_in_order(desk: Desk) -> None:
+    desk.create()
+    puts = [
+        Put("set", "t:s", b"p 1", b"first"),
+        Put("need", "t:s", b"p 1"),
+        Put("set", "t:s", b"p 1", b"second"),
+        Put("new", "t:s", b"w 1", b"kept"),
+        Put("new", "t:s", b"w 1", b"too late"),
+        Put("line", "t:s", b"names", b"one"),
+        Put("line", "t:s", b"names", b"two words"),
+        Put("line", "t:s", b"names", b"one"),
+        Put("set", "t:s", b"gone", b"x"),
+        Put("drop", "t:s", b"gone"),
+        Put("order", "t:s:order", b"b"),
+        Put("order", "t:s:order", b"a"),
+    ]
+    write = Write(1, {"point": "1"}, said(), puts=puts)
+
+    assert [desk.write(desk.claimed().lease, write), desk.modes()[-1]] == ["OK", "custom"]
+
+    stored: Any = desk.redis.hgetall(desk.names.graph("t:s"))
+    assert stored == {b"p 1": b"second", b"w 1": b"kept", b"names": b"one\ntwo words\n"}
+    order: Any = desk.redis.zrange(desk.names.graph("t:s:order"), 0, -1)
+    assert order == [b"a", b"b"]
+    assert desk.recorded() == {"input": "1", "point": "1"}
+
+
+def test_a_write_that_continues_what_is_gone_loses_the_run(desk: Desk) -> None:
+    desk.create()
+    lease = desk.claimed().lease
+    puts = [Put("set", "t:s", b"v 2", b"x"), Put("need", "t:s", b"v 1")]
+
+    assert desk.write(lease, Write(1, {"point": "1"}, said(), puts=puts)) == "FENCED"
+
+    assert not desk.redis.exists(desk.names.graph("t:s"))
+    assert desk.recorded() == {"input": "1"}
+    desk.redis.hset(desk.names.graph("t:s"), "v 1", "there")
+    assert desk.write(lease, Write(1, {"point": "1"}, said(), ended(), puts=puts)) == "OK"
+    assert desk.status() == "completed"
+
+
+def test_a_process_that_lost_its_lease_stores_nothing_of_a_graph(desk: Desk) -> None:
+    desk.create()
+    old = desk.claimed(lease=0.001).lease
+    time.sleep(0.005)
+    run(desk.redis, desk.calls.recover(3, 60))
+
+    write = Write(1, puts=[Put("set", "t:s", b"p 1", b"x")])
+    assert desk.write(old, write) == "FENCED"
+
+    assert not desk.redis.exists(desk.names.graph("t:s"))
+
+
+def test_what_is_stored_of_a_graph_is_progress(desk: Desk) -> None:
+    desk.create()
+    desk.redis.hset(desk.names.run("r"), mapping={"crashes": 2, "deaths": 2})
+    lease = desk.claimed().lease
+
+    desk.write(lease, Write(1, {"accepted": ""}))
+    assert desk.redis.hget(desk.names.run("r"), "crashes") == b"2"
+    desk.write(lease, Write(2, puts=[Put("set", "t:s", b"p 1", b"x")]))
+
+    assert desk.redis.hget(desk.names.run("r"), "crashes") == b"0"
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.executor.app import AnyExecutable
+from penstock.runtime.workflow.entrypoint import Entrypoint
 from penstock.worker.process.app_loader import load_app
 
 FLOW = """
@@ -31,6 +33,11 @@ def fresh_imports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
             del sys.modules[name]
 
 
+def module_of(entrypoint: AnyExecutable) -> str:
+    assert isinstance(entrypoint, Entrypoint)
+    return entrypoint.body.function.__module__
+
+
 def write(path: str, name: str = "flow", options: str = "") -> str:
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +54,7 @@ def test_a_file_is_imported_under_the_name_a_script_beside_it_would_use() -> Non
 
     entrypoint = load_app(["deep/flows_two.py"]).entrypoints["flow"]
 
-    assert entrypoint.body.function.__module__ == "flows_two"
+    assert module_of(entrypoint) == "flows_two"
 
 
 def test_a_file_of_a_package_is_imported_as_part_of_it() -> None:
@@ -59,16 +66,15 @@ def test_a_file_of_a_package_is_imported_as_part_of_it() -> None:
     by_name = load_app(["shop_three.orders.flows"]).entrypoints
 
     assert by_file["flow"] is by_name["flow"]
-    assert by_file["flow"].body.function.__module__ == "shop_three.orders.flows"
+    assert module_of(by_file["flow"]) == "shop_three.orders.flows"
 
 
 def test_a_package_is_loaded_by_its_init_file() -> None:
     write("shop_four/__init__.py")
 
-    assert (
-        load_app(["shop_four/__init__.py"]).entrypoints["flow"].body.function.__module__
-        == "shop_four"
-    )
+    found = load_app(["shop_four/__init__.py"]).entrypoints["flow"]
+
+    assert module_of(found) == "shop_four"
 
 
 def test_a_module_below_the_folder_is_found() -> None:

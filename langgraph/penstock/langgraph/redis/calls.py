@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Command", "GraphCalls", "NewValue", "NewWrite", "Plan", "Request"]
+__all__ = ["Command", "GraphCalls", "NewValue", "NewWrite", "Plan", "Puts", "Request"]
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,27 @@ from typing import Any, TypeAlias, TypeVar
 
 from penstock.langgraph.redis.keys import GraphKeys, Space, names_of, to_bytes, value_field
 from penstock.publisher.redis.script import Argument, Call, load
+from penstock.runtime.journal.put import Put
 
 T = TypeVar("T")
 
 Command: TypeAlias = tuple[Argument, ...]
-Request: TypeAlias = Call | Command
-"""A script, or a command; all may be sent twice."""
+Request: TypeAlias = "Call | Command | Puts"
+"""A script, a command, or what an attempt of a run stores; all may be sent twice."""
 
 Plan: TypeAlias = Generator[Request, Any, T]
 
 SCRIPTS = "penstock.langgraph.redis.scripts"
+
+
+@dataclass(frozen=True, slots=True)
+class Puts:
+    """What an attempt of a run is to store, through its journal."""
+
+    puts: tuple[Put, ...]
+    space: Space
+    point_id: str
+    is_point: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,7 @@ class GraphCalls:
 
     def put(
         self, space: Space, root: str, point_id: str, record: bytes, values: Iterable[NewValue]
-    ) -> Call:
+    ) -> Request:
         """Store a point with its new values."""
         parts: list[Argument] = []
         for value in values:
@@ -61,7 +72,7 @@ class GraphCalls:
         start = (to_bytes(space.thread_id), space.digest, to_bytes(space.namespace), root)
         return self._call("put", space, *start, to_bytes(point_id), record, *parts)
 
-    def put_writes(self, space: Space, point_id: str, writes: Iterable[NewWrite]) -> Call:
+    def put_writes(self, space: Space, point_id: str, writes: Iterable[NewWrite]) -> Request:
         """Store pending writes of a point, which may come later than they."""
         parts: list[Argument] = []
         for write in writes:

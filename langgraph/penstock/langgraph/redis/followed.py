@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from redis import Redis
 
-from penstock.langgraph.redis.calls import Plan, Request
+from penstock.langgraph.redis.calls import Plan, Puts, Request
 from penstock.publisher.plan import afollow, follow
 from penstock.publisher.redis.direct import DirectRedis
 from penstock.publisher.redis.retries import awith_retries, with_retries
@@ -51,6 +51,8 @@ class Followed(Connections):
         return DirectRedis(self.client)
 
     def _ask(self, request: Request) -> Any:
+        assert not isinstance(request, Puts)
+
         def send() -> Any:
             if isinstance(request, Call):
                 return run(self._direct, request)
@@ -59,6 +61,7 @@ class Followed(Connections):
         return with_retries(send, lambda: self.client)
 
     async def _aask(self, request: Request) -> Any:
+        assert not isinstance(request, Puts)
         connection = self.aclient
 
         async def send() -> Any:

@@ -53,7 +53,8 @@ class GraphKeys:
     def thread(self, key: str) -> str:
         """Hash of a graph's thread: its id; `space:<space>` -> namespace, root point. Permanent.
 
-        `copied` is the number of the copy that has made it.
+        `copied` is the number of the copy that has made it; `hosted` says that workers execute it,
+        and that it is kept as long as the thread of its runs.
         """
         return f"{self.prefix}:graph:{key}"
 

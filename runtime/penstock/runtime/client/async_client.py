@@ -12,6 +12,7 @@ from penstock.runtime.client.client import wanted_run
 from penstock.runtime.client.run import AsyncRunHandle
 from penstock.runtime.client.thread import thread_name
 from penstock.runtime.client.transport import AsyncTransport
+from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.types.durability import Durability
@@ -27,7 +28,7 @@ class AsyncClient(AsyncTransport):
 
     async def enqueue(
         self,
-        entrypoint: Entrypoint[Any, Any] | str,
+        entrypoint: Entrypoint[Any, Any] | Accepting | str,
         input: Any,
         *,
         thread_id: str | None = None,

@@ -11,6 +11,7 @@ from penstock.runtime.client.run import RunHandle
 from penstock.runtime.client.thread import ThreadHandle, thread_name
 from penstock.runtime.client.transport import Transport
 from penstock.runtime.errors import ConfigurationError, ResumeError, WrongKindError
+from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.types.config import merged
@@ -29,7 +30,7 @@ class Client(Transport):
 
     def enqueue(
         self,
-        entrypoint: Entrypoint[Any, Any] | str,
+        entrypoint: Entrypoint[Any, Any] | Accepting | str,
         input: Any,
         *,
         thread_id: str | None = None,
@@ -92,7 +93,9 @@ class Client(Transport):
         return ThreadHandle(self, thread_name(thread_id))
 
 
-def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wanted) -> Wanted:
+def wanted_run(
+    entrypoint: Entrypoint[Any, Any] | Accepting | str, argument: Any, wanted: Wanted
+) -> Wanted:
     """Add the entrypoint's name and the input in its final form to a request.
 
     Raises:
@@ -109,7 +112,7 @@ def wanted_run(entrypoint: Entrypoint[Any, Any] | str, argument: Any, wanted: Wa
     given: Any = entrypoint
     value = asked = listed(argument)
     context, is_accepted = wanted.context, False
-    if isinstance(given, Entrypoint):
+    if isinstance(given, Accepting):
         value, context = given.accept(asked), given.accept_context(context)
         is_accepted = given.converts(wanted.context)
     elif not isinstance(given, str):

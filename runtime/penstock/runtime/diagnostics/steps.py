@@ -15,12 +15,14 @@ from penstock.publisher.errors import RedisRightsError
 from penstock.publisher.event import parse
 from penstock.publisher.redis.script import Call, load
 from penstock.publisher.stored import read_all
+from penstock.runtime.diagnostics.graph_tasks import as_step
 from penstock.runtime.journal.step_id import is_step, step_name
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans, texts
 from penstock.runtime.redis.run_record import whole
+from penstock.runtime.streaming.graph_chunks import GRAPH
 from penstock.runtime.types.run import Run, RunStatus
 
-_WITH_VALUES = ("step.retry", "step.finished", "step.interrupted")
+_WITH_VALUES = ("step.retry", "step.finished", "step.interrupted", GRAPH)
 
 PAGE = 200
 """Outcomes read in one request."""
@@ -81,7 +83,7 @@ def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
     codec = plans.codec.at("run", run.run_id)
 
     def take(seq: int, text: bytes) -> None:
-        events.append(_opened(parse(text, seq, run.run_id), codec))
+        events.append(as_step(_opened(parse(text, seq, run.run_id), codec)))
 
     yield from read_all(plans.keys.events(run.run_id), take)
     names = yield ("HKEYS", plans.keys.checkpoints(run.run_id))

@@ -34,7 +34,9 @@ def ending_of(attempt: Attempt, result: Result) -> Ending:
         return _suspended(attempt, result)
     if result.status == "completed":
         return _completed(attempt, result)
-    data = {"name": attempt.assignment.entrypoint, "status": result.status}
+    data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": result.status}
+    if result.is_hosted:
+        data["graph"] = True
     if result.error is None:
         return Finished(
             "cancelled", Fact("run.finished", data, (), time.time()), reason="cancelled"
@@ -69,7 +71,8 @@ def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:
 def _suspended(attempt: Attempt, result: Result) -> Suspended:
     asked = [item.as_dict() for item in result.interrupts]
     wakes, remote = attempt.waits.due, _remote(attempt)
-    fact = Fact("run.interrupted", {"interrupts": asked}, (), time.time())
+    told = {"interrupts": asked} | ({"graph": True} if result.is_hosted else {})
+    fact = Fact("run.interrupted", told, (), time.time())
     if not asked and attempt.waits:
         data: dict[str, Any] = {}
         if wakes is not None:
@@ -107,14 +110,18 @@ def _completed(attempt: Attempt, result: Result) -> Finished:
     value, save = Final.split(result.value)
     checkpoints: dict[str, str] = {}
     if attempt.journal.stores:
-        codec, as_dict = attempt.codec, attempt.assignment
+        codec, assignment = attempt.codec, attempt.assignment
         done = Outcome(value)
         checkpoints["result"] = encode_outcome(done, codec, "result", "result of the run")
-        checkpoints |= Kept(attempt.shared_codec, as_dict.thread_id).write(value, save, "the run")
+        if not result.is_hosted:
+            kept = Kept(attempt.shared_codec, assignment.thread_id)
+            checkpoints |= kept.write(value, save, "the run")
         checkpoints |= attempt.children.checkpoints()
     data: dict[str, Any] = {"name": attempt.assignment.entrypoint, "status": "completed"}
     if result.is_cached:
         data["cached"] = True
+    if result.is_hosted:
+        data["graph"] = True
     text = ""
     if attempt.assignment.position is not None:
         position = attempt.assignment.position.finished(attempt.codec)

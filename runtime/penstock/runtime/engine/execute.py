@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["aconduct", "aexecute", "execute"]
+__all__ = ["aconduct", "aexecute", "begin", "broken_off", "execute", "settled"]
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from penstock.publisher.errors import CodecError
@@ -20,7 +21,7 @@ from penstock.runtime.engine.runner import Runner
 from penstock.runtime.engine.step import Step
 from penstock.runtime.engine.task_factory import TaskFactory
 from penstock.runtime.errors import Cancelled, Drained, LeaseLostError, Stop, Suspend
-from penstock.runtime.journal.endings import Finished, Suspended
+from penstock.runtime.journal.endings import Ending, Finished, Suspended
 from penstock.runtime.journal.result import Result
 
 
@@ -85,6 +86,15 @@ def conduct(runner: Runner, step: Step) -> Plan:
     attempt = runner.attempt
     result: Result = yield from _body(runner, step)
     attempt.failures.report_unseen()
+    result, ending = settled(attempt, result)
+    yield Do.STORE
+    if isinstance(ending, (Finished, Suspended)) and ending.fact is not None:
+        attempt.heard(ending.fact)
+    return result
+
+
+def settled(attempt: Attempt, result: Result) -> tuple[Result, Ending]:
+    """Let the next flush of the journal store how an attempt has ended."""
     try:
         ending = ending_of(attempt, result)
     except CodecError as error:  # the result itself cannot be written
@@ -92,10 +102,7 @@ def conduct(runner: Runner, step: Step) -> Plan:
         ending = ending_of(attempt, result)
     attempt.is_over = True
     attempt.journal.close(ending)
-    yield Do.STORE
-    if isinstance(ending, (Finished, Suspended)) and ending.fact is not None:
-        attempt.heard(ending.fact)
-    return result
+    return result, ending
 
 
 def _body(runner: Runner, step: Step) -> Plan:
@@ -112,17 +119,21 @@ def _body(runner: Runner, step: Step) -> Plan:
                 yield Do.CHILDREN
             except asyncio.CancelledError:
                 runner.running_steps.cancel_tasks()
-        return _broken_off(runner.attempt, step, error)
+        return broken_off(runner.attempt, step.name, error)
 
 
 def _begin(attempt: Attempt, step: Step) -> Plan:
-    """Plan what an attempt says first: what earlier ones said in vain, and that it begins."""
     if attempt.journal.has_past:
-        for step_id, seq in (yield Do.UNFINISHED).items():
-            attempt.uncommitted.add(step_id, seq)
-            take_back(attempt, step_id)
+        begin(attempt, (yield Do.UNFINISHED))
     if not step.id:
         start_run(attempt, step.args[0])
+
+
+def begin(attempt: Attempt, unfinished: Mapping[str, int]) -> None:
+    """Say what an attempt says first: that what earlier ones said in vain is void."""
+    for step_id, seq in unfinished.items():
+        attempt.uncommitted.add(step_id, seq)
+        take_back(attempt, step_id)
 
 
 def _outcome(runner: Runner, step: Step) -> Plan:
@@ -171,7 +182,12 @@ def _performed(step: Step) -> Plan:
     return None
 
 
-def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:
+def broken_off(attempt: Attempt, name: str, error: BaseException) -> Result:
+    """Return how an attempt ends that an error, or a stop, has ended.
+
+    Raises:
+        LeaseLostError: another attempt owns the run.
+    """
     if isinstance(error, asyncio.CancelledError) and attempt.stopping is not None:
         error = attempt.stopping
     if isinstance(error, Cancelled):
@@ -182,10 +198,10 @@ def _broken_off(attempt: Attempt, step: Step, error: BaseException) -> Result:
         raise LeaseLostError(str(error)) from error
     if isinstance(error, Stop):  # of another attempt, and not of this one
         stale = RuntimeError(
-            f"{step.name!r} used what it had kept of an attempt that is over: {error}. "
+            f"{name!r} used what it had kept of an attempt that is over: {error}. "
             "Get it anew in each run, as with get_stream_writer()."
         )
         stale.__cause__ = error
         error = stale
-    error.add_note(f"in entrypoint {step.name!r}, run {attempt.assignment.run_id!r}")
+    error.add_note(f"in entrypoint {name!r}, run {attempt.assignment.run_id!r}")
     return Result("failed", error=error)

@@ -35,12 +35,12 @@ INPUT_KEPT: Final = 16 * 1024
 """Bytes of encoded input or arguments past which `run.started`, `step.started` leave them out."""
 
 
-def start_run(attempt: Attempt, argument: Any) -> None:
-    """Say that an attempt of the run begins."""
+def start_run(attempt: Attempt, argument: Any, *, is_hosted: bool = False) -> None:
+    """Say that an attempt of the run begins, perhaps one that a graph executes."""
     name, position = attempt.assignment.entrypoint, attempt.assignment.position
     data, text = {"name": name, "input": argument}, None
     if attempt.journal.stores:
-        more = ""
+        more = ',"graph":true' if is_hosted else ""
         if position is not None:
             more = f',"checkpoint":{position.started(attempt.codec, INPUT_KEPT)}'
             if attempt.has_listener:

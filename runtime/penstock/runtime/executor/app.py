@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-__all__ = ["App"]
+__all__ = ["AnyExecutable", "App"]
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from penstock.runtime.errors import UnknownEntrypointError, UnknownTaskError
+from penstock.runtime.executor.hosted import Hosted
 from penstock.runtime.func.task import Task
 from penstock.runtime.types.code_name import of_entrypoint, of_task
 from penstock.runtime.workflow.entrypoint import AnyEntrypoint
+
+AnyExecutable: TypeAlias = "AnyEntrypoint | Hosted"
+"""What runs are of."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
     """Entrypoints, and tasks that have a queue of their own, by name."""
 
-    entrypoints: Mapping[str, AnyEntrypoint]
+    entrypoints: Mapping[str, AnyExecutable]
     tasks: Mapping[str, Task[..., Any]] = field(default_factory=dict[str, "Task[..., Any]"])
 
     @property
@@ -33,7 +37,7 @@ class App:
         names = "\0".join(self.names).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(names, digest_size=8).hexdigest()
 
-    def entrypoint(self, name: str) -> AnyEntrypoint:
+    def entrypoint(self, name: str) -> AnyExecutable:
         """Return an entrypoint.
 
         Raises:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.publisher.codec.codec import Codec
+from penstock.publisher.errors import ConfigurationError
 from penstock.runtime.engine.function.step_function import StepFunction, failing
 from penstock.runtime.engine.runner import Runner
 from penstock.runtime.engine.step import Step
 from penstock.runtime.executor.app import App
+from penstock.runtime.executor.hosted import Hosted
 from penstock.runtime.journal.assignment import Assignment
 from penstock.runtime.journal.position import Position
 from penstock.runtime.journal.remote_call import arguments_of
@@ -28,7 +30,7 @@ class Assigned:
     """A body to execute, its assignment and its argument."""
 
     assignment: Assignment
-    body: StepFunction
+    body: StepFunction | Hosted
     args: tuple[Any, ...] = (None,)
     kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     arguments: str | None = None
@@ -76,6 +78,14 @@ def _run(claim: Claim, assignment: Assignment, app: App, codec: Codec) -> Assign
     kept = {name: text for name, text in kept.items() if name not in claim.checkpoints}
     assignment = dataclasses.replace(assignment, context=given.context)
     args = (given.argument,)
+    if isinstance(entrypoint, Hosted):  # it keeps what its threads have itself
+        if claim.saved:
+            raise ConfigurationError(
+                f"thread {assignment.thread_id!r} holds the state of an entrypoint: use another "
+                f"thread_id for the graph {entrypoint.name!r}."
+            )
+        assignment = dataclasses.replace(assignment, position=None)
+        return Assigned(assignment, entrypoint, args, kept=kept)
     cached = entrypoint.body.cached_call(assignment.cache, codec, args, {})
     return Assigned(assignment, entrypoint.body, args, cached=cached, kept=kept)
 

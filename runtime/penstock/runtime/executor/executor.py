@@ -32,6 +32,7 @@ from penstock.runtime.errors import (
 from penstock.runtime.executor.app import App
 from penstock.runtime.executor.arrivals import Arrivals
 from penstock.runtime.executor.claimed import assigned
+from penstock.runtime.executor.hosted import Hosted, HostedRun, execute_hosted
 from penstock.runtime.journal.endings import Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.result import Result
@@ -80,6 +81,7 @@ class Executor:
         sender: Sender | None = None,
     ) -> None:
         self.settings = settings
+        self._given = connection
         self.app = app
         leases = connect(connection, settings.lease / 4)
         self._own = [leases]
@@ -223,12 +225,15 @@ class Executor:
         self.keeper.add(claim.lease, lambda stop: self._on_stop(claim, stop))
         active = self._active[claim.lease]
         active.runner = runner
-        if self._is_started:
+        if self._is_started and not isinstance(work.body, Hosted):
             self._arrivals.follow(attempt, journal)
         if self._draining:
             attempt.control.request_drain(_ENDING)
         if claim.fields.get("cancel"):
             self.keeper.cancel(claim.lease.run_id)
+        if isinstance(work.body, Hosted):
+            run = HostedRun(attempt, journal, self.settings, self._given, *work.args)
+            return await execute_hosted(work.body, run)
         return await aconduct(runner, work.step(runner))
 
     def _on_stop(self, claim: Claim, stop: Stop) -> None:

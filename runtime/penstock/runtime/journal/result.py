@@ -22,3 +22,5 @@ class Result:
     error: BaseException | None = None
     interrupts: Sequence[Interrupt] = ()
     is_cached: bool = False
+    is_hosted: bool = False
+    """Whether a graph has executed it, which keeps its threads and tells of its end itself."""

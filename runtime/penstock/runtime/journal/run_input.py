@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "ACCEPTED",
     "ACCEPTED_CONTEXT",
+    "Accepting",
     "Given",
     "accepted",
     "context_of",
@@ -18,7 +19,7 @@ __all__ = [
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import CodecError
@@ -31,6 +32,7 @@ ACCEPTED_CONTEXT: Final = "accepted context"
 """The checkpoint with the context as it came out of that, where it was stored before."""
 
 
+@runtime_checkable
 class Accepting(Protocol):
     """What validates the input and the context of its runs: an entrypoint."""
 

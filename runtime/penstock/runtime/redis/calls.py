@@ -23,6 +23,7 @@ from typing import Any, Final, Literal, Protocol, cast
 
 from penstock.publisher.redis.script import Call, Reply, Script, load
 from penstock.runtime.journal.endings import Ending, HandedOver, Suspended
+from penstock.runtime.journal.put import Put
 from penstock.runtime.journal.remote_call import RemoteCall
 from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
 from penstock.runtime.redis.run_record import shortened, whole
@@ -161,11 +162,13 @@ class Write:
     """What its code asks meanwhile: id -> encoded question; None where that is open no more."""
     due: int = 0
     """The seq of its first event, or less; 0 where that is not known."""
+    puts: list[Put] = field(default_factory=list[Put])
+    """What it stores of a graph."""
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing in it to store."""
-        return not (self.events or self.checkpoints or self.ending or self.questions)
+        return not (self.events or self.checkpoints or self.ending or self.questions or self.puts)
 
 
 class Calls:
@@ -259,12 +262,14 @@ class Calls:
 
     def write(self, lease: Lease, write: Write, keep: int) -> Call:
         """Store what an attempt has done and said since its last write."""
-        common: list[str | int] = [lease.run_id, lease.fence, write.number, lease.home]
+        common: list[str | int | bytes] = [lease.run_id, lease.fence, write.number, lease.home]
         common += (keep, write.due, len(write.checkpoints))
         for pair in write.checkpoints.items():
             common += pair
         common.append(len(write.events) // 2)
         common += write.events
+        common.append(len(write.puts))
+        common += (part for put in write.puts for part in put)
         ending = write.ending
         if ending is None and write.questions:
             return self._call("ask", *common, *_listed(write.questions))

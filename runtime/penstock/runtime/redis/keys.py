@@ -22,6 +22,7 @@ PERMANENT = (
     "thread:*",
     "history:*",
     "cache:*",
+    "graph:*",
 )
 """Kinds of keys that have no TTL: indexes, the state of threads, cached values without one."""
 
@@ -85,6 +86,13 @@ class Keys(EventKeys):
         Permanent, until the cache is cleared; the namespace is a digest.
         """
         return f"{self.prefix}:cache:{namespace}"
+
+    def graph(self, rest: str) -> str:
+        """What an attempt stores of a LangGraph graph: its thread, a space, or the order of one.
+
+        `penstock.langgraph` has the rest of the names. Permanent.
+        """
+        return f"{self.prefix}:graph:{rest}"
 
     @property
     def leases(self) -> str:

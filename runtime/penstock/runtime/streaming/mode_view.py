@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from penstock.runtime.journal.step_id import namespace as step_path
 from penstock.runtime.streaming.chunks import INTERRUPT, PARTS, Namespace
+from penstock.runtime.streaming.graph_chunks import GRAPH, graph_chunks
 from penstock.runtime.streaming.run_reader import RunReader
 
 MODES: Final = (
@@ -57,6 +58,7 @@ class ModeView:
         config: Mapping[str, Any] | None = None,
         thread_id: str = "",
     ) -> None:
+        self._modes = frozenset(modes)
         self._parts = [(mode, makers) for mode, makers in PARTS if mode in modes]
         self._subgraphs = subgraphs
         self._reader = RunReader(entrypoint, thread_id, config or {})
@@ -68,6 +70,15 @@ class ModeView:
 
     def chunks(self, mode: str, data: Any, namespace: Namespace, time: float) -> Iterator[Chunk]:
         """Yield the chunks of one fact: none or more for each wanted mode."""
+        if mode == GRAPH:
+            return self._of_graph(data, namespace, time)
+        if mode.startswith("run.") and data.get("graph"):
+            return iter(())  # what the graph has streamed says it
+        return self._of_engine(mode, data, namespace, time)
+
+    def _of_engine(
+        self, mode: str, data: Any, namespace: Namespace, time: float
+    ) -> Iterator[Chunk]:
         if mode == "run.started":
             self._reader.begin(data)
         speaker = step_path(data["id"]) if mode.startswith("step.") else namespace
@@ -80,8 +91,20 @@ class ModeView:
                 continue
             for payload in make(self._reader, data, namespace):
                 if wanted == "debug":
-                    payload |= {"timestamp": datetime.fromtimestamp(time, UTC).isoformat()}
+                    payload |= {"timestamp": _text_of(time)}
                 yield speaker if wanted in WORDS else path, wanted, payload
+
+    def _of_graph(self, data: Any, namespace: Namespace, time: float) -> Iterator[Chunk]:
+        for is_below, wanted, payload in graph_chunks(data, namespace):
+            if wanted not in self._modes or (is_below and not self._subgraphs):
+                continue
+            if wanted == "debug":
+                payload |= {"timestamp": _text_of(time)}
+            yield namespace, wanted, payload
+
+
+def _text_of(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat()
 
 
 def _entrypoints(namespace: Namespace) -> Namespace:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from penstock.publisher.event import parse
-from penstock.publisher.redis.script import Call
+from penstock.publisher.redis.script import Argument, Call
 from penstock.publisher.stored import event_of
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import LeaseLostError, RunFailedError
@@ -141,7 +141,7 @@ class Mortal(Sender):
         self._steps = steps
         self._is_dead = False
 
-    def ask(self, request: Call | tuple[str | int, ...], check: Callable[[], None]) -> Any:
+    def ask(self, request: Call | tuple[Argument, ...], check: Callable[[], None]) -> Any:
         if self._is_dead:
             raise LeaseLostError("the process crashed, as it was to")
         return super().ask(request, check)

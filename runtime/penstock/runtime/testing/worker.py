@@ -20,7 +20,7 @@ from penstock.publisher.redis.script import run
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.client.client import Client
 from penstock.runtime.concurrency.thread_pool import ThreadPool
-from penstock.runtime.executor.app import App
+from penstock.runtime.executor.app import AnyExecutable, App
 from penstock.runtime.executor.executor import Executor
 from penstock.runtime.func.task import Task
 from penstock.runtime.redis.calls import Claim
@@ -28,7 +28,6 @@ from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.settings import Settings, load_settings
 from penstock.runtime.testing.loop import CountingPool, SkippingLoop
 from penstock.runtime.testing.passing import pass_time
-from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 
 AT_ONCE: Final = 50
 """Runs that are executed at the same time."""
@@ -47,7 +46,7 @@ class InMemoryWorker:
 
     def __init__(
         self,
-        entrypoints: Iterable[AnyEntrypoint],
+        entrypoints: Iterable[AnyExecutable],
         *,
         tasks: Iterable[Task[..., Any]] = (),
         settings: Settings | None = None,

@@ -15,15 +15,16 @@ from rich.text import Text
 
 from penstock.publisher.errors import PenstockError
 from penstock.publisher.redis.url import redacted
+from penstock.runtime.executor.app import AnyExecutable
+from penstock.runtime.executor.hosted import Hosted
 from penstock.runtime.settings import DEFAULT_URL, load_settings
-from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 from penstock.worker.cli.options import shell_quoted
 from penstock.worker.cli.output import Grid, one_line
 
 DEEPEST = 5
 
 
-def greet(entrypoints: Mapping[str, AnyEntrypoint], redis: str, *, again: bool) -> None:
+def greet(entrypoints: Mapping[str, AnyExecutable], redis: str, *, again: bool) -> None:
     """Print the entrypoints, and the command that runs the first one unless this is a reload.
 
     An app may have no entrypoints, only tasks that have a queue.
@@ -32,7 +33,7 @@ def greet(entrypoints: Mapping[str, AnyEntrypoint], redis: str, *, again: bool) 
         return
     grid = Grid("entrypoint", "input", "about", may_shrink=("input", "about"))
     for name, entrypoint in entrypoints.items():
-        about = (inspect.getdoc(entrypoint.body.function) or "").partition("\n")[0]
+        about = _about(entrypoint).partition("\n")[0]
         grid.add(
             Text(name, style="bold"),
             Text(json.dumps(sample(entrypoint))),
@@ -58,16 +59,28 @@ def _usual_urls() -> tuple[str, str]:
     return usual, usual.replace("//localhost:", "//127.0.0.1:")
 
 
-def sample(entrypoint: AnyEntrypoint) -> Any:
+def _about(entrypoint: AnyExecutable) -> str:
+    if isinstance(entrypoint, Hosted):
+        return entrypoint.about
+    return inspect.getdoc(entrypoint.body.function) or ""
+
+
+def sample(entrypoint: AnyExecutable) -> Any:
     """Make up an input that fits an entrypoint's annotation."""
-    function = entrypoint.body.function
     try:
-        parameter = next(iter(inspect.signature(function).parameters))
-        hint = get_type_hints(function, include_extras=True)[parameter]
-        schema = TypeAdapter(hint).json_schema()
+        schema = _schema(entrypoint)
     except Exception:  # no annotation, or one that pydantic has no schema for
         return {}
     return _sample(schema, schema.get("$defs", {}), DEEPEST)
+
+
+def _schema(entrypoint: AnyExecutable) -> Mapping[str, Any]:
+    if isinstance(entrypoint, Hosted):
+        return entrypoint.input_schema()
+    function = entrypoint.body.function
+    parameter = next(iter(inspect.signature(function).parameters))
+    hint = get_type_hints(function, include_extras=True)[parameter]
+    return TypeAdapter(hint).json_schema()
 
 
 def _sample(schema: Mapping[str, Any], definitions: Mapping[str, Any], depth: int) -> Any:

@@ -45,13 +45,14 @@ _ASK: Final = (
 ROLES: Final[Mapping[str, Role]] = {
     "app": Role(
         _ASK,
-        f"{_RUNS} {{p}}:history:* {{p}}:made:* {{p}}:parked:* {{p}}:timers "
+        f"{_RUNS} {{p}}:history:* {{p}}:made:* {{p}}:graph:* {{p}}:parked:* {{p}}:timers "
         "{rq}:queues {rq}:job:* {rq}:finished:* {rq}:failed:*",
         "{p}:channel{d}:* {p}:control{d}",
     ),
     "worker": Role(
         f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove pttl scard sinter "
-        "sismember smembers type unwatch watch xadd xread zcount zpopmin zrange zremrangebyscore",
+        "sismember smembers type unwatch watch xadd xread zcount zpopmin zrange zremrangebyscore "
+        "zrevrangebylex",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),

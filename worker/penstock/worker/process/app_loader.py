@@ -7,23 +7,31 @@ __all__ = ["load_app"]
 import importlib
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 from penstock.runtime.errors import ConfigurationError
-from penstock.runtime.executor.app import App
+from penstock.runtime.executor.app import AnyExecutable, App
+from penstock.runtime.executor.hosted import Hosted
 from penstock.runtime.func.task import Task
-from penstock.runtime.workflow.entrypoint import AnyEntrypoint, Entrypoint
+from penstock.runtime.workflow.entrypoint import Entrypoint
+from penstock.worker.process.app_source import parts_of
+from penstock.worker.process.graphs import hosted_graphs, is_graph, makes_graphs
+from penstock.worker.process.langgraph_file import LangGraphFile
+
+Found: TypeAlias = tuple[str, str, Any, str]
+"""A source, a variable in it, what it holds, and the name that a langgraph.json gives it."""
 
 
 def load_app(sources: Sequence[str]) -> App:
     """Import files (`flows.py`) or modules (`shop.flows`), for what they have at their top level.
 
-    That is entrypoints, and those tasks that have a queue of their own. A file is imported under
-    the name that its own package, or a script beside it, would use, so that its types have the same
-    names in every process.
+    That is entrypoints, LangGraph graphs, and those tasks that have a queue of their own; of
+    `agent.py:graph` that object alone, which may also make a graph, and of a `langgraph.json` the
+    graphs that it names. A file is imported under the name that its own package, or a
+    script beside it, would use, so that its types have the same names in every process.
 
     Raises:
         ConfigurationError: there is nothing to import, it cannot be imported, it defines neither,
@@ -34,19 +42,64 @@ def load_app(sources: Sequence[str]) -> App:
             "no app given: name the file or module that defines the entrypoints, as in "
             "`penstock worker flows.py`, or set PENSTOCK_APP or [tool.penstock] app."
         )
-    entrypoints: dict[str, AnyEntrypoint] = {}
+    entrypoints: dict[str, AnyExecutable] = {}
     tasks: dict[str, Task[..., Any]] = {}
-    for source in sources:
-        for value in vars(_import(source)).values():
-            if isinstance(value, Entrypoint):
-                _add(entrypoints, value, "entrypoint")
-            elif isinstance(value, Task) and value.queue:
-                _add(tasks, value, "task")
+    found = [each for source in sources for each in _found(source)]
+    for _, _, value, _ in found:
+        if isinstance(value, Entrypoint):
+            _add(entrypoints, value, "entrypoint")
+        elif isinstance(value, Task) and value.queue:
+            _add(tasks, value, "task")
+    _add_graphs(entrypoints, [each for each in found if _is_hosted(each)])
     if not entrypoints and not tasks:
         raise ConfigurationError(
             f"{', '.join(sources)} defines no entrypoint; decorate a function with @entrypoint()."
         )
     return App(entrypoints, tasks)
+
+
+def _is_hosted(found: Found) -> bool:
+    """Tell whether something is a graph; what is named by itself may make one."""
+    source, _, value, key = found
+    if isinstance(value, Entrypoint | Task):
+        return False
+    is_named = bool(key or parts_of(source)[1])
+    return isinstance(value, Hosted) or is_graph(value) or (is_named and makes_graphs(value))
+
+
+def _add_graphs(entrypoints: dict[str, AnyExecutable], graphs: Sequence[Found]) -> None:
+    for graph in hosted_graphs(graphs) if graphs else ():
+        if entrypoints.setdefault(graph.name, graph) is not graph:
+            raise ConfigurationError(
+                f"two entrypoints are named {graph.name!r}, and one is a graph: give it another "
+                "name, as with penstock.langgraph.host(graph, name=...)."
+            )
+
+
+def _found(source: str, key: str = "") -> Iterable[Found]:
+    """Return what a source has at its top level, by name, or the one object that it names."""
+    if source.endswith(".json"):
+        file = LangGraphFile(source)
+        file.prepare()
+        return [each for key, graph in file.graphs.items() for each in _found(graph, key)]
+    name, path = parts_of(source)
+    module = _import(name)
+    if not path:
+        return [(source, variable, value, "") for variable, value in vars(module).items()]
+    value: Any = module
+    for part in path.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError as error:
+            raise ConfigurationError(f"{name} has nothing called {path!r}.") from error
+    found = (source, path.rpartition(".")[2], value, key)
+    if not (isinstance(value, Entrypoint | Task) or _is_hosted(found)):
+        raise ConfigurationError(
+            f"{source} is no entrypoint and no LangGraph graph, but {type(value).__name__}: name "
+            "an object that is decorated with @entrypoint(), a graph as compile() makes it, a "
+            "StateGraph, or a function that makes one."
+        )
+    return [found]
 
 
 def _add(found: dict[str, Any], value: Any, kind: str) -> None:

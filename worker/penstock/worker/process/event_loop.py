@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["LoopThread"]
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,8 +13,8 @@ from typing import Any, Final
 from penstock.runtime.concurrency.patient_pool import PatientPool, start
 from penstock.worker.process.watchdog import Watchdog
 
-THREADS: Final = 32
-"""Threads of `asyncio.to_thread` and the like, as many as asyncio itself has at most."""
+THREADS: Final = 64
+"""Threads of `asyncio.to_thread` and of the sync nodes of graphs, at most; they begin as needed."""
 
 REFUSED: Final = 0.1
 """Seconds between two tries to start a thread that the system refuses."""
@@ -26,7 +25,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._pool = PatientPool(min(THREADS, (os.cpu_count() or 1) + 4), "asyncio", self._on_short)
+        self._pool = PatientPool(THREADS, "asyncio", self._on_short)
         self._loop.set_default_executor(self._pool)
         self._thread = threading.Thread(target=self._work, name="penstock-loop", daemon=True)
         self._watchdog = Watchdog(self._loop, self._thread)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from penstock.worker.process.app_source import file_of
 from penstock.worker.redis_server import ending_with_parent
 
 EVERY: Final = 0.4
@@ -43,8 +44,8 @@ class Watch:
 
 def source_folders(app: Sequence[str]) -> list[Path]:
     """Name the folders whose files an app is made of: those of its files, and this one."""
-    folders = {Path(source).resolve().parent for source in app if source.endswith(".py")}
-    if not folders or not all(source.endswith(".py") for source in app):
+    folders = {Path(file).resolve().parent for file in map(file_of, app) if file}
+    if not folders or not all(map(file_of, app)):
         folders.add(Path.cwd())
     return [one for one in sorted(folders) if not any(other in one.parents for other in folders)]
 

@@ -21,17 +21,17 @@ from penstock.publisher.redis.cause import explained
 from penstock.publisher.redis.connection import connect, transient
 from penstock.publisher.redis.retries import unavailable
 from penstock.publisher.redis.script import run
-from penstock.runtime.executor.app import App
+from penstock.runtime.executor.app import AnyExecutable, App
 from penstock.runtime.executor.executor import Executor
 from penstock.runtime.func.task import Task
 from penstock.runtime.redis.calls import Claim, Death, Taken
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings, load_settings
-from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 from penstock.worker.process.capacity import Capacity
 from penstock.worker.process.consumer import Consumer
 from penstock.worker.process.control_listener import ControlListener
 from penstock.worker.process.event_loop import LoopThread
+from penstock.worker.process.older_runs import refuse_older_runs
 from penstock.worker.process.poller import PAUSE, Poller
 from penstock.worker.process.presence import Presence
 from penstock.worker.process.recovery import Recovery, end_leases
@@ -62,7 +62,7 @@ class Worker(RQWorker):
         queues: Sequence[str],
         *,
         connection: Redis | str | None = None,
-        entrypoints: Mapping[str, AnyEntrypoint],
+        entrypoints: Mapping[str, AnyExecutable],
         tasks: Mapping[str, Task[..., Any]] | None = None,
         settings: Settings | None = None,
         concurrency: int = 50,
@@ -120,7 +120,8 @@ class Worker(RQWorker):
         signals: the first SIGTERM, SIGINT or SIGHUP drains the worker, a second one cuts it off.
 
         Raises:
-            ConfigurationError: a live worker has the name of this one.
+            ConfigurationError: a live worker has the name of this one; or there are open runs of a
+                version that kept them in another way.
         """
         with handled(self.request_stop):
             try:
@@ -168,6 +169,7 @@ class Worker(RQWorker):
     def _register(self) -> bool:
         """Register with Redis and RQ; return whether that is done."""
         try:
+            refuse_older_runs(self.connection, self._executor.calls.keys)
             if not self._registration.take():
                 return False
             self.set_state(WorkerStatus.IDLE)

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from penstock.langgraph.redis.calls import NewValue, NewWrite, Plan
+from penstock.langgraph.redis.calls import NewValue, NewWrite, Plan, Request
 from penstock.langgraph.redis.growing import Known, ListBytes
 from penstock.langgraph.redis.keys import Space, point_field, value_field, write_field, write_name
 from penstock.langgraph.redis.point import Point, PointHead, Write, write_head
@@ -16,7 +16,6 @@ from penstock.langgraph.redis.record import Typed
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.versions import is_ours, version_text
 from penstock.publisher.errors import CodecError
-from penstock.publisher.redis.script import Call
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def put(storage: Storage, point: Point, new_versions: Mapping[str, Any]) -> Plan
     ]
     root, record = str(point.metadata.get("parents", {}).get("", "")), _record(storage, point)
 
-    def call() -> Call:
+    def call() -> Request:
         new = [*removed, *(draft.new for draft in drafts)]
         return storage.calls.put(point.space, root, point.id, record, new)
 

@@ -9,7 +9,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -17,11 +17,11 @@ from redis.exceptions import ResponseError
 
 from penstock.publisher.event import texts
 from penstock.publisher.plan import follow
-from penstock.publisher.redis.script import Call, Reply
-from penstock.publisher.stored import Command
+from penstock.publisher.redis.script import Argument, Call, Reply
 from penstock.runtime.errors import Fenced, LeaseLostError
 from penstock.runtime.journal.endings import Asked, Ending, Finished, Suspended
 from penstock.runtime.journal.fact import Fact
+from penstock.runtime.journal.put import Put
 from penstock.runtime.journal.remote_call import ARGUMENTS, RemoteCall
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.redis.calls import SCHEMA, Calls, Claim
@@ -107,9 +107,14 @@ class RedisJournal:
             LeaseLostError: another attempt owns the run.
         """
         events = self._calls.keys.events(self.lease.home or self.lease.run_id)
-        return follow(unfinished(events, self.seq, self._recorded, self._home_step), self._ask)
+        return follow(unfinished(events, self.seq, self._recorded, self._home_step), self.read)
 
-    def _ask(self, request: Command | Call) -> Any:
+    def read(self, request: tuple[Argument, ...] | Call) -> Any:
+        """Ask Redis what may be asked twice, until it answers; waits in this thread.
+
+        Raises:
+            LeaseLostError: another attempt owns the run.
+        """
         return self._sender.ask(request, self._check)
 
     def sends(self, queue: str) -> bool:
@@ -139,7 +144,7 @@ class RedisJournal:
         with self._lock:
             self._backlog.release()
         self.flush()
-        word = self._calls.word(self._ask(self._calls.send(self.lease, call)))
+        word = self._calls.word(self.read(self._calls.send(self.lease, call)))
         if word == "FENCED":
             self._lose()
             with self._lock:
@@ -161,6 +166,31 @@ class RedisJournal:
         with self._lock:
             if self.failure is None and not self._closed:
                 self._backlog.keep(field, text)
+
+    def put(
+        self,
+        puts: Sequence[Put],
+        checkpoints: Mapping[str, str],
+        facts: Sequence[tuple[Fact, str]] = (),
+    ) -> None:
+        """Add what is stored of a graph, checkpoints, and facts with their encoded data.
+
+        All of it goes into one write, which is stored soon, in order.
+
+        Raises:
+            LeaseLostError: another attempt owns the run.
+            Fenced: the attempt is over.
+        """
+        texts = [self._texts(fact, text) for fact, text in facts]
+        with self._lock:
+            self._check()
+            if self._closed:
+                raise self._late()
+            is_long = self._backlog.put(puts, checkpoints, self.seq + 1, texts)
+            self.seq += len(texts)
+        self._sender.notice(self)
+        if is_long and not _on_a_loop():
+            self.flush()
 
     def learn(self, field: str, text: bytes) -> None:
         """Take what others have recorded since the claim."""
@@ -192,7 +222,7 @@ class RedisJournal:
         with self._lock:
             self._check()
             if self._closed:
-                raise Fenced(f"run {self.lease.run_id!r} is over; what comes late is not recorded")
+                raise self._late()
             self.seq = seq = self.seq + 1
             is_long = self._backlog.add(seq, stored, published, fact.ref, outcome)
         self._sender.notice(self)
@@ -253,7 +283,7 @@ class RedisJournal:
     def _last_texts(self, ending: Finished | Suspended, fact: Fact) -> tuple[str, str]:
         outcome = ending.checkpoints.get("result", "")
         if isinstance(ending, Finished):
-            kept = ("name", "status", "cached")
+            kept = ("name", "status", "cached", "graph")
             told = {key: fact.data[key] for key in kept if key in fact.data}
             text = ending.text or json.dumps(told)
         else:
@@ -297,6 +327,9 @@ class RedisJournal:
         if is_first:
             self.on_failure(error)
 
+    def _late(self) -> Fenced:
+        return Fenced(f"run {self.lease.run_id!r} is over; what comes late is not recorded")
+
     def _lose(self) -> None:
         self.fail(LeaseLostError(f"another attempt owns run {self.lease.run_id!r}."))
 
@@ -334,7 +367,9 @@ class RedisJournal:
             return
         with self._lock:
             stored = self._backlog.stored()
-            self.has_recorded = self.has_recorded or bool(stored.checkpoints.keys() - _READ)
+            self.has_recorded = self.has_recorded or bool(
+                stored.puts or stored.checkpoints.keys() - _READ
+            )
             done = [waiter for number, waiter in self._waiters if number <= stored.number]
             self._waiters = [item for item in self._waiters if item[0] > stored.number]
         for waiter in done:
@@ -349,7 +384,8 @@ class RedisJournal:
 def _suspension(ending: Suspended, fact: Fact) -> str:
     if not ending.questions:
         return json.dumps(fact.data)
-    return f'{{"interrupts":[{",".join(_asked(ending))}]}}'
+    graph = ',"graph":true' if "graph" in fact.data else ""
+    return f'{{"interrupts":[{",".join(_asked(ending))}]{graph}}}'
 
 
 def _asked(ending: Suspended) -> Iterator[str]:

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from penstock.publisher.redis.connection import transient
 from penstock.publisher.redis.direct import DirectRedis
-from penstock.publisher.redis.script import Call, Reply, run, run_all
+from penstock.publisher.redis.script import Argument, Call, Reply, run, run_all
 from penstock.runtime.after_fork import anew_in_children
 from penstock.runtime.concurrency.patient_pool import start
 
@@ -101,7 +101,7 @@ class Sender:
             time.sleep(delay)
             delay = min(2 * delay, 1.0)
 
-    def ask(self, request: Call | tuple[str | int, ...], check: Callable[[], None]) -> Any:
+    def ask(self, request: Call | tuple[Argument, ...], check: Callable[[], None]) -> Any:
         """Send what may be sent twice from this thread, until Redis answers or `check` raises."""
         delay = 0.01
         while True:

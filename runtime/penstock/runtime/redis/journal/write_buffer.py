@@ -5,10 +5,11 @@ from __future__ import annotations
 __all__ = ["Backlog"]
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from penstock.runtime.journal.endings import Ending
+from penstock.runtime.journal.put import Put
 from penstock.runtime.redis.calls import Write
 
 WEIGHT: Final = 256 * 1024
@@ -47,14 +48,36 @@ class Backlog:
         The event will have that seq unless others speak in the same stream. Returns whether more
         waits for Redis now than code in a thread may add to.
         """
-        if self._weight > WEIGHT:
-            self._turn_over()
+        self._make_room()
         filling = self._filling
         if outcome:
             self.keep(field, outcome)
         filling.due = filling.due or seq
         filling.events += (stored, published)
         self._weight += ENTRY + len(stored) + len(outcome)
+        return len(self._full) > AHEAD
+
+    def put(
+        self,
+        puts: Sequence[Put],
+        checkpoints: Mapping[str, str],
+        seq: int,
+        events: Sequence[tuple[str, str]],
+    ) -> bool:
+        """Add what is stored of a graph, checkpoints and events to one write, as `add` does.
+
+        The first of the events will have that seq.
+        """
+        self._make_room()
+        filling = self._filling
+        filling.puts += puts
+        filling.checkpoints |= checkpoints
+        if events:
+            filling.due = filling.due or seq
+        for stored, published in events:
+            filling.events += (stored, published)
+            self._weight += ENTRY + len(stored)
+        self._weight += sum(len(each.value) for each in puts)
         return len(self._full) > AHEAD
 
     def ask(self, questions: Mapping[str, str | None]) -> None:
@@ -102,6 +125,10 @@ class Backlog:
         assert self._sent is not None
         stored, self._sent = self._sent, None
         return stored
+
+    def _make_room(self) -> None:
+        if self._weight > WEIGHT:
+            self._turn_over()
 
     def _turn_over(self) -> None:
         """Let what is added from here on go into another write."""

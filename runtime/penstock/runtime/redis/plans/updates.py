@@ -99,6 +99,8 @@ class ChangePlans:
         """
         checkpoint = checkpoint_id_of(wanted.config)
         if checkpoint and wanted.thread_id is not None:
+            if not is_number(checkpoint) and (yield from self._is_of_graph(wanted.thread_id)):
+                return (yield from self._plans.enqueue(wanted))  # which knows its points itself
             place = ("HGET", self._plans.keys.thread(thread_key(wanted.thread_id)), "head")
             head = yield place
             if head is None and (yield self._calls.own(wanted.thread_id)):
@@ -108,6 +110,10 @@ class ChangePlans:
                 anchor = Anchor(wanted.thread_id, checkpoint)
                 yield from self.fork(self.change(anchor, wanted.entrypoint, wanted.config))
         return (yield from self._plans.enqueue(wanted))
+
+    def _is_of_graph(self, thread_id: str) -> Plan[bool]:
+        """Tell whether a thread has the state of a LangGraph graph, with points of its own."""
+        return bool((yield ("EXISTS", self._plans.keys.graph(thread_key(thread_id)))))
 
     def _give_input(self, update: Update, anchor: Anchor) -> Plan[str]:
         config: dict[str, Any] = {"metadata": update.metadata}

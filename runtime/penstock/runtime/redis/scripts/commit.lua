@@ -1,19 +1,26 @@
--- The part that all writes of an attempt share. Needs names, append and remote.
--- Keys: run:<id>; checkpoints:<home>, events:<home>, channel:<home> of the run that it writes for: itself, or the one
--- whose remote step it is, which has to be open and to wait for this very run (run:<home>, remote:<home>).
+-- The part that all writes of an attempt share. Needs names, append, remote and puts.
+-- Keys: those of puts; run:<id>; checkpoints:<home>, events:<home>, channel:<home> of the run that it writes for:
+-- itself, or the one whose remote step it is, which has to be open and to wait for this very run (run:<home>,
+-- remote:<home>).
 --
 -- ARGV[3] run id, ARGV[4] fence, ARGV[5] batch: number of this write within the attempt, from 1,
 -- ARGV[6] home: the run whose remote step it is, '' for none, ARGV[7] keep: events to keep at least (0: all),
 -- ARGV[8] due: the seq of its first event, as append takes it, ARGV[9] number of checkpoints, then pairs of field
--- and text; then the number of events, then pairs of stored and published text; then the script's own.
+-- and text; then the number of events, then pairs of stored and published text; then puts, as their chunk has them;
+-- then the script's own.
 -- refusal(fence, batch, status): the answer to a write that is not to be applied, as the run's hash stands; nil if it is
--- to be. OK: this very write was applied before; FENCED: the attempt does not own the run, or one of its writes is lost.
+-- to be. OK: this very write was applied before; FENCED: the attempt does not own the run, one of its writes is lost, or
+-- somebody has deleted what this one is to continue.
 -- apply(home, crashes): applies it, but for its number; returns the index of the script's own first argument.
+-- has_graph(): the field of the hash, and its value, that say that this write has something of a graph; else nothing.
 -- commit() does all of this: it returns that index, or nil and the answer to give.
 
 -- Whether a write has more than what the run was given, as it was read.
-local function gets_on(checkpoints)
-  for each = 10, 8 + 2 * checkpoints, 2 do
+local function gets_on(events, puts)
+  if ARGV[puts] ~= '0' then
+    return true
+  end
+  for each = 10, events - 2, 2 do
     if ARGV[each] ~= 'accepted' and ARGV[each] ~= 'accepted context' then
       return true
     end
@@ -30,8 +37,16 @@ local function forget_crashes(record)
   end
 end
 
+-- include: penstock.runtime.redis.scripts/puts as of_graph(are_met, put_all)
+
+-- The index of the number of events, and that of the number of puts.
+local function counts()
+  local at = 10 + 2 * tonumber(ARGV[9])
+  return at, at + 1 + 2 * tonumber(ARGV[at])
+end
+
 local function refusal(fence, last, status)
-  local batch = tonumber(ARGV[5])
+  local batch, _, puts = tonumber(ARGV[5]), counts()
   last = tonumber(last or 0)
   if fence ~= ARGV[4] then
     return 'FENCED'
@@ -39,21 +54,32 @@ local function refusal(fence, last, status)
     return 'OK'
   elseif status ~= 'running' or last ~= batch - 1 then
     return 'FENCED' -- if still running, Redis has lost what came before, at a failover or on its disk
+  elseif ARGV[puts] ~= '0' and not of_graph().are_met(puts) then
+    return 'FENCED'
   end
 end
 
 local function apply(home, crashes)
-  local checkpoints = tonumber(ARGV[9])
-  local at = 10 + 2 * checkpoints
+  local at, puts = counts()
+  local following = puts + 1
   for first = 10, at - 1, 1000 do
     redis.call('HSET', key('checkpoints', home), unpack(ARGV, first, math.min(first + 999, at - 1)))
   end
-  local events = tonumber(ARGV[at])
-  append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, events, tonumber(ARGV[8]))
-  if (crashes or '0') ~= '0' and gets_on(checkpoints) then
+  if ARGV[puts] ~= '0' then
+    following = of_graph().put_all(puts)
+  end
+  append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, tonumber(ARGV[at]), tonumber(ARGV[8]))
+  if (crashes or '0') ~= '0' and gets_on(at, puts) then
     forget_crashes(key('run', ARGV[3]))
   end
-  return at + 1 + 2 * events
+  return following
+end
+
+local function has_graph()
+  local _, puts = counts()
+  if ARGV[puts] ~= '0' then
+    return 'graph', '1'
+  end
 end
 
 local function commit()
@@ -68,6 +94,6 @@ local function commit()
     return nil, 'FENCED'
   end
   local at = apply(home ~= '' and home or id, run[4])
-  redis.call('HSET', record, 'batch', ARGV[5])
+  redis.call('HSET', record, 'batch', ARGV[5], has_graph())
   return at
 end

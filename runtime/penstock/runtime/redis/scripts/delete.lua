@@ -3,7 +3,7 @@
 -- ARGV[3] thread key, ARGV[4] thread id, ARGV[5...] ids of runs; without one, the thread itself.
 -- Returns { OK, '' } or { BUSY, run id }.
 -- Keys: thread:<key>, history:<key>, waiting:<key>, those of separate, standing and settle; run:<id>, checkpoints:<id>,
--- questions:<id>, events:<id>, runs:<status>, rq:job:<id>, rq:finished/failed:<queue>.
+-- questions:<id>, events:<id>, runs:<status>, rq:job:<id>, rq:finished/failed:<queue>, those of graph_keys.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -56,5 +56,6 @@ for _, entry in ipairs(redis.call('LRANGE', key('history', thread), 0, -1)) do
     forget(id)
   end
 end
+graph_keys().keep_graph(thread, nil)
 drop_keys(key('thread', thread), key('history', thread), key('waiting', thread))
 return { 'OK', '' }

@@ -43,5 +43,6 @@ local reason = ARGV[at + 1]
 if ARGV[at] == 'cancelled' then
   reason = run.cancel or reason
 end
-settle_as(id, run, ARGV[at], reason, nil, 'batch', batch)
+run.graph = run.graph or has_graph()
+settle_as(id, run, ARGV[at], reason, nil, 'batch', batch, has_graph())
 return 'OK'

@@ -3,7 +3,10 @@
 -- Keys: history:<key> (list, the newest last, each some lines of text: first `<number> <source> <step> <parent>
 -- <run> <ms> <base>`, then the entrypoint as JSON, the metadata, and what the checkpoint has of its own: what is
 -- saved, and the value where that is another; base is the number of the one that has them, '' for none);
--- thread:<key> (head, step and base of the newest; saved, and value where it is another; run; ttl; children, saved:<name>); checkpoints:<id>.
+-- thread:<key> (head, step and base of the newest; saved, and value where it is another; run; ttl; children, saved:<name>); checkpoints:<id>;
+-- those of graph_keys.
+-- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
+
 local HEAD = '^(%d+) (%a+) (%-?%d+) (%d*) ([%w_-]*) (%d+) (%d*)'
 
 -- place(thread): where a thread is: head, step and base, the run that it is at, and its own ttl.
@@ -61,6 +64,7 @@ local function begin(thread, at, id, run, ...)
   if is_known then
     redis.call('PERSIST', key('thread', thread))
     redis.call('PERSIST', key('history', thread))
+    graph_keys().keep_graph(thread, 0)
   end
 end
 
@@ -73,6 +77,7 @@ local function rest(thread, ttl)
       redis.call('PERSIST', key(kind, thread))
     end
   end
+  graph_keys().keep_graph(thread, tonumber(ttl or 0))
 end
 
 -- What nested entrypoints with a state of their own leave on the thread.

@@ -3,7 +3,10 @@
 -- is_at(id, thread, lone): whether a run is the one that its thread is at; as long as it is lone, it is.
 -- reopen(id, thread, event): keeps all it has for as long as it is open again, and says so in its stream.
 -- Field 'pardoned' counts the deaths that do not count against it any more.
--- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers.
+-- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers;
+-- those of graph_keys.
+-- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
+
 local function is_at(id, thread, is_lone)
   return is_lone == '1' or redis.call('HGET', key('thread', thread), 'run') == id
 end
@@ -14,6 +17,7 @@ local function reopen(id, thread, event)
   end
   redis.call('PERSIST', key('thread', thread))
   redis.call('PERSIST', key('history', thread))
+  graph_keys().keep_graph(thread, 0)
   redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel', 'worker')
   local deaths = redis.call('HMGET', key('run', id), 'deaths', 'pardoned')
   local pardoned = ms((deaths[1] or 0) + (deaths[2] or 0))

@@ -48,10 +48,10 @@ local settle
 -- What the end of a run needs of its hash.
 local function standing_of(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home',
-    'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel')
+    'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph')
   return { status = run[1], queue = run[2], worker = run[3], fence = run[4], thread_key = run[5], retention = run[6],
     home = run[7], home_step = run[8], caller = run[9], sends = run[10], parked = run[11], reserved = run[12],
-    lone = run[13], batch = run[14], crashes = run[15], cancel = run[16] }
+    lone = run[13], batch = run[14], crashes = run[15], cancel = run[16], graph = run[17] }
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
@@ -104,8 +104,10 @@ local function settle_as(id, run, status, reason, by, ...)
   redis.call('PEXPIRE', key('checkpoints', id), retention)
   redis.call('PEXPIRE', key('events', id), retention)
   redis.call('PEXPIRE', key('questions', id), is_at_work and 0 or retention) -- which asks nothing any more
-  if not run.lone then -- else nobody has asked for its thread
+  if not run.lone then
     leave_thread(id, run.thread_key, status, by)
+  elseif run.graph then -- nobody has asked for its thread, which has the state of its graph alone
+    graph_keys().keep_graph(run.thread_key, tonumber(retention))
   end
 end
 

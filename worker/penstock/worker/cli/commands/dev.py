@@ -16,6 +16,7 @@ import click
 
 from penstock.worker.cli.errors import Refusal, note
 from penstock.worker.cli.options import common, read_settings
+from penstock.worker.process.app_source import file_of
 from penstock.worker.process.signals import handled, how_ended
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ def dev(
 ) -> None:
     """Start a Redis and a worker for APP, and reload APP when a file beside it changes.
 
-    APP is one or more files (flows.py) or modules (shop.flows). A run that is executing at a reload
-    continues with the new code from its last recorded step. With --redis, no Redis is started.
-    Ctrl-C ends the worker and the Redis.
+    APP is one or more files (flows.py), modules (shop.flows), LangGraph graphs (agent.py:graph) or
+    a langgraph.json. A run that is executing at a reload continues with the new code from its last
+    recorded step. With --redis, no Redis is started. Ctrl-C ends the worker and the Redis.
     """
     from penstock.publisher.redis.url import redacted
 
@@ -104,8 +105,8 @@ def _require_files(app: Sequence[str]) -> None:
             "no app given: name the file that defines the entrypoints, as in penstock dev flows.py."
         )
     for source in app:
-        if source.endswith(".py") and not Path(source).is_file():
-            raise Refusal(f"there is no file {source!r} in {Path.cwd()}; check the path.")
+        if (file := file_of(source)) and not Path(file).is_file():
+            raise Refusal(f"there is no file {file!r} in {Path.cwd()}; check the path.")
 
 
 def _embedded(data: Path | None, port: int | None) -> EmbeddedServer:

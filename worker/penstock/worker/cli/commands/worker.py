@@ -71,10 +71,10 @@ def worker(
 ) -> None:
     """Execute runs of the entrypoints that APP defines.
 
-    APP is one or more files (flows.py) or modules (shop.flows); without it, those of PENSTOCK_APP
-    or of [tool.penstock] app in pyproject.toml. SIGTERM drains the worker: it takes nothing new,
-    lets running steps end, and hands its runs over to other workers. A second SIGTERM ends it at
-    once.
+    APP is one or more files (flows.py), modules (shop.flows), LangGraph graphs (agent.py:graph) or
+    a langgraph.json; without it, those of PENSTOCK_APP or of [tool.penstock] app in pyproject.toml.
+    SIGTERM drains the worker: it takes nothing new, lets running steps end, and hands its runs over
+    to other workers. A second SIGTERM ends it at once.
     """
     if name and processes > 1:
         raise click.UsageError("--name needs a single process: omit --processes.", ctx)

@@ -1,0 +1,1 @@
+"""LangGraph graphs as entrypoints of workers: found, executed attempt by attempt, gone on with."""

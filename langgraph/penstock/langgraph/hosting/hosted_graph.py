@@ -1,0 +1,172 @@
+"""A graph as an entrypoint of workers."""
+
+from __future__ import annotations
+
+__all__ = ["HostedGraph", "host"]
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self
+
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.store.memory import InMemoryStore
+
+from penstock.langgraph.allow_list import Types
+from penstock.langgraph.cache import PenstockCache
+from penstock.langgraph.hosting.attempt import GraphAttempt
+from penstock.langgraph.hosting.factory import Factory
+from penstock.langgraph.hosting.graph import Graph, compiled
+from penstock.langgraph.hosting.run_saver import RunSaver
+from penstock.langgraph.hosting.teller import Teller
+from penstock.langgraph.hosting.void import said_in_vain
+from penstock.langgraph.serde import serializer_for
+from penstock.langgraph.store import PenstockStore
+from penstock.publisher.plan import follow
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.executor.hosted import Hosted, HostedRun
+from penstock.runtime.journal.result import Result
+from penstock.runtime.redis.keys import Keys
+
+logger = logging.getLogger(__name__)
+
+MODES: Final = ("values", "updates", "custom", "messages", "tasks")
+"""The stream modes that are stored unless a graph is hosted with others."""
+
+ALWAYS: Final = ("updates", "tasks")
+"""Those without which nobody could tell which tasks have finished."""
+
+UNNAMED: Final = "LangGraph"
+"""The name of a graph that was given none."""
+
+
+class HostedGraph(Hosted):
+    """A graph whose runs are executed by workers: `host(graph, ...)` makes one."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        name: str = "",
+        types: Types = (),
+        serde: SerializerProtocol | None = None,
+        modes: Sequence[str] = MODES,
+        factory: Factory | None = None,
+    ) -> None:
+        self.graph = graph
+        self._factory = factory
+        own = graph.get_name()
+        self.name = name or (own if own != UNNAMED else "")
+        self._serde = serializer_for(types, serde)
+        self._modes = _checked(modes)
+        self._bound: dict[str, Any] = {}
+
+    def named(self, name: str) -> Self:
+        """Return the graph with that name, unless it has one of its own."""
+        self.name = self.name or name
+        return self
+
+    def __repr__(self) -> str:
+        return f"<graph {self.name!r}>"
+
+    def input_schema(self) -> Mapping[str, Any]:
+        """Return the JSON schema of its input."""
+        return self.graph.get_input_jsonschema()
+
+    async def run(self, run: HostedRun) -> Result:
+        """Execute an attempt."""
+        journal, thread_id = run.journal, run.attempt.assignment.thread_id
+        later = asyncio.get_running_loop().call_soon_threadsafe
+        teller = Teller(run.attempt, journal, self._modes, later)
+        saver = RunSaver(journal, thread_id, run.settings, self._serde, teller)
+        async with self._made(run) as made:
+            own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
+            return await GraphAttempt(self.name, made.copy(own), saver, teller, run).execute()
+
+    @asynccontextmanager
+    async def _made(self, run: HostedRun) -> AsyncGenerator[Graph]:
+        """Give the graph of one attempt."""
+        if self._factory is None:
+            yield self.graph
+            return
+        config: Any = run.attempt.assignment.config
+        async with self._factory.graph(config) as graph:
+            yield graph
+
+    def unfinished(self, run: HostedRun) -> Mapping[str, int]:
+        """Read what tasks have said in vain, in earlier attempts."""
+        journal, run_id = run.journal, run.attempt.assignment.run_id
+        events = Keys(run.settings.prefix).events(run_id)
+        return follow(said_in_vain(events, journal.seq, run.attempt.codec), journal.read)
+
+    def _parts(self, graph: Graph, run: HostedRun) -> Mapping[str, Any]:
+        """Return the store and the cache that a graph gets of this process."""
+        if not self._bound:
+            self._say_what_is_replaced(graph)
+            connection, settings = run.connection, run.settings
+            self._bound["store"] = PenstockStore(connection, settings=settings)
+            self._bound["cache"] = PenstockCache(connection, serde=self._serde, settings=settings)
+        parts: dict[str, Any] = {}
+        if graph.store is None or isinstance(graph.store, InMemoryStore):
+            parts["store"] = self._bound["store"]
+        nodes = graph.nodes.values()
+        is_cached = any(node.cache_policy is not None for node in nodes) or graph.cache_policy
+        if graph.cache is None and is_cached:
+            parts["cache"] = self._bound["cache"]
+        return parts
+
+    def _say_what_is_replaced(self, graph: Graph) -> None:
+        given = graph.checkpointer
+        if given is not None and not isinstance(given, bool):
+            logger.info(
+                "graph %r keeps its state in the Redis of its worker, not in its %s",
+                self.name,
+                type(given).__name__,
+            )
+
+
+def host(
+    graph: object,
+    *,
+    name: str | None = None,
+    types: Types = (),
+    serde: SerializerProtocol | None = None,
+    modes: Sequence[str] = MODES,
+) -> HostedGraph:
+    """Make a graph, a builder, or a function that makes one, an entrypoint of workers.
+
+    A function is called for each attempt, with the config of the run if it takes it, and once
+    now with an empty one. What this returns can be enqueued.
+
+    Without it, workers take each compiled graph at the top of a module, under its own name or that
+    of its variable. `types` are the classes of your own that its state may hold, "any" for all;
+    `serde` is a serializer in place of LangGraph's form. `modes` are the stream modes that are
+    stored as events; what tasks return and how they end is always among them.
+
+    Raises:
+        ConfigurationError: it is no compiled graph; there is no such mode; both types and serde, or
+            a class that cannot be read again.
+    """
+    factory = None
+    found = compiled(graph)
+    if found is None and callable(graph):
+        factory = Factory(graph, getattr(graph, "__qualname__", repr(graph)))
+        found = factory.sample()
+    if found is None:
+        raise ConfigurationError(
+            "host(...) takes a graph as builder.compile() makes it, a StateGraph, or a function "
+            f"that makes one, not {graph!r}."
+        )
+    own: dict[str, Any] = {"types": types, "serde": serde, "modes": modes}
+    return HostedGraph(found, name=name or "", factory=factory, **own)
+
+
+def _checked(modes: Sequence[str]) -> Sequence[str]:
+    known = (*MODES, "checkpoints")
+    for mode in modes:
+        if mode not in known:
+            raise ConfigurationError(
+                f"modes=[...] has some of {', '.join(known)}, not {mode!r}; debug is made of those."
+            )
+    return (*ALWAYS, *modes)

@@ -1,0 +1,266 @@
+"""Checkpointer of a graph in an attempt of a run: all it stores goes through the run's journal."""
+
+from __future__ import annotations
+
+__all__ = ["RunSaver"]
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from penstock.langgraph.hosting.records import NULL_WRITES, POINT
+from penstock.langgraph.hosting.teller import Teller
+from penstock.langgraph.redis.calls import Plan, Puts, Request
+from penstock.langgraph.redis.growing import KnownLists
+from penstock.langgraph.redis.journal_calls import JournalCalls
+from penstock.langgraph.redis.keys import GraphKeys, Space
+from penstock.langgraph.redis.plans import reading
+from penstock.langgraph.redis.record import Records
+from penstock.langgraph.redis.refusals import Refusals
+from penstock.langgraph.redis.storage import Storage
+from penstock.langgraph.redis.values import Values
+from penstock.langgraph.redis.versions import next_version
+from penstock.langgraph.saver_plans import SaverPlans
+from penstock.langgraph.serde import ClosedSerializer
+from penstock.publisher.plan import follow
+from penstock.runtime.redis.journal.journal import RedisJournal
+from penstock.runtime.settings import Settings
+
+T = TypeVar("T")
+
+_NULL_TASK: Final = "00000000-0000-0000-0000-000000000000"
+"""The task that LangGraph stores what a `Command` writes under."""
+
+
+class RunSaver(BaseCheckpointSaver[str]):
+    """Checkpointer of one attempt; stores under its lease, in the order in which it is told.
+
+    What it is told is stored soon, and together with the events of the attempt; with durability
+    "sync" a checkpoint is stored before `aput` returns. It reads what a `PenstockSaver` would. Good
+    in any thread: a node may call a subgraph by `invoke`.
+    """
+
+    def __init__(
+        self,
+        journal: RedisJournal,
+        thread_id: str,
+        settings: Settings,
+        serde: SerializerProtocol,
+        teller: Teller,
+    ) -> None:
+        super().__init__(serde=serde)
+        self._journal = journal
+        self._teller = teller
+        self._root = Space(thread_id)
+        self._calls = JournalCalls(GraphKeys(settings.prefix))
+        self._storage = Storage(
+            self._calls,
+            Records.of(settings),
+            Values(serde, settings.value_limit),
+            KnownLists(),
+            Refusals(),
+            grows=isinstance(serde, ClosedSerializer),
+        )
+        self._plans = SaverPlans(self._storage)
+
+    def get_next_version(self, current: str | None, channel: None) -> str:
+        """Return a version above the current one, which no other branch gets."""
+        return next_version(current)
+
+    # -- what is stored -------------------------------------------------------------------------
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint with the values of its new versions; returns the config that finds it.
+
+        Raises:
+            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            LeaseLostError: another attempt owns the run.
+        """
+        stored = self._store(self._plans.put(config, checkpoint, metadata, new_versions))
+        if self._journal.durability == "sync":
+            self._journal.flush()
+        return stored
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """As `put`, on the running loop."""
+        stored = self._store(self._plans.put(config, checkpoint, metadata, new_versions))
+        if self._journal.durability == "sync":
+            await self._journal.aflush()
+        return stored
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what a task gave to channels, for the checkpoint that it started from.
+
+        Raises:
+            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            LeaseLostError: another attempt owns the run.
+        """
+        plan = self._plans.put_writes(config, writes, task_id, task_path)
+        self._store(plan, task_id, is_sync=True)
+
+    def aput_writes(  # pyright: ignore[reportIncompatibleMethodOverride] - it is awaited alike
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> Coroutine[Any, Any, None]:
+        """As `put_writes`, at the call already: what it returns has nothing left to do.
+
+        LangGraph starts it in the background, where it would wait behind the nodes that a
+        `max_concurrency` keeps back.
+        """
+        try:
+            self._store(self._plans.put_writes(config, writes, task_id, task_path), task_id)
+        except Exception as error:
+            return _raised(error)
+        return _done()
+
+    def _store(self, plan: Plan[T], task_id: str = "", *, is_sync: bool = False) -> T:
+        def take(request: Request) -> Any:
+            assert isinstance(request, Puts)
+            space, point_id = request.space, request.point_id
+            marks = self._marks(request, task_id)
+            if space.thread_id != self._root.thread_id:  # of another thread nothing is told
+                self._journal.put(request.puts, marks)
+            elif request.is_point:
+                self._teller.point(space.namespace, point_id, request.puts, marks)
+            else:
+                place = space.namespace
+                self._teller.writes(place, task_id, request.puts, marks, is_sync=is_sync)
+            if request.is_point:  # from now on: other threads store writes meanwhile
+                self._calls.note(space, point_id)
+            return ()
+
+        return follow(plan, take)
+
+    def _marks(self, request: Puts, task_id: str) -> Mapping[str, str]:
+        """Return the checkpoints that say how far the run's graph is."""
+        if request.space != self._root:
+            return {}
+        if request.is_point:
+            return {POINT: request.point_id}
+        return {NULL_WRITES: request.point_id} if task_id == _NULL_TASK else {}
+
+    # -- what is read ---------------------------------------------------------------------------
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return the checkpoint that a config names, or the newest of its thread and namespace."""
+        found = self._read(self._plans.get_tuple(config), _namespace(config))
+        return self._noted(config, found)
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """As `get_tuple`, on the running loop."""
+        found = await self._aread(self._plans.get_tuple(config), _namespace(config))
+        return self._noted(config, found)
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Give the checkpoints of a thread, or of all, whose metadata have what the filter has."""
+        listing = self._plans.listing(config, filter, before, limit)
+        while not listing.is_over:
+            yield from self._read(listing.page())
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """As `list`, on the running loop."""
+        listing = self._plans.listing(config, filter, before, limit)
+        while not listing.is_over:
+            for each in await self._aread(listing.page()):
+                yield each
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return what channels got on the way to a checkpoint, back to a whole value of each."""
+        return self._read(self._plans.history(config, channels))
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """As `get_delta_channel_history`, on the running loop."""
+        return await self._aread(self._plans.history(config, channels))
+
+    async def anamespaces(self) -> Sequence[str]:
+        """Return the checkpoint namespaces that the run's thread has, sorted."""
+        spaces = await self._aread(reading.spaces_of(self._storage, self._root.thread_id))
+        return [space.namespace for space in spaces]
+
+    def _read(self, plan: Plan[T], namespace: str | None = None) -> T:
+        self._teller.settle(namespace)
+        self._journal.flush()
+        return follow(plan, self._ask)
+
+    async def _aread(self, plan: Plan[T], namespace: str | None = None) -> T:
+        self._teller.settle(namespace)
+        await self._journal.aflush()
+        return await asyncio.to_thread(follow, plan, self._ask)
+
+    def _ask(self, request: Request) -> Any:
+        assert not isinstance(request, Puts)
+        return self._journal.read(request)
+
+    def _noted(
+        self, config: RunnableConfig, found: CheckpointTuple | None
+    ) -> CheckpointTuple | None:
+        asked = config.get("configurable", {})
+        if asked["thread_id"] == self._root.thread_id:
+            self._teller.begins(_namespace(config), found)
+        if found is not None:
+            configurable = found.config.get("configurable", {})
+            space = Space(configurable["thread_id"], configurable["checkpoint_ns"])
+            self._calls.note(space, configurable["checkpoint_id"])
+        return found
+
+
+def _namespace(config: RunnableConfig) -> str:
+    return str(config.get("configurable", {}).get("checkpoint_ns") or "")
+
+
+async def _done() -> None:
+    """Do nothing: it is done."""
+
+
+async def _raised(error: Exception) -> None:
+    raise error

@@ -1,0 +1,354 @@
+"""What a graph streams, told as events of its run: each chunk once, together with its records.
+
+LangGraph calls the teller as it streams, in the loop of the graph or in a thread. What belongs
+together becomes one write of the journal, so that no death comes between: what a task has written
+and the chunks of its end; a point and the chunks that speak of it.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Teller"]
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, cast
+
+from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
+from langgraph.config import get_config
+
+from penstock.langgraph.hosting.records import POINT, TOLD
+from penstock.langgraph.plain import plain
+from penstock.publisher.errors import CodecError
+from penstock.runtime.engine.attempt.attempt import Attempt
+from penstock.runtime.journal.fact import Fact
+from penstock.runtime.journal.put import Put
+from penstock.runtime.redis.journal.journal import RedisJournal
+from penstock.runtime.streaming.graph_chunks import GRAPH
+
+INPUT_KEPT: Final = 16 * 1024
+"""Bytes of the input of a task past which its begin leaves it out."""
+
+_INTERRUPT: Final = "__interrupt__"
+
+Namespace: TypeAlias = tuple[str, ...]
+Told: TypeAlias = tuple[Fact, str]
+
+
+@dataclass(slots=True)
+class _Write:
+    """Something to be written in one piece."""
+
+    puts: Sequence[Put] = ()
+    checkpoints: Mapping[str, str] = field(default_factory=dict[str, str])
+    facts: list[Told] = field(default_factory=list[Told])
+
+
+@dataclass(slots=True)
+class _Held:
+    """What waits for the point that it belongs to."""
+
+    point_id: str = ""
+    """That point, as soon as it is known."""
+    writes: list[_Write] = field(default_factory=list[_Write])
+
+
+@dataclass(slots=True)
+class _Space:
+    """What is under way in one checkpoint namespace."""
+
+    is_kept: bool = False
+    """Whether it has a checkpointer: its loop has asked for its newest point."""
+    stored: set[str] = field(default_factory=set[str])
+    """The points that were there when it asked: their chunks were told by an earlier attempt."""
+    put: set[str] = field(default_factory=set[str])
+    """The points that this attempt has stored."""
+    finished: set[str] = field(default_factory=set[str])
+    """The tasks whose ends earlier attempts have recorded and told."""
+    chunks: list[Told] = field(default_factory=list[Told])
+    """Those of the task that is just ending, until the one with its result comes."""
+    writes: dict[str, _Write] = field(default_factory=dict[str, _Write])
+    """What tasks have written and the chunks of whose end have not come yet."""
+    alone: set[str] = field(default_factory=set[str])
+    """The tasks whose writes are stored, without chunks of their ends."""
+    ended: set[str] = field(default_factory=set[str])
+    """The tasks the chunks of whose ends are told, before their writes have come."""
+    ends: dict[str, list[Told]] = field(default_factory=dict[str, list[Told]])
+    """Chunks of the ends of tasks whose writes have not come yet."""
+    held: list[_Held] = field(default_factory=list["_Held"])
+    """What waits for points, in their order."""
+
+
+class Teller:
+    """Takes the chunks of one attempt's graph, and what its checkpointer is told to store."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        journal: RedisJournal,
+        modes: Sequence[str],
+        later: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """Take what calls a function on the loop soon."""
+        self._codec = attempt.codec.at("event", GRAPH)
+        self._journal = journal
+        self._modes = frozenset(modes)
+        self._later = later
+        self._goes_on = journal.recorded(POINT) is not None
+        self._told_point = (journal.recorded(TOLD) or b"").decode()
+        self._pairs = journal.durability != "exit"
+        self._spaces: defaultdict[str, _Space] = defaultdict(_Space)
+        self._lock = threading.RLock()
+
+    # -- what LangGraph streams -----------------------------------------------------------------
+
+    def take(self, chunk: tuple[Namespace, str, Any]) -> None:
+        """Take a chunk of any mode; from any thread.
+
+        Raises:
+            LeaseLostError: another attempt owns the run.
+            Fenced: the attempt is over.
+        """
+        namespace, mode, payload = chunk
+        with self._lock:
+            space = self._spaces["|".join(namespace)]
+            if mode == "messages":
+                self._say(tuple(payload[1]["langgraph_checkpoint_ns"].split("|")), mode, payload)
+            elif mode == "values":
+                self._values(space, namespace, payload)
+            elif mode == "updates":
+                self._update(space, namespace, payload)
+            elif payload["type"] == "checkpoint":
+                self._checkpoint(space, namespace, payload)
+            elif payload["type"] == "task":
+                self._begin(space, namespace, payload)
+            else:
+                self._end(space, namespace, payload)
+
+    def write(self, value: Any) -> None:
+        """Say something in mode `custom`, as the running task; from any thread."""
+        path: str = get_config().get("configurable", {})["checkpoint_ns"]
+        with self._lock:
+            self._say(tuple(path.split("|")), "custom", value)
+
+    def _say(self, path: Namespace, mode: str, chunk: Any) -> None:
+        if mode in self._modes:
+            space = self._spaces["|".join(path[:-1])]
+            self._write(space, _Write(facts=[self._told(path, mode, chunk)]))
+
+    def _values(self, space: _Space, namespace: Namespace, payload: Any) -> None:
+        facts = [self._told(namespace, "values", payload)] if "values" in self._modes else []
+        if isinstance(payload, Mapping) and _INTERRUPT in payload:
+            space.chunks += facts
+            return
+        if space.is_kept:
+            space.held.append(_Held())
+        self._write(space, _Write(facts=facts))
+
+    def _update(self, space: _Space, namespace: Namespace, payload: Any) -> None:
+        given = cast("Mapping[str, Any]", payload if isinstance(payload, Mapping) else {})
+        told = self._told(namespace, "updates", payload)
+        about: Any = given.get("__metadata__")
+        if not (isinstance(about, Mapping) and cast("Mapping[str, Any]", about).get("cached")):
+            space.chunks.append(told)
+        elif space.writes:  # out of a cache: its writes have just come, and no result will
+            name, write = next(iter(space.writes.items()))
+            del space.writes[name]
+            write.facts.append(told)
+            self._write(space, write)
+
+    def _checkpoint(self, space: _Space, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
+        configurable = wrapped["payload"]["config"]["configurable"]
+        point_id = str(configurable["checkpoint_id"])
+        if point_id in space.stored:
+            if self._goes_on or point_id == self._told_point:
+                space.held.clear()  # it was told, and its values
+                return
+            self._write(space, _Write(checkpoints={TOLD: point_id}))
+            self._release(space)
+        elif point_id in space.put or not self._pairs:
+            self._release(space)
+        elif space.is_kept:
+            if not space.held or space.held[-1].point_id:
+                space.held.append(_Held())
+            space.held[-1].point_id = point_id
+        if "checkpoints" in self._modes:
+            told = self._wrapped(namespace, "checkpoints", wrapped)
+            self._write(space, _Write(facts=[told]))
+
+    def _begin(self, space: _Space, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
+        if wrapped["payload"]["id"] not in space.finished:
+            told = self._wrapped(namespace, "tasks", wrapped)
+            self._write(space, _Write(facts=[told]))
+
+    def _end(self, space: _Space, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
+        result = wrapped["payload"]
+        is_over = result["error"] is None and not result["interrupts"]
+        more = {"ended": f"{result['name']}:{result['id']}"} if is_over else {}
+        facts = [*space.chunks, self._wrapped(namespace, "tasks", wrapped, **more)]
+        space.chunks = []
+        write = space.writes.pop(result["id"], None)
+        if write is not None:
+            write.facts += facts
+            self._write(space, write)
+        elif self._pairs and space.is_kept and result["id"] not in space.alone:
+            space.ends[result["id"]] = facts
+        else:
+            self._write(space, _Write(facts=facts))
+
+    # -- what the checkpointer is told ----------------------------------------------------------
+
+    def begins(self, namespace: str, found: CheckpointTuple | None) -> None:
+        """Take note of the newest point of a namespace, as its loop begins."""
+        with self._lock:
+            space = self._spaces[namespace]
+            space.is_kept = True
+            if found is not None:
+                point_id = found.checkpoint["id"]
+                if point_id not in space.put:
+                    space.stored.add(point_id)
+                    space.finished |= _finished(found) if self._goes_on else set()
+
+    def writes(
+        self,
+        namespace: str,
+        task_id: str,
+        puts: Sequence[Put],
+        checkpoints: Mapping[str, str],
+        *,
+        is_sync: bool,
+    ) -> None:
+        """Store what a task has written, with the chunks of its end.
+
+        On a loop they come before anything else, unless the task is a hidden one. Sync code stores
+        it in a thread beside the one that streams: there they have come when the next point does.
+        """
+        write = _Write(puts, checkpoints)
+        with self._lock:
+            space = self._spaces[namespace]
+            facts = space.ends.pop(task_id, None)
+            if facts is not None or not self._pairs or task_id in space.ended:
+                write.facts += facts or ()
+                self._write(space, write)
+                return
+            earlier = space.writes.pop(task_id, None)
+            if earlier is not None:
+                self._write(space, earlier)
+            space.writes[task_id] = write
+        if not is_sync:
+            self._later(lambda: self._give_up_pairing(namespace, task_id, write))
+
+    def point(
+        self, namespace: str, point_id: str, puts: Sequence[Put], checkpoints: Mapping[str, str]
+    ) -> None:
+        """Store a point, with the chunks that speak of it."""
+        with self._lock:
+            space = self._spaces[namespace]
+            self._give_up_all(space)
+            space.put.add(point_id)
+            ends = [fact for facts in space.ends.values() for fact in facts]
+            space.ended |= space.ends.keys()
+            space.ends = {}
+            held = _taken(space.held, point_id)
+            self._put(_whole([_Write(facts=ends), *held, _Write(puts, checkpoints)]))
+
+    def settle(self, namespace: str | None = None) -> None:
+        """Store what has come so far of a namespace, or of all, before it is read."""
+        with self._lock:
+            for name, space in self._spaces.items():
+                if namespace is not None and name != namespace:
+                    continue
+                self._give_up_all(space)
+                if any(write.puts for held in space.held for write in held.writes):
+                    self._release(space)
+
+    def finish(self) -> None:
+        """Tell what still waits for points: none come any more."""
+        with self._lock:
+            for space in self._spaces.values():
+                self._give_up_all(space)
+                self._release(space)
+
+    def _give_up_pairing(self, namespace: str, task_id: str, write: _Write) -> None:
+        """Store what a task has written of whose end no chunk has come: it is a hidden one."""
+        with self._lock:
+            space = self._spaces[namespace]
+            if space.writes.get(task_id) is write and not self._journal.is_ending:
+                del space.writes[task_id]
+                space.alone.add(task_id)
+                self._write(space, write)
+
+    def _give_up_all(self, space: _Space) -> None:
+        writes, space.writes = space.writes, {}
+        for task_id, write in writes.items():
+            space.alone.add(task_id)
+            self._write(space, write)
+
+    # -- what is written ------------------------------------------------------------------------
+
+    def _release(self, space: _Space) -> None:
+        held, space.held = space.held, []
+        self._put(_whole([write for each in held for write in each.writes]))
+
+    def _write(self, space: _Space, write: _Write) -> None:
+        if space.held:
+            space.held[-1].writes.append(write)
+        else:
+            self._put(write)
+
+    def _put(self, write: _Write) -> None:
+        if write.puts or write.checkpoints or write.facts:
+            self._journal.put(write.puts, write.checkpoints, write.facts)
+
+    def _wrapped(
+        self, namespace: Namespace, mode: str, wrapped: Mapping[str, Any], **more: Any
+    ) -> Told:
+        more |= {"step": wrapped["step"], "type": wrapped["type"]}
+        return self._told(namespace, mode, wrapped["payload"], **more)
+
+    def _told(self, namespace: Namespace, mode: str, chunk: Any, **more: Any) -> Told:
+        data = {"mode": mode, "chunk": plain(chunk), **more}
+        try:
+            text = self._codec.plain.dumps(data)
+        except CodecError:  # it has no form, or is too large
+            data |= {"chunk": None, "cut": True}
+            text = self._codec.plain.dumps(data)
+        if more.get("type") == "task" and len(text) > INPUT_KEPT:
+            data |= {"chunk": {**plain(chunk), "input": None}, "cut": True}
+            text = self._codec.plain.dumps(data)
+        return Fact(GRAPH, data, namespace, time.time()), self._codec.seal(text)
+
+
+def _whole(writes: Sequence[_Write]) -> _Write:
+    """Return several writes as one."""
+    return _Write(
+        [put for each in writes for put in each.puts],
+        {name: text for each in writes for name, text in each.checkpoints.items()},
+        [fact for each in writes for fact in each.facts],
+    )
+
+
+def _taken(held: list[_Held], point_id: str) -> Sequence[_Write]:
+    """Take what waits for a point, and for those before it.
+
+    A point may be stored when the next one is under way already, whose id is not known yet.
+    """
+    ids = [each.point_id for each in held]
+    name = point_id if point_id in ids else ""
+    if name not in ids:
+        return ()
+    count = ids.index(name) + 1
+    taken = held[:count]
+    del held[:count]
+    return [write for each in taken for write in each.writes]
+
+
+def _finished(found: CheckpointTuple) -> set[str]:
+    """Return the tasks that have finished since a point."""
+    return {
+        task_id
+        for task_id, channel, _ in found.pending_writes or ()
+        if channel not in WRITES_IDX_MAP and channel != "__error_source_node__"
+    }

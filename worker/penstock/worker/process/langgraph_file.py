@@ -1,0 +1,109 @@
+"""A `langgraph.json`: the graphs of an app by name, and what they need."""
+
+from __future__ import annotations
+
+__all__ = ["LangGraphFile"]
+
+import importlib.metadata
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+from penstock.runtime.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+_READ: Final = {"graphs", "env", "dependencies", "$schema"}
+
+
+class LangGraphFile:
+    """What such a file says; paths in it are from its own folder."""
+
+    def __init__(self, path: str) -> None:
+        """Read a file.
+
+        Raises:
+            ConfigurationError: it is not there, no JSON object, or names no graphs.
+        """
+        self._path = Path(path)
+        try:
+            tree: Any = json.loads(self._path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigurationError(f"there is no file {path!r} in {Path.cwd()}.") from error
+        except ValueError as error:
+            raise ConfigurationError(f"{path} is no JSON: {error}.") from error
+        self._tree = self._object(tree, "it")
+        if not self._object(self._tree.get("graphs"), "`graphs`"):
+            raise ConfigurationError(f"{path} names no graphs.")
+        if more := sorted(self._tree.keys() - _READ):
+            logger.warning("%s: a worker does not look at %s", path, ", ".join(more))
+
+    @property
+    def graphs(self) -> Mapping[str, str]:
+        """Sources of graphs, by their names."""
+        found: dict[str, str] = {}
+        for name, given in self._object(self._tree["graphs"], "`graphs`").items():
+            tree: Any = given
+            source: Any = tree.get("path") if isinstance(given, dict) else given
+            if not isinstance(source, str) or ":" not in source:
+                raise ConfigurationError(
+                    f"{self._path}: graph {name!r} is given as ./file.py:object, not {given!r}."
+                )
+            file, _, variable = source.rpartition(":")
+            is_file = file.endswith(".py")
+            found[name] = f"{self._path.parent / file if is_file else file}:{variable}"
+        return found
+
+    def prepare(self) -> None:
+        """Set its environment where nothing is set yet, and look whether its packages are there.
+
+        Raises:
+            ConfigurationError: one of them, or its file of the environment, is not.
+        """
+        for name, value in self._environment().items():
+            os.environ.setdefault(name, value)
+        for given in self._tree.get("dependencies", ()):
+            self._require(str(given))
+
+    def _environment(self) -> Mapping[str, str]:
+        given = self._tree.get("env", {})
+        if not isinstance(given, str):
+            return {name: str(value) for name, value in self._object(given, "`env`").items()}
+        path = self._path.parent / given
+        if not path.is_file():
+            raise ConfigurationError(f"{self._path}: there is no file {str(path)!r} for `env`.")
+        lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+        pairs = (line.removeprefix("export ").partition("=") for line in lines if "=" in line)
+        return {
+            name.strip(): value.strip().strip("\"'")
+            for name, _, value in pairs
+            if not name.startswith("#")
+        }
+
+    def _require(self, dependency: str) -> None:
+        if dependency.startswith((".", "/")):
+            folder = (self._path.parent / dependency).resolve()
+            if not folder.is_dir():
+                raise ConfigurationError(f"{self._path}: there is no folder {str(folder)!r}.")
+            for each in (folder, folder / "src"):
+                if each.is_dir() and str(each) not in sys.path:
+                    sys.path.insert(0, str(each))
+            return
+        name = re.split(r"[\s<>=!~;\[]", dependency, maxsplit=1)[0]
+        try:
+            importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError as error:
+            raise ConfigurationError(
+                f"{self._path} needs {dependency!r}, which is not installed: "
+                f"pip install '{dependency}'"
+            ) from error
+
+    def _object(self, value: object, what: str) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            raise ConfigurationError(f"{self._path}: {what} is to be a JSON object.")
+        return cast("Mapping[str, Any]", value)
