@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from penstock.worker.demo.text import Index, phrases, references, telling, words
+from penstock.worker.demo.text import Index, characteristic, phrases, references, words
 
 
 def test_words_are_lower_case_and_keep_identifiers_and_hyphens_whole() -> None:
@@ -34,13 +34,15 @@ def test_phrases_neither_begin_nor_end_with_a_word_that_says_nothing() -> None:
 def test_telling_terms_are_frequent_here_and_rare_elsewhere() -> None:
     spread = Counter({"lease": 1, "redis": 10, "lease keeper": 1, "clock": 2})
 
-    terms = telling({"lease": 3, "redis": 9, "lease keeper": 2, "clock": 2}, spread, 10, most=2)
+    terms = characteristic(
+        {"lease": 3, "redis": 9, "lease keeper": 2, "clock": 2}, spread, 10, most=2
+    )
 
     assert [term for term, _ in terms] == ["lease", "clock"]
 
 
 def test_a_single_file_has_telling_terms_too() -> None:
-    assert telling({"hello": 1}, {"hello": 1}, 1, most=5) == [("hello", 0.693)]
+    assert characteristic({"hello": 1}, {"hello": 1}, 1, most=5) == [("hello", 0.693)]
 
 
 @pytest.mark.parametrize(

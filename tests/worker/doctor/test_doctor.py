@@ -433,7 +433,7 @@ OLD, NEW = (f"{name}:{base64.b64encode(name.encode() * 8).decode()}" for name in
     [
         ("", "", "ok", "off: values are stored as they are"),
         (OLD, f"{NEW},{OLD}", "ok", "on; newest runs: 2 under '2025'"),
-        ("", NEW, "problem", "config is not encrypted, and keys are set here"),
+        ("", NEW, "problem", "config is not encrypted, although keys are set here"),
         (NEW, "", "problem", "encrypted under key '2026', and no keys are set here"),
         (NEW, OLD, "problem", "encrypted under key '2026', and the keys here are 2025"),
     ],

@@ -1,1 +1,1 @@
-"""What `penstock demo` shows: one run over the files of a folder that outlives its worker."""
+"""`penstock demo`: one run over the files of a folder that outlives its worker."""

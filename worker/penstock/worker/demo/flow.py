@@ -17,13 +17,13 @@ from penstock.runtime.engine.context import get_runtime
 from penstock.runtime.func.entrypoint import entrypoint
 from penstock.runtime.func.task import task
 from penstock.worker.demo.folder import Listing, read, text_files
-from penstock.worker.demo.text import Index, apart, phrases, references, telling, words
+from penstock.worker.demo.text import Index, apart, characteristic, phrases, references, words
 
 FILES = 400
 """Files that are read at most."""
 
 TERMS = 5
-"""Telling terms of one file."""
+"""Characteristic terms of one file."""
 
 TOP = 8
 """Rows of the tables about the whole folder."""
@@ -31,7 +31,7 @@ TOP = 8
 
 @dataclass(frozen=True)
 class Survey:
-    """What the workflow is asked to do: which folder, how many files of it at most."""
+    """The input of the workflow: a folder, and how many of its files to read at most."""
 
     folder: str
     limit: int = FILES
@@ -51,7 +51,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Described:
-    """What a file is about, and what it refers to."""
+    """The terms of a file, and its references."""
 
     path: str
     lines: int
@@ -62,7 +62,7 @@ class Described:
 
 @dataclass(frozen=True)
 class FileReport:
-    """All that the report says of one file."""
+    """The report's data about one file."""
 
     path: str
     lines: int
@@ -77,7 +77,7 @@ class Report:
 
     files: tuple[FileReport, ...]
     terms: tuple[tuple[str, float], ...]
-    """The folder's most telling terms, with their weight."""
+    """The folder's most characteristic terms, with their weight."""
     linked: tuple[tuple[str, int], ...]
     """The most linked files, with the number of files that link to them."""
     largest: tuple[tuple[str, int], ...]
@@ -116,7 +116,7 @@ def count(folder: str, path: str, pause: float) -> Counted:
 
 @task
 def describe(order: Survey, counted: Counted, spread: dict[str, int], files: int) -> Described:
-    """Find what tells one file from the others, and what it refers to."""
+    """Find the terms that distinguish a file from the others, and its references."""
     trace()
     time.sleep(order.pause)
     return described_file(order.folder, counted, spread, files)
@@ -139,12 +139,12 @@ def counted_file(folder: str, path: str) -> Counted:
 
 
 def described_file(folder: str, counted: Counted, spread: dict[str, int], files: int) -> Described:
-    """Find what tells one file from the others, and what it refers to."""
+    """Find the terms that distinguish a file from the others, and its references."""
     return Described(
         counted.path,
         counted.lines,
         counted.words,
-        tuple(telling(counted.terms, spread, files, TERMS)),
+        tuple(characteristic(counted.terms, spread, files, TERMS)),
         tuple(references(read(folder, counted.path))),
     )
 

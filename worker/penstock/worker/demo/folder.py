@@ -77,7 +77,7 @@ def copy_texts(folder: Path, listing: Listing, target: Path) -> list[str]:
 
 
 def default_folder() -> Path:
-    """Return what the demo reads unless told: Penstock's checkout, else its installed sources."""
+    """Return the default folder of the demo: Penstock's checkout, else its installed sources."""
     here = Path(__file__).resolve()
     for folder in (Path.cwd(), *here.parents[4:5]):
         if _is_checkout(folder):

@@ -1,8 +1,8 @@
-"""What the demo's workflow reads in a text: words, phrases, telling terms, references."""
+"""Analysis of a text for the demo: words, phrases, characteristic terms, references."""
 
 from __future__ import annotations
 
-__all__ = ["Index", "apart", "phrases", "references", "telling", "words"]
+__all__ = ["Index", "apart", "characteristic", "phrases", "references", "words"]
 
 import math
 import posixpath
@@ -14,7 +14,7 @@ LONGEST = 4
 """Words of a phrase at most."""
 
 KEPT = 120
-"""Phrases of one file that are candidates for its telling terms."""
+"""Phrases of one file that are candidates for its characteristic terms."""
 
 _WORD = re.compile(r"[^\W\d_]\w*(?:['\u2019-][^\W\d_]\w*)*")
 _CLAUSE = re.compile(r"[^\w\s'\u2019-]+|\n\s*\n")
@@ -49,13 +49,13 @@ def phrases(text: str, most: int = KEPT) -> dict[str, int]:
     return {term: -count for count, term in ranked[:most]}
 
 
-def telling(
+def characteristic(
     counts: Mapping[str, int], spread: Mapping[str, int], files: int, most: int
 ) -> list[tuple[str, float]]:
-    """Return the terms that tell a text from the others, by TF-IDF.
+    """Return the terms that distinguish a text from the others, by TF-IDF.
 
-    `spread` says in how many of the `files` a term occurs. Of a phrase and its parts only the more
-    telling one is given.
+    `spread` has the number of `files` in which a term occurs. Of a phrase and its parts only the
+    heaviest is returned.
     """
     weights = {
         term: (1 + math.log(count)) * math.log((1 + files) / spread[term])

@@ -1,6 +1,6 @@
-"""What `penstock doctor` looks for: what the server promises, and what is stuck in it.
+"""The checks of `penstock doctor`: of the server's settings, and of runs that are stuck.
 
-A check is a pure function from what was read of a Redis to findings.
+A check is a pure function from the facts of a Redis to findings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from penstock.worker.doctor.finding import Finding, Level, Reading
 
 
 def examine(reading: Reading) -> list[Finding]:
-    """Make all checks; of a server in cluster mode just the one that says so."""
+    """Make all checks; for a server in cluster mode only the check of its version."""
     if is_cluster(reading.info):
         return list(server.version(reading))
     checks = (*server.checks(reading), *encryption.CHECKS, *runs.CHECKS)
@@ -21,6 +21,6 @@ def examine(reading: Reading) -> list[Finding]:
 
 
 def risks(reading: Reading) -> list[Finding]:
-    """Find what may lose runs: no disk behind the server, or a server that deletes when full."""
+    """Find settings that may lose runs: no persistence, or deletion of keys when memory is full."""
     found = [finding for check in server.KEEPING for finding in check(reading)]
     return [finding for finding in found if finding.level is not Level.OK]

@@ -14,7 +14,7 @@ from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.redis.cause import fix_for
 
 WHY: Final = fix_for(RedisError("in cluster mode"))
-"""What is wrong with it, and the fix; as errors say that come of single commands."""
+"""What is wrong with it, and the fix; the same text as in errors of single commands."""
 
 
 def is_cluster(info: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Reads what the checks look at, in few round trips, without changing anything."""
+"""Reads the facts that the checks need, in few round trips, without changing anything."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from penstock.worker.doctor.finding import Encryption, Reading
 T = TypeVar("T")
 
 KEYS_READ: Final = 100_000
-"""Keys looked at unless all are asked for."""
+"""Keys that are read, unless all are asked for."""
 
 PAGE: Final = 1000
 SECOND_LOOK: Final = 0.3
-"""Seconds after which what looks stuck is looked at again: it may just be on its way."""
+"""Seconds after which a run that looks stuck is checked again: its ticket may be on its way."""
 
 _CONFIG: Final = ("save", "appendfsync", "client-output-buffer-limit")
 _OF_RUNS: Final = ("run", "checkpoints", "questions", "remote", "events")
@@ -79,7 +79,7 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
 
 
 class _Reader:
-    """Reads one thing after the other, and goes past what the Redis user may not read."""
+    """Reads one fact after the other, and skips those that the Redis user may not read."""
 
     def __init__(self) -> None:
         self.refused: set[str] = set()
@@ -93,7 +93,7 @@ class _Reader:
 
 
 def read_server(connection: Redis) -> Reading:
-    """Read what the server says of itself, in two round trips or so.
+    """Read the server's INFO and configuration, in two round trips or so.
 
     Raises:
         redis.exceptions.RedisError: it does not answer, or refuses.
@@ -148,11 +148,11 @@ class _Queued(NamedTuple):
     run_id: str
     queue: str
     thread_key: str
-    """Empty for a run that performs a step, which has no thread."""
+    """Empty for the run of a remote step, which has no thread."""
     parked: str
-    """What no worker had that met it; "" if it is not parked."""
+    """Name of the code that its workers lack; "" if it is not parked."""
     is_reserved: bool
-    """Whether a worker keeps it back until it can be by itself there."""
+    """Whether a worker holds it back until it can execute it alone."""
 
     @property
     def is_step(self) -> bool:
@@ -183,7 +183,7 @@ def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
 
 
 def _stuck(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> list[str]:
-    """Name the orphans of two looks."""
+    """Return the runs that are orphans in two checks."""
     orphans = _orphans(connection, keys, queued)
     if orphans:
         time.sleep(SECOND_LOOK)
@@ -222,7 +222,7 @@ def _is_parked(connection: Redis, keys: Keys, run: _Queued) -> bool:
 
 
 def _misplaced(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> dict[str, int]:
-    """Count the tickets of queued runs that are where an older release of Penstock puts them."""
+    """Count the tickets of queued runs on queues where an older release of Penstock puts them."""
     if World(keys.prefix).queue("") == "":
         return {}
     ids = {run.run_id for run in queued}
@@ -254,7 +254,7 @@ def _leaks(connection: Redis, keys: Keys, limit: int | None) -> tuple[list[str],
         suspects = [name for name in names if _kind(keys, name) in (*_OF_RUNS, "taken")]
         forever = _without_ttl(connection, suspects)
         closed = _not_open(connection, keys, forever)
-        found += _without_ttl(connection, closed)  # a run may have ended between the two looks
+        found += _without_ttl(connection, closed)  # a run may have ended between the two checks
         if limit is not None and count >= limit:
             return sorted(found), count, False
     return sorted(found), count, True
@@ -296,5 +296,5 @@ def _pages(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def _text(raw: bytes) -> str:
-    """Decode also what is spoilt: the doctor is there to name it."""
+    """Decode corrupt names too, because the doctor reports them."""
     return raw.decode("utf-8", "replace")
