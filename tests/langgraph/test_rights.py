@@ -61,5 +61,8 @@ def test_without_them_the_message_says_whose_rights_are_missing(
 ) -> None:
     redis_client.execute_command("ACL", "SETUSER", "graphs", *rules(added=False))
 
-    with PenstockSaver(url) as saver, pytest.raises(RedisRightsError, match="what its user lacks"):
+    with (
+        PenstockSaver(url) as saver,
+        pytest.raises(RedisRightsError, match="its user lacks"),
+    ):
         saver.get_tuple(THREAD)
