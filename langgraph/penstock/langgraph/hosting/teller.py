@@ -252,7 +252,8 @@ class Teller:
             space.ended |= space.ends.keys()
             space.ends = {}
             held = _taken(space.held, point_id)
-            self._put(_whole([_Write(facts=ends), *held, _Write(puts, checkpoints)]))
+            # After what is held: the words of a task must not come after its end.
+            self._put(_whole([*held, _Write(facts=ends), _Write(puts, checkpoints)]))
 
     def settle(self, namespace: str | None = None) -> None:
         """Store what has come so far of a namespace, or of all, before it is read."""
