@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 import redis
 
 from penstock.publisher.stored import event_of
+from penstock.runtime.redis.run_record import whole
 
 # One script, so that no change comes between two reads.
 _DUMP: Final = """
@@ -89,7 +90,7 @@ class Snapshot:
             self.members[key] = [_text(item) for item in value]
 
     def runs(self) -> dict[str, dict[str, str]]:
-        """The hashes of all runs by id, as text; without those that perform a remote step."""
+        """The fields of all runs by id, as text; without those that perform a remote step."""
         return self._runs
 
     def remotes(self) -> dict[str, dict[str, str]]:
@@ -100,8 +101,9 @@ class Snapshot:
         start = f"{self.prefix}:run:"
         for key, fields in self.hashes.items():
             if key.startswith(start) and "status" in fields:
-                run = {name: _text(text) for name, text in fields.items()}
-                (self._remotes if "home" in run else self._runs)[key.removeprefix(start)] = run
+                run_id = key.removeprefix(start)
+                run = whole(run_id, {name: _text(text) for name, text in fields.items()})
+                (self._remotes if "home" in run else self._runs)[run_id] = run
 
     def remote(self, run_id: str) -> dict[str, str]:
         """Who performs the remote steps of a run, by step id."""

@@ -237,3 +237,19 @@ def test_no_more_checkpoints_are_shown_than_are_kept() -> None:
         run = run_of(worker, 1)
         assert [state[2] for state in states(worker, run.run_id)] == ["2"]
         assert worker.client.thread(run.run_id).update(7)["configurable"]["checkpoint_id"] == "3"
+
+
+def test_a_run_knows_its_checkpoint_when_its_thread_has_been_made(worker: InMemoryWorker) -> None:
+    runs = [run_of(worker, 0, thread_id="named"), run_of(worker, 0)]
+    for number, run in enumerate(runs):
+        worker.client.thread(run.info().thread_id).copy(f"copy-{number}")
+
+    keys = [worker.client.plans.keys.run(run.run_id) for run in runs]
+    stood = [worker.connection.hmget(key, "checkpoint", "step", "lone") for key in keys]
+    for run in runs:
+        run.resume(1)
+    worker.work()
+
+    assert stood == [[b"1", b"-1", None]] * 2
+    assert [run.result() for run in runs] == [1, 1]
+    assert states(worker, runs[1].run_id) == states(worker, "named")

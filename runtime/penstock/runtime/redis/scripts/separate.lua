@@ -13,6 +13,7 @@ local function separate(id, thread)
   redis.call('LTRIM', key('history', thread), 1, 0) -- of a thread that was evicted
   redis.call('RPUSH', key('history', thread), unpack(found.entries))
   redis.call('HDEL', key('run', id), 'lone')
+  redis.call('HSET', key('run', id), 'checkpoint', '1', 'step', '-1') -- as is said of a lone run
   local length, saved = found.head, found.values[1] or ''
   redis.call('HSET', key('thread', thread), 'id', id, 'run', id, 'ttl', found.run[8], 'head', ms(length),
     'step', ms(length - 2), 'base', saved ~= '' and ms(length) or '', 'saved', saved, 'value', found.values[2] or '')
