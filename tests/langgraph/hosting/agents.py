@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict, cast
 
 import redis
-from langgraph.config import get_stream_writer
+from langgraph.config import get_config, get_stream_writer
 from langgraph.graph import START, StateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy, interrupt
@@ -92,13 +92,25 @@ def _mid_node() -> Graph:
     return builder.compile()
 
 
+def _await_stored(text: str) -> None:
+    """Wait until an event of the run has a text."""
+    run_id = get_config().get("metadata", {})["run_id"]
+    events = f"penstock:events:{run_id}"
+    while not any(text.encode() in item for item in _items(events)):
+        time.sleep(0.01)
+
+
+def _items(name: str) -> list[bytes]:
+    return cast("list[bytes]", _client().lrange(name, 0, -1))
+
+
 def speak(_: State) -> dict[str, Any]:
     """Say three words; the first time, the process is killed after two of them."""
     is_first = note("speak") == 1
     write = get_stream_writer()
     for number, word in enumerate(("one", "two", "three")):
         if is_first and number == 2:
-            time.sleep(0.5)  # the words are on their way
+            _await_stored('"two"')
             os.kill(os.getpid(), signal.SIGKILL)
         write(word)
     return {"log": ["spoke"]}
