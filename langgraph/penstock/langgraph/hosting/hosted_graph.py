@@ -60,7 +60,8 @@ class HostedGraph(Hosted):
         self.name = name or (own if own != UNNAMED else "")
         self._serde = serializer_for(types, serde)
         self._modes = _checked(modes)
-        self._bound: dict[str, Any] = {}
+        self._own_parts: dict[Any, Mapping[str, Any]] = {}
+        """The store and the cache, by the Redis that they are in."""
 
     def named(self, name: str) -> Self:
         """Return the graph with that name, unless it has one of its own."""
@@ -102,19 +103,25 @@ class HostedGraph(Hosted):
 
     def _parts(self, graph: Graph, run: HostedRun) -> Mapping[str, Any]:
         """Return the store and the cache that a graph gets of this process."""
-        if not self._bound:
+        own = self._own_parts.get(run.connection)
+        if own is None:
             self._say_what_is_replaced(graph)
-            connection, settings = run.connection, run.settings
-            self._bound["store"] = PenstockStore(connection, settings=settings)
-            self._bound["cache"] = PenstockCache(connection, serde=self._serde, settings=settings)
+            own = self._own_parts[run.connection] = self._made_for(run)
         parts: dict[str, Any] = {}
         if graph.store is None or isinstance(graph.store, InMemoryStore):
-            parts["store"] = self._bound["store"]
+            parts["store"] = own["store"]
         nodes = graph.nodes.values()
         is_cached = any(node.cache_policy is not None for node in nodes) or graph.cache_policy
         if graph.cache is None and is_cached:
-            parts["cache"] = self._bound["cache"]
+            parts["cache"] = own["cache"]
         return parts
+
+    def _made_for(self, run: HostedRun) -> Mapping[str, Any]:
+        connection, settings = run.connection, run.settings
+        return {
+            "store": PenstockStore(connection, settings=settings),
+            "cache": PenstockCache(connection, serde=self._serde, settings=settings),
+        }
 
     def _say_what_is_replaced(self, graph: Graph) -> None:
         given = graph.checkpointer
