@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-import itertools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +12,8 @@ from benchmarks import flows
 from benchmarks.harness import AT_MOST, Bar, Bench, Row, rounds
 from benchmarks.peers import is_installed
 from benchmarks.processes import connected
+from benchmarks.steps import atimed, timed
 from penstock.runtime import RedisSaver, entrypoint
-
-_numbers = itertools.count()
 
 NAME = "LangGraph, no persistence"
 
@@ -30,10 +27,10 @@ def steps_beside_langgraph(bench: Bench) -> list[Row]:
         saver = RedisSaver(bench.url)
         theirs, atheirs = _langgraph()
         parts: dict[str, Callable[[], float]] = {
-            "sync": _timed(entrypoint(checkpointer=saver)(flows.in_sequence), count),
-            "async": _atimed(entrypoint(checkpointer=saver)(flows.ain_sequence), count, loop),
-            "sync theirs": _timed(theirs, count),
-            "async theirs": _atimed(atheirs, count, loop),
+            "sync": timed(entrypoint(checkpointer=saver)(flows.in_sequence), count),
+            "async": atimed(entrypoint(checkpointer=saver)(flows.ain_sequence), count, loop),
+            "sync theirs": timed(theirs, count),
+            "async theirs": atimed(atheirs, count, loop),
         }
         samples = rounds(bench.scale.rounds, parts)
     return [
@@ -65,25 +62,3 @@ def _langgraph() -> tuple[Any, Any]:
         return count
 
     return func.entrypoint()(in_sequence), func.entrypoint()(ain_sequence)
-
-
-def _timed(flow: Any, count: int) -> Callable[[], float]:
-    def measure() -> float:
-        began = time.perf_counter()
-        flow.invoke(count, _config())
-        return (time.perf_counter() - began) / count * 1e6
-
-    return measure
-
-
-def _atimed(flow: Any, count: int, loop: asyncio.Runner) -> Callable[[], float]:
-    async def measure() -> float:
-        began = time.perf_counter()
-        await flow.ainvoke(count, _config())
-        return (time.perf_counter() - began) / count * 1e6
-
-    return lambda: loop.run(measure())
-
-
-def _config() -> dict[str, Any]:
-    return {"configurable": {"thread_id": f"beside-{next(_numbers)}"}}

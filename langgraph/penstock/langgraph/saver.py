@@ -6,25 +6,24 @@ __all__ = ["PenstockSaver"]
 
 import copy
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
-    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
-    DeltaChannelHistory,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from redis import Redis
 from redis import asyncio as aredis
 
 from penstock.langgraph.allow_list import TypeName, Types
-from penstock.langgraph.redis.calls import GraphCalls
+from penstock.langgraph.planned_saver import PlannedSaver
+from penstock.langgraph.redis.calls import GraphCalls, Plan
 from penstock.langgraph.redis.followed import Followed
 from penstock.langgraph.redis.growing import KnownLists
 from penstock.langgraph.redis.keys import GraphKeys
@@ -32,14 +31,15 @@ from penstock.langgraph.redis.record import Records
 from penstock.langgraph.redis.refusals import Refusals
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.values import Values
-from penstock.langgraph.redis.versions import next_version
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer, serializer_for
 from penstock.runtime.settings import Settings, load_settings
 from penstock.runtime.store.connections import Served
 
+T = TypeVar("T")
 
-class PenstockSaver(Served, BaseCheckpointSaver[str]):
+
+class PenstockSaver(Served, PlannedSaver):
     """Checkpointer in Redis: `builder.compile(checkpointer=PenstockSaver(url))`.
 
     Its methods are for sync code, their `a` twins for asyncio. `types` are the classes of your own
@@ -85,9 +85,14 @@ class PenstockSaver(Served, BaseCheckpointSaver[str]):
         )
         return SaverPlans(storage)
 
-    def get_next_version(self, current: str | None, channel: None) -> str:
-        """Return a version above the current one, which no other branch gets."""
-        return next_version(current)
+    def _planner(self) -> SaverPlans:
+        return self._plans
+
+    def _read(self, plan: Plan[T]) -> T:
+        return self._connections.follow(plan)
+
+    async def _aread(self, plan: Plan[T]) -> T:
+        return await self._connections.afollow(plan)
 
     def with_allowlist(self, extra_allowlist: Collection[TypeName]) -> PenstockSaver:
         """Return a saver over the same connections that takes other types too."""
@@ -154,53 +159,11 @@ class PenstockSaver(Served, BaseCheckpointSaver[str]):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that a config names, or the newest of its thread and namespace."""
-        return self._connections.follow(self._plans.get_tuple(config))
+        return self._read(self._plans.get_tuple(config))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As `get_tuple`, on the running loop."""
-        return await self._connections.afollow(self._plans.get_tuple(config))
-
-    def list(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> Iterator[CheckpointTuple]:
-        """Give the checkpoints of a thread, or of all, whose metadata have what the filter has.
-
-        By thread and namespace, the newest first. The filter is applied after reading.
-        """
-        listing = self._plans.listing(config, filter, before, limit)
-        while not listing.is_over:
-            yield from self._connections.follow(listing.page())
-
-    async def alist(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> AsyncIterator[CheckpointTuple]:
-        """As `list`, on the running loop."""
-        listing = self._plans.listing(config, filter, before, limit)
-        while not listing.is_over:
-            for each in await self._connections.afollow(listing.page()):
-                yield each
-
-    def get_delta_channel_history(
-        self, *, config: RunnableConfig, channels: Sequence[str]
-    ) -> Mapping[str, DeltaChannelHistory]:
-        """Return what channels got on the way to a checkpoint, back to a whole value of each."""
-        return self._connections.follow(self._plans.history(config, channels))
-
-    async def aget_delta_channel_history(
-        self, *, config: RunnableConfig, channels: Sequence[str]
-    ) -> Mapping[str, DeltaChannelHistory]:
-        """As `get_delta_channel_history`, on the running loop."""
-        return await self._connections.afollow(self._plans.history(config, channels))
+        return await self._aread(self._plans.get_tuple(config))
 
     # -- threads --------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command
 
 from penstock.langgraph.hosting.breakpoints import breakpoints_of, has_breakpoints
+from penstock.langgraph.hosting.channels import INTERRUPT
 from penstock.langgraph.hosting.graph import Graph
 from penstock.langgraph.hosting.questions import Asker, OpenQuestion, answers_of, open_questions
 from penstock.langgraph.hosting.records import NULL_WRITES, POINT
@@ -37,7 +38,6 @@ logger = logging.getLogger(__name__)
 _RESERVED: Final = ("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map")
 """What of `configurable` says where a graph is called."""
 
-_INTERRUPT: Final = "__interrupt__"
 _STREAM: Final = "__pregel_stream"
 _RUNTIME: Final = "__pregel_runtime"
 """Where LangGraph looks for who listens to a graph that another one has called."""
@@ -100,7 +100,7 @@ class GraphAttempt:
         async with aclosing(stream) as chunks, self._telling():
             async for mode, payload in chunks:
                 chunk: Any = payload
-                if isinstance(payload, dict) and _INTERRUPT in chunk:
+                if isinstance(payload, dict) and INTERRUPT in chunk:
                     has_stopped = True
                 elif mode == "values":
                     values = chunk
@@ -128,13 +128,12 @@ class GraphAttempt:
         first question for that of any.
         """
         codec = self._run.attempt.codec
+        found = {name: self._asker(name) for name in self._recorded_answers()}
+        askers = {name: asker for name, asker in found.items() if asker is not None}
+        answered = await answers_of(self._saver, self._thread_id, set(askers.values()))
         answers: dict[str, Any] = {}
-        for name in self._recorded_answers():
-            asker = self._asker(name)
-            if asker is None:  # it has released a breakpoint
-                continue
-            answered = await answers_of(self._saver, self._thread_id, asker)
-            if answered is not None and answered <= asker.number:
+        for name, asker in askers.items():
+            if answered.get(asker, asker.number + 1) <= asker.number:
                 text = self._journal.recorded(f"!{name}") or b"null"
                 answers[name] = codec.at("answer", name).loads(text)
         self._answered = set(answers)

@@ -9,18 +9,16 @@ from __future__ import annotations
 __all__ = ["Breakpoint", "breakpoints_of", "has_breakpoints"]
 
 import hashlib
-import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
+from penstock.langgraph.hosting.channels import INTERRUPT
 from penstock.langgraph.hosting.graph import Graph, graph_of
-
-_ID: Final = re.compile(r":[^|]*")
-_INTERRUPT: Final = "__interrupt__"
+from penstock.langgraph.hosting.namespace import nodes_of, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Breakpoint:
     @property
     def place(self) -> str:
         """The names of the subgraphs that lead to it, for people; "" for the graph's own."""
-        return _ID.sub("", self.namespace).replace("|", "/")
+        return place_of(self.namespace)
 
     @property
     def value(self) -> Mapping[str, Sequence[str]]:
@@ -74,7 +72,7 @@ async def _below(
 ) -> AsyncIterator[Breakpoint]:
     configurable: Mapping[str, Any] = snapshot.config.get("configurable", {})
     namespace = str(configurable.get("checkpoint_ns") or "")
-    point_id, graph = configurable.get("checkpoint_id"), graphs.get(_ID.sub("", namespace))
+    point_id, graph = configurable.get("checkpoint_id"), graphs.get(nodes_of(namespace))
     if point_id and graph is not None and await _is_new(root, snapshot.config):
         before = _among(graph.interrupt_before_nodes, snapshot.next)
         after: Sequence[str] = ()
@@ -99,7 +97,7 @@ async def _is_new(root: Graph, config: RunnableConfig) -> bool:
     found = await root.checkpointer.aget_tuple(config)
     if found is None:
         return False
-    seen = found.checkpoint["versions_seen"].get(_INTERRUPT, {})
+    seen = found.checkpoint["versions_seen"].get(INTERRUPT, {})
     versions = found.checkpoint["channel_versions"]
     return any(version > seen.get(channel, "") for channel, version in versions.items())
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 __all__ = ["Asker", "OpenQuestion", "answers_of", "open_questions"]
 
-import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 from langgraph.types import Interrupt
 
+from penstock.langgraph.hosting.channels import CONTROL, INTERRUPT, RESUME
+from penstock.langgraph.hosting.namespace import place_of
 from penstock.langgraph.hosting.run_saver import RunSaver
-
-_INTERRUPT: Final = "__interrupt__"
-_RESUME: Final = "__resume__"
-_ID: Final = re.compile(r":[^|]*")
-"""What makes a namespace that of one task: the ids in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class OpenQuestion:
     @property
     def place(self) -> str:
         """The names of the subgraphs that lead to the task, for people; "" for the graph's own."""
-        return _ID.sub("", self.asker.namespace).replace("|", "/")
+        return place_of(self.asker.namespace)
 
 
 async def open_questions(saver: RunSaver, thread_id: str) -> Mapping[str, OpenQuestion]:
@@ -67,10 +63,19 @@ async def open_questions(saver: RunSaver, thread_id: str) -> Mapping[str, OpenQu
     return found
 
 
-async def answers_of(saver: RunSaver, thread_id: str, asker: Asker) -> int | None:
-    """Return how many answers of a task are recorded; None if it does not wait for any more."""
-    writes = _asking(await _head(saver, thread_id, asker.namespace)).get(asker.task_id)
-    return None if writes is None else len(_listed(writes.get(_RESUME, [])))
+async def answers_of(
+    saver: RunSaver, thread_id: str, askers: Collection[Asker]
+) -> Mapping[Asker, int]:
+    """Return how many answers of tasks are recorded; without those that wait for no more."""
+    waiting = {
+        namespace: _asking(await _head(saver, thread_id, namespace))
+        for namespace in {asker.namespace for asker in askers}
+    }
+    return {
+        asker: len(_listed(waiting[asker.namespace][asker.task_id].get(RESUME, [])))
+        for asker in askers
+        if asker.task_id in waiting[asker.namespace]
+    }
 
 
 async def _inner(saver: RunSaver, asking: Container[str]) -> Sequence[str]:
@@ -90,8 +95,8 @@ async def _head(saver: RunSaver, thread_id: str, namespace: str) -> CheckpointTu
 
 def _of_space(namespace: str, head: CheckpointTuple | None) -> Iterator[tuple[str, OpenQuestion]]:
     for task_id, writes in _asking(head).items():
-        asker = Asker(namespace, task_id, len(_listed(writes.get(_RESUME, []))))
-        for each in _listed(writes[_INTERRUPT]):
+        asker = Asker(namespace, task_id, len(_listed(writes.get(RESUME, []))))
+        for each in _listed(writes[INTERRUPT]):
             yield each.id, OpenQuestion(each, asker)
 
 
@@ -101,19 +106,15 @@ def _asking(head: CheckpointTuple | None) -> Mapping[str, Mapping[str, Any]]:
     finished = set[str]()
     for task_id, channel, value in (head.pending_writes or ()) if head is not None else ():
         tasks.setdefault(task_id, {})[channel] = value
-        if channel not in WRITES_IDX_MAP and channel not in _CONTROL:
+        if channel not in WRITES_IDX_MAP and channel not in CONTROL:
             finished.add(task_id)
     return {
         task_id: writes
         for task_id, writes in tasks.items()
-        if task_id not in finished and _INTERRUPT in writes
+        if task_id not in finished and INTERRUPT in writes
     }
 
 
 def _listed(value: Any) -> list[Any]:
     found: Any = value
     return list(found) if isinstance(value, list | tuple) else [found]
-
-
-_CONTROL: Final = frozenset({"__error_source_node__"})
-"""Channels that say what happened to a task, beside those of `WRITES_IDX_MAP`."""

@@ -5,22 +5,21 @@ from __future__ import annotations
 __all__ = ["RunSaver"]
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
-    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
-    DeltaChannelHistory,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from penstock.langgraph.hosting.records import NULL_WRITES, POINT
 from penstock.langgraph.hosting.teller import Teller
+from penstock.langgraph.planned_saver import PlannedSaver
 from penstock.langgraph.redis.calls import Plan, Puts, Request
 from penstock.langgraph.redis.growing import KnownLists
 from penstock.langgraph.redis.journal_calls import JournalCalls
@@ -30,7 +29,6 @@ from penstock.langgraph.redis.record import Records
 from penstock.langgraph.redis.refusals import Refusals
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.values import Values
-from penstock.langgraph.redis.versions import next_version
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer
 from penstock.publisher.plan import follow
@@ -43,7 +41,7 @@ _NULL_TASK: Final = "00000000-0000-0000-0000-000000000000"
 """The task that LangGraph stores what a `Command` writes under."""
 
 
-class RunSaver(BaseCheckpointSaver[str]):
+class RunSaver(PlannedSaver):
     """Checkpointer of one attempt; stores under its lease, in the order in which it is told.
 
     What it is told is stored soon, and together with the events of the attempt; with durability
@@ -73,10 +71,6 @@ class RunSaver(BaseCheckpointSaver[str]):
             grows=isinstance(serde, ClosedSerializer),
         )
         self._plans = SaverPlans(self._storage)
-
-    def get_next_version(self, current: str | None, channel: None) -> str:
-        """Return a version above the current one, which no other branch gets."""
-        return next_version(current)
 
     # -- what is stored -------------------------------------------------------------------------
 
@@ -175,65 +169,36 @@ class RunSaver(BaseCheckpointSaver[str]):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that a config names, or the newest of its thread and namespace."""
-        found = self._read(self._plans.get_tuple(config), _namespace(config))
-        return self._noted(config, found)
+        self._teller.settle(_namespace(config))
+        return self._noted(config, self._flushed(self._plans.get_tuple(config)))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As `get_tuple`, on the running loop."""
-        found = await self._aread(self._plans.get_tuple(config), _namespace(config))
-        return self._noted(config, found)
-
-    def list(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> Iterator[CheckpointTuple]:
-        """Give the checkpoints of a thread, or of all, whose metadata have what the filter has."""
-        listing = self._plans.listing(config, filter, before, limit)
-        while not listing.is_over:
-            yield from self._read(listing.page())
-
-    async def alist(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> AsyncIterator[CheckpointTuple]:
-        """As `list`, on the running loop."""
-        listing = self._plans.listing(config, filter, before, limit)
-        while not listing.is_over:
-            for each in await self._aread(listing.page()):
-                yield each
-
-    def get_delta_channel_history(
-        self, *, config: RunnableConfig, channels: Sequence[str]
-    ) -> Mapping[str, DeltaChannelHistory]:
-        """Return what channels got on the way to a checkpoint, back to a whole value of each."""
-        return self._read(self._plans.history(config, channels))
-
-    async def aget_delta_channel_history(
-        self, *, config: RunnableConfig, channels: Sequence[str]
-    ) -> Mapping[str, DeltaChannelHistory]:
-        """As `get_delta_channel_history`, on the running loop."""
-        return await self._aread(self._plans.history(config, channels))
+        self._teller.settle(_namespace(config))
+        return self._noted(config, await self._aflushed(self._plans.get_tuple(config)))
 
     async def anamespaces(self) -> Sequence[str]:
         """Return the checkpoint namespaces that the run's thread has, sorted."""
         spaces = await self._aread(reading.spaces_of(self._storage, self._root.thread_id))
         return [space.namespace for space in spaces]
 
-    def _read(self, plan: Plan[T], namespace: str | None = None) -> T:
-        self._teller.settle(namespace)
+    def _planner(self) -> SaverPlans:
+        return self._plans
+
+    def _read(self, plan: Plan[T]) -> T:
+        self._teller.settle()
+        return self._flushed(plan)
+
+    async def _aread(self, plan: Plan[T]) -> T:
+        self._teller.settle()
+        return await self._aflushed(plan)
+
+    def _flushed(self, plan: Plan[T]) -> T:
+        """Read after all that the attempt has stored."""
         self._journal.flush()
         return follow(plan, self._ask)
 
-    async def _aread(self, plan: Plan[T], namespace: str | None = None) -> T:
-        self._teller.settle(namespace)
+    async def _aflushed(self, plan: Plan[T]) -> T:
         await self._journal.aflush()
         return await asyncio.to_thread(follow, plan, self._ask)
 

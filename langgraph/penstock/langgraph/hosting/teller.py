@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias, cast
 from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 from langgraph.config import get_config
 
+from penstock.langgraph.hosting.channels import INTERRUPT
 from penstock.langgraph.hosting.records import POINT, TOLD
 from penstock.langgraph.plain import plain
 from penstock.publisher.errors import CodecError
@@ -31,7 +32,6 @@ from penstock.runtime.streaming.graph_chunks import GRAPH
 INPUT_KEPT: Final = 16 * 1024
 """Bytes of the input of a task past which its begin leaves it out."""
 
-_INTERRUPT: Final = "__interrupt__"
 
 Namespace: TypeAlias = tuple[str, ...]
 Told: TypeAlias = tuple[Fact, str]
@@ -140,7 +140,7 @@ class Teller:
 
     def _values(self, space: _Space, namespace: Namespace, payload: Any) -> None:
         facts = [self._told(namespace, "values", payload)] if "values" in self._modes else []
-        if isinstance(payload, Mapping) and _INTERRUPT in payload:
+        if isinstance(payload, Mapping) and INTERRUPT in payload:
             space.chunks += facts
             return
         if space.is_kept:

@@ -22,7 +22,7 @@ Reply: TypeAlias = object
 
 _INCLUDE = re.compile(r"^-- include: (\S+)(?: as (\w+)\(([\w, ]+)\))?$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
-_COMMENT = re.compile(r"(?:^|(?<=\s))--[^\n]*")
+_COMMENT = re.compile(r"^ *--.*", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 
 

@@ -57,7 +57,7 @@ class Claim:
 
     lease: Lease
     fields: Mapping[str, str]
-    """The run's hash."""
+    """The fields of the run's hash that an attempt needs."""
     checkpoints: Mapping[str, bytes]
     saved: bytes
     seq: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["refuse_older_runs"]
 
-from typing import Any
+from typing import cast
 
 from redis import Redis
 
@@ -20,14 +20,23 @@ def refuse_older_runs(connection: Redis, keys: Keys) -> None:
         ConfigurationError: its events are in a stream, as releases before 0.1 kept them.
         redis.exceptions.RedisError: Redis does not answer, or refuses.
     """
-    for status in sorted(OPEN):
-        oldest: Any = connection.zrange(keys.runs(status), 0, 0)
-        for name in oldest:
-            run_id = name.decode()
-            kind: Any = connection.type(keys.events(run_id))
-            if kind == b"stream":
-                raise ConfigurationError(
-                    f"run {run_id!r} is {status} and was enqueued by a version before 0.1, whose "
-                    "keys this one does not read: let a worker of that version end it, or choose "
-                    "another prefix, PENSTOCK_PREFIX."
-                )
+    statuses = sorted(OPEN)
+    with connection.pipeline(transaction=False) as pipeline:
+        for status in statuses:
+            pipeline.zrange(keys.runs(status), 0, 0)
+        oldest = cast("list[list[bytes]]", pipeline.execute())
+        found = [
+            (status, name.decode())
+            for status, names in zip(statuses, oldest, strict=True)
+            for name in names
+        ]
+        for _, run_id in found:
+            pipeline.type(keys.events(run_id))
+        kinds = cast("list[bytes]", pipeline.execute())
+    for (status, run_id), kind in zip(found, kinds, strict=True):
+        if kind == b"stream":
+            raise ConfigurationError(
+                f"run {run_id!r} is {status} and was enqueued by a version before 0.1, whose keys "
+                "this one does not read: let a worker of that version end it, or choose another "
+                "prefix, PENSTOCK_PREFIX."
+            )

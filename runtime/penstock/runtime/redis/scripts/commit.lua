@@ -15,12 +15,17 @@
 -- has_graph(): the field of the hash, and its value, that say that this write has something of a graph; else nothing.
 -- commit() does all of this: it returns that index, or nil and the answer to give.
 
+-- The indices of the number of events and of the number of puts.
+local EVENTS = 10 + 2 * tonumber(ARGV[9])
+local PUTS = EVENTS + 1 + 2 * tonumber(ARGV[EVENTS])
+local HAS_GRAPH = ARGV[PUTS] ~= '0'
+
 -- Whether a write has more than what the run was given, as it was read.
-local function gets_on(events, puts)
-  if ARGV[puts] ~= '0' then
+local function gets_on()
+  if HAS_GRAPH then
     return true
   end
-  for each = 10, events - 2, 2 do
+  for each = 10, EVENTS - 2, 2 do
     if ARGV[each] ~= 'accepted' and ARGV[each] ~= 'accepted context' then
       return true
     end
@@ -39,14 +44,8 @@ end
 
 -- include: penstock.runtime.redis.scripts/puts as of_graph(are_met, put_all)
 
--- The index of the number of events, and that of the number of puts.
-local function counts()
-  local at = 10 + 2 * tonumber(ARGV[9])
-  return at, at + 1 + 2 * tonumber(ARGV[at])
-end
-
 local function refusal(fence, last, status)
-  local batch, _, puts = tonumber(ARGV[5]), counts()
+  local batch = tonumber(ARGV[5])
   last = tonumber(last or 0)
   if fence ~= ARGV[4] then
     return 'FENCED'
@@ -54,30 +53,26 @@ local function refusal(fence, last, status)
     return 'OK'
   elseif status ~= 'running' or last ~= batch - 1 then
     return 'FENCED' -- if still running, Redis has lost what came before, at a failover or on its disk
-  elseif ARGV[puts] ~= '0' and not of_graph().are_met(puts) then
+  elseif HAS_GRAPH and not of_graph().are_met(PUTS) then
     return 'FENCED'
   end
 end
 
 local function apply(home, crashes)
-  local at, puts = counts()
-  local following = puts + 1
-  for first = 10, at - 1, 1000 do
-    redis.call('HSET', key('checkpoints', home), unpack(ARGV, first, math.min(first + 999, at - 1)))
+  for first = 10, EVENTS - 1, 1000 do
+    redis.call('HSET', key('checkpoints', home), unpack(ARGV, first, math.min(first + 999, EVENTS - 1)))
   end
-  if ARGV[puts] ~= '0' then
-    following = of_graph().put_all(puts)
-  end
-  append(key('events', home), key('channel', home), tonumber(ARGV[7]), at + 1, tonumber(ARGV[at]), tonumber(ARGV[8]))
-  if (crashes or '0') ~= '0' and gets_on(at, puts) then
+  local following = HAS_GRAPH and of_graph().put_all(PUTS) or PUTS + 1
+  append(key('events', home), key('channel', home), tonumber(ARGV[7]), EVENTS + 1, tonumber(ARGV[EVENTS]),
+    tonumber(ARGV[8]))
+  if (crashes or '0') ~= '0' and gets_on() then
     forget_crashes(key('run', ARGV[3]))
   end
   return following
 end
 
 local function has_graph()
-  local _, puts = counts()
-  if ARGV[puts] ~= '0' then
+  if HAS_GRAPH then
     return 'graph', '1'
   end
 end

@@ -52,7 +52,11 @@ if not busy and not is_gone then
   if is_alone then
     run[#run + 1], run[#run + 2] = 'lone', '1'
   else
-    begin(thread, at, id, told, 'id', told.thread or id, is_own and 'ttl', is_own and (told.retention or RETENTION))
+    if is_own then
+      begin(thread, at, id, told, 'id', id, 'ttl', told.retention or RETENTION)
+    else
+      begin(thread, at, id, told, 'id', told.thread)
+    end
     run[#run + 1], run[#run + 2], run[#run + 3], run[#run + 4] = 'checkpoint', at.head, 'step', at.step
   end
 end

@@ -58,7 +58,7 @@ local function begin(thread, at, id, run, ...)
   local record = remember(thread, at,
     { source = 'input', run = id, entrypoint = run.entrypoint, metadata = run.metadata, keep = run.history or HISTORY })
   for _, part in ipairs({ 'run', id, ... }) do
-    record[#record + 1] = part or nil
+    record[#record + 1] = part
   end
   redis.call(unpack(record))
   if is_known then

@@ -48,20 +48,23 @@ local settle
 -- What the end of a run needs of its hash.
 local function standing_of(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home',
-    'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph')
+    'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph',
+    'thread_retention', 'entrypoint', 'metadata', 'history')
   return { status = run[1], queue = run[2], worker = run[3], fence = run[4], thread_key = run[5], retention = run[6],
     home = run[7], home_step = run[8], caller = run[9], sends = run[10], parked = run[11], reserved = run[12],
-    lone = run[13], batch = run[14], crashes = run[15], cancel = run[16], graph = run[17] }
+    lone = run[13], batch = run[14], crashes = run[15], cancel = run[16], graph = run[17],
+    thread_retention = run[18], entrypoint = run[19], metadata = run[20], history = run[21] }
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
-local function leave_thread(id, thread, status, by)
+local function leave_thread(id, run, status, by)
+  local thread = run.thread_key
   local at = place(thread)
-  local run = redis.call('HMGET', key('run', id), 'thread_retention', 'entrypoint', 'metadata', 'history')
   if status == 'completed' then
     local ended = redis.call('HMGET', key('checkpoints', id), 'saved', 'value', 'children')
     if ended[1] then
-      local told = by or { source = 'loop', entrypoint = run[2], metadata = run[3], keep = run[4] or HISTORY }
+      local told = by
+        or { source = 'loop', entrypoint = run.entrypoint, metadata = run.metadata, keep = run.history or HISTORY }
       told.run = id
       redis.call(unpack(remember(thread, at, told, { ended[1], ended[2] or '' })))
     end
@@ -70,7 +73,7 @@ local function leave_thread(id, thread, status, by)
     end
   end
   if at.run == id then
-    local ttl = tonumber(at.ttl or run[1] or 0)
+    local ttl = tonumber(at.ttl or run.thread_retention or 0)
     if ttl > 0 then
       rest(thread, ttl)
     end
@@ -105,7 +108,7 @@ local function settle_as(id, run, status, reason, by, ...)
   redis.call('PEXPIRE', key('events', id), retention)
   redis.call('PEXPIRE', key('questions', id), is_at_work and 0 or retention) -- which asks nothing any more
   if not run.lone then
-    leave_thread(id, run.thread_key, status, by)
+    leave_thread(id, run, status, by)
   elseif run.graph then -- nobody has asked for its thread, which has the state of its graph alone
     graph_keys().keep_graph(run.thread_key, tonumber(retention))
   end

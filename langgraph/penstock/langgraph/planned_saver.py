@@ -1,0 +1,84 @@
+"""What is alike in all checkpointers that read by plans: listings, histories, versions."""
+
+from __future__ import annotations
+
+__all__ = ["PlannedSaver"]
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+
+from penstock.langgraph.redis.calls import Plan
+from penstock.langgraph.redis.versions import next_version
+from penstock.langgraph.saver_plans import SaverPlans
+
+T = TypeVar("T")
+
+
+class PlannedSaver(BaseCheckpointSaver[str]):
+    """Checkpointer that reads by plans; how a plan is followed is a subclass's own."""
+
+    @abstractmethod
+    def _planner(self) -> SaverPlans:
+        """Return what makes the plans."""
+
+    @abstractmethod
+    def _read(self, plan: Plan[T]) -> T:
+        """Follow a plan in sync code."""
+
+    @abstractmethod
+    async def _aread(self, plan: Plan[T]) -> T:
+        """Follow a plan on the running loop."""
+
+    def get_next_version(self, current: str | None, channel: None) -> str:
+        """Return a version above the current one, which no other branch gets."""
+        return next_version(current)
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Give the checkpoints of a thread, or of all, whose metadata have what the filter has.
+
+        By thread and namespace, the newest first. The filter is applied after reading.
+        """
+        listing = self._planner().listing(config, filter, before, limit)
+        while not listing.is_over:
+            yield from self._read(listing.page())
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """As `list`, on the running loop."""
+        listing = self._planner().listing(config, filter, before, limit)
+        while not listing.is_over:
+            for each in await self._aread(listing.page()):
+                yield each
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return what channels got on the way to a checkpoint, back to a whole value of each."""
+        return self._read(self._planner().history(config, channels))
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """As `get_delta_channel_history`, on the running loop."""
+        return await self._aread(self._planner().history(config, channels))
