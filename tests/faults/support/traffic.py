@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, Protocol, cast
 
+import redis
+
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
 from penstock.runtime import Client
 from penstock.runtime.errors import ResumeError, RunFailedError, ThreadBusyError
+from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.hearers import Hearers
@@ -39,6 +42,10 @@ BRANCHING: Final = 0.4
 NAP: Final = 0.4
 """Seconds of a nap in them."""
 
+OPEN_STATUSES: Final = ("queued", "running", "suspended")
+
+KEYS: Final = Keys("penstock")
+
 POLICIES: Final = ("queue", "queue", "reject", "interrupt", "rollback")
 
 
@@ -60,6 +67,7 @@ class Traffic:
         self._url = url
         self._chance = chance
         self._client = Client(url, settings=Settings(redis=url))
+        self._raw = redis.Redis.from_url(url, socket_timeout=5)
         self._hearers = Hearers(url)
         self._replaceable: set[str] = set()
         self.asked = 0
@@ -72,6 +80,7 @@ class Traffic:
     def close(self) -> None:
         """Let go of Redis."""
         self._hearers.close()
+        self._raw.close()
         self._client.close()
 
     def turn(self) -> None:
@@ -152,11 +161,14 @@ class Traffic:
     def is_over(self) -> bool:
         """Tell whether nothing is under way, and nothing asked."""
         self.answer()
-        return not any(self._client.runs(each, 1) for each in ("queued", "running", "suspended"))
+        with self._raw.pipeline() as all_at_once:  # a run changes its status between two looks
+            for status in OPEN_STATUSES:
+                all_at_once.zcard(KEYS.runs(status))
+            return not any(all_at_once.execute())
 
     def unfinished(self) -> Iterator[str]:
         """Say of the runs that are not over what they are."""
-        for status in ("queued", "running", "suspended"):
+        for status in OPEN_STATUSES:
             for run in self._client.runs(status, 200):
                 tree = self.trees.get(run.run_id)
                 what = code_of(Node(tree, "p", NAP)) if tree else repr(self.journeys[run.run_id])
