@@ -487,7 +487,7 @@ def test_an_app_has_the_commands_of_its_scripts() -> None:
         load("penstock.runtime.redis.scripts", name)
         for name in (
             *("enqueue", "cancel", "resume", "wake"),
-            *("state", "update", "fork", "copy", "expire", "delete", "strays"),
+            *("state", "update", "fork", "copy", "expire", "delete", "thread_runs"),
         )
     ]
     of_executions = {"del"}  # which an app's calls never come to

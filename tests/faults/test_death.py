@@ -296,11 +296,11 @@ def test_f45_garbage_in_a_queue_is_dropped(
 ) -> None:
     worker = fleet.start()
     garbage: list[bytes] = [b"\xff\xfe\x00", b"", b"unknown", b"{}", b"../x", b"a:b" * 1000]
-    raw.hset("rq:job:spoilt", mapping={"status": "no such status", "data": "x"})
+    raw.hset("rq:job:corrupt", mapping={"status": "no such status", "data": "x"})
     raw.hset(b"rq:job:\xff\xfe", mapping={"status": "queued", "data": "x"})
     raw.set("rq:job:string", "x")
     run = client.enqueue("main", {"x": 1})
-    raw.rpush("rq:queue:default", *garbage, b"spoilt", b"\xff\xfe", b"string")
+    raw.rpush("rq:queue:default", *garbage, b"corrupt", b"\xff\xfe", b"string")
     raw.rpush("rq:queue:default", *[run.run_id] * 1000)
     after = client.enqueue("main", {"x": 2})
 

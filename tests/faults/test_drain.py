@@ -175,7 +175,7 @@ def test_f16_a_rolling_restart_under_load_finishes_every_run(
         lines = [line for line in journal if line["run"] == run.run_id]
         gaps = [b["time"] - a["time"] for a, b in pairwise(lines)]
         assert max(gaps) < 2.2, "a run waited longer than 2 s for its next worker"
-    for event in ("run.rung", "run.recovered"):
+    for event in ("run.requeued", "run.recovered"):
         assert [worker.logged(event) for worker in everyone] == [[]] * 4, (
             "a run was found, not given"
         )

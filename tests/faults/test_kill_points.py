@@ -60,8 +60,8 @@ POINTS = (
     Point("after:renew:2", entrypoint="walk", seconds=3.0),
     Point("before:recover:2", seconds=3.0),
     Point("after:recover:1", "sweep", attempts=1),
-    Point("before:bury:1", seconds=1.0, late=True, orphans=True),
-    Point("after:bury:1", seconds=1.0, late=True, orphans=True),
+    Point("before:report_death:1", seconds=1.0, late=True, orphans=True),
+    Point("after:report_death:1", seconds=1.0, late=True, orphans=True),
     # drain
     Point("before:handover:1", seconds=1.5, late=True, term=True),
     Point("after:handover:1", seconds=1.5, late=True, term=True, attempts=1),

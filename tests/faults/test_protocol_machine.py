@@ -44,8 +44,8 @@ INTERESTING: Final = {
     "resume again": "queued",
     "retry": "queued",
     "wake": "queued running",
-    "recover": "queued given_up rung cancelled woken",
-    "bury": "queued",
+    "recover": "queued given_up requeued cancelled woken",
+    "report_death": "queued",
 }
 """Answers that a search which means anything has met, by operation."""
 

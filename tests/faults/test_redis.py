@@ -402,7 +402,7 @@ def test_f27_a_restart_without_persistence_is_survived(
         own.close()
 
 
-# -- spoilt data --------------------------------------------------------------------------------
+# -- corrupt data --------------------------------------------------------------------------------
 
 
 def spoil_type(raw: redis.Redis, run_id: str, kind: str) -> None:
@@ -432,12 +432,12 @@ def test_f46_f47_a_spoilt_run_harms_no_other(
     fleet: Fleet, client: Client, raw: redis.Redis, when: str
 ) -> None:
     worker = fleet.start() if when == "running" else None
-    spoilt: list[RunHandle] = []
+    corrupt: list[RunHandle] = []
     for _ in SPOILS:
-        spoilt.append(client.enqueue("asteps", {"steps": 3, "seconds": 0.5}))
+        corrupt.append(client.enqueue("asteps", {"steps": 3, "seconds": 0.5}))
         if when == "running":
-            fleet.executing(spoilt[-1].run_id, 1)
-    for run, (spoil, what) in zip(spoilt, SPOILS, strict=True):
+            fleet.executing(corrupt[-1].run_id, 1)
+    for run, (spoil, what) in zip(corrupt, SPOILS, strict=True):
         spoil(raw, run.run_id, what)
     if worker is None:
         worker = fleet.start()
@@ -446,7 +446,7 @@ def test_f46_f47_a_spoilt_run_harms_no_other(
 
     assert [run.result(10) for run in healthy] == [2 * number for number in range(5)]
     assert "Redis refuses" not in worker.text()  # after which it takes nothing for a second
-    assert when == "running" or worker.logged("run.spoilt")
+    assert when == "running" or worker.logged("run.corrupt")
     worker.kill()  # what is left is now to be recovered
     other = fleet.start()
     again = client.enqueue("asteps", {"steps": 3, "seconds": 0.1})

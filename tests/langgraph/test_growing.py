@@ -122,7 +122,7 @@ def test_a_very_long_chain_ends_in_a_version_stored_in_full(
             store(other if is_new else saver, [f"number {each}" for each in range(number + 5)])
             assert stored(other)[-1] == f"number {number + 4}"
 
-    # Two links after each anchor, two anchors after a version in full.
+    # Two links after each skip link, two of those after a version in full.
     assert links_of(redis_client, "numbers") == [0, 1, 2, 1, 2, 3, 2, 3, 4, 0, 1, 2]
     every = [each.values["numbers"] for each in graph(saver).get_state_history(THREAD)]
     assert [len(each) for each in every] == list(range(16, 4, -1))

@@ -36,7 +36,7 @@ BaseException
     ├── Cancelled              somebody cancelled the run
     ├── Drained                the process is about to end; another goes on
     └── Fenced                 another attempt owns the run
-        └── Unheard            or may own it: Redis has not answered for the length of a lease
+        └── LeaseUnconfirmed   or may own it: Redis has not answered for the length of a lease
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ __all__ = [
     "InterruptTimeoutError",
     "InvalidUpdateError",
     "LeaseLostError",
+    "LeaseUnconfirmed",
     "OutsideRunError",
     "PenstockError",
     "PoisonRunError",
@@ -70,7 +71,6 @@ __all__ = [
     "Suspend",
     "ThreadBusyError",
     "ThreadNotFoundError",
-    "Unheard",
     "UnknownCheckpointError",
     "UnknownEntrypointError",
     "UnknownTaskError",
@@ -235,7 +235,7 @@ class Fenced(Stop):
     """Another attempt owns the run."""
 
 
-class Unheard(Fenced):
+class LeaseUnconfirmed(Fenced):
     """Another attempt may own the run: Redis has not answered for the length of a lease."""
 
 

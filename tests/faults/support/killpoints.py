@@ -41,7 +41,7 @@ POPS: Final = ("BLPOP", "BLMOVE")
 """Commands that wait for a ticket: of several queues, of one."""
 
 DEAD: Final = 8
-"""Where the arguments of `recover` name a worker that has died: a supervisor's look, `bury`."""
+"""Where the arguments of `recover` name a worker that died: a supervisor's `report_death`."""
 
 BRINGING: Final = ("pop", "take", "recover")
 """Calls whose answers are mostly empty; those do not count."""
@@ -111,7 +111,7 @@ class KillPoint:
         if args[0] == "EVAL":
             sha = hashlib.sha1(sha.encode(), usedforsecurity=False).hexdigest()
         name = self._scripts.get(sha, "")
-        return "bury" if name == "recover" and args[DEAD] else name
+        return "report_death" if name == "recover" and args[DEAD] else name
 
 
 def _brings(name: str, answer: Any) -> bool:

@@ -210,7 +210,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.protocol.recover()
 
     @rule(worker=st.sampled_from(WORKERS))
-    def bury(self, worker: str) -> None:
+    def report_death(self, worker: str) -> None:
         self.protocol.recover(worker)
 
     @rule(index=few)

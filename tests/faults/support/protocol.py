@@ -69,9 +69,9 @@ class Protocol:
 
     def both(self, op: str, call: Call, model: Callable[[], str], *, again: bool = False) -> str:
         """Do it, perhaps twice; returns the first answer, which has to be the model's."""
-        front_before = self.bells()
+        front_before = self.tickets()
         answer = self._one(op, call, model)
-        self._check_rung(front_before)
+        self._check_requeued(front_before)
         self.sent.append(Sent(op, call, model))
         if again:
             self.deliver(self.sent[-1], "again")
@@ -79,9 +79,9 @@ class Protocol:
 
     def deliver(self, sent: Sent, when: str) -> None:
         """Deliver a call that was answered before."""
-        bells = self.bells()
+        tickets = self.tickets()
         self._one(f"{sent.op} {when}", sent.call, sent.again)
-        self._check_rung(bells)
+        self._check_requeued(tickets)
 
     def _one(self, op: str, call: Call, model: Callable[[], str]) -> str:
         expected = model()
@@ -93,18 +93,20 @@ class Protocol:
     def word(self, reply: object) -> str:
         return self.calls.word(cast("list[object]", reply)[0] if isinstance(reply, list) else reply)
 
-    def bells(self) -> list[str]:
+    def tickets(self) -> list[str]:
         """Return the tickets in the queue."""
         return [
             name.decode() for name in cast(Any, self.client.lrange(self.keys.queue(QUEUE), 0, -1))
         ]
 
-    def _check_rung(self, before: list[str]) -> None:
-        now, rung = self.bells(), self.world.rung
-        fronts = [run_id for run_id, front in rung if front]
-        backs = [run_id for run_id, front in rung if not front]
-        self.world.rung = []
-        assert now == [*reversed(fronts), *before, *backs], f"tickets {before} became {now}: {rung}"
+    def _check_requeued(self, before: list[str]) -> None:
+        now, requeued = self.tickets(), self.world.requeued
+        fronts = [run_id for run_id, front in requeued if front]
+        backs = [run_id for run_id, front in requeued if not front]
+        self.world.requeued = []
+        assert now == [*reversed(fronts), *before, *backs], (
+            f"tickets {before} became {now}: {requeued}"
+        )
 
     # -- clients --------------------------------------------------------------------------------
 
@@ -156,10 +158,10 @@ class Protocol:
         busy: int = 0,
         again: bool = False,
     ) -> str:
-        nonce, bells = self._nonce(), self.bells()
-        if popped and bells:
+        nonce, tickets = self._nonce(), self.tickets()
+        if popped and tickets:
             self.client.lmove(self.keys.queue(QUEUE), self.keys.popped(QUEUE))
-        first, rest, mine, goes_on = bells[: int(popped)], list(bells), list[Held](), True
+        first, rest, mine, goes_on = tickets[: int(popped)], list(tickets), list[Held](), True
         while goes_on and rest and len(mine) < room:
             held, goes_on = self.world.take(rest.pop(0), nonce, worker, busy + len(mine))
             mine += [held] if held is not None else []
@@ -176,7 +178,7 @@ class Protocol:
         for _ in range(1 + again):
             claims = self.calls.taken(run(self.client, call)).claims
             assert [claim.lease.fence for claim in claims] == [held.fence for held in mine]
-            assert self.bells() == rest
+            assert self.tickets() == rest
             assert self.client.llen(self.keys.popped(QUEUE)) == 0
         COVERED["take a popped one" if first else "take", str(len(mine))] += 1
         self.held += mine
@@ -349,7 +351,7 @@ class Protocol:
 
     def recover(self, dead: str = "") -> None:
         """Look for what is lost; `dead` names a worker that has died."""
-        before = self.bells()
+        before = self.tickets()
         listed: list[str] = []
         if dead:
             members = cast("set[bytes]", self.client.smembers(self.keys.executions(dead)))
@@ -358,18 +360,20 @@ class Protocol:
         call = self.calls.recover(CRASHES, -1.0, death)
         got = self.calls.recovered(run(self.client, call))
         looked = self.world.recover(dead, listed)
-        unheard = self.world.unheard(before)
+        ticketless = self.world.ticketless(before)
         assert list(got.queued) == looked.queued
         assert list(got.given_up) == looked.given_up
         assert list(got.woken) == looked.woken
-        assert set(got.rung) == unheard, f"rung for {got.rung}, unheard were {unheard}"
-        assert not got.spoilt, f"spoilt: {got.spoilt}"
-        now = self.bells()
-        assert set(now) == {*before, *unheard, *(run_id for run_id, _ in self.world.rung)}
-        assert len(now) == len(before) + len(self.world.rung) + len(unheard)
-        self.world.rung = []
-        for what in ("queued", "given_up", "rung", "woken"):
-            COVERED["bury" if dead else "recover", what] += len(getattr(got, what))
+        assert set(got.requeued) == ticketless, (
+            f"requeued {got.requeued}, ticketless were {ticketless}"
+        )
+        assert not got.corrupt, f"corrupt: {got.corrupt}"
+        now = self.tickets()
+        assert set(now) == {*before, *ticketless, *(run_id for run_id, _ in self.world.requeued)}
+        assert len(now) == len(before) + len(self.world.requeued) + len(ticketless)
+        self.world.requeued = []
+        for what in ("queued", "given_up", "requeued", "woken"):
+            COVERED["report_death" if dead else "recover", what] += len(getattr(got, what))
         COVERED["recover", "cancelled"] += len(looked.cancelled)
 
     # -- what must hold -------------------------------------------------------------------------

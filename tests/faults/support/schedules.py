@@ -45,7 +45,7 @@ def a_zombie_takes_nothing_off_the_indexes(protocol: Protocol) -> None:
     protocol.check()
     protocol.client.delete(protocol.keys.queue(QUEUE))
     protocol.recover()
-    assert protocol.bells() == ["run-0"]
+    assert protocol.tickets() == ["run-0"]
 
 
 def a_lost_answer_is_no_second_effect(protocol: Protocol) -> None:
@@ -122,7 +122,7 @@ def a_recovered_run_rings_at_once_and_goes_first(protocol: Protocol) -> None:
     protocol.expire("run-0")
     protocol.client.rpush(protocol.keys.queue(QUEUE), "another's")
     protocol.recover()
-    assert protocol.bells() == ["run-0", "another's"]
+    assert protocol.tickets() == ["run-0", "another's"]
 
 
 def a_lost_lease_is_not_renewed(protocol: Protocol) -> None:
@@ -136,7 +136,7 @@ def a_lost_lease_is_not_renewed(protocol: Protocol) -> None:
     protocol.expire("run-0")
     protocol.renew("left")  # another does
     protocol.recover()
-    assert protocol.bells() == ["run-0"]
+    assert protocol.tickets() == ["run-0"]
     protocol.take("right", 1)
     protocol.finish(protocol.held[-1], "completed")
     protocol.renew("right")
@@ -152,7 +152,7 @@ def a_cancel_is_told_with_the_renewal(protocol: Protocol) -> None:
 def a_woken_run_rings(protocol: Protocol) -> None:
     ask(protocol)
     assert protocol.wake("run-0") == "queued"
-    assert protocol.bells() == ["run-0"]
+    assert protocol.tickets() == ["run-0"]
 
 
 def a_suspect_has_a_worker_of_its_own(protocol: Protocol) -> None:
@@ -242,7 +242,7 @@ def the_next_run_of_a_thread_begins_when_the_last_one_ends(protocol: Protocol) -
     assert protocol.take("right", 3) == "0"
     protocol.cancel("run-1")
     protocol.finish(held, "failed")
-    assert protocol.bells() == ["run-2"]
+    assert protocol.tickets() == ["run-2"]
 
 
 def a_rolled_back_run_keeps_nothing_of_its_end(protocol: Protocol) -> None:
@@ -322,7 +322,7 @@ def a_timer_that_is_due_wakes_once(protocol: Protocol) -> None:
     protocol.let_be_due("run-0")
     protocol.recover()
     protocol.recover()
-    assert protocol.bells() == ["run-0"]
+    assert protocol.tickets() == ["run-0"]
     assert protocol.take("right", 1) == "1"
 
 
@@ -333,7 +333,7 @@ def a_late_timer_does_not_wake_a_run_that_asks_again(protocol: Protocol) -> None
     protocol.suspend(protocol.held[-1], 1)
     protocol.let_be_due("run-0")
     protocol.recover()
-    assert protocol.bells() == []
+    assert protocol.tickets() == []
 
 
 def a_stale_timer_does_not_wake_what_runs(protocol: Protocol) -> None:
@@ -360,7 +360,7 @@ def two_answers_at_the_same_time_both_count(protocol: Protocol) -> None:
     protocol.suspend(begin(protocol), 2)
     assert protocol.resume("run-0", {"i0": '"A"'}) == "queued"
     assert protocol.resume("run-0", {"i1": '"B"'}, again=True) == "queued"
-    assert protocol.bells() == ["run-0"]
+    assert protocol.tickets() == ["run-0"]
     protocol.take("right", 1)
     assert {"!i0", "!i1"} <= protocol.held[-1].known.keys()
 
@@ -369,10 +369,10 @@ def a_run_that_sleeps_keeps_its_thread(protocol: Protocol) -> None:
     protocol.suspend(begin(protocol), 0, timed=True)
     assert protocol.enqueue("run-1", "reject") == "busy"
     assert protocol.enqueue("run-2", "queue") == "created"
-    assert protocol.bells() == []
+    assert protocol.tickets() == []
     protocol.enqueue("run-3", "interrupt")
     assert protocol.world.runs["run-0"].status == "cancelled"
-    assert protocol.bells() == ["run-2"]
+    assert protocol.tickets() == ["run-2"]
 
 
 def a_run_sleeps_though_others_wait_for_its_thread(protocol: Protocol) -> None:
@@ -381,7 +381,7 @@ def a_run_sleeps_though_others_wait_for_its_thread(protocol: Protocol) -> None:
     assert protocol.suspend(held, 0, timed=True) == "OK"
     assert protocol.world.runs["run-0"].status == "suspended"
     protocol.cancel("run-0")
-    assert protocol.bells() == ["run-1"]
+    assert protocol.tickets() == ["run-1"]
 
 
 def an_attempt_whose_write_redis_has_lost_is_fenced(protocol: Protocol) -> None:
@@ -399,7 +399,7 @@ def a_run_that_is_to_be_cancelled_is_not_handed_over(protocol: Protocol) -> None
     held = begin(protocol)
     protocol.cancel("run-0")
     assert protocol.handover(held, again=True) == "CANCELLED"
-    assert protocol.bells() == []
+    assert protocol.tickets() == []
 
 
 SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (

@@ -63,7 +63,7 @@ def a_timer_that_is_withdrawn_wakes_nobody(protocol: Protocol) -> None:
     protocol.suspend_for(protocol.held[-1], ["i0"])
     protocol.let_be_due("run-0")
     protocol.recover()
-    assert protocol.bells() == []
+    assert protocol.tickets() == []
 
 
 def a_run_that_sleeps_on_alone_keeps_its_thread(protocol: Protocol) -> None:
@@ -75,7 +75,7 @@ def a_run_that_sleeps_on_alone_keeps_its_thread(protocol: Protocol) -> None:
     assert protocol.world.runs["run-0"].status == "suspended"
     protocol.let_be_due("run-0")
     protocol.recover()
-    assert protocol.bells() == ["run-0"]
+    assert protocol.tickets() == ["run-0"]
 
 
 WAIT_SCHEDULES: Final[tuple[Callable[[Protocol], None], ...]] = (

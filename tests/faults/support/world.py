@@ -117,8 +117,8 @@ class World:
         self.head = 0
         """How many checkpoints the thread has had."""
         self.updates: set[str] = set()
-        self.rung: list[tuple[str, bool]] = []
-        """Which runs were rung for since it was emptied, and whether at the queue's front."""
+        self.requeued: list[tuple[str, bool]] = []
+        """Which runs got a ticket since it was emptied, and whether at the queue's front."""
 
     # -- clients --------------------------------------------------------------------------------
 
@@ -366,9 +366,9 @@ class World:
                 looked.woken.append(run.run_id)
         return looked
 
-    def unheard(self, bells: Collection[str]) -> set[str]:
-        """Return the runs that need a bell, when those in the queue are these."""
-        heard = {*bells, *(run_id for run_id, _ in self.rung)}
+    def ticketless(self, tickets: Collection[str]) -> set[str]:
+        """Return the runs that need a ticket, when those in the queue are these."""
+        heard = {*tickets, *(run_id for run_id, _ in self.requeued)}
         ready = (run for run in self.runs.values() if run.status == "queued")
         ids = {run.run_id for run in ready if run.run_id not in self.waiting and not run.reserved}
         return ids - heard
@@ -423,4 +423,4 @@ class World:
         self._ring(run, front=front)
 
     def _ring(self, run: Ran, *, front: bool = False) -> None:
-        self.rung.append((run.run_id, front))
+        self.requeued.append((run.run_id, front))

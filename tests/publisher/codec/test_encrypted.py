@@ -23,7 +23,7 @@ codec = EncryptedCodec({"2026": NEW, "2025": OLD})
 place = codec.at("penstock", "run", "r1", "input")
 
 
-def ring(**keys: bytes) -> str:
+def offer(**keys: bytes) -> str:
     return ",".join(f"{name}:{base64.b64encode(key).decode()}" for name, key in keys.items())
 
 
@@ -97,9 +97,9 @@ def test_another_key_of_the_same_id_is_named_with_the_fix() -> None:
         ("", "needs a key"),
         ("2026", "key 1 of PENSTOCK_ENCRYPTION_KEYS has not the form id:base64"),
         ("a:!!", "key 1 of"),
-        (ring(a=NEW) + ",b", "key 2 of"),
-        (ring(a=NEW[:16]), "has 16 bytes and needs 32"),
-        (ring(a=NEW) + "," + ring(a=OLD), "two keys .* have the id 'a'"),
+        (offer(a=NEW) + ",b", "key 2 of"),
+        (offer(a=NEW[:16]), "has 16 bytes and needs 32"),
+        (offer(a=NEW) + "," + offer(a=OLD), "two keys .* have the id 'a'"),
         (f"sp ace:{base64.b64encode(NEW).decode()}", "an id of letters"),
     ],
 )
@@ -121,8 +121,8 @@ def test_settings_and_environment_choose_the_codec(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("PENSTOCK_ENCRYPTION_KEYS", raising=False)
     assert type(codec_of_environment()) is type(codec_for("", 10)) is Codec
 
-    monkeypatch.setenv("PENSTOCK_ENCRYPTION_KEYS", ring(a=NEW))
-    assert codec_of_environment().loads(codec_for(ring(a=NEW), 10).dumps(1)) == 1
+    monkeypatch.setenv("PENSTOCK_ENCRYPTION_KEYS", offer(a=NEW))
+    assert codec_of_environment().loads(codec_for(offer(a=NEW), 10).dumps(1)) == 1
 
 
 # -- what is refused ----------------------------------------------------------------------------

@@ -251,9 +251,9 @@ def test_orphans_are_found_and_fixed(redis_url: str, redis_client: redis.Redis) 
 def test_a_run_with_a_spoilt_field_keeps_doctor_and_du_from_nothing(
     redis_url: str, redis_client: redis.Redis, field: str
 ) -> None:
-    spoilt, lost = enqueue(redis_url), enqueue(redis_url)
+    corrupt, lost = enqueue(redis_url), enqueue(redis_url)
     redis_client.delete("rq:queue:default")
-    redis_client.hset(f"penstock:run:{spoilt}", field, b"\xff\xfe")
+    redis_client.hset(f"penstock:run:{corrupt}", field, b"\xff\xfe")
 
     before = by_check(redis_url)["orphans"]
     after = by_check(redis_url, "--fix")

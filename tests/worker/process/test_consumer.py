@@ -208,9 +208,9 @@ def test_the_ticket_of_a_dead_worker_goes_as_recovery_rings_again(
     intake(redis_client, "default").pop(1)
     assert popped(redis_client) == [run.run_id]
 
-    rung = calls.recovered(send(redis_client, calls.recover(3, 0.0))).rung
+    requeued = calls.recovered(send(redis_client, calls.recover(3, 0.0))).requeued
 
-    assert rung == [run.run_id]
+    assert requeued == [run.run_id]
     assert popped(redis_client) == []
     assert Queue("default", connection=redis_client).job_ids == [run.run_id]
 

@@ -216,7 +216,7 @@ def test_a_lost_ticket_is_replaced_once_it_is_old(
     check()
 
     assert redis_client.lrange("rq:queue:default", 0, -1) == [handle.run_id.encode()]
-    assert told(caplog) == ["run.rung"]
+    assert told(caplog) == ["run.requeued"]
     Checker(redis_client).check()
 
 
@@ -234,7 +234,7 @@ def test_a_long_queue_is_searched_for_one_ticket_at_a_time(
     redis_client.zadd("penstock:ready", {run_id: at for at, run_id in enumerate(runs[1:])})
     recovered += [CALLS.recovered(run(redis_client, CALLS.recover(3, 2.0)))]
 
-    assert [list(found.rung) for found in recovered] == [[runs[0]], [runs[1]]]
+    assert [list(found.requeued) for found in recovered] == [[runs[0]], [runs[1]]]
     assert searched["cmdstat_lpos"]["calls"] == 1
 
 
@@ -253,7 +253,7 @@ def test_a_full_redis_costs_no_run_its_lease_or_its_ticket(
 
     assert CALLS.words(run(raw, CALLS.renew([lease], 8))) == ["OK"]
     recovered = CALLS.recovered(run(raw, CALLS.recover(3, 2.0)))
-    assert (recovered.rung, recovered.queued, recovered.spoilt) == ([queued.run_id], [], [])
+    assert (recovered.requeued, recovered.queued, recovered.corrupt) == ([queued.run_id], [], [])
     assert running.cancel() == "running"
     assert CALLS.words(run(raw, CALLS.renew([lease], 8))) == ["CANCEL"]
 

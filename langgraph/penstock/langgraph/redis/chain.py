@@ -7,7 +7,7 @@ __all__ = ["Chain", "chain_of"]
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from penstock.langgraph.redis.growing import Anchor, Link, ListBytes
+from penstock.langgraph.redis.growing import Link, ListBytes, SkipLink
 from penstock.langgraph.redis.keys import Space, value_field
 from penstock.langgraph.redis.record import Typed, head_of
 from penstock.langgraph.redis.storage import Storage
@@ -21,7 +21,7 @@ class Chain:
     typed: Typed
     link: Link | None
     """Its own link; None if it is stored in full."""
-    anchor: Anchor | None
+    skip: SkipLink | None
     """The newest of the chain; None if that is the value itself."""
 
 
@@ -36,7 +36,7 @@ def chain_of(
     """
     ends: list[bytes] = []
     links: list[Link] = []
-    anchor: Anchor | None = None
+    skip: SkipLink | None = None
     while True:
         field = value_field(channel, version)
         record = values.get(field.encode())
@@ -48,8 +48,8 @@ def chain_of(
             break
         if links and link.depth >= links[-1].depth:  # or a forged chain would have no end
             raise CodecError(f"channel {channel!r} is damaged: {field!r} has a wrong depth.")
-        if links and anchor is None and link.since == 0:
-            anchor = Anchor(version, link.depth, link.size)
+        if links and skip is None and link.since == 0:
+            skip = SkipLink(version, link.depth, link.size)
         links.append(link)
         ends.append(typed.data)
         version = link.base
@@ -61,5 +61,5 @@ def chain_of(
         raise CodecError(
             f"channel {channel!r} is damaged: a version that it continues has changed."
         )
-    anchor = anchor or Anchor(version, 0, links[0].size - sum(map(len, ends)))
-    return Chain(ListBytes(links[0].count, body).typed(), links[0], anchor)
+    skip = skip or SkipLink(version, 0, links[0].size - sum(map(len, ends)))
+    return Chain(ListBytes(links[0].count, body).typed(), links[0], skip)

@@ -4,13 +4,13 @@ The value of a channel such as `messages` is the whole list in each version. Whe
 items begin with those of a version that is stored, only the rest is stored, with a link to that
 version. Reading puts the chain together again; it ends at a version that is stored in full.
 
-After some links comes one that goes back over all of them: an *anchor*, which continues the anchor
-before it. So a chain is never long, and a long list is hardly ever stored in full again.
+After some links comes one that goes back over all of them: a *skip link*, which continues the skip
+link before it. So a chain is never long, and a long list is hardly ever stored in full again.
 """
 
 from __future__ import annotations
 
-__all__ = ["Anchor", "Known", "KnownLists", "Link", "ListBytes"]
+__all__ = ["Known", "KnownLists", "Link", "ListBytes", "SkipLink"]
 
 import hashlib
 import threading
@@ -22,7 +22,7 @@ from penstock.langgraph.redis.keys import Space
 from penstock.langgraph.redis.record import Typed
 
 MOST_LINKS: Final = 64
-"""Links after an anchor, and anchors of a chain: reading a value takes twice as many look-ups."""
+"""Links after a skip link, and skip links of a chain: a value takes twice as many look-ups."""
 
 MOST_KNOWN: Final = 4096
 """Lists that a saver remembers; of each it keeps a hundred bytes."""
@@ -39,7 +39,7 @@ class Link:
     depth: int
     """How many links its chain has."""
     since: int
-    """How many of them come after the newest anchor; 0 for an anchor."""
+    """How many of them come after the newest skip link; 0 for a skip link."""
     count: int
     """How many items the whole list has."""
     size: int
@@ -61,8 +61,8 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
-    """A version that the next anchor continues."""
+class SkipLink:
+    """A version that the next skip link continues."""
 
     version: str
     depth: int = 0
@@ -79,13 +79,13 @@ class Known:
     size: int
     digest: bytes
     """Of the bytes of all its items."""
-    anchor: Anchor
+    skip: SkipLink
     """The newest of its chain, perhaps itself."""
 
     def in_full(self) -> Known:
         """Return what it is if it is stored in full."""
-        anchor = Anchor(self.version, 0, self.size)
-        return replace(self, depth=0, since=0, anchor=anchor)
+        skip = SkipLink(self.version, 0, self.size)
+        return replace(self, depth=0, since=0, skip=skip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +120,13 @@ class ListBytes:
             start = b"\xdd" + count.to_bytes(4, "big")
         return Typed(MSGPACK, start + self.body)
 
-    def known(self, version: str, link: Link | None, anchor: Anchor | None) -> Known:
+    def known(self, version: str, link: Link | None, skip: SkipLink | None) -> Known:
         """Return what the next version has to know of this one, whose own link is given."""
         size = len(self.body)
         depth, since = (link.depth, link.since) if link else (0, 0)
-        if anchor is None or since == 0:
-            anchor = Anchor(version, depth, size)
-        return Known(version, depth, since, size, _digest(self.body), anchor)
+        if skip is None or since == 0:
+            skip = SkipLink(version, depth, size)
+        return Known(version, depth, since, size, _digest(self.body), skip)
 
     def after(self, known: Known | None) -> tuple[Link, int] | None:
         """Return a link and the byte that it begins at, None if this list is to be stored in full.
@@ -138,9 +138,9 @@ class ListBytes:
         # An item in msgpack says where it ends: what begins with the bytes begins with the items.
         if _digest(self.body[: known.size]) != known.digest:
             return None
-        base, since = Anchor(known.version, known.depth, known.size), known.since + 1
+        base, since = SkipLink(known.version, known.depth, known.size), known.since + 1
         if since > MOST_LINKS:
-            base, since = known.anchor, 0
+            base, since = known.skip, 0
             if base.depth >= MOST_LINKS:
                 return None
         link = Link(base.version, base.depth + 1, since, self.count, len(self.body))

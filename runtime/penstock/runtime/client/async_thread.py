@@ -14,7 +14,12 @@ from penstock.runtime.redis.plans.copy_thread import copy_thread
 from penstock.runtime.redis.plans.fork_run import fork_run
 from penstock.runtime.types.config import Config
 from penstock.runtime.types.interrupt import NOTHING
-from penstock.runtime.types.state import Anchor, StateSnapshot, checkpoint_config, checkpoint_id_of
+from penstock.runtime.types.state import (
+    CheckpointRef,
+    StateSnapshot,
+    checkpoint_config,
+    checkpoint_id_of,
+)
 
 
 class AsyncThreadHandle:
@@ -31,8 +36,8 @@ class AsyncThreadHandle:
 
     async def state(self, checkpoint: Config | str = "") -> StateSnapshot:
         """As `ThreadHandle.state`."""
-        anchor = Anchor(self._thread_id, checkpoint_id_of(checkpoint))
-        return await self._client.do(self._client.threads.state(anchor))
+        ref = CheckpointRef(self._thread_id, checkpoint_id_of(checkpoint))
+        return await self._client.do(self._client.threads.state(ref))
 
     async def history(
         self,
@@ -55,7 +60,7 @@ class AsyncThreadHandle:
     async def update(self, values: Any, checkpoint: Config | str = "") -> dict[str, Any]:
         """As `ThreadHandle.update`."""
         changes = self._client.threads.changes
-        change = changes.change(Anchor(self._thread_id, checkpoint_id_of(checkpoint)))
+        change = changes.change(CheckpointRef(self._thread_id, checkpoint_id_of(checkpoint)))
         made = await self._client.do(changes.update(change, values))
         return checkpoint_config(self._thread_id, made)
 

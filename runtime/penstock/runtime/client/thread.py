@@ -14,7 +14,12 @@ from penstock.runtime.redis.plans.copy_thread import copy_thread
 from penstock.runtime.redis.plans.fork_run import fork_run
 from penstock.runtime.types.config import Config
 from penstock.runtime.types.interrupt import NOTHING
-from penstock.runtime.types.state import Anchor, StateSnapshot, checkpoint_config, checkpoint_id_of
+from penstock.runtime.types.state import (
+    CheckpointRef,
+    StateSnapshot,
+    checkpoint_config,
+    checkpoint_id_of,
+)
 
 
 class ThreadHandle:
@@ -31,8 +36,8 @@ class ThreadHandle:
 
     def state(self, checkpoint: Config | str = "") -> StateSnapshot:
         """Read the thread's state, at a checkpoint or the newest; values `{}` if unknown."""
-        anchor = Anchor(self._thread_id, checkpoint_id_of(checkpoint))
-        return self._client.do(self._client.threads.state(anchor))
+        ref = CheckpointRef(self._thread_id, checkpoint_id_of(checkpoint))
+        return self._client.do(self._client.threads.state(ref))
 
     def history(
         self,
@@ -64,7 +69,7 @@ class ThreadHandle:
             ThreadBusyError: a run is at work on the thread.
         """
         changes = self._client.threads.changes
-        change = changes.change(Anchor(self._thread_id, checkpoint_id_of(checkpoint)))
+        change = changes.change(CheckpointRef(self._thread_id, checkpoint_id_of(checkpoint)))
         made = self._client.do(changes.update(change, values))
         return checkpoint_config(self._thread_id, made)
 

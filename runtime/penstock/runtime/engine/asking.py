@@ -127,7 +127,7 @@ def _open(scope: Scope, question: Question) -> Suspend:
     attempt.questions.add(question, due)
     if scope.namespace:
         data = {"id": scope.step_id, "interrupts": [interrupt.as_dict()]}
-        attempt.say("step.interrupted", data, caller(scope.step_id), text=text)
+        attempt.emit("step.interrupted", data, caller(scope.step_id), text=text)
     return Suspend(
         f"run {attempt.assignment.run_id!r} waits for an answer to interrupt {name}; "
         "answer it with Command(resume=...) or run.resume(...)",

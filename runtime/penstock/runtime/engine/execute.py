@@ -89,7 +89,7 @@ def conduct(runner: Runner, step: Step) -> Plan:
     result, ending = settled(attempt, result)
     yield Do.STORE
     if isinstance(ending, (Finished, Suspended)) and ending.fact is not None:
-        attempt.heard(ending.fact)
+        attempt.notify(ending.fact)
     return result
 
 

@@ -93,7 +93,7 @@ def _sent(step: Step) -> Plan:
             yield Do.STORE
         raise
     if found.error is not None:
-        step.attempt.failures.add(step.id, found.error, step.sight)
+        step.attempt.failures.add(step.id, found.error, step.use)
     return found.get()
 
 

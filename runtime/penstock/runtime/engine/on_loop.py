@@ -64,8 +64,8 @@ def _forget(step: Step) -> None:
     """Note that nobody waits for a step any more."""
     if step.place is not None:
         step.place.drop()
-    if step.sight is not None:
-        step.sight.forget()
+    if step.use is not None:
+        step.use.forget()
 
 
 async def _admitted(step: Step, gate: asyncio.Future[None]) -> None:

@@ -143,12 +143,12 @@ def _resting(step: Step) -> Generator[None]:
     deadline = step.deadline
     if deadline is not None:
         deadline.pause()
-    limiter, seated = step.runner.limiter, step.seated()
-    had_place = seated is not None and limiter.rest(seated)
+    limiter, performer = step.runner.limiter, step.performer()
+    had_place = performer is not None and limiter.rest(performer)
     try:
         yield
     finally:
-        if had_place and seated is not None:
-            limiter.go_on(seated)
+        if had_place and performer is not None:
+            limiter.go_on(performer)
         if deadline is not None:
             deadline.go_on()

@@ -9,7 +9,13 @@ from typing import Any, cast
 
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.engine.step import Scope
-from penstock.runtime.engine.waiting.future import LoopFuture, Sight, StepFuture, retrieve, settle
+from penstock.runtime.engine.waiting.future import (
+    LoopFuture,
+    OutcomeUse,
+    StepFuture,
+    retrieve,
+    settle,
+)
 from penstock.runtime.engine.waiting.order import Order
 from penstock.runtime.engine.waiting.place import Place
 from penstock.runtime.engine.waiting.stamp import FIRST, Stamp
@@ -31,18 +37,18 @@ def was_cancelled(scope: Scope, step_id: str) -> bool:
 
 
 def cancelled(
-    sight: Sight, loop: asyncio.AbstractEventLoop | None, order: Order | None
+    use: OutcomeUse, loop: asyncio.AbstractEventLoop | None, order: Order | None
 ) -> StepFuture[Any]:
     """Return the future of a step that is not to be executed: its caller cancels it again."""
     if order is None or loop is None:
-        future: StepFuture[Any] = StepFuture(sight)
+        future: StepFuture[Any] = StepFuture(use)
         future.cancel()
         return future
-    return cast("StepFuture[Any]", LoopFuture[Any](sight, loop, place=order.begin(sight.step_id)))
+    return cast("StepFuture[Any]", LoopFuture[Any](use, loop, place=order.begin(use.step_id)))
 
 
 def recalled(
-    sight: Sight,
+    use: OutcomeUse,
     outcome: Outcome,
     loop: asyncio.AbstractEventLoop | None,
     place: Place | None,
@@ -52,10 +58,10 @@ def recalled(
     `loop` is that of the caller, None for one in a thread.
     """
     if loop is None:
-        future: StepFuture[Any] = StepFuture(sight)
+        future: StepFuture[Any] = StepFuture(use)
         settle(future, outcome)
         return future
-    awaitable: LoopFuture[Any] = LoopFuture(sight, loop, place=place)
+    awaitable: LoopFuture[Any] = LoopFuture(use, loop, place=place)
     awaitable.add_done_callback(retrieve)
     awaitable.replay(outcome)
     return cast("StepFuture[Any]", awaitable)

@@ -47,7 +47,7 @@ def start_run(attempt: Attempt, argument: Any, *, is_hosted: bool = False) -> No
                 told = json.loads(position.started(attempt.codec))
                 data |= attempt.codec.fact("run.started", {"checkpoint": told})
         text = f'{{"name":{quote(name)},"input":{_input(attempt, argument)}{more}}}'
-    attempt.say("run.started", data, text=text)
+    attempt.emit("run.started", data, text=text)
 
 
 def _input(attempt: Attempt, argument: Any) -> str:
@@ -64,7 +64,7 @@ def _input(attempt: Attempt, argument: Any) -> str:
 def start_step(step: Step) -> None:
     """Say that a step begins; rides along with what is stored next."""
     attempt = step.attempt
-    if not attempt.is_heard:
+    if not attempt.is_observed:
         return
     take_back(attempt, step.id)
     called = (step.args, step.kwargs)
@@ -76,7 +76,7 @@ def start_step(step: Step) -> None:
         if given and len(given) <= INPUT_KEPT:
             kept = attempt.codec.at("input", step.id).seal(given)
         text = f'{{"id":{quote(step.id)},"input":{kept}}}'
-    attempt.note(Fact("step.started", data, step.called_in, time.time()), text)
+    attempt.append(Fact("step.started", data, step.called_in, time.time()), text)
 
 
 def replay_step(
@@ -88,7 +88,7 @@ def replay_step(
     """
     if attempt.has_listener and attempt.journal.recorded(step_id) is not None:
         data = {"id": step_id, "input": (args, kwargs), "replayed": True}
-        attempt.heard(Fact("step.started", data, caller(step_id), time.time()))
+        attempt.notify(Fact("step.started", data, caller(step_id), time.time()))
 
 
 def retry_step(step: Step, error: BaseException, delay: float) -> None:
@@ -108,7 +108,7 @@ def retry_step(step: Step, error: BaseException, delay: float) -> None:
     if attempt.journal.stores:
         sealed = attempt.codec.at("retry", step.id).dumps(told)
         text = f'{json.dumps(data)[:-1]},"error":{sealed}}}'
-    attempt.say("step.retry", {**data, "error": told}, step.called_in, text=text)
+    attempt.emit("step.retry", {**data, "error": told}, step.called_in, text=text)
     for below in attempt.uncommitted.ended_below(step.id):
         take_back(attempt, below)
 
@@ -118,7 +118,7 @@ def take_back(attempt: Attempt, step_id: str) -> None:
     void_from = attempt.uncommitted.take_back(step_id)
     if void_from is not None:
         data = {"id": step_id, "void_from": void_from}
-        attempt.say("step.retry", data, caller(step_id), text=json.dumps(data))
+        attempt.emit("step.retry", data, caller(step_id), text=json.dumps(data))
 
 
 def finish_step(step: Step, value: Any, *, cached: bool = False) -> None:
@@ -151,7 +151,7 @@ def fail_step(step: Step, error: BaseException) -> None:
     note = f"in task {step.name!r}, step {step.id!r} of run {attempt.assignment.run_id!r}"
     if note not in getattr(error, "__notes__", ()):
         error.add_note(note)
-    attempt.failures.add(step.id, error, step.sight)
+    attempt.failures.add(step.id, error, step.use)
     _conclude(step, Outcome(error=error, digest=step.digest))
 
 
@@ -169,7 +169,7 @@ def give_up_step(step: Step) -> None:
 def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> str:
     """Record how a step ended; returns the stamp of its end, "" for none."""
     attempt = step.attempt
-    if not attempt.is_heard:
+    if not attempt.is_observed:
         return ""
     ended = {"value": outcome.value} if outcome.error is None else {"error": outcome.error}
     data: dict[str, Any] = {"id": step.id, "outcome": ended}
@@ -189,7 +189,7 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> str:
         else:
             written += _told(step, outcome)
         written += "}"
-    attempt.note(fact, written, text)
+    attempt.append(fact, written, text)
     return stamp
 
 

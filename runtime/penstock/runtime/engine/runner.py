@@ -31,12 +31,12 @@ from penstock.runtime.engine.recall import (
     was_cancelled,
 )
 from penstock.runtime.engine.recording import give_up_step, replay_step
-from penstock.runtime.engine.slots import LoopSeat, ThreadJob
+from penstock.runtime.engine.slots import LoopJob, ThreadJob
 from penstock.runtime.engine.step import Branch, Step
 from penstock.runtime.engine.unawaited import Unawaited, reject_unawaited_arguments, waiting
 from penstock.runtime.engine.waiting.future import (
     LoopFuture,
-    Sight,
+    OutcomeUse,
     StepFuture,
     StepTask,
     relay,
@@ -108,26 +108,26 @@ class Runner:
                 f"entrypoint {branch.scope.step.name!r} was called by invoke, which blocks the "
                 f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
             )
-        sight = Sight(branch.scope, step_id)
+        use = OutcomeUse(branch.scope, step_id)
         order = (branch.scope.order or self.orders.of(branch.scope)) if on_loop else None
         if attempt.journal.has_past:
             branch.scope.asked(step_id)
             if was_cancelled(branch.scope, step_id):
-                return cancelled(sight, self.loop, order)
+                return cancelled(use, self.loop, order)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
         is_remote = bool(task.queue) and attempt.journal.sends(task.queue)
         if outcome is not None:
             replay_step(attempt, step_id, args, kwargs)
             if outcome.error is not None:
-                attempt.failures.add(step_id, outcome.error, sight)
+                attempt.failures.add(step_id, outcome.error, use)
             place = None
             if order is not None:
                 place = stamped(attempt, order, step_id, outcome, is_remote=is_remote)
-            return recalled(sight, outcome, self.loop if on_loop else None, place)
+            return recalled(use, outcome, self.loop if on_loop else None, place)
         step = Step(self, branch.scope, step_id, task, args, kwargs, digest, text)
-        step.sight = sight
+        step.use = use
         self._prepare(step, task, order, is_remote=is_remote)
-        return self._start(step, sight, on_loop)
+        return self._start(step, use, on_loop)
 
     def _prepare(
         self, step: Step, task: StepFunction, order: Order | None, *, is_remote: bool
@@ -149,19 +149,19 @@ class Runner:
                 step.assignment.cache, self.attempt.shared_codec, step.args, step.kwargs
             )
 
-    def _start(self, step: Step, sight: Sight, on_loop: bool) -> StepFuture[Any]:
+    def _start(self, step: Step, use: OutcomeUse, on_loop: bool) -> StepFuture[Any]:
         if step.is_async or step.timeout is not None:
-            return self._launch(step, sight) if on_loop else self._launch_from_thread(step, sight)
+            return self._launch(step, use) if on_loop else self._launch_from_thread(step, use)
         if on_loop and (step.queue or step.policies):  # it may wait for long, which a thread cannot
-            return self._launch(step, sight)
-        job = ThreadJob(self, step, sight)
+            return self._launch(step, use)
+        job = ThreadJob(self, step, use)
         self.running_steps.began(step.id)
         if not on_loop:
             self.limiter.enter(job)
             return job.future
         assert self.loop is not None
         future: LoopFuture[Any] = LoopFuture(
-            sight, self.loop, place=step.place, on_cancel=partial(self._forget, step)
+            use, self.loop, place=step.place, on_cancel=partial(self._forget, step)
         )
         future.add_done_callback(retrieve)
         future.follow(job.future)
@@ -188,25 +188,21 @@ class Runner:
         self._look_at_pauses()
         self.running_steps.cancel_below(step.id)
 
-    def _launch(self, step: Step, sight: Sight) -> StepFuture[Any]:
+    def _launch(self, step: Step, use: OutcomeUse) -> StepFuture[Any]:
         assert self.loop is not None
-        body = self._seated(LoopSeat(step, self.loop)) if self._limited else aperform(step)
+        body = self._in_slot(LoopJob(step, self.loop)) if self._limited else aperform(step)
         name = self.attempt.assignment.run_id
         context = step.context if step.is_async else step.context.copy()
-        task: StepTask[Any] = StepTask(
-            body, sight=sight, loop=self.loop, name=name, context=context
-        )
+        task: StepTask[Any] = StepTask(body, use=use, loop=self.loop, name=name, context=context)
         step.task = task
         self.running_steps.began(step.id, task)
         return cast("StepFuture[Any]", task)
 
-    def _launch_from_thread(self, step: Step, sight: Sight) -> StepFuture[Any]:
-        return self.from_thread(
-            step, sight, lambda: cast("StepTask[Any]", self._launch(step, sight))
-        )
+    def _launch_from_thread(self, step: Step, use: OutcomeUse) -> StepFuture[Any]:
+        return self.from_thread(step, use, lambda: cast("StepTask[Any]", self._launch(step, use)))
 
     def from_thread(
-        self, step: Step, sight: Sight, launch: Callable[[], asyncio.Task[Any]]
+        self, step: Step, use: OutcomeUse, launch: Callable[[], asyncio.Task[Any]]
     ) -> StepFuture[Any]:
         """Launch an asyncio task for code in a thread; returns what the thread waits for.
 
@@ -215,7 +211,7 @@ class Runner:
         """
         watch, loop = self.watch, self.loop
         assert watch is not None and loop is not None
-        future: StepFuture[Any] = StepFuture(sight)
+        future: StepFuture[Any] = StepFuture(use)
         self.running_steps.began(step.id)
 
         def stay() -> None:
@@ -245,20 +241,20 @@ class Runner:
                 f"entrypoint {step.name!r} has a timeout: use await ainvoke, or in sync code "
                 "a run by ainvoke, astream or a worker."
             )
-        assert step.sight is not None
-        return self._launch_from_thread(step, step.sight).result()
+        assert step.use is not None
+        return self._launch_from_thread(step, step.use).result()
 
     def perform(self, step: Step) -> Any:
         """Perform a step in this thread."""
         return follow(perform(step), partial(self.effect, step))
 
-    async def _seated(self, seat: LoopSeat) -> Any:
-        self.limiter.enter(seat)
+    async def _in_slot(self, job: LoopJob) -> Any:
+        self.limiter.enter(job)
         try:
-            await seat.free.wait()
-            return await aperform(seat.step)
+            await job.free.wait()
+            return await aperform(job.step)
         finally:
-            self.limiter.leave(seat)
+            self.limiter.leave(job)
 
     def effect(self, step: Step, effect: Effect) -> Any:
         """Do what a plan asks for, in this thread."""
@@ -346,7 +342,7 @@ class Runner:
         """
         if pause.is_between_tries or not self.attempt.control.drain_requested:
             return False
-        return step.seated() is not step
+        return step.performer() is not step
 
     def stop(self, stop: Stop) -> None:
         """End the attempt: at its next step, or where it sleeps between tries."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LoopSeat", "ThreadJob"]
+__all__ = ["LoopJob", "ThreadJob"]
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from penstock.runtime.engine.step import Step, StepRunner
-from penstock.runtime.engine.waiting.future import Sight, StepFuture, settle
+from penstock.runtime.engine.waiting.future import OutcomeUse, StepFuture, settle
 from penstock.runtime.journal.outcome import Outcome
 
 INLINE_DEPTH: Final = 8
@@ -25,11 +25,11 @@ class ThreadJob:
 
     __slots__ = ("_free", "_runner", "future", "step")
 
-    def __init__(self, runner: StepRunner, step: Step, sight: Sight) -> None:
+    def __init__(self, runner: StepRunner, step: Step, use: OutcomeUse) -> None:
         self._runner = runner
         self._free = threading.Lock()
         self.step = step
-        self.future: StepFuture[Any] = StepFuture(sight, self.help_out)
+        self.future: StepFuture[Any] = StepFuture(use, self.help_out)
 
     def begin(self) -> None:
         """Let a thread run it soon."""
@@ -80,7 +80,7 @@ class ThreadJob:
             settle(self.future, outcome)
 
 
-class LoopSeat:
+class LoopJob:
     """A step on the loop that waits until there is room for it."""
 
     def __init__(self, step: Step, loop: asyncio.AbstractEventLoop) -> None:

@@ -21,7 +21,7 @@ from penstock.runtime.concurrency.thread_pool import ThreadPool
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.engine.effects import Effect
 from penstock.runtime.engine.function.step_function import StepFunction
-from penstock.runtime.engine.waiting.future import Sight, StepFuture
+from penstock.runtime.engine.waiting.future import OutcomeUse, StepFuture
 from penstock.runtime.engine.waiting.order import Order
 from penstock.runtime.engine.waiting.own_timers import OwnTimers
 from penstock.runtime.engine.waiting.parking import Watch
@@ -59,10 +59,38 @@ class Step:
     """One call of a task, while it is performed."""
 
     __slots__ = (
-        "args", "arguments", "assignment", "attempt", "began", "cached", "caller", "children",
-        "context", "counted", "deadline", "digest", "ended", "function", "gate", "id", "injects",
-        "is_async", "is_recorded", "keeps_state", "kwargs", "name", "parent", "place", "policies",
-        "queue", "runner", "scope", "sight", "task", "timeout", "tries",
+        "args",
+        "arguments",
+        "assignment",
+        "attempt",
+        "began",
+        "cached",
+        "caller",
+        "children",
+        "context",
+        "counted",
+        "deadline",
+        "digest",
+        "ended",
+        "function",
+        "gate",
+        "id",
+        "injects",
+        "is_async",
+        "is_recorded",
+        "keeps_state",
+        "kwargs",
+        "name",
+        "parent",
+        "place",
+        "policies",
+        "queue",
+        "runner",
+        "scope",
+        "task",
+        "timeout",
+        "tries",
+        "use",
     )  # fmt: skip
 
     def __init__(
@@ -99,7 +127,7 @@ class Step:
         self.context = copy_context()
         self.cached: CachedCall | None = None
         self.deadline: Deadline | None = None
-        self.sight: Sight | None = None
+        self.use: OutcomeUse | None = None
         self.place: Place | None = None
         self.task: asyncio.Task[Any] | None = None
         """Its own asyncio task, if it has one."""
@@ -107,7 +135,7 @@ class Step:
         """What it waits for before it begins, where a replay is under way."""
         self.tries = 1
         self.began = time.time()
-        self.caller: Step | None = parent.step.seated() if parent is not None else None
+        self.caller: Step | None = parent.step.performer() if parent is not None else None
         self.children = 0
         self.counted = False
         self.ended = False
@@ -118,7 +146,7 @@ class Step:
         """The path of the step that made the call, () where the entrypoint's body did."""
         return self.parent.namespace if self.parent is not None else caller(self.id)
 
-    def seated(self) -> Step | None:
+    def performer(self) -> Step | None:
         """Return the step that runs this one's code: itself, but for entrypoints called in line."""
         return self.caller if self.id.rpartition("/")[2][:1] in ("^", "") else self
 
@@ -332,7 +360,7 @@ class StepRunner(Protocol):
         ...
 
     def from_thread(
-        self, step: Step, sight: Sight, launch: Callable[[], asyncio.Task[Any]]
+        self, step: Step, use: OutcomeUse, launch: Callable[[], asyncio.Task[Any]]
     ) -> StepFuture[Any]:
         """Launch an asyncio task for code in a thread; returns what the thread waits for."""
         ...

@@ -21,7 +21,7 @@ from typing import Any, Final, cast
 
 from penstock.publisher.codec.refusal import Refusal, unawaited
 from penstock.runtime.engine.step import Branch, Step
-from penstock.runtime.engine.waiting.future import LoopFuture, Sight, StepFuture, StepTask
+from penstock.runtime.engine.waiting.future import LoopFuture, OutcomeUse, StepFuture, StepTask
 from penstock.runtime.types.final import Final as FinalValue
 
 _OF_STEPS: Final = (StepFuture, LoopFuture, StepTask)
@@ -80,16 +80,16 @@ def waiting(step: Step, value: Any, acall: Callable[..., Coroutine[Any, Any, Any
         return value
     runner, loop = step.runner, step.runner.loop
     assert loop is not None
-    sight = Sight(step.scope, step.id)
+    use = OutcomeUse(step.scope, step.id)
 
     def launch() -> StepTask[Any]:
         body = acall(step, value)
-        task: StepTask[Any] = StepTask(body, sight=sight, loop=loop, context=step.context)
+        task: StepTask[Any] = StepTask(body, use=use, loop=loop, context=step.context)
         runner.running_steps.began(step.id, task)
         return task
 
     try:
-        return runner.from_thread(step, sight, launch).result()
+        return runner.from_thread(step, use, launch).result()
     except concurrent.futures.CancelledError:
         raise step.attempt.stopping or asyncio.CancelledError from None
 

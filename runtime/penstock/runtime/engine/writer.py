@@ -23,7 +23,7 @@ class StreamWriter:
         Raises:
             CodecError: the value cannot be written; names the step.
         """
-        self._say("custom", value)
+        self._emit("custom", value)
 
     def message(self, chunk: Any, *, id: str) -> None:
         """Send a chunk of the message `id`, as mode `messages` shows it.
@@ -31,13 +31,15 @@ class StreamWriter:
         Raises:
             CodecError: the chunk cannot be written; names the step.
         """
-        self._say("message", {"chunk": chunk, "id": id, "step": self._scope.step_id})
+        self._emit("message", {"chunk": chunk, "id": id, "step": self._scope.step_id})
 
-    def _say(self, mode: str, data: Any) -> None:
+    def _emit(self, mode: str, data: Any) -> None:
         scope = self._scope
         scope.check()
         scope.advance()
-        scope.attempt.uncommitted.add(scope.step_id, scope.attempt.say(mode, data, scope.namespace))
+        scope.attempt.uncommitted.add(
+            scope.step_id, scope.attempt.emit(mode, data, scope.namespace)
+        )
 
 
 def writer_of(scope: Scope) -> StreamWriter:

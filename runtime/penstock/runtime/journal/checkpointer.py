@@ -15,7 +15,7 @@ from penstock.runtime.journal.journal import Journal
 from penstock.runtime.journal.result import Result
 from penstock.runtime.types.cache import Cache
 from penstock.runtime.types.durability import Durability
-from penstock.runtime.types.state import Anchor, StateSnapshot, Update
+from penstock.runtime.types.state import CheckpointRef, StateSnapshot, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Checkpointer(Protocol):
         """Let go of an attempt's lease, however it ended."""
         ...
 
-    def state(self, anchor: Anchor) -> StateSnapshot:
+    def state(self, ref: CheckpointRef) -> StateSnapshot:
         """Return a thread's state at a checkpoint; an empty one if there is none."""
         ...
 

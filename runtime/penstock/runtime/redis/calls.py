@@ -72,9 +72,9 @@ class Taken:
 
     claims: Sequence[Claim]
     job: tuple[str, str] | None
-    spoilt: Sequence[str] = ()
+    corrupt: Sequence[str] = ()
     """Ids of runs whose keys cannot be used."""
-    kept: tuple[str, str] | None = None
+    suspect: tuple[str, str] | None = None
     """Queue and ticket of a suspect that the worker is to take by itself."""
     is_unknown: bool = False
     """Whether nobody knows the worker's app any more: it is to announce it."""
@@ -129,8 +129,8 @@ class Recovered:
 
     queued: Sequence[str]
     given_up: Sequence[str]
-    rung: Sequence[str]
-    spoilt: Sequence[str]
+    requeued: Sequence[str]
+    corrupt: Sequence[str]
     woken: Sequence[str]
     silent: Sequence[str]
     """Workers that do not listen to their channel, by name."""
@@ -181,7 +181,7 @@ class Calls:
         return Call(_script(name), (), (*first_arguments(self.keys), *args))
 
     def enqueue(self, creation: Creation) -> Call:
-        """Create a run and ring for it."""
+        """Create a run and queue it."""
         fields = {"queue": creation.queue, "created_at": _now(), **shortened(creation.fields)}
         if creation.thread_id != creation.run_id:
             fields["thread"] = creation.thread_id
@@ -230,11 +230,11 @@ class Calls:
     @staticmethod
     def taken(reply: Reply) -> Taken:
         """Read `take`."""
-        runs, job, spoilt, kept, unknown = cast("tuple[Any, ...]", reply)
+        runs, job, corrupt, kept, unknown = cast("tuple[Any, ...]", reply)
         return Taken(
             [_claim(run) for run in runs],
             (_text(job[0]), _text(job[1])) if job else None,
-            [_text(run_id) for run_id in spoilt],
+            [_text(run_id) for run_id in corrupt],
             (_text(kept[0]), _text(kept[1])) if kept else None,
             bool(unknown),
         )

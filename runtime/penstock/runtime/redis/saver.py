@@ -16,7 +16,7 @@ from redis import Redis
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.redis.connection import connect
 from penstock.publisher.redis.pool import MOST_IN_MEMORY
-from penstock.runtime.errors import Stop, ThreadBusyError, Unheard
+from penstock.runtime.errors import LeaseUnconfirmed, Stop, ThreadBusyError
 from penstock.runtime.journal.assignment import Assignment
 from penstock.runtime.journal.checkpointer import Opening, Order
 from penstock.runtime.journal.endings import HandedOver
@@ -112,7 +112,7 @@ class RedisSaver(SavedThreads):
 
         def told(stop: Stop) -> None:
             # A renewal may come upon the run's own end, whose answer is on its way.
-            if isinstance(stop, Unheard) or not journal.is_ending:
+            if isinstance(stop, LeaseUnconfirmed) or not journal.is_ending:
                 on_stop(stop)
 
         self._keeper.add(journal.lease, told)

@@ -19,7 +19,7 @@ from penstock.runtime.redis.plans.requests import Plan, Request, RequestPlans
 from penstock.runtime.redis.plans.threads import ThreadPlans
 from penstock.runtime.redis.transport import ask
 from penstock.runtime.settings import Settings, load_settings
-from penstock.runtime.types.state import Anchor, StateSnapshot, Update
+from penstock.runtime.types.state import CheckpointRef, StateSnapshot, Update
 
 T = TypeVar("T")
 
@@ -54,9 +54,9 @@ class SavedThreads:
         codec = self._codec or self.settings.codec()
         return ThreadPlans(RequestPlans(self.settings, codec, self.connection), self.settings)
 
-    def state(self, anchor: Anchor) -> StateSnapshot:
+    def state(self, ref: CheckpointRef) -> StateSnapshot:
         """Return a thread's state at a checkpoint; an empty one if there is none."""
-        return self.do(self.threads.state(anchor))
+        return self.do(self.threads.state(ref))
 
     def history(
         self, thread_id: str, before: str, wanted: Mapping[str, Any]

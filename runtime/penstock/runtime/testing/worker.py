@@ -126,7 +126,7 @@ class InMemoryWorker:
             mode="alone" if kept else "",
         )
         taken = calls.taken(run(self.connection, call))
-        self._kept = taken.kept
+        self._kept = taken.suspect
         if kept and not taken.claims:
             return self._take()
         return taken.claims

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
-    "Anchor",
+    "CheckpointRef",
     "StateSnapshot",
     "StateTask",
     "StateUpdate",
@@ -75,7 +75,7 @@ class StateUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class CheckpointRef:
     """A place in the history of a thread: one checkpoint, or "" for the newest."""
 
     thread_id: str
@@ -86,7 +86,7 @@ class Anchor:
 class Update:
     """A change of a thread that is asked for by an entrypoint, in process."""
 
-    anchor: Anchor
+    ref: CheckpointRef
     entrypoint: str
     values: Any
     as_node: str | None = None

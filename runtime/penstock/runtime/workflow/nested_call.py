@@ -18,7 +18,7 @@ from penstock.runtime.engine.recall import stamped
 from penstock.runtime.engine.recording import replay_step
 from penstock.runtime.engine.step import Step, current, current_branch
 from penstock.runtime.engine.unawaited import reject_unawaited
-from penstock.runtime.engine.waiting.future import Sight
+from penstock.runtime.engine.waiting.future import OutcomeUse
 from penstock.runtime.engine.waiting.parking import muted
 from penstock.runtime.errors import EmptyInputError, ResumeError
 from penstock.runtime.journal.assignment import Assignment
@@ -87,12 +87,12 @@ def call_nested(child: Definition, argument: Any, options: Options) -> NestedCal
     step.is_recorded = records
     step.keeps_state = child.declared.checkpointer is True
     step.assignment = _assigned(child, step.assignment, options)
-    step.sight = sight = Sight(scope)
+    step.use = use = OutcomeUse(scope)
     if recorded is None and body is child.body:
         step.cached = child.body.cached_call(
             step.assignment.cache, attempt.shared_codec, (given,), {}
         )
-    return NestedCall(step, sight, recorded)
+    return NestedCall(step, use, recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class NestedCall:
     """One call of an entrypoint inside a run: its step, and the outcome if it is recorded."""
 
     step: Step
-    sight: Sight
+    use: OutcomeUse
     recorded: Outcome | None
 
     def perform(self) -> Any:
@@ -139,12 +139,12 @@ class NestedCall:
                 f"a stream of entrypoint {step.name!r} is read that a try made which has failed: "
                 "make a new one in each try."
             )
-        self.sight.look()
+        self.use.note_request()
         if self.recorded is None:
             return
         replay_step(attempt, step.id, step.args, {})
         if self.recorded.error is not None:
-            attempt.failures.add(step.id, self.recorded.error, self.sight)
+            attempt.failures.add(step.id, self.recorded.error, self.use)
         elif step.keeps_state:
             attempt.children.save(step.name, self.recorded.saved)
 

@@ -112,7 +112,7 @@ def _followed(step: Step, listen: Listener) -> Generator[None]:
             is_value = seen.mode == "run.finished" and seen.data["status"] == "completed"
             (values.append if is_value else listen)(seen)
 
-    with step.attempt.heard_by(forward):
+    with step.attempt.listening(forward):
         yield
     for value in values:
         listen(value)

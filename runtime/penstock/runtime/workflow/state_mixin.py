@@ -12,7 +12,7 @@ from penstock.runtime.errors import ConfigurationError, InvalidUpdateError
 from penstock.runtime.journal.checkpointer import Checkpointer
 from penstock.runtime.types.config import Config, merged
 from penstock.runtime.types.state import (
-    Anchor,
+    CheckpointRef,
     StateSnapshot,
     StateUpdate,
     Update,
@@ -103,13 +103,13 @@ class Stateful(Definition):
             ConfigurationError: there is nothing to update, no checkpointer, or no thread.
             InvalidUpdateError: an inner list has several updates, of which one could be the result.
         """
-        saver, anchor = self._saver("update_state"), self._anchor(config)
+        saver, ref = self._saver("update_state"), self._anchor(config)
         metadata: dict[str, Any] = dict(merged(self.config, config).get("metadata") or {})
-        updates = [self._update(anchor, one, metadata) for one in map(_only, supersteps)]
+        updates = [self._update(ref, one, metadata) for one in map(_only, supersteps)]
         if not updates:
             raise ConfigurationError("there is no update: give at least one [StateUpdate(...)].")
         checkpoint_id = saver.update(updates)
-        return checkpoint_config(anchor.thread_id, checkpoint_id)
+        return checkpoint_config(ref.thread_id, checkpoint_id)
 
     async def abulk_update_state(
         self, config: Config, supersteps: Sequence[Sequence[StateUpdate]]
@@ -117,11 +117,11 @@ class Stateful(Definition):
         """As `bulk_update_state`, without blocking the loop."""
         return await asyncio.to_thread(self.bulk_update_state, config, supersteps)
 
-    def _update(self, anchor: Anchor, one: StateUpdate, metadata: Mapping[str, Any]) -> Update:
+    def _update(self, ref: CheckpointRef, one: StateUpdate, metadata: Mapping[str, Any]) -> Update:
         is_input = one.as_node == "__input__" and one.values is not None
         values = self.accept(one.values) if is_input else one.values
         is_accepted = is_input and self.converts(None)
-        return Update(anchor, self.name, values, one.as_node, metadata, is_accepted)
+        return Update(ref, self.name, values, one.as_node, metadata, is_accepted)
 
     def _saver(self, what: str) -> Checkpointer:
         if self.checkpointer is None:
@@ -131,9 +131,9 @@ class Stateful(Definition):
             )
         return self.checkpointer
 
-    def _anchor(self, config: Config) -> Anchor:
+    def _anchor(self, config: Config) -> CheckpointRef:
         config = merged(self.config, config)
-        return Anchor(self.thread_of(config), checkpoint_id_of(config))
+        return CheckpointRef(self.thread_of(config), checkpoint_id_of(config))
 
 
 def _only(updates: Sequence[StateUpdate]) -> StateUpdate:

@@ -401,7 +401,7 @@ def test_who_begins_to_listen_as_a_step_begins_gets_nothing_without_its_data(
     def append(journal: RedisJournal, fact: Fact, text: str, outcome: str = "") -> int:
         seq = plain(journal, fact, text, outcome)
         if fact.mode == "step.started":
-            listening.enter_context(attempts[0].heard_by(heard.append))
+            listening.enter_context(attempts[0].listening(heard.append))
         return seq
 
     monkeypatch.setattr(RedisJournal, "append", append)

@@ -17,7 +17,7 @@ from redis.retry import Retry
 from penstock.publisher.redis.direct import DirectRedis
 from penstock.publisher.redis.script import load, run
 from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt, task
-from penstock.runtime.errors import Cancelled, Fenced, RunCancelledError, Stop, Unheard
+from penstock.runtime.errors import Cancelled, Fenced, LeaseUnconfirmed, RunCancelledError, Stop
 from penstock.runtime.journal.journal import Journal
 from penstock.runtime.redis.calls import Lease
 from penstock.runtime.redis.journal.lease import LeaseKeeper
@@ -122,7 +122,7 @@ def test_a_lease_that_was_given_up_is_not_renewed(desk: Desk) -> None:
     assert told.came.wait(2)
     keeper.close()
 
-    assert [type(stop) for stop in told.stops] == [Unheard]
+    assert [type(stop) for stop in told.stops] == [LeaseUnconfirmed]
     assert desk.redis.hget(desk.names.run("r"), "forgone") == lease.fence.encode()
     assert desk.redis.zscore(desk.names.leases, "r") == ends
 

@@ -125,11 +125,11 @@ def test_what_cannot_be_sent_at_all_ends_its_own_attempt_alone(redis_saver: Redi
 
     @entrypoint(checkpointer=redis_saver)
     async def main(kind: str) -> int:
-        return await (unnameable() if kind == "spoilt" else aecho(1))
+        return await (unnameable() if kind == "corrupt" else aecho(1))
 
     async def run() -> list[Any]:
         async with asyncio.timeout(5):
-            kinds = ["well", "spoilt", "well", "spoilt"]
+            kinds = ["well", "corrupt", "well", "corrupt"]
             attempts = [main.ainvoke(kind, thread(str(n))) for n, kind in enumerate(kinds)]
             return await asyncio.gather(*attempts, return_exceptions=True)
 

@@ -102,7 +102,10 @@ def test_a_run_that_is_kept_back_to_be_by_itself_says_so(
     redis_client.hset(KEYS.run(run_id), "crashes", 2)
     with Client(redis_url) as client:
         take = client.plans.calls.take("w", "n", 8.0, 1, ["default"], busy=1)
-        assert client.plans.calls.taken(call(client.connection, take)).kept == ("default", run_id)
+        assert client.plans.calls.taken(call(client.connection, take)).suspect == (
+            "default",
+            run_id,
+        )
 
     assert shown(run_id, redis_url)["waits_for"].startswith("the worker that will execute it alone")
     orphans = [

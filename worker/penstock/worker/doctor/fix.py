@@ -48,7 +48,7 @@ def fix_runs(connection: Redis, keys: Keys, orphans: Iterable[str], crashes: int
     requeued, given_up = list[str](), list[str]()
     for _ in range(rounds):
         recovered = calls.recovered(run(connection, calls.recover(crashes, 0.0)))
-        requeued += [*recovered.queued, *recovered.rung]
+        requeued += [*recovered.queued, *recovered.requeued]
         given_up += recovered.given_up
     return Fixed(tuple(requeued), tuple(given_up))
 

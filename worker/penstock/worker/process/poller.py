@@ -47,7 +47,7 @@ class Poller:
             return self._take_held(self._held)
         if burst or not self._consumer.is_dry:
             taken = self._consumer.claim(slots, self._capacity.busy)
-            if taken or taken.kept or taken.spoilt or taken.is_unknown:
+            if taken or taken.suspect or taken.corrupt or taken.is_unknown:
                 return taken
         return None if burst else self._wait_for_ticket(slots)
 

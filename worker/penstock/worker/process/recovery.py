@@ -100,7 +100,7 @@ class Recovery:
             )
             remove_worker(self._connection, self._settings, death)
         ended = len(found.queued) + len(found.given_up)
-        return max(ended, len(found.rung), len(found.woken)) >= AT_ONCE
+        return max(ended, len(found.requeued), len(found.woken)) >= AT_ONCE
 
 
 def remove_worker(connection: Redis, settings: Settings, death: Death) -> None:
@@ -138,10 +138,10 @@ def report(calls: Calls, reply: object) -> Recovered:
         _log(logging.WARNING, run_id, "run.recovered", "lost its worker and is queued again")
     for run_id in recovered.given_up:
         _log(logging.ERROR, run_id, "run.poison", "is given up: its workers keep dying of it")
-    for run_id in recovered.rung:
-        _log(logging.WARNING, run_id, "run.rung", "had lost its ticket and has a new one")
-    for run_id in recovered.spoilt:
-        _log(logging.ERROR, run_id, "run.spoilt", "cannot be recovered, its keys are corrupt")
+    for run_id in recovered.requeued:
+        _log(logging.WARNING, run_id, "run.requeued", "had lost its ticket and has a new one")
+    for run_id in recovered.corrupt:
+        _log(logging.ERROR, run_id, "run.corrupt", "cannot be recovered, its keys are corrupt")
     return recovered
 
 

@@ -210,11 +210,11 @@ class Worker(RQWorker):
         time.sleep(PAUSE)
 
     def _begin(self, taken: Taken) -> None:
-        for run_id in taken.spoilt:
-            extra = {"run_id": run_id, "event": "run.spoilt"}
+        for run_id in taken.corrupt:
+            extra = {"run_id": run_id, "event": "run.corrupt"}
             logger.error("run %s cannot be taken, its keys are corrupt", run_id, extra=extra)
-        if taken.kept is not None:
-            self._poller.hold_back(taken.kept)
+        if taken.suspect is not None:
+            self._poller.hold_back(taken.suspect)
         self._capacity.enter(len(taken.claims) + (taken.job is not None))
         if taken.claims:
             self._begun.clear()  # no more are taken while something blocks the loop

@@ -224,7 +224,7 @@ def _remember(storage: Storage, read: Read) -> None:
         version = versions[channel]
         items = ListBytes.of(chain.typed) if storage.grows and is_ours(version) else None
         if items is not None:
-            known = items.known(version, chain.link, chain.anchor)
+            known = items.known(version, chain.link, chain.skip)
             storage.lists.set(read.point.space, channel, known)
 
 

@@ -109,7 +109,7 @@ def _draft(storage: Storage, point: Point, channel: str, version: str, value: An
     end = Typed(typed.kind, items.body[start:])
     record = storage.records.write(space, value_field(channel, version), link.head, end)
     new = NewValue(channel, version, record, link.base)
-    return Draft(typed, new, items.known(version, link, known.anchor))
+    return Draft(typed, new, items.known(version, link, known.skip))
 
 
 def _in_full(storage: Storage, space: Space, draft: Draft) -> Draft:

@@ -70,7 +70,7 @@ class Attempt:
         return self.is_over or self.is_leaving or self.stopping is not None
 
     @property
-    def is_heard(self) -> bool:
+    def is_observed(self) -> bool:
         """Whether anybody gets what the attempt says: who listens, or the journal."""
         return self.has_listener or self.journal.stores
 
@@ -80,7 +80,7 @@ class Attempt:
         return bool(self._listeners)
 
     @contextmanager
-    def heard_by(self, listener: Listener) -> Generator[None]:
+    def listening(self, listener: Listener) -> Generator[None]:
         """Let one more listener get what the attempt says meanwhile."""
         with self.lock:
             self._listeners = (*self._listeners, listener)
@@ -90,19 +90,19 @@ class Attempt:
             with self.lock:
                 self._listeners = tuple(each for each in self._listeners if each is not listener)
 
-    def say(
+    def emit(
         self, mode: str, data: Any, namespace: tuple[str, ...] = (), *, text: str | None = None
     ) -> int:
         """Tell a fact to who listens, and to the journal; returns its seq, 0 if nobody hears it."""
-        if not self.is_heard:
+        if not self.is_observed:
             return 0
         fact = Fact(mode, data, namespace, time.time())
         if text is None and self.journal.stores:
             what = f"{mode} event of step {namespace[-1]!r}" if namespace else f"{mode} event"
             text = self.codec.at("event", mode).dumps(data, what)
-        return self.note(fact, text or "")
+        return self.append(fact, text or "")
 
-    def note(self, fact: Fact, text: str, outcome: str = "") -> int:
+    def append(self, fact: Fact, text: str, outcome: str = "") -> int:
         """Tell a fact that is written down already; returns its seq.
 
         Who begins to listen while the journal takes it hears what comes after it.
@@ -113,7 +113,7 @@ class Attempt:
             listener(fact)
         return seq
 
-    def heard(self, fact: Fact) -> None:
+    def notify(self, fact: Fact) -> None:
         """Tell a fact that the journal has already to who listens."""
         for listener in self._listeners:
             listener(fact)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from penstock.runtime.engine.waiting.future import Sight
+from penstock.runtime.engine.waiting.future import OutcomeUse
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 class _Failure:
     step_id: str
     error: BaseException
-    sight: Sight | None
+    use: OutcomeUse | None
 
 
 class Failures:
@@ -27,9 +27,9 @@ class Failures:
         self._run_id = run_id
         self._found: list[_Failure] = []
 
-    def add(self, step_id: str, error: BaseException, sight: Sight | None) -> None:
+    def add(self, step_id: str, error: BaseException, use: OutcomeUse | None) -> None:
         """Remember one, with what tells whether its caller survived it."""
-        self._found.append(_Failure(step_id, error, sight))
+        self._found.append(_Failure(step_id, error, use))
 
     def reopened(self, error: BaseException) -> tuple[str, ...]:
         """Name the failed steps to do again: those that ended the run, or that nobody survived."""
@@ -37,13 +37,13 @@ class Failures:
         return tuple(
             failure.step_id
             for failure in self._found
-            if id(failure.error) in chain or failure.sight is None or not failure.sight.is_survived
+            if id(failure.error) in chain or failure.use is None or not failure.use.is_survived
         )
 
     def report_unseen(self) -> None:
         """Log the failures of steps whose futures nobody looked at."""
         for failure in self._found:
-            if failure.sight is not None and not failure.sight.is_seen:
+            if failure.use is not None and not failure.use.is_seen:
                 logger.error(
                     "step %s failed with %s, and nothing looked at its future",
                     failure.step_id,

@@ -15,7 +15,7 @@ from penstock.runtime.journal.step_id import ancestry, is_step, step_name
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class BranchLeftovers:
     """What is left of one branch: ids of steps with the names of their tasks, and how many each."""
 
     names: dict[str, str] = field(default_factory=dict[str, str])
@@ -40,7 +40,7 @@ class Left:
         return sorted(step_id for step_id, its_name in self.names.items() if its_name == name)
 
 
-NONE_LEFT: Final = Left()
+NONE_LEFT: Final = BranchLeftovers()
 
 
 class Leftovers:
@@ -54,7 +54,7 @@ class Leftovers:
         self._recorded = recorded
         self._lock = threading.Lock()
         self._asked: set[str] = set()
-        self._branches: dict[str, Left] | None = None
+        self._branches: dict[str, BranchLeftovers] | None = None
         self._known: set[str] = set()
 
     def ask(self, step_id: str) -> None:
@@ -109,7 +109,7 @@ class Leftovers:
                     "not what it was. Continue the run with the code of before, or start a new one."
                 )
 
-    def _gone(self, left: Left, caller: Callable[..., Any]) -> Iterator[str]:
+    def _gone(self, left: BranchLeftovers, caller: Callable[..., Any]) -> Iterator[str]:
         """Give the names of which no task exists, and which the caller will not declare either."""
         for name in list(left.counts):
             if name not in self._known:
@@ -127,7 +127,7 @@ class Leftovers:
             and all(part[0] == "~" for part in prefix[len(own) :].split("/")[:-1])
         ]
 
-    def _all(self) -> dict[str, Left]:
+    def _all(self) -> dict[str, BranchLeftovers]:
         if self._branches is None:
             with self._lock:
                 if self._branches is None:
@@ -135,14 +135,14 @@ class Leftovers:
         return self._branches
 
 
-def grouped(recorded: Iterable[str], asked: Set[str]) -> dict[str, Left]:
+def grouped(recorded: Iterable[str], asked: Set[str]) -> dict[str, BranchLeftovers]:
     """Group the steps that are left, and those that they were called in, by their branches."""
-    branches: dict[str, Left] = {}
+    branches: dict[str, BranchLeftovers] = {}
     for checkpoint in recorded:
         if checkpoint not in asked and is_step(checkpoint):
             for step_id in ancestry(checkpoint):
                 if step_id not in asked:
-                    branches.setdefault(_branch_of(step_id), Left()).add(step_id)
+                    branches.setdefault(_branch_of(step_id), BranchLeftovers()).add(step_id)
     return branches
 
 
@@ -151,7 +151,7 @@ def _branch_of(step_id: str) -> str:
     return head + slash
 
 
-def _is_certain(left: Left, name: str) -> bool:
+def _is_certain(left: BranchLeftovers, name: str) -> bool:
     """Tell whether the steps of a name have to be asked for again."""
     if any("@" in step_id.rpartition("/")[2] for step_id in left.of(name)):
         return False  # of a thread that the body had begun

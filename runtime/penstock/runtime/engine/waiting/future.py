@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LoopFuture", "Sight", "StepFuture", "StepTask", "relay", "retrieve", "settle"]
+__all__ = ["LoopFuture", "OutcomeUse", "StepFuture", "StepTask", "relay", "retrieve", "settle"]
 
 import asyncio
 import concurrent.futures
@@ -30,7 +30,7 @@ class Caller(Protocol):
         ...
 
 
-class Sight:
+class OutcomeUse:
     """Whether the caller has seen a step's outcome, and how far it had come by then.
 
     An error that the caller saw and survived is part of what it did; one that it never got, or that
@@ -47,11 +47,11 @@ class Sight:
         self._looked = False
         self._peeked: int | None = None
 
-    def look(self) -> None:
+    def note_request(self) -> None:
         """Note that the caller asks for the outcome."""
         self._looked = not self._is_given_up
 
-    def peek(self) -> None:
+    def note_check(self) -> None:
         """Note that somebody looks whether there is an error."""
         if self._peeked is None and not self._is_given_up:
             self._peeked = self.caller.progress
@@ -81,15 +81,15 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
     code the call returns an asyncio future of the running loop, which the same type stands for.
     """
 
-    def __init__(self, sight: Sight, help_out: Callable[[], None] | None = None) -> None:
+    def __init__(self, use: OutcomeUse, help_out: Callable[[], None] | None = None) -> None:
         super().__init__()
-        self._sight = sight
+        self._use = use
         self._help_out = help_out
 
     @property
     def step_id(self) -> str:
         """The id of the step."""
-        return self._sight.step_id
+        return self._use.step_id
 
     def result(self, timeout: float | None = None) -> T:
         """Return the step's value or raise its error; runs the step here if nobody has begun it.
@@ -97,7 +97,7 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
         Raises:
             TimeoutError: it took longer than `timeout` seconds.
         """
-        self._sight.look()
+        self._use.note_request()
         if self._help_out is not None and timeout is None:
             self._help_out()
         return super().result(timeout)
@@ -112,30 +112,30 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
         Raises:
             TimeoutError: it took longer than `timeout` seconds.
         """
-        self._sight.look()
+        self._use.note_request()
         return super().exception(timeout)
 
     def __await__(self) -> Generator[Any, None, T]:
-        self._sight.look()
+        self._use.note_request()
         return asyncio.wrap_future(self).__await__()
 
 
 class LoopFuture(asyncio.Future[T], Generic[T]):
     """The outcome of a step that is recorded, or runs in a thread, for code on the loop."""
 
-    __slots__ = ("_hash", "_on_cancel", "_outcome", "_place", "_sight", "_source")
+    __slots__ = ("_hash", "_on_cancel", "_outcome", "_place", "_source", "_use")
 
     def __init__(
         self,
-        sight: Sight,
+        use: OutcomeUse,
         loop: asyncio.AbstractEventLoop,
         *,
         place: Place | None = None,
         on_cancel: Callable[[], object] | None = None,
     ) -> None:
-        self._hash = sight.caller.hash_of_next()
+        self._hash = use.caller.hash_of_next()
         super().__init__(loop=loop)
-        self._sight = sight
+        self._use = use
         self._source: concurrent.futures.Future[T] | None = None
         self._outcome: Outcome | None = None
         self._place = place
@@ -166,7 +166,7 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
     @property
     def step_id(self) -> str:
         """The id of the step."""
-        return self._sight.step_id
+        return self._use.step_id
 
     def _bring(self, source: concurrent.futures.Future[T]) -> None:
         self.get_loop().call_soon_threadsafe(self._take, source)
@@ -189,7 +189,7 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
             self._source.cancel()
         if not super().cancel(msg):
             return False
-        self._sight.forget()
+        self._use.forget()
         if self._place is not None:
             self._place.drop()
         if self._on_cancel is not None:
@@ -197,7 +197,7 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         return True
 
     def __await__(self) -> Generator[Any, None, T]:
-        self._sight.look()
+        self._use.note_request()
         outcome = self._outcome
         if outcome is not None and not self.done():
             assert self._place is not None
@@ -209,23 +209,23 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
 
     def result(self) -> T:
         """Return the step's value or raise its error."""
-        self._sight.look()
+        self._use.note_request()
         return super().result()
 
     def exception(self) -> BaseException | None:
         """Return the step's error, None if it has a value."""
-        self._sight.peek()
+        self._use.note_check()
         return super().exception()
 
 
 class StepTask(asyncio.Task[T], Generic[T]):
     """A step that runs on the loop, and its outcome."""
 
-    __slots__ = ("_hash", "sight")
+    __slots__ = ("_hash", "use")
 
-    def __init__(self, coro: Coroutine[Any, Any, T], *, sight: Sight, **options: Any) -> None:
-        self._hash = sight.caller.hash_of_next()  # asyncio asks for it at once
-        self.sight = sight
+    def __init__(self, coro: Coroutine[Any, Any, T], *, use: OutcomeUse, **options: Any) -> None:
+        self._hash = use.caller.hash_of_next()  # asyncio asks for it at once
+        self.use = use
         super().__init__(coro, **options)
 
     def __hash__(self) -> int:
@@ -234,22 +234,22 @@ class StepTask(asyncio.Task[T], Generic[T]):
     @property
     def step_id(self) -> str:
         """The id of the step."""
-        return self.sight.step_id
+        return self.use.step_id
 
     def __await__(self) -> Generator[Any, None, T]:
-        self.sight.look()
+        self.use.note_request()
         return super().__await__()
 
     __iter__ = __await__
 
     def result(self) -> T:
         """Return the step's value or raise its error."""
-        self.sight.look()
+        self.use.note_request()
         return super().result()
 
     def exception(self) -> BaseException | None:
         """Return the step's error, None if it has a value."""
-        self.sight.peek()
+        self.use.note_check()
         return super().exception()
 
 

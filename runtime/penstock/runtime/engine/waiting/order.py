@@ -327,13 +327,13 @@ class Order:
         self._record.under_way.clear()
         for what, gate in held:
             if self._record.expected:
-                gate.set_exception(self._astray(what))
+                gate.set_exception(self._out_of_order(what))
             else:
                 gate.set_result(None)
         self._is_moving = True
         return False
 
-    def _astray(self, what: str) -> ReplayError:
+    def _out_of_order(self, what: str) -> ReplayError:
         missing = ", ".join(map(repr, sorted(self._record.expected)[:3]))
         return ReplayError(
             f"expected the code to ask for {missing}, which this run has recorded, found a call of "

@@ -17,17 +17,17 @@ from redis.exceptions import RedisError
 from penstock.publisher.redis.script import run
 from penstock.runtime.after_fork import anew_in_children
 from penstock.runtime.concurrency.patient_pool import start
-from penstock.runtime.errors import Cancelled, Fenced, Stop, Unheard
+from penstock.runtime.errors import Cancelled, Fenced, LeaseUnconfirmed, Stop
 from penstock.runtime.redis.calls import Calls, Lease
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Kept:
+class _HeldLease:
     tell: Callable[[Stop], None]
     renewed: float
-    told: bool = False
+    is_told: bool = False
 
 
 class LeaseKeeper:
@@ -50,7 +50,7 @@ class LeaseKeeper:
 
     def begin_anew(self) -> None:
         """Keep none, in a process that has none of the runs."""
-        self._kept: dict[Lease, _Kept] = {}
+        self._held: dict[Lease, _HeldLease] = {}
         self._forgone: set[Lease] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -60,7 +60,7 @@ class LeaseKeeper:
         """Keep a lease from now on."""
         with self._lock:
             self._begin()
-            self._kept[lease] = _Kept(tell, time.monotonic())
+            self._held[lease] = _HeldLease(tell, time.monotonic())
 
     def start(self) -> None:
         """Have the thread, before the system may be short of them."""
@@ -70,18 +70,18 @@ class LeaseKeeper:
     def remove(self, lease: Lease) -> None:
         """Keep it no longer."""
         with self._lock:
-            self._kept.pop(lease, None)
+            self._held.pop(lease, None)
 
     def forgo(self, lease: Lease) -> None:
         """Keep it no longer, and tell that its run is lost though this process lives."""
         with self._lock:
-            self._kept.pop(lease, None)
+            self._held.pop(lease, None)
             self._forgone.add(lease)
 
     def cancel(self, run_id: str) -> None:
         """Stop the run of this id, if it is one of this process."""
         with self._lock:
-            mine = [lease for lease in self._kept if lease.run_id == run_id]
+            mine = [lease for lease in self._held if lease.run_id == run_id]
         for lease in mine:
             self._tell(lease, Cancelled(f"run {run_id!r} was cancelled"))
 
@@ -107,7 +107,7 @@ class LeaseKeeper:
             # Before they are listed, as what is given up must not be renewed: nobody executes it.
             self._give_up_old()
             with self._lock:
-                leases, told = tuple(self._kept), len(self._kept) + len(self._forgone)
+                leases, told = tuple(self._held), len(self._held) + len(self._forgone)
             try:
                 if leases:
                     self._renew(leases)
@@ -128,8 +128,8 @@ class LeaseKeeper:
                 self._lost(lease, Fenced(f"another attempt owns run {lease.run_id!r}"))
                 continue
             with self._lock:
-                if lease in self._kept:
-                    self._kept[lease].renewed = began
+                if lease in self._held:
+                    self._held[lease].renewed = began
             if answer == "CANCEL":
                 self._tell(lease, Cancelled(f"run {lease.run_id!r} was cancelled"))
 
@@ -144,28 +144,30 @@ class LeaseKeeper:
     def _give_up_old(self) -> None:
         oldest = time.monotonic() - self._length
         with self._lock:
-            old = [lease for lease, kept in self._kept.items() if kept.renewed < oldest]
+            old = [lease for lease, kept in self._held.items() if kept.renewed < oldest]
         for lease in old:
-            unheard = f"Redis has not answered for {self._length:g} s"
-            self._lost(lease, Unheard(f"another attempt may own run {lease.run_id!r}: {unheard}"))
+            silence = f"Redis has not answered for {self._length:g} s"
+            self._lost(
+                lease, LeaseUnconfirmed(f"another attempt may own run {lease.run_id!r}: {silence}")
+            )
 
     def _lost(self, lease: Lease, stop: Fenced) -> None:
         with self._lock:
-            kept = self._kept.pop(lease, None)
+            kept = self._held.pop(lease, None)
             if kept is not None:
                 self._forgone.add(lease)
         if kept is not None:
-            _say(kept, stop)
+            _notify(kept, stop)
 
     def _tell(self, lease: Lease, stop: Stop) -> None:
         with self._lock:
-            kept = self._kept.get(lease)
-            if kept is None or kept.told:
+            kept = self._held.get(lease)
+            if kept is None or kept.is_told:
                 return
-            kept.told = True
-        _say(kept, stop)
+            kept.is_told = True
+        _notify(kept, stop)
 
 
-def _say(kept: _Kept, stop: Stop) -> None:
+def _notify(kept: _HeldLease, stop: Stop) -> None:
     with suppress(RuntimeError):  # its event loop is closed: the attempt has just ended
         kept.tell(stop)

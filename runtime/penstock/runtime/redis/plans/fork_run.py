@@ -22,7 +22,7 @@ from penstock.runtime.redis.plans.threads import ThreadPlans
 from penstock.runtime.redis.run_record import whole
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.interrupt import interrupt_id
-from penstock.runtime.types.state import Anchor
+from penstock.runtime.types.state import CheckpointRef
 
 SHOWN: Final = 20
 """Steps that an error names."""
@@ -88,8 +88,8 @@ def fork_run(
     )
     told = {"config": move.text(fields["config"], "config"), "metadata": fields["metadata"]}
     creation = dataclasses.replace(creation, fields={**creation.fields, **told})
-    anchor = Anchor(run.thread_id, fields["checkpoint"])
-    yield from threads.changes.fork(threads.changes.change(anchor, run.entrypoint))
+    ref = CheckpointRef(run.thread_id, fields["checkpoint"])
+    yield from threads.changes.fork(threads.changes.change(ref, run.entrypoint))
     return (yield from threads.plans.create(creation))
 
 

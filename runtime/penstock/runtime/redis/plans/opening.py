@@ -21,7 +21,7 @@ from penstock.runtime.redis.thread_calls import Record
 from penstock.runtime.types.final import Final
 from penstock.runtime.types.interrupt import NOTHING, Command
 from penstock.runtime.types.run import RunStatus
-from penstock.runtime.types.state import Anchor, checkpoint_id_of
+from penstock.runtime.types.state import CheckpointRef, checkpoint_id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ class Openings:
             )
         if record.source == "input":
             return (yield from self._create(order, (yield from self._given(order, record.run_id))))
-        anchor = Anchor(order.thread_id, checkpoint)
-        change = self._threads.changes.change(anchor, order.entrypoint, order.config)
+        ref = CheckpointRef(order.thread_id, checkpoint)
+        change = self._threads.changes.change(ref, order.entrypoint, order.config)
         yield from self._threads.changes.fork(change)
         return self._settled(order, record)
 

@@ -17,14 +17,14 @@ from penstock.runtime.journal.thread_values import Kept
 from penstock.runtime.redis.thread_calls import Record
 from penstock.runtime.types.interrupt import Interrupt
 from penstock.runtime.types.run import OPEN, RunStatus
-from penstock.runtime.types.state import Anchor, StateSnapshot, StateTask, checkpoint_config
+from penstock.runtime.types.state import CheckpointRef, StateSnapshot, StateTask, checkpoint_config
 
 
-def no_snapshot(anchor: Anchor) -> StateSnapshot:
+def no_snapshot(ref: CheckpointRef) -> StateSnapshot:
     """Return the snapshot of a checkpoint that nobody knows."""
-    configurable = {"thread_id": anchor.thread_id, "checkpoint_ns": ""}
-    if anchor.checkpoint_id:
-        configurable["checkpoint_id"] = anchor.checkpoint_id
+    configurable = {"thread_id": ref.thread_id, "checkpoint_ns": ""}
+    if ref.checkpoint_id:
+        configurable["checkpoint_id"] = ref.checkpoint_id
     return StateSnapshot(values={}, next=(), config={"configurable": configurable})
 
 

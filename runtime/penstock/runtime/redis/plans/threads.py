@@ -15,7 +15,7 @@ from penstock.runtime.redis.thread_calls import Change, ThreadCalls
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.run import OPEN, RunStatus
-from penstock.runtime.types.state import Anchor, StateSnapshot
+from penstock.runtime.types.state import CheckpointRef, StateSnapshot
 
 PAGE: Final = 20
 """Checkpoints of a history read in one request."""
@@ -31,16 +31,16 @@ class ThreadPlans:
         self.changes = ChangePlans(plans, self.calls)
         self.codec = plans.codec
 
-    def state(self, anchor: Anchor) -> Plan[StateSnapshot]:
+    def state(self, ref: CheckpointRef) -> Plan[StateSnapshot]:
         """Read a thread's state; an empty one if there is none."""
-        wanted = anchor.checkpoint_id
+        wanted = ref.checkpoint_id
         if wanted and not is_number(wanted):
-            return no_snapshot(anchor)
-        call = self.calls.state(anchor.thread_id, wanted)
+            return no_snapshot(ref)
+        call = self.calls.state(ref.thread_id, wanted)
         for record in self.calls.records((yield call)):
             if wanted in ("", record.number):
-                return snapshot(record, anchor.thread_id, self.codec)
-        return no_snapshot(anchor)
+                return snapshot(record, ref.thread_id, self.codec)
+        return no_snapshot(ref)
 
     def history(
         self, thread_id: str, before: str, wanted: Mapping[str, Any]
@@ -96,7 +96,7 @@ class ThreadPlans:
         for status in (status for status in RunStatus if status not in OPEN):
             cursor = "0"
             while True:
-                reply = yield self.calls.strays(thread_id, status, cursor)
+                reply = yield self.calls.thread_runs(thread_id, status, cursor)
                 cursor, ids = self.calls.found(reply)
                 if ids:
                     yield self.calls.delete(thread_id, ids)

@@ -17,7 +17,7 @@ from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.redis.thread_calls import Amendment, Change, ThreadCalls
 from penstock.runtime.types.final import Final as FinalValue
-from penstock.runtime.types.state import Anchor, Update, checkpoint_id_of
+from penstock.runtime.types.state import CheckpointRef, Update, checkpoint_id_of
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,14}")
 
@@ -42,16 +42,16 @@ class ChangePlans:
             _check_node(update)
         checkpoint_id = ""
         for number, update in enumerate(updates):
-            anchor = update.anchor if number == 0 else Anchor(update.anchor.thread_id)
-            checkpoint_id = yield from self._amend(update, anchor)
+            ref = update.ref if number == 0 else CheckpointRef(update.ref.thread_id)
+            checkpoint_id = yield from self._amend(update, ref)
         return checkpoint_id
 
-    def _amend(self, update: Update, anchor: Anchor) -> Plan[str]:
+    def _amend(self, update: Update, ref: CheckpointRef) -> Plan[str]:
         node = update.as_node
         if node == "__input__":
-            return (yield from self._give_input(update, anchor))
+            return (yield from self._give_input(update, ref))
         config = {"metadata": update.metadata}
-        change = self.change(anchor, update.entrypoint, config)
+        change = self.change(ref, update.entrypoint, config)
         if node == "__copy__":
             return (yield from self.fork(change))
         if node == "__end__":
@@ -59,14 +59,12 @@ class ChangePlans:
         return (yield from self.update(change, update.values))
 
     def change(
-        self, anchor: Anchor, entrypoint: str = "", config: Mapping[str, Any] | None = None
+        self, ref: CheckpointRef, entrypoint: str = "", config: Mapping[str, Any] | None = None
     ) -> Change:
         """Describe a change that is made once, however often it is sent."""
-        kept = Kept(self._codec, anchor.thread_id)
+        kept = Kept(self._codec, ref.thread_id)
         metadata = kept.write_metadata((config or {}).get("metadata"))
-        return Change(
-            anchor.thread_id, anchor.checkpoint_id, uuid.uuid4().hex, entrypoint, metadata
-        )
+        return Change(ref.thread_id, ref.checkpoint_id, uuid.uuid4().hex, entrypoint, metadata)
 
     def update(self, change: Change, returned: Any) -> Plan[str]:
         """Give a thread what an entrypoint could have returned; returns the new checkpoint's id.
@@ -107,22 +105,22 @@ class ChangePlans:
                 head = yield place
             known = wanted.run_id and (yield ("EXISTS", self._plans.keys.run(wanted.run_id)))
             if not known and head != checkpoint.encode():
-                anchor = Anchor(wanted.thread_id, checkpoint)
-                yield from self.fork(self.change(anchor, wanted.entrypoint, wanted.config))
+                ref = CheckpointRef(wanted.thread_id, checkpoint)
+                yield from self.fork(self.change(ref, wanted.entrypoint, wanted.config))
         return (yield from self._plans.enqueue(wanted))
 
     def _is_of_graph(self, thread_id: str) -> Plan[bool]:
         """Tell whether a thread has the state of a LangGraph graph, with points of its own."""
         return bool((yield ("EXISTS", self._plans.keys.graph(thread_key(thread_id)))))
 
-    def _give_input(self, update: Update, anchor: Anchor) -> Plan[str]:
+    def _give_input(self, update: Update, ref: CheckpointRef) -> Plan[str]:
         config: dict[str, Any] = {"metadata": update.metadata}
-        if anchor.checkpoint_id:
-            config["configurable"] = {"checkpoint_id": anchor.checkpoint_id}
+        if ref.checkpoint_id:
+            config["configurable"] = {"checkpoint_id": ref.checkpoint_id}
         wanted = Wanted(
             update.entrypoint,
             update.values,
-            thread_id=anchor.thread_id,
+            thread_id=ref.thread_id,
             queue="",
             on_busy="reject",
             config=config,

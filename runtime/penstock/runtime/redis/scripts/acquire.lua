@@ -14,7 +14,7 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/parked
 -- include: penstock.runtime.redis.scripts/requeued as requeuing(requeued)
 -- include: penstock.runtime.redis.scripts/claim
@@ -28,7 +28,7 @@ end
 local function pass_on(name)
   local others = redis.call('SCARD', rq_queue(run.queue, 'workers')) - 1
   if run.parked or redis.call('HINCRBY', key('run', id), 'passed', 1) <= others then
-    ring(id, false)
+    offer(id, false)
     return 'waiting for a worker that has its code'
   end
   park(id, name)

@@ -1,4 +1,4 @@
--- read(id): the hash of a run as a table, which is read once. Needs names, clock, bell and remote.
+-- read(id): the hash of a run as a table, which is read once. Needs names, clock, ticket and remote.
 --
 -- claim(id, run, nonce, worker, lease): take the lease of a queued run; the table changes as the hash does.
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
@@ -10,7 +10,7 @@
 -- The run of a remote step gets, of its home, the config, the context, what the thread has saved, the arguments as
 -- its input, and what is recorded of the step and below it where somebody has begun it before.
 -- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, runs:<status>; of a remote step those of
--- remote, thread:<key>, checkpoints:<home>, events:<home>; those of bell.
+-- remote, thread:<key>, checkpoints:<home>, events:<home>; those of ticket.
 local GONE = 60000 -- ms that nobody's run is still kept
 
 local function read(id)

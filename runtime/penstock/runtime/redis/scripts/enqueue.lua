@@ -1,4 +1,4 @@
--- enqueue: create a run and ring for it, once, however often the call is sent.
+-- enqueue: create a run and queue it, once, however often the call is sent.
 --
 -- ARGV[3] run id, ARGV[4] thread key, ARGV[5] on_busy (queue, reject, interrupt, rollback),
 -- ARGV[6] digests that what is asked for may be known by (the first is kept), ARGV[7] input as a checkpoint,
@@ -15,7 +15,7 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate as separating(place_of)
 -- include: penstock.runtime.redis.scripts/settle as settling(settle_here, start_next)
@@ -95,5 +95,5 @@ end
 if status == 'suspended' or status == 'queued' then
   settling().settle_here(active, 'cancelled', 'superseded')
 end
-ring(id, false, { told.queue, told.entrypoint, told.created_at })
+offer(id, false, { told.queue, told.entrypoint, told.created_at })
 return { 'created', '', announced }

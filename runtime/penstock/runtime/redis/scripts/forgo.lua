@@ -58,6 +58,6 @@ local function take_back(id, fence)
 end
 
 for at = 3, #ARGV, 2 do
-  pcall(take_back, ARGV[at], ARGV[at + 1]) -- a run whose keys are spoilt must not keep the others from it
+  pcall(take_back, ARGV[at], ARGV[at + 1]) -- a run whose keys are corrupt must not keep the others from it
 end
 return redis.status_reply('OK')

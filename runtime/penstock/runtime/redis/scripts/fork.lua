@@ -4,17 +4,17 @@
 -- ARGV[7] metadata, ARGV[8] how many checkpoints to keep, ARGV[9] retention of a thread,
 -- ARGV[10] thread id.
 -- Returns as update does. What is pending on the thread is cancelled.
--- Keys: those of lineage, separate, standing and settle.
+-- Keys: those of thread_update, separate, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
--- include: penstock.runtime.redis.scripts/lineage
+-- include: penstock.runtime.redis.scripts/thread_update
 
 local thread, nonce = ARGV[3], ARGV[4]
 local number = made(nonce)

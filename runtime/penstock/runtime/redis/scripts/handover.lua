@@ -7,7 +7,7 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/commit
@@ -31,5 +31,5 @@ redis.call('ZREM', LEASES, id)
 status_to(id, 'running', 'queued', redis.call('HGET', key('run', id), 'home'))
 redis.call('HDEL', key('run', id), 'worker')
 show_ended(id, run[1], run[2] or '', run[3], 'queued', 0)
-ring(id, true)
+offer(id, true)
 return 'OK'

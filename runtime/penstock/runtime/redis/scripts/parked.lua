@@ -1,4 +1,4 @@
--- Runs that wait for a worker that has their code. Needs names, clock and bell.
+-- Runs that wait for a worker that has their code. Needs names, clock and ticket.
 --
 -- knows(app, entrypoint, task): whether an app has what a run is to execute, 'e:<entrypoint>', or 't:<task>' where it
 -- performs a remote step, and the name of that; nil where nobody knows the app any more. The app '' has everything.

@@ -1,4 +1,4 @@
--- recover: give runs back whose lease is over, ring again for those whose ticket was lost, wake those whose
+-- recover: give runs back whose lease is over, queue those again whose ticket was lost, wake those whose
 -- time has come.
 --
 -- ARGV[3] how many of each at most, ARGV[4] deaths without a recorded step between them after which a run
@@ -7,7 +7,7 @@
 -- ARGV[7] how, ARGV[8] '' where that is certain, else what it has noted of its presence, which is compared with what
 -- is there now, ARGV[9] '1' to name workers that do not listen, ARGV[10...] ids of the runs that the dead worker may
 -- have had, whose leases end now.
--- Returns { recovered ids, given up ids, ids rung for again, ids whose keys cannot be used,
+-- Returns { recovered ids, given up ids, ids requeued, ids whose keys cannot be used,
 -- ids whose timer was due, names of workers that do not listen }.
 -- Where several runs were at work in a process that died, none is known to have killed it: each becomes a suspect,
 -- after so many deaths but one, and is isolated (take). Where the lease of a run ends by itself, or its worker does not
@@ -21,13 +21,13 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/presence
 
 local limit, most, patience = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local recovered, given_up, rung, spoilt, woken = {}, {}, {}, {}, {}
+local recovered, given_up, requeued, corrupt, woken = {}, {}, {}, {}, {}
 
 -- Names the step that was begun last, from the run's newest events.
 local function last_step(id)
@@ -124,7 +124,7 @@ local function expire(id, reason, dead)
   redis.call('HDEL', key('run', id), 'worker')
   show_ended(id, run[2], run[3] or '', run[4], 'queued', 0)
   status_to(id, 'running', 'queued', redis.call('HGET', key('run', id), 'home'))
-  ring(id, true)
+  offer(id, true)
   recovered[#recovered + 1] = id
 end
 
@@ -134,8 +134,8 @@ local function free(thread, id)
     return start_next(thread)
   end
   redis.call('HSET', key('thread', thread), 'id', redis.call('HGET', key('run', id), 'thread') or id, 'run', id)
-  ring(id, true)
-  rung[#rung + 1] = id
+  offer(id, true)
+  requeued[#requeued + 1] = id
 end
 
 -- has_ticket(queue, id): whether a run's ticket is on its queue. A long queue is not searched for each of its
@@ -183,8 +183,8 @@ local function look_for_ticket(id)
     end
   elseif run[2] ~= '' and not is_aside(id, run[2]) and not has_ticket(run[2], id) then
     redis.call('LREM', popped(run[2]), 0, job_of(id)) -- where a worker that died had it
-    ring(id, true)
-    rung[#rung + 1] = id
+    offer(id, true)
+    requeued[#requeued + 1] = id
   else
     redis.call('ZADD', READY, 'XX', NOW, id)
   end
@@ -203,7 +203,7 @@ local function fire(id)
     end
   end
   status_to(id, 'suspended', 'queued', redis.call('HGET', key('run', id), 'home'))
-  ring(id, true)
+  offer(id, true)
   woken[#woken + 1] = id
 end
 
@@ -228,11 +228,11 @@ local function place_again(id)
   end
 end
 
--- One run whose keys are spoilt must not keep the others from being recovered.
+-- One run whose keys are corrupt must not keep the others from being recovered.
 local function attend(list, act, id, ...)
   if not pcall(act, id, ...) then
     redis.call('ZREM', list, id)
-    spoilt[#spoilt + 1] = id
+    corrupt[#corrupt + 1] = id
   end
 end
 
@@ -253,7 +253,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', TIMERS, '-inf', NOW, 'LIMIT', 0,
 end
 for status in pairs(PLACES) do
   for _, id in ipairs(redis.call('ZRANDMEMBER', ARGV[1] .. ':runs:' .. status, SAMPLE)) do
-    pcall(place_again, id) -- of keys that are spoilt, others tell
+    pcall(place_again, id) -- of keys that are corrupt, others tell
   end
 end
-return { recovered, given_up, rung, spoilt, woken, ARGV[9] == '1' and silent_workers() or {} }
+return { recovered, given_up, requeued, corrupt, woken, ARGV[9] == '1' and silent_workers() or {} }

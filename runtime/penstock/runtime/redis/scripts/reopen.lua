@@ -1,4 +1,4 @@
--- A run that waited or is over goes on. Needs names, clock, append and bell.
+-- A run that waited or is over goes on. Needs names, clock, append and ticket.
 --
 -- is_at(id, thread, lone): whether a run is the one that its thread is at; as long as it is lone, it is.
 -- reopen(id, thread, event): keeps all it has for as long as it is open again, and says so in its stream.

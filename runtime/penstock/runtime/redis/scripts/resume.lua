@@ -9,11 +9,11 @@
 -- for it (suspend).
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
 -- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, runs:<status>, channel
--- control, and those of reopen and bell.
+-- control, and those of reopen and ticket.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/reopen
 
 local id = ARGV[3]
@@ -58,6 +58,6 @@ end
 reopen(id, run[2], ARGV[4])
 if status ~= 'queued' then
   status_to(id, status, 'queued', redis.call('HGET', key('run', id), 'home'))
-  ring(id, false)
+  offer(id, false)
 end
 return 'queued'

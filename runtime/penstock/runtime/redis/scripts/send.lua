@@ -9,12 +9,12 @@
 -- A run's field 'sends' is the number of remote steps that it has sent; 'again' of the new one, that somebody may have
 -- begun the step before: it is the number of this sending, so that what each performer stamps comes after what those
 -- before it have stamped.
--- Keys: run:<id>, checkpoints:<home>, those of remote, settle and bell.
+-- Keys: run:<id>, checkpoints:<home>, those of remote, settle and ticket.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
 
@@ -65,5 +65,5 @@ for at = 10, #ARGV do
   record[#record + 1] = ARGV[at]
 end
 redis.call(unpack(record))
-ring(id, false)
+offer(id, false)
 return 'SENT'

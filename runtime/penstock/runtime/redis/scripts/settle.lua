@@ -1,9 +1,9 @@
--- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, bell, append and history.
+-- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append and history.
 --
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
--- those of history, remote_end and bell; runs:<status>; leases, ready and timers lose the run.
+-- those of history, remote_end and ticket; runs:<status>; leases, ready and timers lose the run.
 local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
 
 -- Takes an open run out of the index that its status has.
@@ -20,7 +20,7 @@ local function start_next(thread)
     local run = redis.call('HMGET', key('run', following), 'entrypoint', 'metadata', 'history')
     begin(thread, at, following, { entrypoint = run[1], metadata = run[2], history = run[3] })
     redis.call('HSET', key('run', following), 'checkpoint', at.head, 'step', at.step)
-    ring(following, false)
+    offer(following, false)
   end
 end
 

@@ -11,7 +11,7 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/questions
@@ -76,6 +76,6 @@ end
 if comes_back then
   redis.call('ZREM', TIMERS, id)
   status_to(id, 'suspended', 'queued', run[6])
-  ring(id, true)
+  offer(id, true)
 end
 return 'OK'

@@ -24,7 +24,7 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/parked
 -- include: penstock.runtime.redis.scripts/requeued as requeuing(requeued)
 -- include: penstock.runtime.redis.scripts/claim
@@ -33,7 +33,7 @@ local worker, nonce, lease, room = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber
 local busy, limit, app, mode = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[12]
 local KEPT_BACK = 15000 -- ms that a worker may keep a suspect back
 local memory = key('taken', worker)
-local runs, job, names, spoilt, kept, unannounced = {}, {}, {}, {}, {}, ''
+local runs, job, names, corrupt, kept, unannounced = {}, {}, {}, {}, {}, ''
 
 local before = redis.call('LRANGE', memory, 0, -1)
 if before[1] == nonce then
@@ -49,7 +49,7 @@ if before[1] == nonce then
       runs[#runs + 1] = claimed(before[at], run)
     end
   end
-  return { runs, job, spoilt, kept, unannounced }
+  return { runs, job, corrupt, kept, unannounced }
 end
 
 -- Each of these tells whether to go on with the next ticket.
@@ -121,11 +121,11 @@ local function open(ticket, queue)
   return true
 end
 
--- One run whose keys are spoilt must not keep others from being taken.
+-- One run whose keys are corrupt must not keep others from being taken.
 local function attend(ticket, queue)
   local is_well, goes_on = pcall(open, ticket, queue)
   if not is_well then
-    spoilt[#spoilt + 1] = run_of(ticket)
+    corrupt[#corrupt + 1] = run_of(ticket)
     return true
   end
   return goes_on
@@ -194,4 +194,4 @@ if #names > 0 or job[1] or kept[1] or ARGV[10] ~= '' then
   redis.call('RPUSH', memory, nonce, job[1] or '', job[2] or '', kept[1] or '', kept[2] or '', unpack(names))
   redis.call('PEXPIRE', memory, lease)
 end
-return { runs, job, spoilt, kept, unannounced }
+return { runs, job, corrupt, kept, unannounced }

@@ -8,17 +8,17 @@
 -- Returns { OK, number of the new checkpoint }, { BUSY, run id }, { UNKNOWN, '' } (no such checkpoint), or
 -- { MOVED, '' } where the thread is at another run.
 -- A run that waits or failed is completed by the values; from another checkpoint than the head, it is cancelled.
--- Keys: those of lineage, separate, standing and settle.
+-- Keys: those of thread_update, separate, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
--- include: penstock.runtime.redis.scripts/lineage
+-- include: penstock.runtime.redis.scripts/thread_update
 
 local thread, nonce = ARGV[3], ARGV[5]
 local at = place_of(ARGV[4], thread)

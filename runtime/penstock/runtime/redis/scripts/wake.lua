@@ -1,10 +1,10 @@
 -- wake: queue a suspended run again, so that it asks its questions anew.
 --
 -- ARGV[3] run id. Returns the status after the call ('' for no run).
--- Keys: run:<id>, runs:<status>, timers, and those of bell.
+-- Keys: run:<id>, runs:<status>, timers, and those of ticket.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
--- include: penstock.runtime.redis.scripts/bell
+-- include: penstock.runtime.redis.scripts/ticket
 
 local id = ARGV[3]
 local status = redis.call('HGET', key('run', id), 'status') or ''
@@ -13,5 +13,5 @@ if status ~= 'suspended' then
 end
 redis.call('ZREM', TIMERS, id)
 status_to(id, 'suspended', 'queued', redis.call('HGET', key('run', id), 'home'))
-ring(id, false)
+offer(id, false)
 return 'queued'

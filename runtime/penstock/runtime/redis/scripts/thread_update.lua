@@ -1,4 +1,4 @@
--- What changes a thread between its runs. Needs names, clock, bell, append, history and settle.
+-- What changes a thread between its runs. Needs names, clock, ticket, append, history and settle.
 --
 -- Keys: history:<key>, thread:<key>, made:<nonce> (a number), and those of settle.
 --

@@ -1,4 +1,4 @@
--- strays: look through an index for runs of one thread, a part of it a call.
+-- thread_runs: look through an index for runs of one thread, a part of it a call.
 --
 -- ARGV[3] thread key, ARGV[4] status, ARGV[5] cursor of ZSCAN. Returns { next cursor, ids of runs }.
 -- Keys: runs:<status>, run:<id>.

@@ -1,4 +1,4 @@
--- The RQ job of a run: the bell that calls a worker, and what `rq info` shows. Needs names and clock.
+-- The RQ job of a run: the ticket that calls a worker, and what `rq info` shows. Needs names and clock.
 --
 -- RQ's keys: rq:queues (set), rq:queue:<queue> (list), rq:job:<id>, rq:wip:<queue> (zset),
 -- rq:execution:<id>:<fence>, rq:worker:<name>:executions (set), rq:finished/failed:<queue> (zsets).
@@ -30,7 +30,7 @@ end
 local BELL = '["penstock.worker.job.perform",null,[],{}]'
 
 -- known: queue, entrypoint and created_at of a run that is new; others are read.
-local function ring(id, front, known)
+local function offer(id, front, known)
   local run = known or redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at', 'started', 'parked')
   local queue = run[1]
   unpark(id, queue, run[5])
