@@ -9,8 +9,9 @@ from benchmarks.processes import Client as Connection
 from penstock.publisher.redis.script import Call, Reply, run_all
 from penstock.runtime import Client
 from penstock.runtime.journal.endings import Finished
-from penstock.runtime.redis.calls import Claim, Write
+from penstock.runtime.redis.calls import Write
 from penstock.runtime.redis.plans.creation import Wanted, create
+from penstock.runtime.redis.replies import Claim
 from penstock.runtime.settings import Settings
 
 __all__ = ["Filling"]

@@ -18,8 +18,9 @@ from penstock.publisher.redis.script import Call, run
 from penstock.publisher.stored import event_of
 from penstock.runtime.journal.endings import Finished, HandedOver, Suspended
 from penstock.runtime.journal.fact import Fact
-from penstock.runtime.redis.calls import Calls, Creation, Death, Lease, Write
+from penstock.runtime.redis.calls import Calls, Creation, Death, Write
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.replies import Lease
 from penstock.runtime.redis.run_record import DEFAULTS
 from penstock.runtime.redis.thread_calls import Amendment, ThreadCalls
 from penstock.runtime.redis.thread_calls import Change as ThreadChange

@@ -12,10 +12,11 @@ from penstock.publisher.redis.script import Call, run
 from penstock.runtime.journal.endings import Ending, Finished, HandedOver, Suspended
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.remote_call import RemoteCall
-from penstock.runtime.redis.calls import Calls, Claim, Creation, Lease, Write
+from penstock.runtime.redis.calls import Calls, Creation, Write
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.replies import Claim, Lease
 from tests.faults.support.invariants import Checker
 
 STEP: Final = "far:0"

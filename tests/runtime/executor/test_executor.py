@@ -12,7 +12,8 @@ from penstock.publisher.redis.script import run
 from penstock.runtime import Client
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.executor.executor import Executor
-from penstock.runtime.redis.calls import Claim, Death
+from penstock.runtime.redis.calls import Death
+from penstock.runtime.redis.replies import Claim
 from penstock.runtime.settings import Settings
 from penstock.worker.process.app_loader import load_app
 from tests.faults.support.invariants import Checker

@@ -17,9 +17,10 @@ from penstock.runtime.executor.app import App
 from penstock.runtime.journal.endings import Ending, Finished, HandedOver, Suspended
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.put import Put
-from penstock.runtime.redis.calls import Claim, Death, Lease, Write
+from penstock.runtime.redis.calls import Death, Write
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.creation import Wanted, create
+from penstock.runtime.redis.replies import Claim, Lease
 from tests.runtime.flows import keys
 from tests.support.events import stored_events
 

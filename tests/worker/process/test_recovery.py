@@ -13,8 +13,9 @@ from penstock.publisher.redis.script import run
 from penstock.runtime import Client
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.journal.endings import HandedOver
-from penstock.runtime.redis.calls import Calls, Claim, Death, Write
+from penstock.runtime.redis.calls import Calls, Death, Write
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.replies import Claim
 from penstock.runtime.settings import Settings
 from penstock.worker.process.recovery import Recovery, remove_worker
 from tests.faults.support.invariants import Checker

@@ -16,7 +16,8 @@ from penstock.publisher.redis.connection import connect
 from penstock.publisher.redis.script import run
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.executor.executor import Executor
-from penstock.runtime.redis.calls import FOR_NOW, Claim
+from penstock.runtime.redis.calls import FOR_NOW
+from penstock.runtime.redis.replies import Claim
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import load_settings
 from penstock.worker.process.app_loader import load_app

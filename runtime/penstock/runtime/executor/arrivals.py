@@ -17,10 +17,10 @@ from redis.exceptions import RedisError
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.engine.ending import asked_by
 from penstock.runtime.journal.outcome import Outcome
-from penstock.runtime.redis.calls import Lease
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.replies import Lease
 
 logger = logging.getLogger(__name__)
 

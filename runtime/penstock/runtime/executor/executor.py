@@ -36,11 +36,12 @@ from penstock.runtime.executor.hosted import Hosted, HostedRun, execute_hosted
 from penstock.runtime.journal.endings import Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.result import Result
-from penstock.runtime.redis.calls import Calls, Claim, Lease
+from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.redis.journal.lease import LeaseKeeper
 from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.replies import Claim, Lease
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.durability import durability_of
 

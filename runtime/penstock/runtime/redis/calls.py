@@ -1,32 +1,22 @@
-"""The script calls of the run protocol: what is sent, and what the answers mean. No IO."""
+"""The script calls of the run protocol: what is sent. No IO."""
 
 from __future__ import annotations
 
-__all__ = [
-    "AT_ONCE",
-    "FOR_NOW",
-    "Calls",
-    "Claim",
-    "Creation",
-    "Death",
-    "Enqueued",
-    "Lease",
-    "Taken",
-    "Write",
-]
+__all__ = ["AT_ONCE", "FOR_NOW", "SCHEMA", "Calls", "Creation", "Death", "Write"]
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, Protocol, cast
+from typing import Final, Literal, Protocol
 
-from penstock.publisher.redis.script import Call, Reply, Script, load
+from penstock.publisher.redis.script import Call, Script, load
 from penstock.runtime.journal.endings import Ending, HandedOver, Suspended
 from penstock.runtime.journal.put import Put
 from penstock.runtime.journal.remote_call import RemoteCall
 from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
-from penstock.runtime.redis.run_record import shortened, whole
+from penstock.runtime.redis.replies import Claim, Enqueued, Lease, Recovered, Taken, word, words
+from penstock.runtime.redis.run_record import shortened
 
 SCHEMA = "/schema"
 """What follows an interrupt's id in the name of the field with the JSON schema of its answer."""
@@ -39,60 +29,6 @@ FOR_NOW: Final = "parked for now"
 
 AT_ONCE: Final = 100
 """Runs that one recovery looks at, of each kind: the script is to take a few milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Temporary ownership of a run, as each write of an attempt proves it."""
-
-    run_id: str
-    fence: str
-    home: str = ""
-    """The run whose remote step it performs, and writes for; "" for none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A run taken for an attempt, with all that is recorded of it."""
-
-    lease: Lease
-    fields: Mapping[str, str]
-    """The fields of the run's hash that an attempt needs."""
-    checkpoints: Mapping[str, bytes]
-    saved: bytes
-    seq: int
-    """The seq of its newest event."""
-    value: bytes = b""
-    """What the thread's last run returned, where that is another than what it saved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a look at the queues brought: claimed runs, and perhaps an ordinary RQ job."""
-
-    claims: Sequence[Claim]
-    job: tuple[str, str] | None
-    corrupt: Sequence[str] = ()
-    """Ids of runs whose keys cannot be used."""
-    suspect: tuple[str, str] | None = None
-    """Queue and ticket of a suspect that the worker is to take by itself."""
-    is_unknown: bool = False
-    """Whether nobody knows the worker's app any more: it is to announce it."""
-
-    def __bool__(self) -> bool:
-        return bool(self.claims) or self.job is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    """What came of an enqueue: `created`, `exists`, `conflict` or `busy`.
-
-    `other` is the thread of the run that exists, or the run that the thread is busy with.
-    """
-
-    word: str
-    other: str
-    announced: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +57,6 @@ class Death:
     run_ids: tuple[str, ...] = ()
     presence: str = ""
     """What it had noted of its presence, where its silence is all that is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What came of a recovery: run ids, and names of workers."""
-
-    queued: Sequence[str]
-    given_up: Sequence[str]
-    requeued: Sequence[str]
-    corrupt: Sequence[str]
-    woken: Sequence[str]
-    silent: Sequence[str]
-    """Workers that do not listen to their channel, by name."""
 
 
 class Announced(Protocol):
@@ -172,7 +95,14 @@ class Write:
 
 
 class Calls:
-    """Builds the calls for one pair of key prefixes, and reads their replies."""
+    """Builds the calls for one pair of key prefixes, and has the readers of their replies."""
+
+    enqueued = staticmethod(Enqueued.read)
+    taken = staticmethod(Taken.read)
+    acquired = staticmethod(Claim.read)
+    recovered = staticmethod(Recovered.read)
+    word = staticmethod(word)
+    words = staticmethod(words)
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
@@ -199,12 +129,6 @@ class Calls:
             *(part for pair in fields.items() for part in pair),
         )
 
-    @staticmethod
-    def enqueued(reply: Reply) -> Enqueued:
-        """Read `enqueue`."""
-        word, other, announced = (_text(item) for item in cast("list[bytes]", reply))
-        return Enqueued(word, other, bool(announced))
-
     def take(
         self,
         worker: str,
@@ -227,18 +151,6 @@ class Calls:
         common = (worker, nonce, _ms(lease), room, busy, crashes, app)
         return self._call("take", *common, ticket, queue, mode, *queues)
 
-    @staticmethod
-    def taken(reply: Reply) -> Taken:
-        """Read `take`."""
-        runs, job, corrupt, kept, unknown = cast("tuple[Any, ...]", reply)
-        return Taken(
-            [_claim(run) for run in runs],
-            (_text(job[0]), _text(job[1])) if job else None,
-            [_text(run_id) for run_id in corrupt],
-            (_text(kept[0]), _text(kept[1])) if kept else None,
-            bool(unknown),
-        )
-
     def acquire(
         self,
         run_id: str,
@@ -254,11 +166,6 @@ class Calls:
         A process that has a ticket names its `app`.
         """
         return self._call("acquire", run_id, worker, nonce, _ms(lease), int(alone), app)
-
-    @staticmethod
-    def acquired(reply: Reply) -> Claim | str:
-        """Read `acquire`: the claim, or in words what keeps the run from being claimed."""
-        return _text(reply) if isinstance(reply, bytes) else _claim(reply)
 
     def write(self, lease: Lease, write: Write, keep: int) -> Call:
         """Store what an attempt has done and said since its last write."""
@@ -340,23 +247,6 @@ class Calls:
         """Tell that this process lives, and has given leases up."""
         return self._call("forgo", *(part for each in leases for part in (each.run_id, each.fence)))
 
-    @staticmethod
-    def recovered(reply: Reply) -> Recovered:
-        """Read `recover`."""
-        return Recovered(
-            *([_text(item) for item in ids] for ids in cast("list[list[bytes]]", reply))
-        )
-
-    @staticmethod
-    def word(reply: Reply) -> str:
-        """Read a reply that is one word."""
-        return _text(reply)
-
-    @staticmethod
-    def words(reply: Reply) -> list[str]:
-        """Read a reply that is a list of words."""
-        return [_text(item) for item in cast("list[bytes]", reply)]
-
 
 def _listed(questions: Mapping[str, str | None]) -> list[str | int]:
     """Give the arguments of `ask`: what is not open any more, and what is."""
@@ -367,31 +257,6 @@ def _listed(questions: Mapping[str, str | None]) -> list[str | int]:
 
 def _script(name: str) -> Script:
     return load("penstock.runtime.redis.scripts", name)
-
-
-def _claim(reply: Reply) -> Claim:
-    name, fence, fields, checkpoints, saved, seq, value = cast("tuple[Any, ...]", reply)
-    run_id = _text(name)
-    texts = {
-        str(name, "utf-8", "replace"): str(value, "utf-8", "replace")
-        for name, value in _pairs(fields)
-    }
-    return Claim(
-        Lease(run_id, _text(fence), texts.get("home", "")),
-        whole(run_id, texts),
-        {_text(name): value for name, value in _pairs(checkpoints)},
-        saved,
-        int(seq),
-        value,
-    )
-
-
-def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
-    return zip(flat[::2], flat[1::2], strict=True)
-
-
-def _text(reply: Reply) -> str:
-    return reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
 
 
 def _now() -> str:

@@ -24,12 +24,13 @@ from penstock.runtime.journal.journal import Journal, NoJournal
 from penstock.runtime.journal.position import Position
 from penstock.runtime.journal.run_input import given_of
 from penstock.runtime.journal.thread_values import Kept
-from penstock.runtime.redis.calls import Calls, Claim
+from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.redis.journal.lease import LeaseKeeper
 from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.plans.opening import Openings, Settled
 from penstock.runtime.redis.plans.requests import Request, RequestPlans
+from penstock.runtime.redis.replies import Claim
 from penstock.runtime.redis.saver_state import SavedThreads
 from penstock.runtime.redis.transport import ask
 from penstock.runtime.settings import Settings

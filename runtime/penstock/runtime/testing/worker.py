@@ -23,8 +23,8 @@ from penstock.runtime.concurrency.thread_pool import ThreadPool
 from penstock.runtime.executor.app import AnyExecutable, App
 from penstock.runtime.executor.executor import Executor
 from penstock.runtime.func.task import Task
-from penstock.runtime.redis.calls import Claim
 from penstock.runtime.redis.journal.sender import Sender
+from penstock.runtime.redis.replies import Claim
 from penstock.runtime.settings import Settings, load_settings
 from penstock.runtime.testing.loop import CountingPool, SkippingLoop
 from penstock.runtime.testing.passing import pass_time

@@ -29,10 +29,10 @@ from penstock.runtime.engine.step import current
 from penstock.runtime.errors import LeaseLostError
 from penstock.runtime.journal.endings import Ending, Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
-from penstock.runtime.redis.calls import Claim
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.replies import Claim
 from tests.runtime.flows import thread
 from tests.support.events import stored_events
 from tests.support.server import RedisServer

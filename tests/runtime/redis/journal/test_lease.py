@@ -19,9 +19,9 @@ from penstock.publisher.redis.script import load, run
 from penstock.runtime import Command, InMemorySaver, RedisSaver, entrypoint, interrupt, task
 from penstock.runtime.errors import Cancelled, Fenced, LeaseUnconfirmed, RunCancelledError, Stop
 from penstock.runtime.journal.journal import Journal
-from penstock.runtime.redis.calls import Lease
 from penstock.runtime.redis.journal.lease import LeaseKeeper
 from penstock.runtime.redis.journal.sender import Sender
+from penstock.runtime.redis.replies import Lease
 from penstock.runtime.settings import Settings
 from tests.faults.support.until import until
 from tests.runtime.flows import in_background, thread
@@ -236,7 +236,7 @@ class MeetingSaver(InMemorySaver):
     def _meet(self) -> None:
         saver: Any = self
         self.met += 1
-        saver._keeper._renew(list(saver._keeper._kept))
+        saver._keeper._renew(list(saver._keeper._held))
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -267,7 +267,7 @@ async def stopped_and_cancelled(saver: Any, invoked: Coroutine[Any, Any, Any]) -
     """Stop a run at its next step, and cancel its task as its end waits to be stored."""
     late, running = LateCancels(), asyncio.ensure_future(invoked)
     async with asyncio.timeout(5):
-        while not saver._keeper._kept:
+        while not saver._keeper._held:
             await asyncio.sleep(0.01)
     (told,) = saver.journals
     with told.sending:  # nothing is sent meanwhile

@@ -11,7 +11,8 @@ from typing import Final
 from redis import Redis
 
 from penstock.publisher.redis.script import Call, run
-from penstock.runtime.redis.calls import Calls, Taken
+from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.replies import Taken
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings
 

@@ -11,7 +11,7 @@ from typing import Final
 from redis.exceptions import RedisError
 from rq.worker import WorkerStatus
 
-from penstock.runtime.redis.calls import Taken
+from penstock.runtime.redis.replies import Taken
 from penstock.worker.process.capacity import Capacity
 from penstock.worker.process.consumer import Consumer
 from penstock.worker.process.rq_worker import RQWorker

@@ -18,8 +18,9 @@ from penstock.publisher.chance import chance
 from penstock.publisher.redis.cause import explained
 from penstock.publisher.redis.script import run
 from penstock.runtime.concurrency.patient_pool import start
-from penstock.runtime.redis.calls import AT_ONCE, Calls, Death, Recovered
+from penstock.runtime.redis.calls import AT_ONCE, Calls, Death
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.replies import Recovered
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings
 from penstock.worker.process.presence import GRACE, PRESENCE, Absence

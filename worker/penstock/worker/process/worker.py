@@ -24,7 +24,8 @@ from penstock.publisher.redis.script import run
 from penstock.runtime.executor.app import AnyExecutable, App
 from penstock.runtime.executor.executor import Executor
 from penstock.runtime.func.task import Task
-from penstock.runtime.redis.calls import Claim, Death, Taken
+from penstock.runtime.redis.calls import Death
+from penstock.runtime.redis.replies import Claim, Taken
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings, load_settings
 from penstock.worker.process.capacity import Capacity

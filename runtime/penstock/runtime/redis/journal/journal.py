@@ -24,10 +24,11 @@ from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.put import Put
 from penstock.runtime.journal.remote_call import ARGUMENTS, RemoteCall
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
-from penstock.runtime.redis.calls import SCHEMA, Calls, Claim
+from penstock.runtime.redis.calls import SCHEMA, Calls
 from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.journal.unfinished import unfinished
 from penstock.runtime.redis.journal.write_buffer import Backlog
+from penstock.runtime.redis.replies import Claim
 from penstock.runtime.types.durability import Durability
 
 TAKEN_OVER: Final = 1_000_000

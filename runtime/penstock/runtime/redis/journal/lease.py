@@ -18,7 +18,8 @@ from penstock.publisher.redis.script import run
 from penstock.runtime.after_fork import anew_in_children
 from penstock.runtime.concurrency.patient_pool import start
 from penstock.runtime.errors import Cancelled, Fenced, LeaseUnconfirmed, Stop
-from penstock.runtime.redis.calls import Calls, Lease
+from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.replies import Lease
 
 logger = logging.getLogger(__name__)
 

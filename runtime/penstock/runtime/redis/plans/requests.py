@@ -31,9 +31,10 @@ from penstock.runtime.errors import (
     ThreadBusyError,
 )
 from penstock.runtime.journal.failure_reason import read_reason
-from penstock.runtime.redis.calls import SCHEMA, Calls, Creation, Enqueued
+from penstock.runtime.redis.calls import SCHEMA, Calls, Creation
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
+from penstock.runtime.redis.replies import Enqueued
 from penstock.runtime.redis.run_record import whole
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.answers import check_answers
