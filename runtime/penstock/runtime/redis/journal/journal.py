@@ -5,17 +5,15 @@ from __future__ import annotations
 __all__ = ["RedisJournal"]
 
 import asyncio
-import json
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
-from penstock.publisher.event import texts
 from penstock.publisher.plan import follow
 from penstock.publisher.redis.script import Argument, Call, Reply
 from penstock.runtime.errors import Fenced, LeaseLostError
@@ -25,6 +23,7 @@ from penstock.runtime.journal.put import Put
 from penstock.runtime.journal.remote_call import ARGUMENTS, RemoteCall
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.redis.calls import SCHEMA, Calls
+from penstock.runtime.redis.journal.event_texts import EventTexts
 from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.journal.unfinished import unfinished
 from penstock.runtime.redis.journal.write_buffer import Backlog
@@ -65,10 +64,10 @@ class RedisJournal:
         self.patience = patience
         self._ahead = float(fields["updated"]) - time.monotonic() * 1000
         self._recorded: Mapping[str, bytes] = claim.checkpoints
-        self._attempt = int(fields["attempt"])
         # A step that another run has begun to perform: what that one stamped comes before.
         self.epoch = int(fields["epoch"]) + TAKEN_OVER * int(fields.get("again", 0))
-        self._thread = "" if fields["own_thread"] == "1" else fields["thread"]
+        thread = "" if fields["own_thread"] == "1" else fields["thread"]
+        self._event_texts = EventTexts(int(fields["attempt"]), thread, durability)
         self._keep = int(fields.get("keep", 0))
         self._queue = queue
         self._home_step = fields.get("home_step", "")
@@ -182,7 +181,7 @@ class RedisJournal:
             LeaseLostError: another attempt owns the run.
             Fenced: the attempt is over.
         """
-        texts = [self._texts(fact, text) for fact, text in facts]
+        texts = [self._event_texts.of(fact, text) for fact, text in facts]
         with self._lock:
             self._check()
             if self._closed:
@@ -219,7 +218,7 @@ class RedisJournal:
         Events are counted here, from the newest one that the claim has seen. Others may speak in
         the same stream meanwhile, as steps elsewhere do: then a seq is too low, never too high.
         """
-        stored, published = self._texts(fact, text, outcome)
+        stored, published = self._event_texts.of(fact, text, outcome)
         with self._lock:
             self._check()
             if self._closed:
@@ -230,20 +229,6 @@ class RedisJournal:
         if is_long and not _on_a_loop():
             self.flush()
         return seq
-
-    def _texts(self, fact: Fact, text: str, outcome: str = "") -> tuple[str, str]:
-        if outcome and (fact.inline or self.durability == "exit"):  # exit: nothing to refer to yet
-            text, outcome = f'{text[:-1]},"outcome":{outcome}}}', ""
-        return texts(
-            fact.mode,
-            text,
-            namespace=fact.namespace,
-            attempt=self._attempt,
-            thread=self._thread,
-            time=fact.time,
-            ref=fact.ref if outcome else "",
-            outcome=outcome,
-        )
 
     def close(self, ending: Ending) -> None:
         """Let the next flush store the ending, in the same write as what is still unstored.
@@ -266,7 +251,7 @@ class RedisJournal:
         if isinstance(ending, (Finished, Suspended)):
             checkpoints = ending.checkpoints
             if ending.fact is not None:
-                said = self._last_texts(ending, ending.fact)
+                said = self._event_texts.of_ending(ending, ending.fact)
         with self._lock:  # once, or the sender may take the event before the ending is with it
             if self._closed:
                 return False
@@ -280,18 +265,6 @@ class RedisJournal:
             self._backlog.end(ending, checkpoints)
             self._closed = True
         return True
-
-    def _last_texts(self, ending: Finished | Suspended, fact: Fact) -> tuple[str, str]:
-        outcome = ending.checkpoints.get("result", "")
-        if isinstance(ending, Finished):
-            kept = ("name", "status", "cached", "graph")
-            told = {key: fact.data[key] for key in kept if key in fact.data}
-            text = ending.text or json.dumps(told)
-        else:
-            text = _suspension(ending, fact)
-        if outcome:
-            fact = fact._replace(ref="result")
-        return self._texts(fact, text, outcome)
 
     def flush(self) -> None:
         """Return when all that was appended is stored.
@@ -380,20 +353,6 @@ class RedisJournal:
     def _check(self) -> None:
         if self.failure is not None:
             raise self.failure
-
-
-def _suspension(ending: Suspended, fact: Fact) -> str:
-    if not ending.questions:
-        return json.dumps(fact.data)
-    graph = ',"graph":true' if "graph" in fact.data else ""
-    return f'{{"interrupts":[{",".join(_asked(ending))}]{graph}}}'
-
-
-def _asked(ending: Suspended) -> Iterator[str]:
-    for name, value in ending.questions.items():
-        schema = ending.schemas.get(name)
-        more = f',"response_schema":{schema}' if schema is not None else ""
-        yield f'{{"value":{value},"id":"{name}"{more}}}'
 
 
 def _on_a_loop() -> bool:
