@@ -32,6 +32,11 @@ FAMILIES: Final = {
     "steps": programs(("step", "thread", "askstep"), fails=False),
     "all": programs(),
     "direct": programs(("step", "ask", "ask", "nap", "thread")),
+    "cancels": programs(
+        ("tidy", "stubborn", "stubborn", "step", "step", "ask"),
+        ("fill", "complete", "cut", "cut", "seq", "seq", "race"),
+        fails=False,
+    ),
     "remote": programs((*WAITING, "remote", "remote")),
 }
 

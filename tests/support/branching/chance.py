@@ -34,6 +34,8 @@ def _leaf(chance: random.Random) -> Tree:
         "limited": NAPS,
         "flaky": (1, 2, 3),
     }
+    if kind in ("tidy", "stubborn"):
+        return [kind, chance.choice(MS), chance.choice(MS)]
     return [kind, chance.choice(options[kind])] if kind in options else [kind]
 
 

@@ -8,6 +8,8 @@ from tests.support.branching.program import Node
 
 LEAVES: Final = {
     "step": "await step({0!r}, ms={1})",
+    "tidy": "await tidy({0!r}, ms={1}, after={2})",
+    "stubborn": "await stubborn({0!r}, ms={1}, after={2})",
     "thread": "await thread({0!r}, ms={1})",
     "ask": "interrupt({0!r})",
     "askstep": "await ask({0!r})",

@@ -15,6 +15,8 @@ FEW: Final = st.integers(1, 3)
 
 LEAVES: Final[dict[str, st.SearchStrategy[Tree]]] = {
     "step": MS.map(lambda ms: ["step", ms]),
+    "tidy": st.tuples(MS, MS).map(lambda both: ["tidy", *both]),
+    "stubborn": st.tuples(MS, MS).map(lambda both: ["stubborn", *both]),
     "thread": MS.map(lambda ms: ["thread", ms]),
     "askstep": st.just(["askstep"]),
     "limited": NAPS.map(lambda naps: ["limited", naps]),
@@ -24,7 +26,10 @@ LEAVES: Final[dict[str, st.SearchStrategy[Tree]]] = {
     "ask": st.just(["ask"]),
 }
 
-WAITING: Final = ("step", "step", "askstep", "askstep", "nap", "flaky", "thread", "limited")
+WAITING: Final = (
+    *("step", "step", "askstep", "askstep", "nap", "flaky", "thread", "limited"),
+    *("tidy", "stubborn"),
+)
 """What a branch does, with the questions asked by steps."""
 
 FAILING: Final = MS.map(lambda ms: ["catch", [["gather", [["fail", ms], ["step", 20]]]]])

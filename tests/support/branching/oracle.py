@@ -127,6 +127,8 @@ def _is_answer(node: Node, value: Any) -> bool:
 
 _FITS: Final[dict[str, Callable[[Node, Any], bool]]] = {
     "step": _is_place,
+    "tidy": _is_place,
+    "stubborn": _is_place,
     "thread": _is_place,
     "flaky": _is_place,
     "remote": _is_place,
@@ -155,8 +157,8 @@ _FITS: Final[dict[str, Callable[[Node, Any], bool]]] = {
 # -- how far it must have come ------------------------------------------------------------------
 
 PLAIN: Final = frozenset(
-    "step thread ask askstep limited nap flaky remote in_a_step in_an_entrypoint in_a_thread "
-    "seq gather group pipe fill event".split()
+    "step tidy stubborn thread ask askstep limited nap flaky remote "
+    "in_a_step in_an_entrypoint in_a_thread seq gather group pipe fill event".split()
 )
 """Kinds of which is known what they wait for, given what has become known."""
 

@@ -1,10 +1,11 @@
 """Random programs whose branches wait beside branches that work, as async workflows.
 
 A program is a tree of JSON, so that it can be a run's input. Leaves are ["step", ms],
-["thread", ms], ["ask"] in the branch itself, ["askstep"] by a step, ["limited", naps],
-["nap", naps], ["flaky", times], ["remote"], ["fail", ms]; the other nodes are named by functions of
-this file. Each node has a place, its path in the tree: it is the text of its question and the
-value of its step. A run's input is the tree and how many seconds a nap takes.
+["tidy", ms, ms after a cancel], ["stubborn", ms, ms after a cancel], ["thread", ms], ["ask"] in the
+branch itself, ["askstep"] by a step, ["limited", naps], ["nap", naps], ["flaky", times],
+["remote"], ["fail", ms]; the other nodes are named by functions of this file. Each node has a
+place, its path in the tree: it is the text of its question and the value of its step. A run's
+input is the tree and how many seconds a nap takes.
 """
 
 from __future__ import annotations
@@ -73,6 +74,20 @@ class Node:
 
 async def _step(node: Node) -> str:
     return await steps.step(node.place, node.tree[1])
+
+
+async def _tidy(node: Node) -> str:
+    return await steps.tidy(node.place, *node.tree[1:])
+
+
+async def _stubborn(node: Node) -> str:
+    """Get the value also where the branch was cancelled, and end then as it is told to."""
+    value = await steps.stubborn(node.place, *node.tree[1:])
+    branch = asyncio.current_task()
+    if branch is not None and branch.cancelling():
+        known(node.place, value)
+        raise asyncio.CancelledError
+    return value
 
 
 async def _thread(node: Node) -> str:
@@ -211,6 +226,10 @@ async def complete(node: Node) -> list[Any]:
             found.append([number, value])
     except PlannedError:
         doubtful(node.place)
+        raise
+    except asyncio.CancelledError:
+        for each in begun:  # else they would go on, and ask, with nobody to hear of it
+            each.cancel()
         raise
     return found
 
@@ -362,6 +381,8 @@ async def leave(node: Node) -> Any:
 
 LEAVES: Final[dict[str, Callable[[Node], Awaitable[Any]]]] = {
     "step": _step,
+    "tidy": _tidy,
+    "stubborn": _stubborn,
     "thread": _thread,
     "ask": _ask,
     "askstep": _askstep,

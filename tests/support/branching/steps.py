@@ -36,6 +36,33 @@ async def step(place: str, ms: int) -> str:
 
 
 @task
+async def tidy(place: str, ms: int, after: int) -> str:
+    """A step that takes a while to clean up when it is cancelled."""
+    began(place)
+    try:
+        await asyncio.sleep(ms / 1000)
+    except asyncio.CancelledError:
+        await asyncio.sleep(after / 1000)
+        raise
+    finally:
+        ended(place)
+    return place
+
+
+@task
+async def stubborn(place: str, ms: int, after: int) -> str:
+    """A step that goes on for a while and comes to its value though it is cancelled."""
+    began(place)
+    try:
+        await asyncio.sleep(ms / 1000)
+    except asyncio.CancelledError:
+        await asyncio.sleep(after / 1000)
+    finally:
+        ended(place)
+    return place
+
+
+@task
 def thread(place: str, ms: int) -> str:
     began(place)
     time.sleep(ms / 1000)

@@ -11,7 +11,7 @@ from penstock.publisher.plan import afollow
 from penstock.runtime.engine.effects import Park
 from penstock.runtime.engine.lifecycle import perform
 from penstock.runtime.engine.pauses import until
-from penstock.runtime.engine.recording import give_up_step
+from penstock.runtime.engine.recording import give_up_step, stamp_cancelled_step
 from penstock.runtime.engine.step import Step
 from penstock.runtime.engine.waiting.parking import Parked
 from penstock.runtime.engine.waiting.place import Place
@@ -53,11 +53,19 @@ async def _broken_off(step: Step, error: BaseException) -> Any:
             return await _stay(step, error)
         if isinstance(error, Exception) and step.place is not None:
             await step.place.turn()
+        if isinstance(error, asyncio.CancelledError) and step.place is not None:
+            await _cancelled(step, step.place)
         raise error
     except BaseException as raised:
         if not isinstance(raised, Exception):
             _forget(step)
         raise
+
+
+async def _cancelled(step: Step, place: Place) -> None:
+    """Let the caller know that a step has ended which it had cancelled, in its turn."""
+    if stamp_cancelled_step(step, place) and not place.is_next():
+        await _turn(step, place)
 
 
 def _forget(step: Step) -> None:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from penstock.runtime.engine.attempt.attempt import Attempt
-from penstock.runtime.engine.attempt.replay import CANCELLED
 from penstock.runtime.engine.effects import Pause
 from penstock.runtime.engine.step import Branch, Scope, Step
+from penstock.runtime.engine.waiting.cancel_mark import CancelMark
 from penstock.runtime.engine.waiting.parking import Parked, muted
 from penstock.runtime.engine.waiting.place import Place
 from penstock.runtime.engine.waiting.stamp import FIRST, Stamp
@@ -123,12 +123,13 @@ def _give_up(step: Step, name: str) -> None:
     attempt = step.attempt
     if not attempt.is_ending and not step.runner.running_steps.has_cancelled:
         attempt.given_up.add(f"@{name}")
-        attempt.journal.mark(f"@{name}", f"{CANCELLED}{step.tries}")
+        attempt.journal.mark(f"@{name}", str(CancelMark(step.tries)))
 
 
 async def wait_if_given_up(step: Step, name: str) -> None:
     """Wait for ever for what an earlier attempt has given up, if the same try of its code has."""
-    if step.attempt.replay.cancelled_in(name) == step.tries:
+    mark = step.attempt.replay.cancelled(name)
+    if mark is not None and mark.tries == step.tries:
         await Parked[None](loop=asyncio.get_running_loop())
 
 

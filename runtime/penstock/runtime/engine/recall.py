@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["cancelled", "recalled", "stamped", "was_cancelled"]
+__all__ = ["cancel_mark", "cancelled", "recalled", "stamped"]
 
 import asyncio
 from typing import Any, cast
 
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.engine.step import Scope
+from penstock.runtime.engine.waiting.cancel_mark import CancelMark
 from penstock.runtime.engine.waiting.future import (
     LoopFuture,
     OutcomeUse,
@@ -22,29 +23,38 @@ from penstock.runtime.engine.waiting.stamp import FIRST, Stamp
 from penstock.runtime.journal.outcome import Outcome
 
 
-def was_cancelled(scope: Scope, step_id: str) -> bool:
-    """Tell whether the same try of the same code has cancelled a step in an earlier attempt.
+def cancel_mark(scope: Scope, step_id: str) -> CancelMark | None:
+    """Return the mark of a step that the same try of the same code has cancelled before.
 
     If so, it counts as asked for.
     """
     attempt = scope.attempt
     if f"@{step_id}" in attempt.given_up:
-        return False
-    is_given_up = attempt.replay.cancelled_in(step_id) == scope.step.tries
-    if is_given_up:
-        attempt.replay.leftovers.ask(step_id)
-    return is_given_up
+        return None
+    mark = attempt.replay.cancelled(step_id)
+    if mark is None or mark.tries != scope.step.tries:
+        return None
+    attempt.replay.leftovers.ask(step_id)
+    return mark
 
 
 def cancelled(
-    use: OutcomeUse, loop: asyncio.AbstractEventLoop | None, order: Order | None
+    use: OutcomeUse,
+    loop: asyncio.AbstractEventLoop | None,
+    order: Order | None,
+    mark: CancelMark,
 ) -> StepFuture[Any]:
     """Return the future of a step that is not to be executed: its caller cancels it again."""
     if order is None or loop is None:
         future: StepFuture[Any] = StepFuture(use)
         future.cancel()
         return future
-    return cast("StepFuture[Any]", LoopFuture[Any](use, loop, place=order.begin(use.step_id)))
+    place = order.begin(use.step_id)
+    awaitable: LoopFuture[Any] = LoopFuture(use, loop, place=place)
+    if mark.stamp:
+        place.stamp = Stamp.read(mark.stamp)
+        awaitable.replay_cancelled(place, mark.requests)
+    return cast("StepFuture[Any]", awaitable)
 
 
 def recalled(

@@ -8,6 +8,7 @@ __all__ = [
     "give_up_step",
     "replay_step",
     "retry_step",
+    "stamp_cancelled_step",
     "start_run",
     "start_step",
     "take_back",
@@ -22,8 +23,9 @@ from typing import Any, Final
 from penstock.publisher.codec.failure import dump_error
 from penstock.publisher.errors import CodecError
 from penstock.runtime.engine.attempt.attempt import Attempt
-from penstock.runtime.engine.attempt.replay import CANCELLED
 from penstock.runtime.engine.step import Step
+from penstock.runtime.engine.waiting.cancel_mark import CancelMark
+from penstock.runtime.engine.waiting.place import Place
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.outcome import Outcome, encode_outcome
 from penstock.runtime.journal.step_id import caller
@@ -163,7 +165,22 @@ def give_up_step(step: Step) -> None:
     if step.place is None or attempt.is_ending or step.runner.running_steps.has_cancelled:
         return
     attempt.given_up.add(f"@{step.id}")
-    attempt.journal.mark(f"@{step.id}", f"{CANCELLED}{caller_step.tries}")
+    attempt.journal.mark(f"@{step.id}", str(CancelMark(caller_step.tries)))
+
+
+def stamp_cancelled_step(step: Step, place: Place) -> bool:
+    """Record when a step ended that its caller had cancelled before; tell whether that matters.
+
+    It does if the caller's code had settled before, so that it may have got to know other things.
+    """
+    attempt, caller_step = step.attempt, step.parent.step if step.parent is not None else None
+    if caller_step is None or f"@{step.id}" not in attempt.given_up:
+        return False
+    stamp = place.claim() if place.cleans_up else ""
+    if stamp:
+        mark = CancelMark(caller_step.tries, place.cancels, stamp)
+        attempt.journal.mark(f"@{step.id}", str(mark))
+    return bool(stamp)
 
 
 def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> str:
@@ -184,6 +201,8 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> str:
         written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
         if step.is_recorded:
             text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
+            if step.place is not None and step.place.cancels:
+                text = f'{text[:-1]},"cancels":{step.place.cancels}}}'
             if step.place is not None and (stamp := step.place.claim()):
                 text = f'{text[:-1]},"at":"{stamp}"}}'
         else:

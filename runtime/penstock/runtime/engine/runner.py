@@ -25,10 +25,10 @@ from penstock.runtime.engine.on_loop import aperform, park
 from penstock.runtime.engine.orders import Orders
 from penstock.runtime.engine.pauses import until
 from penstock.runtime.engine.recall import (
+    cancel_mark,
     cancelled,
     recalled,
     stamped,
-    was_cancelled,
 )
 from penstock.runtime.engine.recording import give_up_step, replay_step
 from penstock.runtime.engine.slots import LoopJob, ThreadJob
@@ -112,8 +112,9 @@ class Runner:
         order = (branch.scope.order or self.orders.of(branch.scope)) if on_loop else None
         if attempt.journal.has_past:
             branch.scope.asked(step_id)
-            if was_cancelled(branch.scope, step_id):
-                return cancelled(use, self.loop, order)
+            mark = cancel_mark(branch.scope, step_id)
+            if mark is not None:
+                return cancelled(use, self.loop, order, mark)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
         is_remote = bool(task.queue) and attempt.journal.sends(task.queue)
         if outcome is not None:
@@ -193,7 +194,9 @@ class Runner:
         body = self._in_slot(LoopJob(step, self.loop)) if self._limited else aperform(step)
         name = self.attempt.assignment.run_id
         context = step.context if step.is_async else step.context.copy()
-        task: StepTask[Any] = StepTask(body, use=use, loop=self.loop, name=name, context=context)
+        task: StepTask[Any] = StepTask(
+            body, use=use, place=step.place, loop=self.loop, name=name, context=context
+        )
         step.task = task
         self.running_steps.began(step.id, task)
         return cast("StepFuture[Any]", task)

@@ -15,7 +15,8 @@ class Outcome(NamedTuple):
     """A step's value or error, and the digest of the arguments it was called with.
 
     `save` is the saved value of a nested entrypoint that keeps a state, if it is not `value`; `at`
-    is the stamp at which the caller learned of the outcome, "" if nothing else was open.
+    is the stamp at which the caller learned of the outcome, "" if nothing else was open; `cancels`
+    is how often the caller had asked to cancel the step, which ended in spite of it.
     """
 
     value: Any = None
@@ -23,6 +24,7 @@ class Outcome(NamedTuple):
     digest: str = ""
     save: Final[Any, Any] | None = None
     at: str = ""
+    cancels: int = 0
 
     @property
     def saved(self) -> Any:

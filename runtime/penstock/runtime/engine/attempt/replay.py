@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CANCELLED", "Replay"]
+__all__ = ["Replay"]
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +15,7 @@ from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.failure import load_error
 from penstock.publisher.errors import CodecError
 from penstock.runtime.engine.attempt.leftovers import Leftovers
+from penstock.runtime.engine.waiting.cancel_mark import CancelMark
 from penstock.runtime.engine.waiting.own_timers import (
     TimerName,
     read,
@@ -28,11 +29,6 @@ from penstock.runtime.journal.outcome import Outcome
 from penstock.runtime.journal.remote_call import ARGUMENTS
 from penstock.runtime.journal.step_id import ancestry, caller, is_step
 from penstock.runtime.types.final import Final as FinalValue
-
-CANCELLED: Final = "x"
-"""First character of the checkpoint `@<step id>` of a step that its caller has cancelled; the
-number of the caller's try comes after it.
-"""
 
 MOST_ALIKE: Final = 10_000
 """Calls of one name in one branch among which a call that moved is looked for."""
@@ -113,17 +109,23 @@ class Replay:
         error = load_error(tree["error"]) if "error" in tree else None
         value = tree.get("value")
         save = FinalValue(value=value, save=tree["save"]) if "save" in tree else None
-        return Outcome(value, error, tree.get("digest", ""), save, tree.get("at", ""))
+        return Outcome(
+            value,
+            error,
+            tree.get("digest", ""),
+            save,
+            at=tree.get("at", ""),
+            cancels=tree.get("cancels", 0),
+        )
 
-    def cancelled_in(self, step_id: str) -> int:
-        """Return in which try of its caller a step was cancelled that had begun; 0 for none."""
-        mark = self._mark(step_id)
-        return int(mark[1:]) if mark.startswith(CANCELLED) else 0
+    def cancelled(self, name: str) -> CancelMark | None:
+        """Return the mark of a step or a wait that was cancelled, None for one that was not."""
+        return CancelMark.read(self._mark(name))
 
     def stamp(self, name: str) -> str:
         """Return the stamp of a wait, or of a step on another queue, "" if none is recorded."""
         mark = self._mark(name)
-        return "" if mark.startswith(CANCELLED) else mark
+        return mark if CancelMark.read(mark) is None else ""
 
     def past_timers(self, step_id: str) -> Sequence[tuple[Stamp, TimerName]]:
         """Return the timers of a step's code that were over, and the places of their turns."""

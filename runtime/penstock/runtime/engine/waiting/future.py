@@ -123,7 +123,7 @@ class StepFuture(concurrent.futures.Future[T], Generic[T]):
 class LoopFuture(asyncio.Future[T], Generic[T]):
     """The outcome of a step that is recorded, or runs in a thread, for code on the loop."""
 
-    __slots__ = ("_hash", "_on_cancel", "_outcome", "_place", "_source", "_use")
+    __slots__ = ("_hash", "_on_cancel", "_outcome", "_outlives", "_place", "_source", "_use")
 
     def __init__(
         self,
@@ -140,6 +140,7 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         self._outcome: Outcome | None = None
         self._place = place
         self._on_cancel = on_cancel
+        self._outlives = 0
 
     def __hash__(self) -> int:
         return self._hash
@@ -155,9 +156,19 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
             settle(self, outcome)
             return
         self._outcome = outcome
+        self._outlives = outcome.cancels
         if outcome.error is None:
             self._place.future = self
         self._place.deliver(self._recall, soon=True)
+
+    def replay_cancelled(self, place: Place, requests: int) -> None:
+        """End as a step did that its caller had cancelled so often, when it is this one's turn."""
+        self._outlives = requests
+        place.deliver(self._end_cancelled, soon=True)
+
+    def _end_cancelled(self) -> None:
+        self._outlives = 0
+        self.cancel()
 
     def _recall(self) -> None:
         if self._outcome is not None and not self.done():
@@ -184,7 +195,13 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
             self._place.deliver(lambda: relay(source, self))
 
     def cancel(self, msg: Any = None) -> bool:
-        """Give the step up; a body that runs in a thread runs on, its outcome is dropped."""
+        """Give the step up; a body that runs in a thread runs on, its outcome is dropped.
+
+        A step that is recorded to have gone on after so many requests does so again.
+        """
+        if self._outlives and not self.done():
+            self._outlives -= 1
+            return True
         if self._source is not None:
             self._source.cancel()
         if not super().cancel(msg):
@@ -221,11 +238,19 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
 class StepTask(asyncio.Task[T], Generic[T]):
     """A step that runs on the loop, and its outcome."""
 
-    __slots__ = ("_hash", "use")
+    __slots__ = ("_hash", "place", "use")
 
-    def __init__(self, coro: Coroutine[Any, Any, T], *, use: OutcomeUse, **options: Any) -> None:
+    def __init__(
+        self,
+        coro: Coroutine[Any, Any, T],
+        *,
+        use: OutcomeUse,
+        place: Place | None = None,
+        **options: Any,
+    ) -> None:
         self._hash = use.caller.hash_of_next()  # asyncio asks for it at once
         self.use = use
+        self.place = place
         super().__init__(coro, **options)
 
     def __hash__(self) -> int:
@@ -235,6 +260,12 @@ class StepTask(asyncio.Task[T], Generic[T]):
     def step_id(self) -> str:
         """The id of the step."""
         return self.use.step_id
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Ask the step to end: it may take a while to clean up, or go on in spite of it."""
+        if self.place is not None and not self.done():
+            self.place.cancel_asked()
+        return super().cancel(msg)
 
     def __await__(self) -> Generator[Any, None, T]:
         self.use.note_request()

@@ -55,6 +55,7 @@ class Order:
         self._line: dict[int, Place] = {}
         self._held: list[tuple[str, asyncio.Future[None]]] = []
         self._late: list[Turn] = []
+        self._cancelled: list[Place] = []
         self._is_moving = True
         self._is_looking = False
         self._turns = 0
@@ -211,6 +212,12 @@ class Order:
         else:
             self._look_soon()
 
+    def cancelled(self, place: Place) -> None:
+        """Tell a place when the code has settled after it cancelled the step."""
+        self._cancelled.append(place)
+        self._is_moving, self._turns = True, 0
+        self._look_soon()
+
     def leave(self, place: Place) -> None:
         """Give a place up: nothing becomes known there."""
         self._close(place)
@@ -238,10 +245,13 @@ class Order:
         self._go_on()
 
     def _go_on(self) -> None:
-        while self.is_pending:
+        while self.is_pending or self._cancelled:
             if not self._has_settled():
                 self._look_soon()
                 return
+            for place in self._cancelled:
+                place.cleans_up = True
+            self._cancelled.clear()
             if not self._advance():
                 return
 

@@ -25,6 +25,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, Protocol
 
+from penstock.runtime.engine.waiting.cancel_mark import CancelMark
 from penstock.runtime.engine.waiting.place import Line, Place
 from penstock.runtime.engine.waiting.stamp import MARK, Stamp
 
@@ -169,6 +170,8 @@ def stamp_with_timers(recorded: str | bytes) -> Stamp | None:
     text = recorded.decode("utf-8", "replace") if isinstance(recorded, bytes) else recorded
     if MARK not in text:
         return None
+    if (cancelled := CancelMark.read(text)) is not None:
+        text = cancelled.stamp
     if text.endswith('"}'):
         text = text[:-2].rpartition('"at":"')[2]
     return Stamp.read(text) if _STAMP.fullmatch(text) else None

@@ -39,6 +39,10 @@ class Line(Protocol):
         """Let a place wait for its turn."""
         ...
 
+    def cancelled(self, place: Place, /) -> None:
+        """Tell a place when the code has settled after it cancelled the step."""
+        ...
+
     def leave(self, place: Place, /) -> None:
         """Give a place up: nothing becomes known there."""
         ...
@@ -62,6 +66,10 @@ class Place:
     """Whether no code goes on by it; None where that was not asked yet."""
     is_dropped = False
     is_over = False
+    cancels = 0
+    """How often the code has asked to cancel the step."""
+    cleans_up = False
+    """Whether the code has settled since, so that the step takes a while to end."""
     number = -1
     stamp: Stamp | None = None
     ticks = 0
@@ -123,6 +131,12 @@ class Place:
         except asyncio.CancelledError:
             self.drop()
             raise
+
+    def cancel_asked(self) -> None:
+        """Count that the code has asked to cancel the step."""
+        if not self.cancels:
+            self._order.cancelled(self)
+        self.cancels += 1
 
     def drop(self) -> None:
         """Let it never become known: its caller has given it up."""
