@@ -34,7 +34,7 @@ FAMILIES: Final = {
     "direct": programs(("step", "ask", "ask", "nap", "thread")),
     "cancels": programs(
         ("tidy", "stubborn", "stubborn", "step", "step", "ask"),
-        ("fill", "complete", "cut", "cut", "seq", "seq", "race"),
+        ("fill", "complete", "cut", "cut", "seq", "seq", "race", "in_a_step", "in_an_entrypoint"),
         fails=False,
     ),
     "remote": programs((*WAITING, "remote", "remote")),

@@ -193,7 +193,12 @@ async def race(node: Node) -> list[Any]:
     """Return the number of the branch that was first, and its value."""
     parts = node.parts()
     begun = [asyncio.ensure_future(part.run()) for part in parts]
-    done, pending = await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        done, pending = await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        for each in begun:  # else they would go on, and ask, with nobody to hear of it
+            each.cancel()
+        raise
     for part, each in zip(parts, begun, strict=True):
         if each in pending:
             each.cancel()

@@ -169,6 +169,10 @@ class IdleWatch:
             if stamp.attempt % MOST_TRIES == min(scope.step.tries, MOST_TRIES - 1):
                 yield stamp, name
 
+    def is_at_work(self, step_id: str) -> bool:
+        """Tell whether a step can go on by itself, or waits for what comes from outside."""
+        return self._is_busy(step_id) or self._is_busy_outside(step_id)
+
     def is_at_work_below(self, scope: Scope) -> bool:
         """Tell whether a step that the scope has called is at work."""
         prefix = f"{scope.step_id}/" if scope.step_id else ""

@@ -64,7 +64,8 @@ async def _broken_off(step: Step, error: BaseException) -> Any:
 
 async def _cancelled(step: Step, place: Place) -> None:
     """Let the caller know that a step has ended which it had cancelled, in its turn."""
-    if stamp_cancelled_step(step, place) and not place.is_next():
+    is_ordered = place.is_awaited or stamp_cancelled_step(step, place)
+    if is_ordered and not place.is_next():
         await _turn(step, place)
 
 

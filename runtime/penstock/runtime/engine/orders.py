@@ -10,6 +10,7 @@ from weakref import WeakSet
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.engine.step import Scope, Step
 from penstock.runtime.engine.waiting.order import Order
+from penstock.runtime.engine.waiting.place import Place
 from penstock.runtime.engine.waiting.surroundings import Surroundings
 
 
@@ -41,9 +42,10 @@ class Orders:
                 scope.order.recall_timers()
         return scope.order
 
-    def enter(self, order: Order, step: Step, what: str) -> None:
+    def enter(self, order: Order, step: Step, what: str) -> Place:
         """Give a step its place; in a replay, let a new one begin when that is over."""
-        step.place = order.begin(step.id if step.is_recorded else "")
+        step.place = place = order.begin(step.id if step.is_recorded else "")
         is_new = step.is_recorded and not self._attempt.replay.has_entered(step.id)
         if is_new and order.is_replaying:
             step.gate = order.gate(f"{what} {step.name!r}, step {step.id!r}")
+        return place

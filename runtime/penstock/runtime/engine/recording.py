@@ -162,7 +162,9 @@ def give_up_step(step: Step) -> None:
     attempt, caller_step = step.attempt, step.parent.step if step.parent is not None else None
     if caller_step is None or not step.is_recorded or not attempt.journal.stores:
         return
-    if step.place is None or attempt.is_ending or step.runner.running_steps.has_cancelled:
+    if step.place is None or step.place.is_awaited:  # it is on the record
+        return
+    if attempt.is_ending or step.runner.running_steps.has_cancelled:
         return
     attempt.given_up.add(f"@{step.id}")
     attempt.journal.mark(f"@{step.id}", str(CancelMark(caller_step.tries)))
@@ -176,10 +178,10 @@ def stamp_cancelled_step(step: Step, place: Place) -> bool:
     attempt, caller_step = step.attempt, step.parent.step if step.parent is not None else None
     if caller_step is None or f"@{step.id}" not in attempt.given_up:
         return False
+    place.prefix = CancelMark(caller_step.tries, place.requests()).prefix
     stamp = place.claim() if place.cleans_up else ""
     if stamp:
-        mark = CancelMark(caller_step.tries, place.cancels, stamp)
-        attempt.journal.mark(f"@{step.id}", str(mark))
+        attempt.journal.mark(f"@{step.id}", f"{place.prefix}{stamp}")
     return bool(stamp)
 
 
@@ -201,8 +203,8 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> str:
         written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
         if step.is_recorded:
             text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
-            if step.place is not None and step.place.cancels:
-                text = f'{text[:-1]},"cancels":{step.place.cancels}}}'
+            if step.place is not None and (requests := step.place.requests()):
+                text = f'{text[:-1]},"cancels":{requests}}}'
             if step.place is not None and (stamp := step.place.claim()):
                 text = f'{text[:-1]},"at":"{stamp}"}}'
         else:

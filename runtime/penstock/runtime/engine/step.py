@@ -311,7 +311,7 @@ class Orders(Protocol):
         """Return the order in which a scope's code gets to know things, None where it has none."""
         ...
 
-    def enter(self, order: Order, step: Step, what: str, /) -> None:
+    def enter(self, order: Order, step: Step, what: str, /) -> Place:
         """Give a step its place; in a replay, let a new one begin when that is over."""
         ...
 

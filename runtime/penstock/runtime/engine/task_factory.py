@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 
 from penstock.runtime.engine.step import Branch, Scope, current
 from penstock.runtime.engine.waiting.parking import Parkable
+from penstock.runtime.engine.waiting.place import WatchedTask
 
 T = TypeVar("T")
 
@@ -19,11 +20,12 @@ FRAMES: Final = 8
 """How many calls lie between `asyncio.as_completed` and the factory of its asyncio tasks."""
 
 
-class BranchTask(asyncio.Task[T]):
+class BranchTask(WatchedTask[T]):
     """An asyncio task that a run's code has created."""
 
     def __init__(self, coro: Any, *, scope: Scope, **options: Any) -> None:
         self._hash = scope.hash_of_next()  # asyncio asks for it at once
+        self.places = ()
         super().__init__(coro, **options)
 
     def __hash__(self) -> int:

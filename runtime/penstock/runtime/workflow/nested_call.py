@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["NestedCall", "ainvoke_nested", "call_nested", "invoke_nested", "nested"]
 
+import asyncio
 import dataclasses
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,12 +15,15 @@ from penstock.publisher.errors import CodecError
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.engine.function.step_function import StepFunction, failing
 from penstock.runtime.engine.on_loop import aperform
-from penstock.runtime.engine.recall import stamped
+from penstock.runtime.engine.recall import cancel_mark, recalled, stamped
 from penstock.runtime.engine.recording import replay_step
-from penstock.runtime.engine.step import Step, current, current_branch
+from penstock.runtime.engine.step import Scope, Step, current, current_branch
 from penstock.runtime.engine.unawaited import reject_unawaited
 from penstock.runtime.engine.waiting.future import OutcomeUse
+from penstock.runtime.engine.waiting.order import Order
 from penstock.runtime.engine.waiting.parking import muted
+from penstock.runtime.engine.waiting.place import Place
+from penstock.runtime.engine.waiting.stamp import Stamp
 from penstock.runtime.errors import EmptyInputError, ResumeError
 from penstock.runtime.journal.assignment import Assignment
 from penstock.runtime.journal.outcome import Outcome
@@ -122,13 +126,26 @@ class NestedCall:
         assert caller is not None
         order = step.runner.orders.of(caller)
         if self.recorded is not None:
-            if order is not None:
-                await stamped(step.attempt, order, step.id, self.recorded).turn()
-            return self.recorded.get()
-        if order is not None:
-            step.runner.orders.enter(order, step, "entrypoint")
-        with self._turn(), muted():
+            if order is None:
+                return self.recorded.get()
+            place = stamped(step.attempt, order, step.id, self.recorded)
+            return await recalled(self.use, self.recorded, step.runner.loop, place)
+        if order is None:
+            with self._turn(), muted():
+                return self._kept(await aperform(step))
+        place = self._enter(order, caller)
+        with self._turn(), muted(), place.watching(asyncio.current_task()):
             return self._kept(await aperform(step))
+
+    def _enter(self, order: Order, caller: Scope) -> Place:
+        """Give the step its place: that on the record, if it was cancelled before."""
+        step = self.step
+        mark = cancel_mark(caller, step.id) if step.is_recorded else None
+        if mark is None or not mark.stamp:
+            return step.runner.orders.enter(order, step, "entrypoint")
+        step.place = place = order.begin(step.id)
+        place.expect(Stamp.read(mark.stamp))
+        return place
 
     def _begin(self) -> None:
         step, attempt, caller = self.step, self.step.attempt, self.step.parent

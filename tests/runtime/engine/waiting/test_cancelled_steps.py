@@ -48,6 +48,40 @@ async def clumsy(seconds: float) -> str:
     return "never"
 
 
+@entrypoint()
+async def tidy_child(seconds: float) -> str:
+    """As `tidy`, by a step of its own."""
+    try:
+        await work("long", 60)
+    finally:
+        await work("cleaning up", seconds)
+    return "never"
+
+
+@entrypoint()
+async def stubborn_child(seconds: float) -> str:
+    """As `stubborn`, with steps of its own."""
+    try:
+        await work("long", 60)
+    except asyncio.CancelledError:
+        return await work("saved", seconds)
+    return "never"
+
+
+async def by_timeout_of_an_entrypoint() -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await tidy_child.ainvoke(LATE)
+
+
+async def by_cancel_of_an_entrypoint() -> None:
+    child = asyncio.create_task(tidy_child.ainvoke(LATE))
+    await work("before the cancel")
+    child.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await child
+
+
 async def by_timeout() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
@@ -89,7 +123,15 @@ async def by_several_cancels() -> None:
         await step
 
 
-CANCELS = (by_timeout, by_cancel, by_wait, by_gather, by_several_cancels)
+CANCELS = (
+    by_timeout,
+    by_cancel,
+    by_wait,
+    by_gather,
+    by_several_cancels,
+    by_timeout_of_an_entrypoint,
+    by_cancel_of_an_entrypoint,
+)
 
 
 @pytest.mark.parametrize("cancelling", CANCELS)
@@ -174,6 +216,30 @@ def test_a_step_within_a_time_limit_that_returns_late_does_so_in_a_replay(any_wa
     async def flow(_: str) -> str:
         async with asyncio.timeout(0.05):
             found = await stubborn(0.1)
+        await join([found])
+        asked = interrupt("go on?")
+        return str(await join([found, asked]))
+
+    any_way.begin(flow)
+    answer(any_way, "go on?")
+
+    assert any_way.result == "saved <go on?>"
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_an_entrypoint_that_returns_although_it_is_cancelled_does_so_in_a_replay(
+    any_way: Way, limited: bool
+) -> None:
+    @entrypoint()
+    async def flow(_: str) -> str:
+        if limited:
+            async with asyncio.timeout(0.05):
+                found = await stubborn_child.ainvoke(0.1)
+        else:
+            child = asyncio.create_task(stubborn_child.ainvoke(0.1))
+            await work("before the cancel")
+            child.cancel()
+            found = await child
         await join([found])
         asked = interrupt("go on?")
         return str(await join([found, asked]))

@@ -39,6 +39,9 @@ class Around:
     def past_timers(self, scope: Any) -> list[Any]:
         return []
 
+    def is_at_work(self, step_id: str) -> bool:
+        return False
+
     def is_at_work_below(self, scope: Any) -> bool:
         return False
 

@@ -28,6 +28,10 @@ class CancelMark(NamedTuple):
         requests, _, stamp = end.partition(":")
         return cls(int(tries), int(requests or 0), stamp)
 
+    @property
+    def prefix(self) -> str:
+        """What is recorded before the stamp."""
+        return f"{_START}{self.tries}:{self.requests}:"
+
     def __str__(self) -> str:
-        end = f":{self.requests}:{self.stamp}" if self.stamp else ""
-        return f"{_START}{self.tries}{end}"
+        return f"{self.prefix}{self.stamp}" if self.stamp else f"{_START}{self.tries}"

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, Protocol, TypeVar
 
-from penstock.runtime.engine.waiting.place import Place
+from penstock.runtime.engine.waiting.place import Place, WatchedTask
 from penstock.runtime.errors import Suspend
 from penstock.runtime.journal.outcome import Outcome
 
@@ -235,10 +235,10 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
         return super().exception()
 
 
-class StepTask(asyncio.Task[T], Generic[T]):
+class StepTask(WatchedTask[T], Generic[T]):
     """A step that runs on the loop, and its outcome."""
 
-    __slots__ = ("_hash", "place", "use")
+    __slots__ = ("_hash", "use")
 
     def __init__(
         self,
@@ -250,7 +250,7 @@ class StepTask(asyncio.Task[T], Generic[T]):
     ) -> None:
         self._hash = use.caller.hash_of_next()  # asyncio asks for it at once
         self.use = use
-        self.place = place
+        self.places = () if place is None else (place,)
         super().__init__(coro, **options)
 
     def __hash__(self) -> int:
@@ -260,12 +260,6 @@ class StepTask(asyncio.Task[T], Generic[T]):
     def step_id(self) -> str:
         """The id of the step."""
         return self.use.step_id
-
-    def cancel(self, msg: Any = None) -> bool:
-        """Ask the step to end: it may take a while to clean up, or go on in spite of it."""
-        if self.place is not None and not self.done():
-            self.place.cancel_asked()
-        return super().cancel(msg)
 
     def __await__(self) -> Generator[Any, None, T]:
         self.use.note_request()

@@ -201,7 +201,8 @@ class Order:
             place.outcome = None
             return
         if place.stamp is not None:
-            self._record.add(place, place.stamp)
+            if not place.is_awaited:
+                self._record.add(place, place.stamp)
         elif place.number >= 0:
             self._line[place.number] = place
         else:  # of a step that is not recorded, or one that came to nothing
@@ -211,6 +212,10 @@ class Order:
             self._go_on()
         else:
             self._look_soon()
+
+    def expect(self, place: Place, stamp: Stamp) -> None:
+        """Let what comes later on the record wait for a place."""
+        self._record.add(place, stamp)
 
     def cancelled(self, place: Place) -> None:
         """Tell a place when the code has settled after it cancelled the step."""
@@ -281,6 +286,8 @@ class Order:
 
     def _advance_record(self, place: Place) -> bool:
         timer = None
+        if place.is_awaited and place.outcome is None and self._comes(place):
+            return False
         if isinstance(place, PastTimer):
             timer = self.scope.timers.pending.get(place.timer)
             is_early = self._record.is_to_begin(place.timer)
@@ -290,6 +297,8 @@ class Order:
             self._look_later()
             return False
         self._record.take()
+        if place.stamp is None:
+            return True
         if timer is not None:
             self._open += 1
             place.outcome = partial(self._end, timer)
@@ -297,6 +306,14 @@ class Order:
             return True
         self._tell(place)
         return True
+
+    def _comes(self, place: Place) -> bool:
+        """Look later whether a step has ended again; tell if it can, or its end is a new one."""
+        if self._around.is_at_work(place.name):
+            self._look_later()
+            return True
+        place.is_awaited, place.stamp = False, None
+        return False
 
     def _end(self, timer: OwnTimer) -> None:
         self.tick()
@@ -369,7 +386,9 @@ class Order:
         if is_new and place.ticks != self._ticks and not self.scope.attempt.is_ending:
             place.ticks = self._ticks
             stamp = Stamp(self._attempt, place.number, self._calls, place.timers)
-            self.scope.attempt.journal.mark(f"@{place.name}", f"{stamp}{place.ending}")
+            self.scope.attempt.journal.mark(
+                f"@{place.name}", f"{place.prefix}{stamp}{place.ending}"
+            )
 
     def _wakes_nobody(self, place: Place) -> bool:
         if place.future is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Line", "Place", "Turn"]
+__all__ = ["Line", "Place", "Turn", "WatchedTask"]
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
 
 from penstock.runtime.engine.waiting.stamp import Stamp
+
+T = TypeVar("T")
 
 
 class Turn(asyncio.Future[None]):
@@ -18,6 +21,22 @@ class Turn(asyncio.Future[None]):
         """Resolve it, unless nobody waits any more."""
         if not self.done():
             self.set_result(None)
+
+
+class WatchedTask(asyncio.Task[T]):
+    """An asyncio task that tells steps of a request to cancel it."""
+
+    __slots__ = ("places",)
+
+    places: tuple[Place, ...]
+    """Those of the step that it is, and of the entrypoints that its code has called."""
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Ask the code to end: it may take a while to clean up, or go on in spite of it."""
+        if not self.done():
+            for place in self.places:
+                place.cancel_asked()
+        return super().cancel(msg)
 
 
 class Line(Protocol):
@@ -37,6 +56,10 @@ class Line(Protocol):
 
     def line_up(self, place: Place, /, *, soon: bool) -> None:
         """Let a place wait for its turn."""
+        ...
+
+    def expect(self, place: Place, stamp: Stamp, /) -> None:
+        """Let what comes later on the record wait for a place."""
         ...
 
     def cancelled(self, place: Place, /) -> None:
@@ -68,14 +91,20 @@ class Place:
     is_over = False
     cancels = 0
     """How often the code has asked to cancel the step."""
+    plain_task: tuple[asyncio.Task[Any], int] | None = None
+    """The task of its code, if that does not tell of requests, and how many there were before."""
     cleans_up = False
     """Whether the code has settled since, so that the step takes a while to end."""
+    is_awaited = False
+    """Whether what comes later on the record waits for it, though it has not ended yet."""
     number = -1
     stamp: Stamp | None = None
     ticks = 0
     """How often the code had gone on by itself when it happened."""
+    prefix = ""
+    """What is recorded before the stamp."""
     ending = ""
-    """What is recorded behind the stamp."""
+    """What is recorded behind it."""
     timers = ""
     """Which timers of the code's own were over by then, and are in no stamp before."""
     outcome: Callable[[], object] | None = None
@@ -137,6 +166,32 @@ class Place:
         if not self.cancels:
             self._order.cancelled(self)
         self.cancels += 1
+
+    @contextmanager
+    def watching(self, task: asyncio.Task[Any] | None) -> Generator[None]:
+        """Count the requests to cancel a task meanwhile, whose code is the step."""
+        if not isinstance(task, WatchedTask):
+            if task is not None:
+                self.plain_task, self.cleans_up = (task, task.cancelling()), True
+            yield
+            return
+        task.places = (*task.places, self)
+        try:
+            yield
+        finally:
+            task.places = tuple(each for each in task.places if each is not self)
+
+    def requests(self) -> int:
+        """Return how often the code has asked to cancel the step."""
+        if self.plain_task is None:
+            return self.cancels
+        task, before = self.plain_task
+        return max(task.cancelling() - before, 0)
+
+    def expect(self, stamp: Stamp) -> None:
+        """Let what comes later on the record wait until it has ended again."""
+        self.stamp, self.is_awaited = stamp, True
+        self._order.expect(self, stamp)
 
     def drop(self) -> None:
         """Let it never become known: its caller has given it up."""

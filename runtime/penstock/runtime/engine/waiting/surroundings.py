@@ -47,6 +47,10 @@ class Surroundings(Protocol):
         """Return the timers of a scope that were over in earlier attempts, and when."""
         ...
 
+    def is_at_work(self, step_id: str) -> bool:
+        """Tell whether a step can go on by itself, or waits for what comes from outside."""
+        ...
+
     def is_at_work_below(self, scope: Any) -> bool:
         """Tell whether a step that the scope has called is at work."""
         ...
