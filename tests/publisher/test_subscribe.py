@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import fakeredis
 import pytest
@@ -216,6 +216,34 @@ def test_a_server_that_restarts_is_waited_for(
         publisher.publish("r", [END])
 
     assert follower.seqs() == list(range(1, 1002))
+
+
+def test_a_server_that_loads_its_data_is_not_asked_in_haste(
+    redis_url: str,
+    publisher: Publisher,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It confirms a SUBSCRIBE while it refuses to read: each try begins with a success."""
+    publisher.publish("r", [*numbered(1, 10), END])
+    left = list(range(5))
+    plain = cast("Callable[..., Any]", redis.Redis.execute_command)
+
+    def loading(client: redis.Redis, *command: Any, **options: Any) -> Any:
+        if left:
+            left.pop()
+            raise redis.BusyLoadingError("Redis is loading the dataset in memory")
+        return plain(client, *command, **options)
+
+    monkeypatch.setattr(redis.Redis, "execute_command", loading)
+    began = time.monotonic()
+    with subscribe("r", connection=redis_url) as events:
+        seqs = [event.seq for event in events]
+
+    assert seqs == list(range(1, 12))
+    assert time.monotonic() - began >= 0.5 * (0.04 + 0.08 + 0.16 + 0.32 + 0.64)
+    told = [record for record in caplog.records if "trying again" in record.message]
+    assert len(told) == 1
 
 
 def test_large_events_arrive_like_others(

@@ -84,18 +84,17 @@ class _Follower:
         self._timeout = timeout
         self._due = float("inf")
         self._pinged = False
+        self._backoff = Backoff(f"subscription to run {run_id!r}")
 
     def events(self) -> Generator[Event]:
-        backoff = Backoff(f"subscription to run {self._run_id!r}")
         self._put_off()
         while not self._tail.ended:
             try:
                 with closing(self._client.pubsub()) as pubsub:
                     self._attach(pubsub)
-                    backoff.reset()
                     yield from self._follow(pubsub)
             except (RedisError, builtins.ConnectionError) as error:
-                time.sleep(min(backoff.after(error), self._left()))
+                time.sleep(min(self._backoff.after(error), self._left()))
 
     def _attach(self, pubsub: PubSub) -> None:
         pubsub.subscribe(self._keys.channel(self._run_id))
@@ -114,6 +113,7 @@ class _Follower:
     def _stored(self) -> Sequence[Event]:
         part = self._tail.ask()
         page = follow(read_page(self._keys, self._run_id, part, self._codec), self._do)
+        self._backoff.reset()  # not before: one that loads its data lets subscribe, but not read
         return self._tail.stored(page, part.count)
 
     def _do(self, command: Command) -> object:
