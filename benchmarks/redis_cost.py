@@ -46,10 +46,9 @@ def _row(figure: str, unit: str, values: tuple[float, ...], most: float, note: s
 
 
 def _perform(client: Client, counting: Any, count: int) -> None:
-    done = counting.zcard("penstock:runs:completed") + count
     for _ in range(count):
         client.enqueue("steps", 0)
-    wait_until(lambda: counting.zcard("penstock:runs:completed") >= done, every=0.05)
+    wait_until(lambda: not counting.zcard("penstock:open:all"), every=0.05)
 
 
 def _cost(client: Client, counting: Any, count: int) -> tuple[float, float]:

@@ -51,6 +51,8 @@ class Settings:
     crashes: int = 3
     """Deaths of its process, while it was alone there, after which a run is given up."""
     queue: str = "default"
+    index: tuple[str, ...] = ()
+    """What runs are also listed by: `queue`, `tag:<key>`; all processes need the same."""
     app: tuple[str, ...] = ()
     """Modules or files that define the entrypoints."""
     encryption_keys: str = ""

@@ -13,6 +13,7 @@ I21  no key of an open run expires; all keys of one that is over do
 I22  what is said again was taken back before, and nothing else was
 I23  the checkpoints of a thread have no gaps, the last is its head, and the run it is at has one
 I24  a remote step is performed by one run, which its home expects; none waits for nobody
+I35  each run is found by each of its facets, once
 RQ   RQ's registries name what is being executed, and nothing else
 """
 
@@ -25,6 +26,7 @@ import redis
 
 from penstock.publisher.event import Event
 from penstock.runtime.redis.run_record import DEFAULTS
+from tests.faults.support.listed import listed_wrongly
 from tests.faults.support.snapshot import Entry, Snapshot
 from tests.faults.support.voids import left_standing, remote_steps, speaks_for
 
@@ -89,6 +91,7 @@ def _violations(now: Snapshot) -> Iterator[str]:
     yield from _registries(now)
     yield from _parked(now)
     yield from _histories(now)
+    yield from listed_wrongly(now)
 
 
 def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:
@@ -138,15 +141,11 @@ def _indexes(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
     expected = {
         "leases": status == "running",
         "ready": status == "queued",
-        f"runs:{status}": True,
         "timers": status == "suspended" and bool(run.get("wakes")) and run["queue"] != "",
     }
     for name, should in expected.items():
         if (run_id in now.index(name)) != should:
             yield f"I6 run {run_id} is {status}, {'not ' if should else ''}in {name}"
-    for other in ("queued", "running", "suspended", *TERMINAL):
-        if other != status and run_id in now.index(f"runs:{other}"):
-            yield f"I6 run {run_id} is {status}, in runs:{other} too"
     if waits and status != "queued":
         yield f"I14 run {run_id} is {status} and waits for its turn"
     if "parked" in run and status != "queued":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 __all__ = ["AsyncClient"]
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
 
 from penstock.runtime.client.async_thread import AsyncThreadHandle
 from penstock.runtime.client.client import wanted_run
@@ -16,7 +16,8 @@ from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.types.durability import Durability
-from penstock.runtime.types.run import Run
+from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
+from penstock.runtime.types.tags import Tags
 from penstock.runtime.workflow.entrypoint import Entrypoint
 
 
@@ -37,6 +38,7 @@ class AsyncClient(AsyncTransport):
         on_busy: OnBusy = "queue",
         context: Any = None,
         config: Mapping[str, Any] | None = None,
+        tags: Tags | None = None,
         durability: Durability = "async",
     ) -> AsyncRunHandle:
         """As `Client.enqueue`."""
@@ -49,6 +51,7 @@ class AsyncClient(AsyncTransport):
             on_busy=on_busy,
             context=context,
             config=config or {},
+            tags=tags or {},
             durability=durability,
         )
         wanted = wanted_run(entrypoint, input, options)
@@ -59,9 +62,25 @@ class AsyncClient(AsyncTransport):
         run = await self.do(self.plans.info(run_id))
         return AsyncRunHandle(self, run_id, run.thread_id)
 
-    async def runs(self, status: str | None = None, limit: int = 100) -> list[Run]:
+    async def runs(
+        self,
+        status: str | Iterable[str] | None = None,
+        limit: int = 100,
+        *,
+        after: str | None = None,
+        **query: Unpack[RunQuery],
+    ) -> RunPage:
         """As `Client.runs`."""
-        return await self.do(self.plans.runs(status, limit))
+        wanted = RunFilter.of(status=status, **query)
+        return await self.do(self.search.page(wanted, limit, after))
+
+    async def count(self, **query: Unpack[StatusQuery]) -> int:
+        """As `Client.count`."""
+        return await self.do(self.search.count(RunFilter.of(**query)))
+
+    async def counts(self, by: str = "status", **query: Unpack[StatusQuery]) -> dict[str, int]:
+        """As `Client.counts`."""
+        return await self.do(self.search.counts(RunFilter.of(**query), by))
 
     def thread(self, thread_id: str) -> AsyncThreadHandle:
         """As `Client.thread`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 __all__ = ["Client"]
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Unpack
 
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.client.thread import ThreadHandle, thread_name
@@ -18,7 +18,8 @@ from penstock.runtime.types.config import merged
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.interrupt import NOTHING, Command
 from penstock.runtime.types.queue import checked_queue
-from penstock.runtime.types.run import Run
+from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
+from penstock.runtime.types.tags import Tags, checked_tags
 from penstock.runtime.types.validation import listed
 from penstock.runtime.workflow.entrypoint import Entrypoint
 
@@ -39,13 +40,15 @@ class Client(Transport):
         on_busy: OnBusy = "queue",
         context: Any = None,
         config: Mapping[str, Any] | None = None,
+        tags: Tags | None = None,
         durability: Durability = "async",
     ) -> RunHandle:
         """Enqueue a run; returns its handle at once.
 
         `config` may name the thread as well, and the checkpoint to continue from. With `run_id` the
         call may be repeated: the same id is one run. `on_busy` chooses what to do if another run of
-        the thread is queued or running: wait behind it, reject, interrupt it or roll it back.
+        the thread is queued or running: wait behind it, reject, interrupt it or roll it back. By
+        its `tags`, at most 16 texts, the run is found again.
 
         Raises:
             InputError: pydantic refuses the input; nothing was written.
@@ -67,6 +70,7 @@ class Client(Transport):
                 on_busy=on_busy,
                 context=context,
                 config=config or {},
+                tags=tags or {},
                 durability=durability,
             ),
         )
@@ -80,13 +84,42 @@ class Client(Transport):
         """
         return RunHandle(self, run_id, self.do(self.plans.info(run_id)).thread_id)
 
-    def runs(self, status: str | None = None, limit: int = 100) -> list[Run]:
-        """Read the newest runs, of one status or of all.
+    def runs(
+        self,
+        status: str | Iterable[str] | None = None,
+        limit: int = 100,
+        *,
+        after: str | None = None,
+        **query: Unpack[RunQuery],
+    ) -> RunPage:
+        """Read the newest runs: first the open ones, enqueued last first, then by their end.
+
+        The filters are those of `RunQuery`. A page may be short or empty though more follow, as it
+        looks at 10,000 runs at most: `page.after` is None at the end. A run that ends between two
+        pages may be on both.
 
         Raises:
-            ConfigurationError: there is no such status, or the limit leaves none.
+            ConfigurationError: there is no such status, the limit leaves none, or `after` is not
+                the cursor of a page with the same filters.
         """
-        return self.do(self.plans.runs(status, limit))
+        wanted = RunFilter.of(status=status, **query)
+        return self.do(self.search.page(wanted, limit, after))
+
+    def count(self, **query: Unpack[StatusQuery]) -> int:
+        """Count the runs that `runs` would find.
+
+        By status, entrypoint and what the setting `index` lists, this reads a few keys; with other
+        filters it reads the runs. Runs that are over count for up to an hour after their retention.
+        """
+        return self.do(self.search.count(RunFilter.of(**query)))
+
+    def counts(self, by: str = "status", **query: Unpack[StatusQuery]) -> dict[str, int]:
+        """Count the runs that `runs` would find by status, entrypoint, queue or `tag:<key>`.
+
+        Raises:
+            ConfigurationError: runs are not counted by this.
+        """
+        return self.do(self.search.counts(RunFilter.of(**query), by))
 
     def thread(self, thread_id: str) -> ThreadHandle:
         """Return a handle on a thread, known or not; nothing is asked of Redis."""
@@ -134,6 +167,7 @@ def wanted_run(
         context=context,
         config=config,
         durability=wanted.durability,
+        tags=checked_tags(wanted.tags),
         is_accepted=is_accepted,
         asked=NOTHING if value is asked else asked,
     )

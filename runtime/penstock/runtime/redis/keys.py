@@ -16,7 +16,7 @@ PERMANENT = (
     "leases",
     "ready",
     "timers",
-    "runs:*",
+    "open:*",
     "entrypoints",
     "parked:*",
     "thread:*",
@@ -76,9 +76,16 @@ class Keys(EventKeys):
         """List of what a worker's last take claimed; TTL: one lease."""
         return f"{self.prefix}:taken:{worker}"
 
-    def runs(self, status: str) -> str:
-        """Sorted set of the runs in a status, by when they came to it (ms). Permanent."""
-        return f"{self.prefix}:runs:{status}"
+    def open(self, facet: str) -> str:
+        """Sorted set of the open runs of a facet by when they were created (ms). Permanent."""
+        return f"{self.prefix}:open:{facet}"
+
+    def over(self, facet: str) -> str:
+        """Sorted set of the names of a facet's lists of ended runs; TTL: as the last of these.
+
+        `<name>:<facet>` instead of a facet names such a list.
+        """
+        return f"{self.prefix}:over:{facet}"
 
     def cached(self, namespace: str) -> str:
         """Hash of a cached task's values; those with a TTL have keys of their own below it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["OPEN", "Run", "RunStatus"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -57,6 +57,8 @@ class Run:
     """Whether it waits for an answer now; never true of a run that is not suspended."""
     wakes_at: datetime | None = None
     """When the run goes on by itself; None unless it is suspended."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What it is found by; empty without the key that they are encrypted under."""
 
     @classmethod
     def from_fields(cls, run_id: str, fields: Mapping[str, str]) -> Run:

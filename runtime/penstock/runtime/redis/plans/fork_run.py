@@ -87,6 +87,8 @@ def fork_run(
         recorded={**move.accepted(), **move.kept(done)},
     )
     told = {"config": move.text(fields["config"], "config"), "metadata": fields["metadata"]}
+    if tags := fields["tags"]:
+        told |= {"tags": move.text(tags, "tags"), "facets": fields["facets"]}
     creation = dataclasses.replace(creation, fields={**creation.fields, **told})
     ref = CheckpointRef(run.thread_id, fields["checkpoint"])
     yield from threads.changes.fork(threads.changes.change(ref, run.entrypoint))

@@ -3,7 +3,7 @@
 -- ARGV[3] thread key, ARGV[4] thread id, ARGV[5...] ids of runs; without one, the thread itself.
 -- Returns { OK, '' } or { BUSY, run id }.
 -- Keys: thread:<key>, history:<key>, waiting:<key>, those of separate, standing and settle; run:<id>, checkpoints:<id>,
--- questions:<id>, events:<id>, runs:<status>, rq:job:<id>, rq:finished/failed:<queue>, those of graph_keys.
+-- questions:<id>, events:<id>, rq:job:<id>, rq:finished/failed:<queue>, those of graph_keys.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -24,11 +24,13 @@ local function drop_keys(...)
 end
 
 local function forget(id)
-  local run = redis.call('HMGET', key('run', id), 'thread_key', 'status', 'queue')
+  local run = redis.call('HMGET', key('run', id), 'thread_key', 'status', 'queue', 'finished', 'retention', 'entrypoint',
+    'facets')
   if run[1] ~= thread or run[2] == 'queued' or run[2] == 'running' or run[2] == 'suspended' then
     return
   end
-  redis.call('ZREM', ARGV[1] .. ':runs:' .. run[2], id)
+  unlist_ended({ status = run[2], queue = run[3], finished = run[4], retention = run[5], entrypoint = run[6],
+    facets = run[7] })
   if run[3] ~= '' then
     unfile(id, run[3])
     drop_keys(rq_job(id))

@@ -57,6 +57,7 @@ local HISTORY, RETENTION = 1000, 86400000
 local LEASES = ARGV[1] .. ':leases'
 local READY = ARGV[1] .. ':ready'
 local TIMERS = ARGV[1] .. ':timers'
+local SUSPENDED = ARGV[1] .. ':open:suspended'
 local CONTROL = ARGV[1] .. ':control' .. OF_DATABASE
 
 -- Tells the worker of a run at work that there is an answer, or an outcome, for one of its branches.

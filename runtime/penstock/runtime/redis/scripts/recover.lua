@@ -123,7 +123,7 @@ local function expire(id, reason, dead)
   redis.call('HSET', key('run', id), 'attempt', (redis.call('HGET', key('run', id), 'attempt') or 1) + 1)
   redis.call('HDEL', key('run', id), 'worker')
   show_ended(id, run[2], run[3] or '', run[4], 'queued', 0)
-  status_to(id, 'running', 'queued', redis.call('HGET', key('run', id), 'home'))
+  status_to(id, 'running', 'queued')
   offer(id, true)
   recovered[#recovered + 1] = id
 end
@@ -202,19 +202,30 @@ local function fire(id)
       redis.call('HDEL', key('questions', id), name, name .. '/schema')
     end
   end
-  status_to(id, 'suspended', 'queued', redis.call('HGET', key('run', id), 'home'))
+  status_to(id, 'suspended', 'queued')
   offer(id, true)
   woken[#woken + 1] = id
 end
 
--- An index that somebody has deleted is built anew, a few runs of each status at each look, drawn at random: an open
--- run has its place in one. Its worker, if it lives, has the time to renew its lease before it counts as over.
+-- An index that somebody has deleted is built anew, of a few runs at each look, drawn at random from all that are open,
+-- and from one of the other indexes in turn: an open run has its place in two or more. Its worker, if it lives, has the
+-- time to renew its lease before it counts as over.
 local SAMPLE, RENEWAL = 10, 10000
 
+local function list_once_more(id, run)
+  list_open(id, { queue = run[2], entrypoint = run[5], facets = run[6], created = run[7] })
+  if run[1] == 'suspended' then
+    redis.call('ZADD', SUSPENDED, run[7], id)
+  end
+end
+
 local function place_again(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'wakes')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'wakes', 'home', 'entrypoint', 'facets', 'created')
   if not PLACES[run[1] or ''] then
     return
+  end
+  if not run[4] then
+    list_once_more(id, run)
   end
   local due = ms(now + RENEWAL)
   if run[1] == 'suspended' then
@@ -251,8 +262,9 @@ end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', TIMERS, '-inf', NOW, 'LIMIT', 0, limit)) do
   attend(TIMERS, fire, id)
 end
-for status in pairs(PLACES) do
-  for _, id in ipairs(redis.call('ZRANDMEMBER', ARGV[1] .. ':runs:' .. status, SAMPLE)) do
+local INDEXES = { READY, LEASES, TIMERS, SUSPENDED }
+for _, index in ipairs({ key('open', 'all'), INDEXES[math.floor(now / 1000) % #INDEXES + 1] }) do
+  for _, id in ipairs(redis.call('ZRANDMEMBER', index, SAMPLE)) do
     pcall(place_again, id) -- of keys that are corrupt, others tell
   end
 end
