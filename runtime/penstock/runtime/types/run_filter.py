@@ -82,6 +82,11 @@ class RunFilter:
         )
 
     @property
+    def status(self) -> RunStatus | None:
+        """The one status that passes; None if there are several."""
+        return next(iter(self.statuses)) if len(self.statuses) == 1 else None
+
+    @property
     def is_empty(self) -> bool:
         """Whether every run passes."""
         return self == RunFilter()

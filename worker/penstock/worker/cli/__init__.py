@@ -21,13 +21,14 @@ SECTIONS: Final = {
     },
     "Runs": {
         "run": "Enqueue a run; with --follow, watch it to its end.",
-        "runs": "List the newest runs.",
+        "runs": "List the newest runs, or count them.",
         "show": "Show a run: its steps, its attempts, what it waits for.",
         "tail": "Follow the events of a run, from the first one on.",
         "resume": "Answer a run that waits, or let a failed run continue.",
         "cancel": "Cancel a run.",
     },
     "Operations": {
+        "workers": "Show the live workers: what they serve, and what they execute.",
         "doctor": "Check the settings of your Redis, and find runs that are stuck.",
         "du": "Show what uses memory in Redis: kinds of keys, runs, threads.",
     },

@@ -6,7 +6,17 @@ runs that are over only grow. So a page never repeats or leaves out what stands 
 
 from __future__ import annotations
 
-__all__ = ["HOUR", "EndedWalk", "Entry", "OpenWalk", "Part", "ThreadWalk", "parts_of"]
+__all__ = [
+    "HOUR",
+    "EndedWalk",
+    "Entry",
+    "OpenWalk",
+    "Part",
+    "ThreadWalk",
+    "Walk",
+    "parts_of",
+    "set_of",
+]
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -163,7 +173,12 @@ class EndedWalk:
         self._statuses = frozenset(statuses)
         since, until = times
         self._hours = since // HOUR, None if until is None else until // HOUR
-        self._begin: Any = place
+        self._begin: tuple[int, dict[tuple[str, str], int]] | None = None
+        """The hour to begin in, and how many entries are ahead in its lists."""
+        if place:
+            hour, lists = place
+            ahead = {(str(name), facets[int(at)]): int(size) for name, at, size in lists}
+            self._begin = int(hour), ahead
         self._left: dict[Part, int] | None = None
         """Entries of each list that are ahead, from its begin on."""
 
@@ -202,14 +217,13 @@ class EndedWalk:
 
     def place(self) -> Any:
         """Return the place of the walk, as JSON has it."""
-        if self._left is None:
-            return self._begin
-        hour = max((part.hour for part, size in self._left.items() if size), default=None)
+        left = self._left or {}
+        hour = max((part.hour for part, size in left.items() if size), default=None)
         if hour is None:
             return None
         lists = [
             [f"{part.status}:{part.last}", self._facets.index(part.facet), size]
-            for part, size in self._left.items()
+            for part, size in left.items()
             if part.hour == hour
         ]
         return [hour, lists]
@@ -226,8 +240,7 @@ class EndedWalk:
         }
         if not self._begin:
             return ahead
-        hour, lists = self._begin
-        seen = {(name, self._facets[at]): size for name, at, size in lists}
+        hour, seen = self._begin
         for part, size in ahead.items():
             if part.hour > hour:
                 ahead[part] = 0

@@ -5,11 +5,10 @@ from __future__ import annotations
 __all__ = ["SearchPlans"]
 
 import base64
-import binascii
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from penstock.publisher.codec.codec import Codec
 from penstock.runtime.errors import ConfigurationError
@@ -108,7 +107,7 @@ class SearchPlans:
         while page.after:
             page = yield from self.page(wanted, AT_ONCE, page.after)
             counted.update(map(value_of, page))
-        return dict(counted)
+        return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
     def _is_listed(self, wanted: RunFilter, facets: Sequence[Facets]) -> bool:
         """Tell whether a run passes that stands in the lists of the one facet, or of all runs."""
@@ -119,11 +118,12 @@ class SearchPlans:
     def _lengths(self, wanted: RunFilter, facets: Facets) -> Plan[dict[str, int]]:
         counted: Counter[str] = Counter()
         if wanted.statuses & OPEN:
-            counted.update((yield from self._open(facets)))
+            opened = yield from self._open(facets)
+            counted.update({each: opened[each] for each in wanted.statuses & OPEN})
         if wanted.statuses - OPEN:
             for part, (size, less) in (yield from parts_of(self.keys, facets)).items():
-                counted[part.status] += max(size - less, 0)
-        return {each: counted[each] for each in RunStatus if each in wanted.statuses & {*counted}}
+                counted[part.status] += (size - less) * (part.status in wanted.statuses)
+        return {str(each): counted[each] for each in RunStatus if counted[each] > 0}
 
     def _open(self, facets: Facets) -> Plan[dict[RunStatus, int]]:
         """Count open runs by status: each is queued, unless it is in the set of another."""
@@ -145,31 +145,36 @@ class SearchPlans:
     # -- the way through the lists --------------------------------------------------------------
 
     def _walk(self, wanted: RunFilter, after: str | None) -> Plan[_Stages]:
-        if wanted.thread:
-            walk = ThreadWalk(self.keys, wanted.thread, _read_cursor(after)[2] if after else None)
-            return _Stages("", [walk])
         candidates = self._candidates(wanted)
-        if after:
+        if after is None:
+            facets = () if wanted.thread else (yield from self._smallest(candidates))
+            return self._stages(wanted, facets, 0, None)
+        try:
             name, stage, place = _read_cursor(after)
-            facets = next((each for each in candidates if each[0] == name), None)
-            if facets is None:
-                raise _no_cursor()
-        else:
-            stage, place = 0, None
-            facets = yield from self._smallest(candidates)
+            facets = next((each for each in candidates if each[0] == name), ())
+            if not facets and not wanted.thread:
+                raise ValueError(name)
+            return self._stages(wanted, facets, stage, place)
+        except (ValueError, TypeError, IndexError):
+            raise ConfigurationError(
+                "after is the cursor of a page: pass `page.after` of a page with the same filters."
+            ) from None
+
+    def _stages(self, wanted: RunFilter, facets: Facets, stage: int, place: Any) -> _Stages:
+        if wanted.thread:
+            return _Stages("", [ThreadWalk(self.keys, wanted.thread, place)])
         times = wanted.since, wanted.until
-        status = next(iter(wanted.statuses)) if len(wanted.statuses) == 1 else None
-        stages: list[Walk] = []
-        if wanted.statuses & OPEN:
-            listed = facets
+        walks: list[Walk] = []
+        if wanted.statuses & OPEN and not stage:
+            listed, status = facets, wanted.status
             if status is RunStatus.SUSPENDED and facets == (ALL,):
                 listed, status = (status,), None
-            stages.append(OpenWalk(self.keys, listed, status, times, None if stage else place))
-        if wanted.statuses - OPEN:
-            last = place if stage else None
-            stages.append(EndedWalk(self.keys, facets, wanted.statuses - OPEN, times, last))
-        begun = stages[-1:] if stage else stages
-        return _Stages(facets[0], begun, 1 if stage or not wanted.statuses & OPEN else 0)
+            walks.append(OpenWalk(self.keys, listed, status, times, place))
+        else:
+            stage = 1
+        if ended := wanted.statuses - OPEN:
+            walks.append(EndedWalk(self.keys, facets, ended, times, place if stage else None))
+        return _Stages(facets[0], walks, stage)
 
     def _candidates(self, wanted: RunFilter) -> list[Facets]:
         """Return the facets of all the runs, and those that the filter names and lists exist of."""
@@ -240,18 +245,9 @@ class _Stages:
 
 
 def _read_cursor(after: str) -> tuple[str, int, Any]:
-    try:
-        text = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4))
-        facet, stage, place = cast("Iterator[Any]", json.loads(text))
-    except (ValueError, TypeError, binascii.Error):
-        raise _no_cursor() from None
+    text = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4))
+    facet, stage, place = json.loads(text)
     return str(facet), int(stage), place
-
-
-def _no_cursor() -> ConfigurationError:
-    return ConfigurationError(
-        "after is the cursor of a page: pass `page.after` of a page with the same filters."
-    )
 
 
 def _value_of(by: str) -> Callable[[Run], str]:
