@@ -29,7 +29,7 @@ local function forget(id)
   if run[1] ~= thread or run[2] == 'queued' or run[2] == 'running' or run[2] == 'suspended' then
     return
   end
-  unlist_ended({ status = run[2], queue = run[3], finished = run[4], retention = run[5], entrypoint = run[6],
+  list_names().unlist_ended({ status = run[2], queue = run[3], finished = run[4], retention = run[5], entrypoint = run[6],
     facets = run[7] })
   if run[3] ~= '' then
     unfile(id, run[3])

@@ -4,9 +4,9 @@
 -- reopen(id, thread, event): keeps all it has for as long as it is open again, and says so in its stream.
 -- Field 'pardoned' counts the deaths that do not count against it any more.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers;
--- those of facets and graph_keys.
+-- those of relist and graph_keys.
 -- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
--- include: penstock.runtime.redis.scripts/facets as listing(list_again)
+-- include: penstock.runtime.redis.scripts/relist as relist(list_again)
 
 local function is_at(id, thread, is_lone)
   return is_lone == '1' or redis.call('HGET', key('thread', thread), 'run') == id
@@ -22,7 +22,7 @@ local function reopen(id, thread, event)
   local run = redis.call('HMGET', key('run', id), 'status', 'finished', 'retention', 'entrypoint', 'queue', 'facets',
     'created')
   if run[2] then
-    listing().list_again(id, { status = run[1], finished = run[2], retention = run[3], entrypoint = run[4], queue = run[5],
+    relist().list_again(id, { status = run[1], finished = run[2], retention = run[3], entrypoint = run[4], queue = run[5],
       facets = run[6], created = run[7] })
   end
   redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel', 'worker')
