@@ -25,7 +25,14 @@ def facets_of(run: Run) -> list[str]:
     more = [
         f"queue:{run['queue']}" if facet == "queue" else facet for facet in run["facets"].split()
     ]
+    more += [f"cause:{run['cause']}"] if run["status"] == "failed" and "cause" in run else []
     return ["all", f"entrypoint:{run['entrypoint']}", *more]
+
+
+def kept_for(run: Run) -> int:
+    """Return for how many milliseconds a run is kept that is over."""
+    name = "retention_failed" if run["status"] == "failed" else "retention"
+    return int(run.get(name, DEFAULTS[name]))
 
 
 def _open(now: Snapshot) -> Iterator[str]:
@@ -75,5 +82,5 @@ def _over(now: Snapshot) -> Iterator[str]:
 
 
 def _name_of(run: Run, finished: int) -> str:
-    kept = int(run.get("retention", DEFAULTS["retention"]))
+    kept = kept_for(run)
     return f"{finished // HOUR}:{run['status']}:{-(-(finished + kept) // HOUR)}"

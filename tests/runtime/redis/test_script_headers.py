@@ -16,28 +16,28 @@ CHUNKS = {
 
 FUNCTION = re.compile(r"^(?:local )?function (\w+)\(.*?^end$", re.MULTILINE | re.DOTALL)
 
-KINDS = {"run", "checkpoints", "questions", "remote", "events", "channel", "control", "open"} | {
+KINDS = {
+    "run",
+    "checkpoints",
+    "questions",
+    "remote",
+    "events",
+    "channel",
+    "control",
+    "open",
+    "causes",
+    "cause",
+} | {
     *("thread", "history", "waiting", "made", "taken", "leases", "ready", "timers", "entrypoints"),
-    *(
-        "over",
-        "app",
-        "parked",
-        "job",
-        "queue",
-        "queues",
-        "intermediate",
-        "wip",
-        "finished",
-        "failed",
-    ),
-    *("execution", "executions", "worker", "workers", "suspended", "presence", "graph"),
+    *("over", "app", "parked", "job", "queue", "queues", "intermediate", "wip", "finished"),
+    *("failed", "execution", "executions", "worker", "workers", "suspended", "presence", "graph"),
 }
 """What keys and channels are told apart by."""
 
 BUILT = {
     r"\b(?:key|rq)\('(\w+)'": "",
     r"\brq_queue\([^,]*, '(\w+)'\)": "",
-    r"':(entrypoints|queues|suspended|executions|workers)\b": "",
+    r"':(entrypoints|causes|queues|suspended|executions|workers)\b": "",
     r"\b(rq_queue)\([^,()]*\)": "queue",
     r"\b(rq_job)\(": "job",
     r"\b(presence)\(": "",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["Client"]
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Unpack
 
 from penstock.runtime.client.run import RunHandle
@@ -13,9 +14,13 @@ from penstock.runtime.client.transport import Transport
 from penstock.runtime.errors import ConfigurationError, ResumeError, WrongKindError
 from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
+from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
+from penstock.runtime.redis.plans.failures import failures
+from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.config import merged
 from penstock.runtime.types.durability import Durability
+from penstock.runtime.types.failure_group import FailureGroup
 from penstock.runtime.types.interrupt import NOTHING, Command
 from penstock.runtime.types.queue import checked_queue
 from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
@@ -41,6 +46,8 @@ class Client(Transport):
         context: Any = None,
         config: Mapping[str, Any] | None = None,
         tags: Tags | None = None,
+        retention: float | None = None,
+        retention_failed: float | None = None,
         durability: Durability = "async",
     ) -> RunHandle:
         """Enqueue a run; returns its handle at once.
@@ -48,7 +55,8 @@ class Client(Transport):
         `config` may name the thread as well, and the checkpoint to continue from. With `run_id` the
         call may be repeated: the same id is one run. `on_busy` chooses what to do if another run of
         the thread is queued or running: wait behind it, reject, interrupt it or roll it back. By
-        its `tags`, at most 16 texts, the run is found again.
+        its `tags`, at most 16 texts, the run is found again. It is kept for `retention` seconds
+        after its end, or `retention_failed` if it fails; the settings have the defaults.
 
         Raises:
             InputError: pydantic refuses the input; nothing was written.
@@ -71,6 +79,8 @@ class Client(Transport):
                 context=context,
                 config=config or {},
                 tags=tags or {},
+                retention=retention,
+                retention_failed=retention_failed,
                 durability=durability,
             ),
         )
@@ -121,6 +131,45 @@ class Client(Transport):
         """
         return self.do(self.search.counts(RunFilter.of(**query), by))
 
+    def failures(self, limit: int = 100) -> list[FailureGroup]:
+        """Read the groups of failures, the one that grew last first.
+
+        `runs(error=group.cause)` finds the runs of a group.
+        """
+        return self.do(failures(self.search, limit))
+
+    def bulk(
+        self,
+        action: BulkAction,
+        *,
+        rate: float = 100.0,
+        dry_run: bool = False,
+        all: bool = False,
+        **query: Unpack[StatusQuery],
+    ) -> Iterator[BulkProgress]:
+        """Do the same to all runs that pass the filters, `rate` runs a second; yields the progress.
+
+        `cancel` is for open runs, `resume` for failed ones, `rerun` and `delete` for those that are
+        over. Each run is changed only if nobody has changed it since it was read: a bulk that was
+        killed can be repeated, and two may be under way, and no run is changed twice. With
+        `dry_run`, nothing is changed, and the progress names the runs that would be.
+
+        Raises:
+            ConfigurationError: there is neither a filter nor `all`, or no run could be meant.
+        """
+        wanted = bulk_filter(action, RunFilter.of(**query), is_all=all)
+        bulk = Bulk(self.plans, self.search, self.settings, action, wanted, dry_run)
+        return self._each_step(bulk, checked_rate(rate))
+
+    def _each_step(self, bulk: Bulk, rate: float) -> Iterator[BulkProgress]:
+        while not bulk.is_over:
+            began = time.monotonic()
+            progress = self.do(bulk.step())
+            yield progress
+            if progress.run_ids and not bulk.is_dry and not bulk.is_over:
+                due = began + len(progress.run_ids) / rate
+                time.sleep(max(0.0, due - time.monotonic()))
+
     def thread(self, thread_id: str) -> ThreadHandle:
         """Return a handle on a thread, known or not; nothing is asked of Redis."""
         return ThreadHandle(self, thread_name(thread_id))
@@ -168,6 +217,8 @@ def wanted_run(
         config=config,
         durability=wanted.durability,
         tags=checked_tags(wanted.tags),
+        retention=wanted.retention,
+        retention_failed=wanted.retention_failed,
         is_accepted=is_accepted,
         asked=NOTHING if value is asked else asked,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ALL", "entrypoint_facet", "facets_field", "queue_facet", "tag_facets"]
+__all__ = ["ALL", "cause_facet", "entrypoint_facet", "facets_field", "queue_facet", "tag_facets"]
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -20,6 +20,11 @@ TAG: Final = "tag:"
 def entrypoint_facet(name: str) -> str:
     """Return the facet of an entrypoint's runs."""
     return f"entrypoint:{name}"
+
+
+def cause_facet(digest: str) -> str:
+    """Return the facet of the runs that failed of one cause."""
+    return f"cause:{digest}"
 
 
 def queue_facet(name: str, index: Sequence[str]) -> str | None:

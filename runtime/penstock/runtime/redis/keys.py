@@ -87,6 +87,15 @@ class Keys(EventKeys):
         """
         return f"{self.prefix}:over:{facet}"
 
+    @property
+    def causes(self) -> str:
+        """Sorted set of causes of failures by when their last run is gone (ms); TTL: as that."""
+        return f"{self.prefix}:causes"
+
+    def cause(self, digest: str) -> str:
+        """Hash of a cause of failures: what failed, where, how often, the last run; TTL: its."""
+        return f"{self.prefix}:cause:{digest}"
+
     def cached(self, namespace: str) -> str:
         """Hash of a cached task's values; those with a TTL have keys of their own below it.
 

@@ -24,6 +24,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "keep": "0",
     "metadata": "",
     "retention": "86400000",
+    "retention_failed": "2592000000",
     "tags": "",
     "thread_retention": "0",
 }

@@ -26,6 +26,8 @@ class RunQuery(TypedDict, total=False):
     """When a run ended, if it is over, else was enqueued: not before; a timedelta: so long ago."""
     until: datetime | timedelta | None
     """Before that."""
+    error: str | None
+    """The cause of failed runs, as `client.failures` names it."""
 
 
 class StatusQuery(RunQuery, total=False):
@@ -37,9 +39,16 @@ class StatusQuery(RunQuery, total=False):
 class RunPage(list[Run]):
     """Some of the runs that were looked for; `after` is the cursor of the next page, or None."""
 
-    def __init__(self, runs: Iterable[Run] = (), after: str | None = None) -> None:
+    def __init__(
+        self,
+        runs: Iterable[Run] = (),
+        after: str | None = None,
+        epochs: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(runs)
         self.after = after
+        self.epochs = epochs or {}
+        """The number of the last attempt of each run, by run id, as it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class RunFilter:
     thread: str | None = None
     since: int = 0
     until: int | None = None
+    cause: str | None = None
 
     @classmethod
     def of(
@@ -65,6 +75,7 @@ class RunFilter:
         thread: str | None = None,
         since: datetime | timedelta | None = None,
         until: datetime | timedelta | None = None,
+        error: str | None = None,
     ) -> RunFilter:
         """Read the filters of a query.
 
@@ -79,6 +90,7 @@ class RunFilter:
             thread or None,
             _milliseconds("since", since) or 0,
             _milliseconds("until", until),
+            error or None,
         )
 
     @property
@@ -100,6 +112,7 @@ class RunFilter:
             and self.entrypoint in (None, run.entrypoint)
             and self.queue in (None, run.queue)
             and self.thread in (None, run.thread_id)
+            and self.cause in (None, run.cause)
             and self.tags.items() <= run.tags.items()
             and self.since <= time
             and (self.until is None or time < self.until)

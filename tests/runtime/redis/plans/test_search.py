@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import redis
 
-from penstock.publisher.event import encode
 from penstock.publisher.redis.script import run as send
 from penstock.runtime import AsyncClient, Client
 from penstock.runtime.errors import ConfigurationError
-from penstock.runtime.journal.endings import Finished, Suspended
-from penstock.runtime.redis.calls import Write
 from penstock.runtime.redis.plans.run_lists import HOUR
-from penstock.runtime.redis.replies import Claim, Lease
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.run_filter import RunPage
 from tests.faults.support.invariants import Checker
+from tests.support.attempts import ask, end, take
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:no live worker has announced"),
@@ -54,32 +50,6 @@ def client(connect: Callable[..., Client]) -> Client:
 @pytest.fixture
 def checker(redis_client: redis.Redis) -> Checker:
     return Checker(redis_client)
-
-
-def take(client: Client, run_id: str) -> Lease:
-    calls = client.plans.calls
-    claim = calls.acquired(send(client.connection, calls.acquire(run_id, "w", run_id, 60)))
-    assert isinstance(claim, Claim)
-    return claim.lease
-
-
-def event(mode: str, data: object) -> list[str]:
-    return [encode(mode, json.dumps(data), thread="", time=time.time()), ""]
-
-
-def store(client: Client, run_id: str, write: Write) -> None:
-    call = client.plans.calls.write(take(client, run_id), write, 0)
-    assert send(client.connection, call) == b"OK"
-
-
-def end(client: Client, run_id: str, status: Literal["completed", "failed"] = "completed") -> None:
-    events = event("run.finished", {"name": "main", "status": status})
-    store(client, run_id, Write(1, {"result": "{}"}, events, Finished(status, None)))
-
-
-def ask(client: Client, run_id: str) -> None:
-    events = event("run.interrupted", {"interrupts": []})
-    store(client, run_id, Write(1, {}, events, Suspended(None, {"q": "1"})))
 
 
 def drop(raw: Any, pattern: str) -> None:

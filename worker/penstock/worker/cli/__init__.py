@@ -24,8 +24,12 @@ SECTIONS: Final = {
         "runs": "List the newest runs, or count them.",
         "show": "Show a run: its steps, its attempts, what it waits for.",
         "tail": "Follow the events of a run, from the first one on.",
+        "failures": "Show what runs failed of, in groups; resume a group.",
         "resume": "Answer a run that waits, or let a failed run continue.",
+        "rerun": "Enqueue a run of the same input.",
         "cancel": "Cancel a run.",
+        "bulk": "Cancel, resume, rerun or delete all runs that pass filters.",
+        "export": "Write runs as JSON lines.",
     },
     "Operations": {
         "workers": "Show the live workers: what they serve, and what they execute.",

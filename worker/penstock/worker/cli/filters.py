@@ -74,6 +74,9 @@ _OPTIONS: Final = (
         multiple=True,
         help="Only runs with this tag; may be repeated.",
     ),
+    click.option(
+        "--error", metavar="CAUSE", help="Only runs that failed of this: see penstock failures."
+    ),
     click.option("--thread", metavar="ID", help="Only runs of this thread."),
     click.option(
         "--since",
@@ -83,4 +86,4 @@ _OPTIONS: Final = (
     ),
     click.option("--until", type=moment, metavar="TIME", help="Only those before then."),
 )
-_NAMES: Final = ("status", "entrypoint", "queue", "thread", "since", "until")
+_NAMES: Final = ("status", "entrypoint", "queue", "error", "thread", "since", "until")

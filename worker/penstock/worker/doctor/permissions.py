@@ -34,7 +34,8 @@ _READ: Final = (
     "zcard zinter zrange zrangebyscore zrevrange zrevrangebyscore zscore"
 )
 _RUNS: Final = (
-    "{p}:run:* {p}:open:* {p}:over:* {p}:checkpoints:* {p}:questions:* {p}:events:* {p}:remote:* "
+    "{p}:run:* {p}:open:* {p}:over:* {p}:causes {p}:cause:* {p}:checkpoints:* "
+    "{p}:questions:* {p}:events:* {p}:remote:* "
     "{p}:thread:* {p}:history:* {p}:waiting:* {p}:leases {p}:ready {p}:entrypoints {rq}:queue:*"
 )
 _ASK: Final = (

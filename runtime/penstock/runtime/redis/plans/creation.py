@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Wanted", "checked_run_id", "create"]
 
 import json
+import math
 import re
 import time
 import uuid
@@ -45,6 +46,9 @@ class Wanted:
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     durability: str = "async"
     tags: Tags = field(default_factory=dict[str, str])
+    retention: float | None = None
+    retention_failed: float | None = None
+    """Seconds; None stands for the setting."""
     is_accepted: bool = False
     """Whether input and context are validated already."""
     asked: Any = NOTHING
@@ -94,7 +98,7 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
         on_busy=wanted.on_busy,
         fields={
             "entrypoint": wanted.entrypoint,
-            "retention": round(settings.retention * 1000),
+            **_retention(wanted, settings),
             "thread_retention": round(settings.thread_retention * 1000),
             "history": settings.history,
             "keep": settings.keep,
@@ -106,6 +110,17 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
         },
         recorded={ACCEPTED: ""} if wanted.is_accepted else {},
     )
+
+
+def _retention(wanted: Wanted, settings: Settings) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name in ("retention", "retention_failed"):
+        seconds = getattr(wanted, name)
+        seconds = getattr(settings, name) if seconds is None else seconds
+        if not 0 < seconds < math.inf:
+            raise ConfigurationError(f"{name} is a number of seconds above 0, not {seconds!r}.")
+        found[name] = math.ceil(seconds * 1000)
+    return found
 
 
 def _asked_text(wanted: Wanted, codec: Codec) -> str | None:

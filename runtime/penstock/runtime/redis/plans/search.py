@@ -12,17 +12,23 @@ from typing import Any, Final
 
 from penstock.publisher.codec.codec import Codec
 from penstock.runtime.errors import ConfigurationError
-from penstock.runtime.redis.facets import ALL, entrypoint_facet, queue_facet, tag_facets
+from penstock.runtime.redis.facets import (
+    ALL,
+    cause_facet,
+    entrypoint_facet,
+    queue_facet,
+    tag_facets,
+)
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.requests import Plan, Reads, read_run, texts
 from penstock.runtime.redis.plans.run_lists import (
     EndedWalk,
     Entry,
     OpenWalk,
-    ThreadWalk,
     Walk,
     parts_of,
 )
+from penstock.runtime.redis.plans.thread_walk import ThreadWalk
 from penstock.runtime.redis.run_record import whole
 from penstock.runtime.types.run import OPEN, Run, RunStatus
 from penstock.runtime.types.run_filter import RunFilter, RunPage
@@ -55,33 +61,26 @@ class SearchPlans:
             raise ConfigurationError(f"limit is a number of runs, at least 1, not {limit!r}.")
         walk = yield from self._walk(wanted, after)
         found: list[Run] = []
+        epochs: dict[str, str] = {}
         examined = 0
         while examined < EXAMINED:
             entries = yield from walk.look(min(AT_ONCE, limit if not examined else AT_ONCE))
             if not entries:
-                return RunPage(found)
+                return RunPage(found, None, epochs)
             runs = yield from self._read(entries)
             passed = 0
-            for run in runs:
+            for run, epoch in runs:
                 passed += 1
                 if run is not None and wanted.admits(run):
                     found.append(run)
+                    epochs[run.run_id] = epoch
                     if len(found) == limit:
                         break
             walk.skip(entries[:passed])
             examined += passed
             if len(found) == limit:
                 break
-        return RunPage(found, walk.cursor())
-
-    def each(self, wanted: RunFilter) -> Plan[list[Run]]:
-        """Read all the runs that are looked for, in the order of their pages."""
-        page = yield from self.page(wanted, AT_ONCE)
-        found = list(page)
-        while page.after:
-            page = yield from self.page(wanted, AT_ONCE, page.after)
-            found += page
-        return found
+        return RunPage(found, walk.cursor(), epochs)
 
     # -- count ----------------------------------------------------------------------------------
 
@@ -111,7 +110,7 @@ class SearchPlans:
 
     def _is_listed(self, wanted: RunFilter, facets: Sequence[Facets]) -> bool:
         """Tell whether a run passes that stands in the lists of the one facet, or of all runs."""
-        named = bool(wanted.entrypoint) + bool(wanted.queue) + len(wanted.tags)
+        named = sum(map(bool, (wanted.entrypoint, wanted.queue, wanted.cause))) + len(wanted.tags)
         is_timed = wanted.since or wanted.until is not None
         return named == len(facets) - 1 and not wanted.thread and not is_timed
 
@@ -183,6 +182,8 @@ class SearchPlans:
             found.append((entrypoint_facet(wanted.entrypoint),))
         if wanted.queue and (facet := queue_facet(wanted.queue, self._index)):
             found.append((facet,))
+        if wanted.cause:
+            found.append((cause_facet(wanted.cause),))
         for key, value in wanted.tags.items():
             if facets := tag_facets(key, value, self._index, self.codec):
                 found.append(facets)
@@ -198,19 +199,19 @@ class SearchPlans:
             sizes.append(sum(cards) + sum(size for size, _ in parts.values()))
         return candidates[1 + sizes.index(min(sizes))]
 
-    def _read(self, entries: Sequence[Entry]) -> Plan[list[Run | None]]:
-        """Read runs; None where an entry holds no more."""
+    def _read(self, entries: Sequence[Entry]) -> Plan[list[tuple[Run | None, str]]]:
+        """Read runs with their epochs; None where an entry holds no more."""
         replies = yield Reads([("HGETALL", self.keys.run(each.run_id)) for each in entries])
         return [self._run(*each) for each in zip(entries, replies, strict=True)]
 
-    def _run(self, entry: Entry, reply: Any) -> Run | None:
+    def _run(self, entry: Entry, reply: Any) -> tuple[Run | None, str]:
         fields = whole(entry.run_id, texts(reply))
         if "status" not in fields:
-            return None
+            return None, ""
         ended = "" if entry.part is None else str(entry.time)
         if not entry.is_of_thread and fields.get("finished", "") != ended:
-            return None  # it goes on again, or it is over meanwhile
-        return read_run(entry.run_id, fields, self.codec)
+            return None, ""  # it goes on again, or it is over meanwhile
+        return read_run(entry.run_id, fields, self.codec), fields.get("epoch", "")
 
 
 class _Stages:

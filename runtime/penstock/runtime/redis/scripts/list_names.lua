@@ -1,7 +1,8 @@
--- The names of the lists of runs that are over. Needs names and clock. It is a part of the chunk that includes it, facets.
+-- The names of the lists of runs that are over, a part of the chunk facets. Needs names and clock.
 --
 -- begin_list(facet, name, last): names a new list, and forgets the names of those whose time is over.
--- unlist_ended(run): it is over no more, or its keys are deleted; run: as list_ended takes it, and status, finished.
+-- unlist_ended(run): it is over no more, or its keys are deleted; run: status,
+-- finished, retention, retention_failed, entrypoint, queue, facets, cause.
 -- Keys: over:<facet> (zset of the names of its lists; the score counts the entries that hold no more),
 -- over:<name>:<facet>.
 local function begin_list(facet, name, last)
@@ -19,7 +20,7 @@ local function begin_list(facet, name, last)
 end
 
 local function unlist_ended(run)
-  local name = list_of(run.status, run.finished, run.retention)
+  local name = list_of(run, run.status, run.finished)
   for _, facet in ipairs(facets_of(run)) do
     if redis.call('ZSCORE', key('over', facet), name) then
       redis.call('ZINCRBY', key('over', facet), 1, name)

@@ -14,7 +14,7 @@
 -- listen, its process counts as dead until it tells that it lives (forgo).
 -- Whatever was read from an index is checked again on the run itself before it is changed.
 -- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, events:<id>, run:<id>, remote:<id>, thread:<key>,
--- waiting:<key>, parked:<queue>, parked:<queue>:<name> and those of settle; rq:queue:<name> is searched for the ticket,
+-- waiting:<key>, parked:<queue>, parked:<queue>:<name> and those of settle and causes; rq:queue:<name> is searched for the ticket,
 -- and loses it in rq:queue:<name>:intermediate; rq:worker:<name>:executions says what was beside a run; those of
 -- presence.
 -- include: penstock.runtime.redis.scripts/names
@@ -25,6 +25,7 @@
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/presence
+-- include: penstock.runtime.redis.scripts/causes as causes(count_cause)
 
 local limit, most, patience = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local recovered, given_up, requeued, corrupt, woken = {}, {}, {}, {}, {}
@@ -96,6 +97,15 @@ local function count_death(id, run, reason, is_certain)
   return redis.call('HINCRBY', key('run', id), 'lonely', 1) >= 4 * most or alone >= most
 end
 
+local function count_poison(id, reason)
+  local run = redis.call('HMGET', key('run', id), 'entrypoint', 'retention_failed', 'home')
+  if not run[3] then
+    local digest = string.sub(redis.sha1hex(run[1] .. '\n\nPoisonRunError\n'), 1, 16)
+    local ttl = kept_for({ retention_failed = run[2] }, 'failed')
+    causes().count_cause(id, reason, ttl, digest, '', 'PoisonRunError', '')
+  end
+end
+
 local function expire(id, reason, dead)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key',
     'forgone')
@@ -115,8 +125,10 @@ local function expire(id, reason, dead)
     return
   end
   if run[7] ~= run[4] and count_death(id, run, reason, dead and ARGV[8] == '') then
-    settle_here(id, 'failed', 'PoisonRunError: ' .. redis.call('HGET', key('run', id), 'lonely')
-      .. ' workers died of it, the last: ' .. reason .. last_step(id))
+    local told = 'PoisonRunError: ' .. redis.call('HGET', key('run', id), 'lonely')
+      .. ' workers died of it, the last: ' .. reason .. last_step(id)
+    count_poison(id, told)
+    settle_here(id, 'failed', told)
     given_up[#given_up + 1] = id
     return
   end

@@ -34,12 +34,12 @@ local function standing_of(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home',
     'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph',
     'thread_retention', 'entrypoint', 'metadata', 'history',
-    'facets', 'finished')
+    'facets', 'finished', 'retention_failed', 'cause')
   return { status = run[1], queue = run[2], worker = run[3], fence = run[4], thread_key = run[5], retention = run[6],
     home = run[7], home_step = run[8], caller = run[9], sends = run[10], parked = run[11], reserved = run[12],
     lone = run[13], batch = run[14], crashes = run[15], cancel = run[16], graph = run[17],
     thread_retention = run[18], entrypoint = run[19], metadata = run[20], history = run[21], facets = run[22],
-    finished = run[23] }
+    finished = run[23], retention_failed = run[24], cause = run[25] }
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
@@ -61,7 +61,7 @@ local function leave_thread(id, run, status, by)
   if at.run == id then
     local ttl = tonumber(at.ttl or run.thread_retention or 0)
     if ttl > 0 then
-      rest(thread, ttl)
+      rest(thread, status == 'failed' and math.max(ttl, kept_for(run, status)) or ttl) -- as the run may go on
     end
     start_next(thread)
   else
@@ -73,7 +73,7 @@ end
 -- by: what is told of the checkpoint of a run that completes, if the run does not do so itself. Pairs of field and
 -- value that change with the end may follow.
 local function settle_as(id, run, status, reason, by, ...)
-  local before, retention = run.status, run.retention or ms(RETENTION)
+  local before, retention = run.status, ms(kept_for(run, status))
   local is_at_work = before == 'running'
   unpark(id, run.queue, run.parked)
   status_to(id, before, status, 'reason', reason, 'finished', NOW, ...)
@@ -84,7 +84,7 @@ local function settle_as(id, run, status, reason, by, ...)
     redis.call('HDEL', key('run', id), 'reserved')
   end
   show_ended(id, run.queue, is_at_work and run.worker or '', run.fence or '', RQ_STATUS[status],
-    status == 'failed' and tonumber(retention) or math.min(retention, ENDED))
+    status == 'failed' and tonumber(retention) or math.min(tonumber(retention), ENDED))
   redis.call('PEXPIRE', key('run', id), retention)
   if run.home then
     return remote_end().come_home(id, run, status, reason)

@@ -135,6 +135,8 @@ def _print_run(report: Report) -> None:
     )
     if run.thread_id != run.run_id:
         _print_field("thread", one_line(run.thread_id))
+    if run.rerun_of:
+        _print_field("rerun of", run.rerun_of)
     if run.tags:
         _print_field("tags", ", ".join(one_line(f"{key}={run.tags[key]}") for key in run.tags))
     _print_field("queue", run.queue or "none: invoked in a process of its own")
@@ -161,6 +163,8 @@ def _print_end(run: Run, outcome: Mapping[str, Any]) -> None:
     if run.reason:
         _print_field("reason", one_line(run.reason), "red" * (run.status is RunStatus.FAILED))
     if run.status is RunStatus.FAILED:
+        if run.cause:
+            _print_field("cause", f"{run.cause}: penstock runs --error {run.cause}")
         _print_field("continue", f"penstock resume {run.run_id}")
     if "value" in outcome:
         _print_field("result", one_line(outcome["value"], RESULT_SHOWN))
