@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ COUNT = 350
 
 
 @contextmanager
-def bulk(server: RedisServer, action: str) -> Iterator[subprocess.Popen[str]]:
+def bulk(server: RedisServer, action: str) -> Generator[subprocess.Popen[str]]:
     arguments = ("bulk", action, "--all", "--json", "--redis", server.url)
     with subprocess.Popen(program(*arguments), stdout=subprocess.PIPE, text=True) as process:
         yield process

@@ -26,6 +26,7 @@ from penstock.runtime.types.queue import checked_queue
 from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
 from penstock.runtime.types.tags import Tags, checked_tags
 from penstock.runtime.types.validation import listed
+from penstock.runtime.workflow.definition import Declared
 from penstock.runtime.workflow.entrypoint import Entrypoint
 
 NAME_LIMIT: Final = 1000
@@ -56,7 +57,8 @@ class Client(Transport):
         call may be repeated: the same id is one run. `on_busy` chooses what to do if another run of
         the thread is queued or running: wait behind it, reject, interrupt it or roll it back. By
         its `tags`, at most 16 texts, the run is found again. It is kept for `retention` seconds
-        after its end, or `retention_failed` if it fails; the settings have the defaults.
+        after its end, or `retention_failed` if it fails; by default as the entrypoint says that is
+        given itself, else as the settings say.
 
         Raises:
             InputError: pydantic refuses the input; nothing was written.
@@ -201,6 +203,7 @@ def wanted_run(
         raise WrongKindError(
             f"a run is one of an entrypoint, which is given itself or by its name, not {given!r}."
         )
+    declared = given.declared if isinstance(given, Entrypoint) else Declared()
     name = _checked_name(entrypoint if isinstance(entrypoint, str) else entrypoint.name)
     config = merged({}, wanted.config)
     thread_id: Any = wanted.thread_id
@@ -217,11 +220,15 @@ def wanted_run(
         config=config,
         durability=wanted.durability,
         tags=checked_tags(wanted.tags),
-        retention=wanted.retention,
-        retention_failed=wanted.retention_failed,
+        retention=_first(wanted.retention, declared.retention),
+        retention_failed=_first(wanted.retention_failed, declared.retention_failed),
         is_accepted=is_accepted,
         asked=NOTHING if value is asked else asked,
     )
+
+
+def _first(wanted: float | None, declared: float | None) -> float | None:
+    return declared if wanted is None else wanted
 
 
 def _checked_name(name: str) -> str:

@@ -35,9 +35,16 @@ def shop(number: int) -> int:
     return charge(number).result()
 
 
+@entrypoint(retention=3)
+def brief(number: int) -> int:
+    return number
+
+
 @pytest.fixture
 def worker() -> Iterator[InMemoryWorker]:
-    with InMemoryWorker([shop], settings=Settings(retention=60, retention_failed=3600)) as worker:
+    with InMemoryWorker(
+        [shop, brief], settings=Settings(retention=60, retention_failed=3600)
+    ) as worker:
         yield worker
 
 
@@ -116,6 +123,11 @@ def test_a_failed_run_is_kept_for_longer(worker: InMemoryWorker, client: Client)
     (cause,) = [group.cause for group in client.failures()]
     assert 3500_000 < ttl(KEYS.cause(cause)) <= 3600_000
     Checker(client.connection).check(over=True)
+    declared = client.enqueue(brief, 1)
+    longer = client.enqueue(brief, 1, retention=9)
+    for run in (declared, longer):
+        run.cancel()
+    assert 0 < ttl(KEYS.run(declared.run_id)) <= 3_000 < ttl(KEYS.run(longer.run_id)) <= 9_000
     for seconds in (0, -1, float("nan")):
         with pytest.raises(ConfigurationError, match="retention"):
             client.enqueue(shop, 1, retention_failed=seconds)

@@ -26,6 +26,7 @@ from penstock.runtime.settings import Settings
 from penstock.runtime.types.durability import durability_of
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.queue import checked_queue
+from penstock.runtime.types.retention import checked_retention
 from penstock.runtime.types.tags import Tags, checked_tags
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -113,14 +114,10 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
 
 
 def _retention(wanted: Wanted, settings: Settings) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for name in ("retention", "retention_failed"):
-        seconds = getattr(wanted, name)
-        seconds = getattr(settings, name) if seconds is None else seconds
-        if not 0 < seconds < math.inf:
-            raise ConfigurationError(f"{name} is a number of seconds above 0, not {seconds!r}.")
-        found[name] = math.ceil(seconds * 1000)
-    return found
+    kept = checked_retention("retention", wanted.retention) or settings.retention
+    failed = checked_retention("retention_failed", wanted.retention_failed)
+    failed = failed or settings.retention_failed
+    return {"retention": math.ceil(kept * 1000), "retention_failed": math.ceil(failed * 1000)}
 
 
 def _asked_text(wanted: Wanted, codec: Codec) -> str | None:
