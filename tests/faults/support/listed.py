@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -59,6 +60,8 @@ def _over(now: Snapshot) -> Iterator[str]:
         if run["status"] in OPEN:
             continue
         finished = int(run["finished"])
+        if finished + kept_for(run) < time.time() * 1000:
+            continue  # of an older release, restored
         name = _name_of(run, finished)
         for facet in facets_of(run):
             entries = now.members.get(f"{now.prefix}:over:{name}:{facet}", [])
