@@ -12,7 +12,6 @@ from penstock.runtime.journal.endings import Finished
 from penstock.runtime.redis.calls import Write
 from penstock.runtime.redis.plans.creation import Wanted, create
 from penstock.runtime.redis.replies import Claim
-from penstock.runtime.settings import Settings
 
 __all__ = ["Filling"]
 
@@ -32,7 +31,7 @@ class Filling:
         self._client = client
         self._connection = connection
         self._calls = client.plans.calls
-        self._settings = Settings()
+        self._settings = client.settings
 
     def queue(self, count: int) -> list[str]:
         """Enqueue runs that do nothing."""

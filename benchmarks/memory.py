@@ -49,6 +49,6 @@ def bytes_per_step(bench: Bench) -> list[Row]:
 
 def _bytes(client: Client, counting: Any, steps: int) -> int:
     run = client.enqueue("steps", steps)
-    wait_until(lambda: counting.zscore("penstock:runs:completed", run.run_id))
+    wait_until(lambda: counting.zscore("penstock:open:all", run.run_id) is None)
     keys = counting.scan_iter(match=f"*{run.run_id}*", count=1000)
     return sum(int(counting.memory_usage(key, samples=0)) for key in keys)

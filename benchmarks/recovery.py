@@ -124,7 +124,7 @@ def _fleet(bench: Bench) -> float:
         victim = stack.enter_context(_worker(bench.url, *wide))
         for _ in range(count):
             client.enqueue("nap", 600.0)
-        wait_until(lambda: raw.zcard("penstock:runs:running") == count)
+        wait_until(lambda: raw.zcard("penstock:leases") == count)
         before: Any = raw.smembers("rq:workers")
         for _ in range(2):
             stack.enter_context(_worker(bench.url, *wide))

@@ -29,6 +29,7 @@ def redis_cost(bench: Bench) -> list[Row]:
         ended = client.enqueue("steps", 0)
         wait_until(lambda: ended.status() == "completed")
         kept = _bytes(counting, ended.run_id, BOOKS)
+        listed = _listed(counting)
         worker.kill()
         worker.wait()
         queued = _bytes(counting, client.enqueue("steps", 0).run_id, 0)
@@ -37,6 +38,7 @@ def redis_cost(bench: Bench) -> list[Row]:
         _row("Redis processor time of a no-op run", "µs", tuple(processor), 100, WHY),
         _row("Redis commands of a no-op run", "", tuple(commands), 48, WHY),
         _row("Redis memory of a finished no-op run after ten minutes", "B", (kept,), 2048),
+        _row("Redis memory of a finished run in a list that it is found by", "B", (listed,), 48),
         _row("Redis memory of a queued no-op run", "B", (queued,), 1800),
     ]
 
@@ -46,10 +48,9 @@ def _row(figure: str, unit: str, values: tuple[float, ...], most: float, note: s
 
 
 def _perform(client: Client, counting: Any, count: int) -> None:
-    done = counting.zcard("penstock:runs:completed") + count
     for _ in range(count):
         client.enqueue("steps", 0)
-    wait_until(lambda: counting.zcard("penstock:runs:completed") >= done, every=0.05)
+    wait_until(lambda: not counting.zcard("penstock:open:all"), every=0.05)
 
 
 def _cost(client: Client, counting: Any, count: int) -> tuple[float, float]:
@@ -69,6 +70,13 @@ def _processor(counting: Any) -> float:
 
 def _calls(counting: Any) -> int:
     return sum(each["calls"] for each in counting.info("commandstats").values())
+
+
+def _listed(counting: Any) -> float:
+    """Return the bytes of an entry in the lists of the runs that are over."""
+    lists = [*counting.scan_iter(match="*:over:*:all", count=1000)]
+    size = sum(counting.memory_usage(name, samples=0) for name in lists)
+    return float(size / sum(counting.llen(name) for name in lists))
 
 
 def _bytes(counting: Any, run_id: str, lives: int) -> float:

@@ -486,7 +486,7 @@ def test_an_app_has_the_commands_of_its_scripts() -> None:
     scripts = [
         load("penstock.runtime.redis.scripts", name)
         for name in (
-            *("enqueue", "cancel", "resume", "wake"),
+            *("enqueue", "cancel", "resume", "wake", "bulk"),
             *("state", "update", "fork", "copy", "expire", "delete", "thread_runs"),
         )
     ]

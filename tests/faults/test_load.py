@@ -117,6 +117,6 @@ def test_f62_a_fleet_that_dies_is_recovered_in_small_bites(
     assert looks == 1 + len(runs) // AT_ONCE
     assert time.monotonic() - began < 5
     assert raw.zcard("penstock:leases") == 0
-    assert raw.zcard("penstock:runs:queued") == len(runs)
+    assert raw.zcard("penstock:open:all") == len(runs)
     assert raw.llen("rq:queue:default") == len(runs)
     checker.check()

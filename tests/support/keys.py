@@ -12,7 +12,7 @@ PERMANENT = (
     "penstock:entrypoints",
     "penstock:leases",
     "penstock:ready",
-    "penstock:runs*",
+    "penstock:open:*",
     "penstock:thread:*",
     "penstock:history:*",
     "penstock:cache:*",

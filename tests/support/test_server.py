@@ -77,7 +77,7 @@ def test_a_test_finds_the_shared_server_empty_again(redis_client: redis.Redis) -
 def test_keys_without_ttl_are_found(redis_client: redis.Redis) -> None:
     redis_client.set("penstock:run:{é}", "1")
     redis_client.set("penstock:run:short", "1", ex=60)
-    redis_client.set("penstock:runs:failed", "1")
+    redis_client.set("penstock:open:all", "1")
     redis_client.set("rq:queues", "1")
     for key in PERMANENT:
         redis_client.set(key, "1")

@@ -22,7 +22,7 @@ from penstock.runtime.misspelt import PREFIX, UnknownSettingWarning, misspelt
 
 DEFAULT_URL = "redis://localhost:6379"
 
-_POSITIVE = frozenset({"lease", "renew", "retention", "value_limit", "crashes"})
+_POSITIVE = frozenset({"lease", "renew", "retention", "retention_failed", "value_limit", "crashes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Settings:
     """How often a process renews the leases of its runs."""
     retention: float = 24 * 3600.0
     """How long a run that is over is kept, with its events."""
+    retention_failed: float = 30 * 24 * 3600.0
+    """How long a run that failed is kept: it can be looked at, and resumed."""
     thread_retention: float = 0.0
     """How long a thread with a name is kept after its last run; 0 for ever."""
     history: int = 1000
@@ -51,6 +53,8 @@ class Settings:
     crashes: int = 3
     """Deaths of its process, while it was alone there, after which a run is given up."""
     queue: str = "default"
+    index: tuple[str, ...] = ()
+    """What runs are also listed by: `queue`, `tag:<key>`; all processes need the same."""
     app: tuple[str, ...] = ()
     """Modules or files that define the entrypoints."""
     encryption_keys: str = ""

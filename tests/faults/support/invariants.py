@@ -13,6 +13,8 @@ I21  no key of an open run expires; all keys of one that is over do
 I22  what is said again was taken back before, and nothing else was
 I23  the checkpoints of a thread have no gaps, the last is its head, and the run it is at has one
 I24  a remote step is performed by one run, which its home expects; none waits for nobody
+I35  each run is found by each of its facets, once
+I36  a failed run is resumed once, whoever resumes it
 RQ   RQ's registries name what is being executed, and nothing else
 """
 
@@ -24,7 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import redis
 
 from penstock.publisher.event import Event
-from penstock.runtime.redis.run_record import DEFAULTS
+from tests.faults.support.listed import kept_for, listed_wrongly
 from tests.faults.support.snapshot import Entry, Snapshot
 from tests.faults.support.voids import left_standing, remote_steps, speaks_for
 
@@ -89,6 +91,7 @@ def _violations(now: Snapshot) -> Iterator[str]:
     yield from _registries(now)
     yield from _parked(now)
     yield from _histories(now)
+    yield from listed_wrongly(now)
 
 
 def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:
@@ -109,6 +112,7 @@ def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:
     if attempts != sorted(attempts):
         yield f"I2 run {run_id}: attempts go back: {attempts}"
     yield from _recorded_twice(run_id, log)
+    yield from _resumed_twice(run_id, log)
     ends = [entry.seq for entry in log if entry.mode == "run.finished"]
     resumed = [entry.seq for entry in log if entry.mode == "run.resumed"]
     ends = [seq for seq in ends if not resumed or seq > resumed[-1]]
@@ -132,21 +136,26 @@ def _recorded_twice(run_id: str, log: Sequence[Entry]) -> Iterator[str]:
             yield f"I3 run {run_id}: step {name} recorded {times} times"
 
 
+def _resumed_twice(run_id: str, log: Sequence[Entry]) -> Iterator[str]:
+    before = ""
+    for entry in log:
+        if entry.mode == "run.resumed" and not entry.tree["data"].get("interrupts", True):
+            if before == "run.resumed":
+                yield f"I36 run {run_id} was resumed twice after one failure"
+        before = entry.mode
+
+
 def _indexes(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
     status = run["status"]
     waits = run_id in now.waiting(run["thread_key"])
     expected = {
         "leases": status == "running",
         "ready": status == "queued",
-        f"runs:{status}": True,
         "timers": status == "suspended" and bool(run.get("wakes")) and run["queue"] != "",
     }
     for name, should in expected.items():
         if (run_id in now.index(name)) != should:
             yield f"I6 run {run_id} is {status}, {'not ' if should else ''}in {name}"
-    for other in ("queued", "running", "suspended", *TERMINAL):
-        if other != status and run_id in now.index(f"runs:{other}"):
-            yield f"I6 run {run_id} is {status}, in runs:{other} too"
     if waits and status != "queued":
         yield f"I14 run {run_id} is {status} and waits for its turn"
     if "parked" in run and status != "queued":
@@ -197,9 +206,7 @@ def _retention(run_id: str, run: Run, now: Snapshot) -> Iterator[str]:
         ttl = now.ttls.get(f"{now.prefix}:{kind}:{run_id}")
         if ttl is None:
             continue
-        if run["status"] in TERMINAL and not 0 <= ttl <= int(
-            run.get("retention", DEFAULTS["retention"])
-        ):
+        if run["status"] in TERMINAL and not 0 <= ttl <= kept_for(run):
             yield f"I21 run {run_id} is {run['status']}, TTL of its {kind} is {ttl} ms"
         if run["status"] not in TERMINAL and ttl != -1:
             yield f"I21 run {run_id} is {run['status']}, its {kind} expires in {ttl} ms"

@@ -14,6 +14,7 @@ from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
 from penstock.runtime import Client
 from penstock.runtime.errors import ResumeError, RunFailedError, ThreadBusyError
+from penstock.runtime.redis.facets import ALL
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.run import RunStatus
@@ -161,10 +162,7 @@ class Traffic:
     def is_over(self) -> bool:
         """Tell whether nothing is under way, and nothing asked."""
         self.answer()
-        with self._raw.pipeline() as all_at_once:  # a run changes its status between two looks
-            for status in OPEN_STATUSES:
-                all_at_once.zcard(KEYS.runs(status))
-            return not any(all_at_once.execute())
+        return not self._raw.zcard(KEYS.open(ALL))
 
     def unfinished(self) -> Iterator[str]:
         """Say of the runs that are not over what they are."""

@@ -16,21 +16,33 @@ CHUNKS = {
 
 FUNCTION = re.compile(r"^(?:local )?function (\w+)\(.*?^end$", re.MULTILINE | re.DOTALL)
 
-KINDS = {"run", "checkpoints", "questions", "remote", "events", "channel", "control", "runs"} | {
+KINDS = {
+    "run",
+    "checkpoints",
+    "questions",
+    "remote",
+    "events",
+    "channel",
+    "control",
+    "open",
+    "causes",
+    "cause",
+} | {
     *("thread", "history", "waiting", "made", "taken", "leases", "ready", "timers", "entrypoints"),
-    *("app", "parked", "job", "queue", "queues", "intermediate", "wip", "finished", "failed"),
-    *("execution", "executions", "worker", "workers", "suspended", "presence", "graph"),
+    *("over", "app", "parked", "job", "queue", "queues", "intermediate", "wip", "finished"),
+    *("failed", "execution", "executions", "worker", "workers", "suspended", "presence", "graph"),
 }
 """What keys and channels are told apart by."""
 
 BUILT = {
     r"\b(?:key|rq)\('(\w+)'": "",
     r"\brq_queue\([^,]*, '(\w+)'\)": "",
-    r"':(runs|entrypoints|queues|suspended|executions|workers)\b": "",
+    r"':(entrypoints|causes|queues|suspended|executions|workers)\b": "",
     r"\b(rq_queue)\([^,()]*\)": "queue",
     r"\b(rq_job)\(": "job",
     r"\b(presence)\(": "",
     r"\b(popped)\(": "intermediate",
+    r"\bSUSPENDED\b": "open",
     r"\b(LEASES|READY|TIMERS|CONTROL|ENTRYPOINTS)\b": "",
 }
 """How code builds keys, and the kind where that is not what it looks like."""

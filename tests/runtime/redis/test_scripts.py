@@ -480,18 +480,6 @@ def test_f65_an_index_that_was_deleted_by_hand_is_built_anew(desk: Desk) -> None
     assert not (found.queued or found.requeued or found.woken)  # each has its time first
 
 
-def test_an_index_forgets_runs_that_are_gone_and_none_that_is_kept_for_longer(desk: Desk) -> None:
-    index = desk.names.runs("cancelled")
-    for name in ("kept", "last"):
-        desk.create(name, name)
-    run(desk.redis, desk.calls.cancel("kept", "asked"))
-    desk.redis.zadd(index, {"gone": 1, "kept": 2})
-
-    run(desk.redis, desk.calls.cancel("last", "asked"))
-
-    assert desk.redis.zrange(index, 0, -1) == [b"kept", b"last"]
-
-
 def lapse(desk: Desk, *, death: Death | None = None) -> None:
     """Let the lease of the run end: by itself, or as somebody saw its process die."""
     if death is None:

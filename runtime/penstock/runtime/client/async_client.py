@@ -4,8 +4,10 @@ from __future__ import annotations
 
 __all__ = ["AsyncClient"]
 
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Unpack
 
 from penstock.runtime.client.async_thread import AsyncThreadHandle
 from penstock.runtime.client.client import wanted_run
@@ -14,9 +16,14 @@ from penstock.runtime.client.thread import thread_name
 from penstock.runtime.client.transport import AsyncTransport
 from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
+from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
+from penstock.runtime.redis.plans.failures import failures
+from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.durability import Durability
-from penstock.runtime.types.run import Run
+from penstock.runtime.types.failure_group import FailureGroup
+from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
+from penstock.runtime.types.tags import Tags
 from penstock.runtime.workflow.entrypoint import Entrypoint
 
 
@@ -37,6 +44,9 @@ class AsyncClient(AsyncTransport):
         on_busy: OnBusy = "queue",
         context: Any = None,
         config: Mapping[str, Any] | None = None,
+        tags: Tags | None = None,
+        retention: float | None = None,
+        retention_failed: float | None = None,
         durability: Durability = "async",
     ) -> AsyncRunHandle:
         """As `Client.enqueue`."""
@@ -49,6 +59,9 @@ class AsyncClient(AsyncTransport):
             on_busy=on_busy,
             context=context,
             config=config or {},
+            tags=tags or {},
+            retention=retention,
+            retention_failed=retention_failed,
             durability=durability,
         )
         wanted = wanted_run(entrypoint, input, options)
@@ -59,9 +72,52 @@ class AsyncClient(AsyncTransport):
         run = await self.do(self.plans.info(run_id))
         return AsyncRunHandle(self, run_id, run.thread_id)
 
-    async def runs(self, status: str | None = None, limit: int = 100) -> list[Run]:
+    async def runs(
+        self,
+        status: str | Iterable[str] | None = None,
+        limit: int = 100,
+        *,
+        after: str | None = None,
+        **query: Unpack[RunQuery],
+    ) -> RunPage:
         """As `Client.runs`."""
-        return await self.do(self.plans.runs(status, limit))
+        wanted = RunFilter.of(status=status, **query)
+        return await self.do(self.search.page(wanted, limit, after))
+
+    async def count(self, **query: Unpack[StatusQuery]) -> int:
+        """As `Client.count`."""
+        return await self.do(self.search.count(RunFilter.of(**query)))
+
+    async def counts(self, by: str = "status", **query: Unpack[StatusQuery]) -> dict[str, int]:
+        """As `Client.counts`."""
+        return await self.do(self.search.counts(RunFilter.of(**query), by))
+
+    async def failures(self, limit: int = 100) -> list[FailureGroup]:
+        """As `Client.failures`."""
+        return await self.do(failures(self.search, limit))
+
+    def bulk(
+        self,
+        action: BulkAction,
+        *,
+        rate: float = 100.0,
+        dry_run: bool = False,
+        all: bool = False,
+        **query: Unpack[StatusQuery],
+    ) -> AsyncIterator[BulkProgress]:
+        """As `Client.bulk`."""
+        wanted = bulk_filter(action, RunFilter.of(**query), is_all=all)
+        bulk = Bulk(self.plans, self.search, self.settings, action, wanted, dry_run)
+        return self._each_step(bulk, checked_rate(rate))
+
+    async def _each_step(self, bulk: Bulk, rate: float) -> AsyncIterator[BulkProgress]:
+        while not bulk.is_over:
+            began = time.monotonic()
+            progress = await self.do(bulk.step())
+            yield progress
+            if progress.run_ids and not bulk.is_dry and not bulk.is_over:
+                due = began + len(progress.run_ids) / rate
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     def thread(self, thread_id: str) -> AsyncThreadHandle:
         """As `Client.thread`."""

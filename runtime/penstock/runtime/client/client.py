@@ -4,8 +4,9 @@ from __future__ import annotations
 
 __all__ = ["Client"]
 
-from collections.abc import Mapping
-from typing import Any, Final
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Unpack
 
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.client.thread import ThreadHandle, thread_name
@@ -13,13 +14,19 @@ from penstock.runtime.client.transport import Transport
 from penstock.runtime.errors import ConfigurationError, ResumeError, WrongKindError
 from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
+from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
+from penstock.runtime.redis.plans.failures import failures
+from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.config import merged
 from penstock.runtime.types.durability import Durability
+from penstock.runtime.types.failure_group import FailureGroup
 from penstock.runtime.types.interrupt import NOTHING, Command
 from penstock.runtime.types.queue import checked_queue
-from penstock.runtime.types.run import Run
+from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
+from penstock.runtime.types.tags import Tags, checked_tags
 from penstock.runtime.types.validation import listed
+from penstock.runtime.workflow.definition import Declared
 from penstock.runtime.workflow.entrypoint import Entrypoint
 
 NAME_LIMIT: Final = 1000
@@ -39,13 +46,19 @@ class Client(Transport):
         on_busy: OnBusy = "queue",
         context: Any = None,
         config: Mapping[str, Any] | None = None,
+        tags: Tags | None = None,
+        retention: float | None = None,
+        retention_failed: float | None = None,
         durability: Durability = "async",
     ) -> RunHandle:
         """Enqueue a run; returns its handle at once.
 
         `config` may name the thread as well, and the checkpoint to continue from. With `run_id` the
         call may be repeated: the same id is one run. `on_busy` chooses what to do if another run of
-        the thread is queued or running: wait behind it, reject, interrupt it or roll it back.
+        the thread is queued or running: wait behind it, reject, interrupt it or roll it back. By
+        its `tags`, at most 16 texts, the run is found again. It is kept for `retention` seconds
+        after its end, or `retention_failed` if it fails; by default as the entrypoint says that is
+        given itself, else as the settings say.
 
         Raises:
             InputError: pydantic refuses the input; nothing was written.
@@ -67,6 +80,9 @@ class Client(Transport):
                 on_busy=on_busy,
                 context=context,
                 config=config or {},
+                tags=tags or {},
+                retention=retention,
+                retention_failed=retention_failed,
                 durability=durability,
             ),
         )
@@ -80,13 +96,81 @@ class Client(Transport):
         """
         return RunHandle(self, run_id, self.do(self.plans.info(run_id)).thread_id)
 
-    def runs(self, status: str | None = None, limit: int = 100) -> list[Run]:
-        """Read the newest runs, of one status or of all.
+    def runs(
+        self,
+        status: str | Iterable[str] | None = None,
+        limit: int = 100,
+        *,
+        after: str | None = None,
+        **query: Unpack[RunQuery],
+    ) -> RunPage:
+        """Read the newest runs: first the open ones, enqueued last first, then by their end.
+
+        The filters are those of `RunQuery`. A page may be short or empty though more follow, as it
+        looks at 10,000 runs at most: `page.after` is None at the end. A run that ends between two
+        pages may be on both.
 
         Raises:
-            ConfigurationError: there is no such status, or the limit leaves none.
+            ConfigurationError: there is no such status, the limit leaves none, or `after` is not
+                the cursor of a page with the same filters.
         """
-        return self.do(self.plans.runs(status, limit))
+        wanted = RunFilter.of(status=status, **query)
+        return self.do(self.search.page(wanted, limit, after))
+
+    def count(self, **query: Unpack[StatusQuery]) -> int:
+        """Count the runs that `runs` would find.
+
+        By status, entrypoint and what the setting `index` lists, this reads a few keys; with other
+        filters it reads the runs. Runs that are over count for up to an hour after their retention.
+        """
+        return self.do(self.search.count(RunFilter.of(**query)))
+
+    def counts(self, by: str = "status", **query: Unpack[StatusQuery]) -> dict[str, int]:
+        """Count the runs that `runs` would find by status, entrypoint, queue or `tag:<key>`.
+
+        Raises:
+            ConfigurationError: runs are not counted by this.
+        """
+        return self.do(self.search.counts(RunFilter.of(**query), by))
+
+    def failures(self, limit: int = 100) -> list[FailureGroup]:
+        """Read the groups of failures, the one that grew last first.
+
+        `runs(error=group.cause)` finds the runs of a group.
+        """
+        return self.do(failures(self.search, limit))
+
+    def bulk(
+        self,
+        action: BulkAction,
+        *,
+        rate: float = 100.0,
+        dry_run: bool = False,
+        all: bool = False,
+        **query: Unpack[StatusQuery],
+    ) -> Iterator[BulkProgress]:
+        """Do the same to all runs that pass the filters, `rate` runs a second; yields the progress.
+
+        `cancel` is for open runs, `resume` for failed ones, `rerun` and `delete` for those that are
+        over. Each run is changed only if nobody has changed it since it was read: a bulk that was
+        killed can be repeated, and two may be under way, and no run is changed twice. With
+        `dry_run`, nothing is changed, and the progress names the runs that would be.
+
+        Raises:
+            ConfigurationError: there is neither a filter nor `all`, or no run could be meant.
+        """
+        wanted = bulk_filter(action, RunFilter.of(**query), is_all=all)
+        bulk = Bulk(self.plans, self.search, self.settings, action, wanted, dry_run)
+        return self._each_step(bulk, checked_rate(rate))
+
+    def _each_step(self, bulk: Bulk, rate: float) -> Iterator[BulkProgress]:
+        while not bulk.is_over:
+            began = time.monotonic()
+            progress = self.do(bulk.step())
+            yield progress
+            if progress.run_ids and not bulk.is_dry and not bulk.is_over:
+                due = began + len(progress.run_ids) / rate
+                time.sleep(max(0.0, due - time.monotonic()))
 
     def thread(self, thread_id: str) -> ThreadHandle:
         """Return a handle on a thread, known or not; nothing is asked of Redis."""
@@ -119,6 +203,7 @@ def wanted_run(
         raise WrongKindError(
             f"a run is one of an entrypoint, which is given itself or by its name, not {given!r}."
         )
+    declared = given.declared if isinstance(given, Entrypoint) else Declared()
     name = _checked_name(entrypoint if isinstance(entrypoint, str) else entrypoint.name)
     config = merged({}, wanted.config)
     thread_id: Any = wanted.thread_id
@@ -134,9 +219,16 @@ def wanted_run(
         context=context,
         config=config,
         durability=wanted.durability,
+        tags=checked_tags(wanted.tags),
+        retention=_first(wanted.retention, declared.retention),
+        retention_failed=_first(wanted.retention_failed, declared.retention_failed),
         is_accepted=is_accepted,
         asked=NOTHING if value is asked else asked,
     )
+
+
+def _first(wanted: float | None, declared: float | None) -> float | None:
+    return declared if wanted is None else wanted
 
 
 def _checked_name(name: str) -> str:

@@ -14,6 +14,7 @@ from penstock.publisher.subscribe import subscribe
 from penstock.runtime.client.run_stream import AsyncRunStream, Followed, RunStream, resumption
 from penstock.runtime.client.transport import AsyncTransport, Transport
 from penstock.runtime.redis.plans.requests import is_open
+from penstock.runtime.redis.plans.rerun import rerun
 from penstock.runtime.streaming.mode_view import check_modes
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.run import Run, RunStatus
@@ -157,6 +158,17 @@ class RunHandle(_Handle):
         self._client.do(self._client.plans.resume(self._run_id, answer))
         return self
 
+    def rerun(self) -> RunHandle:
+        """Enqueue a run of the same input, context, config, tags, queue and thread.
+
+        The new run begins at its first step; `info().rerun_of` names this one.
+
+        Raises:
+            RunNotFoundError: its retention is over.
+        """
+        client = self._client
+        return RunHandle(client, *client.do(rerun(client.plans, client.settings, self._run_id)))
+
 
 class AsyncRunHandle(_Handle):
     """A run, from asyncio code."""
@@ -219,6 +231,12 @@ class AsyncRunHandle(_Handle):
         """As `RunHandle.resume`."""
         await self._client.do(self._client.plans.resume(self._run_id, answer))
         return self
+
+    async def rerun(self) -> AsyncRunHandle:
+        """As `RunHandle.rerun`."""
+        client = self._client
+        names = await client.do(rerun(client.plans, client.settings, self._run_id))
+        return AsyncRunHandle(client, *names)
 
 
 def _followed(

@@ -16,6 +16,7 @@ from penstock.publisher.plan import afollow, follow
 from penstock.publisher.redis.connection import aconnect, connect
 from penstock.publisher.redis.direct import DirectRedis
 from penstock.runtime.redis.plans.requests import Plan, Request, RequestPlans
+from penstock.runtime.redis.plans.search import SearchPlans
 from penstock.runtime.redis.plans.threads import ThreadPlans
 from penstock.runtime.redis.transport import aask, ask
 from penstock.runtime.settings import Settings, load_settings
@@ -40,6 +41,7 @@ class Transport:
         self.connection = connect(self.settings.redis if redis is None else redis)
         self.plans = RequestPlans(self.settings, self.codec, self.connection)
         self.threads = ThreadPlans(self.plans, self.settings)
+        self.search = SearchPlans(self.plans.keys, self.plans.codec, self.settings.index)
         self._asking = DirectRedis(self.connection)
 
     def do(self, plan: Plan[T]) -> T:
@@ -84,6 +86,7 @@ class AsyncTransport:
         self.connection = aconnect(given)
         self.plans = RequestPlans(self.settings, self.codec, self.connection)
         self.threads = ThreadPlans(self.plans, self.settings)
+        self.search = SearchPlans(self.plans.keys, self.plans.codec, self.settings.index)
         self.hub = Hub(given, prefix=self.settings.prefix, codec=self.codec)
 
     async def do(self, plan: Plan[T]) -> T:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.runtime.engine.attempt.attempt import Attempt
+from penstock.runtime.engine.cause import cause_of
 from penstock.runtime.journal.endings import Asked, Ending, Finished, HandedOver, Suspended
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.failure_reason import reason_of
@@ -52,7 +53,9 @@ def ending_of(attempt: Attempt, result: Result) -> Ending:
     reopened = attempt.failures.reopened(result.error)
     tries = [name for step_id in (*reopened, "") for name in attempt.timers.of_retries(step_id)]
     cancelled = attempt.replay.given_up_below(reopened) | attempt.given_up
-    return Finished("failed", fact, checkpoints, (*reopened, *tries, *sorted(cancelled)), reason)
+    reopen = (*reopened, *tries, *sorted(cancelled))
+    cause = cause_of(attempt, result.error)
+    return Finished("failed", fact, checkpoints, reopen, reason, cause=cause)
 
 
 def _remote_ending(attempt: Attempt, result: Result) -> Finished | Suspended:

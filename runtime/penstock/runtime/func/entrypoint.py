@@ -32,7 +32,9 @@ class entrypoint:
     entrypoint belongs to the run that calls it; there, False records nothing of it, and True lets
     it keep a `previous` of its own on the thread. `cache` holds the cached values of its tasks, and
     its own if it has a `cache_policy`; `context_schema` is the class of the context of runs.
-    `retry_policy`, `cache_policy` and `timeout` apply to the body, not to its tasks.
+    `retry_policy`, `cache_policy` and `timeout` apply to the body, not to its tasks. A client that
+    enqueues a run with the entrypoint itself, not by its name, takes `retention` and
+    `retention_failed` from here: for how many seconds it is kept after its end, or if it fails.
 
     Raises:
         ConfigurationError: the function cannot be an entrypoint.
@@ -63,6 +65,8 @@ class entrypoint:
         cache_policy: CachePolicy | None = None,
         retry_policy: Retries = None,
         timeout: Timeouts = None,
+        retention: float | None = None,
+        retention_failed: float | None = None,
         config_schema: Any = None,
         retry: Retries = None,
     ) -> None:
@@ -79,6 +83,8 @@ class entrypoint:
             cache_policy=cache_policy,
             retry_policy=retry_policy,
             timeout=timeout,
+            retention=retention,
+            retention_failed=retention_failed,
         )
 
     @overload

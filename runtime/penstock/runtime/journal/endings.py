@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from penstock.runtime.journal.cause import Cause
 from penstock.runtime.journal.fact import Fact
 
 
@@ -23,6 +24,8 @@ class Finished:
     reason: str = ""
     text: str = ""
     """The fact's data without its outcome, encoded; empty where it is but name and status."""
+    cause: Cause | None = None
+    """What it failed of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,9 +191,10 @@ class Calls:
             wakes = "" if ending.wakes is None else f"{ending.wakes:.0f}"
             away = len(ending.remote)
             return self._call("suspend", *common, wakes, away, *ending.remote, *pairs)
-        return self._call(
-            "finish", *common, ending.status, ending.reason, len(ending.reopen), *ending.reopen
-        )
+        common += (ending.status, ending.reason, len(ending.reopen), *ending.reopen)
+        if cause := ending.cause:
+            common += (cause.digest, cause.task, cause.error, cause.place)
+        return self._call("finish", *common)
 
     def send(self, lease: Lease, call: RemoteCall) -> Call:
         """Have a step of an attempt performed by workers of another queue."""
@@ -222,6 +223,10 @@ class Calls:
     def cancel(self, run_id: str, reason: str) -> Call:
         """Cancel a run."""
         return self._call("cancel", run_id, reason)
+
+    def bulk(self, action: str, runs: Iterable[tuple[str, str]]) -> Call:
+        """Cancel, resume or delete runs, each given as its id and its epoch as it was read."""
+        return self._call("bulk", action, *(part for pair in runs for part in pair))
 
     def renew(self, leases: Iterable[Lease], seconds: float) -> Call:
         """Extend leases."""

@@ -16,7 +16,7 @@ PERMANENT = (
     "leases",
     "ready",
     "timers",
-    "runs:*",
+    "open:*",
     "entrypoints",
     "parked:*",
     "thread:*",
@@ -76,9 +76,25 @@ class Keys(EventKeys):
         """List of what a worker's last take claimed; TTL: one lease."""
         return f"{self.prefix}:taken:{worker}"
 
-    def runs(self, status: str) -> str:
-        """Sorted set of the runs in a status, by when they came to it (ms). Permanent."""
-        return f"{self.prefix}:runs:{status}"
+    def open(self, facet: str) -> str:
+        """Sorted set of the open runs of a facet by when they were created (ms). Permanent."""
+        return f"{self.prefix}:open:{facet}"
+
+    def over(self, facet: str) -> str:
+        """Sorted set of the names of a facet's lists of ended runs; TTL: as the last of these.
+
+        `<name>:<facet>` instead of a facet names such a list.
+        """
+        return f"{self.prefix}:over:{facet}"
+
+    @property
+    def causes(self) -> str:
+        """Sorted set of causes of failures by when their last run is gone (ms); TTL: as that."""
+        return f"{self.prefix}:causes"
+
+    def cause(self, digest: str) -> str:
+        """Hash of a cause of failures: what failed, where, how often, the last run; TTL: its."""
+        return f"{self.prefix}:cause:{digest}"
 
     def cached(self, namespace: str) -> str:
         """Hash of a cached task's values; those with a TTL have keys of their own below it.

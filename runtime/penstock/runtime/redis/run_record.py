@@ -19,10 +19,13 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "crashes": "0",
     "config": CONFIG,
     "durability": "async",
+    "facets": "",
     "history": "1000",
     "keep": "0",
     "metadata": "",
     "retention": "86400000",
+    "retention_failed": "2592000000",
+    "tags": "",
     "thread_retention": "0",
 }
 """What a field says that a run's hash does not have."""

@@ -161,9 +161,9 @@ class ThreadCalls:
         """Forget a thread, or runs of it."""
         return self._call("delete", thread_key(thread_id), _bytes(thread_id), *run_ids)
 
-    def thread_runs(self, thread_id: str, status: str, cursor: str) -> Call:
-        """Look through a part of an index for runs of a thread."""
-        return self._call("thread_runs", thread_key(thread_id), status, cursor)
+    def thread_runs(self, thread_id: str, name: str, start: str) -> Call:
+        """Look through a part of a list of runs that are over for those of a thread."""
+        return self._call("thread_runs", thread_key(thread_id), name, start)
 
     @staticmethod
     def answer(reply: Reply) -> tuple[str, str]:
@@ -173,9 +173,9 @@ class ThreadCalls:
 
     @staticmethod
     def found(reply: Reply) -> tuple[str, list[str]]:
-        """Read `thread_runs`: the next cursor, and ids."""
-        cursor, ids = cast("tuple[bytes, list[bytes]]", reply)
-        return _text(cursor), [_text(item) for item in ids]
+        """Read `thread_runs`: where to go on, "" at the end, and ids."""
+        start, ids = cast("tuple[bytes, list[bytes]]", reply)
+        return _text(start), [_text(item) for item in ids]
 
 
 def _record(

@@ -11,7 +11,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from penstock.publisher.redis.retries import awith_retries, with_retries
 from penstock.publisher.redis.script import Call, arun, run
-from penstock.runtime.redis.plans.requests import Request
+from penstock.runtime.redis.plans.requests import Reads, Request
 
 
 def ask(connection: Redis, request: Request) -> Any:
@@ -24,6 +24,11 @@ def ask(connection: Redis, request: Request) -> Any:
     def send() -> Any:
         if isinstance(request, Call):
             return run(connection, request)
+        if isinstance(request, Reads):
+            with connection.pipeline(transaction=False) as pipeline:
+                for command in request.commands:
+                    pipeline.execute_command(*command)
+                return pipeline.execute()
         return cast(Any, connection.execute_command(*request))
 
     return with_retries(send, lambda: connection)
@@ -35,6 +40,11 @@ async def aask(connection: AsyncRedis, request: Request) -> Any:
     async def send() -> Any:
         if isinstance(request, Call):
             return await arun(connection, request)
+        if isinstance(request, Reads):
+            async with connection.pipeline(transaction=False) as pipeline:
+                for command in request.commands:
+                    pipeline.execute_command(*command)
+                return await pipeline.execute()
         return cast(Any, await connection.execute_command(*request))
 
     return await awith_retries(send, lambda: connection)

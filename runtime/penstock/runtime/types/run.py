@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["OPEN", "Run", "RunStatus"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -57,6 +57,12 @@ class Run:
     """Whether it waits for an answer now; never true of a run that is not suspended."""
     wakes_at: datetime | None = None
     """When the run goes on by itself; None unless it is suspended."""
+    cause: str = ""
+    """What it failed of, as `client.failures` groups failures; empty unless it failed."""
+    rerun_of: str = ""
+    """The run whose input it was given again; empty for most."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What it is found by; empty without the key that they are encrypted under."""
 
     @classmethod
     def from_fields(cls, run_id: str, fields: Mapping[str, str]) -> Run:
@@ -74,6 +80,8 @@ class Run:
             worker=fields.get("worker", "") if status is RunStatus.RUNNING else "",
             asks=waits and fields.get("asks") == "1",
             wakes_at=_time(fields.get("wakes")) if waits else None,
+            cause=fields.get("cause", "") if status is RunStatus.FAILED else "",
+            rerun_of=fields.get("rerun_of", ""),
             reason="" if is_open else fields.get("reason", ""),
             created_at=_moment(fields["created"]),
             started_at=_time(fields.get("started")),

@@ -23,6 +23,7 @@ from penstock.runtime.errors import ConfigurationError, InputError, WrongKindErr
 from penstock.runtime.journal.checkpointer import Checkpointer
 from penstock.runtime.types.cache import Cache, CachePolicy, checked_policy
 from penstock.runtime.types.config import Config, merged
+from penstock.runtime.types.retention import checked_retention
 from penstock.runtime.types.retry import Retries, normalize
 from penstock.runtime.types.timeout import Timeouts, policy_of
 from penstock.runtime.types.typed_dict import for_pydantic
@@ -50,8 +51,12 @@ class Declared:
     cache_policy: CachePolicy | None = None
     retry_policy: Retries = None
     timeout: Timeouts = None
+    retention: float | None = None
+    retention_failed: float | None = None
 
     def __post_init__(self) -> None:
+        checked_retention("retention", self.retention)
+        checked_retention("retention_failed", self.retention_failed)
         policy_of(self.timeout)
         normalize(self.retry_policy)
         checked_policy(self.cache_policy)

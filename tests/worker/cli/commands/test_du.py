@@ -39,7 +39,7 @@ def test_bytes_are_shown_by_kind_of_key(redis_url: str, client: Client) -> None:
     assert found["penstock:run:*"]["keys"] == 2
     assert found["penstock:checkpoints:*"]["bytes"] > 100_000
     assert found["penstock:store:items:*"]["keys"] == 1
-    assert found["penstock:runs:*"]["keys"] == found["penstock:ready"]["keys"] == 1
+    assert found["penstock:open:*"]["keys"] == 2
     assert found["rq:job:*"]["keys"] == 2
     assert found["rq:*"]["keys"] == 1  # rq:queues
     kinds = [row["bytes"] for row in found.values() if "kind" in row]

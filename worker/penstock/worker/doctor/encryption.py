@@ -18,6 +18,7 @@ from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.run_record import CONFIG
 from penstock.runtime.types.run import RunStatus
 from penstock.worker.doctor.finding import Encryption, Finding, Level, Reading
+from penstock.worker.doctor.listed import newest_runs
 
 RUNS_READ: Final = 100
 """Runs of each status, the newest, that are looked at."""
@@ -34,8 +35,7 @@ def read_encryption(connection: Redis, keys: Keys, codec: Codec) -> Encryption:
     unreadable: list[str] = []
     why = ""
     for status in RunStatus:
-        newest = connection.zrevrange(keys.runs(status), 0, RUNS_READ - 1)
-        for run_id in (name.decode() for name in cast("list[bytes]", newest)):
+        for run_id in newest_runs(connection, keys, status, RUNS_READ):
             reply = connection.hmget(keys.run(run_id), "entrypoint", "config")
             entrypoint, text = cast("list[bytes | None]", reply)
             if entrypoint is None:

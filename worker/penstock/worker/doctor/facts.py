@@ -13,12 +13,14 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from penstock.publisher.codec.codec import Codec
+from penstock.runtime.redis.facets import ALL
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.world import World
 from penstock.runtime.types.run import OPEN, RunStatus
 from penstock.worker.doctor.cluster import is_cluster
 from penstock.worker.doctor.encryption import read_encryption
 from penstock.worker.doctor.finding import Encryption, Reading
+from penstock.worker.doctor.listed import counts
 
 T = TypeVar("T")
 
@@ -124,7 +126,8 @@ def _alive(connection: Redis, workers: str) -> int:
 
 
 def _statuses(connection: Redis, keys: Keys) -> dict[str, int]:
-    return {status.value: connection.zcard(keys.runs(status)) for status in RunStatus}
+    counted = counts(connection, keys)
+    return {status.value: counted.get(status, 0) for status in RunStatus}
 
 
 def _unserved(connection: Redis, keys: Keys, queued: Sequence[_Queued]) -> set[str]:
@@ -163,7 +166,7 @@ def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
     """Read the runs that are queued on a queue, those of remote steps too."""
     listed, ready = (
         cast("list[bytes]", connection.zrevrange(index, 0, -1))
-        for index in (keys.runs(RunStatus.QUEUED), keys.ready)  # the second has also those of steps
+        for index in (keys.open(ALL), keys.ready)  # the second has also those of steps
     )
     found: list[_Queued] = []
     now = connection.time()[0] * 1000

@@ -31,28 +31,29 @@ class Role:
 
 _READ: Final = (
     "hget hgetall hkeys hmget lindex llen lpos lrange ping subscribe time unsubscribe "
-    "zcard zrangebyscore zrevrange zscore"
+    "zcard zinter zrange zrangebyscore zrevrange zrevrangebyscore zscore"
 )
 _RUNS: Final = (
-    "{p}:run:* {p}:runs:* {p}:checkpoints:* {p}:questions:* {p}:events:* {p}:remote:* {p}:thread:* "
-    "{p}:waiting:* {p}:leases {p}:ready {p}:entrypoints {rq}:queue:*"
+    "{p}:run:* {p}:open:* {p}:over:* {p}:causes {p}:cause:* {p}:checkpoints:* "
+    "{p}:questions:* {p}:events:* {p}:remote:* "
+    "{p}:thread:* {p}:history:* {p}:waiting:* {p}:leases {p}:ready {p}:entrypoints {rq}:queue:*"
 )
 _ASK: Final = (
     f"{_READ} eval evalsha exists get hdel hexists hlen hset hsetnx hvals lpop lpush lrem "
-    "ltrim persist pexpire publish rpush sadd set srem zadd zrandmember zrem zscan"
+    "ltrim persist pexpire publish rpush sadd set srem zadd zincrby zrem"
 )
 
 ROLES: Final[Mapping[str, Role]] = {
     "app": Role(
         _ASK,
-        f"{_RUNS} {{p}}:history:* {{p}}:made:* {{p}}:graph:* {{p}}:parked:* {{p}}:timers "
+        f"{_RUNS} {{p}}:made:* {{p}}:graph:* {{p}}:parked:* {{p}}:timers "
         "{rq}:queues {rq}:job:* {rq}:finished:* {rq}:failed:*",
         "{p}:channel{d}:* {p}:control{d}",
     ),
     "worker": Role(
         f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove pttl scard sinter "
-        "sismember smembers type unwatch watch xadd xread zcount zpopmin zrange zremrangebyscore "
-        "zrevrangebylex",
+        "sismember smembers type unwatch watch xadd xread zcount zpopmin zrandmember "
+        "zremrangebyscore zrevrangebylex",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
     ),
@@ -103,10 +104,12 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "zcount": (_KEY, "0", "1"),
     "zrange": (_KEY, "0", "1"),
     "zrangebyscore": (_KEY, "0", "1"),
+    "zincrby": (_KEY, "1", "v"),
+    "zinter": ("1", _KEY),
     "zrem": (_KEY, "v"),
     "zremrangebyscore": (_KEY, "0", "1"),
     "zrevrange": (_KEY, "0", "1"),
-    "zscan": (_KEY, "0"),
+    "zrevrangebyscore": (_KEY, "0", "1"),
     "zscore": (_KEY, "v"),
 }
 """What follows a command, where that is not just a key."""

@@ -23,7 +23,7 @@ def refuse_older_runs(connection: Redis, keys: Keys) -> None:
     statuses = sorted(OPEN)
     with connection.pipeline(transaction=False) as pipeline:
         for status in statuses:
-            pipeline.zrange(keys.runs(status), 0, 0)
+            pipeline.zrange(f"{keys.prefix}:runs:{status}", 0, 0)  # which today's versions have not
         oldest = cast("list[list[bytes]]", pipeline.execute())
         found = [
             (status, name.decode())

@@ -40,6 +40,11 @@ class Failures:
             if id(failure.error) in chain or failure.use is None or not failure.use.is_survived
         )
 
+    def of(self, error: BaseException) -> list[str]:
+        """Name the failed steps that an error comes from."""
+        chain = set(map(id, _chain(error)))
+        return [failure.step_id for failure in self._found if id(failure.error) in chain]
+
     def report_unseen(self) -> None:
         """Log the failures of steps whose futures nobody looked at."""
         for failure in self._found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Wanted", "checked_run_id", "create"]
 
 import json
+import math
 import re
 import time
 import uuid
@@ -20,10 +21,13 @@ from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.journal.run_input import ACCEPTED
 from penstock.runtime.journal.thread_values import Kept
 from penstock.runtime.redis.calls import Creation, OnBusy
+from penstock.runtime.redis.facets import facets_field
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.durability import durability_of
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.queue import checked_queue
+from penstock.runtime.types.retention import checked_retention
+from penstock.runtime.types.tags import Tags, checked_tags
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 THREAD_ID_LIMIT = 65_536
@@ -42,6 +46,10 @@ class Wanted:
     context: Any = None
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     durability: str = "async"
+    tags: Tags = field(default_factory=dict[str, str])
+    retention: float | None = None
+    retention_failed: float | None = None
+    """Seconds; None stands for the setting."""
     is_accepted: bool = False
     """Whether input and context are validated already."""
     asked: Any = NOTHING
@@ -72,8 +80,11 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
         context = codec.plain.dumps(wanted.context, "context of the run")
     config = codec.plain.dumps(dict(wanted.config), "config of the run")
     metadata = Kept(shared, thread_id).write_metadata(wanted.config.get("metadata"))
+    tags = checked_tags(wanted.tags)
+    tagged = codec.plain.dumps(tags, "tags of the run") if tags else ""
     queued = json.dumps({"name": wanted.entrypoint, "queue": wanted.queue})
-    parts = (wanted.entrypoint, "" if own else thread_id, text, context, config)
+    parts: tuple[str, ...] = (wanted.entrypoint, "" if own else thread_id, text, context, config)
+    parts += (tagged,) if tagged else ()
     digests = _digests(parts, codec)
     if (asked := _asked_text(wanted, codec)) is not None:
         digests = [*_digests((*parts[:2], asked, *parts[3:]), codec), *digests]
@@ -88,16 +99,25 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
         on_busy=wanted.on_busy,
         fields={
             "entrypoint": wanted.entrypoint,
-            "retention": round(settings.retention * 1000),
+            **_retention(wanted, settings),
             "thread_retention": round(settings.thread_retention * 1000),
             "history": settings.history,
             "keep": settings.keep,
             "durability": wanted.durability,
             "config": codec.at("config").seal(config),
             "metadata": metadata,
+            "tags": codec.at("tags").seal(tagged) if tagged else "",
+            "facets": facets_field(tags, settings.index, shared),
         },
         recorded={ACCEPTED: ""} if wanted.is_accepted else {},
     )
+
+
+def _retention(wanted: Wanted, settings: Settings) -> dict[str, int]:
+    kept = checked_retention("retention", wanted.retention) or settings.retention
+    failed = checked_retention("retention_failed", wanted.retention_failed)
+    failed = failed or settings.retention_failed
+    return {"retention": math.ceil(kept * 1000), "retention_failed": math.ceil(failed * 1000)}
 
 
 def _asked_text(wanted: Wanted, codec: Codec) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["fork_run"]
+__all__ = ["Move", "fork_run"]
 
 import dataclasses
 import json
@@ -79,7 +79,7 @@ def fork_run(
         durability=fields["durability"],
     )
     new = checked_run_id(None)
-    move = _Move(threads.codec, run_id, new, recorded)
+    move = Move(threads.codec, run_id, new, recorded)
     creation = dataclasses.replace(
         create(dataclasses.replace(wanted, run_id=new), settings, threads.codec),
         input=move.text(recorded["input"], "input"),
@@ -87,6 +87,8 @@ def fork_run(
         recorded={**move.accepted(), **move.kept(done)},
     )
     told = {"config": move.text(fields["config"], "config"), "metadata": fields["metadata"]}
+    if tags := fields["tags"]:
+        told |= {"tags": move.text(tags, "tags"), "facets": fields["facets"]}
     creation = dataclasses.replace(creation, fields={**creation.fields, **told})
     ref = CheckpointRef(run.thread_id, fields["checkpoint"])
     yield from threads.changes.fork(threads.changes.change(ref, run.entrypoint))
@@ -115,7 +117,7 @@ def _tell(past: _Past, event: Mapping[str, Any]) -> None:
         past.answers += data["interrupts"]
 
 
-class _Move:
+class Move:
     """Writes what one run has recorded again for another, which has keys and names of its own."""
 
     def __init__(self, codec: Codec, old: str, new: str, recorded: Mapping[str, bytes]) -> None:

@@ -5,22 +5,22 @@ A request is a script call, or a reading command as a tuple. All of them may be 
 
 from __future__ import annotations
 
-__all__ = ["Plan", "Request", "RequestPlans", "is_open", "texts"]
+__all__ = ["Plan", "Reads", "Request", "RequestPlans", "is_open", "read_run", "texts"]
 
 import json
 import time
 import warnings
-from collections.abc import Generator, Mapping
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar, cast
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.failure import load_error
+from penstock.publisher.errors import EncryptionError
 from penstock.publisher.event import encode
 from penstock.publisher.redis.script import Call
 from penstock.publisher.stored import event_of
 from penstock.runtime.errors import (
-    ConfigurationError,
     PoisonRunError,
     ResumeError,
     RunCancelledError,
@@ -43,7 +43,17 @@ from penstock.runtime.types.run import OPEN, Run, RunStatus
 
 T = TypeVar("T")
 
-Request: TypeAlias = "Call | tuple[str | int, ...]"
+ReadingCommand: TypeAlias = "tuple[str | int, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Reading commands that are sent in one round trip; the reply is the list of their replies."""
+
+    commands: Sequence[ReadingCommand]
+
+
+Request: TypeAlias = "Call | ReadingCommand | Reads"
 Plan: TypeAlias = Generator[Request, Any, T]
 
 
@@ -122,38 +132,13 @@ class RequestPlans:
             raise RunNotFoundError(
                 run_id, f"no run {run_id!r}: it never existed, or its retention is over."
             )
-        return _read_run(run_id, fields, self.codec)
+        return read_run(run_id, fields, self.codec)
 
     def config(self, run_id: str) -> Plan[Mapping[str, Any]]:
         """Read the config that a run was enqueued with."""
         text = yield ("HGET", self.keys.run(run_id), "config")
         codec = self.codec.at("run", run_id, "config")
         return cast("Mapping[str, Any]", codec.loads(text)) if text is not None else {}
-
-    def runs(self, status: str | None, limit: int) -> Plan[list[Run]]:
-        """Read the newest runs, of one status or of all.
-
-        Raises:
-            ConfigurationError: there is no such status, or the limit leaves none.
-        """
-        if limit < 1:
-            raise ConfigurationError(f"limit is a number of runs, at least 1, not {limit!r}.")
-        if status and status not in list(RunStatus):
-            raise ConfigurationError(
-                f"no run is {status!r}: a status is one of {', '.join(RunStatus)}."
-            )
-        found: dict[str, float] = {}  # a run that comes to another status meanwhile is found twice
-        for one in [RunStatus(status)] if status else list(RunStatus):
-            rows = yield ("ZREVRANGE", self.keys.runs(one), 0, limit - 1, "WITHSCORES")
-            found |= {name.decode(): float(score) for name, score in _rows(rows)}
-        runs: list[Run] = []
-        for run_id in sorted(found, key=lambda each: (found[each], each), reverse=True):
-            fields = whole(run_id, texts((yield ("HGETALL", self.keys.run(run_id)))))
-            if "status" in fields:
-                runs.append(_read_run(run_id, fields, self.codec))
-            if len(runs) == limit:
-                break
-        return runs
 
     def last_seq(self, run_id: str) -> Plan[int]:
         """Read the seq of a run's newest event, 0 if it has none."""
@@ -270,9 +255,18 @@ class RequestPlans:
         return str(name.decode())
 
 
-def _read_run(run_id: str, fields: Mapping[str, str], codec: Codec) -> Run:
-    run = Run.from_fields(run_id, fields)
-    return replace(run, reason=read_reason(run.reason, codec.at("run", run_id)))
+def read_run(run_id: str, fields: Mapping[str, str], codec: Codec) -> Run:
+    """Read a run from its whole hash."""
+    run, codec = Run.from_fields(run_id, fields), codec.at("run", run_id)
+    tags = _read_tags(fields["tags"], codec)
+    return replace(run, reason=read_reason(run.reason, codec), tags=tags)
+
+
+def _read_tags(text: str, codec: Codec) -> Mapping[str, str]:
+    try:
+        return {} if not text else cast("Mapping[str, str]", codec.at("tags").loads(text))
+    except EncryptionError:
+        return {}
 
 
 def is_open(run: Run) -> bool:
@@ -283,9 +277,3 @@ def is_open(run: Run) -> bool:
 def texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:
     """Read a hash."""
     return {name.decode(): value.decode("utf-8", "surrogatepass") for name, value in reply.items()}
-
-
-def _rows(reply: Any) -> list[tuple[bytes, Any]]:
-    if reply and not isinstance(reply[0], (tuple, list)):
-        return list(zip(reply[::2], reply[1::2], strict=True))
-    return [cast("tuple[bytes, Any]", tuple(row)) for row in reply]

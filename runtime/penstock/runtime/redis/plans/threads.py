@@ -14,7 +14,6 @@ from penstock.runtime.redis.plans.updates import ChangePlans, is_number, made
 from penstock.runtime.redis.thread_calls import Change, ThreadCalls
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.interrupt import NOTHING
-from penstock.runtime.types.run import OPEN, RunStatus
 from penstock.runtime.types.state import CheckpointRef, StateSnapshot
 
 PAGE: Final = 20
@@ -93,15 +92,13 @@ class ThreadPlans:
         answer = self.calls.answer((yield self.calls.delete(thread_id)))
         made(Change(thread_id, "", ""), answer)
         # Runs that never began, or whose checkpoint was trimmed, are found by the indexes alone.
-        for status in (status for status in RunStatus if status not in OPEN):
-            cursor = "0"
-            while True:
-                reply = yield self.calls.thread_runs(thread_id, status, cursor)
-                cursor, ids = self.calls.found(reply)
+        for name in (yield ("ZRANGE", self.plans.keys.over("all"), 0, -1)):
+            start = "0"
+            while start:
+                reply = yield self.calls.thread_runs(thread_id, name.decode(), start)
+                start, ids = self.calls.found(reply)
                 if ids:
                     yield self.calls.delete(thread_id, ids)
-                if cursor == "0":
-                    break
 
 
 def _has(state: StateSnapshot, wanted: Mapping[str, Any]) -> bool:

@@ -1,6 +1,6 @@
--- The time, by Redis's clock in milliseconds, and what is filed by it. Needs names.
+-- The time, by Redis's clock in milliseconds, and what changes with it. Needs names.
 --
--- Keys: run:<id>, runs:<status> (zsets of run ids by when they came to the status).
+-- Keys: run:<id>, open:<facet> (of those that wait: zset by when they were created).
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
@@ -10,18 +10,10 @@ end
 
 local NOW = ms(now)
 
-local function index(id, from, to)
-  if from and from ~= '' then
-    redis.call('ZREM', ARGV[1] .. ':runs:' .. from, id)
-  end
-  redis.call('ZADD', ARGV[1] .. ':runs:' .. to, NOW, id)
-end
-
--- home: the run whose step this one performs, if it does so: then it is not listed by itself. Pairs of field and
--- value that change with the status may follow.
-local function status_to(id, from, to, home, ...)
+-- Pairs of field and value that change with the status may follow.
+local function status_to(id, from, to, ...)
   redis.call('HSET', key('run', id), 'status', to, 'updated', NOW, ...)
-  if not home then
-    index(id, from, to)
+  if from == 'suspended' then
+    redis.call('ZREM', SUSPENDED, id)
   end
 end

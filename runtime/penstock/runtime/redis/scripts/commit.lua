@@ -1,6 +1,6 @@
 -- The part that all writes of an attempt share. Needs names, append, remote and puts.
 -- Keys: those of puts; run:<id>; checkpoints:<home>, events:<home>, channel:<home> of the run that it writes for:
--- itself, or the one whose remote step it is, which has to be open and to wait for this very run (run:<home>,
+-- itself, or the one whose remote step it is, which has to be under way and to wait for this very run (run:<home>,
 -- remote:<home>).
 --
 -- ARGV[3] run id, ARGV[4] fence, ARGV[5] batch: number of this write within the attempt, from 1,

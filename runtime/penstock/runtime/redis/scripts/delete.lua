@@ -2,8 +2,7 @@
 --
 -- ARGV[3] thread key, ARGV[4] thread id, ARGV[5...] ids of runs; without one, the thread itself.
 -- Returns { OK, '' } or { BUSY, run id }.
--- Keys: thread:<key>, history:<key>, waiting:<key>, those of separate, standing and settle; run:<id>, checkpoints:<id>,
--- questions:<id>, events:<id>, runs:<status>, rq:job:<id>, rq:finished/failed:<queue>, those of graph_keys.
+-- Keys: thread:<key>, history:<key>, waiting:<key>, those of separate, standing, settle, forget and graph_keys.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -13,32 +12,13 @@
 -- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
+-- include: penstock.runtime.redis.scripts/forget
 
 local thread = ARGV[3]
 
--- As DEL does, which apps have no right to.
-local function drop_keys(...)
-  for _, name in ipairs({ ... }) do
-    redis.call('PEXPIRE', name, 0)
-  end
-end
-
-local function forget(id)
-  local run = redis.call('HMGET', key('run', id), 'thread_key', 'status', 'queue')
-  if run[1] ~= thread or run[2] == 'queued' or run[2] == 'running' or run[2] == 'suspended' then
-    return
-  end
-  redis.call('ZREM', ARGV[1] .. ':runs:' .. run[2], id)
-  if run[3] ~= '' then
-    unfile(id, run[3])
-    drop_keys(rq_job(id))
-  end
-  drop_keys(key('run', id), key('checkpoints', id), key('questions', id), key('events', id))
-end
-
 if #ARGV > 4 then
   for at = 5, #ARGV do
-    forget(ARGV[at])
+    forget(ARGV[at], thread)
   end
   return { 'OK', '' }
 end
@@ -53,7 +33,7 @@ end
 for _, entry in ipairs(redis.call('LRANGE', key('history', thread), 0, -1)) do
   local _, _, _, _, id = string.match(entry, HEAD)
   if id ~= '' then
-    forget(id)
+    forget(id, thread)
   end
 end
 graph_keys().keep_graph(thread, nil)

@@ -10,12 +10,13 @@
 -- the word is created, exists, conflict (the id has another input) or busy (rejected).
 -- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it.
 -- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints,
--- and those of standing, separate and settle.
+-- and those of facets, standing, separate and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/ticket
+-- include: penstock.runtime.redis.scripts/facets
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate as separating(place_of)
 -- include: penstock.runtime.redis.scripts/settle as settling(settle_here, start_next)
@@ -69,7 +70,8 @@ if ARGV[8] ~= '' then
   redis.call('HSET', key('checkpoints', id), 'context', ARGV[8])
 end
 begin_events(key('events', id), key('channel', id), ARGV[9])
-index(id, '', 'queued')
+told.created = NOW
+list_open(id, told)
 
 local announced = tonumber(redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint) or 0) > now and '1' or ''
 if is_gone then

@@ -1,10 +1,10 @@
 -- finish: the last write of an attempt that ends its run.
 --
 -- ARGV as in commit, then: status (completed, failed, cancelled), reason, number of checkpoints to
--- reopen, their fields. Returns OK, FENCED, or CANCELLED where newer input on the thread has asked to
+-- reopen, their fields; of a failure, its cause as count_cause takes it. Returns OK, FENCED, or CANCELLED where newer input on the thread has asked to
 -- roll the run back, or where nobody waits for the remote step any more: then nothing of this write is kept, and the
 -- run has ended so.
--- Keys: those of commit and settle.
+-- Keys: those of commit, settle and causes.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -13,6 +13,7 @@
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/commit
+-- include: penstock.runtime.redis.scripts/causes as causes(count_cause)
 
 local id, batch = ARGV[3], ARGV[5]
 local run = standing_of(id)
@@ -42,6 +43,11 @@ end
 local reason = ARGV[at + 1]
 if ARGV[at] == 'cancelled' then
   reason = run.cancel or reason
+end
+local cause = at + 3 + tonumber(ARGV[at + 2])
+if ARGV[cause] then
+  causes().count_cause(id, reason, kept_for(run, 'failed'), unpack(ARGV, cause, cause + 3))
+  run.cause = ARGV[cause]
 end
 run.graph = run.graph or has_graph()
 settle_as(id, run, ARGV[at], reason, nil, 'batch', batch, has_graph())

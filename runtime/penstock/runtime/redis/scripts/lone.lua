@@ -6,13 +6,14 @@
 -- Keys: run:<id> ('lone' until then), checkpoints:<id>.
 local function lone(id, thread)
   local run = redis.call('HMGET', key('run', id), 'lone', 'thread_key', 'entrypoint', 'metadata', 'created',
-    'status', 'finished', 'retention', 'history')
+    'status', 'finished', 'retention', 'history', 'retention_failed')
   if run[1] ~= '1' or run[2] ~= thread then
     return nil
   end
   run[8] = run[8] or RETENTION
   local told = { source = 'input', run = id, entrypoint = run[3], metadata = run[4] }
-  local found = { run = run, entries = { entry('1', '-1', '', told, run[5], '') }, values = {} }
+  local found = { run = run, kept_for = kept_for({ retention = run[8], retention_failed = run[10] }, run[6]),
+    entries = { entry('1', '-1', '', told, run[5], '') }, values = {} }
   if run[6] == 'completed' then
     local ended = redis.call('HMGET', key('checkpoints', id), 'saved', 'value', 'children')
     if ended[1] then

@@ -51,12 +51,22 @@ local function presence(worker)
   return ARGV[1] .. ':presence' .. OF_DATABASE .. ':' .. worker
 end
 
--- What a run keeps of its thread, and for how many ms it is kept, where it does not say so (run_record has the same).
-local HISTORY, RETENTION = 1000, 86400000
+-- What a run keeps of its thread, and for how many ms it is kept, or kept if it failed, where it does not say so
+-- (run_record has the same).
+local HISTORY, RETENTION, RETENTION_FAILED = 1000, 86400000, 2592000000
+
+-- For how many ms a run is kept that has ended in a status; run: retention and retention_failed, as its hash has them.
+local function kept_for(run, status)
+  if status == 'failed' then
+    return tonumber(run.retention_failed or RETENTION_FAILED)
+  end
+  return tonumber(run.retention or RETENTION)
+end
 
 local LEASES = ARGV[1] .. ':leases'
 local READY = ARGV[1] .. ':ready'
 local TIMERS = ARGV[1] .. ':timers'
+local SUSPENDED = ARGV[1] .. ':open:suspended'
 local CONTROL = ARGV[1] .. ':control' .. OF_DATABASE
 
 -- Tells the worker of a run at work that there is an answer, or an outcome, for one of its branches.

@@ -14,7 +14,7 @@
 -- listen, its process counts as dead until it tells that it lives (forgo).
 -- Whatever was read from an index is checked again on the run itself before it is changed.
 -- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, events:<id>, run:<id>, remote:<id>, thread:<key>,
--- waiting:<key>, parked:<queue>, parked:<queue>:<name> and those of settle; rq:queue:<name> is searched for the ticket,
+-- waiting:<key>, parked:<queue>, parked:<queue>:<name> and those of settle and causes; rq:queue:<name> is searched for the ticket,
 -- and loses it in rq:queue:<name>:intermediate; rq:worker:<name>:executions says what was beside a run; those of
 -- presence.
 -- include: penstock.runtime.redis.scripts/names
@@ -25,6 +25,7 @@
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/presence
+-- include: penstock.runtime.redis.scripts/causes as causes(count_cause)
 
 local limit, most, patience = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local recovered, given_up, requeued, corrupt, woken = {}, {}, {}, {}, {}
@@ -96,6 +97,15 @@ local function count_death(id, run, reason, is_certain)
   return redis.call('HINCRBY', key('run', id), 'lonely', 1) >= 4 * most or alone >= most
 end
 
+local function count_poison(id, reason)
+  local run = redis.call('HMGET', key('run', id), 'entrypoint', 'retention_failed', 'home')
+  if not run[3] then
+    local digest = string.sub(redis.sha1hex(run[1] .. '\n\nPoisonRunError\n'), 1, 16)
+    local ttl = kept_for({ retention_failed = run[2] }, 'failed')
+    causes().count_cause(id, reason, ttl, digest, '', 'PoisonRunError', '')
+  end
+end
+
 local function expire(id, reason, dead)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key',
     'forgone')
@@ -115,15 +125,17 @@ local function expire(id, reason, dead)
     return
   end
   if run[7] ~= run[4] and count_death(id, run, reason, dead and ARGV[8] == '') then
-    settle_here(id, 'failed', 'PoisonRunError: ' .. redis.call('HGET', key('run', id), 'lonely')
-      .. ' workers died of it, the last: ' .. reason .. last_step(id))
+    local told = 'PoisonRunError: ' .. redis.call('HGET', key('run', id), 'lonely')
+      .. ' workers died of it, the last: ' .. reason .. last_step(id)
+    count_poison(id, told)
+    settle_here(id, 'failed', told)
     given_up[#given_up + 1] = id
     return
   end
   redis.call('HSET', key('run', id), 'attempt', (redis.call('HGET', key('run', id), 'attempt') or 1) + 1)
   redis.call('HDEL', key('run', id), 'worker')
   show_ended(id, run[2], run[3] or '', run[4], 'queued', 0)
-  status_to(id, 'running', 'queued', redis.call('HGET', key('run', id), 'home'))
+  status_to(id, 'running', 'queued')
   offer(id, true)
   recovered[#recovered + 1] = id
 end
@@ -202,19 +214,30 @@ local function fire(id)
       redis.call('HDEL', key('questions', id), name, name .. '/schema')
     end
   end
-  status_to(id, 'suspended', 'queued', redis.call('HGET', key('run', id), 'home'))
+  status_to(id, 'suspended', 'queued')
   offer(id, true)
   woken[#woken + 1] = id
 end
 
--- An index that somebody has deleted is built anew, a few runs of each status at each look, drawn at random: an open
--- run has its place in one. Its worker, if it lives, has the time to renew its lease before it counts as over.
+-- An index that somebody has deleted is built anew, of a few runs at each look, drawn at random from all that are open,
+-- and from one of the other indexes in turn: an open run has its place in two or more. Its worker, if it lives, has the
+-- time to renew its lease before it counts as over.
 local SAMPLE, RENEWAL = 10, 10000
 
+local function list_once_more(id, run)
+  list_open(id, { queue = run[2], entrypoint = run[5], facets = run[6], created = run[7] })
+  if run[1] == 'suspended' then
+    redis.call('ZADD', SUSPENDED, run[7], id)
+  end
+end
+
 local function place_again(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'wakes')
+  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'wakes', 'home', 'entrypoint', 'facets', 'created')
   if not PLACES[run[1] or ''] then
     return
+  end
+  if not run[4] then
+    list_once_more(id, run)
   end
   local due = ms(now + RENEWAL)
   if run[1] == 'suspended' then
@@ -251,8 +274,9 @@ end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', TIMERS, '-inf', NOW, 'LIMIT', 0, limit)) do
   attend(TIMERS, fire, id)
 end
-for status in pairs(PLACES) do
-  for _, id in ipairs(redis.call('ZRANDMEMBER', ARGV[1] .. ':runs:' .. status, SAMPLE)) do
+local INDEXES = { READY, LEASES, TIMERS, SUSPENDED }
+for _, index in ipairs({ key('open', 'all'), INDEXES[math.floor(now / 1000) % #INDEXES + 1] }) do
+  for _, id in ipairs(redis.call('ZRANDMEMBER', index, SAMPLE)) do
     pcall(place_again, id) -- of keys that are corrupt, others tell
   end
 end

@@ -42,7 +42,7 @@ local function come_home(id, run, status, reason)
     return
   end
   redis.call('ZREM', TIMERS, caller)
-  status_to(caller, 'suspended', 'queued', redis.call('HGET', key('run', caller), 'home'))
+  status_to(caller, 'suspended', 'queued')
   offer(caller, true)
 end
 

@@ -4,8 +4,9 @@
 -- reopen(id, thread, event): keeps all it has for as long as it is open again, and says so in its stream.
 -- Field 'pardoned' counts the deaths that do not count against it any more.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers;
--- those of graph_keys.
+-- those of relist and graph_keys.
 -- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
+-- include: penstock.runtime.redis.scripts/relist as relist(list_again)
 
 local function is_at(id, thread, is_lone)
   return is_lone == '1' or redis.call('HGET', key('thread', thread), 'run') == id
@@ -18,7 +19,13 @@ local function reopen(id, thread, event)
   redis.call('PERSIST', key('thread', thread))
   redis.call('PERSIST', key('history', thread))
   graph_keys().keep_graph(thread, 0)
-  redis.call('HDEL', key('run', id), 'finished', 'reason', 'cancel', 'worker')
+  local run = redis.call('HMGET', key('run', id), 'status', 'finished', 'retention', 'entrypoint', 'queue', 'facets',
+    'created', 'retention_failed', 'cause')
+  if run[2] then
+    relist().list_again(id, { status = run[1], finished = run[2], retention = run[3], entrypoint = run[4],
+      queue = run[5], facets = run[6], created = run[7], retention_failed = run[8], cause = run[9] })
+  end
+  redis.call('HDEL', key('run', id), 'finished', 'reason', 'cause', 'cancel', 'worker')
   local deaths = redis.call('HMGET', key('run', id), 'deaths', 'pardoned')
   local pardoned = ms((deaths[1] or 0) + (deaths[2] or 0))
   redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'alone', 0, 'lonely', 0, 'pardoned', pardoned)

@@ -2,7 +2,7 @@
 --
 -- requeued(id): lets a failed run go on whose ticket somebody has put back with RQ's tools, and tells whether it does.
 -- What those tools wrote of a run that cannot go on so is put right again. A ticket that is there twice does nothing.
--- Keys: run:<id>, runs:<status>, thread:<key>, ready, those of reopen and ticket.
+-- Keys: run:<id>, open:<facet>, thread:<key>, ready, those of reopen and ticket.
 -- include: penstock.runtime.redis.scripts/reopen
 
 local function requeued(id)

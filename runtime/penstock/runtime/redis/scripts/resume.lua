@@ -8,7 +8,7 @@
 -- asks while it is at work: its worker is told, and an attempt that has not heard finds the answer as it would wait
 -- for it (suspend).
 -- Sent twice with the same answers it says 'queued' again. The answers are checkpoints named '!<interrupt id>'.
--- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, runs:<status>, channel
+-- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, open:<facet>, channel
 -- control, and those of reopen and ticket.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
@@ -57,7 +57,7 @@ if status == 'running' then
 end
 reopen(id, run[2], ARGV[4])
 if status ~= 'queued' then
-  status_to(id, status, 'queued', redis.call('HGET', key('run', id), 'home'))
+  status_to(id, status, 'queued')
   offer(id, false)
 end
 return 'queued'

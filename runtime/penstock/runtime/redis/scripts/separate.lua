@@ -21,7 +21,7 @@ local function separate(id, thread)
     keep_children(id, key('thread', thread), found.children)
   end
   if found.run[7] then
-    rest(thread, math.max(1, found.run[7] + found.run[8] - now)) -- as long as the run
+    rest(thread, math.max(1, found.run[7] + found.kept_for - now)) -- as long as the run
   end
   return true
 end

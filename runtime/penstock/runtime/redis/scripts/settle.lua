@@ -3,7 +3,7 @@
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
--- those of history, remote_end and ticket; runs:<status>; leases, ready and timers lose the run.
+-- those of history, facets, remote_end and ticket; leases, ready and timers lose the run.
 local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
 
 -- Takes an open run out of the index that its status has.
@@ -24,36 +24,22 @@ local function start_next(thread)
   end
 end
 
--- Takes runs that are gone out of an index, of a few drawn at random: as each end looks at so many, what is gone
--- never comes to more than half of what is there, though some runs are kept for longer than others.
-local function tidy(index)
-  local ids, keys = redis.call('ZRANDMEMBER', index, 3), {}
-  for at, id in ipairs(ids) do
-    keys[at] = key('run', id)
-  end
-  if #ids == 0 or redis.call('EXISTS', unpack(keys)) == #ids then
-    return
-  end
-  for at, id in ipairs(ids) do
-    if redis.call('EXISTS', keys[at]) == 0 then
-      redis.call('ZREM', index, id)
-    end
-  end
-end
-
 local settle
 
+-- include: penstock.runtime.redis.scripts/facets
 -- include: penstock.runtime.redis.scripts/remote_end as remote_end(come_home, call_off, give_up)
 
 -- What the end of a run needs of its hash.
 local function standing_of(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home',
     'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph',
-    'thread_retention', 'entrypoint', 'metadata', 'history')
+    'thread_retention', 'entrypoint', 'metadata', 'history',
+    'facets', 'finished', 'retention_failed', 'cause')
   return { status = run[1], queue = run[2], worker = run[3], fence = run[4], thread_key = run[5], retention = run[6],
     home = run[7], home_step = run[8], caller = run[9], sends = run[10], parked = run[11], reserved = run[12],
     lone = run[13], batch = run[14], crashes = run[15], cancel = run[16], graph = run[17],
-    thread_retention = run[18], entrypoint = run[19], metadata = run[20], history = run[21] }
+    thread_retention = run[18], entrypoint = run[19], metadata = run[20], history = run[21], facets = run[22],
+    finished = run[23], retention_failed = run[24], cause = run[25] }
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
@@ -75,7 +61,7 @@ local function leave_thread(id, run, status, by)
   if at.run == id then
     local ttl = tonumber(at.ttl or run.thread_retention or 0)
     if ttl > 0 then
-      rest(thread, ttl)
+      rest(thread, status == 'failed' and math.max(ttl, kept_for(run, status)) or ttl) -- as the run may go on
     end
     start_next(thread)
   else
@@ -87,16 +73,18 @@ end
 -- by: what is told of the checkpoint of a run that completes, if the run does not do so itself. Pairs of field and
 -- value that change with the end may follow.
 local function settle_as(id, run, status, reason, by, ...)
-  local before, retention = run.status, run.retention or ms(RETENTION)
+  local before, retention = run.status, ms(kept_for(run, status))
   local is_at_work = before == 'running'
   unpark(id, run.queue, run.parked)
-  status_to(id, before, status, run.home, 'reason', reason, 'finished', NOW, ...)
-  tidy(ARGV[1] .. ':runs:' .. status)
+  status_to(id, before, status, 'reason', reason, 'finished', NOW, ...)
+  if not run.home then
+    list_ended(id, run, status)
+  end
   if run.reserved then
     redis.call('HDEL', key('run', id), 'reserved')
   end
   show_ended(id, run.queue, is_at_work and run.worker or '', run.fence or '', RQ_STATUS[status],
-    status == 'failed' and tonumber(retention) or math.min(retention, ENDED))
+    status == 'failed' and tonumber(retention) or math.min(tonumber(retention), ENDED))
   redis.call('PEXPIRE', key('run', id), retention)
   if run.home then
     return remote_end().come_home(id, run, status, reason)

@@ -40,7 +40,8 @@ local function call_off_others(home)
     end
   end
 end
-local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home', 'sends')
+local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home', 'sends',
+  'created')
 if run[6] or run[7] then
   call_off_others(run[6] or id)
 end
@@ -58,7 +59,10 @@ if away > 0 and (due == '' or tonumber(due) > now + LOOK) then
   due = ms(now + LOOK)
 end
 drop(id, 'running')
-status_to(id, 'running', 'suspended', run[6])
+status_to(id, 'running', 'suspended')
+if not run[6] then
+  redis.call('ZADD', SUSPENDED, run[8], id)
+end
 redis.call('HDEL', key('run', id), 'worker')
 redis.call('HSET', key('run', id), 'asks', asks and '1' or '0', 'wakes', due)
 if due ~= '' and run[1] ~= '' then
@@ -75,7 +79,7 @@ for each = at + 2, at + 1 + away do
 end
 if comes_back then
   redis.call('ZREM', TIMERS, id)
-  status_to(id, 'suspended', 'queued', run[6])
+  status_to(id, 'suspended', 'queued')
   offer(id, true)
 end
 return 'OK'

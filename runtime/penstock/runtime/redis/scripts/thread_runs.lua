@@ -1,14 +1,17 @@
--- thread_runs: look through an index for runs of one thread, a part of it a call.
+-- thread_runs: look through a list of runs that are over for those of one thread, a part of it a call.
 --
--- ARGV[3] thread key, ARGV[4] status, ARGV[5] cursor of ZSCAN. Returns { next cursor, ids of runs }.
--- Keys: runs:<status>, run:<id>.
+-- ARGV[3] thread key, ARGV[4] name of the list, ARGV[5] index of its first entry that is looked at.
+-- Returns { index to go on from, '' at the end; ids of runs }.
+-- Keys: over:<name>:<facet>, run:<id>.
 -- include: penstock.runtime.redis.scripts/names
 
-local page = redis.call('ZSCAN', ARGV[1] .. ':runs:' .. ARGV[4], ARGV[5], 'COUNT', 500)
+local PART = 500
+local entries = redis.call('LRANGE', key('over', ARGV[4] .. ':all'), ARGV[5], ARGV[5] + PART - 1)
 local ids = {}
-for at = 1, #page[2], 2 do
-  if redis.call('HGET', key('run', page[2][at]), 'thread_key') == ARGV[3] then
-    ids[#ids + 1] = page[2][at]
+for _, entry in ipairs(entries) do
+  local id = string.sub(entry, 7)
+  if redis.call('HGET', key('run', id), 'thread_key') == ARGV[3] then
+    ids[#ids + 1] = id
   end
 end
-return { page[1], ids }
+return { #entries == PART and string.format('%d', ARGV[5] + PART) or '', ids }

@@ -1,7 +1,7 @@
 -- wake: queue a suspended run again, so that it asks its questions anew.
 --
 -- ARGV[3] run id. Returns the status after the call ('' for no run).
--- Keys: run:<id>, runs:<status>, timers, and those of ticket.
+-- Keys: run:<id>, open:<facet>, timers, and those of ticket.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/ticket
@@ -12,6 +12,6 @@ if status ~= 'suspended' then
   return status
 end
 redis.call('ZREM', TIMERS, id)
-status_to(id, 'suspended', 'queued', redis.call('HGET', key('run', id), 'home'))
+status_to(id, 'suspended', 'queued')
 offer(id, false)
 return 'queued'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["run"]
 
+from collections.abc import Sequence
 from typing import cast
 
 import click
@@ -11,6 +12,7 @@ import click
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.redis.calls import OnBusy
 from penstock.worker.cli.errors import note, warnings_as_notes
+from penstock.worker.cli.filters import tags_of
 from penstock.worker.cli.options import as_json, common, open_client, parse_json
 
 
@@ -20,6 +22,9 @@ from penstock.worker.cli.options import as_json, common, open_client, parse_json
 @click.option("--thread", metavar="ID", help="The thread that the run belongs to.")
 @click.option("--run-id", metavar="ID", help="An id of your own: two calls with it are one run.")
 @click.option("--queue", "-q", metavar="NAME", help="The queue of the run.")
+@click.option(
+    "--tag", metavar="KEY=VALUE", multiple=True, help="A tag to find it by; may be repeated."
+)
 @click.option(
     "--on-busy",
     type=click.Choice(["queue", "reject", "interrupt", "rollback"]),
@@ -38,6 +43,7 @@ def run(
     thread: str | None,
     run_id: str | None,
     queue: str | None,
+    tag: Sequence[str],
     on_busy: str,
     follow: bool,
     as_json: bool,
@@ -63,6 +69,7 @@ def run(
                 thread_id=thread,
                 run_id=run_id,
                 queue=queue,
+                tags=tags_of(tag),
                 on_busy=cast(OnBusy, on_busy),
             )
         if not follow:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.steps import Step, StepStatus, read_steps
+from penstock.runtime.diagnostics.values import read_input, read_values
 from penstock.runtime.diagnostics.waiting import Waiting, read_waiting
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.types.run import Run, RunStatus
@@ -46,6 +47,8 @@ class Report:
     steps: Sequence[Step]
     outcome: Mapping[str, Any]
     """`value`, or `error` as the codec describes it; empty while there is none."""
+    values: Mapping[str, Any]
+    """What was asked for of the recorded values: `input`, and those of steps by their id."""
 
 
 @click.command(short_help="Show a run: its steps, its attempts, what it waits for.")
@@ -60,26 +63,39 @@ class Report:
     help="How many steps, the newest; --json has all.",
 )
 @click.option("--traceback", is_flag=True, help="Show where a failed run's error came from.")
+@click.option("--input", "has_input", is_flag=True, help="Show the run's input.")
+@click.option("--values", "has_values", is_flag=True, help="Show what its steps returned.")
 @as_json
 @common
-def show(run_id: str, limit: int, traceback: bool, as_json: bool, redis: str | None) -> None:
+def show(
+    run_id: str,
+    limit: int,
+    traceback: bool,
+    has_input: bool,
+    has_values: bool,
+    as_json: bool,
+    redis: str | None,
+) -> None:
     """Show RUN: status, times, attempts, what it waits for, and its steps.
 
     Steps are listed below the step that called them. A step is `unfinished` if its attempt ended
     before the step did: it is executed again when the run goes on.
     """
     with open_client(redis) as client:
-        report = client.do(read(client.plans, run_id))
+        report = client.do(read(client.plans, run_id, has_input=has_input, has_values=has_values))
     if as_json:
         emit(_as_object(report))
         return
     _print_run(report)
     _print_steps(report.steps, limit)
+    _print_values(report, limit)
     if traceback:
         _print_traceback(report.outcome)
 
 
-def read(plans: RequestPlans, run_id: str) -> Plan[Report]:
+def read(
+    plans: RequestPlans, run_id: str, *, has_input: bool = False, has_values: bool = False
+) -> Plan[Report]:
     """Read everything that is shown of a run.
 
     Raises:
@@ -99,7 +115,12 @@ def read(plans: RequestPlans, run_id: str) -> Plan[Report]:
             outcome = plans.codec.at("run", run_id).outcome(text, "result")
     waiting = yield from read_waiting(plans, run)
     steps = yield from read_steps(plans, run)
-    return Report(run, deaths[: run.crashes], waiting, steps, outcome)
+    values: dict[str, Any] = {}
+    if has_input:
+        values["input"] = yield from read_input(plans, run)
+    if has_values:
+        values |= yield from read_values(plans, run, [step.step_id for step in steps])
+    return Report(run, deaths[: run.crashes], waiting, steps, outcome, values)
 
 
 # -- for people ---------------------------------------------------------------------------------
@@ -114,6 +135,10 @@ def _print_run(report: Report) -> None:
     )
     if run.thread_id != run.run_id:
         _print_field("thread", one_line(run.thread_id))
+    if run.rerun_of:
+        _print_field("rerun of", run.rerun_of)
+    if run.tags:
+        _print_field("tags", ", ".join(one_line(f"{key}={run.tags[key]}") for key in run.tags))
     _print_field("queue", run.queue or "none: invoked in a process of its own")
     _print_field("times", _times(run))
     if run.attempt > 1:
@@ -138,6 +163,8 @@ def _print_end(run: Run, outcome: Mapping[str, Any]) -> None:
     if run.reason:
         _print_field("reason", one_line(run.reason), "red" * (run.status is RunStatus.FAILED))
     if run.status is RunStatus.FAILED:
+        if run.cause:
+            _print_field("cause", f"{run.cause}: penstock runs --error {run.cause}")
         _print_field("continue", f"penstock resume {run.run_id}")
     if "value" in outcome:
         _print_field("result", one_line(outcome["value"], RESULT_SHOWN))
@@ -188,6 +215,15 @@ def _print_steps(steps: Sequence[Step], limit: int) -> None:
         note(f"the newest {limit} of {len(steps)} steps; --limit shows more")
 
 
+def _print_values(report: Report, limit: int) -> None:
+    steps = {step.step_id: step for step in report.steps[-limit:]}
+    shown = {name: report.values[name] for name in ("input", *steps) if name in report.values}
+    if shown:
+        print_line("")
+    for name, value in shown.items():
+        print_line(Text.assemble((f"{one_line(name)}  ", "dim"), one_line(value, RESULT_SHOWN)))
+
+
 def _print_traceback(outcome: Mapping[str, Any]) -> None:
     error: dict[str, Any] | None = outcome.get("error")
     while error is not None and "traceback" in error:
@@ -216,11 +252,14 @@ def _as_object(report: Report) -> dict[str, Any]:
     found["interrupts"] = waiting.questions
     if "value" in report.outcome:
         found["result"] = report.outcome["value"]
-    found["steps"] = [_step_object(step) for step in report.steps]
+    if "input" in report.values:
+        found["input"] = report.values["input"]
+    found["steps"] = [_step_object(step, report.values) for step in report.steps]
     return found
 
 
-def _step_object(step: Step) -> dict[str, Any]:
+def _step_object(step: Step, values: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = plain(step)
     del found["inline"]
-    return found | {"seconds": step.seconds}
+    found["seconds"] = step.seconds
+    return found | ({"value": values[step.step_id]} if step.step_id in values else {})

@@ -1,0 +1,65 @@
+-- bulk: do the same to many runs, to each only as long as it is as it was read.
+--
+-- ARGV[3] what: cancel, resume or delete, ARGV[4...] pairs of run id and its epoch as it was read ('' if it has none).
+-- Returns for each run 1 if this was done to it, else 0: somebody has done something to it since, or it cannot be done.
+-- What was done makes a run one of those that it cannot be done to, or counts as a new read: so a call that is sent
+-- again, by whomever, does nothing to it.
+-- Keys: run:<id>, thread:<key>, open:<facet>, those of settle, reopen, forget and ticket.
+-- include: penstock.runtime.redis.scripts/names
+-- include: penstock.runtime.redis.scripts/remote
+-- include: penstock.runtime.redis.scripts/clock
+-- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/ticket
+-- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/settle
+-- include: penstock.runtime.redis.scripts/reopen
+-- include: penstock.runtime.redis.scripts/forget
+
+local ACTIONS = {}
+
+function ACTIONS.cancel(id, run)
+  if run.status == 'running' then
+    if redis.call('HSETNX', key('run', id), 'cancel', 'cancelled') == 0 then
+      return false
+    end
+    redis.call('PUBLISH', CONTROL, id)
+    return true
+  elseif not is_open_status(run.status) then
+    return false
+  end
+  settle_here(id, 'cancelled', 'cancelled')
+  return true
+end
+
+function ACTIONS.resume(id, run)
+  if run.status ~= 'failed' or not is_at(id, run.thread_key, run.lone) then
+    return false
+  end
+  local named = run.thread and ',"thread":' .. cjson.encode(run.thread) or ''
+  reopen(id, run.thread_key, '{"mode":"run.resumed","data":{"interrupts":[]}' .. named
+    .. ',"time":' .. string.format('%.3f', now / 1000) .. '}')
+  status_to(id, 'failed', 'queued')
+  offer(id, false)
+  return true
+end
+
+function ACTIONS.delete(id, run)
+  return forget(id, run.thread_key)
+end
+
+local function act(id, epoch)
+  local found = redis.call('HMGET', key('run', id), 'status', 'epoch', 'thread_key', 'lone', 'thread', 'home')
+  local run = { status = found[1], thread_key = found[3], lone = found[4], thread = found[5] }
+  if not run.status or found[6] or (found[2] or '') ~= epoch then
+    return false
+  end
+  return ACTIONS[ARGV[3]](id, run)
+end
+
+redis.call('ZREM', READY, '') -- a write that needs no memory first: so Redis takes the rest when it is full
+local done = {}
+for at = 4, #ARGV, 2 do
+  local is_well, is_done = pcall(act, ARGV[at], ARGV[at + 1]) -- one whose keys are corrupt must not stop the others
+  done[#done + 1] = is_well and is_done and 1 or 0
+end
+return done

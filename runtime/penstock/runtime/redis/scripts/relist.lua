@@ -1,0 +1,11 @@
+-- A run that was over is open again. Needs names and clock.
+--
+-- list_again(id, run): run: as its hash said before that: created, and what list_names needs.
+-- Keys: those of facets.
+-- include: penstock.runtime.redis.scripts/facets
+
+local function list_again(id, run)
+  list_names().unlist_ended(run)
+  run.cause = nil
+  list_open(id, run)
+end

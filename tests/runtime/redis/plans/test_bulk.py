@@ -1,0 +1,198 @@
+"""The same done to many runs, to each once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from penstock.publisher.redis.script import run as send
+from penstock.runtime import Client, entrypoint, interrupt
+from penstock.runtime.errors import ConfigurationError, RunNotFoundError
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings
+from penstock.runtime.testing import InMemoryWorker
+from penstock.runtime.types.bulk import BulkProgress
+from tests.faults.support.invariants import Checker
+
+KEYS = Keys()
+works: set[int] = set()
+
+
+@entrypoint()
+def pay(number: int) -> int:
+    if number == 0:
+        return int(interrupt("how many?"))
+    if number not in works:
+        raise ValueError(number)
+    return number
+
+
+@pytest.fixture(params=["", "k:" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="])
+def worker(request: pytest.FixtureRequest) -> Iterator[InMemoryWorker]:
+    works.clear()
+    settings = Settings(encryption_keys=request.param, index=("tag:kind",))
+    with InMemoryWorker([pay], settings=settings) as worker:
+        yield worker
+
+
+@pytest.fixture
+def client(worker: InMemoryWorker) -> Client:
+    return worker.client
+
+
+def failed(worker: InMemoryWorker, *numbers: int) -> list[str]:
+    names: list[str] = []
+    for number in numbers:  # one by one, so that they end in this order
+        tags = {"kind": "odd" if number % 2 else "even"}
+        names.append(worker.client.enqueue(pay, number, tags=tags).run_id)
+        worker.work()
+    return names
+
+
+def last(steps: Iterable[BulkProgress]) -> tuple[int, int]:
+    *_, progress = steps
+    return progress.done, progress.skipped
+
+
+def statuses(client: Client, names: Iterable[str]) -> list[str]:
+    return [str(client.get(name).status()) for name in names]
+
+
+def test_failed_runs_are_resumed_all_at_once(worker: InMemoryWorker, client: Client) -> None:
+    names = failed(worker, *range(1, 8))
+    works.update(range(1, 8))
+    (group,) = client.failures()
+
+    assert last(client.bulk("resume", error=group.cause, dry_run=True)) == (7, 0)
+    assert client.count(status="failed") == 7
+    assert last(client.bulk("resume", error=group.cause, tag={"kind": "odd"})) == (4, 0)
+    assert last(client.bulk("resume", error=group.cause)) == (3, 0)
+    assert last(client.bulk("resume", error=group.cause)) == (0, 0)
+    worker.work()
+    assert statuses(client, names) == ["completed"] * 7
+    Checker(client.connection).check(over=True)
+
+
+def test_a_run_that_was_changed_since_it_was_read_is_left_alone(
+    worker: InMemoryWorker, client: Client
+) -> None:
+    names = failed(worker, 1, 2, 3)
+    page = client.runs("failed")
+    client.get(names[0]).resume()
+    worker.work()  # it has failed again, in another attempt
+    client.get(names[1]).resume()
+    pairs = [(run.run_id, page.epochs[run.run_id]) for run in page]
+
+    resume, cancel = (
+        client.plans.calls.bulk(action, some)
+        for action, some in (("resume", pairs), ("cancel", pairs[:1]))
+    )
+    for call in (resume, cancel):
+        send(client.connection, call)
+    again = [send(client.connection, call) for call in (resume, cancel)]  # as a reply was lost
+
+    assert [run_id for run_id, _ in pairs] == names[::-1]
+    assert again == [[0, 0, 0], [0]]
+    assert statuses(client, names) == ["failed", "queued", "cancelled"]
+    Checker(client.connection).check()
+
+
+def test_open_runs_are_cancelled_and_runs_that_are_over_are_deleted(
+    worker: InMemoryWorker, client: Client
+) -> None:
+    asking = client.enqueue(pay, 0)
+    named = client.enqueue(pay, 1, thread_id="t")
+    worker.work()
+    queued = client.enqueue(pay, 2, tags={"kind": "even"})
+
+    assert last(client.bulk("cancel", all=True)) == (2, 0)
+
+    assert statuses(client, [asking.run_id, queued.run_id]) == ["cancelled"] * 2
+    assert last(client.bulk("delete", status="cancelled")) == (2, 0)
+    with pytest.raises(RunNotFoundError):
+        asking.info()
+    assert client.counts() == {"failed": 1}
+    assert last(client.bulk("delete", entrypoint="pay")) == (1, 0)
+    assert client.count() == 0
+    assert not client.connection.exists(KEYS.run(named.run_id), KEYS.events(named.run_id))
+    assert client.connection.keys("penstock:checkpoints:*") == []
+    Checker(client.connection).check(over=True)
+
+
+def test_runs_are_run_again_once_for_each_attempt(worker: InMemoryWorker, client: Client) -> None:
+    names = failed(worker, 1, 2)
+    works.update((1, 2))
+
+    steps = list(client.bulk("rerun", status="failed"))
+    assert last(client.bulk("rerun", status="failed")) == (0, 2)
+
+    worker.work()
+    new = steps[-1].run_ids
+    assert [client.get(name).result() for name in new] == [2, 1]
+    assert [client.get(name).info().rerun_of for name in new] == names[::-1]
+    assert client.count() == 4
+    assert len(client.runs(tag={"kind": "odd"})) == 2
+    Checker(client.connection).check(over=True)
+
+
+def test_a_run_is_run_again_with_all_it_was_given(worker: InMemoryWorker, client: Client) -> None:
+    first = client.enqueue(
+        pay,
+        5,
+        queue="far",
+        thread_id="t",
+        tags={"kind": "odd"},
+        config={"metadata": {"a": 1}},
+        retention=77,
+    )
+    worker.work()
+    works.add(5)
+
+    again = first.rerun()
+    info = again.info()
+    worker.work()
+
+    assert again.result() == 5
+    assert (info.queue, info.thread_id, info.rerun_of) == ("far", "t", first.run_id)
+    assert info.tags == {"kind": "odd"}
+    config = client.do(client.plans.config(again.run_id))
+    assert config["metadata"] == {"a": 1}
+    assert 70_000 < client.connection.pttl(KEYS.run(again.run_id)) <= 77_000
+    own = client.enqueue(pay, 5)
+    assert own.rerun().thread_id not in (own.thread_id, "t")
+    worker.work()
+
+
+def test_async_code_does_the_same(worker: InMemoryWorker, client: Client) -> None:
+    names = failed(worker, 1)
+
+    async def go() -> tuple[int, str, int]:
+        async with worker.aclient as other:
+            done = [each.done async for each in other.bulk("resume", all=True)]
+            run = await (await other.get(names[0])).rerun()
+            return done[-1], (await run.info()).rerun_of, len(await other.failures())
+
+    assert asyncio.run(go()) == (1, names[0], 0)
+
+
+def test_a_bulk_keeps_its_rate(worker: InMemoryWorker, client: Client) -> None:
+    failed(worker, *range(1, 121))
+
+    began = time.monotonic()
+    assert last(client.bulk("resume", all=True, rate=400)) == (120, 0)
+
+    assert time.monotonic() - began > 0.2
+
+
+def test_a_bulk_that_is_meant_for_no_run_is_refused(client: Client) -> None:
+    with pytest.raises(ConfigurationError, match="all=True"):
+        client.bulk("resume")
+    with pytest.raises(ConfigurationError, match="resume is for runs that are failed"):
+        client.bulk("resume", status="completed")
+    with pytest.raises(ConfigurationError, match="rate"):
+        client.bulk("resume", all=True, rate=0)
+    with pytest.raises(ConfigurationError, match="no action 'explode'"):
+        client.bulk("explode", all=True)  # type: ignore[arg-type]
