@@ -21,13 +21,16 @@ from penstock.runtime.store.memory import InMemoryStore
 from penstock.runtime.store.redis import RedisStore
 from penstock.runtime.streaming.stream_event import StreamEvent
 from penstock.runtime.telemetry.log_filter import RunLogFilter
+from penstock.runtime.types.bulk import BulkProgress
 from penstock.runtime.types.cache import CachePolicy
 from penstock.runtime.types.config import RunnableConfig
 from penstock.runtime.types.control import RunControl
+from penstock.runtime.types.failure_group import FailureGroup
 from penstock.runtime.types.interrupt import Command, Interrupt
 from penstock.runtime.types.output import GraphOutput
 from penstock.runtime.types.retry import RetryPolicy
 from penstock.runtime.types.run import Run, RunStatus
+from penstock.runtime.types.run_filter import RunPage
 from penstock.runtime.types.runtime import Runtime
 from penstock.runtime.types.state import StateSnapshot, StateTask, StateUpdate
 from penstock.runtime.types.timeout import StepTimeoutError, TimeoutPolicy
@@ -36,11 +39,13 @@ from penstock.runtime.workflow.entrypoint import Entrypoint
 
 __all__ = [
     "AsyncClient",
+    "BulkProgress",
     "CachePolicy",
     "Client",
     "Command",
     "Edge",
     "Entrypoint",
+    "FailureGroup",
     "Graph",
     "GraphOutput",
     "InMemoryCache",
@@ -55,6 +60,7 @@ __all__ = [
     "Run",
     "RunControl",
     "RunLogFilter",
+    "RunPage",
     "RunStatus",
     "RunnableConfig",
     "Runtime",

@@ -19,6 +19,7 @@ def listed_wrongly(now: Snapshot) -> Iterator[str]:
     """Name the runs that a facet of theirs does not find once, and what lists have besides."""
     yield from _open(now)
     yield from _over(now)
+    yield from _for_ever(now)
 
 
 def facets_of(run: Run) -> list[str]:
@@ -34,6 +35,13 @@ def kept_for(run: Run) -> int:
     """Return for how many milliseconds a run is kept that is over."""
     name = "retention_failed" if run["status"] == "failed" else "retention"
     return int(run.get(name, DEFAULTS[name]))
+
+
+def is_listed(run: Run) -> bool:
+    """Tell whether a run is over, and kept: not one of an older release that was restored."""
+    if run["status"] in OPEN:
+        return False
+    return int(run["finished"]) + kept_for(run) >= time.time() * 1000
 
 
 def _open(now: Snapshot) -> Iterator[str]:
@@ -57,11 +65,9 @@ def _open(now: Snapshot) -> Iterator[str]:
 def _over(now: Snapshot) -> Iterator[str]:
     counted: Counter[tuple[str, str]] = Counter()
     for run_id, run in now.runs().items():
-        if run["status"] in OPEN:
+        if not is_listed(run):
             continue
         finished = int(run["finished"])
-        if finished + kept_for(run) < time.time() * 1000:
-            continue  # of an older release, restored
         name = _name_of(run, finished)
         for facet in facets_of(run):
             entries = now.members.get(f"{now.prefix}:over:{name}:{facet}", [])
@@ -76,6 +82,9 @@ def _over(now: Snapshot) -> Iterator[str]:
         entries = now.members.get(f"{now.prefix}:over:{name}:{facet}", [])
         if len(entries) - less < times:
             yield f"I35 {name}:{facet} counts {len(entries)} - {less} runs, there are {times}"
+
+
+def _for_ever(now: Snapshot) -> Iterator[str]:
     start = f"{now.prefix}:over:"
     yield from (
         f"I35 {key} stays for ever"
