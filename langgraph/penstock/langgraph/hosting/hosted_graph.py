@@ -18,6 +18,7 @@ from penstock.langgraph.cache import PenstockCache
 from penstock.langgraph.hosting.attempt import GraphAttempt
 from penstock.langgraph.hosting.factory import Factory
 from penstock.langgraph.hosting.graph import Graph, compiled
+from penstock.langgraph.hosting.input_schema import input_schema
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.hosting.void import said_in_vain
@@ -73,7 +74,7 @@ class HostedGraph(Hosted):
 
     def input_schema(self) -> Mapping[str, Any]:
         """Return the JSON schema of its input."""
-        return self.graph.get_input_jsonschema()
+        return input_schema(self.graph)
 
     async def run(self, run: HostedRun) -> Result:
         """Execute an attempt."""
