@@ -1,6 +1,6 @@
-"""Draws the picture of the demo in the README: `python -m tests.docs.picture`.
+"""Draws the picture of a demo: `python -m tests.docs.picture [agent]`.
 
-It runs the demo, and draws what that prints from the kill on.
+It runs the demo, and draws what happens and what was checked.
 """
 
 from __future__ import annotations
@@ -17,33 +17,38 @@ from rich.text import Text
 
 from tests.docs.page import ROOT
 
-PICTURE: Final = ROOT / "docs" / "pictures" / "demo.svg"
-WIDTH: Final = 96
+PICTURES: Final = ROOT / "docs" / "pictures"
+DEMOS: Final = {"demo": (str(ROOT), "make demo"), "agent": ("agent", "make demo-agent")}
+"""For each picture, the argument of the demo, and the title."""
+WIDTHS: Final = {"demo": 96, "agent": 80}
 FONTS: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 """Rules that would load fonts from elsewhere."""
+HAPPENING: Final = re.compile(r" +\d+\.\d s | {20}")
+"""A line with the time, or one that goes on with what somebody says."""
 
 
-def main() -> int:
-    command = [str(Path(sys.executable).with_name("penstock")), "demo", str(ROOT)]
+def main(name: str = "demo") -> int:
+    argument, title = DEMOS[name]
+    command = [str(Path(sys.executable).with_name("penstock")), "demo", argument]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    PICTURE.parent.mkdir(exist_ok=True)
-    PICTURE.write_text(draw(done.stdout), encoding="utf-8")
-    print(PICTURE)
+    picture = PICTURES / f"{name}.svg"
+    picture.write_text(draw(done.stdout, title, WIDTHS[name]), encoding="utf-8")
+    print(picture)
     return 0
 
 
-def draw(printed: str) -> str:
+def draw(printed: str, title: str, width: int) -> str:
     """Draw the lines about the kill, and what was checked."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO())
+    console = Console(record=True, width=width, file=io.StringIO())
     for line in printed.splitlines():
         if line.startswith("✓"):
             console.print(Text(line, "green"))
         elif "SIGKILL" in line:
             console.print(Text(line, "bold red"))
-        elif re.match(r" +\d+\.\d s ", line) or "ran twice" in line:
+        elif HAPPENING.match(line) or "ran twice" in line:
             console.print(Text(line))
-    return FONTS.sub("", console.export_svg(title="make demo"))
+    return FONTS.sub("", console.export_svg(title=title))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))
