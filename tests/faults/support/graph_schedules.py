@@ -25,7 +25,7 @@ class Hosted:
 
     def __init__(self, client: redis.Redis) -> None:
         client.flushall()
-        self.client = client
+        self.client: Any = client
         self.calls = Calls(Keys())
         self.names = self.calls.keys
         self._claims = 0
@@ -56,19 +56,18 @@ class Hosted:
         return self.calls.word(self.ask(self.calls.write(by or self.lease, write, 0)))
 
     def stored(self, name: str) -> Mapping[bytes, bytes]:
-        found: Any = self.client.hgetall(self.names.graph(name))
+        found: Mapping[bytes, bytes] = self.client.hgetall(self.names.graph(name))
         return found
 
     def order(self) -> list[bytes]:
-        found: Any = self.client.zrange(self.names.graph(ORDER), 0, -1)
+        found: list[bytes] = self.client.zrange(self.names.graph(ORDER), 0, -1)
         return found
 
     def events(self) -> int:
-        count: Any = self.client.llen(self.names.events(RUN))
-        return count
+        return int(self.client.llen(self.names.events(RUN)))
 
     def field(self, name: str) -> bytes | None:
-        value: Any = self.client.hget(self.names.run(RUN), name)
+        value: bytes | None = self.client.hget(self.names.run(RUN), name)
         return value
 
 
