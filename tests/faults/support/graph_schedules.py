@@ -10,8 +10,9 @@ import redis
 from penstock.publisher.redis.script import Call, run
 from penstock.runtime.journal.endings import Ending, Finished
 from penstock.runtime.journal.put import Put
-from penstock.runtime.redis.calls import Calls, Claim, Creation, Lease, Write
+from penstock.runtime.redis.calls import Calls, Creation, Write
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.replies import Claim, Lease
 
 RUN: Final = "run"
 PLACE: Final = "thread:space"
