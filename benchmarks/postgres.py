@@ -16,10 +16,7 @@ from typing import Any, Final
 from benchmarks.peers import is_installed
 from benchmarks.processes import wait_until
 
-__all__ = ["ASYNC_COMMIT", "checkpointer", "is_there"]
-
-ASYNC_COMMIT: Final = "synchronous_commit=off"
-"""As durable as Redis with an AOF that is written every second: what is compared is the way."""
+__all__ = ["checkpointer", "is_there"]
 
 PLACES: Final = Path("/usr/lib/postgresql")
 """Where Debian has the programs of each version."""
@@ -59,7 +56,6 @@ def _server() -> Generator[str]:
         init = [str(_program("initdb")), "-D", str(data), "-A", "trust", "-U", "bench", "-N"]
         subprocess.run(init, check=True, capture_output=True, user=owner, cwd=scratch)
         command = [str(_program("postgres")), "-D", str(data), "-k", scratch, "-h", ""]
-        command += ["-c", ASYNC_COMMIT]
         process = subprocess.Popen(
             command,
             user=owner,

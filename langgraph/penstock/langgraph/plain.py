@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
     Texts, numbers, bytes, dates and the like stay what they are; of all else its repr is shown.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _LEAVES:
         return value
     if kind is dict:
