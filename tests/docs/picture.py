@@ -1,4 +1,4 @@
-"""Draws the picture of a demo: `python -m tests.docs.picture [agent]`.
+"""Draws the picture of the agent's demo in the README: `python -m tests.docs.picture`.
 
 It runs the demo, and draws what happens and what was checked.
 """
@@ -17,38 +17,34 @@ from rich.text import Text
 
 from tests.docs.page import ROOT
 
-PICTURES: Final = ROOT / "docs" / "pictures"
-DEMOS: Final = {"demo": (str(ROOT), "make demo"), "agent": ("agent", "make demo-agent")}
-"""For each picture, the argument of the demo, and the title."""
-WIDTHS: Final = {"demo": 96, "agent": 80}
+PICTURE: Final = ROOT / "docs" / "pictures" / "agent.svg"
+WIDTH: Final = 80
 FONTS: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 """Rules that would load fonts from elsewhere."""
 HAPPENING: Final = re.compile(r" +\d+\.\d s | {20}")
 """A line with the time, or one that goes on with what somebody says."""
 
 
-def main(name: str = "demo") -> int:
-    argument, title = DEMOS[name]
-    command = [str(Path(sys.executable).with_name("penstock")), "demo", argument]
+def main() -> int:
+    command = [str(Path(sys.executable).with_name("penstock")), "demo", "agent"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    picture = PICTURES / f"{name}.svg"
-    picture.write_text(draw(done.stdout, title, WIDTHS[name]), encoding="utf-8")
-    print(picture)
+    PICTURE.write_text(draw(done.stdout), encoding="utf-8")
+    print(PICTURE)
     return 0
 
 
-def draw(printed: str, title: str, width: int) -> str:
-    """Draw the lines about the kill, and what was checked."""
-    console = Console(record=True, width=width, file=io.StringIO())
+def draw(printed: str) -> str:
+    """Draw the lines with a time, and the promises."""
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
     for line in printed.splitlines():
         if line.startswith("✓"):
             console.print(Text(line, "green"))
         elif "SIGKILL" in line:
             console.print(Text(line, "bold red"))
-        elif HAPPENING.match(line) or "ran twice" in line:
+        elif HAPPENING.match(line):
             console.print(Text(line))
-    return FONTS.sub("", console.export_svg(title=title))
+    return FONTS.sub("", console.export_svg(title="make demo-agent"))
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

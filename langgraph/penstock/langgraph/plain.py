@@ -20,7 +20,7 @@ _SCALARS: Final = (
     *(datetime.date, datetime.time, datetime.timedelta),
 )
 
-_LEAVES: Final = frozenset((str, int, float, bool, bytes, type(None)))
+_LEAVES: Final[frozenset[object]] = frozenset((str, int, float, bool, bytes, type(None)))
 """The types of most values, which need no look at what they derive from."""
 
 
@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
     Texts, numbers, bytes, dates and the like stay what they are; of all else its repr is shown.
     """
-    kind: Any = type(value)
+    kind = cast(object, type(value))
     if kind in _LEAVES:
         return value
     if kind is dict:
