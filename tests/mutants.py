@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from penstock.publisher.redis import script
+from tests.faults.support.graph_schedules import GRAPH_SCHEDULES, Hosted
 from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.protocol import Protocol
 from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, follow
@@ -205,6 +206,30 @@ MUTANTS: Final = (
         "'!' .. status .. ' '",
         "'' .. status .. ' '",
     ),
+    Mutant("what a graph goes on from may be gone", "puts", ") == 0 then", ") == 7 then"),
+    Mutant("nothing is needed of a graph", "commit", "not of_graph().are_met(PUTS)", "false"),
+    Mutant("what comes in the same write is not there", "puts", "come[place] = true", ""),
+    Mutant("anything that comes is what is needed", "puts", "not come[place]", "not next(come)"),
+    Mutant("one need is looked at", "puts", "first + 4 * count, 4", "first + 4, 4"),
+    Mutant("the last value is no first", "puts", "'HSETNX'", "'HSET'"),
+    Mutant("the first value stays", "puts", "redis.call('HSET', name", "redis.call('HSETNX', name"),
+    Mutant("what is dropped stays", "puts", "redis.call('HDEL', name, field)", ""),
+    Mutant("a line is added again", "puts", "not string.find(", "true or string.find("),
+    Mutant("a part of a line is one", "puts", "'\\n' .. value .. '\\n', 1", "value, 1"),
+    Mutant("a line takes the place of others", "puts", "lines .. value ..", "value .."),
+    Mutant("points have no order", "puts", "redis.call('ZADD', name, 0, member)", ""),
+    Mutant("points are ordered by time", "puts", "'ZADD', name, 0", "'ZADD', name, 1"),
+    Mutant("one change is made", "puts", "following - 1, 4", "first + 1, 4"),
+    Mutant(
+        "what follows is read one too early", "puts", "return following", "return following - 1"
+    ),
+    Mutant(
+        "a graph is no progress",
+        "commit",
+        "  if HAS_GRAPH then\n    return true",
+        "  if false then",
+    ),
+    Mutant("a run does not say that it has a graph", "commit", "return 'graph', '1'", "return"),
 )
 
 SCRIPTS: Final = "penstock.runtime.redis.scripts"
@@ -276,6 +301,12 @@ def unhappy(client: redis.Redis) -> str:
         except Exception as error:
             _check_compiles(error)
             return schedule.__name__.replace("_", " ")
+    for graph in GRAPH_SCHEDULES:
+        try:
+            graph(Hosted(client))
+        except Exception as error:
+            _check_compiles(error)
+            return graph.__name__.replace("_", " ")
     for remote in REMOTE_SCHEDULES:
         try:
             follow(remote, client)

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 DEMO = [sys.executable, "-m", "penstock.worker.cli", "demo"]
 
 PROMISES = 8
+PROMISES_OF_THE_AGENT = 9
 
 
 @pytest.fixture
@@ -128,6 +129,36 @@ def test_nothing_outlives_the_demo(
     assert [pid for pid in pids if is_running(pid)] == []
     if signum != signal.SIGKILL:
         assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_an_agent_goes_on_with_its_sentence(environ: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "agent"], env=environ, capture_output=True, text=True, timeout=90, cwd=tmp_path
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    before, kill, after = done.stdout.partition("SIGKILL to worker")
+    assert before.count("I am sorry about your blue teapot.") == 1
+    assert re.match(r" \d+, in the middle of the sentence\n", after) is not None, kill
+    assert re.search(r"worker \d+ continues", after)
+    assert after.count("I am sorry about your blue teapot.") == 1
+    assert "Refund 34 euros for order 4711?" in after
+    assert "Good news: the 34 euros are on their way." in after
+    assert done.stdout.count("✓") == PROMISES_OF_THE_AGENT
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_an_agent_without_langgraph_is_told_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "langchain_core.py").write_text("raise ModuleNotFoundError(__name__)")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    done = subprocess.run([*DEMO, "agent"], env=environ, capture_output=True, text=True, timeout=30)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "pip install 'penstock[embedded,langgraph]'" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @contextmanager

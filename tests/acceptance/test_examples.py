@@ -65,6 +65,35 @@ def test_a_worker_takes_the_folder_as_json(redis_url: str) -> None:
     assert "flows.py" in str(report)
 
 
+def test_an_agent_talks_in_one_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "agent.py"], cwd=EXAMPLES, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stderr == ""
+    sorry, paid = done.stdout.splitlines()
+    assert sorry.startswith("I am sorry about your blue teapot.")
+    assert paid.startswith("Good news: the 34 euros")
+
+
+@pytest.mark.parametrize(("answer", "last"), [(True, "on their way"), (False, "nobody wants to")])
+def test_an_agent_talks_on_a_worker_and_asks_in_a_subgraph(
+    redis_url: str, answer: bool, last: str
+) -> None:
+    said = {"messages": [{"role": "user", "content": "My teapot is broken."}]}
+    with worker(redis_url, "agent.py"), Client(redis_url) as client:
+        run = client.enqueue("agent", said)
+        tokens = [event.data[0]["content"] for event in run.stream("messages")]
+        asked = run.result(timeout=30)["__interrupt__"]
+        run.resume(answer)
+        messages = run.result(timeout=30)["messages"]
+
+    assert [question.value for question in asked] == ["Refund 34 euros for order 4711?"]
+    assert [message["type"] for message in messages] == ["human", "ai", "tool", "tool", "ai", "ai"]
+    assert messages[4]["content"] in "".join(tokens)
+    assert last in messages[5]["content"]
+
+
 def test_a_browser_follows_a_run_and_comes_back_with_its_cursor(redis_url: str) -> None:
     with worker(redis_url, "flows.py"), web_app(redis_url) as web:
         run_id = start(web, "countdown", 2)

@@ -12,7 +12,7 @@ from penstock.worker.cli import main as penstock
 from tests.docs.page import PAGES, ROOT, Page
 
 OTHERS = ("cd", "docker", "export", "kill", "pip", "python", "redis-server", "uvicorn")
-TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 pages = pytest.mark.parametrize("page", [Page(path) for path in PAGES], ids=lambda page: page.name)
 

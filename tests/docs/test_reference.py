@@ -55,7 +55,7 @@ def test_what_lives_forever_is_said() -> None:
 def test_the_demo_shown_is_the_demo_there_is() -> None:
     sources = "".join(
         path.read_text(encoding="utf-8")
-        for path in (ROOT / "worker" / "penstock" / "worker" / "demo").glob("*.py")
+        for path in (ROOT / "worker" / "penstock" / "worker" / "demo").rglob("*.py")
     )
     labels = re.findall(r"^✓ (.+?)  ", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
 

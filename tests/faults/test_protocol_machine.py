@@ -10,6 +10,7 @@ import redis
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.faults.support.graph_schedules import GRAPH_SCHEDULES, Hosted
 from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.protocol import COVERED, QUEUE, Protocol
 from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, Remote, follow
@@ -87,6 +88,15 @@ def test_schedule(protocol: Protocol, schedule: Callable[[Protocol], None]) -> N
 )
 def test_schedule_of_a_remote_step(client: redis.Redis, schedule: Callable[[Remote], None]) -> None:
     follow(schedule, client)
+
+
+@pytest.mark.parametrize(
+    "schedule", GRAPH_SCHEDULES, ids=[each.__name__ for each in GRAPH_SCHEDULES]
+)
+def test_schedule_of_the_state_of_a_graph(
+    client: redis.Redis, schedule: Callable[[Hosted], None]
+) -> None:
+    schedule(Hosted(client))
 
 
 @pytest.mark.timeout(180)

@@ -20,12 +20,26 @@ _SCALARS: Final = (
     *(datetime.date, datetime.time, datetime.timedelta),
 )
 
+_LEAVES: Final[frozenset[object]] = frozenset((str, int, float, bool, bytes, type(None)))
+"""The types of most values, which need no look at what they derive from."""
+
 
 def plain(value: Any) -> Any:
     """Return a value as dicts, lists and scalars: of objects their fields, of messages too.
 
     Texts, numbers, bytes, dates and the like stay what they are; of all else its repr is shown.
     """
+    kind = cast(object, type(value))
+    if kind in _LEAVES:
+        return value
+    if kind is dict:
+        return {_key(key): plain(each) for key, each in value.items()}
+    if kind is list:
+        return list(map(plain, value))
+    return _converted(value)
+
+
+def _converted(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return {name: plain(each) for name, each in value}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -43,7 +57,7 @@ def plain(value: Any) -> Any:
 
 
 def _key(key: Any) -> Any:
-    return key.value if isinstance(key, enum.Enum) else key
+    return key if type(key) is str or not isinstance(key, enum.Enum) else key.value
 
 
 def _other(value: Any) -> Any:

@@ -20,7 +20,7 @@ from langgraph.checkpoint.base import (
 )
 
 from penstock.langgraph.redis.calls import Plan
-from penstock.langgraph.redis.keys import Space
+from penstock.langgraph.redis.keys import Space, space_of
 from penstock.langgraph.redis.plans import reading, threads, writing
 from penstock.langgraph.redis.point import Lineage, Point, Write
 from penstock.langgraph.redis.storage import Storage
@@ -201,7 +201,7 @@ def _space(config: RunnableConfig) -> Space:
             "a graph with a checkpointer is called for a thread: give it a config such as "
             '{"configurable": {"thread_id": "7"}}.'
         )
-    return Space(str(configurable["thread_id"]), configurable.get("checkpoint_ns") or "")
+    return space_of(str(configurable["thread_id"]), configurable.get("checkpoint_ns") or "")
 
 
 def _point_id(config: RunnableConfig) -> str:

@@ -5,6 +5,7 @@ A point is one of `tests.faults.support.killpoints`, or "" for none.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -15,5 +16,5 @@ from tests.faults.support.killpoints import KillPoint
 if __name__ == "__main__":
     app, point = sys.argv[1:]
     if point:
-        KillPoint(point, signal.SIGKILL, Path("idle")).install()
+        KillPoint(point, signal.SIGKILL, Path(os.devnull)).install()
     cli(["worker", app])

@@ -163,18 +163,17 @@ class GraphAttempt:
         `custom` nobody knows that.
         """
         config = self._config()
-        callbacks = merge_configs(self._graph.config or {}, {"callbacks": [self._messages()]}).get(
-            "callbacks"
-        )
         config["configurable"] |= {
             _STREAM: StreamProtocol(self._teller.take, {"values", "updates", "debug"}),
             _RUNTIME: Runtime(stream_writer=self._teller.write, store=self._graph.store),
         }
-        return config | {"callbacks": callbacks}
+        return config | ({"callbacks": self._callbacks()} if self._teller.tells("messages") else {})
 
-    def _messages(self) -> BaseCallbackHandler:
-        """Return what hears of each token and message of a model, in subgraphs, too."""
-        return StreamMessagesHandler(self._teller.take, True)
+    def _callbacks(self) -> Any:
+        """Return the graph's own with what hears of each token and message, in subgraphs, too."""
+        messages: BaseCallbackHandler = StreamMessagesHandler(self._teller.take, True)
+        merged = merge_configs(self._graph.config or {}, {"callbacks": [messages]})
+        return merged.get("callbacks")
 
     def _config(self) -> Any:
         assignment = self._run.attempt.assignment

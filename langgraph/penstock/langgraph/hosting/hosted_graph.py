@@ -6,7 +6,8 @@ __all__ = ["HostedGraph", "host"]
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
@@ -18,6 +19,7 @@ from penstock.langgraph.cache import PenstockCache
 from penstock.langgraph.hosting.attempt import GraphAttempt
 from penstock.langgraph.hosting.factory import Factory
 from penstock.langgraph.hosting.graph import Graph, compiled
+from penstock.langgraph.hosting.input_schema import input_schema
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.hosting.void import said_in_vain
@@ -73,13 +75,12 @@ class HostedGraph(Hosted):
 
     def input_schema(self) -> Mapping[str, Any]:
         """Return the JSON schema of its input."""
-        return self.graph.get_input_jsonschema()
+        return input_schema(self.graph)
 
     async def run(self, run: HostedRun) -> Result:
         """Execute an attempt."""
         journal, thread_id = run.journal, run.attempt.assignment.thread_id
-        later = asyncio.get_running_loop().call_soon_threadsafe
-        teller = Teller(run.attempt, journal, self._modes, later)
+        teller = Teller(run.attempt, journal, self._modes, _soon())
         saver = RunSaver(journal, thread_id, run.settings, self._serde, teller)
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
@@ -167,6 +168,18 @@ def host(
         )
     own: dict[str, Any] = {"types": types, "serde": serde, "modes": modes}
     return HostedGraph(found, name=name or "", factory=factory, **own)
+
+
+def _soon() -> Callable[[Callable[[], None]], object]:
+    """Return what calls a function on this loop soon, from any thread, its own at less cost."""
+    loop, own = asyncio.get_running_loop(), threading.get_ident()
+
+    def soon(function: Callable[[], None]) -> object:
+        if threading.get_ident() == own:
+            return loop.call_soon(function)
+        return loop.call_soon_threadsafe(function)
+
+    return soon
 
 
 def _checked(modes: Sequence[str]) -> Sequence[str]:

@@ -151,8 +151,7 @@ class RunSaver(PlannedSaver):
             else:
                 place = space.namespace
                 self._teller.writes(place, task_id, request.puts, marks, is_sync=is_sync)
-            if request.is_point:  # from now on: other threads store writes meanwhile
-                self._calls.note(space, point_id)
+            self._calls.take(request)  # from now on: other threads store writes meanwhile
             return ()
 
         return follow(plan, take)

@@ -127,6 +127,10 @@ class Teller:
             else:
                 self._end(space, namespace, payload)
 
+    def tells(self, mode: str) -> bool:
+        """Tell whether the chunks of a mode become events."""
+        return mode in self._modes
+
     def write(self, value: Any) -> None:
         """Say something in mode `custom`, as the running task; from any thread."""
         path: str = get_config().get("configurable", {})["checkpoint_ns"]

@@ -31,6 +31,8 @@ class Puts:
     space: Space
     point_id: str
     is_point: bool
+    named: str | None = None
+    """What it says of the space itself; None for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from penstock.langgraph.redis.keys import (
     value_field,
     write_field,
 )
-from penstock.runtime.journal.put import Put
+from penstock.runtime.journal.put import Put, Verb
 
 
 class JournalCalls(GraphCalls):
@@ -25,6 +25,15 @@ class JournalCalls(GraphCalls):
     def __init__(self, keys: GraphKeys) -> None:
         super().__init__(keys)
         self._there: set[tuple[Space, str]] = set()
+        self._named: dict[Space, str] = {}
+        """What the journal has of each space itself; "" where it was there, or is."""
+
+    def take(self, request: Puts) -> None:
+        """Take note that something is in the journal: what follows need not say it again."""
+        if request.named is not None:
+            self._named[request.space] = request.named
+        if request.is_point:
+            self.note(request.space, request.point_id)
 
     def note(self, space: Space, point_id: str) -> None:
         """Take note that a point is in the journal, or stored: what follows it needs it."""
@@ -34,12 +43,9 @@ class JournalCalls(GraphCalls):
         self, space: Space, root: str, point_id: str, record: bytes, values: Iterable[NewValue]
     ) -> Puts:
         """Store a point with its new values."""
-        thread, place = space.thread, f"{space.thread}:{space.digest}"
+        place = f"{space.thread}:{space.digest}"
         named = json.dumps([space.namespace, root])
-        puts = [
-            *_of_thread(space),
-            Put("set", thread, f"space:{space.digest}".encode(), to_bytes(named)),
-        ]
+        puts = _of_space(space, named) if self._named.get(space) != named else []
         for value in values:
             field = to_bytes(value_field(value.channel, value.version))
             if value.base:
@@ -50,16 +56,13 @@ class JournalCalls(GraphCalls):
                 puts.append(Put("drop", place, field))
         puts.append(Put("set", place, to_bytes(point_field(point_id)), record))
         puts.append(Put("order", f"{place}:order", to_bytes(point_id)))
-        return Puts(tuple(puts), space, point_id, is_point=True)
+        return Puts(tuple(puts), space, point_id, is_point=True, named=named)
 
     def put_writes(self, space: Space, point_id: str, writes: Iterable[NewWrite]) -> Puts:
         """Store pending writes of a point, which may come later than they."""
-        thread, place = space.thread, f"{space.thread}:{space.digest}"
-        named = json.dumps([space.namespace, ""])
-        puts = [
-            *_of_thread(space),
-            Put("new", thread, f"space:{space.digest}".encode(), to_bytes(named)),
-        ]
+        place = f"{space.thread}:{space.digest}"
+        is_new = space not in self._named
+        puts = _of_space(space, json.dumps([space.namespace, ""]), "new") if is_new else []
         if (space, point_id) in self._there:
             puts.append(Put("need", place, to_bytes(point_field(point_id))))
         for write in writes:
@@ -67,10 +70,15 @@ class JournalCalls(GraphCalls):
             names = to_bytes(f"t {point_id}")
             puts.append(Put("line", place, names, to_bytes(write.name)))
             puts.append(Put("new" if write.first_wins else "set", place, field, write.record))
-        return Puts(tuple(puts), space, point_id, is_point=False)
+        named = "" if is_new else None
+        return Puts(tuple(puts), space, point_id, is_point=False, named=named)
 
 
-def _of_thread(space: Space) -> tuple[Put, ...]:
-    """Say which thread it is, and that it lives and ends with the thread of its runs."""
-    thread = space.thread
-    return Put("set", thread, b"id", to_bytes(space.thread_id)), Put("set", thread, b"hosted", b"1")
+def _of_space(space: Space, named: str, verb: Verb = "set") -> list[Put]:
+    """Say which space it is, and that its thread lives and ends with the thread of its runs."""
+    thread, field = space.thread, f"space:{space.digest}".encode()
+    return [
+        Put("set", thread, b"id", to_bytes(space.thread_id)),
+        Put("set", thread, b"hosted", b"1"),
+        Put(verb, thread, field, to_bytes(named)),
+    ]

@@ -9,6 +9,7 @@ __all__ = [
     "names_of",
     "point_field",
     "read_write_name",
+    "space_of",
     "to_bytes",
     "value_field",
     "write_field",
@@ -17,7 +18,7 @@ __all__ = [
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import quote, unquote
 
 from penstock.runtime.redis.keys import thread_key
@@ -42,6 +43,12 @@ class Space:
     def digest(self) -> str:
         """What stands for the namespace in the names of keys."""
         return hashlib.blake2b(to_bytes(self.namespace)).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1024)
+def space_of(thread_id: str, namespace: str) -> Space:
+    """Return a space that is asked for again and again, with what stands for it in names."""
+    return Space(thread_id, namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,12 @@ def value_field(channel: str, version: str) -> str:
 
 def write_name(task_id: str, index: int) -> str:
     """Return what a write is called among those of its point."""
-    return f"{quote(task_id, errors='surrogatepass')} {index}"
+    return f"{_quoted(task_id)} {index}"
+
+
+@lru_cache(maxsize=1024)
+def _quoted(task_id: str) -> str:
+    return quote(task_id, errors="surrogatepass")
 
 
 def read_write_name(name: str) -> tuple[str, int]:

@@ -24,6 +24,8 @@ def next_version(current: str | float | None) -> str:
 
 def version_text(version: Any) -> str:
     """Return a version as names of fields have it, without white space."""
+    if is_ours(version):
+        return str(version)
     return quote(str(version), safe="", errors="surrogatepass")
 
 

@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 import redis
+from langgraph.graph.message import add_messages
 
+from penstock.langgraph import host
+from penstock.langgraph.demo_agent import agent
 from penstock.runtime.client.client import Client
 from penstock.worker.cli.banner import sample
 from penstock.worker.process.reload import Watch, source_folders
@@ -427,3 +430,10 @@ def main(order: {annotation}) -> None: ...
     exec(compile(code, "flows.py", "exec", dont_inherit=True), names)
 
     assert sample(names["main"]) == expected
+
+
+def test_the_sample_for_a_graph_is_a_message_that_langchain_takes() -> None:
+    given = sample(host(agent))
+
+    assert given == {"messages": [{"role": "user", "content": "text"}]}
+    assert add_messages([], given["messages"])

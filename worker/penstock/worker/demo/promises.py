@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Evidence", "Execution", "Promise", "judge", "read_trace"]
+__all__ = ["Evidence", "Execution", "Promise", "judge", "judge_events", "read_trace"]
 
 import json
 from collections import Counter
@@ -95,7 +95,7 @@ def _verdicts(found: Evidence) -> Iterator[Promise]:
     yield _as_computed(found)
     yield _no_record_again(found)
     yield _only_in_flight(found)
-    yield from _events(found)
+    yield from judge_events(found.live, found.late, found.returning, found.returns)
 
 
 def _outlived(found: Evidence) -> Promise:
@@ -138,20 +138,23 @@ def _only_in_flight(found: Evidence) -> Promise:
     return Promise("only steps in flight ran twice", twice <= in_flight, detail)
 
 
-def _events(found: Evidence) -> Iterator[Promise]:
-    wanted = list(range(1, len(found.live) + 1))
-    whole = bool(found.live) and found.live[-1].terminal
-    in_order = whole and [event.seq for event in found.live] == wanted
+def judge_events(
+    live: Sequence[Event], late: Sequence[Event], returning: Sequence[Event], returns: int
+) -> Iterator[Promise]:
+    """Check that each subscriber got each event of the run once."""
+    wanted = list(range(1, len(live) + 1))
+    whole = bool(live) and live[-1].terminal
+    in_order = whole and [event.seq for event in live] == wanted
     yield Promise("each event once, in order", in_order, f"1 to {len(wanted)} at a live subscriber")
     for text, events, who in (
-        ("a late subscriber got the same", found.late, "attached after the end"),
+        ("a late subscriber got the same", late, "attached after the end"),
         (
             "a subscriber that kept leaving too",
-            found.returning,
-            f"came back {found.returns} time{'s' * (found.returns != 1)} with its cursor",
+            returning,
+            f"came back {returns} time{'s' * (returns != 1)} with its cursor",
         ),
     ):
-        same = in_order and list(events) == list(found.live)
+        same = in_order and list(events) == list(live)
         yield Promise(text, same, who if same else f"{who}: {len(events)} of {len(wanted)} events")
 
 

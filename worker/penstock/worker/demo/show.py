@@ -6,7 +6,6 @@ __all__ = ["show"]
 
 import logging
 import queue
-import signal
 import tempfile
 import time
 import uuid
@@ -14,7 +13,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
@@ -30,7 +28,7 @@ from penstock.worker.demo.oracle import Oracle
 from penstock.worker.demo.promises import Evidence, judge, read_trace
 from penstock.worker.demo.screen import Screen, print_trimmed
 from penstock.worker.demo.tables import plural, promise_lines, report_table
-from penstock.worker.demo.workers import DemoError, DemoWorkers
+from penstock.worker.demo.workers import DemoError, DemoWorkers, end_on_signals
 from penstock.worker.embedded import EmbeddedServer
 
 AT_ONCE = 8
@@ -61,8 +59,7 @@ def show(folder: Path, console: Console) -> int:
         DemoError: a worker does not start, or ends by itself.
     """
     logging.getLogger("penstock.publisher").addHandler(logging.NullHandler())
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGHUP, _leave)
+    end_on_signals()
     listing = _list_files(folder)
     pause = _pause(len(listing.files))
     title = f"Penstock demo: {_described(listing, folder)}"
@@ -111,10 +108,6 @@ def _home(folder: Path) -> str:
         return f"~/{folder.relative_to(Path.home())}".removesuffix("/.")
     except ValueError:
         return str(folder)
-
-
-def _leave(signum: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + signum)
 
 
 @dataclass(slots=True)

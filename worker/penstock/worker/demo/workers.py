@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["DemoWorkers", "WorkerProcess"]
+__all__ = ["DemoError", "DemoWorkers", "WorkerProcess", "end_on_signals"]
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 
 from redis import Redis
@@ -64,9 +65,10 @@ class DemoWorkers:
     that the user has made for other workers.
     """
 
-    def __init__(self, url: str, folder: Path, size: int = 2) -> None:
+    def __init__(self, url: str, folder: Path, app: str = APP, size: int = 2) -> None:
         self._url = url
         self._folder = folder
+        self._app = app
         self._size = size
         self._keys = Keys()
         self._client: Redis = connect(url)
@@ -114,7 +116,7 @@ class DemoWorkers:
                 )
 
     def _start(self, log: Path) -> WorkerProcess:
-        worker = [sys.executable, "-m", "penstock.worker.cli", "worker", APP]
+        worker = [sys.executable, "-m", "penstock.worker.cli", "worker", self._app]
         worker += ["--redis", self._url, "-q", "default", "--concurrency", "8"]
         tether = [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid())]
         with log.open("wb") as output:
@@ -149,6 +151,16 @@ class DemoWorkers:
         for worker in self.workers:
             worker.child.wait()
         self._client.close()
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does: with its workers and its Redis."""
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGHUP, _leave)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + signum)
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""`penstock demo agent`: a LangGraph agent whose worker is killed while it speaks."""
