@@ -162,6 +162,9 @@ def test_deaths_are_counted_also_from_before_a_run_was_resumed(worker: InMemoryW
 
     die(3)
     assert (run.status(), run.info().crashes) == ("failed", 3)
+    (group,) = client.failures()
+    assert (group.cause, group.error) == (run.info().cause, "PoisonRunError")
+    assert [each.run_id for each in client.runs(error=group.cause)] == [run.run_id]
     run.resume()
     die(1)
 

@@ -22,7 +22,10 @@ class Cause:
 
     @property
     def digest(self) -> str:
-        """What stands for the cause, 16 hexadecimal digits; recover.lua makes it, too."""
+        """What stands for the cause, 16 hexadecimal digits.
+
+        That of runs that kill their workers is `poison:<entrypoint>`, see recover.lua.
+        """
         text = "\n".join((self.entrypoint, self.task, self.error, self.place))
         data = text.encode("utf-8", "surrogatepass")
         return hashlib.sha1(data, usedforsecurity=False).hexdigest()[:16]

@@ -1,9 +1,9 @@
 -- finish: the last write of an attempt that ends its run.
 --
--- ARGV as in commit, then: status (completed, failed, cancelled), reason, number of checkpoints to
--- reopen, their fields; of a failure, its cause as count_cause takes it. Returns OK, FENCED, or CANCELLED where newer input on the thread has asked to
--- roll the run back, or where nobody waits for the remote step any more: then nothing of this write is kept, and the
--- run has ended so.
+-- ARGV as in commit, then: status (completed, failed, cancelled), reason, number of checkpoints to reopen, their fields;
+-- of a failure, its cause as count_cause takes it. Returns OK, FENCED, or CANCELLED where newer input on the thread has
+-- asked to roll the run back, or where nobody waits for the remote step any more: then nothing of this write is kept, and
+-- the run has ended so.
 -- Keys: those of commit, settle and causes.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote

@@ -14,9 +14,9 @@
 -- listen, its process counts as dead until it tells that it lives (forgo).
 -- Whatever was read from an index is checked again on the run itself before it is changed.
 -- Keys: leases, ready, timers, questions:<id>, checkpoints:<id>, events:<id>, run:<id>, remote:<id>, thread:<key>,
--- waiting:<key>, parked:<queue>, parked:<queue>:<name> and those of settle and causes; rq:queue:<name> is searched for the ticket,
--- and loses it in rq:queue:<name>:intermediate; rq:worker:<name>:executions says what was beside a run; those of
--- presence.
+-- waiting:<key>, parked:<queue>, parked:<queue>:<name> and those of settle and causes; rq:queue:<name> is searched for
+-- the ticket, and loses it in rq:queue:<name>:intermediate; rq:worker:<name>:executions says what was beside a run;
+-- those of presence.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -100,9 +100,8 @@ end
 local function count_poison(id, reason)
   local run = redis.call('HMGET', key('run', id), 'entrypoint', 'retention_failed', 'home')
   if not run[3] then
-    local digest = string.sub(redis.sha1hex(run[1] .. '\n\nPoisonRunError\n'), 1, 16)
     local ttl = kept_for({ retention_failed = run[2] }, 'failed')
-    causes().count_cause(id, reason, ttl, digest, '', 'PoisonRunError', '')
+    causes().count_cause(id, reason, ttl, 'poison:' .. run[1], '', 'PoisonRunError', '')
   end
 end
 
