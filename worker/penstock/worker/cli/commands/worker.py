@@ -87,7 +87,8 @@ def worker(
         from penstock.worker.process.app_loader import load_app
         from penstock.worker.process.deadline import Deadline
         from penstock.worker.process.options import WorkerOptions
-        from penstock.worker.process.supervisor import run_worker, supervise
+        from penstock.worker.process.supervisor import supervise
+        from penstock.worker.process.worker_process import run_worker
 
         set_up_logging(as_json=log_json, verbose=verbose)
         with warnings_as_notes(logging.getLogger("penstock").warning):

@@ -1,0 +1,89 @@
+"""One worker process, from its start to its end."""
+
+from __future__ import annotations
+
+__all__ = ["OF_SUPERVISOR", "run_worker", "set_environment"]
+
+import gc
+import logging
+import os
+from typing import Final
+
+from penstock.runtime.telemetry.log_filter import add_to_all_handlers
+from penstock.worker.process.app_loader import load_app
+from penstock.worker.process.deadline import Deadline
+from penstock.worker.process.options import WorkerOptions
+from penstock.worker.process.readiness import require_redis
+from penstock.worker.process.signals import leaving_at_signals
+from penstock.worker.process.supervisor_pipe import WorkerEnd
+
+OF_SUPERVISOR: Final = 3.0
+"""As `ONE_SIGNAL`, for a worker process: a terminal and its supervisor signal to it."""
+
+STUCK: Final = 1.0
+"""Seconds that threads of runs get to end, after their runs have."""
+
+
+def run_worker(
+    options: WorkerOptions,
+    *,
+    alone: bool = True,
+    deadline: Deadline | None = None,
+    pipe: WorkerEnd | None = None,
+) -> int:
+    """Load the app and work in this process; returns the exit status.
+
+    A process that is `alone` warns of a server that may lose runs; else its supervisor has done so.
+    A given `deadline` stays set after a signal, until the process has ended.
+
+    Raises:
+        ConfigurationError: the app cannot be loaded, or a live worker has the same name.
+        RedisUnavailableError: Redis cannot be reached at the start, or cannot be worked with.
+    """
+    with leaving_at_signals():
+        limit = deadline or Deadline()
+        try:
+            return _run_worker(options, alone, limit, pipe)
+        finally:
+            if deadline is None:
+                limit.close()
+
+
+def _run_worker(
+    options: WorkerOptions, alone: bool, deadline: Deadline, pipe: WorkerEnd | None
+) -> int:
+    set_environment(options)
+    from penstock.worker.process.worker import Worker  # RQ takes its time to import
+
+    app = load_app(options.app)
+    add_to_all_handlers()  # also to those that the app has set up
+    require_redis(options.settings, warn=alone)
+    worker = Worker(
+        options.queues,
+        entrypoints=app.entrypoints,
+        tasks=app.tasks,
+        settings=options.settings,
+        concurrency=options.concurrency,
+        grace=options.grace,
+        name=options.name or None,
+    )
+    deadline.start()
+    worker.shutdown.on_deadline = deadline.set
+    if pipe is not None:
+        worker.shutdown.one_signal = OF_SUPERVISOR
+        pipe.set_callbacks(worker.drain, worker.cut_off)
+    gc.collect()
+    gc.freeze()  # loaded modules stay: collections need not check them again
+    worker.work(burst=options.burst)
+    if worker.is_cut or not worker.join(STUCK):  # threads that run on would be waited for
+        logging.shutdown()
+        os._exit(0)
+    return 0
+
+
+def set_environment(options: WorkerOptions) -> None:
+    """Let stores and caches that the app declares without a URL use the worker's Redis."""
+    for name in ("PENSTOCK_REDIS", "PENSTOCK_REDIS_URL"):
+        os.environ[name] = options.settings.redis
+    if not os.environ.get("RQ_KEY_PREFIX", "unset"):
+        del os.environ["RQ_KEY_PREFIX"]  # RQ refuses an empty one
