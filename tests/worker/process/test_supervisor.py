@@ -84,7 +84,7 @@ def test_a_signal_between_the_end_of_a_process_and_the_note_of_it_stops_the_othe
     ended.kill()
     ended.wait()
     for child in (ended, running):
-        supervisor._children[child.pid] = module._Child("worker", 0.0, 0, module.SupervisorEnd())
+        supervisor._children[child.pid] = module._Child("worker", 0.0, 1, 0, module.SupervisorEnd())
 
     supervisor._stop(signal.SIGTERM, None)
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from redis import Redis
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.redis.connection import connect
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.thread_pool import ThreadPool
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.engine.execute import aconduct
@@ -113,6 +114,11 @@ class Executor:
             or (active.isolated and active.began > newest and not active.journal.has_recorded)
             for active in tuple(self._active.values())
         )
+
+    @property
+    def heartbeats(self) -> Mapping[str, Heartbeat]:
+        """The threads that runs cannot do without."""
+        return {"leases": self.keeper.heartbeat, "sender": self.sender.heartbeat}
 
     def start(self) -> None:
         """Start the executor's own threads, before runs may use up the threads of the system."""

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError, WatchError
 from penstock.publisher.chance import chance
 from penstock.publisher.redis.cause import explained
 from penstock.publisher.redis.script import run
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 from penstock.runtime.redis.calls import AT_ONCE, Calls, Death
 from penstock.runtime.redis.keys import Keys
@@ -42,7 +43,11 @@ class Recovery:
     """
 
     def __init__(
-        self, connection: Redis, settings: Settings, also: Callable[[], None] = lambda: None
+        self,
+        connection: Redis,
+        settings: Settings,
+        also: Callable[[], None] = lambda: None,
+        on_answer: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._settings = settings
@@ -51,8 +56,10 @@ class Recovery:
         self._absence = Absence(connection, self._keys)
         self._crashes = settings.crashes
         self._also = also
+        self._on_answer = on_answer
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="penstock-recovery", daemon=True)
+        self.heartbeat = Heartbeat(self._thread)
 
     def start(self) -> None:
         """Start the thread."""
@@ -75,12 +82,14 @@ class Recovery:
 
     def _recover(self) -> None:
         while self.check() and not self._ended.is_set():
-            pass  # a whole fleet has died: the rest at once
+            self.heartbeat.beat()  # a whole fleet has died: the rest at once
 
     def _do(self, work: Callable[[], None]) -> bool:
         """Do one task; return whether Redis has answered. An error must not end the thread."""
+        self.heartbeat.beat()
         try:
             work()
+            self._on_answer()
         except (RedisError, OSError) as error:
             logger.warning("no recovery for now: %s", explained(error))
             return False

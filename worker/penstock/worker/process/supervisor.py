@@ -15,7 +15,7 @@ import time
 import uuid
 from contextlib import suppress
 from types import FrameType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from redis.exceptions import RedisError
 
@@ -36,6 +36,9 @@ from penstock.worker.process.signals import (
 )
 from penstock.worker.process.supervisor_pipe import SupervisorEnd, WorkerEnd
 from penstock.worker.process.worker_process import run_worker, set_environment
+
+if TYPE_CHECKING:  # imported only if somebody asks for it
+    from penstock.worker.health.processes import ProcessesHealth
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +75,29 @@ def supervise(options: WorkerOptions, processes: int) -> int:
         return _Supervisor(options, processes).run()
 
 
+def _health(options: WorkerOptions, processes: int) -> ProcessesHealth | None:
+    if not options.is_monitored:
+        return None
+    from penstock.worker.health.processes import ProcessesHealth
+
+    return ProcessesHealth(processes, address=options.health, file=options.health_file)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Due:
+    """A process that is to be started."""
+
+    at: float
+    number: int
+    early_deaths: int
+
+
 @dataclasses.dataclass(slots=True)
 class _Child:
     name: str
     began: float
+    number: int
+    """Which of the processes it is, from 1 on; a replacement has the number of the one before."""
     early_deaths: int
     """How many processes before it, in a row, have died soon after their start."""
     pipe: SupervisorEnd
@@ -87,7 +109,8 @@ class _Supervisor:
     def __init__(self, options: WorkerOptions, processes: int) -> None:
         self._options = options
         self._children: dict[int, _Child] = {}
-        self._due: list[tuple[float, int]] = [(0.0, 0)] * processes
+        self._due = [_Due(0.0, number, 0) for number in range(1, processes + 1)]
+        self._health = _health(options, processes)
         self._stopping = False
         self._signalled = -math.inf
         self._ends = math.inf
@@ -99,7 +122,11 @@ class _Supervisor:
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         with handled(self._stop):
-            self._keep_alive(reader)
+            try:
+                self._keep_alive(reader)
+            finally:
+                if self._health is not None:
+                    self._health.close()
         return 0
 
     def _keep_alive(self, reader: int) -> None:
@@ -107,8 +134,11 @@ class _Supervisor:
             self._start_due()
             if not self._children and not self._due:
                 return
-            if select.select([reader], [], [], self._left())[0]:
+            asked = [] if self._health is None else self._health.filenos()
+            if reader in select.select([reader, *asked], [], [], self._left())[0]:
                 os.read(reader, 4096)
+            if self._health is not None:
+                self._health.look()
             self._reap()
             if time.monotonic() > self._ends:
                 self._kill_all()
@@ -117,16 +147,18 @@ class _Supervisor:
         if self._stopping:
             self._due.clear()
         now = time.monotonic()
-        for due in [due for due in self._due if due[0] <= now]:
+        for due in [due for due in self._due if due.at <= now]:
             self._due.remove(due)
-            self._fork(due[1])
+            self._fork(due)
 
     def _left(self) -> float | None:
         """Return the seconds until something is due."""
-        at = min((self._ends, *(due[0] for due in self._due)))
+        at = min((self._ends, *(due.at for due in self._due)))
+        if self._health is not None:
+            at = min(at, self._health.next_look)
         return None if at == math.inf else max(0.0, at - time.monotonic())
 
-    def _fork(self, early_deaths: int) -> None:
+    def _fork(self, due: _Due) -> None:
         name = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
         # A signal between the fork and its registration would miss the child, or find it half made.
         signal.pthread_sigmask(signal.SIG_BLOCK, asked())
@@ -134,11 +166,14 @@ class _Supervisor:
             pipe = SupervisorEnd()
             pid = self._forked(pipe)
             if pid == 0:
-                self._become_worker(dataclasses.replace(self._options, name=name), pipe)
-            self._children[pid] = _Child(name, time.monotonic(), early_deaths, pipe)
+                self._become_worker(name, due.number, pipe)
+            now = time.monotonic()
+            self._children[pid] = _Child(name, now, due.number, due.early_deaths, pipe)
+            if self._health is not None:
+                self._health.started(due.number, now)
         except OSError as error:
             logger.warning("the system refuses a worker process, trying again: %s", error)
-            self._due.append((time.monotonic() + REFUSED, early_deaths))
+            self._due.append(dataclasses.replace(due, at=time.monotonic() + REFUSED))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, asked())
 
@@ -153,15 +188,23 @@ class _Supervisor:
             os.close(pipe.reader)
         return pid
 
-    def _become_worker(self, options: WorkerOptions, pipe: SupervisorEnd) -> NoReturn:
-        status = 1
+    def _become_worker(self, name: str, number: int, pipe: SupervisorEnd) -> NoReturn:
+        options = dataclasses.replace(self._options, name=name, health="", health_file="")
+        report, status = None, 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            if self._health is not None:
+                report = self._health.report(number)
+                self._health.leave()
             with leaving_at_signals():
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, asked())
                 status = run_worker(
-                    options, alone=False, deadline=Deadline(), pipe=self._worker_end(pipe)
+                    options,
+                    alone=False,
+                    deadline=Deadline(),
+                    pipe=self._worker_end(pipe),
+                    report=report,
                 )
         except PenstockError as error:
             logger.error("worker process %s could not start: %s", options.name, error)
@@ -186,6 +229,8 @@ class _Supervisor:
             if ended:
                 child = self._children.pop(pid)
                 child.pipe.close()
+                if self._health is not None:
+                    self._health.ended(child.number)
                 self._replace(child, pid, status, usage.ru_maxrss)
 
     def _replace(self, child: _Child, pid: int, status: int, peak: int) -> None:
@@ -205,7 +250,8 @@ class _Supervisor:
         young = time.monotonic() - child.began < SETTLED
         deaths = child.early_deaths
         pause = min(0.5 * 2 ** min(deaths - 1, 6), LONGEST_PAUSE) if deaths else 0.0
-        self._due.append((time.monotonic() + pause * young, (deaths + 1) * young))
+        at = time.monotonic() + pause * young
+        self._due.append(_Due(at, child.number, (deaths + 1) * young))
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         """Let the processes drain; the second time let them end at once."""
@@ -215,6 +261,8 @@ class _Supervisor:
             self._signalled = now
             self._ends = now + (CUT_OFF if again else self._options.grace + MARGIN)
         self._stopping = True
+        if self._health is not None:
+            self._health.drain()
         for pid, child in self._children.items():
             if again:
                 child.pipe.cut_off()

@@ -28,6 +28,7 @@ from penstock.runtime.redis.calls import Death
 from penstock.runtime.redis.replies import Claim, Taken
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings, load_settings
+from penstock.worker.health.vitals import Vitals
 from penstock.worker.process.capacity import Capacity
 from penstock.worker.process.consumer import Consumer
 from penstock.worker.process.control_listener import ControlListener
@@ -108,7 +109,13 @@ class Worker(RQWorker):
             self._capacity,
             self._end_replaced,
         )
-        self._recovery = Recovery(connect(given), self.settings, also=self._upkeep.tick)
+        self.vitals = Vitals()
+        self._recovery = Recovery(
+            connect(given),
+            self.settings,
+            also=self._upkeep.tick,
+            on_answer=self.vitals.answered,
+        )
         self._begun = threading.Event()
         self._begun.set()
         self.is_cut = False
@@ -134,6 +141,7 @@ class Worker(RQWorker):
     def _work(self, burst: bool) -> bool:
         worked = False
         while not self._stop_requested:
+            self._poller.heartbeat.beat()
             slots = self._free_slots()
             if not slots:
                 continue
@@ -159,6 +167,15 @@ class Worker(RQWorker):
         parts = (self._executor, self._loop, self._ordinary, self._control, self._recovery)
         for part in parts:
             part.start()
+        self.vitals.follow(
+            {
+                "dispatcher": self._poller.heartbeat,
+                "loop": self._loop.heartbeat,
+                "recovery": self._recovery.heartbeat,
+                "control": self._control.heartbeat,
+                **self._executor.heartbeats,
+            }
+        )
         logger.info(
             "worker %s takes %d runs at once from %s",
             self.name,
@@ -248,6 +265,7 @@ class Worker(RQWorker):
         if self._stop_requested:
             return
         self.shutdown.begin()
+        self.vitals.drain()
         self._stop_requested = True
         logger.info("worker %s ends: handing its runs over", self.name)
         self._loop.call(self._executor.hand_over)
@@ -260,6 +278,7 @@ class Worker(RQWorker):
     def _finish(self) -> None:
         """End everything within the time that is left, whatever hangs."""
         self.shutdown.end()
+        self.vitals.drain()
         self._drain()
         self._poller.close()
         self._ordinary.close(0.0 if self.is_cut else LEAVING)

@@ -7,7 +7,7 @@ __all__ = ["OF_SUPERVISOR", "run_worker", "set_environment"]
 import gc
 import logging
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from penstock.runtime.telemetry.log_filter import add_to_all_handlers
 from penstock.worker.process.app_loader import load_app
@@ -16,6 +16,10 @@ from penstock.worker.process.options import WorkerOptions
 from penstock.worker.process.readiness import require_redis
 from penstock.worker.process.signals import leaving_at_signals
 from penstock.worker.process.supervisor_pipe import WorkerEnd
+
+if TYPE_CHECKING:  # imported only if somebody asks for it
+    from penstock.worker.health.monitor import Monitor
+    from penstock.worker.health.report import Report
 
 OF_SUPERVISOR: Final = 3.0
 """As `ONE_SIGNAL`, for a worker process: a terminal and its supervisor signal to it."""
@@ -30,27 +34,47 @@ def run_worker(
     alone: bool = True,
     deadline: Deadline | None = None,
     pipe: WorkerEnd | None = None,
+    report: Report | None = None,
 ) -> int:
     """Load the app and work in this process; returns the exit status.
 
     A process that is `alone` warns of a server that may lose runs; else its supervisor has done so.
-    A given `deadline` stays set after a signal, until the process has ended.
+    A given `deadline` stays set after a signal, until the process has ended. `report` is where the
+    supervisor reads how the process is.
 
     Raises:
-        ConfigurationError: the app cannot be loaded, or a live worker has the same name.
+        ConfigurationError: the app cannot be loaded, a live worker has the same name, or another
+            program listens where the health is to be served.
         RedisUnavailableError: Redis cannot be reached at the start, or cannot be worked with.
     """
     with leaving_at_signals():
         limit = deadline or Deadline()
+        monitor = _monitor(options, report)
         try:
-            return _run_worker(options, alone, limit, pipe)
+            return _run_worker(options, alone, limit, pipe, monitor)
         finally:
+            if monitor is not None:
+                monitor.close()
             if deadline is None:
                 limit.close()
 
 
+def _monitor(options: WorkerOptions, report: Report | None) -> Monitor | None:
+    if not options.is_monitored and report is None:
+        return None
+    from penstock.worker.health.monitor import Monitor
+
+    monitor = Monitor(address=options.health, file=options.health_file, report=report)
+    monitor.start()
+    return monitor
+
+
 def _run_worker(
-    options: WorkerOptions, alone: bool, deadline: Deadline, pipe: WorkerEnd | None
+    options: WorkerOptions,
+    alone: bool,
+    deadline: Deadline,
+    pipe: WorkerEnd | None,
+    monitor: Monitor | None,
 ) -> int:
     set_environment(options)
     from penstock.worker.process.worker import Worker  # RQ takes its time to import
@@ -67,6 +91,8 @@ def _run_worker(
         grace=options.grace,
         name=options.name or None,
     )
+    if monitor is not None:
+        monitor.vitals = worker.vitals
     deadline.start()
     worker.shutdown.on_deadline = deadline.set
     if pipe is not None:
@@ -76,6 +102,8 @@ def _run_worker(
     gc.freeze()  # loaded modules stay: collections need not check them again
     worker.work(burst=options.burst)
     if worker.is_cut or not worker.join(STUCK):  # threads that run on would be waited for
+        if monitor is not None:
+            monitor.close()
         logging.shutdown()
         os._exit(0)
     return 0

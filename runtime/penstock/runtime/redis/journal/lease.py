@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from penstock.publisher.redis.script import run
 from penstock.runtime.after_fork import anew_in_children
+from penstock.runtime.concurrency.heartbeat import SILENCE, Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 from penstock.runtime.errors import Cancelled, Fenced, LeaseUnconfirmed, Stop
 from penstock.runtime.redis.calls import Calls
@@ -56,6 +57,7 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self.heartbeat = Heartbeat(silence=max(SILENCE, 2 * self._every + self._length))
 
     def add(self, lease: Lease, tell: Callable[[Stop], None]) -> None:
         """Keep a lease from now on."""
@@ -101,10 +103,11 @@ class LeaseKeeper:
         if self._thread is None:
             thread = threading.Thread(target=self._work, name="penstock-leases", daemon=True)
             start(thread)
-            self._thread = thread
+            self._thread = self.heartbeat.thread = thread
 
     def _work(self) -> None:
         while not self._wake.wait(self._every):
+            self.heartbeat.beat()
             # Before they are listed, as what is given up must not be renewed: nobody executes it.
             self._give_up_old()
             with self._lock:

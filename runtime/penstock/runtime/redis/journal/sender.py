@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Outbox", "Sender"]
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from penstock.publisher.redis.connection import transient
 from penstock.publisher.redis.direct import DirectRedis
 from penstock.publisher.redis.script import Argument, Call, Reply, run, run_all
 from penstock.runtime.after_fork import anew_in_children
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 
 logger = logging.getLogger(__name__)
@@ -68,6 +70,7 @@ class Sender:
         self._asleep = True
         self._pace = LINGER
         self._thread: threading.Thread | None = None
+        self.heartbeat = Heartbeat(silence=math.inf)  # it sleeps until there is something to send
 
     def notice(self, outbox: Outbox, *, urgent: bool = False) -> None:
         """Send what an outbox holds within a few milliseconds; at once where it is urgent."""
@@ -131,7 +134,7 @@ class Sender:
         if self._thread is None:
             thread = threading.Thread(target=self._work, name="penstock-sender", daemon=True)
             start(thread)
-            self._thread = thread
+            self._thread = self.heartbeat.thread = thread
 
     def _work(self) -> None:
         delay = 0.01
