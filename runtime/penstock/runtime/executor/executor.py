@@ -7,12 +7,11 @@ __all__ = ["Executor"]
 import asyncio
 import logging
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from redis import Redis
 
@@ -34,6 +33,7 @@ from penstock.runtime.executor.app import App
 from penstock.runtime.executor.arrivals import Arrivals
 from penstock.runtime.executor.claimed import assigned
 from penstock.runtime.executor.hosted import Hosted, HostedRun, execute_hosted
+from penstock.runtime.executor.run_log import log_broken, log_end, log_fields, log_lost
 from penstock.runtime.journal.endings import Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.result import Result
@@ -199,20 +199,20 @@ class Executor:
         began = time.monotonic()
         try:
             result = await self._attempt(claim, journal)
-            _log(claim, result, time.monotonic() - began)
+            log_end(claim, result, time.monotonic() - began)
         except (LeaseLostError, Fenced):
             self.keeper.forgo(claim.lease)
-            _log_lost(claim)
+            log_lost(claim)
         except asyncio.CancelledError:
             if journal.is_lost:  # cancelled for that
                 self.keeper.forgo(claim.lease)
-                _log_lost(claim)
+                log_lost(claim)
             elif journal.failure is not None:
-                _log_broken(claim, journal.failure)
+                log_broken(claim, journal.failure)
             else:
-                logger.warning("run %s was cut off", run_id, extra=_extra(claim, "run.cut"))
+                logger.warning("run %s was cut off", run_id, extra=log_fields(claim, "run.cut"))
         except BaseException as error:
-            _log_broken(claim, error)
+            log_broken(claim, error)
         finally:
             self.keeper.remove(claim.lease)
             self._arrivals.forget(claim.lease)
@@ -252,7 +252,9 @@ class Executor:
             active.runner.stop(stop)
         if isinstance(stop, Fenced):
             run_id = claim.lease.run_id
-            logger.warning("lost the lease of run %s", run_id, extra=_extra(claim, "lease.lost"))
+            logger.warning(
+                "lost the lease of run %s", run_id, extra=log_fields(claim, "lease.lost")
+            )
             active.journal.fail(LeaseLostError(str(stop)))
         loop = active.task.get_loop()
         loop.call_soon_threadsafe(self._cancel, active)
@@ -279,7 +281,7 @@ class Executor:
         logger.warning(
             "the code of run %s goes on in spite of its cancellation; it is abandoned",
             claim.lease.run_id,
-            extra=_extra(claim, "run.abandoned"),
+            extra=log_fields(claim, "run.abandoned"),
         )
         if active.runner is not None:
             active.runner.attempt.is_over = True
@@ -287,43 +289,3 @@ class Executor:
         is_remote = "home" in claim.fields
         fact = None if is_remote else Fact("run.finished", data, (), time.time())
         active.journal.end(Finished("cancelled", fact, reason="cancelled"))
-
-
-def _extra(claim: Claim, event: str) -> dict[str, Any]:
-    fields = claim.fields
-    return {
-        "run_id": claim.lease.run_id,
-        "entrypoint": fields["entrypoint"],
-        "thread_id": fields["thread"],
-        "queue": fields["queue"],
-        "attempt": int(fields.get("attempt", 0)),
-        "event": event,
-    }
-
-
-def _log_broken(claim: Claim, error: BaseException) -> None:
-    run_id, extra = claim.lease.run_id, _extra(claim, "run.broken")
-    logger.error("run %s could not be executed", run_id, exc_info=error, extra=extra)
-
-
-def _log_lost(claim: Claim) -> None:
-    run_id = claim.lease.run_id
-    logger.warning("run %s is left to another attempt", run_id, extra=_extra(claim, "run.lost"))
-
-
-def _log(claim: Claim, result: Result, seconds: float) -> None:
-    name, step_id = claim.fields["entrypoint"], claim.fields.get("home_step")
-    error, level = result.error, logging.INFO
-    if error is not None:  # of a remote step it is up to its run what comes of it
-        level = logging.ERROR if result.status == "failed" else logging.WARNING
-    logger.log(
-        level,
-        "%s %s %s in %.3f s%s",
-        f"step {step_id} of {name} {claim.fields['home']}, as run" if step_id else name,
-        claim.lease.run_id,
-        result.status,
-        seconds,
-        f": {traceback.format_exception_only(error)[0].strip()}" if error is not None else "",
-        exc_info=error,
-        extra=_extra(claim, "run.ended") | {"status": result.status, "duration": seconds},
-    )
