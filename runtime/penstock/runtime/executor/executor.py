@@ -33,6 +33,7 @@ from penstock.runtime.executor.app import App
 from penstock.runtime.executor.arrivals import Arrivals
 from penstock.runtime.executor.claimed import assigned
 from penstock.runtime.executor.hosted import Hosted, HostedRun, execute_hosted
+from penstock.runtime.executor.observer import AttemptObserver, ObservedAttempt, Observer
 from penstock.runtime.executor.run_log import log_broken, log_end, log_fields, log_lost
 from penstock.runtime.journal.endings import Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
@@ -81,6 +82,7 @@ class Executor:
         on_end: Callable[[], None] = lambda: None,
         threads: ThreadPool | None = None,
         sender: Sender | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.settings = settings
         self._given = connection
@@ -95,6 +97,9 @@ class Executor:
         self.calls = Calls(Keys.of(settings, self.sender.connection))
         self.codec = (codec or settings.codec()).at(settings.prefix)
         self.keeper = LeaseKeeper(leases, self.calls, lease=settings.lease, every=settings.renew)
+        self._observer = observer
+        if observer is not None:
+            self.sender.on_call = self.keeper.on_call = observer.called
         self._arrivals = Arrivals(self.calls.keys, self.sender)
         self._is_started = False
         self._threads = threads or ThreadPool()
@@ -196,9 +201,11 @@ class Executor:
 
     async def _execute(self, claim: Claim, journal: RedisJournal) -> None:
         run_id = claim.lease.run_id
-        began = time.monotonic()
+        began, observed = time.monotonic(), self._observed(claim)
+        outcome: tuple[str, BaseException | None] = "lost", None
         try:
-            result = await self._attempt(claim, journal)
+            result = await self._attempt(claim, journal, observed)
+            outcome = result.status, result.error
             log_end(claim, result, time.monotonic() - began)
         except (LeaseLostError, Fenced):
             self.keeper.forgo(claim.lease)
@@ -210,10 +217,14 @@ class Executor:
             elif journal.failure is not None:
                 log_broken(claim, journal.failure)
             else:
+                outcome = "handed over", None
                 logger.warning("run %s was cut off", run_id, extra=log_fields(claim, "run.cut"))
         except BaseException as error:
+            outcome = "broken", error
             log_broken(claim, error)
         finally:
+            if observed is not None:
+                observed.ended(*outcome)
             self.keeper.remove(claim.lease)
             self._arrivals.forget(claim.lease)
             active = self._active.pop(claim.lease, None)
@@ -221,12 +232,25 @@ class Executor:
                 active.runner.close()
             self._on_end()
 
-    async def _attempt(self, claim: Claim, journal: RedisJournal) -> Result:
+    def _observed(self, claim: Claim) -> AttemptObserver | None:
+        if self._observer is None:
+            return None
+        return self._observer.began(ObservedAttempt.of(claim))
+
+    async def _attempt(
+        self, claim: Claim, journal: RedisJournal, observed: AttemptObserver | None
+    ) -> Result:
         loop = asyncio.get_running_loop()
         work = assigned(claim, self.app, self.codec)
         for field, text in work.kept.items():
             journal.keep(field, text)
-        attempt = Attempt(work.assignment, journal, self.codec, durability=journal.durability)
+        attempt = Attempt(
+            work.assignment,
+            journal,
+            self.codec,
+            durability=journal.durability,
+            listener=None if observed is None else observed.on_fact,
+        )
         limit = work.assignment.config.get("max_concurrency")
         runner = Runner(attempt, self._threads, loop, limit)
         self.keeper.add(claim.lease, lambda stop: self._on_stop(claim, stop))

@@ -30,7 +30,7 @@ PATIENCE: Final = 5.0
 SENDING: Final = 1.0
 """Seconds that a client may keep the server from sending its answer."""
 
-_REASONS: Final = {200: "OK", 404: "Not Found", 405: "Method Not Allowed"}
+_REASONS: Final = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 501: "Not Implemented"}
 
 
 @dataclass(frozen=True, slots=True)

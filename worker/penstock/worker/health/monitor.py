@@ -7,6 +7,7 @@ __all__ = ["Monitor"]
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 EVERY: Final = 1.0
 """Seconds between two looks at the health of a process."""
 
+METRICS_EVERY: Final = 5.0
+"""Seconds between two reports of metrics to a supervisor."""
+
 
 class Monitor:
     """Answers probes, writes the health file, and reports to the supervisor if there is one.
@@ -36,16 +40,19 @@ class Monitor:
 
     def __init__(self, *, address: str = "", file: str = "", report: Report | None = None) -> None:
         self.vitals = Vitals()
+        self.metrics: Callable[[], str] | None = None
+        """Writes the metrics of the process, if there are any."""
         self._file = StatusFile(Path(file)) if file else None
         self._report = report
         self._changes = Changes()
-        self._next = 0.0
+        self._next = self._next_metrics = 0.0
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._server = None
         if address:
             self._server = HTTPServer(
-                Address.parse(address), lambda path: answer(path, self.vitals.status)
+                Address.parse(address),
+                lambda path: answer(path, self.vitals.status, self.metrics),
             )
         self._thread = threading.Thread(target=self._work, name="penstock-health", daemon=True)
 
@@ -85,3 +92,9 @@ class Monitor:
                 self._file.show(status)
             if self._report is not None:
                 self._report.write(status)
+                self._report_metrics(self._report)
+
+    def _report_metrics(self, report: Report) -> None:
+        if self.metrics is not None and time.monotonic() >= self._next_metrics:
+            self._next_metrics = time.monotonic() + METRICS_EVERY
+            report.write_metrics(self.metrics())

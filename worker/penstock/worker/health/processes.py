@@ -13,6 +13,7 @@ from typing import Final
 
 from penstock.worker.health.address import Address
 from penstock.worker.health.changes import Changes
+from penstock.worker.health.exposition import is_installed, merged
 from penstock.worker.health.http import HTTPServer
 from penstock.worker.health.probes import answer
 from penstock.worker.health.report import Report
@@ -40,7 +41,8 @@ class ProcessesHealth:
         self._server = None
         if address:
             self._server = HTTPServer(
-                Address.parse(address), lambda path: answer(path, self.status)
+                Address.parse(address),
+                lambda path: answer(path, self.status, self._metrics if is_installed() else None),
             )
         self._file = StatusFile(Path(file)) if file else None
         self._folder = Path(tempfile.mkdtemp(prefix="penstock-health-"))
@@ -95,6 +97,9 @@ class ProcessesHealth:
                 for number, began in self._began.items()
             }
         )
+
+    def _metrics(self) -> str:
+        return merged({number: self.report(number).read_metrics() for number in self._began})
 
     def leave(self) -> None:
         """Close the server in a process that was forked; the supervisor goes on with it."""

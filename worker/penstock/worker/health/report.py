@@ -1,4 +1,4 @@
-"""How a worker process tells its supervisor how it is: by a file of its own."""
+"""How a worker process tells its supervisor how it is: by files of its own."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _PROCESS = "process"
 
 
 class Report:
-    """The file of one process, written by it about once a second, read by its supervisor.
+    """The files of one process, written by it about once a second, read by its supervisor.
 
     Both use the system's monotonic clock, which is the same in all processes of a machine.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = StatusFile(path)
+        self._metrics = StatusFile(path.with_suffix(".prom"))
 
     def write(self, status: Status) -> None:
         """Report a status."""
@@ -43,6 +44,17 @@ class Report:
             return Status({_PROCESS: f"no sign of life for {silent:.0f} s"}, status.not_ready)
         return status
 
+    def write_metrics(self, text: str) -> None:
+        """Report metrics."""
+        self._metrics.write(text)
+
+    def read_metrics(self) -> str:
+        """Return the metrics that were last reported; "" if there are none."""
+        with suppress(OSError):
+            return self._metrics.path.read_text(encoding="utf-8")
+        return ""
+
     def remove(self) -> None:
-        """Remove the file."""
+        """Remove the files."""
         self._file.remove()
+        self._metrics.remove()

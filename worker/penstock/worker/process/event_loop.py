@@ -36,6 +36,11 @@ class LoopThread:
         """When the loop last answered its watchdog."""
         return self._watchdog.loop_heartbeat
 
+    @property
+    def lag(self) -> float:
+        """How many seconds the loop has last taken to respond to its watchdog."""
+        return self._watchdog.lag
+
     def start(self) -> None:
         """Begin."""
         start(self._thread)

@@ -189,7 +189,7 @@ class _Supervisor:
         return pid
 
     def _become_worker(self, name: str, number: int, pipe: SupervisorEnd) -> NoReturn:
-        options = dataclasses.replace(self._options, name=name, health="", health_file="")
+        options = dataclasses.replace(self._options, name=name)
         report, status = None, 1
         try:
             signal.set_wakeup_fd(-1)

@@ -23,6 +23,7 @@ from penstock.publisher.redis.retries import unavailable
 from penstock.publisher.redis.script import run
 from penstock.runtime.executor.app import AnyExecutable, App
 from penstock.runtime.executor.executor import Executor
+from penstock.runtime.executor.observer import Observer
 from penstock.runtime.func.task import Task
 from penstock.runtime.redis.calls import Death
 from penstock.runtime.redis.replies import Claim, Taken
@@ -56,7 +57,7 @@ class Worker(RQWorker):
     Queues are served in the order given. RQ sees an ordinary worker: its heartbeats, what it is
     executing, suspend and resume, shutdown and stop-job commands. Ordinary RQ jobs on its queues
     run too, in threads, with RQ's own serializer. `tasks` are those with a queue of their own, by
-    name, for their steps on the queues of this worker.
+    name, for their steps on the queues of this worker. `observer` is told what the worker does.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Worker(RQWorker):
         grace: float = 25.0,
         name: str | None = None,
         codec: Codec | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.settings = settings or load_settings()
         given = self._given = self.settings.redis if connection is None else connection
@@ -87,10 +89,12 @@ class Worker(RQWorker):
             self.settings,
             codec=codec,
             on_end=self._capacity.leave,
+            observer=observer,
         )
         calls = self._executor.calls
         app = self._executor.app.digest
         consumer = Consumer(connect(given), calls, self.settings, self.name, list(queues), app)
+        consumer.on_call = None if observer is None else observer.called
         self._poller = Poller(self, consumer, self._capacity)
         self._ordinary = OrdinaryJobs(self, on_end=self._capacity.leave)
         self._registration = Registration(self, self._end_leases)
@@ -115,11 +119,22 @@ class Worker(RQWorker):
             self.settings,
             also=self._upkeep.tick,
             on_answer=self.vitals.answered,
+            observer=observer,
         )
         self._begun = threading.Event()
         self._begun.set()
         self.is_cut = False
         """Whether the worker ended with runs that could not be cancelled."""
+
+    @property
+    def busy(self) -> int:
+        """How many runs and jobs are at work."""
+        return self._capacity.busy
+
+    @property
+    def loop_lag(self) -> float:
+        """How many seconds the event loop has last taken to respond."""
+        return self._loop.lag
 
     def work(self, burst: bool = False, *_: Any, **__: Any) -> bool:
         """Take and execute runs until asked to stop, or in a burst until the queues are empty.

@@ -7,9 +7,13 @@ __all__ = ["OF_SUPERVISOR", "run_worker", "set_environment"]
 import gc
 import logging
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from penstock.runtime.executor.app import App
+from penstock.runtime.executor.observer import Observers
 from penstock.runtime.telemetry.log_filter import add_to_all_handlers
+from penstock.worker.health.exposition import is_installed, process_metrics
 from penstock.worker.process.app_loader import load_app
 from penstock.worker.process.deadline import Deadline
 from penstock.worker.process.options import WorkerOptions
@@ -18,8 +22,10 @@ from penstock.worker.process.signals import leaving_at_signals
 from penstock.worker.process.supervisor_pipe import WorkerEnd
 
 if TYPE_CHECKING:  # imported only if somebody asks for it
+    from penstock.runtime.telemetry.metrics import RunMetrics
     from penstock.worker.health.monitor import Monitor
     from penstock.worker.health.report import Report
+    from penstock.worker.process.worker import Worker
 
 OF_SUPERVISOR: Final = 3.0
 """As `ONE_SIGNAL`, for a worker process: a terminal and its supervisor signal to it."""
@@ -60,11 +66,15 @@ def run_worker(
 
 
 def _monitor(options: WorkerOptions, report: Report | None) -> Monitor | None:
-    if not options.is_monitored and report is None:
+    """Start to tell how the process is, if anybody wants to know."""
+    if not options.is_monitored:
         return None
     from penstock.worker.health.monitor import Monitor
 
-    monitor = Monitor(address=options.health, file=options.health_file, report=report)
+    if report is None:
+        monitor = Monitor(address=options.health, file=options.health_file)
+    else:  # the supervisor has the address and the file
+        monitor = Monitor(report=report)
     monitor.start()
     return monitor
 
@@ -77,22 +87,10 @@ def _run_worker(
     monitor: Monitor | None,
 ) -> int:
     set_environment(options)
-    from penstock.worker.process.worker import Worker  # RQ takes its time to import
-
     app = load_app(options.app)
     add_to_all_handlers()  # also to those that the app has set up
     require_redis(options.settings, warn=alone)
-    worker = Worker(
-        options.queues,
-        entrypoints=app.entrypoints,
-        tasks=app.tasks,
-        settings=options.settings,
-        concurrency=options.concurrency,
-        grace=options.grace,
-        name=options.name or None,
-    )
-    if monitor is not None:
-        monitor.vitals = worker.vitals
+    worker = _worker(options, app, monitor)
     deadline.start()
     worker.shutdown.on_deadline = deadline.set
     if pipe is not None:
@@ -107,6 +105,37 @@ def _run_worker(
         logging.shutdown()
         os._exit(0)
     return 0
+
+
+def _worker(options: WorkerOptions, app: App, monitor: Monitor | None) -> Worker:
+    from penstock.worker.process.worker import Worker  # RQ takes its time to import
+
+    metrics = _metrics(options)
+    worker = Worker(
+        options.queues,
+        entrypoints=app.entrypoints,
+        tasks=app.tasks,
+        settings=options.settings,
+        concurrency=options.concurrency,
+        grace=options.grace,
+        name=options.name or None,
+        observer=Observers([metrics]) if metrics is not None else None,
+    )
+    if monitor is not None:
+        monitor.vitals = worker.vitals
+    if monitor is not None and metrics is not None:
+        metrics.watch(lambda: worker.busy, options.concurrency, lambda: worker.loop_lag)
+        monitor.metrics = partial(process_metrics, metrics.registry)
+    return worker
+
+
+def _metrics(options: WorkerOptions) -> RunMetrics | None:
+    """Return what counts the runs of the process, if somebody may ask and it is installed."""
+    if not options.health or not is_installed():
+        return None
+    from penstock.runtime.telemetry.metrics import RunMetrics
+
+    return RunMetrics()
 
 
 def set_environment(options: WorkerOptions) -> None:

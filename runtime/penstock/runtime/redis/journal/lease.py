@@ -20,6 +20,7 @@ from penstock.runtime.concurrency.heartbeat import SILENCE, Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 from penstock.runtime.errors import Cancelled, Fenced, LeaseUnconfirmed, Stop
 from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.journal.sender import OnCall
 from penstock.runtime.redis.replies import Lease
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class LeaseKeeper:
         self._length = lease
         self._every = every
         self._closed = False
+        self.on_call: OnCall | None = None
         self.begin_anew()
         anew_in_children(self)
 
@@ -127,6 +129,8 @@ class LeaseKeeper:
     def _renew(self, leases: Sequence[Lease]) -> None:
         began = time.monotonic()
         answers = self._calls.words(run(self._connection, self._calls.renew(leases, self._length)))
+        if self.on_call is not None:
+            self.on_call(["renew"], time.monotonic() - began)
         for lease, answer in zip(leases, answers, strict=True):
             if answer == "LOST":
                 self._lost(lease, Fenced(f"another attempt owns run {lease.run_id!r}"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["Outbox", "Sender"]
+__all__ = ["OnCall", "Outbox", "Sender"]
 
 import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
@@ -22,6 +22,8 @@ from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 
 logger = logging.getLogger(__name__)
+
+OnCall: TypeAlias = Callable[[Sequence[str], float], object]
 
 LINGER: Final = 0.002
 """Seconds between two flushes, so that what comes close together travels together."""
@@ -59,6 +61,8 @@ class Sender:
     def __init__(self, connection: Redis) -> None:
         self.connection = DirectRedis(connection)
         self._closed = False
+        self.on_call: OnCall | None = None
+        """Called after each round trip, with the names of its scripts and its seconds."""
         self.begin_anew()
         anew_in_children(self)
 
@@ -193,6 +197,7 @@ class Sender:
 
     def _send(self, outboxes: Sequence[Outbox], calls: Sequence[Call]) -> bool:
         """Send one call for each outbox; tell whether Redis took them."""
+        began = time.perf_counter()
         try:
             replies = run_all(self.connection, calls)
         except (ConnectionError, TimeoutError, OSError) as error:
@@ -206,6 +211,8 @@ class Sender:
                 return all(sent)
             outboxes[0].fail(error)
             return True
+        if self.on_call is not None:
+            self.on_call([call.script.name for call in calls], time.perf_counter() - began)
         taken = True
         for outbox, reply in zip(outboxes, replies, strict=True):
             if isinstance(reply, ResponseError) and transient(reply):

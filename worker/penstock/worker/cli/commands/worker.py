@@ -54,7 +54,7 @@ from penstock.worker.cli.options import common
     "--health",
     metavar="[HOST:]PORT",
     default="",
-    help="Serve /live and /ready over HTTP, for probes.",
+    help="Serve /live, /ready and /metrics over HTTP, for probes.",
 )
 @click.option(
     "--health-file",
