@@ -19,9 +19,11 @@ from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.redis.plans.failures import failures
+from penstock.runtime.redis.plans.queues import queue_states
 from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
+from penstock.runtime.types.queue import checked_queue
 from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
 from penstock.runtime.types.tags import Tags
 from penstock.runtime.workflow.entrypoint import Entrypoint
@@ -118,6 +120,12 @@ class AsyncClient(AsyncTransport):
             if progress.run_ids and not bulk.is_dry and not bulk.is_over:
                 due = began + len(progress.run_ids) / rate
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def backlog(self, queue: str | None = None) -> int:
+        """As `Client.backlog`."""
+        name = checked_queue(self.settings.queue if queue is None else queue)
+        (state,) = await self.do(queue_states(self.plans.calls, [name]))
+        return state.backlog
 
     def thread(self, thread_id: str) -> AsyncThreadHandle:
         """As `Client.thread`."""
