@@ -8,6 +8,7 @@ import logging
 import traceback
 from typing import Any
 
+from penstock.runtime.journal.failure_cause import cause_of
 from penstock.runtime.journal.result import Result
 from penstock.runtime.redis.replies import Claim
 
@@ -43,8 +44,10 @@ def log_end(claim: Claim, result: Result, seconds: float) -> None:
     """Log how an attempt ended: a failed run is one record at ERROR, with its traceback."""
     name, step_id = claim.fields["entrypoint"], claim.fields.get("home_step")
     error, level = result.error, logging.INFO
+    extra = log_fields(claim, "run.ended") | {"status": result.status, "duration": seconds}
     if error is not None:  # of a remote step it is up to its run what comes of it
         level = logging.ERROR if result.status == "failed" else logging.WARNING
+        extra["cause"] = cause_of(name, error)
     logger.log(
         level,
         "%s %s %s in %.3f s%s",
@@ -54,5 +57,5 @@ def log_end(claim: Claim, result: Result, seconds: float) -> None:
         seconds,
         f": {traceback.format_exception_only(error)[0].strip()}" if error is not None else "",
         exc_info=error,
-        extra=log_fields(claim, "run.ended") | {"status": result.status, "duration": seconds},
+        extra=extra,
     )
