@@ -15,6 +15,8 @@ FACT = Fact("step.started", {"id": "a:0"}, (), 0.0)
 class Told:
     """An observer of a process and of its attempts, which may raise at everything."""
 
+    trace = ""
+
     def __init__(self, *, raises: bool = False) -> None:
         self.calls: list[str] = []
         self._raises = raises

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 
 from penstock.runtime.client.async_thread import AsyncThreadHandle
 from penstock.runtime.client.client import wanted_run
+from penstock.runtime.client.enqueue_span import enqueue_span
 from penstock.runtime.client.run import AsyncRunHandle
 from penstock.runtime.client.thread import thread_name
 from penstock.runtime.client.transport import AsyncTransport
@@ -67,7 +68,8 @@ class AsyncClient(AsyncTransport):
             durability=durability,
         )
         wanted = wanted_run(entrypoint, input, options)
-        return AsyncRunHandle(self, *await self.do(self.threads.changes.enqueue(wanted)))
+        with enqueue_span(self.settings, wanted) as traced:
+            return AsyncRunHandle(self, *await self.do(self.threads.changes.enqueue(traced)))
 
     async def get(self, run_id: str) -> AsyncRunHandle:
         """As `Client.get`."""

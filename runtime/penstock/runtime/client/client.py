@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Unpack
 
+from penstock.runtime.client.enqueue_span import enqueue_span
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.client.thread import ThreadHandle, thread_name
 from penstock.runtime.client.transport import Transport
@@ -87,7 +88,8 @@ class Client(Transport):
                 durability=durability,
             ),
         )
-        return RunHandle(self, *self.do(self.threads.changes.enqueue(wanted)))
+        with enqueue_span(self.settings, wanted) as traced:
+            return RunHandle(self, *self.do(self.threads.changes.enqueue(traced)))
 
     def get(self, run_id: str) -> RunHandle:
         """Return a handle on a run.

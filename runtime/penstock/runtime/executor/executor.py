@@ -38,6 +38,7 @@ from penstock.runtime.executor.run_log import log_broken, log_end, log_fields, l
 from penstock.runtime.journal.endings import Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.result import Result
+from penstock.runtime.journal.trace_context import FIELD
 from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.redis.journal.lease import LeaseKeeper
@@ -244,12 +245,14 @@ class Executor:
         work = assigned(claim, self.app, self.codec)
         for field, text in work.kept.items():
             journal.keep(field, text)
+        if observed is not None and observed.trace and not claim.lease.home:
+            journal.keep(FIELD, observed.trace)
         attempt = Attempt(
             work.assignment,
             journal,
             self.codec,
             durability=journal.durability,
-            listener=None if observed is None else observed.on_fact,
+            observer=None if observed is None else observed.on_fact,
         )
         limit = work.assignment.config.get("max_concurrency")
         runner = Runner(attempt, self._threads, loop, limit)

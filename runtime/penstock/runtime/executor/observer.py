@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from penstock.runtime.journal.fact import Fact
+from penstock.runtime.journal.trace_context import FIELD
 from penstock.runtime.redis.replies import Claim
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class ObservedAttempt:
     step_id: str = ""
     """The step that alone is performed, for a run elsewhere; "" for a run."""
     trace: str = ""
-    """The trace that the run belongs to, as a traceparent header; "" for none."""
+    """The trace that it belongs to, as `TraceContext` writes it; "" for none."""
 
     @classmethod
     def of(cls, claim: Claim) -> ObservedAttempt:
@@ -48,12 +49,17 @@ class ObservedAttempt:
             int(fields.get("attempt", 1)),
             waited,
             fields.get("home_step", ""),
-            claim.checkpoints.get("trace", b"").decode("latin-1"),
+            claim.checkpoints.get(FIELD, b"").decode("latin-1"),
         )
 
 
 class AttemptObserver(Protocol):
     """Is told of one attempt, from the threads of its steps."""
+
+    @property
+    def trace(self) -> str:
+        """The trace that the next attempt is to know of; "" for none."""
+        ...
 
     def on_fact(self, fact: Fact, /) -> None:
         """Take an event of the attempt: steps that begin, fail a try and finish, and others."""
@@ -117,6 +123,7 @@ class _AttemptObservers:
     def __init__(self, owner: Observers, observers: Sequence[AttemptObserver]) -> None:
         self._owner = owner
         self._observers = observers
+        self.trace = next((each.trace for each in observers if each.trace), "")
 
     def on_fact(self, fact: Fact) -> None:
         for each in self._observers:

@@ -146,6 +146,8 @@ class RunMetrics:
 class _AttemptMetrics:
     """Counts the steps of one attempt."""
 
+    trace = ""
+
     __slots__ = ("_attempt", "_began", "_metrics", "_steps")
 
     def __init__(self, metrics: RunMetrics, attempt: ObservedAttempt) -> None:
@@ -156,8 +158,7 @@ class _AttemptMetrics:
 
     def on_fact(self, fact: Fact) -> None:
         if fact.mode == "step.started":
-            if "replayed" not in fact.data:
-                self._steps[fact.data["id"]] = fact.time
+            self._steps[fact.data["id"]] = fact.time
         elif fact.mode == "step.finished":
             step_id, outcome = fact.data["id"], "completed"
             began = self._steps.pop(step_id, None)

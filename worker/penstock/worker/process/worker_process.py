@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from penstock.runtime.executor.app import App
-from penstock.runtime.executor.observer import Observers
+from penstock.runtime.executor.observer import Observer, Observers
+from penstock.runtime.journal.trace_context import open_tracer
 from penstock.runtime.telemetry.log_filter import add_to_all_handlers
 from penstock.worker.health.exposition import is_installed, process_metrics
 from penstock.worker.process.app_loader import load_app
@@ -119,7 +120,7 @@ def _worker(options: WorkerOptions, app: App, monitor: Monitor | None) -> Worker
         concurrency=options.concurrency,
         grace=options.grace,
         name=options.name or None,
-        observer=Observers([metrics]) if metrics is not None else None,
+        observer=_observer(options, metrics),
     )
     if monitor is not None:
         monitor.vitals = worker.vitals
@@ -127,6 +128,16 @@ def _worker(options: WorkerOptions, app: App, monitor: Monitor | None) -> Worker
         metrics.watch(lambda: worker.busy, options.concurrency, lambda: worker.loop_lag)
         monitor.metrics = partial(process_metrics, metrics.registry)
     return worker
+
+
+def _observer(options: WorkerOptions, metrics: RunMetrics | None) -> Observer | None:
+    observers: list[Observer] = [] if metrics is None else [metrics]
+    if options.settings.traces:
+        open_tracer()  # or an error that says what to install
+        from penstock.runtime.telemetry.traces import RunTraces
+
+        observers.append(RunTraces())
+    return Observers(observers) if observers else None
 
 
 def _metrics(options: WorkerOptions) -> RunMetrics | None:
