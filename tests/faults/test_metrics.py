@@ -6,6 +6,7 @@ import http.client
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,6 +15,7 @@ from penstock.runtime import Client
 from tests.faults.support.fixtures import checker, client, fleet, raw, server
 from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet, WorkerProcess
+from tests.support.server import RedisServer
 
 __all__ = ["checker", "client", "fleet", "raw", "server"]
 
@@ -123,15 +125,21 @@ def test_an_attempt_that_lost_its_run_is_counted(fleet: Fleet, client: Client, a
     until(lambda: metrics(stopped).get("penstock_fenced_total") == 1)
 
 
-def test_a_supervisor_shows_the_metrics_of_each_process(
-    fleet: Fleet, client: Client, app: str
+def test_a_supervisor_shows_the_metrics_of_each_process_and_counts_what_it_recovers(
+    fleet: Fleet, client: Client, app: str, server: RedisServer
 ) -> None:
     worker = fleet.start(app=app, processes=2, health="127.0.0.1:0")
     until(lambda: {f"penstock_slots process={n}" for n in (1, 2)} <= metrics(worker).keys())
-    (pid, *_) = (entry["pid"] for entry in worker.logged("worker.started"))
+    assert metrics(worker)["penstock_recovered_total process=supervisor reason=worker"] == 0
+    run = client.enqueue("slow", 60.0)
+    until(lambda: run.status() == "running")
+    pid: Any = server.client().hget(f"rq:worker:{run.info().worker}", "pid")
 
-    os.kill(pid, signal.SIGKILL)
+    os.kill(int(pid), signal.SIGKILL)
 
     until(lambda: len(worker.logged("worker.started")) == 3)
+    until(lambda: metrics(worker)["penstock_recovered_total process=supervisor reason=worker"] == 1)
     until(lambda: {f"penstock_slots process={n}" for n in (1, 2)} <= metrics(worker).keys())
     assert "process_resident_memory_bytes process=1" in metrics(worker)
+    run.cancel()
+    until(lambda: run.status() == "cancelled")

@@ -21,7 +21,7 @@ def of_a_process(runs: int) -> str:
 
 
 def test_processes_keep_their_own_series_below_one_name() -> None:
-    text = merged({1: of_a_process(3), 2: of_a_process(5), 3: ""})
+    text = merged({"1": of_a_process(3), "2": of_a_process(5), "3": ""})
 
     families = {each.name: each for each in text_string_to_metric_families(text)}
     assert text.count("# TYPE runs_total counter") == 1

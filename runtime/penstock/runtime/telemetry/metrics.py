@@ -23,6 +23,9 @@ SECONDS: Final = (0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 CALLS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
 """Buckets of what a round trip to Redis takes."""
 
+REASONS: Final = ("worker", "poison", "ticket", "corrupt")
+"""Why runs are recovered."""
+
 ENDS: Final = frozenset({"completed", "failed", "cancelled"})
 """Outcomes of an attempt that end its run."""
 
@@ -84,6 +87,8 @@ class RunMetrics:
         )
         self._entrypoints, self._tasks, self._queues = LabelNames(), LabelNames(), LabelNames()
         self._children: dict[tuple[Any, ...], Any] = {}
+        for reason in REASONS:
+            self._of(self._recovered, reason)
 
     def watch(self, running: Callable[[], float], slots: int, lag: Callable[[], float]) -> None:
         """Add the gauges of a worker: each is read when somebody asks for the metrics."""
@@ -95,6 +100,7 @@ class RunMetrics:
 
     def began(self, attempt: ObservedAttempt) -> AttemptObserver:
         """Count the wait of a run that is taken."""
+        self._introduce(self._entrypoints.of(attempt.entrypoint))
         if attempt.waited is not None:
             self._of(self._queue_wait, self._queues.of(attempt.queue)).observe(attempt.waited)
         return _AttemptMetrics(self, attempt)
@@ -114,6 +120,12 @@ class RunMetrics:
         if found is None:
             found = self._children[(metric, *labels)] = metric.labels(*labels)
         return found
+
+    def _introduce(self, entrypoint: str) -> None:
+        """Have the series of an entrypoint, at 0: else the first failure would be no increase."""
+        if (self._runs, entrypoint, "failed") not in self._children:
+            for status in sorted(ENDS):
+                self._of(self._runs, entrypoint, status)
 
     # -- one attempt ----------------------------------------------------------------------------
 

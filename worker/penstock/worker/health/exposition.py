@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CONTENT_TYPE", "MISSING", "is_installed", "merged", "process_metrics"]
+__all__ = ["CONTENT_TYPE", "MISSING", "is_installed", "merged", "own_metrics", "process_metrics"]
 
 import importlib.util
 from collections.abc import Iterable, Mapping
@@ -31,8 +31,15 @@ def process_metrics(registry: CollectorRegistry) -> str:
     return (generate_latest(registry) + generate_latest(REGISTRY)).decode()
 
 
-def merged(texts: Mapping[int, str]) -> str:
-    """Write the metrics of several processes as one text; a label `process` has their numbers.
+def own_metrics(registry: CollectorRegistry) -> str:
+    """Write the metrics of a registry alone."""
+    from prometheus_client import generate_latest
+
+    return generate_latest(registry).decode()
+
+
+def merged(texts: Mapping[str, str]) -> str:
+    """Write the metrics of several processes as one text; a label `process` names them.
 
     Each process has series of its own, as sums would fall when one is replaced.
     """
@@ -53,12 +60,12 @@ class _Collected:
         return self._families
 
 
-def _labelled(texts: Mapping[int, str]) -> list[Metric]:
+def _labelled(texts: Mapping[str, str]) -> list[Metric]:
     found: dict[str, Any] = {}
-    for number, text in sorted(texts.items()):
+    for process, text in sorted(texts.items()):
         for family in _families(text):
             for at, sample in enumerate(family.samples):
-                labels = {**sample.labels, "process": str(number)}
+                labels = {**sample.labels, "process": process}
                 family.samples[at] = sample._replace(labels=labels)
             known = found.setdefault(family.name, family)
             if known is not family:

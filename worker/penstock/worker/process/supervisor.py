@@ -244,7 +244,8 @@ class _Supervisor:
         settings = self._options.settings
         try:
             with connect(settings.redis, 1.0) as connection:
-                remove_worker(connection, settings, Death(child.name, reason))
+                observer = None if self._health is None else self._health.observer
+                remove_worker(connection, settings, Death(child.name, reason), observer)
         except (RedisError, OSError) as error:
             logger.warning("its leases end by themselves, Redis does not answer: %s", error)
         young = time.monotonic() - child.began < SETTLED
