@@ -142,6 +142,16 @@ def test_a_supervisor_answers_for_all_its_processes(fleet: Fleet, tmp_path: Path
     assert not file.exists()
 
 
+def test_processes_whose_supervisor_was_killed_leave_no_file(fleet: Fleet) -> None:
+    worker = fleet.start(processes=2, health="127.0.0.1:0")
+    until(lambda: ask(worker, "/ready")[0] == 200)
+    (folder,) = fleet.folder.glob("penstock-health-*")
+
+    os.kill(worker.pid, signal.SIGKILL)
+
+    until(lambda: not folder.exists())
+
+
 @pytest.mark.open_runs
 def test_a_thread_that_dies_in_one_of_several_processes_is_named(
     fleet: Fleet, client: Client, tmp_path: Path

@@ -93,6 +93,7 @@ def test_a_worker_counts_runs_steps_and_tries(fleet: Fleet, client: Client, app:
     assert found["penstock_fenced_total"] == 0
     assert "process_resident_memory_bytes" in found, "what the app's own registry has"
     assert not any(run.run_id in name for run in runs for name in found)
+    assert not any(name.startswith("penstock_") and "_created" in name for name in found)
 
 
 def test_a_run_in_work_is_shown_and_one_of_a_dead_worker_is_recovered(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,8 @@ import redis
 import rq
 
 from penstock.publisher.redis.script import Call
-from penstock.runtime import Client
+from penstock.runtime import AsyncClient, Client
+from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.redis.plans import queues as module
 from penstock.runtime.redis.plans.queues import Overview, QueueState, overview
 from penstock.runtime.redis.plans.requests import Plan
@@ -53,6 +55,18 @@ def test_tickets_and_executed_runs_are_the_backlog(
     oldest = states["other"].oldest
     assert oldest is not None and 0 <= oldest < 20
     assert read(client).open_runs == {"queued": 3, "running": 1, "suspended": 0}
+
+
+def test_an_asyncio_app_counts_the_same(redis_url: str, client: Client) -> None:
+    client.enqueue("main", 1)
+
+    async def ask() -> list[int]:
+        async with AsyncClient(redis_url) as app:
+            return [await app.backlog(), await app.backlog("other")]
+
+    assert asyncio.run(ask()) == [1, 0]
+    with pytest.raises(ConfigurationError, match="queue 'a b'"):
+        client.backlog("a b")
 
 
 def _single(call: Call) -> Plan[object]:

@@ -30,5 +30,8 @@ def test_a_port_that_is_taken_is_named() -> None:
     with Address("127.0.0.1", 0).listen() as listener:
         port = listener.getsockname()[1]
 
-        with pytest.raises(ConfigurationError, match=f"127.0.0.1:{port}.*another port"):
+        with pytest.raises(
+            ConfigurationError,
+            match=f"127.0.0.1:{port}: Address already in use; use another address",
+        ):
             Address("127.0.0.1", port).listen()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.publisher.errors import ConfigurationError
 from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.worker.health import vitals as vitals_module
 from penstock.worker.health.changes import Changes
@@ -96,6 +97,27 @@ def test_each_problem_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         ("ERROR", "loop: stuck for 16 s"),
         ("INFO", "loop works again"),
     ]
+
+
+def test_a_file_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    assert StatusFile.open(str(tmp_path / "health")).path == tmp_path / "health"
+    assert list(tmp_path.iterdir()) == [], "the process is not live yet"
+
+    with pytest.raises(ConfigurationError, match=r"health file .*nowhere.* cannot be written"):
+        StatusFile.open(str(tmp_path / "nowhere" / "health"))
+
+
+def test_what_keeps_the_health_from_being_told_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    changes = Changes()
+
+    for _ in range(2):
+        changes.fails()
+    changes.works()
+    changes.fails()
+
+    assert len(caplog.records) == 2
 
 
 def test_a_status_file_is_there_while_the_process_is_live(tmp_path: Path) -> None:

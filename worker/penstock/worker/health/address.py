@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Address"]
 
+import os
 import socket
 from dataclasses import dataclass
 from typing import Self
@@ -41,8 +42,9 @@ class Address:
         try:
             listener = self._bound()
         except OSError as error:
+            why = os.strerror(error.errno) if error.errno else error
             raise ConfigurationError(
-                f"cannot listen on {self}: {error.strerror or error}; use another port."
+                f"cannot listen on {self}: {why}; use another address."
             ) from error
         listener.setblocking(False)
         return listener

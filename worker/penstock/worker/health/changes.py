@@ -17,6 +17,17 @@ class Changes:
 
     def __init__(self) -> None:
         self._problems: Mapping[str, str] = {}
+        self._is_silent = False
+
+    def fails(self) -> None:
+        """Log the exception that keeps the process from telling how it is, once until `works`."""
+        if not self._is_silent:
+            self._is_silent = True
+            logger.exception("the health of this process cannot be told")
+
+    def works(self) -> None:
+        """Note that the process tells how it is."""
+        self._is_silent = False
 
     def log(self, status: Status) -> None:
         """Log what has changed since the last look."""

@@ -28,14 +28,12 @@ def process_metrics(registry: CollectorRegistry) -> str:
     """Write the metrics of a registry, and those that the app and its libraries have."""
     from prometheus_client import REGISTRY, generate_latest
 
-    return (generate_latest(registry) + generate_latest(REGISTRY)).decode()
+    return own_metrics(registry) + generate_latest(REGISTRY).decode()
 
 
 def own_metrics(registry: CollectorRegistry) -> str:
-    """Write the metrics of a registry alone."""
-    from prometheus_client import generate_latest
-
-    return generate_latest(registry).decode()
+    """Write the metrics of a registry, without the times at which its series began."""
+    return _written(_uncreated(family) for family in registry.collect())
 
 
 def merged(texts: Mapping[str, str]) -> str:
@@ -43,11 +41,20 @@ def merged(texts: Mapping[str, str]) -> str:
 
     Each process has series of its own, as sums would fall when one is replaced.
     """
+    return _written(_labelled(texts))
+
+
+def _written(families: Iterable[Metric]) -> str:
     from prometheus_client import CollectorRegistry, generate_latest
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected(_labelled(texts)))
+    registry.register(_Collected(families))
     return generate_latest(registry).decode()
+
+
+def _uncreated(family: Metric) -> Metric:
+    family.samples = [each for each in family.samples if not each.name.endswith("_created")]
+    return family
 
 
 class _Collected:

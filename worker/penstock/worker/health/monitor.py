@@ -4,11 +4,10 @@ from __future__ import annotations
 
 __all__ = ["Monitor"]
 
-import logging
+import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from penstock.runtime.concurrency.patient_pool import start
@@ -19,8 +18,6 @@ from penstock.worker.health.probes import answer
 from penstock.worker.health.report import Report
 from penstock.worker.health.status_file import StatusFile
 from penstock.worker.health.vitals import Vitals
-
-logger = logging.getLogger(__name__)
 
 EVERY: Final = 1.0
 """Seconds between two looks at the health of a process."""
@@ -35,15 +32,17 @@ class Monitor:
     It starts before the app is loaded, which may take long, so that `/live` answers from then on.
 
     Raises:
-        ConfigurationError: the address is none, or another program listens there.
+        ConfigurationError: the address is none, another program listens there, or the file cannot
+            be written.
     """
 
     def __init__(self, *, address: str = "", file: str = "", report: Report | None = None) -> None:
         self.vitals = Vitals()
         self.metrics: Callable[[], str] | None = None
         """Writes the metrics of the process, if there are any."""
-        self._file = StatusFile(Path(file)) if file else None
+        self._file = StatusFile.open(file) if file else None
         self._report = report
+        self._parent = os.getppid()
         self._changes = Changes()
         self._next = self._next_metrics = 0.0
         self._lock = threading.Lock()
@@ -66,6 +65,8 @@ class Monitor:
             self._ended.set()
             if self._file is not None:
                 self._file.remove()
+            if self._report is not None and os.getppid() != self._parent:
+                self._report.remove_all()  # the supervisor has died, and cannot do it
 
     def _work(self) -> None:
         while not self._ended.is_set():
@@ -75,8 +76,9 @@ class Monitor:
                     self._server.serve(EVERY)
                 else:
                     self._ended.wait(EVERY)
+                self._changes.works()
             except Exception:  # such as a full disk: the next look may do better
-                logger.exception("the health of this process could not be told")
+                self._changes.fails()
                 self._ended.wait(EVERY)
 
     def _look(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["ProcessesHealth"]
 
-import logging
 import shutil
 import tempfile
 import time
@@ -22,8 +21,6 @@ from penstock.worker.health.status_file import StatusFile
 
 if TYPE_CHECKING:
     from penstock.runtime.telemetry.metrics import RunMetrics
-
-logger = logging.getLogger(__name__)
 
 EVERY: Final = 1.0
 """Seconds between two looks at the health of the processes."""
@@ -45,7 +42,8 @@ class ProcessesHealth:
     A process that has ended makes the whole not ready, but live: the supervisor replaces it.
 
     Raises:
-        ConfigurationError: the address is none, or another program listens there.
+        ConfigurationError: the address is none, another program listens there, or the file cannot
+            be written.
     """
 
     def __init__(self, processes: int, *, address: str = "", file: str = "") -> None:
@@ -55,7 +53,7 @@ class ProcessesHealth:
                 Address.parse(address),
                 lambda path: answer(path, self.status, self._metrics if self.observer else None),
             )
-        self._file = StatusFile(Path(file)) if file else None
+        self._file = StatusFile.open(file) if file else None
         self._folder = Path(tempfile.mkdtemp(prefix="penstock-health-"))
         self._began: dict[int, float | None] = dict.fromkeys(range(1, processes + 1))
         self._changes = Changes()
@@ -97,8 +95,9 @@ class ProcessesHealth:
                 self._changes.log(status)
                 if self._file is not None:
                     self._file.show(status)
+            self._changes.works()
         except Exception:  # such as a full disk: the next look may do better
-            logger.exception("the health of the worker processes could not be told")
+            self._changes.fails()
 
     def status(self) -> Status:
         """Return the health of all at this moment."""

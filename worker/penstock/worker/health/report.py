@@ -54,6 +54,12 @@ class Report:
             return self._metrics.path.read_text(encoding="utf-8")
         return ""
 
+    def remove_all(self) -> None:
+        """Remove the files, and their folder once it is empty."""
+        self.remove()
+        with suppress(OSError):
+            self._file.path.parent.rmdir()
+
     def remove(self) -> None:
         """Remove the files."""
         self._file.remove()

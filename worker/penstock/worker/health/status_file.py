@@ -8,7 +8,9 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
+from penstock.publisher.errors import ConfigurationError
 from penstock.worker.health.status import Status
 
 
@@ -20,6 +22,24 @@ class StatusFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Return the file, which can be written.
+
+        Raises:
+            ConfigurationError: it cannot.
+        """
+        file = cls(Path(path))
+        try:
+            file.write("")
+        except OSError as error:
+            raise ConfigurationError(
+                f"the health file {path!r} cannot be written: {error.strerror}; its folder has to "
+                "exist, and the worker has to have the right to write there."
+            ) from error
+        file.remove()
+        return file
 
     def write(self, text: str) -> None:
         """Replace the text."""
