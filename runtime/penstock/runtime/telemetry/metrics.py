@@ -38,51 +38,31 @@ class RunMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        counter = functools.partial(Counter, registry=self.registry)
-        histogram = functools.partial(Histogram, registry=self.registry)
-        self._gauge = functools.partial(Gauge, registry=self.registry)
-        self._runs = counter(
-            "penstock_runs_total", "Runs that have ended here.", ("entrypoint", "status")
+        self._runs = self._counter("runs", "Runs that have ended here.", "entrypoint", "status")
+        self._run_seconds = self._seconds(
+            "run", "How long attempts of runs took, however they ended.", "entrypoint"
         )
-        self._run_seconds = histogram(
-            "penstock_run_seconds",
-            "How long attempts of runs took, however they ended.",
-            ("entrypoint",),
-            buckets=SECONDS,
+        self._queue_wait = self._seconds(
+            "queue_wait", "How long new runs were queued before this worker took them.", "queue"
         )
-        self._queue_wait = histogram(
-            "penstock_queue_wait_seconds",
-            "How long new runs were queued before this worker took them.",
-            ("queue",),
-            buckets=SECONDS,
+        self._steps = self._counter("steps", "Steps that have ended here.", "task", "outcome")
+        self._step_seconds = self._seconds("step", "How long steps took, with all tries.", "task")
+        self._retries = self._counter(
+            "retries", "Tries of steps that failed and were followed by another."
         )
-        self._steps = counter(
-            "penstock_steps_total", "Steps that have ended here.", ("task", "outcome")
+        self._recovered = self._counter(
+            "recovered", "Runs that this worker recovered after others had lost them.", "reason"
         )
-        self._step_seconds = histogram(
-            "penstock_step_seconds",
-            "How long steps took, with all their tries.",
-            ("task",),
-            buckets=SECONDS,
+        self._fenced = self._counter(
+            "fenced", "Attempts that ended because another worker had their run."
         )
-        self._retries = counter(
-            "penstock_retries_total", "Tries of steps that failed and were followed by another."
+        self._replay_errors = self._counter(
+            "replay_errors", "Runs that failed because the code had changed."
         )
-        self._recovered = counter(
-            "penstock_recovered_total",
-            "Runs that this worker recovered after others had lost them.",
-            ("reason",),
-        )
-        self._fenced = counter(
-            "penstock_fenced_total", "Attempts that ended because another worker had their run."
-        )
-        self._replay_errors = counter(
-            "penstock_replay_errors_total", "Runs that failed because the code had changed."
-        )
-        self._redis = histogram(
-            "penstock_redis_seconds",
+        self._redis = self._seconds(
+            "redis",
             "How long round trips to Redis took, by the script that they called.",
-            ("call",),
+            "call",
             buckets=CALLS,
         )
         self._entrypoints, self._tasks, self._queues = LabelNames(), LabelNames(), LabelNames()
@@ -90,11 +70,21 @@ class RunMetrics:
         for reason in REASONS:
             self._of(self._recovered, reason)
 
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"penstock_{name}_total", about, labels, registry=self.registry)
+
+    def _seconds(
+        self, name: str, about: str, label: str, buckets: Sequence[float] = SECONDS
+    ) -> Histogram:
+        name = f"penstock_{name}_seconds"
+        return Histogram(name, about, (label,), registry=self.registry, buckets=buckets)
+
     def watch(self, running: Callable[[], float], slots: int, lag: Callable[[], float]) -> None:
         """Add the gauges of a worker: each is read when somebody asks for the metrics."""
-        self._gauge("penstock_running", "Runs and jobs at work.").set_function(running)
-        self._gauge("penstock_slots", "How many runs and jobs may be at work at once.").set(slots)
-        self._gauge(
+        gauge = functools.partial(Gauge, registry=self.registry)
+        gauge("penstock_running", "Runs and jobs at work.").set_function(running)
+        gauge("penstock_slots", "How many runs and jobs may be at work at once.").set(slots)
+        gauge(
             "penstock_loop_lag_seconds", "How long the event loop has last taken to respond."
         ).set_function(lag)
 
