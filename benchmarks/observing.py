@@ -64,7 +64,7 @@ def _milliseconds(bench: Bench, options: tuple[str, ...] = (), *, traces: bool =
         before = _used(worker, counting)
         for number in range(count):
             client.enqueue("noop", number)
-        wait_until(lambda: counting.zcard("penstock:runs:completed") == count)
+        wait_until(lambda: not counting.zcard("penstock:open:all"))
         return (_used(worker, counting) - before) / count * 1000
 
 

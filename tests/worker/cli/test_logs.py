@@ -125,7 +125,9 @@ def test_failures_are_one_error_each_and_have_their_cause_in_common(
 
         lines = objects(work(tmp_path, redis_url, "--log-json"))
 
+        groups = {group.cause for group in client.failures()}
     causes = [each["cause"] for each in lines if each["level"] == "error"]
+    assert {*causes} == groups
     assert len(causes) == 3
     assert len({*causes}) == 2
     assert not any("cause" in each for each in lines if each["level"] == "info")

@@ -20,6 +20,7 @@ from penstock.publisher.redis.connection import connect
 from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.thread_pool import ThreadPool
 from penstock.runtime.engine.attempt.attempt import Attempt
+from penstock.runtime.engine.cause import cause_of
 from penstock.runtime.engine.execute import aconduct
 from penstock.runtime.engine.runner import Runner
 from penstock.runtime.errors import (
@@ -207,7 +208,7 @@ class Executor:
         try:
             result = await self._attempt(claim, journal, observed)
             outcome = result.status, result.error
-            log_end(claim, result, time.monotonic() - began)
+            log_end(claim, result, time.monotonic() - began, self._cause(claim, result))
         except (LeaseLostError, Fenced):
             self.keeper.forgo(claim.lease)
             log_lost(claim)
@@ -232,6 +233,12 @@ class Executor:
             if active is not None and active.runner is not None:
                 active.runner.close()
             self._on_end()
+
+    def _cause(self, claim: Claim, result: Result) -> str:
+        active = self._active.get(claim.lease)
+        if result.error is None or active is None or active.runner is None:
+            return ""
+        return cause_of(active.runner.attempt, result.error).digest
 
     def _observed(self, claim: Claim) -> AttemptObserver | None:
         if self._observer is None:

@@ -8,7 +8,6 @@ import logging
 import traceback
 from typing import Any
 
-from penstock.runtime.journal.failure_cause import cause_of
 from penstock.runtime.journal.result import Result
 from penstock.runtime.redis.replies import Claim
 
@@ -40,14 +39,17 @@ def log_lost(claim: Claim) -> None:
     logger.warning("run %s is left to another attempt", run_id, extra=log_fields(claim, "run.lost"))
 
 
-def log_end(claim: Claim, result: Result, seconds: float) -> None:
-    """Log how an attempt ended: a failed run is one record at ERROR, with its traceback."""
+def log_end(claim: Claim, result: Result, seconds: float, cause: str) -> None:
+    """Log how an attempt ended: a failed run is one record at ERROR, with its traceback.
+
+    `cause` is the group of failures that a failure is of.
+    """
     name, step_id = claim.fields["entrypoint"], claim.fields.get("home_step")
     error, level = result.error, logging.INFO
     extra = log_fields(claim, "run.ended") | {"status": result.status, "duration": seconds}
     if error is not None:  # of a remote step it is up to its run what comes of it
         level = logging.ERROR if result.status == "failed" else logging.WARNING
-        extra["cause"] = cause_of(name, error)
+        extra["cause"] = cause
     logger.log(
         level,
         "%s %s %s in %.3f s%s",

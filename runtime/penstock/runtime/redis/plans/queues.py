@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.facets import ALL
 from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.redis.world import World
-from penstock.runtime.types.run import OPEN
 
 COMPARED: Final = 10_000
 """Queued runs up to which those without a ticket are counted."""
@@ -70,12 +70,20 @@ def overview(calls: Calls) -> Plan[Overview]:
     workers: dict[str, int] = {}
     for name in names:
         workers[name] = yield from _live_workers(calls, name)
-    open_runs: dict[str, int] = {}
-    for status in sorted(OPEN):
-        open_runs[status] = yield ("ZCARD", calls.keys.runs(status))
+    open_runs = yield from _open_runs(calls)
     states = yield from queue_states(calls, names)
-    held = yield from _held(calls, names, open_runs["queued"])
+    held = yield from _held(calls, names)
     return Overview(states, workers, open_runs, held)
+
+
+def _open_runs(calls: Calls) -> Plan[dict[str, int]]:
+    """Count open runs by status: each is queued, unless it is in the set of another."""
+    listed = calls.keys.open(ALL)
+    total: int = yield ("ZCARD", listed)
+    running: Any = yield ("ZINTER", 2, listed, calls.keys.leases)  # which has remote steps, too
+    suspended: int = yield ("ZCARD", calls.keys.open("suspended"))
+    queued = max(total - len(running) - suspended, 0)
+    return {"queued": queued, "running": len(running), "suspended": suspended}
 
 
 def _queue_names(calls: Calls) -> Plan[list[str]]:
@@ -99,7 +107,7 @@ def _live_workers(calls: Calls, queue: str) -> Plan[int]:
     return count
 
 
-def _held(calls: Calls, queues: Sequence[str], queued: int) -> Plan[dict[str, int]]:
+def _held(calls: Calls, queues: Sequence[str]) -> Plan[dict[str, int]]:
     """Count the queued runs that have no ticket, by what they wait for."""
     keys, world = calls.keys, World(calls.keys.prefix)
     parked: set[str] = set()
@@ -107,9 +115,10 @@ def _held(calls: Calls, queues: Sequence[str], queued: int) -> Plan[dict[str, in
         for name in (yield ("SMEMBERS", keys.parked(queue))):
             listed: Any = yield ("ZRANGE", f"{keys.parked(queue)}:{name.decode()}", 0, -1)
             parked |= {run_id.decode() for run_id in listed}
+    queued: int = yield ("ZCARD", keys.ready)
     if queued > COMPARED:
         return {"code": len(parked)}
-    left: set[str] = {each.decode() for each in (yield ("ZRANGE", keys.runs("queued"), 0, -1))}
+    left: set[str] = {each.decode() for each in (yield ("ZRANGE", keys.ready, 0, -1))}
     for queue in queues:
         tickets: Any = yield ("LRANGE", keys.queue(queue), 0, -1)
         left -= {world.run(ticket.decode("utf-8", "replace")) for ticket in tickets}
