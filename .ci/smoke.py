@@ -89,6 +89,8 @@ def run_on_worker() -> None:
             assert run.result(1) == 17
         assert "completed" in penstock_command(folder, server.url, "show", "smoke")
         assert "smoke" in penstock_command(folder, server.url, "runs")
+        metrics = penstock_command(folder, server.url, "exporter", "--once")
+        assert "penstock_redis_up 1.0" in metrics
 
 
 def penstock_command(folder: str, url: str, *arguments: str) -> str:

@@ -12,6 +12,7 @@ from benchmarks.imports import import_time
 from benchmarks.langgraph_steps import steps_beside_langgraph
 from benchmarks.latency import first_event
 from benchmarks.memory import bytes_per_step, idle_worker
+from benchmarks.observing import observed_runs
 from benchmarks.peers import is_installed
 from benchmarks.recovery import recovery
 from benchmarks.redis_cost import redis_cost
@@ -47,4 +48,5 @@ FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
     "rss": idle_worker,
     "bytes": bytes_per_step,
     "redis": redis_cost,
+    "observing": observed_runs,
 }

@@ -45,9 +45,11 @@ def wait_until(true: Callable[[], object], every: float = 0.005) -> None:
 
 
 @contextmanager
-def penstock_worker(url: str, *, concurrency: int = 50) -> Generator[subprocess.Popen[bytes]]:
+def penstock_worker(
+    url: str, *options: str, concurrency: int = 50, app: str = "benchmarks.flows"
+) -> Generator[subprocess.Popen[bytes]]:
     """An idle worker process with the workflows that are measured."""
-    command = ["-m", "penstock.worker.cli", "worker", "benchmarks.flows", "--redis", url]
+    command = ["-m", "penstock.worker.cli", "worker", app, "--redis", url, *options]
     with _process([*command, "--concurrency", str(concurrency)], url) as process:
         yield process
 

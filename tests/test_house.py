@@ -13,6 +13,7 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ import penstock
 from penstock import runtime
 from penstock.publisher.codec.naming import loaded_class, name_of
 from penstock.runtime.deprecation import PenstockDeprecationWarning
+from penstock.worker.health.address import Address
+from penstock.worker.health.http import Answer, HTTPServer
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("publisher", "runtime", "langgraph", "worker")
@@ -243,6 +246,25 @@ def test_compose_starts_a_worker_with_options_it_has(monkeypatch: pytest.MonkeyP
     assert program in PROJECT["scripts"]
     assert Path(arguments[0]).is_file()
     main.get_command(click.Context(main), name).make_context(name, arguments)  # or a usage error
+
+
+@pytest.mark.parametrize(("service", "port"), [("worker", 9100), ("web", 8000)])
+@pytest.mark.parametrize("status", [200, 503])
+def test_compose_asks_services_how_they_are(service: str, port: int, status: int) -> None:
+    asked = COMPOSE["services"][service]
+    kind, program, option, code = asked["healthcheck"]["test"]
+    server = HTTPServer(Address("127.0.0.1", 0), lambda path: Answer(status, path))
+    with ThreadPoolExecutor() as pool:
+        command = [sys.executable, option, code.replace(f":{port}", f":{server.port}")]
+        process = pool.submit(subprocess.run, command, capture_output=True)
+        while not process.done():
+            server.serve(0.05)
+    server.close()
+
+    assert (kind, program) == ("CMD", "python")
+    assert (process.result().returncode == 0) is (status == 200)
+    assert str(port) in asked["command"]
+    assert code.endswith('/ready", timeout=3)' if service == "worker" else '/", timeout=3)')
 
 
 def test_compose_starts_a_web_app_that_exists() -> None:

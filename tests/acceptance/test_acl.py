@@ -186,6 +186,16 @@ def test_a_worker_runs_ordinary_jobs_and_obeys_rq(server: RedisServer, work: Wor
     assert "permission" not in worker.text().lower()
 
 
+def test_an_app_counts_the_backlog_and_an_exporter_has_the_rights_of_a_worker(
+    app: Client, server: RedisServer
+) -> None:
+    app.enqueue("main", {"x": 5}, queue="urgent")
+
+    assert app.backlog("urgent") == 1
+    told = penstock("exporter", "--once", "--redis", url(server, "worker")).stdout
+    assert 'penstock_backlog{queue="urgent"} 1.0' in told
+
+
 def test_a_worker_uses_store_and_doctor(server: RedisServer) -> None:
     store = RedisStore(url(server, "worker"), settings=Settings())
     store.put(("a",), "k", {"v": 1})

@@ -17,7 +17,7 @@ from penstock.publisher.errors import ConfigurationError
 from penstock.runtime import Client
 from penstock.runtime.errors import RunFailedError
 from penstock.worker.process.options import WorkerOptions
-from penstock.worker.process.supervisor import run_worker
+from penstock.worker.process.worker_process import run_worker
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet

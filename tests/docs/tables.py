@@ -14,18 +14,22 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import click
+from prometheus_client.metrics_core import Metric
 
 import penstock.publisher.errors
 import penstock.runtime.errors
 from penstock.langgraph.redis.keys import GraphKeys
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.queues import Overview, QueueState
 from penstock.runtime.settings import Settings
 from penstock.runtime.store.keys import StoreKeys
+from penstock.runtime.telemetry.metrics import RunMetrics
+from penstock.runtime.telemetry.redis_metrics import RedisMetrics
 from penstock.worker.cli import SECTIONS, main
 from tests.docs.page import PAGES
 
@@ -68,6 +72,32 @@ _PLAIN = {
     "rq_prefix": "What RQ's keys begin with.",
     "queue": "The queue of runs and workers that name none.",
 }
+
+
+def process_metrics() -> Iterator[str]:
+    """The metrics of a worker process."""
+    found = RunMetrics()
+    found.watch(lambda: 0, 1, lambda: 0.0)
+    registry: Any = found.registry  # which gives no labels of what has no values yet
+    labels = {each._name: each._labelnames for each in registry._collector_to_names}
+    yield from _metrics(registry.collect(), labels)
+
+
+def redis_metrics() -> Iterator[str]:
+    """The metrics of a Redis."""
+    one = {"x": 1}
+    overview = Overview([QueueState("x", 1, 1, 1.0)], one, one, one)
+    families = list(RedisMetrics(lambda: overview).collect())
+    labels = {each.name: tuple(each.samples[0].labels) for each in families}
+    yield from _metrics(families, labels)
+
+
+def _metrics(families: Iterable[Metric], labels: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    yield from ("| metric | type | labels | |", "|---|---|---|---|")
+    for each in families:
+        name = f"{each.name}_total" if each.type == "counter" else each.name
+        shown = " ".join(f"`{label}`" for label in labels[each.name])
+        yield f"| `{name}` | {each.type} | {shown} | {each.documentation} |"
 
 
 def settings() -> Iterator[str]:
@@ -172,6 +202,8 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "keys:graph": lambda: keys(GraphKeys),
     "settings": settings,
     "commands": commands,
+    "metrics:process": process_metrics,
+    "metrics:redis": redis_metrics,
     "errors": errors,
     "door:runtime": lambda: door("runtime"),
     "door:langgraph": lambda: door("langgraph"),

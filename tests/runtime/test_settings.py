@@ -53,13 +53,23 @@ def test_the_project_is_found_from_a_folder_inside(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Settings)])
 def test_every_setting_can_come_from_the_environment(tmp_path: Path, field: str) -> None:
     kind = str(type(getattr(Settings(), field)).__name__)
-    given = {"tuple": "x,y", "float": "1.5", "int": "7", "str": "text"}[kind]
+    given = {"tuple": "x,y", "float": "1.5", "int": "7", "str": "text", "bool": "on"}[kind]
 
     settings = load_settings(environ={f"PENSTOCK_{field.upper()}": given}, folder=tmp_path)
 
     found = getattr(settings, field)
     assert type(found).__name__ == kind
     assert found in (("x", "y"), 1.5, 7, "text", True)
+
+
+def test_a_switch_is_read_from_what_people_write(tmp_path: Path) -> None:
+    def read(value: object) -> bool:
+        return load_settings({"traces": value}, environ={}, folder=tmp_path).traces
+
+    assert [read(value) for value in (True, "1", "Yes", "true", "on")] == [True] * 5
+    assert [read(value) for value in (False, "0", "no", "FALSE", "off")] == [False] * 5
+    with pytest.raises(ConfigurationError, match="traces to 'perhaps': it must be true or false"):
+        read("perhaps")
 
 
 @pytest.mark.parametrize("value", ["abc", "1s", " "])

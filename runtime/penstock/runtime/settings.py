@@ -23,6 +23,10 @@ from penstock.runtime.misspelt import PREFIX, UnknownSettingWarning, misspelt
 DEFAULT_URL = "redis://localhost:6379"
 
 _POSITIVE = frozenset({"lease", "renew", "retention", "retention_failed", "value_limit", "crashes"})
+_SWITCH = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Settings:
     """Modules or files that define the entrypoints."""
     encryption_keys: str = ""
     """`id:base64` of each key, the one that writes first; never from pyproject.toml."""
+    traces: bool = False
+    """Whether enqueues, attempts and steps are OpenTelemetry spans."""
 
     def __repr__(self) -> str:
         """Show all but what is secret, as a repr comes to logs and tracebacks."""
@@ -153,11 +159,20 @@ def _read(name: str, value: Any, default: Any, source: str) -> Any:
     try:
         if isinstance(default, tuple):
             return tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+        if isinstance(default, bool):
+            return _switch(value)
         if isinstance(default, (int, float)) and not isinstance(value, bool):
             return _checked(name, type(default)(value))
         return str(value)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{source} sets {name} to {value!r}: {error}") from error
+
+
+def _switch(value: Any) -> bool:
+    found = _SWITCH.get(str(value).lower())
+    if found is None:
+        raise ValueError("it must be true or false")
+    return found
 
 
 def _checked(name: str, number: float) -> float:

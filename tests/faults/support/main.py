@@ -13,7 +13,8 @@ from typing import Any
 
 from penstock.runtime.settings import load_settings
 from penstock.worker.process.options import WorkerOptions
-from penstock.worker.process.supervisor import run_worker, supervise
+from penstock.worker.process.supervisor import supervise
+from penstock.worker.process.worker_process import run_worker
 from tests.faults.support.oddities import make_odd
 from tests.faults.support.sabotage import Sabotage
 

@@ -130,7 +130,7 @@ class Fleet:
     def run(self, command: list[str], environ: Mapping[str, str]) -> WorkerProcess:
         """Start any other process that executes runs."""
         log = self.folder / f"worker-{len(self._workers)}.log"
-        journal = {"PENSTOCK_TEST_JOURNAL": str(self.journal_file)}
+        journal = {"PENSTOCK_TEST_JOURNAL": str(self.journal_file), "TMPDIR": str(self.folder)}
         worker = WorkerProcess(command, log, {**journal, **environ})
         self._workers.append(worker)
         return worker

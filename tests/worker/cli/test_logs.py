@@ -115,6 +115,24 @@ def test_a_failed_run_is_an_error_with_its_cause(redis_url: str, tmp_path: Path)
     assert "in explode" in line["traceback"]
 
 
+def test_failures_are_one_error_each_and_have_their_cause_in_common(
+    redis_url: str, tmp_path: Path
+) -> None:
+    with Client(redis_url) as client:
+        for number in (7, 8):
+            client.enqueue("fails", number)
+        client.enqueue("odd", 7)
+
+        lines = objects(work(tmp_path, redis_url, "--log-json"))
+
+        groups = {group.cause for group in client.failures()}
+    causes = [each["cause"] for each in lines if each["level"] == "error"]
+    assert {*causes} == groups
+    assert len(causes) == 3
+    assert len({*causes}) == 2
+    assert not any("cause" in each for each in lines if each["level"] == "info")
+
+
 def test_a_failed_run_shows_its_traceback_to_people(redis_url: str, tmp_path: Path) -> None:
     with Client(redis_url) as client:
         run = client.enqueue("fails", 7)

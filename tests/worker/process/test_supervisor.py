@@ -19,7 +19,8 @@ from penstock.worker import Worker
 from penstock.worker.process import supervisor as supervisors
 from penstock.worker.process.app_loader import load_app
 from penstock.worker.process.options import WorkerOptions
-from penstock.worker.process.supervisor import OF_SUPERVISOR, run_worker, supervise
+from penstock.worker.process.supervisor import supervise
+from penstock.worker.process.worker_process import OF_SUPERVISOR, run_worker
 from tests.faults.support.fixtures import checker, client, fleet, raw, server
 from tests.faults.support.invariants import Checker
 from tests.faults.support.until import until
@@ -83,7 +84,7 @@ def test_a_signal_between_the_end_of_a_process_and_the_note_of_it_stops_the_othe
     ended.kill()
     ended.wait()
     for child in (ended, running):
-        supervisor._children[child.pid] = module._Child("worker", 0.0, 0, module.SupervisorEnd())
+        supervisor._children[child.pid] = module._Child("worker", 0.0, 1, 0, module.SupervisorEnd())
 
     supervisor._stop(signal.SIGTERM, None)
 

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 
 from penstock.runtime.client.async_thread import AsyncThreadHandle
 from penstock.runtime.client.client import wanted_run
+from penstock.runtime.client.enqueue_span import enqueue_span
 from penstock.runtime.client.run import AsyncRunHandle
 from penstock.runtime.client.thread import thread_name
 from penstock.runtime.client.transport import AsyncTransport
@@ -19,9 +20,11 @@ from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.redis.plans.failures import failures
+from penstock.runtime.redis.plans.queues import queue_states
 from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
+from penstock.runtime.types.queue import checked_queue
 from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
 from penstock.runtime.types.tags import Tags
 from penstock.runtime.workflow.entrypoint import Entrypoint
@@ -65,7 +68,8 @@ class AsyncClient(AsyncTransport):
             durability=durability,
         )
         wanted = wanted_run(entrypoint, input, options)
-        return AsyncRunHandle(self, *await self.do(self.threads.changes.enqueue(wanted)))
+        with enqueue_span(self.settings, wanted) as traced:
+            return AsyncRunHandle(self, *await self.do(self.threads.changes.enqueue(traced)))
 
     async def get(self, run_id: str) -> AsyncRunHandle:
         """As `Client.get`."""
@@ -118,6 +122,12 @@ class AsyncClient(AsyncTransport):
             if progress.run_ids and not bulk.is_dry and not bulk.is_over:
                 due = began + len(progress.run_ids) / rate
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def backlog(self, queue: str | None = None) -> int:
+        """As `Client.backlog`."""
+        name = checked_queue(self.settings.queue if queue is None else queue)
+        (state,) = await self.do(queue_states(self.plans.calls, [name]))
+        return state.backlog
 
     def thread(self, thread_id: str) -> AsyncThreadHandle:
         """As `Client.thread`."""

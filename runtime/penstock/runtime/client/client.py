@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Unpack
 
+from penstock.runtime.client.enqueue_span import enqueue_span
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.client.thread import ThreadHandle, thread_name
 from penstock.runtime.client.transport import Transport
@@ -17,6 +18,7 @@ from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.redis.plans.failures import failures
+from penstock.runtime.redis.plans.queues import queue_states
 from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.config import merged
 from penstock.runtime.types.durability import Durability
@@ -86,7 +88,8 @@ class Client(Transport):
                 durability=durability,
             ),
         )
-        return RunHandle(self, *self.do(self.threads.changes.enqueue(wanted)))
+        with enqueue_span(self.settings, wanted) as traced:
+            return RunHandle(self, *self.do(self.threads.changes.enqueue(traced)))
 
     def get(self, run_id: str) -> RunHandle:
         """Return a handle on a run.
@@ -171,6 +174,18 @@ class Client(Transport):
             if progress.run_ids and not bulk.is_dry and not bulk.is_over:
                 due = began + len(progress.run_ids) / rate
                 time.sleep(max(0.0, due - time.monotonic()))
+
+    def backlog(self, queue: str | None = None) -> int:
+        """Count the work of a queue: what waits for a worker, and what workers execute.
+
+        It is the number to scale workers by. Runs that wait for something else do not count.
+
+        Raises:
+            ConfigurationError: the name is none of a queue.
+        """
+        name = checked_queue(self.settings.queue if queue is None else queue)
+        (state,) = self.do(queue_states(self.plans.calls, [name]))
+        return state.backlog
 
     def thread(self, thread_id: str) -> ThreadHandle:
         """Return a handle on a thread, known or not; nothing is asked of Redis."""

@@ -70,7 +70,9 @@ def start_step(step: Step) -> None:
         return
     take_back(attempt, step.id)
     called = (step.args, step.kwargs)
-    data = {"id": step.id, "input": called, "function": step.function}
+    data: dict[str, Any] = {"id": step.id, "input": called, "function": step.function}
+    if attempt.observer is not None:
+        data["context"] = step.context
     text = ""
     if attempt.journal.stores:
         given = step.arguments

@@ -7,19 +7,20 @@ __all__ = ["Executor"]
 import asyncio
 import logging
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from redis import Redis
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.redis.connection import connect
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.thread_pool import ThreadPool
 from penstock.runtime.engine.attempt.attempt import Attempt
+from penstock.runtime.engine.cause import cause_of
 from penstock.runtime.engine.execute import aconduct
 from penstock.runtime.engine.runner import Runner
 from penstock.runtime.errors import (
@@ -33,9 +34,12 @@ from penstock.runtime.executor.app import App
 from penstock.runtime.executor.arrivals import Arrivals
 from penstock.runtime.executor.claimed import assigned
 from penstock.runtime.executor.hosted import Hosted, HostedRun, execute_hosted
+from penstock.runtime.executor.observer import AttemptObserver, ObservedAttempt, Observer
+from penstock.runtime.executor.run_log import log_broken, log_end, log_fields, log_lost
 from penstock.runtime.journal.endings import Finished, HandedOver
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.result import Result
+from penstock.runtime.journal.trace_context import FIELD
 from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.redis.journal.lease import LeaseKeeper
@@ -80,6 +84,7 @@ class Executor:
         on_end: Callable[[], None] = lambda: None,
         threads: ThreadPool | None = None,
         sender: Sender | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.settings = settings
         self._given = connection
@@ -94,6 +99,9 @@ class Executor:
         self.calls = Calls(Keys.of(settings, self.sender.connection))
         self.codec = (codec or settings.codec()).at(settings.prefix)
         self.keeper = LeaseKeeper(leases, self.calls, lease=settings.lease, every=settings.renew)
+        self._observer = observer
+        if observer is not None:
+            self.sender.on_call = self.keeper.on_call = observer.called
         self._arrivals = Arrivals(self.calls.keys, self.sender)
         self._is_started = False
         self._threads = threads or ThreadPool()
@@ -113,6 +121,11 @@ class Executor:
             or (active.isolated and active.began > newest and not active.journal.has_recorded)
             for active in tuple(self._active.values())
         )
+
+    @property
+    def heartbeats(self) -> Mapping[str, Heartbeat]:
+        """The threads that runs cannot do without."""
+        return {"leases": self.keeper.heartbeat, "sender": self.sender.heartbeat}
 
     def start(self) -> None:
         """Start the executor's own threads, before runs may use up the threads of the system."""
@@ -190,24 +203,30 @@ class Executor:
 
     async def _execute(self, claim: Claim, journal: RedisJournal) -> None:
         run_id = claim.lease.run_id
-        began = time.monotonic()
+        began, observed = time.monotonic(), self._observed(claim)
+        outcome: tuple[str, BaseException | None] = "lost", None
         try:
-            result = await self._attempt(claim, journal)
-            _log(claim, result, time.monotonic() - began)
+            result = await self._attempt(claim, journal, observed)
+            outcome = result.status, result.error
+            log_end(claim, result, time.monotonic() - began, self._cause(claim, result))
         except (LeaseLostError, Fenced):
             self.keeper.forgo(claim.lease)
-            _log_lost(claim)
+            log_lost(claim)
         except asyncio.CancelledError:
             if journal.is_lost:  # cancelled for that
                 self.keeper.forgo(claim.lease)
-                _log_lost(claim)
+                log_lost(claim)
             elif journal.failure is not None:
-                _log_broken(claim, journal.failure)
+                log_broken(claim, journal.failure)
             else:
-                logger.warning("run %s was cut off", run_id, extra=_extra(claim, "run.cut"))
+                outcome = "handed over", None
+                logger.warning("run %s was cut off", run_id, extra=log_fields(claim, "run.cut"))
         except BaseException as error:
-            _log_broken(claim, error)
+            outcome = "broken", error
+            log_broken(claim, error)
         finally:
+            if observed is not None:
+                observed.ended(*outcome)
             self.keeper.remove(claim.lease)
             self._arrivals.forget(claim.lease)
             active = self._active.pop(claim.lease, None)
@@ -215,12 +234,33 @@ class Executor:
                 active.runner.close()
             self._on_end()
 
-    async def _attempt(self, claim: Claim, journal: RedisJournal) -> Result:
+    def _cause(self, claim: Claim, result: Result) -> str:
+        active = self._active.get(claim.lease)
+        if result.error is None or active is None or active.runner is None:
+            return ""
+        return cause_of(active.runner.attempt, result.error).digest
+
+    def _observed(self, claim: Claim) -> AttemptObserver | None:
+        if self._observer is None:
+            return None
+        return self._observer.began(ObservedAttempt.of(claim))
+
+    async def _attempt(
+        self, claim: Claim, journal: RedisJournal, observed: AttemptObserver | None
+    ) -> Result:
         loop = asyncio.get_running_loop()
         work = assigned(claim, self.app, self.codec)
         for field, text in work.kept.items():
             journal.keep(field, text)
-        attempt = Attempt(work.assignment, journal, self.codec, durability=journal.durability)
+        if observed is not None and observed.trace and not claim.lease.home:
+            journal.keep(FIELD, observed.trace)
+        attempt = Attempt(
+            work.assignment,
+            journal,
+            self.codec,
+            durability=journal.durability,
+            observer=None if observed is None else observed.on_fact,
+        )
         limit = work.assignment.config.get("max_concurrency")
         runner = Runner(attempt, self._threads, loop, limit)
         self.keeper.add(claim.lease, lambda stop: self._on_stop(claim, stop))
@@ -246,7 +286,9 @@ class Executor:
             active.runner.stop(stop)
         if isinstance(stop, Fenced):
             run_id = claim.lease.run_id
-            logger.warning("lost the lease of run %s", run_id, extra=_extra(claim, "lease.lost"))
+            logger.warning(
+                "lost the lease of run %s", run_id, extra=log_fields(claim, "lease.lost")
+            )
             active.journal.fail(LeaseLostError(str(stop)))
         loop = active.task.get_loop()
         loop.call_soon_threadsafe(self._cancel, active)
@@ -273,7 +315,7 @@ class Executor:
         logger.warning(
             "the code of run %s goes on in spite of its cancellation; it is abandoned",
             claim.lease.run_id,
-            extra=_extra(claim, "run.abandoned"),
+            extra=log_fields(claim, "run.abandoned"),
         )
         if active.runner is not None:
             active.runner.attempt.is_over = True
@@ -281,43 +323,3 @@ class Executor:
         is_remote = "home" in claim.fields
         fact = None if is_remote else Fact("run.finished", data, (), time.time())
         active.journal.end(Finished("cancelled", fact, reason="cancelled"))
-
-
-def _extra(claim: Claim, event: str) -> dict[str, Any]:
-    fields = claim.fields
-    return {
-        "run_id": claim.lease.run_id,
-        "entrypoint": fields["entrypoint"],
-        "thread_id": fields["thread"],
-        "queue": fields["queue"],
-        "attempt": int(fields.get("attempt", 0)),
-        "event": event,
-    }
-
-
-def _log_broken(claim: Claim, error: BaseException) -> None:
-    run_id, extra = claim.lease.run_id, _extra(claim, "run.broken")
-    logger.error("run %s could not be executed", run_id, exc_info=error, extra=extra)
-
-
-def _log_lost(claim: Claim) -> None:
-    run_id = claim.lease.run_id
-    logger.warning("run %s is left to another attempt", run_id, extra=_extra(claim, "run.lost"))
-
-
-def _log(claim: Claim, result: Result, seconds: float) -> None:
-    name, step_id = claim.fields["entrypoint"], claim.fields.get("home_step")
-    error, level = result.error, logging.INFO
-    if error is not None:  # of a remote step it is up to its run what comes of it
-        level = logging.ERROR if result.status == "failed" else logging.WARNING
-    logger.log(
-        level,
-        "%s %s %s in %.3f s%s",
-        f"step {step_id} of {name} {claim.fields['home']}, as run" if step_id else name,
-        claim.lease.run_id,
-        result.status,
-        seconds,
-        f": {traceback.format_exception_only(error)[0].strip()}" if error is not None else "",
-        exc_info=error,
-        extra=_extra(claim, "run.ended") | {"status": result.status, "duration": seconds},
-    )

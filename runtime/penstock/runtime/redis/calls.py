@@ -248,6 +248,10 @@ class Calls:
         """Say for a while what a live worker can execute."""
         return self._call("announce", _ms(seconds), app.digest, *app.names)
 
+    def backlog(self, queues: Iterable[str]) -> Call:
+        """Count what the workers of some queues have to do."""
+        return self._call("backlog", *queues)
+
     def forgo(self, leases: Iterable[Lease]) -> Call:
         """Tell that this process lives, and has given leases up."""
         return self._call("forgo", *(part for each in leases for part in (each.run_id, each.fence)))

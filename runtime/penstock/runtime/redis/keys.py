@@ -161,6 +161,11 @@ class Keys(EventKeys):
         """RQ's list of the tickets of a queue."""
         return f"{self.rq}:queue:{World(self.prefix).queue(name)}"
 
+    @property
+    def queues(self) -> str:
+        """RQ's set of the keys of its queues."""
+        return f"{self.rq}:queues"
+
     def popped(self, queue: str) -> str:
         """RQ's list of the tickets popped off a queue whose jobs have not begun."""
         return f"{self.queue(queue)}:intermediate"

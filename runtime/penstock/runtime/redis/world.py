@@ -28,6 +28,13 @@ class World:
         """Return RQ's name of a queue."""
         return name if self.prefix == DEFAULT else f"{name}@{self._mark()}"
 
+    def queue_of(self, name: str) -> str | None:
+        """Return the queue that a name of RQ's stands for; None if it is of another prefix."""
+        if self.prefix == DEFAULT:
+            return None if "@" in name else name
+        queue, _, mark = name.rpartition("@")
+        return queue if queue and mark == self._mark() else None
+
     def job(self, run_id: str) -> str:
         """Return RQ's id of a run."""
         return run_id if self.prefix == DEFAULT else f"{run_id}--{self._mark()}"

@@ -33,6 +33,8 @@ SECTIONS: Final = {
     },
     "Operations": {
         "workers": "Show the live workers: what they serve, and what they execute.",
+        "backlog": "Count the work of queues: the numbers to scale workers by.",
+        "exporter": "Serve the metrics of a Redis to Prometheus.",
         "doctor": "Check the settings of your Redis, and find runs that are stuck.",
         "du": "Show what uses memory in Redis: kinds of keys, runs, threads.",
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Consumer"]
 
+import time
 import uuid
 from collections.abc import Sequence
 from typing import Final
@@ -12,6 +13,7 @@ from redis import Redis
 
 from penstock.publisher.redis.script import Call, run
 from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.journal.sender import OnCall
 from penstock.runtime.redis.replies import Taken
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings
@@ -40,6 +42,7 @@ class Consumer:
         self._queues = queues
         self._app = app
         self._unanswered: Call | None = None
+        self.on_call: OnCall | None = None
         self.is_dry = False
         """Whether the last claim took all tickets, so that the next one should wait for a ticket.
 
@@ -77,7 +80,10 @@ class Consumer:
                 app=self._app,
                 mode="alone" if alone else "",
             )
+        began = time.perf_counter()
         taken = self._calls.taken(run(self._connection, self._unanswered))
+        if self.on_call is not None:
+            self.on_call(["take"], time.perf_counter() - began)
         self._unanswered = None
         is_all = not taken.job and len(taken.claims) < min(slots, BATCH)
         self.is_dry = is_all and len(self._queues) == 1

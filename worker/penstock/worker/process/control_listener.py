@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class ControlListener:
         self._pause = FIRST_PAUSE
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="penstock-control", daemon=True)
+        self.heartbeat = Heartbeat(self._thread)
 
     def start(self) -> None:
         """Begin to listen."""
@@ -56,6 +58,7 @@ class ControlListener:
 
     def _work(self) -> None:
         while not self._ended.is_set():
+            self.heartbeat.beat()
             try:
                 self._listen()
             except (RedisError, OSError):
@@ -73,6 +76,7 @@ class ControlListener:
             while not self._ended.is_set():
                 message = cast(Any, pubsub.get_message(timeout=LISTEN))
                 self._pause = FIRST_PAUSE
+                self.heartbeat.beat()
                 is_noted = is_noted or self._note()
                 if message is not None:
                     self._on_message(message["data"].decode("utf-8", "replace"))

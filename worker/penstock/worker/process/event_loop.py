@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import PatientPool, start
 from penstock.worker.process.watchdog import Watchdog
 
@@ -29,6 +30,16 @@ class LoopThread:
         self._loop.set_default_executor(self._pool)
         self._thread = threading.Thread(target=self._work, name="penstock-loop", daemon=True)
         self._watchdog = Watchdog(self._loop, self._thread)
+
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """When the loop last answered its watchdog."""
+        return self._watchdog.loop_heartbeat
+
+    @property
+    def lag(self) -> float:
+        """How many seconds the loop has last taken to respond to its watchdog."""
+        return self._watchdog.lag
 
     def start(self) -> None:
         """Begin."""

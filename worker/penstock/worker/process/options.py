@@ -23,3 +23,12 @@ class WorkerOptions:
     burst: bool = False
     """End when the queues are empty."""
     name: str = ""
+    health: str = ""
+    """Where its health is served over HTTP, `[HOST:]PORT`."""
+    health_file: str = ""
+    """A file that is written while the worker is live."""
+
+    @property
+    def is_monitored(self) -> bool:
+        """Whether anybody wants to know how the worker is."""
+        return bool(self.health or self.health_file)

@@ -11,6 +11,7 @@ from typing import Final
 from redis.exceptions import RedisError
 from rq.worker import WorkerStatus
 
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.redis.replies import Taken
 from penstock.worker.process.capacity import Capacity
 from penstock.worker.process.consumer import Consumer
@@ -33,6 +34,7 @@ class Poller:
         self._held: tuple[str, str] | None = None
         """Ticket of a suspect, which begins when the worker is idle, or after HELD_BACK."""
         self._held_until = 0.0
+        self.heartbeat = Heartbeat()
 
     def hold_back(self, ticket: tuple[str, str]) -> None:
         """Hold a suspect back; the next polls are for it alone."""
@@ -79,6 +81,7 @@ class Poller:
         else:
             taken = self._consumer.claim(slots, self._capacity.busy, popped)
         while not taken and self._consumer.is_suspended() and not self._worker.is_ending:
+            self.heartbeat.beat()
             self._worker.set_state(WorkerStatus.SUSPENDED)
             time.sleep(PAUSE)
         return taken

@@ -6,6 +6,7 @@ __all__ = ["Recovery", "end_leases", "remove_worker"]
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +18,9 @@ from redis.exceptions import RedisError, WatchError
 from penstock.publisher.chance import chance
 from penstock.publisher.redis.cause import explained
 from penstock.publisher.redis.script import run
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
+from penstock.runtime.executor.observer import Observer
 from penstock.runtime.redis.calls import AT_ONCE, Calls, Death
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.replies import Recovered
@@ -42,7 +45,12 @@ class Recovery:
     """
 
     def __init__(
-        self, connection: Redis, settings: Settings, also: Callable[[], None] = lambda: None
+        self,
+        connection: Redis,
+        settings: Settings,
+        also: Callable[[], None] = lambda: None,
+        on_answer: Callable[[], None] = lambda: None,
+        observer: Observer | None = None,
     ) -> None:
         self._connection = connection
         self._settings = settings
@@ -51,8 +59,11 @@ class Recovery:
         self._absence = Absence(connection, self._keys)
         self._crashes = settings.crashes
         self._also = also
+        self._on_answer = on_answer
+        self._observer = observer
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="penstock-recovery", daemon=True)
+        self.heartbeat = Heartbeat(self._thread)
 
     def start(self) -> None:
         """Start the thread."""
@@ -75,12 +86,14 @@ class Recovery:
 
     def _recover(self) -> None:
         while self.check() and not self._ended.is_set():
-            pass  # a whole fleet has died: the rest at once
+            self.heartbeat.beat()  # a whole fleet has died: the rest at once
 
     def _do(self, work: Callable[[], None]) -> bool:
         """Do one task; return whether Redis has answered. An error must not end the thread."""
+        self.heartbeat.beat()
         try:
             work()
+            self._on_answer()
         except (RedisError, OSError) as error:
             logger.warning("no recovery for now: %s", explained(error))
             return False
@@ -91,7 +104,11 @@ class Recovery:
     def check(self) -> bool:
         """Recover the runs that need it now; return whether there may be more."""
         call = self._calls.recover(self._crashes, PATIENCE, listens=True)
-        found = report(self._calls, run(self._connection, call))
+        began = time.perf_counter()
+        reply = run(self._connection, call)
+        if self._observer is not None:
+            self._observer.called(["recover"], time.perf_counter() - began)
+        found = report(self._calls, reply, self._observer)
         for death in self._absence.dead(found.silent):
             logger.error(
                 "worker %s has died: %s",
@@ -99,14 +116,16 @@ class Recovery:
                 death.reason,
                 extra={"worker": death.worker, "event": "worker.lost"},
             )
-            remove_worker(self._connection, self._settings, death)
+            remove_worker(self._connection, self._settings, death, self._observer)
         ended = len(found.queued) + len(found.given_up)
         return max(ended, len(found.requeued), len(found.woken)) >= AT_ONCE
 
 
-def remove_worker(connection: Redis, settings: Settings, death: Death) -> None:
+def remove_worker(
+    connection: Redis, settings: Settings, death: Death, observer: Observer | None = None
+) -> None:
     """End the leases of a worker that has died, and take it off RQ's list of workers."""
-    end_leases(connection, settings, death)
+    end_leases(connection, settings, death, observer)
     keys = Keys.of(settings, connection)
     own = keys.worker(death.worker)
     with connection.pipeline() as pipeline, suppress(WatchError):  # it has registered again
@@ -120,7 +139,9 @@ def remove_worker(connection: Redis, settings: Settings, death: Death) -> None:
         pipeline.execute()
 
 
-def end_leases(connection: Redis, settings: Settings, death: Death) -> None:
+def end_leases(
+    connection: Redis, settings: Settings, death: Death, observer: Observer | None = None
+) -> None:
     """End the leases of a worker that has died."""
     keys = Keys.of(settings, connection)
     calls = Calls(keys)
@@ -129,12 +150,14 @@ def end_leases(connection: Redis, settings: Settings, death: Death) -> None:
     run_ids = tuple({world.run(member.decode().partition(":")[0]) for member in listed})
     for at in range(0, len(run_ids), AT_ONCE):
         some = replace(death, run_ids=run_ids[at : at + AT_ONCE])
-        report(calls, run(connection, calls.recover(settings.crashes, 60.0, some)))
+        report(calls, run(connection, calls.recover(settings.crashes, 60.0, some)), observer)
 
 
-def report(calls: Calls, reply: object) -> Recovered:
+def report(calls: Calls, reply: object, observer: Observer | None = None) -> Recovered:
     """Log the result of a recovery, and return it."""
     recovered = calls.recovered(reply)
+    if observer is not None:
+        _count(recovered, observer)
     for run_id in recovered.queued:
         _log(logging.WARNING, run_id, "run.recovered", "lost its worker and is queued again")
     for run_id in recovered.given_up:
@@ -144,6 +167,17 @@ def report(calls: Calls, reply: object) -> Recovered:
     for run_id in recovered.corrupt:
         _log(logging.ERROR, run_id, "run.corrupt", "cannot be recovered, its keys are corrupt")
     return recovered
+
+
+def _count(recovered: Recovered, observer: Observer) -> None:
+    for reason, run_ids in (
+        ("worker", recovered.queued),
+        ("poison", recovered.given_up),
+        ("ticket", recovered.requeued),
+        ("corrupt", recovered.corrupt),
+    ):
+        if run_ids:
+            observer.recovered(reason, len(run_ids))
 
 
 def _log(level: int, run_id: str, event: str, text: str) -> None:

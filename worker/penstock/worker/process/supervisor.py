@@ -1,11 +1,10 @@
-"""Worker processes: one, or several under a supervisor that replaces those that die."""
+"""Several worker processes, under a supervisor that replaces those that die."""
 
 from __future__ import annotations
 
-__all__ = ["run_worker", "supervise"]
+__all__ = ["supervise"]
 
 import dataclasses
-import gc
 import logging
 import math
 import os
@@ -16,14 +15,13 @@ import time
 import uuid
 from contextlib import suppress
 from types import FrameType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from redis.exceptions import RedisError
 
 from penstock.publisher.errors import PenstockError
 from penstock.publisher.redis.connection import connect
 from penstock.runtime.redis.calls import Death
-from penstock.runtime.telemetry.log_filter import add_to_all_handlers
 from penstock.worker.process.app_loader import load_app
 from penstock.worker.process.deadline import Deadline
 from penstock.worker.process.options import WorkerOptions
@@ -37,6 +35,10 @@ from penstock.worker.process.signals import (
     leaving_at_signals,
 )
 from penstock.worker.process.supervisor_pipe import SupervisorEnd, WorkerEnd
+from penstock.worker.process.worker_process import run_worker, set_environment
+
+if TYPE_CHECKING:  # imported only if somebody asks for it
+    from penstock.worker.health.processes import ProcessesHealth
 
 logger = logging.getLogger(__name__)
 
@@ -54,77 +56,6 @@ MARGIN: Final = 6.0
 CUT_OFF: Final = 4.0
 """The same once they are asked to end at once."""
 
-OF_SUPERVISOR: Final = 3.0
-"""As `ONE_SIGNAL`, for a worker process: a terminal and its supervisor signal to it."""
-
-STUCK: Final = 1.0
-"""Seconds that threads of runs get to end, after their runs have."""
-
-
-def run_worker(
-    options: WorkerOptions,
-    *,
-    alone: bool = True,
-    deadline: Deadline | None = None,
-    pipe: WorkerEnd | None = None,
-) -> int:
-    """Load the app and work in this process; returns the exit status.
-
-    A process that is `alone` warns of a server that may lose runs; else its supervisor has done so.
-    A given `deadline` stays set after a signal, until the process has ended.
-
-    Raises:
-        ConfigurationError: the app cannot be loaded, or a live worker has the same name.
-        RedisUnavailableError: Redis cannot be reached at the start, or cannot be worked with.
-    """
-    with leaving_at_signals():
-        limit = deadline or Deadline()
-        try:
-            return _run_worker(options, alone, limit, pipe)
-        finally:
-            if deadline is None:
-                limit.close()
-
-
-def _run_worker(
-    options: WorkerOptions, alone: bool, deadline: Deadline, pipe: WorkerEnd | None
-) -> int:
-    _set_environment(options)
-    from penstock.worker.process.worker import Worker  # RQ takes its time to import
-
-    app = load_app(options.app)
-    add_to_all_handlers()  # also to those that the app has set up
-    require_redis(options.settings, warn=alone)
-    worker = Worker(
-        options.queues,
-        entrypoints=app.entrypoints,
-        tasks=app.tasks,
-        settings=options.settings,
-        concurrency=options.concurrency,
-        grace=options.grace,
-        name=options.name or None,
-    )
-    deadline.start()
-    worker.shutdown.on_deadline = deadline.set
-    if pipe is not None:
-        worker.shutdown.one_signal = OF_SUPERVISOR
-        pipe.set_callbacks(worker.drain, worker.cut_off)
-    gc.collect()
-    gc.freeze()  # loaded modules stay: collections need not check them again
-    worker.work(burst=options.burst)
-    if worker.is_cut or not worker.join(STUCK):  # threads that run on would be waited for
-        logging.shutdown()
-        os._exit(0)
-    return 0
-
-
-def _set_environment(options: WorkerOptions) -> None:
-    """Let stores and caches that the app declares without a URL use the worker's Redis."""
-    for name in ("PENSTOCK_REDIS", "PENSTOCK_REDIS_URL"):
-        os.environ[name] = options.settings.redis
-    if not os.environ.get("RQ_KEY_PREFIX", "unset"):
-        del os.environ["RQ_KEY_PREFIX"]  # RQ refuses an empty one
-
 
 def supervise(options: WorkerOptions, processes: int) -> int:
     """Keep a number of worker processes alive until asked to stop; returns the exit status.
@@ -138,16 +69,35 @@ def supervise(options: WorkerOptions, processes: int) -> int:
         RedisUnavailableError: Redis cannot be reached at the start, or cannot be worked with.
     """
     with leaving_at_signals():
-        _set_environment(options)
+        set_environment(options)
         load_app(options.app)
         require_redis(options.settings, warn=True)
         return _Supervisor(options, processes).run()
+
+
+def _health(options: WorkerOptions, processes: int) -> ProcessesHealth | None:
+    if not options.is_monitored:
+        return None
+    from penstock.worker.health.processes import ProcessesHealth
+
+    return ProcessesHealth(processes, address=options.health, file=options.health_file)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Due:
+    """A process that is to be started."""
+
+    at: float
+    number: int
+    early_deaths: int
 
 
 @dataclasses.dataclass(slots=True)
 class _Child:
     name: str
     began: float
+    number: int
+    """Which of the processes it is, from 1 on; a replacement has the number of the one before."""
     early_deaths: int
     """How many processes before it, in a row, have died soon after their start."""
     pipe: SupervisorEnd
@@ -159,7 +109,8 @@ class _Supervisor:
     def __init__(self, options: WorkerOptions, processes: int) -> None:
         self._options = options
         self._children: dict[int, _Child] = {}
-        self._due: list[tuple[float, int]] = [(0.0, 0)] * processes
+        self._due = [_Due(0.0, number, 0) for number in range(1, processes + 1)]
+        self._health = _health(options, processes)
         self._stopping = False
         self._signalled = -math.inf
         self._ends = math.inf
@@ -171,7 +122,11 @@ class _Supervisor:
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         with handled(self._stop):
-            self._keep_alive(reader)
+            try:
+                self._keep_alive(reader)
+            finally:
+                if self._health is not None:
+                    self._health.close()
         return 0
 
     def _keep_alive(self, reader: int) -> None:
@@ -179,8 +134,11 @@ class _Supervisor:
             self._start_due()
             if not self._children and not self._due:
                 return
-            if select.select([reader], [], [], self._left())[0]:
+            asked = [] if self._health is None else self._health.filenos()
+            if reader in select.select([reader, *asked], [], [], self._left())[0]:
                 os.read(reader, 4096)
+            if self._health is not None:
+                self._health.look()
             self._reap()
             if time.monotonic() > self._ends:
                 self._kill_all()
@@ -189,16 +147,18 @@ class _Supervisor:
         if self._stopping:
             self._due.clear()
         now = time.monotonic()
-        for due in [due for due in self._due if due[0] <= now]:
+        for due in [due for due in self._due if due.at <= now]:
             self._due.remove(due)
-            self._fork(due[1])
+            self._fork(due)
 
     def _left(self) -> float | None:
         """Return the seconds until something is due."""
-        at = min((self._ends, *(due[0] for due in self._due)))
+        at = min((self._ends, *(due.at for due in self._due)))
+        if self._health is not None:
+            at = min(at, self._health.next_look)
         return None if at == math.inf else max(0.0, at - time.monotonic())
 
-    def _fork(self, early_deaths: int) -> None:
+    def _fork(self, due: _Due) -> None:
         name = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
         # A signal between the fork and its registration would miss the child, or find it half made.
         signal.pthread_sigmask(signal.SIG_BLOCK, asked())
@@ -206,11 +166,14 @@ class _Supervisor:
             pipe = SupervisorEnd()
             pid = self._forked(pipe)
             if pid == 0:
-                self._become_worker(dataclasses.replace(self._options, name=name), pipe)
-            self._children[pid] = _Child(name, time.monotonic(), early_deaths, pipe)
+                self._become_worker(name, due.number, pipe)
+            now = time.monotonic()
+            self._children[pid] = _Child(name, now, due.number, due.early_deaths, pipe)
+            if self._health is not None:
+                self._health.started(due.number, now)
         except OSError as error:
             logger.warning("the system refuses a worker process, trying again: %s", error)
-            self._due.append((time.monotonic() + REFUSED, early_deaths))
+            self._due.append(dataclasses.replace(due, at=time.monotonic() + REFUSED))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, asked())
 
@@ -225,15 +188,23 @@ class _Supervisor:
             os.close(pipe.reader)
         return pid
 
-    def _become_worker(self, options: WorkerOptions, pipe: SupervisorEnd) -> NoReturn:
-        status = 1
+    def _become_worker(self, name: str, number: int, pipe: SupervisorEnd) -> NoReturn:
+        options = dataclasses.replace(self._options, name=name)
+        report, status = None, 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            if self._health is not None:
+                report = self._health.report(number)
+                self._health.leave()
             with leaving_at_signals():
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, asked())
                 status = run_worker(
-                    options, alone=False, deadline=Deadline(), pipe=self._worker_end(pipe)
+                    options,
+                    alone=False,
+                    deadline=Deadline(),
+                    pipe=self._worker_end(pipe),
+                    report=report,
                 )
         except PenstockError as error:
             logger.error("worker process %s could not start: %s", options.name, error)
@@ -258,6 +229,8 @@ class _Supervisor:
             if ended:
                 child = self._children.pop(pid)
                 child.pipe.close()
+                if self._health is not None:
+                    self._health.ended(child.number)
                 self._replace(child, pid, status, usage.ru_maxrss)
 
     def _replace(self, child: _Child, pid: int, status: int, peak: int) -> None:
@@ -271,13 +244,15 @@ class _Supervisor:
         settings = self._options.settings
         try:
             with connect(settings.redis, 1.0) as connection:
-                remove_worker(connection, settings, Death(child.name, reason))
+                observer = None if self._health is None else self._health.observer
+                remove_worker(connection, settings, Death(child.name, reason), observer)
         except (RedisError, OSError) as error:
             logger.warning("its leases end by themselves, Redis does not answer: %s", error)
         young = time.monotonic() - child.began < SETTLED
         deaths = child.early_deaths
         pause = min(0.5 * 2 ** min(deaths - 1, 6), LONGEST_PAUSE) if deaths else 0.0
-        self._due.append((time.monotonic() + pause * young, (deaths + 1) * young))
+        at = time.monotonic() + pause * young
+        self._due.append(_Due(at, child.number, (deaths + 1) * young))
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         """Let the processes drain; the second time let them end at once."""
@@ -287,6 +262,8 @@ class _Supervisor:
             self._signalled = now
             self._ends = now + (CUT_OFF if again else self._options.grace + MARGIN)
         self._stopping = True
+        if self._health is not None:
+            self._health.drain()
         for pid, child in self._children.items():
             if again:
                 child.pipe.cut_off()

@@ -8,9 +8,11 @@ import asyncio
 import logging
 import sys
 import threading
+import time
 import traceback
 from typing import Final
 
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,9 @@ class Watchdog:
         self._alive = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="penstock-watchdog", daemon=True)
+        self.loop_heartbeat = Heartbeat(loop_thread)
+        self.lag = 0.0
+        """Seconds that the loop has last taken to answer."""
 
     def start(self) -> None:
         """Begin to watch."""
@@ -49,10 +54,15 @@ class Watchdog:
             self._alive.clear()
             if self._ended.is_set():  # by a `close` that has set the event just cleared
                 return
-            self._loop.call_soon_threadsafe(self._alive.set)
+            self._loop.call_soon_threadsafe(self._answered, time.monotonic())
             if not self._alive.wait(BLOCKED):
                 self._report()
                 self._alive.wait()  # once for each time it is blocked
+
+    def _answered(self, asked: float) -> None:
+        self.lag = time.monotonic() - asked
+        self.loop_heartbeat.beat()
+        self._alive.set()
 
     def _report(self) -> None:
         # The one way to see another thread's stack; documented, though its name is private.

@@ -23,11 +23,13 @@ from penstock.publisher.redis.retries import unavailable
 from penstock.publisher.redis.script import run
 from penstock.runtime.executor.app import AnyExecutable, App
 from penstock.runtime.executor.executor import Executor
+from penstock.runtime.executor.observer import Observer
 from penstock.runtime.func.task import Task
 from penstock.runtime.redis.calls import Death
 from penstock.runtime.redis.replies import Claim, Taken
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings, load_settings
+from penstock.worker.health.vitals import Vitals
 from penstock.worker.process.capacity import Capacity
 from penstock.worker.process.consumer import Consumer
 from penstock.worker.process.control_listener import ControlListener
@@ -55,7 +57,7 @@ class Worker(RQWorker):
     Queues are served in the order given. RQ sees an ordinary worker: its heartbeats, what it is
     executing, suspend and resume, shutdown and stop-job commands. Ordinary RQ jobs on its queues
     run too, in threads, with RQ's own serializer. `tasks` are those with a queue of their own, by
-    name, for their steps on the queues of this worker.
+    name, for their steps on the queues of this worker. `observer` is told what the worker does.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Worker(RQWorker):
         grace: float = 25.0,
         name: str | None = None,
         codec: Codec | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.settings = settings or load_settings()
         given = self._given = self.settings.redis if connection is None else connection
@@ -86,10 +89,12 @@ class Worker(RQWorker):
             self.settings,
             codec=codec,
             on_end=self._capacity.leave,
+            observer=observer,
         )
         calls = self._executor.calls
         app = self._executor.app.digest
         consumer = Consumer(connect(given), calls, self.settings, self.name, list(queues), app)
+        consumer.on_call = None if observer is None else observer.called
         self._poller = Poller(self, consumer, self._capacity)
         self._ordinary = OrdinaryJobs(self, on_end=self._capacity.leave)
         self._registration = Registration(self, self._end_leases)
@@ -108,11 +113,28 @@ class Worker(RQWorker):
             self._capacity,
             self._end_replaced,
         )
-        self._recovery = Recovery(connect(given), self.settings, also=self._upkeep.tick)
+        self.vitals = Vitals()
+        self._recovery = Recovery(
+            connect(given),
+            self.settings,
+            also=self._upkeep.tick,
+            on_answer=self.vitals.answered,
+            observer=observer,
+        )
         self._begun = threading.Event()
         self._begun.set()
         self.is_cut = False
         """Whether the worker ended with runs that could not be cancelled."""
+
+    @property
+    def busy(self) -> int:
+        """How many runs and jobs are at work."""
+        return self._capacity.busy
+
+    @property
+    def loop_lag(self) -> float:
+        """How many seconds the event loop has last taken to respond."""
+        return self._loop.lag
 
     def work(self, burst: bool = False, *_: Any, **__: Any) -> bool:
         """Take and execute runs until asked to stop, or in a burst until the queues are empty.
@@ -134,6 +156,7 @@ class Worker(RQWorker):
     def _work(self, burst: bool) -> bool:
         worked = False
         while not self._stop_requested:
+            self._poller.heartbeat.beat()
             slots = self._free_slots()
             if not slots:
                 continue
@@ -159,6 +182,15 @@ class Worker(RQWorker):
         parts = (self._executor, self._loop, self._ordinary, self._control, self._recovery)
         for part in parts:
             part.start()
+        self.vitals.follow(
+            {
+                "dispatcher": self._poller.heartbeat,
+                "loop": self._loop.heartbeat,
+                "recovery": self._recovery.heartbeat,
+                "control": self._control.heartbeat,
+                **self._executor.heartbeats,
+            }
+        )
         logger.info(
             "worker %s takes %d runs at once from %s",
             self.name,
@@ -248,6 +280,7 @@ class Worker(RQWorker):
         if self._stop_requested:
             return
         self.shutdown.begin()
+        self.vitals.drain()
         self._stop_requested = True
         logger.info("worker %s ends: handing its runs over", self.name)
         self._loop.call(self._executor.hand_over)
@@ -260,6 +293,7 @@ class Worker(RQWorker):
     def _finish(self) -> None:
         """End everything within the time that is left, whatever hangs."""
         self.shutdown.end()
+        self.vitals.drain()
         self._drain()
         self._poller.close()
         self._ordinary.close(0.0 if self.is_cut else LEAVING)

@@ -38,6 +38,7 @@ class Attempt:
         *,
         durability: Durability = "async",
         listener: Listener | None = None,
+        observer: Listener | None = None,
         control: RunControl | None = None,
     ) -> None:
         self.assignment = assignment
@@ -62,6 +63,8 @@ class Attempt:
         self.is_leaving = False
         """Whether the run is about to leave its process: nothing new begins."""
         self.is_over = False
+        self.observer = observer
+        """Told of what the attempt appends; not of the rest that listeners are told."""
         self._listeners: tuple[Listener, ...] = () if listener is None else (listener,)
 
     @property
@@ -109,6 +112,8 @@ class Attempt:
         """
         listeners = self._listeners
         seq = self.journal.append(fact, text, outcome)
+        if self.observer is not None:
+            self.observer(fact)
         for listener in listeners:
             listener(fact)
         return seq

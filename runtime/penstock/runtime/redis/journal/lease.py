@@ -16,9 +16,11 @@ from redis.exceptions import RedisError
 
 from penstock.publisher.redis.script import run
 from penstock.runtime.after_fork import anew_in_children
+from penstock.runtime.concurrency.heartbeat import SILENCE, Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 from penstock.runtime.errors import Cancelled, Fenced, LeaseUnconfirmed, Stop
 from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.journal.sender import OnCall
 from penstock.runtime.redis.replies import Lease
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class LeaseKeeper:
         self._length = lease
         self._every = every
         self._closed = False
+        self.on_call: OnCall | None = None
         self.begin_anew()
         anew_in_children(self)
 
@@ -56,6 +59,7 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self.heartbeat = Heartbeat(silence=max(SILENCE, 2 * self._every + self._length))
 
     def add(self, lease: Lease, tell: Callable[[Stop], None]) -> None:
         """Keep a lease from now on."""
@@ -101,10 +105,11 @@ class LeaseKeeper:
         if self._thread is None:
             thread = threading.Thread(target=self._work, name="penstock-leases", daemon=True)
             start(thread)
-            self._thread = thread
+            self._thread = self.heartbeat.thread = thread
 
     def _work(self) -> None:
         while not self._wake.wait(self._every):
+            self.heartbeat.beat()
             # Before they are listed, as what is given up must not be renewed: nobody executes it.
             self._give_up_old()
             with self._lock:
@@ -124,6 +129,8 @@ class LeaseKeeper:
     def _renew(self, leases: Sequence[Lease]) -> None:
         began = time.monotonic()
         answers = self._calls.words(run(self._connection, self._calls.renew(leases, self._length)))
+        if self.on_call is not None:
+            self.on_call(["renew"], time.monotonic() - began)
         for lease, answer in zip(leases, answers, strict=True):
             if answer == "LOST":
                 self._lost(lease, Fenced(f"another attempt owns run {lease.run_id!r}"))

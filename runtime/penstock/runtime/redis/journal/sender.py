@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["Outbox", "Sender"]
+__all__ = ["OnCall", "Outbox", "Sender"]
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
@@ -17,9 +18,12 @@ from penstock.publisher.redis.connection import transient
 from penstock.publisher.redis.direct import DirectRedis
 from penstock.publisher.redis.script import Argument, Call, Reply, run, run_all
 from penstock.runtime.after_fork import anew_in_children
+from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 
 logger = logging.getLogger(__name__)
+
+OnCall: TypeAlias = Callable[[Sequence[str], float], object]
 
 LINGER: Final = 0.002
 """Seconds between two flushes, so that what comes close together travels together."""
@@ -57,6 +61,8 @@ class Sender:
     def __init__(self, connection: Redis) -> None:
         self.connection = DirectRedis(connection)
         self._closed = False
+        self.on_call: OnCall | None = None
+        """Called after each round trip, with the names of its scripts and its seconds."""
         self.begin_anew()
         anew_in_children(self)
 
@@ -68,6 +74,7 @@ class Sender:
         self._asleep = True
         self._pace = LINGER
         self._thread: threading.Thread | None = None
+        self.heartbeat = Heartbeat(silence=math.inf)  # it sleeps until there is something to send
 
     def notice(self, outbox: Outbox, *, urgent: bool = False) -> None:
         """Send what an outbox holds within a few milliseconds; at once where it is urgent."""
@@ -131,7 +138,7 @@ class Sender:
         if self._thread is None:
             thread = threading.Thread(target=self._work, name="penstock-sender", daemon=True)
             start(thread)
-            self._thread = thread
+            self._thread = self.heartbeat.thread = thread
 
     def _work(self) -> None:
         delay = 0.01
@@ -190,6 +197,7 @@ class Sender:
 
     def _send(self, outboxes: Sequence[Outbox], calls: Sequence[Call]) -> bool:
         """Send one call for each outbox; tell whether Redis took them."""
+        began = time.perf_counter()
         try:
             replies = run_all(self.connection, calls)
         except (ConnectionError, TimeoutError, OSError) as error:
@@ -203,6 +211,8 @@ class Sender:
                 return all(sent)
             outboxes[0].fail(error)
             return True
+        if self.on_call is not None:
+            self.on_call([call.script.name for call in calls], time.perf_counter() - began)
         taken = True
         for outbox, reply in zip(outboxes, replies, strict=True):
             if isinstance(reply, ResponseError) and transient(reply):

@@ -20,6 +20,7 @@ from penstock.publisher.event import encode
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.journal.run_input import ACCEPTED
 from penstock.runtime.journal.thread_values import Kept
+from penstock.runtime.journal.trace_context import FIELD
 from penstock.runtime.redis.calls import Creation, OnBusy
 from penstock.runtime.redis.facets import facets_field
 from penstock.runtime.settings import Settings
@@ -54,6 +55,8 @@ class Wanted:
     """Whether input and context are validated already."""
     asked: Any = NOTHING
     """The input before that: a request that is repeated is known by it."""
+    trace: str = ""
+    """The trace that it belongs to; "" for none."""
 
 
 def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
@@ -109,7 +112,10 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
             "tags": codec.at("tags").seal(tagged) if tagged else "",
             "facets": facets_field(tags, settings.index, shared),
         },
-        recorded={ACCEPTED: ""} if wanted.is_accepted else {},
+        recorded={
+            **({ACCEPTED: ""} if wanted.is_accepted else {}),
+            **({FIELD: wanted.trace} if wanted.trace else {}),
+        },
     )
 
 

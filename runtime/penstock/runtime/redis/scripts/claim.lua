@@ -24,7 +24,7 @@ end
 -- What an attempt needs of the hash, as Redis would give it.
 local function needed(run, ...)
   local all, size = {}, 0
-  for _, field in ipairs({ 'status', 'entrypoint', 'queue', 'updated', 'epoch', 'thread', 'lone', 'checkpoint', 'step',
+  for _, field in ipairs({ 'status', 'entrypoint', 'queue', 'created', 'updated', 'epoch', 'thread', 'lone', 'checkpoint', 'step',
     'attempt', 'config', 'metadata', 'durability', 'keep', 'isolated', 'cancel', ... }) do
     if run[field] then
       all[size + 1], all[size + 2], size = field, run[field], size + 2
@@ -114,7 +114,8 @@ local function claimed_remote(id, run)
   local home, step = run.home, run.home_step
   local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key', 'sends')
   run.config = of_home[1]
-  local given = redis.call('HMGET', key('checkpoints', home), '>' .. step, 'context', 'accepted context')
+  local given = redis.call('HMGET', key('checkpoints', home), '>' .. step, 'context', 'accepted context',
+    'trace')
   local checkpoints = (run.epoch ~= '1' or run.again) and recorded(home, of_home[3], function(name)
     return name == step or string.sub(name, 1, #step + 1) == step .. '/'
       or string.sub(name, 1, #step + 1) == ':' .. step or string.sub(name, 1, #step + 1) == '@' .. step
@@ -125,6 +126,9 @@ local function claimed_remote(id, run)
   local context = given[3] or given[2]
   if context then
     checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'context', context
+  end
+  if given[4] then
+    checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'trace', given[4]
   end
   local saved = redis.call('HGET', key('thread', of_home[2] or ''), 'saved')
   local fields = needed(run, 'home', 'home_step', 'task', 'digest', 'again', 'own_thread')

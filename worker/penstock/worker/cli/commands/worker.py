@@ -50,6 +50,18 @@ from penstock.worker.cli.options import common
 )
 @click.option("--burst", is_flag=True, help="End when the queues are empty.")
 @click.option("--name", metavar="NAME", help="The name that `rq info` shows; with one process.")
+@click.option(
+    "--health",
+    metavar="[HOST:]PORT",
+    default="",
+    help="Serve /live, /ready and /metrics over HTTP, for probes.",
+)
+@click.option(
+    "--health-file",
+    metavar="PATH",
+    default="",
+    help="Write this file every second while the worker is live.",
+)
 @click.option("--log-json", is_flag=True, help="Log one JSON object per line.")
 @click.option("--verbose", "-v", is_flag=True, help="Log more, and RQ's messages too.")
 @click.option("--greet", type=click.Choice(["first", "again"]), hidden=True)  # for `penstock dev`
@@ -64,6 +76,8 @@ def worker(
     grace: float,
     burst: bool,
     name: str | None,
+    health: str,
+    health_file: str,
     log_json: bool,
     verbose: bool,
     greet: str | None,
@@ -87,7 +101,8 @@ def worker(
         from penstock.worker.process.app_loader import load_app
         from penstock.worker.process.deadline import Deadline
         from penstock.worker.process.options import WorkerOptions
-        from penstock.worker.process.supervisor import run_worker, supervise
+        from penstock.worker.process.supervisor import supervise
+        from penstock.worker.process.worker_process import run_worker
 
         set_up_logging(as_json=log_json, verbose=verbose)
         with warnings_as_notes(logging.getLogger("penstock").warning):
@@ -100,6 +115,8 @@ def worker(
             grace=grace,
             burst=burst,
             name=name or "",
+            health=health,
+            health_file=health_file,
         )
         if greet:
             from penstock.worker.cli.banner import greet as say_hello
