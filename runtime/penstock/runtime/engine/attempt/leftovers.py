@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from penstock.runtime.engine.function.declared_tasks import declared, names_task
 from penstock.runtime.errors import ReplayError
-from penstock.runtime.journal.step_id import ancestry, is_step, step_name
+from penstock.runtime.journal.remote_call import ARGUMENTS
+from penstock.runtime.journal.step_id import ancestry, branch_of, is_step, step_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,18 @@ class BranchLeftovers:
 
     names: dict[str, str] = field(default_factory=dict[str, str])
     counts: dict[str, int] = field(default_factory=dict[str, int])
+    sent: set[str] = field(default_factory=set[str])
+    """Those of which nothing is recorded but that steps were sent to other queues."""
 
-    def add(self, step_id: str) -> None:
+    def add(self, step_id: str, *, is_sent: bool = False) -> None:
         """Add a step, once."""
         if step_id not in self.names:
             name = self.names[step_id] = step_name(step_id)
             self.counts[name] = self.counts.get(name, 0) + 1
+            if is_sent:
+                self.sent.add(step_id)
+        elif not is_sent:
+            self.sent.discard(step_id)
 
     def remove(self, step_id: str) -> None:
         """Take a step out, if it is in."""
@@ -62,7 +69,7 @@ class Leftovers:
         self._asked.add(step_id)
         if self._branches:
             with self._lock:
-                left = self._branches.get(_branch_of(step_id))
+                left = self._branches.get(branch_of(step_id))
                 if left is not None:
                     left.remove(step_id)
 
@@ -83,8 +90,8 @@ class Leftovers:
             raise ReplayError(
                 f"expected a call of task {other!r}, of which this run has recorded step "
                 f"{left.of(other)[0]!r}, found a call of task {name!r} (step {step_id!r}), and no "
-                f"task {other!r} exists in this process. A task that is called otherwise now "
-                f'keeps its records as @task(name="{other}"); else start a new run.'
+                f"task {other!r} exists in this process. A task that was renamed finds its "
+                f'records by @task(was="{other}"); else start a new run.'
             )
 
     def check_end(self, step_id: str, name: str, function: Callable[..., Any], tries: int) -> None:
@@ -139,20 +146,20 @@ def grouped(recorded: Iterable[str], asked: Set[str]) -> dict[str, BranchLeftove
     """Group the steps that are left, and those that they were called in, by their branches."""
     branches: dict[str, BranchLeftovers] = {}
     for checkpoint in recorded:
-        if checkpoint not in asked and is_step(checkpoint):
-            for step_id in ancestry(checkpoint):
+        is_sent = checkpoint[:1] == ARGUMENTS
+        name = checkpoint[1:] if is_sent else checkpoint
+        if name not in asked and is_step(name):
+            for step_id in ancestry(name):
                 if step_id not in asked:
-                    branches.setdefault(_branch_of(step_id), BranchLeftovers()).add(step_id)
+                    left = branches.setdefault(branch_of(step_id), BranchLeftovers())
+                    left.add(step_id, is_sent=is_sent)
     return branches
-
-
-def _branch_of(step_id: str) -> str:
-    head, slash, _ = step_id.rpartition("/")
-    return head + slash
 
 
 def _is_certain(left: BranchLeftovers, name: str) -> bool:
     """Tell whether the steps of a name have to be asked for again."""
+    if left.sent.issuperset(left.of(name)):
+        return False  # they have done nothing yet that is recorded
     if any("@" in step_id.rpartition("/")[2] for step_id in left.of(name)):
         return False  # of a thread that the body had begun
     return all(task.on_change != "rerun" for task in declared.named(name))

@@ -15,6 +15,7 @@ from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.failure import load_error
 from penstock.publisher.errors import CodecError
 from penstock.runtime.engine.attempt.leftovers import Leftovers
+from penstock.runtime.engine.attempt.old_names import OldNames
 from penstock.runtime.engine.waiting.cancel_mark import CancelMark
 from penstock.runtime.engine.waiting.own_timers import (
     TimerName,
@@ -58,6 +59,7 @@ class Replay:
         """The attempt's codec, with the key of the run's input whatever key is the newest."""
         self._done: dict[str, Outcome] = {}
         self.leftovers = Leftovers(journal.fields)
+        self.old_names = OldNames(journal)
         self._older: dict[str, str] = {}
 
     def remember(self, step_id: str, outcome: Outcome) -> None:
