@@ -307,6 +307,17 @@ class Branch:
             path = f"{path}@{hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest()}"
         return path, self._count(f"{kind}{path}")
 
+    def mark(self, kind: str, name: str) -> tuple[str, int]:
+        """Number a passage of the branch's code, which is no call; as `number` does."""
+        path = self.path
+        if flow() != self.owner:
+            path = f"{path}@"
+        label = f"{kind}{path}/{name}"
+        with self.scope.attempt.lock:
+            number = self.counts.get(label, 0)
+            self.counts[label] = number + 1
+        return path, number
+
     def _count(self, label: str) -> int:
         with self.scope.attempt.lock:
             self.calls += 1

@@ -42,7 +42,7 @@ def label(name: str) -> str:
 
 def is_step(checkpoint: str) -> bool:
     """Return whether a checkpoint is named by a step's id alone, not one of what belongs to it."""
-    return checkpoint[:1] not in "!?:>@" and (":" in checkpoint or "=" in checkpoint)
+    return checkpoint[:1] not in "!?:>@=" and (":" in checkpoint or "=" in checkpoint)
 
 
 def branch_of(step_id: str) -> str:

@@ -77,6 +77,18 @@ class Leftovers:
         """Tell whether a step was asked for."""
         return step_id in self._asked
 
+    def is_ahead(self, prefix: str, forks: int) -> bool:
+        """Tell whether steps are left of a branch, or of those that it has not opened again yet.
+
+        `forks` is how many it has opened.
+        """
+        for each, left in self._all().items():
+            if left.names and each.startswith(prefix):
+                first = each[len(prefix) :].partition("/")[0]
+                if not first or (first[0] == "~" and int(first[1:]) >= forks):
+                    return True
+        return False
+
     def check_call(
         self, prefix: str, function: Callable[..., Any], step_id: str, name: str
     ) -> None:

@@ -7,15 +7,12 @@ __all__ = ["OldNames"]
 import json
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Protocol
 
-from penstock.runtime.journal.checkpoint_names import TIMER
+from penstock.runtime.journal.checkpoint_names import QUESTION, TIMER
 from penstock.runtime.journal.journal import Journal
 from penstock.runtime.journal.remote_call import ARGUMENTS
 from penstock.runtime.journal.step_id import ancestry, branch_of, is_step, step_label
-
-QUESTION: Final = "?"
-"""First character of the checkpoints that say which step asks a question."""
 
 
 class RenamedTask(Protocol):

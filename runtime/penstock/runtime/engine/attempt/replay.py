@@ -16,6 +16,7 @@ from penstock.publisher.codec.failure import load_error
 from penstock.publisher.errors import CodecError
 from penstock.runtime.engine.attempt.leftovers import Leftovers
 from penstock.runtime.engine.attempt.old_names import OldNames
+from penstock.runtime.engine.attempt.patches import Patches
 from penstock.runtime.engine.waiting.cancel_mark import CancelMark
 from penstock.runtime.engine.waiting.own_timers import (
     TimerName,
@@ -42,6 +43,17 @@ class CallingBranch(Protocol):
     """What the ids of its steps begin with."""
     reused: set[str]
     """The recorded steps that it has got already."""
+    forks: int
+    """How many branches it has opened."""
+    calls: int
+    """How many calls, questions and sleeps it has numbered."""
+    counts: dict[str, int]
+    """How many of each kind and name."""
+
+    @property
+    def path(self) -> str:
+        """Its place, as in the ids of its steps."""
+        ...
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -60,6 +72,7 @@ class Replay:
         self._done: dict[str, Outcome] = {}
         self.leftovers = Leftovers(journal.fields)
         self.old_names = OldNames(journal)
+        self.patches = Patches(journal, self.leftovers)
         self._older: dict[str, str] = {}
 
     def remember(self, step_id: str, outcome: Outcome) -> None:
@@ -83,8 +96,11 @@ class Replay:
         if outcome is None:
             if has_past:
                 self.leftovers.check_call(branch.prefix, branch.function, step_id, name)
+                self.patches.pass_by(branch)
             return None
         alike = not digest or outcome.digest in ("", digest, self._older.get(digest))
+        if has_past:
+            self.patches.recalled(branch)
         if alike and step_id not in branch.reused:
             branch.reused.add(step_id)
             return outcome
