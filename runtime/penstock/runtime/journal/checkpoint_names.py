@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["PATCH", "QUESTION", "TAKEN", "TIMER", "VOID"]
+__all__ = ["ACCEPTED_STEP", "PATCH", "QUESTION", "TAKEN", "TIMER", "VOID"]
 
 from typing import Final
+
+ACCEPTED_STEP: Final = "=="
+"""First characters of the checkpoints that say of which steps the records stand.
+
+They do whether the code calls the step with other arguments, or not at all.
+"""
 
 PATCH: Final = "="
 """First character of the checkpoints that say where a run goes by changed code."""

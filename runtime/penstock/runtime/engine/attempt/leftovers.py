@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["Leftovers"]
+__all__ = ["Leftovers", "ways_out"]
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from penstock.runtime.engine.function.declared_tasks import declared, names_task
 from penstock.runtime.errors import ReplayError
+from penstock.runtime.journal.checkpoint_names import ACCEPTED_STEP
 from penstock.runtime.journal.remote_call import ARGUMENTS
 from penstock.runtime.journal.step_id import ancestry, branch_of, is_step, step_name
 
@@ -64,6 +66,11 @@ class Leftovers:
         self._branches: dict[str, BranchLeftovers] | None = None
         self._known: set[str] = set()
 
+    @cached_property
+    def accepted(self) -> set[str]:
+        """The steps whose records stand, whether they are asked for or not."""
+        return accepted_steps(self._recorded())
+
     def ask(self, step_id: str) -> None:
         """Take note that a step is asked for."""
         self._asked.add(step_id)
@@ -103,7 +110,7 @@ class Leftovers:
                 f"expected a call of task {other!r}, of which this run has recorded step "
                 f"{left.of(other)[0]!r}, found a call of task {name!r} (step {step_id!r}), and no "
                 f"task {other!r} exists in this process. A task that was renamed finds its "
-                f'records by @task(was="{other}"); else start a new run.'
+                f'records by @task(was="{other}"). {ways_out(left.of(other)[0])}'
             )
 
     def check_end(self, step_id: str, name: str, function: Callable[..., Any], tries: int) -> None:
@@ -125,7 +132,7 @@ class Leftovers:
                 raise ReplayError(
                     f"{name!r} ended without a call of task {each!r}, of which this run "
                     f"has recorded step {left.of(each)[0]!r}: its code, or what it decides by, is "
-                    "not what it was. Continue the run with the code of before, or start a new one."
+                    f"not what it was. {ways_out(left.of(each)[0])}"
                 )
 
     def _gone(self, left: BranchLeftovers, caller: Callable[..., Any]) -> Iterator[str]:
@@ -154,13 +161,31 @@ class Leftovers:
         return self._branches
 
 
+def accepted_steps(names: Iterable[str]) -> set[str]:
+    """Return the ids of the steps whose records stand, whatever the code calls."""
+    size = len(ACCEPTED_STEP)
+    return {name[size:] for name in names if name.startswith(ACCEPTED_STEP)}
+
+
+def ways_out(step_id: str) -> str:
+    """Say what can be done about a run whose code no longer matches the record of a step."""
+    return (
+        f"Roll back and `penstock resume RUN`, or add --accept '{step_id}' (the record stands) or "
+        f"--forget '{step_id}' (execute it again), or `penstock fork RUN --after STEP`."
+    )
+
+
 def grouped(recorded: Iterable[str], asked: Set[str]) -> dict[str, BranchLeftovers]:
     """Group the steps that are left, and those that they were called in, by their branches."""
     branches: dict[str, BranchLeftovers] = {}
-    for checkpoint in recorded:
+    names = tuple(recorded)
+    stand = accepted_steps(names)
+    for checkpoint in names:
         is_sent = checkpoint[:1] == ARGUMENTS
         name = checkpoint[1:] if is_sent else checkpoint
         if name not in asked and is_step(name):
+            if stand and not stand.isdisjoint(ancestry(name)):
+                continue
             for step_id in ancestry(name):
                 if step_id not in asked:
                     left = branches.setdefault(branch_of(step_id), BranchLeftovers())

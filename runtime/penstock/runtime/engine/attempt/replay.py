@@ -14,7 +14,7 @@ from penstock.publisher.codec.canonical import canonical
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.failure import load_error
 from penstock.publisher.errors import CodecError
-from penstock.runtime.engine.attempt.leftovers import Leftovers
+from penstock.runtime.engine.attempt.leftovers import Leftovers, ways_out
 from penstock.runtime.engine.attempt.old_names import OldNames
 from penstock.runtime.engine.attempt.patches import Patches
 from penstock.runtime.engine.waiting.cancel_mark import CancelMark
@@ -26,6 +26,7 @@ from penstock.runtime.engine.waiting.own_timers import (
 )
 from penstock.runtime.engine.waiting.stamp import MARK, Stamp
 from penstock.runtime.errors import ReplayError
+from penstock.runtime.journal.checkpoint_names import ACCEPTED_STEP
 from penstock.runtime.journal.journal import Journal
 from penstock.runtime.journal.outcome import Outcome
 from penstock.runtime.journal.remote_call import ARGUMENTS
@@ -99,6 +100,7 @@ class Replay:
                 self.patches.pass_by(branch)
             return None
         alike = not digest or outcome.digest in ("", digest, self._older.get(digest))
+        alike = alike or self._journal.recorded(f"{ACCEPTED_STEP}{step_id}") is not None
         if has_past:
             self.patches.recalled(branch)
         if alike and step_id not in branch.reused:
@@ -110,8 +112,8 @@ class Replay:
         raise ReplayError(
             f"expected step {step_id!r} with the arguments recorded (digest {outcome.digest}), "
             f"found a call of task {name!r} with others (digest {digest}) at {_caller()}. "
-            "Give the call a key, task.keyed(key)(...), if its order may change; declare the task "
-            'with on_change="rerun" if it may run again; or start a new run.'
+            f"{ways_out(step_id)} Give the call a key, task.keyed(key)(...), if its order may "
+            'change; declare the task with on_change="rerun" if it may run again.'
         )
 
     def find(self, step_id: str) -> Outcome | None:
@@ -188,7 +190,12 @@ class Replay:
 
     @cached_property
     def _by_caller(self) -> dict[str, set[str]]:
-        return _by_caller(name for name in self._journal.fields() if is_step(name))
+        stand = self.leftovers.accepted
+        return _by_caller(
+            name
+            for name in self._journal.fields()
+            if is_step(name) and (not stand or stand.isdisjoint(ancestry(name)))
+        )
 
     @cached_property
     def _sent(self) -> dict[str, set[str]]:
