@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from penstock.runtime import Client
 from penstock.runtime.errors import RunFailedError
-from tests.worker.commands import environment, program
+from tests.worker.commands import environment, penstock, program, refused
 
 pytestmark = [
     pytest.mark.open_runs,
@@ -114,3 +115,28 @@ def test_a_step_that_is_left_out_fails_the_run_that_has_it(
         run.resume()
         assert deploy(FLOWS) == ["log", "charge", "ship"]
         assert run.result(5) == [5, "yes", 5]
+
+
+def test_an_operator_lets_a_record_stand_drops_it_or_forks_the_run(
+    deploy: Callable[[str], list[str]], redis_url: str
+) -> None:
+    with Client(redis_url) as client:
+        runs = [client.enqueue("order", 5, run_id=f"r{number}") for number in range(3)]
+        before = deploy(FLOWS)
+        for run in runs:
+            run.resume("yes")
+        deploy(LEFT_OUT)
+
+        shown = penstock("show", "r0", url=redis_url).stdout
+        assert "--accept 'log:0'" in shown
+        said = refused(penstock("resume", "r0", "--accept", "pay:0", url=redis_url))
+        assert "it has recorded 'charge:0', 'log:0'" in said
+        penstock("resume", "r0", "--accept", "log:0", url=redis_url)
+        penstock("resume", "r1", "--forget", "log:0", url=redis_url)
+        made = penstock("fork", "r2", "--after", "log:0", "--json", url=redis_url).stdout
+        fork = client.get(json.loads(made)["run_id"])
+
+        assert deploy(LEFT_OUT)[len(before) :] == ["ship"] * 3 + ["charge"]
+        assert [run.result(5) for run in runs[:2]] == [[5, "yes", 5]] * 2
+        assert runs[2].status() == "failed"
+        assert fork.result(5)["__interrupt__"]

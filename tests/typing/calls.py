@@ -38,7 +38,7 @@ def with_options(x: bytes) -> int:
     return len(x)
 
 
-@task(name="other", retry_policy=3, on_change="rerun")
+@task(name="other", retry_policy=3, on_change="rerun", was=("older", "oldest"))
 async def async_with_options(x: bytes) -> int:
     return len(x)
 

@@ -12,6 +12,7 @@ from penstock.runtime.engine.context import (
     interrupt,
     sleep,
 )
+from penstock.runtime.engine.patching import patched
 from penstock.runtime.engine.writer import StreamWriter
 from penstock.runtime.func.entrypoint import entrypoint
 from penstock.runtime.func.task import task
@@ -78,6 +79,7 @@ __all__ = [
     "get_store",
     "get_stream_writer",
     "interrupt",
+    "patched",
     "register_type",
     "sleep",
     "task",

@@ -7,17 +7,22 @@ __all__ = ["AsyncRunHandle", "RunHandle"]
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from penstock.publisher.hub import asubscribe
 from penstock.publisher.subscribe import subscribe
 from penstock.runtime.client.run_stream import AsyncRunStream, Followed, RunStream, resumption
 from penstock.runtime.client.transport import AsyncTransport, Transport
-from penstock.runtime.redis.plans.requests import is_open
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.redis.plans.amend_run import amend_run
+from penstock.runtime.redis.plans.requests import Plan, RequestPlans, is_open
 from penstock.runtime.redis.plans.rerun import rerun
 from penstock.runtime.streaming.mode_view import check_modes
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.run import Run, RunStatus
+
+Steps: TypeAlias = str | Sequence[str]
+"""The id of a step, or several."""
 
 PAUSES = ("run.interrupted",)
 
@@ -147,15 +152,18 @@ class RunHandle(_Handle):
         """
         return self._client.do(self._client.plans.cancel(self._run_id))
 
-    def resume(self, answer: Any = NOTHING) -> RunHandle:
+    def resume(self, answer: Any = NOTHING, *, accept: Steps = (), forget: Steps = ()) -> RunHandle:
         """Answer the run's question, or without an answer let a failed run continue.
 
         An answer is given as in `Command(resume=answer)`: one value, or a map of interrupt ids.
+        After a ReplayError, `accept` names steps whose records stand, though the code calls them
+        with other arguments or not at all, and `forget` those that are to be executed again.
 
         Raises:
             ResumeError: it waits for no such answer.
+            ConfigurationError: it has recorded no such step.
         """
-        self._client.do(self._client.plans.resume(self._run_id, answer))
+        self._client.do(_resume(self._client.plans, self._run_id, answer, accept, forget))
         return self
 
     def rerun(self) -> RunHandle:
@@ -227,9 +235,11 @@ class AsyncRunHandle(_Handle):
         """As `RunHandle.cancel`."""
         return await self._client.do(self._client.plans.cancel(self._run_id))
 
-    async def resume(self, answer: Any = NOTHING) -> AsyncRunHandle:
+    async def resume(
+        self, answer: Any = NOTHING, *, accept: Steps = (), forget: Steps = ()
+    ) -> AsyncRunHandle:
         """As `RunHandle.resume`."""
-        await self._client.do(self._client.plans.resume(self._run_id, answer))
+        await self._client.do(_resume(self._client.plans, self._run_id, answer, accept, forget))
         return self
 
     async def rerun(self) -> AsyncRunHandle:
@@ -237,6 +247,23 @@ class AsyncRunHandle(_Handle):
         client = self._client
         names = await client.do(rerun(client.plans, client.settings, self._run_id))
         return AsyncRunHandle(client, *names)
+
+
+def _resume(
+    plans: RequestPlans, run_id: str, answer: Any, accept: Steps, forget: Steps
+) -> Plan[None]:
+    if not accept and not forget:
+        return plans.resume(run_id, answer)
+    if answer is not NOTHING:
+        raise ConfigurationError(
+            "resume() takes an answer, or the steps to accept and to forget: a run that has failed "
+            "asks nothing."
+        )
+    return amend_run(plans, run_id, _listed(accept), _listed(forget))
+
+
+def _listed(steps: Steps) -> list[str]:
+    return [steps] if isinstance(steps, str) else list(steps)
 
 
 def _followed(

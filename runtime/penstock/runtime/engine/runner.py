@@ -100,7 +100,10 @@ class Runner:
         branch.scope.check()
         branch.scope.advance()
         digest, text = attempt.replay.digest(args, kwargs)
-        step_id = branch.identify(task.label, digest, key)
+        label = task.label
+        if task.old_labels and attempt.journal.has_past:
+            label = attempt.replay.old_names.label(branch, task, digest, key)
+        step_id = branch.identify(label, digest, key)
         reject_unawaited_arguments(step_id, args, kwargs, deeper=not digest)
         on_loop = self.is_on_loop
         if on_loop and not branch.scope.step.is_async:

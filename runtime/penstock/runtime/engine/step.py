@@ -279,12 +279,23 @@ class Branch:
 
     def identify(self, name: str, digest: str, key: str | None) -> str:
         """Give the id of the call made now."""
+        label = self._label(name, digest, key)
+        return self._id(label, self._count(label), key)
+
+    def next_id(self, name: str, digest: str, key: str | None) -> str:
+        """Return the id that a call made now would have, without counting it."""
+        label = self._label(name, digest, key)
+        return self._id(label, self.counts.get(label, 0), key)
+
+    def _label(self, name: str, digest: str, key: str | None) -> str:
         if key is not None:
-            label = f"{name}={quote(key, safe='', errors='surrogatepass')}"
-            count = self._count(label)
-            return f"{self.prefix}{label}" if count == 0 else f"{self.prefix}{label}:{count}"
-        label = name if flow() == self.owner else f"{name}@{digest}"
-        return f"{self.prefix}{label}:{self._count(label)}"
+            return f"{name}={quote(key, safe='', errors='surrogatepass')}"
+        return name if flow() == self.owner else f"{name}@{digest}"
+
+    def _id(self, label: str, count: int, key: str | None) -> str:
+        if key is not None and count == 0:
+            return f"{self.prefix}{label}"
+        return f"{self.prefix}{label}:{count}"
 
     def number(self, kind: str, value: object) -> tuple[str, int]:
         """Number a question or a sleep of this branch; returns where it is, and its number there.
@@ -295,6 +306,17 @@ class Branch:
         if flow() != self.owner:
             path = f"{path}@{hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest()}"
         return path, self._count(f"{kind}{path}")
+
+    def mark(self, kind: str, name: str) -> tuple[str, int]:
+        """Number a passage of the branch's code, which is no call; as `number` does."""
+        path = self.path
+        if flow() != self.owner:
+            path = f"{path}@"
+        label = f"{kind}{path}/{name}"
+        with self.scope.attempt.lock:
+            number = self.counts.get(label, 0)
+            self.counts[label] = number + 1
+        return path, number
 
     def _count(self, label: str) -> int:
         with self.scope.attempt.lock:

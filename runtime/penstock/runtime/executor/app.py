@@ -28,8 +28,12 @@ class App:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of its code, as workers announce them and tickets need them."""
-        return tuple(sorted((*map(of_entrypoint, self.entrypoints), *map(of_task, self.tasks))))
+        """The names of its code, as workers announce them and tickets need them.
+
+        Those that tasks had before are among them: steps may be under way that need them.
+        """
+        tasks = {*self.tasks, *(old for task in self.tasks.values() for old in task.was)}
+        return tuple(sorted((*map(of_entrypoint, self.entrypoints), *map(of_task, tasks))))
 
     @property
     def digest(self) -> str:
@@ -48,11 +52,14 @@ class App:
         return self.entrypoints[name]
 
     def task(self, name: str) -> Task[..., Any]:
-        """Return a task with a queue of its own.
+        """Return a task with a queue of its own, by its name or by one that it had before.
 
         Raises:
             UnknownTaskError: the app has none of this name.
         """
-        if name not in self.tasks:
+        found = self.tasks.get(name)
+        if found is None:
+            found = next((task for task in self.tasks.values() if name in task.was), None)
+        if found is None:
             raise UnknownTaskError(name, self.tasks)
-        return self.tasks[name]
+        return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["BoundTask", "Task", "task"]
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from penstock.runtime.deprecation import renamed
@@ -34,6 +34,7 @@ class Task(StepFunction, Generic[P, T]):
         timeout: Timeouts = None,
         on_change: OnChange = "raise",
         queue: str = "",
+        was: str | Iterable[str] = (),
     ) -> None:
         super().__init__(
             function,
@@ -43,6 +44,7 @@ class Task(StepFunction, Generic[P, T]):
             timeout=timeout,
             on_change=on_change,
             queue=queue,
+            was=was,
         )
         self.func = self.function
         functools.update_wrapper(self, self.function, updated=())
@@ -145,6 +147,7 @@ def task(
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
     queue: str = "",
+    was: str | Iterable[str] = (),
     retry: Retries = None,
 ) -> Task[P, T]: ...
 @overload
@@ -158,6 +161,7 @@ def task(
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
     queue: str = "",
+    was: str | Iterable[str] = (),
     retry: Retries = None,
 ) -> Task[P, T]: ...
 @overload
@@ -169,6 +173,7 @@ def task(
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
     queue: str = "",
+    was: str | Iterable[str] = (),
     retry: Retries = None,
 ) -> _Decorator: ...
 def task(
@@ -181,6 +186,7 @@ def task(
     timeout: Timeouts = None,
     on_change: OnChange = "raise",
     queue: str = "",
+    was: str | Iterable[str] = (),
     retry: Retries = None,
 ) -> Any:
     """Declare a task: `@task`, `@task(name=...)` or `task(function, ...)`.
@@ -189,7 +195,8 @@ def task(
     for other runs, in the entrypoint's cache; `timeout` is seconds or a TimeoutPolicy, for each
     try (a sync function needs a run on a loop, as on workers); `on_change` chooses what a replay
     does if the arguments differ from the recorded ones: raise ReplayError, or execute the step
-    again. `queue` is the queue whose workers execute the steps of runs of other queues.
+    again. `queue` is the queue whose workers execute the steps of runs of other queues. `was` is
+    the name, or the names, that the task had before: open runs keep what they recorded under them.
 
     Raises:
         ConfigurationError: the function cannot be a task.
@@ -207,6 +214,7 @@ def task(
             timeout=timeout,
             on_change=on_change,
             queue=queue,
+            was=was,
         )
 
     return decorate if function is None else decorate(function)

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["TAKEN", "TIMER"]
+__all__ = ["ACCEPTED_STEP", "PATCH", "QUESTION", "TAKEN", "TIMER", "VOID"]
 
 from typing import Final
+
+ACCEPTED_STEP: Final = "=="
+"""First characters of the checkpoints that say of which steps the records stand.
+
+They do whether the code calls the step with other arguments, or not at all.
+"""
+
+PATCH: Final = "="
+"""First character of the checkpoints that say where a run goes by changed code."""
+
+VOID: Final = "-"
+"""The text of such a checkpoint that code without the change has gone past."""
+
+QUESTION: Final = "?"
+"""First character of the checkpoints that say which step asks a question."""
 
 TAKEN: Final = "!!"
 """First characters of the checkpoints that hold answers as the code has got them."""

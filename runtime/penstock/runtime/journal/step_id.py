@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["ancestry", "caller", "is_step", "label", "namespace", "step_name"]
+__all__ = [
+    "ancestry",
+    "branch_of",
+    "caller",
+    "is_step",
+    "label",
+    "namespace",
+    "step_label",
+    "step_name",
+]
 
 from urllib.parse import quote, unquote
 
@@ -33,12 +42,23 @@ def label(name: str) -> str:
 
 def is_step(checkpoint: str) -> bool:
     """Return whether a checkpoint is named by a step's id alone, not one of what belongs to it."""
-    return checkpoint[:1] not in "!?:>@" and (":" in checkpoint or "=" in checkpoint)
+    return checkpoint[:1] not in "!?:>@=" and (":" in checkpoint or "=" in checkpoint)
+
+
+def branch_of(step_id: str) -> str:
+    """Return what the ids of all steps begin with that the same branch called."""
+    head, slash, _ = step_id.rpartition("/")
+    return head + slash
+
+
+def step_label(step_id: str) -> str:
+    """Return the label of the task that a step's id was made from."""
+    last = step_id.rpartition("/")[2].lstrip("^")
+    for sign in ":=@":
+        last = last.partition(sign)[0]
+    return last
 
 
 def step_name(step_id: str) -> str:
     """Return the name of the task that a step's id was made from."""
-    last = step_id.rpartition("/")[2].lstrip("^")
-    for sign in ":=@":
-        last = last.partition(sign)[0]
-    return unquote(last)
+    return unquote(step_label(step_id))

@@ -216,6 +216,18 @@ class Calls:
         pairs = [part for pair in answers.items() for part in pair]
         return self._call("resume", run_id, event, epoch, *pairs)
 
+    def amend(
+        self,
+        run_id: str,
+        event: str,
+        epoch: str,
+        kept: Mapping[str, str],
+        dropped: Iterable[str],
+    ) -> Call:
+        """Set and delete checkpoints of a run that failed at `epoch`, and let it go on."""
+        pairs = [part for pair in kept.items() for part in pair]
+        return self._call("amend", run_id, event, epoch, len(kept), *pairs, *dropped)
+
     def wake(self, run_id: str) -> Call:
         """Queue a suspended run again, without an answer."""
         return self._call("wake", run_id)

@@ -27,6 +27,7 @@ SECTIONS: Final = {
         "failures": "Show what runs failed of, in groups; resume a group.",
         "resume": "Answer a run that waits, or let a failed run continue.",
         "rerun": "Enqueue a run of the same input.",
+        "fork": "Start a run with the first steps of another.",
         "cancel": "Cancel a run.",
         "bulk": "Cancel, resume, rerun or delete all runs that pass filters.",
         "export": "Write runs as JSON lines.",

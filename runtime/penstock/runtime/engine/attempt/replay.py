@@ -14,7 +14,9 @@ from penstock.publisher.codec.canonical import canonical
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.failure import load_error
 from penstock.publisher.errors import CodecError
-from penstock.runtime.engine.attempt.leftovers import Leftovers
+from penstock.runtime.engine.attempt.leftovers import Leftovers, ways_out
+from penstock.runtime.engine.attempt.old_names import OldNames
+from penstock.runtime.engine.attempt.patches import Patches
 from penstock.runtime.engine.waiting.cancel_mark import CancelMark
 from penstock.runtime.engine.waiting.own_timers import (
     TimerName,
@@ -24,6 +26,7 @@ from penstock.runtime.engine.waiting.own_timers import (
 )
 from penstock.runtime.engine.waiting.stamp import MARK, Stamp
 from penstock.runtime.errors import ReplayError
+from penstock.runtime.journal.checkpoint_names import ACCEPTED_STEP
 from penstock.runtime.journal.journal import Journal
 from penstock.runtime.journal.outcome import Outcome
 from penstock.runtime.journal.remote_call import ARGUMENTS
@@ -41,6 +44,17 @@ class CallingBranch(Protocol):
     """What the ids of its steps begin with."""
     reused: set[str]
     """The recorded steps that it has got already."""
+    forks: int
+    """How many branches it has opened."""
+    calls: int
+    """How many calls, questions and sleeps it has numbered."""
+    counts: dict[str, int]
+    """How many of each kind and name."""
+
+    @property
+    def path(self) -> str:
+        """Its place, as in the ids of its steps."""
+        ...
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -58,6 +72,8 @@ class Replay:
         """The attempt's codec, with the key of the run's input whatever key is the newest."""
         self._done: dict[str, Outcome] = {}
         self.leftovers = Leftovers(journal.fields)
+        self.old_names = OldNames(journal)
+        self.patches = Patches(journal, self.leftovers)
         self._older: dict[str, str] = {}
 
     def remember(self, step_id: str, outcome: Outcome) -> None:
@@ -81,8 +97,12 @@ class Replay:
         if outcome is None:
             if has_past:
                 self.leftovers.check_call(branch.prefix, branch.function, step_id, name)
+                self.patches.pass_by(branch)
             return None
         alike = not digest or outcome.digest in ("", digest, self._older.get(digest))
+        alike = alike or self._journal.recorded(f"{ACCEPTED_STEP}{step_id}") is not None
+        if has_past:
+            self.patches.recalled(branch)
         if alike and step_id not in branch.reused:
             branch.reused.add(step_id)
             return outcome
@@ -92,8 +112,8 @@ class Replay:
         raise ReplayError(
             f"expected step {step_id!r} with the arguments recorded (digest {outcome.digest}), "
             f"found a call of task {name!r} with others (digest {digest}) at {_caller()}. "
-            "Give the call a key, task.keyed(key)(...), if its order may change; declare the task "
-            'with on_change="rerun" if it may run again; or start a new run.'
+            f"{ways_out(step_id)} Give the call a key, task.keyed(key)(...), if its order may "
+            'change; declare the task with on_change="rerun" if it may run again.'
         )
 
     def find(self, step_id: str) -> Outcome | None:
@@ -170,7 +190,12 @@ class Replay:
 
     @cached_property
     def _by_caller(self) -> dict[str, set[str]]:
-        return _by_caller(name for name in self._journal.fields() if is_step(name))
+        stand = self.leftovers.accepted
+        return _by_caller(
+            name
+            for name in self._journal.fields()
+            if is_step(name) and (not stand or stand.isdisjoint(ancestry(name)))
+        )
 
     @cached_property
     def _sent(self) -> dict[str, set[str]]:

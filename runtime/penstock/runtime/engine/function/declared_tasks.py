@@ -21,6 +21,11 @@ class Declaration(Protocol):
         ...
 
     @property
+    def was(self) -> tuple[str, ...]:
+        """What they were called by before."""
+        ...
+
+    @property
     def function(self) -> Callable[..., Any]:
         """What it executes."""
         ...
@@ -46,8 +51,8 @@ class Declared:
         self._tasks.add(task)
 
     def named(self, name: str) -> list[Declaration]:
-        """Return the tasks of a name."""
-        return [task for task in self._all() if task.name == name]
+        """Return the tasks that have a name, or had it before."""
+        return [task for task in self._all() if name in (task.name, *task.was)]
 
     def renamed(self, code: CodeType) -> bool:
         """Tell whether the task that is made of some code goes by another name than the code's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["OnChange", "StepFunction", "failing"]
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, NoReturn, TypeAlias, get_args
 
 from penstock.publisher.codec.codec import Codec
@@ -43,6 +43,7 @@ class StepFunction:
         timeout: Timeouts = None,
         on_change: OnChange = "raise",
         queue: str = "",
+        was: str | Iterable[str] = (),
     ) -> None:
         function, self.binds = unbound(function)
         if not callable(function):
@@ -53,6 +54,8 @@ class StepFunction:
         self.function = function
         self.name = name or function_name(function)
         self.label = label(self.name)
+        self.was = old_names(was, self.name)
+        self.old_labels = tuple(map(label, self.was))
         self.policies = normalize(retry_policy)
         self.cache_policy = checked_policy(cache_policy)
         self.identity = Identity(function, is_cached=cache_policy is not None)
@@ -108,6 +111,23 @@ class StepFunction:
     async def aclear_cache(self, cache: Cache | None) -> None:
         """As `clear_cache`."""
         await asyncio.to_thread(self.clear_cache, cache)
+
+
+def old_names(was: str | Iterable[str], name: str) -> tuple[str, ...]:
+    """Check the names that a task had before.
+
+    Raises:
+        ConfigurationError: one is no name, or is the one that it has.
+    """
+    names: tuple[Any, ...] = (was,) if isinstance(was, str) else tuple(was)
+    for old in names:
+        if not isinstance(old, str) or not old:
+            raise ConfigurationError(f"task {name!r} was called {old!r}, which is no name.")
+        if old == name:
+            raise ConfigurationError(
+                f"task {name!r} still has the name that was={old!r} says it had before."
+            )
+    return names
 
 
 def failing(name: str, error: BaseException) -> StepFunction:

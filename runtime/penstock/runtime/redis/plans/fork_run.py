@@ -14,7 +14,7 @@ from penstock.publisher.codec.codec import Codec
 from penstock.publisher.event import parse
 from penstock.publisher.stored import read_all
 from penstock.runtime.errors import ConfigurationError, UnknownCheckpointError
-from penstock.runtime.journal.checkpoint_names import TAKEN, TIMER
+from penstock.runtime.journal.checkpoint_names import PATCH, TAKEN, TIMER, VOID
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.plans.requests import Plan, texts
@@ -84,7 +84,7 @@ def fork_run(
         create(dataclasses.replace(wanted, run_id=new), settings, threads.codec),
         input=move.text(recorded["input"], "input"),
         context=move.text(recorded["context"], "context") if "context" in recorded else "",
-        recorded={**move.accepted(), **move.kept(done)},
+        recorded={**move.accepted(), **move.patches(), **move.kept(done)},
     )
     told = {"config": move.text(fields["config"], "config"), "metadata": fields["metadata"]}
     if tags := fields["tags"]:
@@ -137,6 +137,13 @@ class Move:
             name: self.text(text, places[name]) if text else text
             for name, text in self._recorded.items()
             if name in places
+        }
+
+    def patches(self) -> dict[str, str | bytes]:
+        """Return the checkpoints that say where the run goes by changed code."""
+        void = VOID.encode()
+        return {
+            name: text for name, text in self._recorded.items() if name[0] == PATCH and text != void
         }
 
     def kept(self, past: _Past) -> dict[str, str | bytes]:

@@ -121,6 +121,7 @@ local function claimed_remote(id, run)
       or string.sub(name, 1, #step + 1) == ':' .. step or string.sub(name, 1, #step + 1) == '@' .. step
       or string.sub(name, 1, #step + 2) == '>' .. step .. '/'
       or string.sub(name, 1, #step + 3) == '!^' .. step .. '/'
+      or string.sub(name, 1, #step + 2) == '=' .. step .. '/'
   end) or {}
   checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'input', given[1] or ''
   local context = given[3] or given[2]

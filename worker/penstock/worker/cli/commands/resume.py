@@ -19,6 +19,8 @@ from penstock.worker.cli.options import as_json, common, open_client, parse_json
 @click.argument("run_id", metavar="RUN")
 @click.argument("answer", required=False)
 @click.option("--interrupt", metavar="ID", help="The question to answer, if there are several.")
+@click.option("--accept", metavar="STEP", multiple=True, help="The record of STEP stands.")
+@click.option("--forget", metavar="STEP", multiple=True, help="STEP is executed again.")
 @click.option("--follow", "-f", is_flag=True, help="Show the events of the run from here on.")
 @as_json
 @common
@@ -28,6 +30,8 @@ def resume(
     run_id: str,
     answer: str | None,
     interrupt: str | None,
+    accept: tuple[str, ...],
+    forget: tuple[str, ...],
     follow: bool,
     as_json: bool,
     redis: str | None,
@@ -38,10 +42,14 @@ def resume(
       penstock resume RUN '{"approved": true}'
       penstock resume RUN '"yes"' --interrupt 1f0c...
 
-    A failed run continues from its last recorded step. `penstock show RUN` lists the questions.
+    A failed run continues from its last recorded step. `penstock show RUN` lists the questions and
+    the steps. After a ReplayError, --accept lets a record stand though the code calls the step with
+    other arguments or not at all; --forget drops it. Both may be given several times.
     """  # noqa: D301  # \b makes click leave a paragraph as it is
     if answer is None and interrupt is not None:
         raise click.UsageError("--interrupt needs an ANSWER.", ctx)
+    if answer is not None and (accept or forget):
+        raise click.UsageError("--accept and --forget go without an ANSWER.", ctx)
     value = NOTHING if answer is None else parse_json(answer, "ANSWER", """'{"approved": true}'""")
     with open_client(redis) as client:
         handle = client.get(run_id)
@@ -51,7 +59,7 @@ def resume(
         else:
             asks = client.do(client.plans.interrupts(run_id))
             value = _addressed(run_id, [question.id for question in asks], value, interrupt)
-        handle.resume(value)
+        handle.resume(value, accept=accept, forget=forget)
         if follow:
             from penstock.worker.cli.commands.follow import Follower
 
