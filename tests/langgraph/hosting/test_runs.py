@@ -296,6 +296,20 @@ def test_a_graph_does_not_go_on_where_an_entrypoint_was(worker: InMemoryWorker) 
         run(worker, one(lambda state: {"log": []}), {"log": []}, thread_id="t").result(0)
 
 
+def test_an_entrypoint_does_not_go_on_where_a_graph_was(worker: InMemoryWorker) -> None:
+    @entrypoint(name="agent")
+    def flow(x: int) -> int:
+        return x
+
+    run(worker, one(lambda state: {"log": []}), {"log": []}, thread_id="t").result(0)
+    cast(Any, worker.app.entrypoints)["agent"] = flow
+    handle = worker.client.enqueue(flow, 1, thread_id="t")
+    worker.work()
+
+    with pytest.raises(RunFailedError, match="holds the state of the graph 'agent'"):
+        handle.result(0)
+
+
 def test_a_run_that_failed_and_goes_on_keeps_its_state(worker: InMemoryWorker) -> None:
     handle = run(worker, graphs.failing(None), {"log": ["begin"]})
     keys: Any = worker.connection.keys("penstock:graph:*")

@@ -8,10 +8,11 @@ import contextvars
 import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, Final
 
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.errors import GraphDrained
 from langgraph.pregel._messages import StreamMessagesHandler
@@ -20,13 +21,14 @@ from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command
 
 from penstock.langgraph.hosting.breakpoints import breakpoints_of, has_breakpoints
-from penstock.langgraph.hosting.channels import INTERRUPT
 from penstock.langgraph.hosting.graph import Graph
+from penstock.langgraph.hosting.live_values import has_deltas, note_live_values
 from penstock.langgraph.hosting.questions import Asker, OpenQuestion, answers_of, open_questions
 from penstock.langgraph.hosting.records import NULL_WRITES, POINT
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.plain import plain
+from penstock.langgraph.redis.channels import INTERRUPT
 from penstock.runtime.engine.attempt.questions import Question
 from penstock.runtime.engine.attempt.response_schema import Response
 from penstock.runtime.errors import ReplayError, ResumeError
@@ -76,10 +78,17 @@ class GraphAttempt:
             values, has_stopped = await self._call(control)
         except GraphDrained:
             return Result("handed over")
+        except Exception:
+            with suppress(Exception):  # what the run fails with is that
+                await self._note_values()
+            raise
         if has_stopped or self._stops:
             asked = await self._open()
             if asked or await self._is_stopped():
+                await self._note_values()
                 return await self._suspended(asked)
+        if has_deltas(self._graph):
+            await self._note_values()
         return Result("completed", value=plain(values))
 
     # -- the call -------------------------------------------------------------------------------
@@ -199,6 +208,11 @@ class GraphAttempt:
         }
 
     # -- the end --------------------------------------------------------------------------------
+
+    async def _note_values(self) -> None:
+        """Store the values that only this code can tell."""
+        place: RunnableConfig = {"configurable": {"thread_id": self._thread_id}}
+        await note_live_values(self._graph, self._saver, place)
 
     async def _open(self) -> Mapping[str, OpenQuestion]:
         return await open_questions(self._saver, self._thread_id)

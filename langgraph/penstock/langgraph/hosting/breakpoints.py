@@ -16,9 +16,9 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
-from penstock.langgraph.hosting.channels import INTERRUPT
 from penstock.langgraph.hosting.graph import Graph, graph_of
-from penstock.langgraph.hosting.namespace import nodes_of, place_of
+from penstock.langgraph.redis.channels import INTERRUPT
+from penstock.langgraph.redis.namespace import nodes_of, place_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class Graph(Protocol):
     """A `Pregel`, whose own type has four parameters that matter to nobody here."""
 
     nodes: Mapping[str, Any]
+    channels: Mapping[str, Any]
     config: RunnableConfig | None
     checkpointer: Any
     store: Any

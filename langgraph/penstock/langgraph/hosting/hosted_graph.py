@@ -23,11 +23,16 @@ from penstock.langgraph.hosting.input_schema import input_schema
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.hosting.void import said_in_vain
+from penstock.langgraph.redis.journal_calls import JournalCalls
+from penstock.langgraph.redis.keys import GraphKeys, Space
+from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.serde import serializer_for
 from penstock.langgraph.store import PenstockStore
 from penstock.publisher.plan import follow
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.executor.hosted import Hosted, HostedRun
+from penstock.runtime.journal.graph_host import GraphHost
+from penstock.runtime.journal.put import Put
 from penstock.runtime.journal.result import Result
 from penstock.runtime.redis.keys import Keys
 
@@ -80,8 +85,15 @@ class HostedGraph(Hosted):
     async def run(self, run: HostedRun) -> Result:
         """Execute an attempt."""
         journal, thread_id = run.journal, run.attempt.assignment.thread_id
-        teller = Teller(run.attempt, journal, self._modes, _soon())
-        saver = RunSaver(journal, thread_id, run.settings, self._serde, teller)
+        later = asyncio.get_running_loop().call_soon_threadsafe
+        host = GraphHost(self.name, journal.queue)
+        calls = JournalCalls(GraphKeys(run.settings.prefix), host)
+
+        def snapshot(namespace: str, point_id: str, told: Snapshot) -> Put:
+            return calls.snapshot(Space(thread_id, namespace), point_id, told)
+
+        teller = Teller(run.attempt, journal, self._modes, later, snapshot)
+        saver = RunSaver(journal, Space(thread_id), calls, run.settings, self._serde, teller)
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
             return await GraphAttempt(self.name, made.copy(own), saver, teller, run).execute()

@@ -11,9 +11,9 @@ from typing import Any
 from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 from langgraph.types import Interrupt
 
-from penstock.langgraph.hosting.channels import CONTROL, INTERRUPT, RESUME
-from penstock.langgraph.hosting.namespace import place_of
 from penstock.langgraph.hosting.run_saver import RunSaver
+from penstock.langgraph.redis.channels import CONTROL, INTERRUPT, RESUME
+from penstock.langgraph.redis.namespace import place_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ __all__ = ["RunSaver"]
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -21,9 +22,10 @@ from penstock.langgraph.hosting.records import NULL_WRITES, POINT
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.planned_saver import PlannedSaver
 from penstock.langgraph.redis.calls import Plan, Puts, Request
+from penstock.langgraph.redis.channels import NULL_TASK
 from penstock.langgraph.redis.growing import KnownLists
 from penstock.langgraph.redis.journal_calls import JournalCalls
-from penstock.langgraph.redis.keys import GraphKeys, Space
+from penstock.langgraph.redis.keys import Space, applied_field
 from penstock.langgraph.redis.plans import reading
 from penstock.langgraph.redis.record import Records
 from penstock.langgraph.redis.refusals import Refusals
@@ -31,14 +33,12 @@ from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.values import Values
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer
+from penstock.publisher.errors import CodecError
 from penstock.publisher.plan import follow
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.settings import Settings
 
 T = TypeVar("T")
-
-_NULL_TASK: Final = "00000000-0000-0000-0000-000000000000"
-"""The task that LangGraph stores what a `Command` writes under."""
 
 
 class RunSaver(PlannedSaver):
@@ -52,7 +52,8 @@ class RunSaver(PlannedSaver):
     def __init__(
         self,
         journal: RedisJournal,
-        thread_id: str,
+        root: Space,
+        calls: JournalCalls,
         settings: Settings,
         serde: SerializerProtocol,
         teller: Teller,
@@ -60,8 +61,8 @@ class RunSaver(PlannedSaver):
         super().__init__(serde=serde)
         self._journal = journal
         self._teller = teller
-        self._root = Space(thread_id)
-        self._calls = JournalCalls(GraphKeys(settings.prefix))
+        self._root = root
+        self._calls = calls
         self._storage = Storage(
             self._calls,
             Records.of(settings),
@@ -156,13 +157,23 @@ class RunSaver(PlannedSaver):
 
         return follow(plan, take)
 
+    def put_applied(self, found: CheckpointTuple, values: Mapping[str, Any]) -> None:
+        """Store values of a point with its pending writes; nothing if there is no form for one."""
+        configurable = found.config.get("configurable", {})
+        space = Space(self._root.thread_id, configurable.get("checkpoint_ns") or "")
+        point_id = found.checkpoint["id"]
+        with suppress(CodecError):
+            typed = self._storage.values.dumps(dict(values), "the values")
+            record = self._storage.records.write(space, applied_field(point_id), "", typed)
+            self._journal.put([self._calls.applied(space, point_id, record)], {})
+
     def _marks(self, request: Puts, task_id: str) -> Mapping[str, str]:
         """Return the checkpoints that say how far the run's graph is."""
         if request.space != self._root:
             return {}
         if request.is_point:
             return {POINT: request.point_id}
-        return {NULL_WRITES: request.point_id} if task_id == _NULL_TASK else {}
+        return {NULL_WRITES: request.point_id} if task_id == NULL_TASK else {}
 
     # -- what is read ---------------------------------------------------------------------------
 

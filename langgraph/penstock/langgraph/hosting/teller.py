@@ -19,9 +19,10 @@ from typing import Any, Final, TypeAlias, cast
 from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 from langgraph.config import get_config
 
-from penstock.langgraph.hosting.channels import INTERRUPT
 from penstock.langgraph.hosting.records import POINT, TOLD
 from penstock.langgraph.plain import plain
+from penstock.langgraph.redis.channels import INTERRUPT
+from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.publisher.errors import CodecError
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.journal.fact import Fact
@@ -79,6 +80,8 @@ class _Space:
     """Chunks of the ends of tasks whose writes have not come yet."""
     held: list[_Held] = field(default_factory=list["_Held"])
     """What waits for points, in their order."""
+    told: dict[str, Put] = field(default_factory=dict[str, Put])
+    """What stores that which chunks have told of points that are not stored yet."""
 
 
 class Teller:
@@ -90,12 +93,17 @@ class Teller:
         journal: RedisJournal,
         modes: Sequence[str],
         later: Callable[[Callable[[], None]], object],
+        snapshot: Callable[[str, str, Snapshot], Put],
     ) -> None:
-        """Take what calls a function on the loop soon."""
+        """Take what calls a function on the loop soon, and what stores a snapshot.
+
+        That is given the namespace and the id of a point, and what is told of it.
+        """
         self._codec = attempt.codec.at("event", GRAPH)
         self._journal = journal
         self._modes = frozenset(modes)
         self._later = later
+        self._snapshot = snapshot
         self._goes_on = journal.recorded(POINT) is not None
         self._told_point = (journal.recorded(TOLD) or b"").decode()
         self._pairs = journal.durability != "exit"
@@ -166,6 +174,7 @@ class Teller:
     def _checkpoint(self, space: _Space, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
         configurable = wrapped["payload"]["config"]["configurable"]
         point_id = str(configurable["checkpoint_id"])
+        self._note(space, namespace, point_id, wrapped["payload"])
         if point_id in space.stored:
             if self._goes_on or point_id == self._told_point:
                 space.held.clear()  # it was told, and its values
@@ -181,6 +190,16 @@ class Teller:
         if "checkpoints" in self._modes:
             told = self._wrapped(namespace, "checkpoints", wrapped)
             self._write(space, _Write(facts=[told]))
+
+    def _note(self, space: _Space, namespace: Namespace, point_id: str, payload: Any) -> None:
+        """Have what is told of a point stored with it, or at once where it is stored."""
+        if point_id in space.stored:
+            return
+        put = self._snapshot("|".join(namespace), point_id, Snapshot.told(payload))
+        if point_id in space.put:
+            self._put(_Write([put]))
+        else:
+            space.told[point_id] = put
 
     def _begin(self, space: _Space, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
         if wrapped["payload"]["id"] not in space.finished:
@@ -256,6 +275,8 @@ class Teller:
             space.ended |= space.ends.keys()
             space.ends = {}
             held = _taken(space.held, point_id)
+            if point_id in space.told:
+                puts = [*puts, space.told.pop(point_id)]
             # After what is held: the words of a task must not come after its end.
             self._put(_whole([*held, _Write(facts=ends), _Write(puts, checkpoints)]))
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-__all__ = ["Command", "GraphCalls", "NewValue", "NewWrite", "Plan", "Puts", "Request"]
+__all__ = [
+    "RECORD",
+    "TOLD",
+    "WHOLE",
+    "Command",
+    "Depth",
+    "GraphCalls",
+    "NewValue",
+    "NewWrite",
+    "Plan",
+    "Puts",
+    "Request",
+]
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from penstock.langgraph.redis.keys import GraphKeys, Space, names_of, to_bytes, value_field
 from penstock.publisher.redis.script import Argument, Call, load
@@ -19,6 +31,16 @@ Request: TypeAlias = "Call | Command | Puts"
 """A script, a command, or what an attempt of a run stores; all may be sent twice."""
 
 Plan: TypeAlias = Generator[Request, Any, T]
+
+Depth: TypeAlias = Literal[0, 1, 2]
+"""How much of points is read."""
+
+RECORD: Final = 0
+"""Their records only."""
+WHOLE: Final = 1
+"""With values and writes."""
+TOLD: Final = 2
+"""With their snapshots, too, and their values with pending writes."""
 
 SCRIPTS = "penstock.langgraph.redis.scripts"
 
@@ -82,13 +104,13 @@ class GraphCalls:
         start = (to_bytes(space.thread_id), space.digest, to_bytes(space.namespace))
         return self._call("put_writes", space, *start, to_bytes(point_id), *parts)
 
-    def points(self, space: Space, ids: Sequence[str], *, whole: bool = True) -> Call:
-        """Read points by their ids, or their records only; what is not there is left out."""
-        return self._call("points", space, int(whole), "", 0, *map(to_bytes, ids))
+    def points(self, space: Space, ids: Sequence[str], depth: Depth = WHOLE) -> Call:
+        """Read points by their ids; what is not there is left out."""
+        return self._call("points", space, depth, "", 0, *map(to_bytes, ids))
 
-    def newest(self, space: Space, count: int, before: str = "", *, whole: bool = True) -> Call:
+    def newest(self, space: Space, count: int, before: str = "", depth: Depth = WHOLE) -> Call:
         """Read the newest points, of those older than one if that is given."""
-        return self._call("points", space, int(whole), to_bytes(before), count)
+        return self._call("points", space, depth, to_bytes(before), count)
 
     def lineage(self, space: Space, point_id: str, channels: Sequence[str]) -> Call:
         """Read what some channels got from the ancestors of a point, as far back as is needed."""

@@ -11,19 +11,24 @@ from penstock.langgraph.redis.calls import GraphCalls, NewValue, NewWrite, Puts
 from penstock.langgraph.redis.keys import (
     GraphKeys,
     Space,
+    applied_field,
     point_field,
+    snapshot_field,
     to_bytes,
     value_field,
     write_field,
 )
-from penstock.runtime.journal.put import Put, Verb
+from penstock.langgraph.redis.snapshot import Snapshot
+from penstock.runtime.journal.graph_host import GraphHost
+from penstock.runtime.journal.put import Put
 
 
 class JournalCalls(GraphCalls):
     """Builds the calls of one attempt, which store what those of `GraphCalls` do."""
 
-    def __init__(self, keys: GraphKeys) -> None:
+    def __init__(self, keys: GraphKeys, host: GraphHost) -> None:
         super().__init__(keys)
+        self._host = to_bytes(host.text)
         self._there: set[tuple[Space, str]] = set()
         self._named: dict[Space, str] = {}
         """What the journal has of each space itself; "" where it was there, or is."""
@@ -45,7 +50,10 @@ class JournalCalls(GraphCalls):
         """Store a point with its new values."""
         place = f"{space.thread}:{space.digest}"
         named = json.dumps([space.namespace, root])
-        puts = _of_space(space, named) if self._named.get(space) != named else []
+        puts = [
+            *self._of_thread(space),
+            Put("set", thread, f"space:{space.digest}".encode(), to_bytes(named)),
+        ]
         for value in values:
             field = to_bytes(value_field(value.channel, value.version))
             if value.base:
@@ -60,9 +68,12 @@ class JournalCalls(GraphCalls):
 
     def put_writes(self, space: Space, point_id: str, writes: Iterable[NewWrite]) -> Puts:
         """Store pending writes of a point, which may come later than they."""
-        place = f"{space.thread}:{space.digest}"
-        is_new = space not in self._named
-        puts = _of_space(space, json.dumps([space.namespace, ""]), "new") if is_new else []
+        thread, place = space.thread, f"{space.thread}:{space.digest}"
+        named = json.dumps([space.namespace, ""])
+        puts = [
+            *self._of_thread(space),
+            Put("new", thread, f"space:{space.digest}".encode(), to_bytes(named)),
+        ]
         if (space, point_id) in self._there:
             puts.append(Put("need", place, to_bytes(point_field(point_id))))
         for write in writes:
@@ -73,12 +84,17 @@ class JournalCalls(GraphCalls):
         named = "" if is_new else None
         return Puts(tuple(puts), space, point_id, is_point=False, named=named)
 
+    def snapshot(self, space: Space, point_id: str, snapshot: Snapshot) -> Put:
+        """Store what is told of a point."""
+        place, field = f"{space.thread}:{space.digest}", snapshot_field(point_id)
+        return Put("set", place, to_bytes(field), to_bytes(snapshot.text))
 
-def _of_space(space: Space, named: str, verb: Verb = "set") -> list[Put]:
-    """Say which space it is, and that its thread lives and ends with the thread of its runs."""
-    thread, field = space.thread, f"space:{space.digest}".encode()
-    return [
-        Put("set", thread, b"id", to_bytes(space.thread_id)),
-        Put("set", thread, b"hosted", b"1"),
-        Put(verb, thread, field, to_bytes(named)),
-    ]
+    def applied(self, space: Space, point_id: str, record: bytes) -> Put:
+        """Store a point's values with its pending writes."""
+        place, field = f"{space.thread}:{space.digest}", applied_field(point_id)
+        return Put("set", place, to_bytes(field), record)
+
+    def _of_thread(self, space: Space) -> tuple[Put, ...]:
+        """Say which thread it is, and that it lives and ends with the thread of its runs."""
+        thread, thread_id = space.thread, to_bytes(space.thread_id)
+        return Put("set", thread, b"id", thread_id), Put("set", thread, b"hosted", self._host)

@@ -6,10 +6,11 @@ __all__ = [
     "PERMANENT",
     "GraphKeys",
     "Space",
+    "applied_field",
     "names_of",
     "point_field",
     "read_write_name",
-    "space_of",
+    "snapshot_field",
     "to_bytes",
     "value_field",
     "write_field",
@@ -61,7 +62,7 @@ class GraphKeys:
         """Hash of a graph's thread: its id; `space:<space>` -> namespace, root point. Permanent.
 
         `copied` is the number of the copy that has made it; `hosted` says that workers execute it,
-        and that it is kept as long as the thread of its runs.
+        which graph and on which queue, and that it is kept as long as the thread of its runs.
         """
         return f"{self.prefix}:graph:{key}"
 
@@ -109,6 +110,16 @@ def read_write_name(name: str) -> tuple[str, int]:
 def write_field(point_id: str, name: str) -> str:
     """Return the field of a write."""
     return f"w {point_id} {name}"
+
+
+def snapshot_field(point_id: str) -> str:
+    """Return the field of what is told of a point."""
+    return f"s {point_id}"
+
+
+def applied_field(point_id: str) -> str:
+    """Return the field of a point's values with its pending writes."""
+    return f"a {point_id}"
 
 
 def to_bytes(text: str) -> bytes:

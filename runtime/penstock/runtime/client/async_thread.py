@@ -8,17 +8,18 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
-from penstock.runtime.client.thread import run_id_of, thread_name
+from penstock.runtime.client.thread import anchor_of, run_id_of, thread_name
 from penstock.runtime.client.transport import AsyncTransport
 from penstock.runtime.redis.plans.copy_thread import copy_thread
 from penstock.runtime.redis.plans.fork_run import fork_run
 from penstock.runtime.types.config import Config
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.state import (
-    CheckpointRef,
+    Anchor,
     StateSnapshot,
     checkpoint_config,
     checkpoint_id_of,
+    namespace_of,
 )
 
 
@@ -34,10 +35,12 @@ class AsyncThreadHandle:
         """The thread's id."""
         return self._thread_id
 
-    async def state(self, checkpoint: Config | str = "") -> StateSnapshot:
+    async def state(
+        self, checkpoint: Config | str = "", *, subgraphs: bool = False
+    ) -> StateSnapshot:
         """As `ThreadHandle.state`."""
-        ref = CheckpointRef(self._thread_id, checkpoint_id_of(checkpoint))
-        return await self._client.do(self._client.threads.state(ref))
+        anchor = anchor_of(self._thread_id, checkpoint)
+        return await self._client.do(self._client.threads.state(anchor, subgraphs=subgraphs))
 
     async def history(
         self,
@@ -48,8 +51,9 @@ class AsyncThreadHandle:
     ) -> AsyncIterator[StateSnapshot]:
         """As `ThreadHandle.history`."""
         threads, left, place = self._client.threads, limit, checkpoint_id_of(before)
+        namespace = namespace_of(before)
         while left is None or left > 0:
-            page = threads.history(self._thread_id, place, filter or {})
+            page = threads.history(self._thread_id, place, filter or {}, namespace)
             states, place = await self._client.do(page)
             for state in states[:left]:
                 yield state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ThreadHandle", "run_id_of", "thread_name"]
+__all__ = ["ThreadHandle", "anchor_of", "run_id_of", "thread_name"]
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,10 +15,11 @@ from penstock.runtime.redis.plans.fork_run import fork_run
 from penstock.runtime.types.config import Config
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.state import (
-    CheckpointRef,
+    Anchor,
     StateSnapshot,
     checkpoint_config,
     checkpoint_id_of,
+    namespace_of,
 )
 
 
@@ -34,10 +35,17 @@ class ThreadHandle:
         """The thread's id."""
         return self._thread_id
 
-    def state(self, checkpoint: Config | str = "") -> StateSnapshot:
-        """Read the thread's state, at a checkpoint or the newest; values `{}` if unknown."""
-        ref = CheckpointRef(self._thread_id, checkpoint_id_of(checkpoint))
-        return self._client.do(self._client.threads.state(ref))
+    def state(self, checkpoint: Config | str = "", *, subgraphs: bool = False) -> StateSnapshot:
+        """Read the thread's state, at a checkpoint or the newest; values `{}` if unknown.
+
+        The state of a LangGraph graph has plain data for values. `checkpoint` may be a config that
+        names a subgraph; with `subgraphs` the tasks that are graphs have their state.
+
+        Raises:
+            ConfigurationError: it is the state of a graph, and what reads it is not installed.
+        """
+        anchor = anchor_of(self._thread_id, checkpoint)
+        return self._client.do(self._client.threads.state(anchor, subgraphs=subgraphs))
 
     def history(
         self,
@@ -51,8 +59,9 @@ class ThreadHandle:
         `filter` has metadata that must be equal, `before` names a checkpoint to begin behind.
         """
         threads, left, place = self._client.threads, limit, checkpoint_id_of(before)
+        namespace = namespace_of(before)
         while left is None or left > 0:
-            page = threads.history(self._thread_id, place, filter or {})
+            page = threads.history(self._thread_id, place, filter or {}, namespace)
             states, place = self._client.do(page)
             yield from states[:left]
             if not place:
@@ -129,6 +138,11 @@ class ThreadHandle:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._thread_id}>"
+
+
+def anchor_of(thread_id: str, checkpoint: Config | str) -> Anchor:
+    """Return the place that a checkpoint's id or a config names on a thread."""
+    return Anchor(thread_id, checkpoint_id_of(checkpoint), namespace_of(checkpoint))
 
 
 def run_id_of(run: RunHandle | AsyncRunHandle | str) -> str:

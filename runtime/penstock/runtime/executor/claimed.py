@@ -17,6 +17,7 @@ from penstock.runtime.engine.step import Step
 from penstock.runtime.executor.app import App
 from penstock.runtime.executor.hosted import Hosted
 from penstock.runtime.journal.assignment import Assignment
+from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.journal.position import Position
 from penstock.runtime.journal.remote_call import arguments_of
 from penstock.runtime.journal.run_input import accepted, context_of, given_of
@@ -86,6 +87,12 @@ def _run(claim: Claim, assignment: Assignment, app: App, codec: Codec) -> Assign
             )
         assignment = dataclasses.replace(assignment, position=None)
         return Assigned(assignment, entrypoint, args, kept=kept)
+    if hosted := claim.fields.get("hosted"):
+        raise ConfigurationError(
+            f"thread {assignment.thread_id!r} holds the state of the graph "
+            f"{GraphHost.parse(hosted).entrypoint!r}: use another thread_id for entrypoint "
+            f"{entrypoint.name!r}."
+        )
     cached = entrypoint.body.cached_call(assignment.cache, codec, args, {})
     return Assigned(assignment, entrypoint.body, args, cached=cached, kept=kept)
 

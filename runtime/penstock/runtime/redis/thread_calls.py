@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from penstock.publisher.redis.script import Call, Reply, load
+from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
 from penstock.runtime.settings import Settings
 
@@ -99,8 +100,13 @@ class ThreadCalls:
         return self._call("own", thread_key(thread_id), _bytes(thread_id))
 
     @staticmethod
+    def host(reply: Reply) -> GraphHost | None:
+        """Read of `state` whether a graph is executed on the thread, and which."""
+        return GraphHost.parse(reply) if isinstance(reply, bytes) else None
+
+    @staticmethod
     def records(reply: Reply) -> list[Record]:
-        """Read `state`."""
+        """Read `state`, of the thread of an entrypoint."""
         return [_record(*item) for item in cast("list[Any]", reply)]
 
     def update(self, change: Change, amendment: Amendment) -> Call:

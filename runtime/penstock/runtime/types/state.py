@@ -10,6 +10,7 @@ __all__ = [
     "Update",
     "checkpoint_config",
     "checkpoint_id_of",
+    "namespace_of",
 ]
 
 from collections.abc import Mapping
@@ -35,7 +36,10 @@ class StateTask:
     interrupts: tuple[Interrupt, ...] = ()
     """Its questions; while its run is open, those without an answer."""
     state: Any = None
-    """Always None: the steps of a nested entrypoint are among the tasks."""
+    """Of a LangGraph graph's task that is a graph: its state, or a config that finds it; else None.
+
+    The steps of a nested entrypoint are among the tasks.
+    """
     result: Any = None
 
 
@@ -80,6 +84,8 @@ class CheckpointRef:
 
     thread_id: str
     checkpoint_id: str = ""
+    namespace: str = ""
+    """Of a graph's thread: the subgraph whose history it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,14 @@ def checkpoint_config(thread_id: str, checkpoint_id: str) -> dict[str, Any]:
             "checkpoint_id": checkpoint_id,
         }
     }
+
+
+def namespace_of(place: object) -> str:
+    """Return the namespace of a subgraph that a config names, "" if none."""
+    if not isinstance(place, Mapping):
+        return ""
+    config = cast("Mapping[str, Any]", place)
+    return str(config.get("configurable", {}).get("checkpoint_ns") or "")
 
 
 def checkpoint_id_of(place: object) -> str:

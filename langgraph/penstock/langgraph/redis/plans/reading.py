@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Listing", "lineage", "newest", "point", "spaces_of", "threads"]
+__all__ = ["Listing", "Read", "lineage", "newest", "point", "read_points", "spaces_of", "threads"]
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from penstock.langgraph.redis.calls import Plan
+from penstock.langgraph.redis.calls import RECORD, Plan
 from penstock.langgraph.redis.chain import Chain, chain_of
 from penstock.langgraph.redis.growing import ListBytes
 from penstock.langgraph.redis.keys import (
@@ -42,7 +43,7 @@ def newest(storage: Storage, space: Space) -> Plan[Point | None]:
 
 
 def _one(storage: Storage, space: Space, call: Any) -> Plan[Point | None]:
-    found = _read(storage, space, (yield call))
+    found = read_points(storage, space, (yield call))
     if not found:
         return None
     _remember(storage, found[0])
@@ -54,7 +55,7 @@ def lineage(
 ) -> Plan[dict[str, Lineage]]:
     """Return what channels got from the ancestors of a point, back to a stored value of each."""
     if not point_id:
-        heads, _ = yield storage.calls.newest(space, 1, whole=False)
+        heads, _ = yield storage.calls.newest(space, 1, depth=RECORD)
         point_id = heads[0][0].decode() if heads else ""
     points, found, flat = yield storage.calls.lineage(space, point_id, channels)
     values = _pairs(flat)
@@ -114,11 +115,11 @@ class Listing:
             reply = yield calls.newest(space, room, self._before)
             self._turn(reply[0], room)
             return _points(self._storage, space, reply)
-        heads, _ = yield calls.newest(space, PAGE, self._before, whole=False)
+        heads, _ = yield calls.newest(space, PAGE, self._before, RECORD)
         wanted = [
             id_.decode()
-            for id_, record, _ in heads
-            if self._matches(_kept(self._storage, space, id_.decode(), record)[1])
+            for id_, record, *_ in heads
+            if self._matches(metadata_of(self._storage, space, id_.decode(), record))
         ][:limit]
         self._turn(heads, PAGE)
         if not wanted:
@@ -163,18 +164,23 @@ class Read:
 
     point: Point
     chains: Mapping[str, Chain]
+    told: Sequence[bytes] = ()
+    """What is told of it, if that was read: its snapshot, its values with pending writes."""
 
 
 def _points(storage: Storage, space: Space, reply: Any) -> list[Point]:
-    return [each.point for each in _read(storage, space, reply)]
+    return [each.point for each in read_points(storage, space, reply)]
 
 
-def _read(storage: Storage, space: Space, reply: Any) -> list[Read]:
+def read_points(storage: Storage, space: Space, reply: Any) -> list[Read]:
+    """Read the reply to a call of points."""
     points, flat = reply
     values = _pairs(flat)
     return [
-        _point(storage, space, id_.decode(), record, _pairs(writes), values)
-        for id_, record, writes in points
+        dataclasses.replace(
+            _point(storage, space, id_.decode(), record, _pairs(writes), values), told=told
+        )
+        for id_, record, writes, *told in points
     ]
 
 
@@ -195,6 +201,11 @@ def _point(
     }
     ordered = _writes(storage, space, id_, writes)
     return Read(Point(space, id_, head.parent, checkpoint, metadata, tuple(ordered)), chains)
+
+
+def metadata_of(storage: Storage, space: Space, id_: str, record: bytes) -> Mapping[str, Any]:
+    """Return the metadata of a point's record."""
+    return _kept(storage, space, id_, record)[1]
 
 
 def _kept(

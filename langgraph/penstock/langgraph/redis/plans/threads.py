@@ -18,6 +18,9 @@ from penstock.publisher.errors import ConfigurationError
 PAGE = 256
 """Points that are deleted at once, and fields that are written at once."""
 
+CLEAR = ("t ", "s ")
+"""Begin the names of fields that are never sealed."""
+
 COUNTERS = "counters_since_delta_snapshot"
 """Metadata that name the delta channels whose value is not stored with the point."""
 
@@ -100,7 +103,7 @@ def _copy_sealed(storage: Storage, source: Space, target: Space) -> Plan[None]:
         row: list[bytes] = []
         for field, record in cast("dict[bytes, bytes]", found).items():
             name = field.decode()
-            if not name.startswith("t "):
+            if not name.startswith(CLEAR):
                 typed = records.read(source, name, record)
                 record = records.write(target, name, head_of(record), typed)
             row += (field, record)

@@ -7,6 +7,10 @@
 if redis.call('EXISTS', KEYS[2]) == 1 then
   return redis.call('HGET', KEYS[2], 'copied') == ARGV[2] and 'OK' or 'TAKEN'
 end
+local hosted = redis.call('HGET', KEYS[1], 'hosted')
+if hosted then
+  redis.call('HSET', KEYS[2], 'hosted', hosted)
+end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local space = string.match(field, '^space:(.+)$')
   if space then

@@ -8,7 +8,7 @@ local function forget(id)
   for name in string.gmatch(redis.call('HGET', KEYS[2], 't ' .. id) or '', '[^\n]+') do
     redis.call('HDEL', KEYS[2], 'w ' .. id .. ' ' .. name)
   end
-  redis.call('HDEL', KEYS[2], 't ' .. id, 'p ' .. id)
+  redis.call('HDEL', KEYS[2], 't ' .. id, 's ' .. id, 'a ' .. id, 'p ' .. id)
   redis.call('ZREM', KEYS[3], id)
 end
 

@@ -88,6 +88,11 @@ class RedisJournal:
         self.has_recorded = False
         """Whether Redis has a checkpoint of this attempt, and so counts no earlier death."""
 
+    @property
+    def queue(self) -> str:
+        """The queue that this process took the run from; "" if it was called to execute it."""
+        return self._queue
+
     def recorded(self, field: str) -> bytes | None:
         """Return what earlier attempts recorded under a step's id or an answer's name."""
         return self._recorded.get(field)

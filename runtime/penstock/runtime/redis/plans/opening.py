@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.publisher.errors import CodecError
-from penstock.runtime.errors import EmptyInputError, ResumeError, UnknownCheckpointError
+from penstock.runtime.errors import (
+    ConfigurationError,
+    EmptyInputError,
+    ResumeError,
+    UnknownCheckpointError,
+)
 from penstock.runtime.journal.checkpointer import Order
 from penstock.runtime.journal.result import Result
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT, Given, given_of
@@ -79,6 +84,12 @@ class Openings:
     def _record(self, order: Order, checkpoint: str) -> Plan[Record | None]:
         calls = self._threads.calls
         reply = yield calls.state(order.thread_id, checkpoint, whole=False)
+        host = calls.host(reply)
+        if host is not None:
+            raise ConfigurationError(
+                f"thread {order.thread_id!r} holds the state of the graph {host.entrypoint!r}: use "
+                f"another thread_id for entrypoint {order.entrypoint!r}."
+            )
         records = calls.records(reply)
         if not records or checkpoint not in ("", records[0].number):
             return None

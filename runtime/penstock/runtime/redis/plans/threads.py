@@ -5,9 +5,11 @@ from __future__ import annotations
 __all__ = ["PAGE", "ThreadPlans", "check_known"]
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from penstock.runtime.errors import ConfigurationError, ResumeError, ThreadNotFoundError
+from penstock.runtime.redis.plans.graph_threads import GraphThreads, graph_threads
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.redis.plans.snapshots import no_snapshot, snapshot
 from penstock.runtime.redis.plans.updates import ChangePlans, is_number, made
@@ -29,20 +31,35 @@ class ThreadPlans:
         self.calls = ThreadCalls(plans.keys, settings)
         self.changes = ChangePlans(plans, self.calls)
         self.codec = plans.codec
+        self._settings = settings
 
-    def state(self, ref: CheckpointRef) -> Plan[StateSnapshot]:
-        """Read a thread's state; an empty one if there is none."""
-        wanted = ref.checkpoint_id
-        if wanted and not is_number(wanted):
-            return no_snapshot(ref)
-        call = self.calls.state(ref.thread_id, wanted)
-        for record in self.calls.records((yield call)):
+    @cached_property
+    def of_graphs(self) -> GraphThreads:
+        """The plans for threads of LangGraph graphs.
+
+        Raises:
+            ConfigurationError: what reads them is not installed.
+        """
+        return graph_threads(self._settings)
+
+    def state(self, anchor: Anchor, *, subgraphs: bool = False) -> Plan[StateSnapshot]:
+        """Read a thread's state; an empty one if there is none.
+
+        With `subgraphs`, the tasks of a LangGraph graph that are graphs have theirs.
+        """
+        wanted = anchor.checkpoint_id
+        first = wanted if is_number(wanted) else ""
+        reply = yield self.calls.state(anchor.thread_id, first)
+        if self.calls.host(reply) is not None:
+            found = yield from self.of_graphs.state(anchor, subgraphs=subgraphs)
+            return found or no_snapshot(anchor)
+        for record in self.calls.records(reply):
             if wanted in ("", record.number):
                 return snapshot(record, ref.thread_id, self.codec)
         return no_snapshot(ref)
 
     def history(
-        self, thread_id: str, before: str, wanted: Mapping[str, Any]
+        self, thread_id: str, before: str, wanted: Mapping[str, Any], namespace: str = ""
     ) -> Plan[tuple[list[StateSnapshot], str]]:
         """Read a page of a history: the states before a checkpoint ("" for all), newest first.
 
@@ -51,9 +68,11 @@ class ThreadPlans:
         first = ""
         if before:
             first = str(int(before) - 1) if is_number(before) else "0"
-        if first == "0":
-            return [], ""
-        records = self.calls.records((yield self.calls.state(thread_id, first, PAGE)))
+        reply = yield self.calls.state(thread_id, first, PAGE)
+        if self.calls.host(reply) is not None:
+            anchor = Anchor(thread_id, namespace=namespace)
+            return (yield from self.of_graphs.history(anchor, before, wanted))
+        records = self.calls.records(reply)
         found = [snapshot(record, thread_id, self.codec) for record in records]
         following = records[-1].number if len(records) == PAGE else ""
         return [each for each in found if _has(each, wanted)], following

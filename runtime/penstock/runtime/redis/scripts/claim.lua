@@ -6,11 +6,11 @@
 -- nonce makes a fence unique even where a failover has set the epoch back.
 -- claimed(id, run): what an attempt starts from; its last item is the seq of the newest event. Beside its
 -- checkpoints it gets what nested entrypoints have kept on the thread: 'children' (their names, as JSON) and
--- 'previous^<name>' of each.
+-- 'previous^<name>' of each. Its hash gets 'hosted' where a graph is executed on its thread.
 -- The run of a remote step gets, of its home, the config, the context, what the thread has saved, the arguments as
 -- its input, and what is recorded of the step and below it where somebody has begun it before.
--- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, open:<facet>; of a remote step those of
--- remote, thread:<key>, checkpoints:<home>, events:<home>; those of ticket.
+-- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, runs:<status>; of a remote step those of
+-- remote, thread:<key>, checkpoints:<home>, events:<home>; graph:<key>; those of bell.
 local GONE = 60000 -- ms that nobody's run is still kept
 
 local function read(id)
@@ -24,8 +24,8 @@ end
 -- What an attempt needs of the hash, as Redis would give it.
 local function needed(run, ...)
   local all, size = {}, 0
-  for _, field in ipairs({ 'status', 'entrypoint', 'queue', 'created', 'updated', 'epoch', 'thread', 'lone', 'checkpoint', 'step',
-    'attempt', 'config', 'metadata', 'durability', 'keep', 'isolated', 'cancel', ... }) do
+  for _, field in ipairs({ 'status', 'entrypoint', 'queue', 'updated', 'epoch', 'thread', 'lone', 'checkpoint', 'step',
+    'attempt', 'config', 'metadata', 'durability', 'keep', 'isolated', 'cancel', 'hosted', ... }) do
     if run[field] then
       all[size + 1], all[size + 2], size = field, run[field], size + 2
     end
@@ -40,6 +40,7 @@ local function of_thread(run)
   elseif not run['thread:'] then
     local found = redis.call('HMGET', key('thread', run.thread_key or ''), 'run', 'saved', 'children', 'value')
     run['thread:'] = { run = found[1], saved = found[2], children = found[3], value = found[4] }
+    run.hosted = redis.call('HGET', key('graph', run.thread_key or ''), 'hosted') or nil
   end
   return run['thread:']
 end

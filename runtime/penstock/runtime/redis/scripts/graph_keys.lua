@@ -4,7 +4,7 @@
 -- Keys: graph:<thread>, graph:<thread>:<space>, graph:<thread>:<space>:order.
 local function each_of_graph(thread, visit)
   local graph = key('graph', thread)
-  if redis.call('HGET', graph, 'hosted') ~= '1' then
+  if redis.call('HEXISTS', graph, 'hosted') == 0 then
     return
   end
   for _, field in ipairs(redis.call('HKEYS', graph)) do

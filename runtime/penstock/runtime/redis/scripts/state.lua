@@ -4,14 +4,19 @@
 -- read what runs have recorded, too, ARGV[7] thread id.
 -- Returns for each { number, its entry, status of its run, its checkpoints, ids of its open questions, how the run
 -- stands } with the last four only of checkpoints that are an input; in the place of an entry's own values, those of
--- its base, if it has one.
--- Keys: history:<key>, thread:<key>, run:<id>, checkpoints:<id>, questions:<id>.
+-- its base, if it has one. Of a thread that a graph is executed on, only the text that says so, as its points are what
+-- it has for checkpoints.
+-- Keys: history:<key>, thread:<key>, run:<id>, checkpoints:<id>, questions:<id>, graph:<key>.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/lone
 
 local thread, history = ARGV[3], key('history', ARGV[3])
+local hosted = redis.call('HGET', key('graph', thread), 'hosted')
+if hosted then
+  return hosted
+end
 local at, alone = place(thread), nil
 if not at.head then
   alone = lone(ARGV[7], thread)
@@ -21,9 +26,10 @@ if not at.head then
   end
 end
 local values, found = {}, {}
-local back = at.head and (ARGV[4] ~= '' and tonumber(ARGV[4]) or tonumber(at.head)) - at.head - 1 or 0
-if back >= 0 then
-  return found -- there is none of this number yet
+local first = ARGV[4] ~= '' and tonumber(ARGV[4]) or tonumber(at.head)
+local back = at.head and first - at.head - 1 or 0
+if back >= 0 or first < 1 then
+  return found -- there is none of this number
 end
 if at.base ~= '' then
   local state = alone and alone.values or redis.call('HMGET', key('thread', thread), 'saved', 'value')
