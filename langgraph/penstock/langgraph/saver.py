@@ -23,14 +23,11 @@ from redis import asyncio as aredis
 
 from penstock.langgraph.allow_list import TypeName, Types
 from penstock.langgraph.planned_saver import PlannedSaver
-from penstock.langgraph.redis.calls import GraphCalls, Plan
+from penstock.langgraph.redis.calls import Plan
 from penstock.langgraph.redis.followed import Followed
 from penstock.langgraph.redis.growing import KnownLists
-from penstock.langgraph.redis.keys import GraphKeys
-from penstock.langgraph.redis.record import Records
 from penstock.langgraph.redis.refusals import Refusals
 from penstock.langgraph.redis.storage import Storage
-from penstock.langgraph.redis.values import Values
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer, serializer_for
 from penstock.runtime.settings import Settings, load_settings
@@ -74,13 +71,11 @@ class PenstockSaver(Served, PlannedSaver):
 
     @cached_property
     def _plans(self) -> SaverPlans:
-        settings = self.settings
-        storage = Storage(
-            GraphCalls(GraphKeys(settings.prefix)),
-            Records.of(settings),
-            Values(self.serde, settings.value_limit),
-            self._lists,
-            self._refusals,
+        storage = Storage.of(
+            self.settings,
+            self.serde,
+            lists=self._lists,
+            refusals=self._refusals,
             grows=isinstance(self.serde, ClosedSerializer),
         )
         return SaverPlans(storage)
@@ -116,6 +111,7 @@ class PenstockSaver(Served, PlannedSaver):
 
         Raises:
             CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            ThreadBusyError: a run of a worker is at work on the thread; nothing was stored.
             RedisUnavailableError: Redis does not answer, or refuses.
         """
         plan = self._plans.put(config, checkpoint, metadata, new_versions)
@@ -143,6 +139,7 @@ class PenstockSaver(Served, PlannedSaver):
 
         Raises:
             CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            ThreadBusyError: a run of a worker is at work on the thread; nothing was stored.
             RedisUnavailableError: Redis does not answer, or refuses.
         """
         self._connections.follow(self._plans.put_writes(config, writes, task_id, task_path))

@@ -23,6 +23,7 @@ from penstock.langgraph.redis.calls import Plan
 from penstock.langgraph.redis.keys import Space, space_of
 from penstock.langgraph.redis.plans import reading, threads, writing
 from penstock.langgraph.redis.point import Lineage, Point, Write
+from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.publisher.errors import ConfigurationError
 
@@ -72,6 +73,12 @@ class SaverPlans:
             for place, (channel, value) in enumerate(writes)
         ]
         return writing.put_writes(self._storage, _space(config), _point_id(config), given, what)
+
+    def tell(
+        self, space: Space, point_id: str, told: Snapshot, applied: Mapping[str, Any]
+    ) -> Plan[None]:
+        """Store what readers without the graph see of a point."""
+        return writing.tell(self._storage, space, point_id, told, applied)
 
     def get_tuple(self, config: RunnableConfig) -> Plan[CheckpointTuple | None]:
         """Return the checkpoint that a config names, or the newest."""

@@ -13,6 +13,7 @@ PenstockError (penstock.publisher.errors)
 ├── EmptyInputError            nothing to run and nothing to resume
 │   └── UnknownCheckpointError no such checkpoint to go on from
 ├── ThreadNotFoundError        nobody knows the thread
+├── NoWorkerError              no worker has done in time what only a worker can (also TimeoutError)
 ├── ResumeError                an answer that no waiting interrupt asked for
 ├── InvalidUpdateError         a Command or an update that no entrypoint can follow
 ├── StepCancelledError         a body raised CancelledError itself (also RuntimeError)
@@ -53,7 +54,7 @@ __all__ = [
     "InterruptTimeoutError",
     "InvalidUpdateError",
     "LeaseLostError",
-    "LeaseUnconfirmed",
+    "NoWorkerError",
     "OutsideRunError",
     "PenstockError",
     "PoisonRunError",
@@ -143,6 +144,10 @@ class UnknownCheckpointError(EmptyInputError):
 
 class InvalidUpdateError(PenstockError):
     """A Command, or a change of a thread's state, that no entrypoint can follow."""
+
+
+class NoWorkerError(PenstockError, TimeoutError):
+    """No worker has done in time what takes the code of a graph; it will not be done later."""
 
 
 class ThreadNotFoundError(PenstockError):

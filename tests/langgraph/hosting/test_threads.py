@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import dataclasses
 import datetime
@@ -11,13 +12,16 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
 from langgraph.types import StateSnapshot as LangGraphState
 from pydantic import BaseModel, SecretStr
 
@@ -25,6 +29,13 @@ from penstock.langgraph import PenstockSaver, host
 from penstock.langgraph.plain import plain
 from penstock.publisher.errors import CodecError
 from penstock.runtime.client.run import RunHandle
+from penstock.runtime.errors import (
+    ConfigurationError,
+    InvalidUpdateError,
+    NoWorkerError,
+    ThreadBusyError,
+    UnknownCheckpointError,
+)
 from penstock.runtime.settings import load_settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.types.state import StateSnapshot
@@ -48,6 +59,8 @@ def run(worker: InMemoryWorker, graph: Graph, given: Any, **options: Any) -> Run
     worker.work()
     return handle
 
+
+KEYS = "k1:" + base64.b64encode(bytes(32)).decode()
 
 CASES: list[tuple[Any, Any, list[str]]] = [
     (graphs.agent, {"messages": [HumanMessage("hello", id="h")]}, []),
@@ -167,7 +180,7 @@ def storing(value: Any) -> Graph:
     return builder.compile()
 
 
-@pytest.mark.parametrize("keys", ["", "k1:" + base64.b64encode(bytes(32)).decode()])
+@pytest.mark.parametrize("keys", ["", KEYS])
 def test_values_are_plain_data(keys: str) -> None:
     agent = host(storing(MIXED), name="agent", types=[Mixed, Colour, Label, SecretStr])
     settings = dataclasses.replace(load_settings(), encryption_keys=keys)
@@ -247,7 +260,219 @@ import sys
 for name in ("langgraph", "langchain_core", "langchain", "langsmith"):
     sys.modules[name] = None
 from penstock.langgraph.redis.plans.states import GraphStates
+from penstock.runtime.errors import (
+    ConfigurationError,
+    InvalidUpdateError,
+    NoWorkerError,
+    ThreadBusyError,
+    UnknownCheckpointError,
+)
 from penstock.runtime.settings import load_settings
 GraphStates(load_settings())
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def updated(worker: InMemoryWorker, *args: Any, **options: Any) -> Any:
+    """Update the state of thread "t", while a worker works."""
+    with ThreadPoolExecutor(1) as pool:
+        update = pool.submit(worker.client.thread("t").update, *args, **options)
+        while not update.done():
+            worker.work()
+            time.sleep(0.01)
+    return update.result()
+
+
+def test_a_state_is_updated_as_a_node_would_and_the_thread_goes_on(worker: InMemoryWorker) -> None:
+    graph = graphs.agent(None)
+    run(worker, graph, {"messages": [HumanMessage("hello", id="h")]}).result(0)
+
+    config = updated(worker, {"messages": [HumanMessage("no: bye", id="x")]}, as_node="__start__")
+
+    thread = worker.client.thread("t")
+    state = thread.state()
+    assert state.config == config
+    assert state.next == ("model",)
+    assert (state.metadata or {})["source"] == "update"
+    assert_same_states(worker, graph)
+    result = run(worker, graph, None).result(0)
+    assert result["messages"][-1]["content"] == "7, NO: BYE"
+
+
+def test_an_update_of_what_waits_ends_its_questions_and_any_answer_goes_on(
+    worker: InMemoryWorker,
+) -> None:
+    handle = run(worker, graphs.asking(None), {"log": ["begin"]})
+    assert len(handle.result(0)["__interrupt__"]) == 2
+
+    updated(worker, {"log": ["told"]}, as_node="left")
+
+    (asked,) = handle.result(0)["__interrupt__"]
+    assert asked.value == {"before": ["end"]}
+    handle.resume(None)
+    worker.work()
+    assert handle.result(0) == {"log": ["begin", "told", "end"]}  # as LangGraph does it
+
+
+def test_an_update_of_an_older_point_branches_off(worker: InMemoryWorker) -> None:
+    run(worker, storing("x"), {"log": ["a"]}).result(0)
+    thread = worker.client.thread("t")
+    first = list(thread.history())[-2]
+
+    config = updated(worker, {"log": ["changed"]}, first.config, as_node="only")
+
+    assert thread.state().config == config
+    assert thread.state().parent_config == first.config
+    assert thread.state().values == {"log": ["a", "changed"]}
+
+
+def test_an_update_that_a_graph_refuses_says_why(worker: InMemoryWorker) -> None:
+    handle = run(worker, graphs.agent(None), {"messages": [HumanMessage("hello", id="h")]})
+    before = worker.client.thread("t").state()
+
+    with pytest.raises(InvalidUpdateError, match=r"thread 't' was not updated: .*nobody"):
+        updated(worker, {"messages": []}, as_node="nobody")
+    with pytest.raises(UnknownCheckpointError, match="no checkpoint '7'"):
+        updated(worker, {"messages": []}, "7", as_node="model")
+    assert worker.client.thread("t").state() == before
+    assert handle.status() == "completed"
+
+
+def test_an_update_without_a_worker_is_not_made_later(
+    worker: InMemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = graphs.agent(None)
+    run(worker, graph, {"messages": [HumanMessage("hello", id="h")]})
+    before = worker.client.thread("t").state()
+    monkeypatch.setattr("penstock.runtime.client.thread.PATIENCE", 0.05)
+
+    with pytest.raises(NoWorkerError, match="graph 'agent'"):
+        worker.client.thread("t").update({"messages": []}, as_node="model")
+    worker.work()
+
+    assert worker.client.thread("t").state() == before
+
+
+def test_a_thread_without_a_graph_has_no_nodes(worker: InMemoryWorker) -> None:
+    with pytest.raises(InvalidUpdateError, match="has no node 'model'"):
+        worker.client.thread("other").update(1, as_node="model")
+
+
+@pytest.mark.anyio
+async def test_an_update_is_made_from_asyncio_code(worker: InMemoryWorker) -> None:
+    await asyncio.to_thread(run, worker, storing("x"), {"log": ["a"]})
+    async with worker.aclient as client:
+        update = asyncio.create_task(client.thread("t").update({"log": ["y"]}, as_node="only"))
+        while not update.done():
+            await worker.awork()
+            await asyncio.sleep(0.01)
+        state = await client.thread("t").state()
+
+    assert state.config == update.result()
+    assert state.values == {"log": ["a", "x", "y"]}
+
+
+def test_nobody_else_stores_on_a_thread_that_a_run_is_at_work_on(worker: InMemoryWorker) -> None:
+    graph = graphs.agent(None)
+    run(worker, graph, {"messages": [HumanMessage("hello", id="h")]})
+    with PenstockSaver(worker.connection) as saver:
+        bound = graph.copy({"checkpointer": saver})
+        config: Any = {"configurable": {"thread_id": "t"}}
+        bound.update_state(config, {"messages": [HumanMessage("mine", id="h2")]}, as_node="model")
+        waiting = worker.client.enqueue("agent", {"messages": ["more"]}, thread_id="t")
+
+        with pytest.raises(ThreadBusyError, match=f"run '{waiting.run_id}'.* is at work"):
+            bound.update_state(config, {"messages": []}, as_node="model")
+        with pytest.raises(ThreadBusyError):
+            bound.invoke({"messages": ["other"]}, config)
+
+        worker.work()
+    said = [message["content"] for message in waiting.result(0)["messages"]]
+    assert said[5:7] == ["mine", "more"]
+    assert "other" not in said
+
+
+@pytest.mark.parametrize("keys", ["", KEYS])
+def test_a_thread_is_copied_with_its_history(keys: str) -> None:
+    settings = dataclasses.replace(load_settings(), encryption_keys=keys)
+    graph = graphs.asking(None)
+    with InMemoryWorker([host(graph, name="agent")], settings=settings) as worker:
+        handle = run(worker, graph, {"log": ["begin"]})
+        thread = worker.client.thread("t")
+
+        copy = thread.copy("copy")
+
+        states = [thread.state(), *thread.history()], [copy.state(), *copy.history()]
+        shown = [[(each.values, each.next, each.tasks) for each in found] for found in states]
+        assert shown[0] == shown[1]
+        with pytest.raises(ConfigurationError, match="'copy' has a state already"):
+            thread.copy("copy")
+        handle.resume({each.id: "yes" for each in handle.result(0)["__interrupt__"]})
+        other = worker.client.enqueue("agent", {"log": ["more"]}, thread_id="copy")
+        worker.work()
+        assert "begin" in str(copy.state().values)
+        assert other.run_id == (copy.state().metadata or {})["run_id"]
+        copy.delete()
+        assert copy.state().values == {}
+        assert thread.state().values["log"][0] == "begin"
+
+
+def test_a_thread_is_not_copied_to_where_an_entrypoint_was(worker: InMemoryWorker) -> None:
+    run(worker, graphs.agent(None), {"messages": ["hello"]})
+    worker.client.thread("other").update({"an": "entrypoint"})
+
+    with pytest.raises(ConfigurationError, match="'other' has a history of its own"):
+        worker.client.thread("t").copy("other")
+
+    assert worker.client.thread("other").state().values == {"an": "entrypoint"}
+
+
+def test_a_thread_of_a_run_alone_is_copied(worker: InMemoryWorker) -> None:
+    agent = host(graphs.agent(None), name="agent")
+    handle = worker.client.enqueue(agent, {"messages": ["hello"]})
+    worker.work()
+
+    copy = worker.client.thread(handle.thread_id).copy("copy")
+
+    assert copy.state().values == handle.result(0)
+
+
+def test_nothing_is_left_of_a_run_that_is_rolled_back(worker: InMemoryWorker) -> None:
+    graph = graphs.nested(None)
+    first = run(worker, graph, {"log": ["in"]})
+    for _ in range(2):
+        first.resume("yes")
+        worker.work()
+    thread = worker.client.thread("t")
+    before = thread.state(), list(thread.history())
+    asking = run(worker, graph, {"log": ["more"]}, on_busy="rollback")
+    assert asking.status() == "suspended"
+    assert len(list(thread.history())) > len(before[1])
+
+    last = worker.client.enqueue("agent", None, thread_id="t", on_busy="rollback")
+
+    assert (asking.status(), asking.info().reason) == ("cancelled", "rollback")
+    assert (thread.state(), list(thread.history())) == before
+    worker.work()
+    assert last.result(0) == first.result(0)
+
+
+def test_an_update_that_a_run_was_given_is_rolled_back(worker: InMemoryWorker) -> None:
+    def graph() -> Graph:
+        builder: Graph = StateGraph(graphs.Log)
+        builder.add_node("one", of(lambda state: {"log": [interrupt("one?")]}))
+        builder.add_edge(START, "one")
+        return builder.compile()
+
+    first = run(worker, graph(), {"log": ["in"]})
+    first.resume("yes")
+    worker.work()
+    before = worker.client.thread("t").state()
+    asking = run(worker, graph(), Command(update={"log": ["more"]}, goto="one"))
+    assert asking.status() == "suspended"
+
+    worker.client.enqueue("agent", {"log": []}, thread_id="t", on_busy="rollback")
+
+    assert worker.client.thread("t").state() == before
+    worker.work()
+    assert worker.client.thread("t").state().values == before.values

@@ -47,6 +47,12 @@ class Graph(Protocol):
         """Return its state."""
         ...
 
+    async def aupdate_state(
+        self, config: RunnableConfig, values: Any, *, as_node: str | None = None
+    ) -> RunnableConfig:
+        """Change its state; returns the config of the checkpoint that this makes."""
+        ...
+
     def astream(self, input: Any, config: RunnableConfig, **options: Any) -> AsyncGenerator[Any]:
         """Run it, and give the chunks of stream modes."""
         ...

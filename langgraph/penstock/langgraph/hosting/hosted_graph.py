@@ -22,6 +22,8 @@ from penstock.langgraph.hosting.graph import Graph, compiled
 from penstock.langgraph.hosting.input_schema import input_schema
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.teller import Teller
+from penstock.langgraph.hosting.thread_update import update_thread
+from penstock.langgraph.hosting.update_saver import UpdateSaver
 from penstock.langgraph.hosting.void import said_in_vain
 from penstock.langgraph.redis.journal_calls import JournalCalls
 from penstock.langgraph.redis.keys import GraphKeys, Space
@@ -35,6 +37,9 @@ from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.journal.put import Put
 from penstock.runtime.journal.result import Result
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.graph_updates import requestion
+from penstock.runtime.redis.plans.requests import RequestPlans
+from penstock.runtime.types.graph_update import GraphUpdate
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +89,8 @@ class HostedGraph(Hosted):
 
     async def run(self, run: HostedRun) -> Result:
         """Execute an attempt."""
+        if isinstance(run.argument, GraphUpdate):
+            return await self._update(run, run.argument)
         journal, thread_id = run.journal, run.attempt.assignment.thread_id
         later = asyncio.get_running_loop().call_soon_threadsafe
         host = GraphHost(self.name, journal.queue)
@@ -97,6 +104,17 @@ class HostedGraph(Hosted):
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
             return await GraphAttempt(self.name, made.copy(own), saver, teller, run).execute()
+
+    async def _update(self, run: HostedRun, update: GraphUpdate) -> Result:
+        """Update the state of a thread; a run that waits on it then asks but to go on."""
+        saver = UpdateSaver(run.journal, run.settings, self._serde)
+        async with self._made(run) as made:
+            own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
+            point = await update_thread(made.copy(own), saver, update)
+        plans = RequestPlans(run.settings, run.settings.codec(), run.connection)
+        asked = requestion(plans, update.thread_id, point.id, point.value)
+        await asyncio.to_thread(follow, asked, run.journal.read)
+        return Result("completed", value=point.point_id)
 
     @asynccontextmanager
     async def _made(self, run: HostedRun) -> AsyncGenerator[Graph]:

@@ -6,7 +6,7 @@ for readers without that code.
 
 from __future__ import annotations
 
-__all__ = ["has_deltas", "note_live_values"]
+__all__ = ["has_deltas", "live_values", "note_live_values"]
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -34,8 +34,13 @@ async def note_live_values(graph: Graph, saver: RunSaver, config: RunnableConfig
         return
     for snapshot in _all(await graph.aget_state(config, subgraphs=True)):
         found = await saver.aget_tuple(snapshot.config)
-        if found is not None and (written := _written(found)):
-            saver.put_applied(found, _shown(snapshot.values, written))
+        if found is not None and (values := live_values(found, snapshot)):
+            saver.put_applied(found, values)
+
+
+def live_values(found: CheckpointTuple, snapshot: StateSnapshot) -> Mapping[str, Any]:
+    """Return the values of a point that are others than those that are stored with it."""
+    return _shown(snapshot.values, _written(found))
 
 
 def _all(snapshot: StateSnapshot) -> Iterator[StateSnapshot]:

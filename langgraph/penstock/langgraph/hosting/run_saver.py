@@ -23,14 +23,10 @@ from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.planned_saver import PlannedSaver
 from penstock.langgraph.redis.calls import Plan, Puts, Request
 from penstock.langgraph.redis.channels import NULL_TASK
-from penstock.langgraph.redis.growing import KnownLists
 from penstock.langgraph.redis.journal_calls import JournalCalls
 from penstock.langgraph.redis.keys import Space, applied_field
 from penstock.langgraph.redis.plans import reading
-from penstock.langgraph.redis.record import Records
-from penstock.langgraph.redis.refusals import Refusals
 from penstock.langgraph.redis.storage import Storage
-from penstock.langgraph.redis.values import Values
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer
 from penstock.publisher.errors import CodecError
@@ -63,14 +59,8 @@ class RunSaver(PlannedSaver):
         self._teller = teller
         self._root = root
         self._calls = calls
-        self._storage = Storage(
-            self._calls,
-            Records.of(settings),
-            Values(serde, settings.value_limit),
-            KnownLists(),
-            Refusals(),
-            grows=isinstance(serde, ClosedSerializer),
-        )
+        grows = isinstance(serde, ClosedSerializer)
+        self._storage = Storage.of(settings, serde, calls=calls, grows=grows)
         self._plans = SaverPlans(self._storage)
 
     # -- what is stored -------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Snapshot", "is_own"]
+__all__ = ["Snapshot", "SnapshotTask", "is_own"]
 
 import json
 from collections.abc import Mapping, Sequence
@@ -36,11 +36,15 @@ class Snapshot:
     @classmethod
     def told(cls, payload: Mapping[str, Any]) -> Self:
         """Return what a chunk of mode `checkpoints` tells."""
-        values = payload["values"]
         tasks = [
             SnapshotTask(task["id"], task["name"], bool(task.get("state")))
             for task in payload["tasks"]
         ]
+        return cls.of(tasks, payload["values"])
+
+    @classmethod
+    def of(cls, tasks: Sequence[SnapshotTask], values: Any) -> Self:
+        """Return it of tasks, and of values as LangGraph shows them."""
         if not isinstance(values, Mapping):
             return cls(tasks, is_named=False)
         named = cast("Mapping[str, Any]", values)

@@ -5,12 +5,15 @@ from __future__ import annotations
 __all__ = ["Storage"]
 
 from dataclasses import dataclass
+from typing import Self
 
 from penstock.langgraph.redis.calls import GraphCalls
 from penstock.langgraph.redis.growing import KnownLists
+from penstock.langgraph.redis.keys import GraphKeys
 from penstock.langgraph.redis.record import Records
 from penstock.langgraph.redis.refusals import Refusals
-from penstock.langgraph.redis.values import Values
+from penstock.langgraph.redis.values import Serializer, Values
+from penstock.runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,24 @@ class Storage:
     refusals: Refusals
     grows: bool = True
     """Whether lists are stored by their new items: values of a serializer whose form is known."""
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        serializer: Serializer,
+        *,
+        calls: GraphCalls | None = None,
+        lists: KnownLists | None = None,
+        refusals: Refusals | None = None,
+        grows: bool = False,
+    ) -> Self:
+        """Return that of some settings and a serializer; lists and refusals may be shared."""
+        return cls(
+            calls or GraphCalls(GraphKeys(settings.prefix)),
+            Records.of(settings),
+            Values(serializer, settings.value_limit),
+            lists or KnownLists(),
+            refusals or Refusals(),
+            grows,
+        )

@@ -6,7 +6,7 @@ __all__ = ["PointState"]
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from penstock.langgraph.redis.channels import (
     BARE,
@@ -33,8 +33,8 @@ class _Task:
     def take(self, write: Write) -> None:
         """Take a write, in their order."""
         if write.channel == INTERRUPT:
-            asked = write.value if isinstance(write.value, list) else [write.value]
-            self.interrupts += map(_interrupt, cast("list[Any]", asked))
+            asked: Any = write.value
+            self.interrupts += map(_interrupt, asked if isinstance(write.value, list) else [asked])
         elif write.channel == ERROR:
             self.error = self.error or str(write.value)
         elif write.channel not in CONTROL_WRITES:

@@ -10,12 +10,15 @@ from typing import Any
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
 from penstock.runtime.client.thread import anchor_of, run_id_of, thread_name
 from penstock.runtime.client.transport import AsyncTransport
+from penstock.runtime.errors import RunFailedError
+from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.redis.plans.copy_thread import copy_thread
 from penstock.runtime.redis.plans.fork_run import fork_run
+from penstock.runtime.redis.plans.graph_updates import PATIENCE, call, no_worker, refused
 from penstock.runtime.types.config import Config
+from penstock.runtime.types.graph_update import GraphUpdate
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.state import (
-    Anchor,
     StateSnapshot,
     checkpoint_config,
     checkpoint_id_of,
@@ -61,12 +64,28 @@ class AsyncThreadHandle:
                 return
             left = None if left is None else left - len(states)
 
-    async def update(self, values: Any, checkpoint: Config | str = "") -> dict[str, Any]:
+    async def update(
+        self, values: Any, checkpoint: Config | str = "", *, as_node: str | None = None
+    ) -> dict[str, Any]:
         """As `ThreadHandle.update`."""
-        changes = self._client.threads.changes
-        change = changes.change(CheckpointRef(self._thread_id, checkpoint_id_of(checkpoint)))
-        made = await self._client.do(changes.update(change, values))
-        return checkpoint_config(self._thread_id, made)
+        threads, anchor = self._client.threads, anchor_of(self._thread_id, checkpoint)
+        change = threads.changes.change(anchor)
+        made = await self._client.do(threads.changes.update(change, values, as_node))
+        if isinstance(made, GraphHost):
+            made = await self._update_graph(made, GraphUpdate.of(anchor, values, as_node))
+        return checkpoint_config(self._thread_id, made, anchor.namespace)
+
+    async def _update_graph(self, host: GraphHost, update: GraphUpdate) -> str:
+        client = self._client
+        run_id = await client.do(call(client.plans, client.settings, host, update))
+        run = AsyncRunHandle(client, run_id, run_id)
+        try:
+            return str(await run.result(PATIENCE))
+        except TimeoutError:
+            await run.cancel()
+            raise no_worker(host, update) from None
+        except RunFailedError as error:
+            raise refused(update, error) from error.__cause__
 
     async def resume(self, answer: Any = NOTHING) -> AsyncRunHandle:
         """As `ThreadHandle.resume`."""

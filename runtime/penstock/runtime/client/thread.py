@@ -9,10 +9,13 @@ from typing import Any
 
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
 from penstock.runtime.client.transport import Transport
-from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.errors import ConfigurationError, RunFailedError
+from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.redis.plans.copy_thread import copy_thread
 from penstock.runtime.redis.plans.fork_run import fork_run
+from penstock.runtime.redis.plans.graph_updates import PATIENCE, call, no_worker, refused
 from penstock.runtime.types.config import Config
+from penstock.runtime.types.graph_update import GraphUpdate
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.state import (
     Anchor,
@@ -68,19 +71,39 @@ class ThreadHandle:
                 return
             left = None if left is None else left - len(states)
 
-    def update(self, values: Any, checkpoint: Config | str = "") -> dict[str, Any]:
+    def update(
+        self, values: Any, checkpoint: Config | str = "", *, as_node: str | None = None
+    ) -> dict[str, Any]:
         """Store values as if the thread's entrypoint had returned them.
 
-        They complete a run that waits or has failed. Returns the config of the new checkpoint.
+        They complete a run that waits or has failed. Returns the config of the new checkpoint. The
+        state of a LangGraph graph is updated as if its node `as_node` had returned them, by a
+        worker; a run that waits goes on from there as soon as it is resumed, with any answer.
 
         Raises:
             UnknownCheckpointError: the thread has no such checkpoint.
             ThreadBusyError: a run is at work on the thread.
+            InvalidUpdateError: the graph refuses it, or there are no nodes here.
+            NoWorkerError: no worker has updated the graph's state within 10 s.
         """
-        changes = self._client.threads.changes
-        change = changes.change(CheckpointRef(self._thread_id, checkpoint_id_of(checkpoint)))
-        made = self._client.do(changes.update(change, values))
-        return checkpoint_config(self._thread_id, made)
+        threads, anchor = self._client.threads, anchor_of(self._thread_id, checkpoint)
+        change = threads.changes.change(anchor)
+        made = self._client.do(threads.changes.update(change, values, as_node))
+        if isinstance(made, GraphHost):
+            made = self._update_graph(made, GraphUpdate.of(anchor, values, as_node))
+        return checkpoint_config(self._thread_id, made, anchor.namespace)
+
+    def _update_graph(self, host: GraphHost, update: GraphUpdate) -> str:
+        client = self._client
+        run_id = client.do(call(client.plans, client.settings, host, update))
+        run = RunHandle(client, run_id, run_id)
+        try:
+            return str(run.result(PATIENCE))
+        except TimeoutError:
+            run.cancel()
+            raise no_worker(host, update) from None
+        except RunFailedError as error:
+            raise refused(update, error) from error.__cause__
 
     def resume(self, answer: Any = NOTHING) -> RunHandle:
         """Answer the question of the thread's run, or without an answer let a failed run continue.

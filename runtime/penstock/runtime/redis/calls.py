@@ -232,6 +232,10 @@ class Calls:
         """Queue a suspended run again, without an answer."""
         return self._call("wake", run_id)
 
+    def requestion(self, run_id: str, name: str, question: str, record: str) -> Call:
+        """Let a run that waits ask one thing, in the place of all that it asks."""
+        return self._call("requestion", run_id, name, question, record)
+
     def cancel(self, run_id: str, reason: str) -> Call:
         """Cancel a run."""
         return self._call("cancel", run_id, reason)

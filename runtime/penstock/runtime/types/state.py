@@ -101,12 +101,12 @@ class Update:
     """Whether an input among the values is validated already."""
 
 
-def checkpoint_config(thread_id: str, checkpoint_id: str) -> dict[str, Any]:
+def checkpoint_config(thread_id: str, checkpoint_id: str, namespace: str = "") -> dict[str, Any]:
     """Return the config that names a checkpoint."""
     return {
         "configurable": {
             "thread_id": thread_id,
-            "checkpoint_ns": "",
+            "checkpoint_ns": namespace,
             "checkpoint_id": checkpoint_id,
         }
     }

@@ -7,18 +7,14 @@ __all__ = ["GraphStates"]
 from collections.abc import Mapping
 from typing import Any, Final
 
-from penstock.langgraph.redis.calls import RECORD, TOLD, GraphCalls, Plan
-from penstock.langgraph.redis.growing import KnownLists
-from penstock.langgraph.redis.keys import GraphKeys, Space, applied_field
+from penstock.langgraph.redis.calls import RECORD, TOLD, Plan
+from penstock.langgraph.redis.keys import Space, applied_field
 from penstock.langgraph.redis.namespace import nodes_of
 from penstock.langgraph.redis.plain_values import PlainSerializer
 from penstock.langgraph.redis.plans import reading, threads
-from penstock.langgraph.redis.record import Records
-from penstock.langgraph.redis.refusals import Refusals
 from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.thread_state import PointState
-from penstock.langgraph.redis.values import Values
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.state import Anchor, StateSnapshot
 
@@ -30,14 +26,7 @@ class GraphStates:
     """The plans for one Redis."""
 
     def __init__(self, settings: Settings) -> None:
-        self._storage = Storage(
-            GraphCalls(GraphKeys(settings.prefix)),
-            Records.of(settings),
-            Values(PlainSerializer(), settings.value_limit),
-            KnownLists(),
-            Refusals(),
-            grows=False,
-        )
+        self._storage = Storage.of(settings, PlainSerializer())
 
     def state(self, anchor: Anchor, *, subgraphs: bool = False) -> Plan[StateSnapshot | None]:
         """Return the state of a thread, or at one of its points; None if there is none."""

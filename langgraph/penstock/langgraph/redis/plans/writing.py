@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["put", "put_writes"]
+__all__ = ["put", "put_writes", "tell"]
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -10,12 +10,24 @@ from typing import Any, cast
 
 from penstock.langgraph.redis.calls import NewValue, NewWrite, Plan, Request
 from penstock.langgraph.redis.growing import Known, ListBytes
-from penstock.langgraph.redis.keys import Space, point_field, value_field, write_field, write_name
+from penstock.langgraph.redis.keys import (
+    Space,
+    applied_field,
+    names_of,
+    point_field,
+    snapshot_field,
+    to_bytes,
+    value_field,
+    write_field,
+    write_name,
+)
 from penstock.langgraph.redis.point import Point, PointHead, Write, write_head
 from penstock.langgraph.redis.record import Typed
+from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.versions import is_ours, version_text
 from penstock.publisher.errors import CodecError
+from penstock.runtime.errors import ThreadBusyError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,6 +49,7 @@ def put(storage: Storage, point: Point, new_versions: Mapping[str, Any]) -> Plan
 
     Raises:
         CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+        ThreadBusyError: a run of a worker is at work on the thread; nothing was stored.
     """
     values: Mapping[str, Any] = point.checkpoint["channel_values"]
     drafts = [
@@ -55,7 +68,9 @@ def put(storage: Storage, point: Point, new_versions: Mapping[str, Any]) -> Plan
         new = [*removed, *(draft.new for draft in drafts)]
         return storage.calls.put(point.space, root, point.id, record, new)
 
-    if (yield call()):  # a version to be continued was deleted meanwhile
+    reply = yield call()
+    _check_idle(point.space, reply)
+    if reply:  # a version to be continued was deleted meanwhile
         drafts = [_in_full(storage, point.space, draft) for draft in drafts]
         yield call()
     for draft in drafts:
@@ -84,7 +99,19 @@ def put_writes(
         field, head = write_field(point_id, name), write_head(write.channel, write.path)
         record = storage.records.write(space, field, head, typed)
         new.append(NewWrite(name, record, first_wins=write.index >= 0))
-    yield storage.calls.put_writes(space, point_id, new)
+    _check_idle(space, (yield storage.calls.put_writes(space, point_id, new)))
+
+
+def tell(
+    storage: Storage, space: Space, point_id: str, told: Snapshot, applied: Mapping[str, Any]
+) -> Plan[None]:
+    """Store what readers without the graph see of a point, and its values that only it can tell."""
+    row = [to_bytes(snapshot_field(point_id)), to_bytes(told.text)]
+    if applied:
+        typed = storage.values.dumps(dict(applied), f"values of point {point_id}")
+        field = applied_field(point_id)
+        row += [to_bytes(field), storage.records.write(space, field, "", typed)]
+    yield "HSET", names_of(storage.calls.keys, space)[1], *row
 
 
 def _draft(storage: Storage, point: Point, channel: str, version: str, value: Any) -> Draft:
@@ -117,6 +144,16 @@ def _in_full(storage: Storage, space: Space, draft: Draft) -> Draft:
     record = storage.records.write(space, value_field(channel, version), "", draft.typed)
     new = NewValue(channel, version, record)
     return Draft(draft.typed, new, draft.known and draft.known.in_full())
+
+
+def _check_idle(space: Space, reply: Any) -> None:
+    if isinstance(reply, bytes) and reply:
+        run_id = reply.decode()
+        raise ThreadBusyError(
+            run_id,
+            f"thread {space.thread_id!r} is busy: run {run_id!r} of the graph that workers execute "
+            "on it is at work. Wait for its result, or cancel it.",
+        )
 
 
 def _record(storage: Storage, point: Point) -> bytes:

@@ -3,9 +3,16 @@
 -- ARGV[1] thread id, ARGV[2] space, ARGV[3] its namespace, ARGV[4] root point that it hangs on ('' for none), ARGV[5]
 -- id of the point, ARGV[6] its record; then values, three parts each: field, field of the version that it continues
 -- ('' for none), record ('': the channel has no value in this version).
--- Returns the fields that are to be continued and are not there: then nothing was stored.
--- Keys: KEYS[1] graph:<thread>, KEYS[2] graph:<thread>:<space>, KEYS[3] graph:<thread>:<space>:order.
+-- Returns the fields that are to be continued and are not there, or the id of a run that is at work on the thread: then
+-- nothing was stored.
+-- Keys: KEYS[1] graph:<thread>, KEYS[2] graph:<thread>:<space>, KEYS[3] graph:<thread>:<space>:order; those of at_work.
+-- include: penstock.langgraph.redis.scripts/at_work
+
 local missing = {}
+local busy = at_work(ARGV[1])
+if busy then
+  return busy
+end
 for at = 7, #ARGV, 3 do
   if ARGV[at + 1] ~= '' and redis.call('HEXISTS', KEYS[2], ARGV[at + 1]) == 0 then
     missing[#missing + 1] = ARGV[at + 1]

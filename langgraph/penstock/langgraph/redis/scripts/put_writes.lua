@@ -3,7 +3,14 @@
 -- ARGV[1] thread id, ARGV[2] space, ARGV[3] its namespace, ARGV[4] id of the point; then writes, three parts each:
 -- name, 1 if the first of a name wins and 0 if the last does, record.
 -- The names of a point's writes stand in the field `t <id>`, one a line.
--- Keys: KEYS[1] graph:<thread>, KEYS[2] graph:<thread>:<space>; KEYS[3] is not reached.
+-- Returns '', or the id of a run that is at work on the thread: then nothing was stored.
+-- Keys: KEYS[1] graph:<thread>, KEYS[2] graph:<thread>:<space>; KEYS[3] is not reached; those of at_work.
+-- include: penstock.langgraph.redis.scripts/at_work
+
+local busy = at_work(ARGV[1])
+if busy then
+  return busy
+end
 redis.call('HSET', KEYS[1], 'id', ARGV[1])
 redis.call('HSETNX', KEYS[1], 'space:' .. ARGV[2], cjson.encode({ ARGV[3], '' }))
 local names = redis.call('HGET', KEYS[2], 't ' .. ARGV[4]) or ''
@@ -21,4 +28,4 @@ end
 if #names > before then
   redis.call('HSET', KEYS[2], 't ' .. ARGV[4], names)
 end
-return 'OK'
+return ''

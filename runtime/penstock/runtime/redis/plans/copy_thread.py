@@ -23,6 +23,7 @@ def copy_thread(threads: ThreadPlans, source: str, target: str) -> Plan[None]:
     """
     old, new = Kept(threads.codec, source), Kept(threads.codec, target)
     nonce, word = uuid.uuid4().hex, "MOVED"
+    is_of_graph = yield from _copy_graph(threads, source, target, nonce)
     while word == "MOVED":  # it has got another checkpoint since it was read
         name = thread_key(source)
         fields: dict[bytes, bytes] = yield ("HGETALL", threads.keys.thread(name))
@@ -35,9 +36,19 @@ def copy_thread(threads: ThreadPlans, source: str, target: str) -> Plan[None]:
         word = threads.plans.calls.word((yield threads.calls.copy(copied, nonce)))
     check_known(source, word)
     if word == "TAKEN":
+        if is_of_graph:
+            yield from threads.of_graphs.delete(target)
         raise ConfigurationError(
             f"thread {target!r} has a history of its own: copy to another, or delete it first."
         )
+
+
+def _copy_graph(threads: ThreadPlans, source: str, target: str, nonce: str) -> Plan[bool]:
+    """Copy what a graph has on a thread, if one is executed there; tells whether one is."""
+    if not (yield ("HEXISTS", threads.keys.graph(thread_key(source)), "hosted")):
+        return False
+    yield from threads.of_graphs.copy(source, target, nonce)
+    return True
 
 
 def _field(name: str, text: bytes, old: Kept, new: Kept) -> bytes | str:

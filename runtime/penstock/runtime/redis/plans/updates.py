@@ -9,7 +9,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from penstock.runtime.errors import InvalidUpdateError, ThreadBusyError, UnknownCheckpointError
+from penstock.runtime.errors import (
+    ConfigurationError,
+    InvalidUpdateError,
+    ThreadBusyError,
+    UnknownCheckpointError,
+)
+from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.journal.outcome import Outcome, encode_outcome
 from penstock.runtime.journal.thread_values import Kept
 from penstock.runtime.redis.keys import thread_key
@@ -56,7 +62,7 @@ class ChangePlans:
             return (yield from self.fork(change))
         if node == "__end__":
             return made(change, self._calls.answer((yield self._calls.update(change, Amendment()))))
-        return (yield from self.update(change, update.values))
+        return _of_entrypoint(change, (yield from self.update(change, update.values)))
 
     def change(
         self, ref: CheckpointRef, entrypoint: str = "", config: Mapping[str, Any] | None = None
@@ -66,12 +72,19 @@ class ChangePlans:
         metadata = kept.write_metadata((config or {}).get("metadata"))
         return Change(ref.thread_id, ref.checkpoint_id, uuid.uuid4().hex, entrypoint, metadata)
 
-    def update(self, change: Change, returned: Any) -> Plan[str]:
+    def update(
+        self, change: Change, returned: Any, as_node: str | None = None
+    ) -> Plan[str | GraphHost]:
         """Give a thread what an entrypoint could have returned; returns the new checkpoint's id.
 
         What is pending on it ends: with these values, if they go on from the newest checkpoint.
+        Of a thread that a graph is executed on, only that is returned.
         """
-        _check(change)
+        if as_node is not None and not (yield from self._is_of_graph(change.thread_id)):
+            raise InvalidUpdateError(
+                f"thread {change.thread_id!r} is not one of a graph, and has no node {as_node!r}: "
+                "leave out as_node."
+            )
         value, save = FinalValue.split(returned)
         kept = Kept(self._codec, change.thread_id).write(value, save, "the update")
         while True:
@@ -81,6 +94,8 @@ class ChangePlans:
             result = encode_outcome(Outcome(value), codec, "result", "result of the update")
             amendment = Amendment(**kept, run_id=run_id, result=result)
             answer = self._calls.answer((yield self._calls.update(change, amendment)))
+            if answer[0] == "GRAPH":
+                return GraphHost.parse(answer[1])
             if answer[0] != "MOVED":  # else the thread is at another run than it was just before
                 return made(change, answer)
 
@@ -153,6 +168,15 @@ def made(change: Change, answer: tuple[str, str]) -> str:
     if word == "UNKNOWN":
         raise _no_checkpoint(change)
     return other
+
+
+def _of_entrypoint(change: Change, made: str | GraphHost) -> str:
+    if isinstance(made, GraphHost):
+        raise ConfigurationError(
+            f"thread {change.thread_id!r} holds the state of the graph {made.entrypoint!r}, which "
+            f"entrypoint {change.entrypoint!r} cannot change."
+        )
+    return made
 
 
 def _check_node(update: Update) -> None:

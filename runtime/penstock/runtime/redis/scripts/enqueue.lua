@@ -95,7 +95,9 @@ if busy then
   return { 'created', '', announced }
 end
 if status == 'suspended' or status == 'queued' then
-  settling().settle_here(active, 'cancelled', 'superseded')
+  -- What a graph has stored of it is there already.
+  local takes_back = on_busy == 'rollback' and redis.call('HEXISTS', key('run', active), 'graph') == 1
+  settling().settle_here(active, 'cancelled', takes_back and 'rollback' or 'superseded')
 end
 offer(id, false, { told.queue, told.entrypoint, told.created_at })
 return { 'created', '', announced }

@@ -5,7 +5,7 @@
 -- saved, and the value where that is another; base is the number of the one that has them, '' for none);
 -- thread:<key> (head, step and base of the newest; saved, and value where it is another; run; ttl; children, saved:<name>); checkpoints:<id>;
 -- those of graph_keys.
--- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
+-- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph, roll_back)
 
 local HEAD = '^(%d+) (%a+) (%-?%d+) (%d*) ([%w_-]*) (%d+) (%d*)'
 

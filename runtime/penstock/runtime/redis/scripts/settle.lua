@@ -96,6 +96,9 @@ local function settle_as(id, run, status, reason, by, ...)
   if run.sends then
     remote_end().call_off(id)
   end
+  if run.graph and reason == 'rollback' then
+    graph_keys().roll_back(run.thread_key, id)
+  end
   redis.call('PEXPIRE', key('checkpoints', id), retention)
   redis.call('PEXPIRE', key('events', id), retention)
   redis.call('PEXPIRE', key('questions', id), is_at_work and 0 or retention) -- which asks nothing any more

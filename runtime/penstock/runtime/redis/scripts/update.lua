@@ -5,10 +5,10 @@
 -- where that is another, ARGV[9] entrypoint, ARGV[10] metadata, ARGV[11] how many checkpoints to keep, ARGV[12]
 -- retention of a thread,
 -- ARGV[13] run that the thread is at as far as the caller knows, ARGV[14] outcome that completes it, if it is pending.
--- Returns { OK, number of the new checkpoint }, { BUSY, run id }, { UNKNOWN, '' } (no such checkpoint), or
--- { MOVED, '' } where the thread is at another run.
+-- Returns { OK, number of the new checkpoint }, { BUSY, run id }, { UNKNOWN, '' } (no such checkpoint),
+-- { MOVED, '' } where the thread is at another run, or { GRAPH, what says so } where a graph is executed on it.
 -- A run that waits or failed is completed by the values; from another checkpoint than the head, it is cancelled.
--- Keys: those of thread_update, separate, standing and settle.
+-- Keys: graph:<key>, those of lineage, separate, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -21,6 +21,10 @@
 -- include: penstock.runtime.redis.scripts/thread_update
 
 local thread, nonce = ARGV[3], ARGV[5]
+local hosted = redis.call('HGET', key('graph', thread), 'hosted')
+if hosted then
+  return { 'GRAPH', hosted }
+end
 local at = place_of(ARGV[4], thread)
 local told = { source = 'update', entrypoint = ARGV[9], metadata = ARGV[10], keep = ARGV[11],
   first = -1 }

@@ -1,0 +1,94 @@
+"""Checkpointer of an update: it stores on a thread that no run is at work on."""
+
+from __future__ import annotations
+
+__all__ = ["UpdateSaver"]
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+)
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from penstock.langgraph.planned_saver import PlannedSaver
+from penstock.langgraph.redis.calls import Plan, Puts, Request
+from penstock.langgraph.redis.keys import Space
+from penstock.langgraph.redis.snapshot import Snapshot
+from penstock.langgraph.redis.storage import Storage
+from penstock.langgraph.saver_plans import SaverPlans
+from penstock.publisher.plan import follow
+from penstock.runtime.redis.journal.journal import RedisJournal
+from penstock.runtime.settings import Settings
+
+T = TypeVar("T")
+
+
+class UpdateSaver(PlannedSaver):
+    """Stores as a `PenstockSaver` does, over the connection of the worker; for asyncio alone."""
+
+    def __init__(
+        self, journal: RedisJournal, settings: Settings, serde: SerializerProtocol
+    ) -> None:
+        super().__init__(serde=serde)
+        self._journal = journal
+        self._plans = SaverPlans(Storage.of(settings, serde))
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint with the values of its new versions; returns the config that finds it.
+
+        Raises:
+            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            ThreadBusyError: a run is at work on the thread; nothing was stored.
+        """
+        return await self._aread(self._plans.put(config, checkpoint, metadata, new_versions))
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what a task gave to channels, for the checkpoint that it started from.
+
+        Raises:
+            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            ThreadBusyError: a run is at work on the thread; nothing was stored.
+        """
+        await self._aread(self._plans.put_writes(config, writes, task_id, task_path))
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return the checkpoint that a config names, or the newest of its thread and namespace."""
+        return await self._aread(self._plans.get_tuple(config))
+
+    async def atell(
+        self, space: Space, point_id: str, told: Snapshot, applied: Mapping[str, Any]
+    ) -> None:
+        """Store what readers without the graph see of a checkpoint."""
+        await self._aread(self._plans.tell(space, point_id, told, applied))
+
+    def _planner(self) -> SaverPlans:
+        return self._plans
+
+    def _read(self, plan: Plan[T]) -> T:
+        return follow(plan, self._ask)
+
+    async def _aread(self, plan: Plan[T]) -> T:
+        return await asyncio.to_thread(self._read, plan)
+
+    def _ask(self, request: Request) -> Any:
+        assert not isinstance(request, Puts)
+        return self._journal.read(request)
