@@ -189,6 +189,81 @@ def test_a_function_makes_a_graph_for_each_attempt(name: str, held: int) -> None
     assert sys.modules["agents_made"].OPEN == []
 
 
+RUNTIMES = """
+import dataclasses
+from langgraph_sdk.runtime import ServerRuntime
+
+CALLED_FOR = []
+
+@dataclasses.dataclass
+class Mood:
+    tone: str
+
+async def make(told: ServerRuntime[Mood], config):
+    CALLED_FOR.append(told.access_context)
+    told.store.put(("made",), "how", {"for": told.access_context})
+    running = told.execution_runtime
+    tone = running.context.tone if running else "none"
+    own = StateGraph(State, context_schema=Mood)
+    own.add_node("only", lambda state: {"log": [tone, config["configurable"].get("x")]})
+    own.add_edge(START, "only")
+    return own
+"""
+
+
+def test_a_function_that_makes_a_graph_is_told_why() -> None:
+    Path("agents_told.py").write_text(TOP + RUNTIMES)
+    app = load_app(["agents_told.py:make"])
+    with InMemoryWorker(app.entrypoints.values()) as worker:
+        run = worker.client.enqueue(
+            "make", {"log": []}, context={"tone": "kind"}, config={"configurable": {"x": 1}}
+        )
+        worker.work()
+        assert run.result(0) == {"log": ["kind", 1]}
+
+    assert sys.modules["agents_told"].CALLED_FOR == ["assistants.read", "threads.create_run"]
+
+
+def test_a_langgraph_json_sets_types_and_the_store(caplog: pytest.LogCaptureFixture) -> None:
+    code = """
+import dataclasses
+
+@dataclasses.dataclass
+class Dish:
+    name: str
+
+def embed(texts):
+    return [[float(len(text)), 1.0] for text in texts]
+
+def keep(state, *, store):
+    store.put(("dishes",), "soup", {"text": "soup"})
+    found = store.search(("dishes",), query="soup")
+    return {"log": [Dish(found[0].key), found[0].score is not None]}
+
+own = StateGraph(State)
+own.add_node("keep", keep)
+own.add_edge(START, "keep")
+"""
+    Path("agents_typed.py").write_text(TOP + code)
+    given = {
+        "graphs": {"one": "./agents_typed.py:own"},
+        "checkpointer": {
+            "serde": {"allowed_msgpack_modules": [["agents_typed", "Dish"]]},
+            "ttl": {"default_ttl": 5},
+        },
+        "store": {"index": {"dims": 2, "embed": "./agents_typed.py:embed"}, "path": "x.py:y"},
+    }
+    Path("langgraph.json").write_text(json.dumps(given))
+
+    app = load_app(["langgraph.json"])
+
+    assert "does not look at checkpointer.ttl, store.path" in caplog.text
+    with InMemoryWorker(app.entrypoints.values()) as worker:
+        run = worker.client.enqueue("one", {"log": []})
+        worker.work()
+        assert run.result(0) == {"log": [{"name": "soup"}, True]}
+
+
 def test_a_langgraph_json_names_graphs_and_what_they_need(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +296,11 @@ def test_a_langgraph_json_names_graphs_and_what_they_need(
         ('{"graphs": {"a": "./agents_none.py:x"}}', "there is no file"),
         ('{"graphs": {"a": "x:y"}, "env": ".none"}', "there is no file '.none' for `env`"),
         ('{"graphs": {"a": "x:y"}, "dependencies": ["./none"]}', "there is no folder"),
+        ('{"graphs": {"a": "x:y"}, "store": 3}', "`store` is to be a JSON object"),
+        (
+            '{"graphs": {"a": "x:y"}, "checkpointer": {"serde": {"allowed_msgpack_modules": [3]}}}',
+            r'is true, or a list of \["module", "Class"\], not \[3\]',
+        ),
         (
             '{"graphs": {"a": "x:y"}, "dependencies": ["no-such-package>=2"]}',
             "needs 'no-such-package>=2', which is not installed",

@@ -16,7 +16,7 @@ from penstock.langgraph import PenstockSaver, host, revive
 from penstock.runtime import entrypoint
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.diagnostics.steps import read_steps
-from penstock.runtime.errors import AnswerError, RunFailedError
+from penstock.runtime.errors import AnswerError, ConfigurationError, RunFailedError
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.testing import InMemoryWorker
 from tests.langgraph import graphs
@@ -235,6 +235,46 @@ def test_a_graph_stops_at_a_breakpoint_until_it_is_let_go_on(worker: InMemoryWor
     worker.work()
 
     assert handle.result(0) == {"log": ["done"]}
+
+
+def test_a_run_may_have_breakpoints_of_its_own(worker: InMemoryWorker) -> None:
+    def build() -> Graph:
+        builder: Graph = StateGraph(State)
+        for name, before in (("one", START), ("two", "one"), ("three", "two")):
+            builder.add_node(name, of(lambda state: {"log": [len(state["log"])]}))
+            builder.add_edge(before, name)
+        return builder.compile(interrupt_before=["two"])
+
+    own: dict[str, Any] = {"interrupt_before": ["three"], "interrupt_after": ["one"]}
+    handle = run(worker, build(), {"log": []}, **own)
+    stops: list[Any] = []
+    while handle.status() == "suspended":
+        stops += [stop.value for stop in handle.result(0)["__interrupt__"]]
+        handle.resume(None)
+        worker.work()
+
+    assert stops == [{"after": ["one"]}, {"before": ["three"]}]
+    assert handle.result(0) == {"log": [0, 1, 2]}
+    everywhere = run(worker, build(), {"log": []}, interrupt_before="*")
+    assert everywhere.result(0)["__interrupt__"][0].value == {"before": ["one"]}
+    with pytest.raises(RunFailedError, match=r"'agent' has no node 'four'; it has one, two, three"):
+        run(worker, build(), {"log": []}, interrupt_after=["four"]).result(0)
+
+
+def test_an_entrypoint_has_no_nodes_to_stop_at(worker: InMemoryWorker) -> None:
+    @entrypoint(name="agent")
+    def flow(x: int) -> int:
+        return x
+
+    cast(Any, worker.app.entrypoints)["agent"] = flow
+    with pytest.raises(ConfigurationError, match="has no nodes to stop at"):
+        worker.client.enqueue(flow, 1, interrupt_before="*")
+    with pytest.raises(ConfigurationError, match="is a list of names of nodes"):
+        worker.client.enqueue("agent", 1, interrupt_before=cast(Any, "one"))
+    handle = worker.client.enqueue("agent", 1, interrupt_before=["one"])
+    worker.work()
+    with pytest.raises(RunFailedError, match="has no nodes to stop at"):
+        handle.result(0)
 
 
 def test_streaming_models_are_fine(worker: InMemoryWorker) -> None:

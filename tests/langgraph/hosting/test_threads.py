@@ -36,6 +36,7 @@ from penstock.runtime.errors import (
     ThreadBusyError,
     UnknownCheckpointError,
 )
+from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.settings import load_settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.types.state import StateSnapshot
@@ -267,6 +268,7 @@ from penstock.runtime.errors import (
     ThreadBusyError,
     UnknownCheckpointError,
 )
+from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.settings import load_settings
 GraphStates(load_settings())
 """
@@ -476,3 +478,25 @@ def test_an_update_that_a_run_was_given_is_rolled_back(worker: InMemoryWorker) -
     assert worker.client.thread("t").state() == before
     worker.work()
     assert worker.client.thread("t").state().values == before.values
+
+
+@pytest.mark.parametrize(("build", "most"), [(graphs.nested, 6), (graphs.deltas, 15)])
+def test_the_oldest_points_go_when_there_are_too_many(build: Any, most: int) -> None:
+    settings = dataclasses.replace(load_settings(), history=6)
+    graph = build(None)
+    with InMemoryWorker([host(graph, name="agent")], settings=settings) as worker:
+        for _ in range(7):
+            handle = run(worker, graph, {"log": ["in"], "all": ["in"], "some": []})
+            while handle.status() == "suspended":
+                handle.resume("yes")
+                worker.work()
+
+        states = list(worker.client.thread("t").history())
+        with PenstockSaver(worker.connection) as saver:
+            bound = graph.copy({"checkpointer": saver})
+            (newest, *older) = bound.get_state_history({"configurable": {"thread_id": "t"}})
+        names: Any = worker.connection.hkeys(f"penstock:graph:{thread_key('t')}")
+        assert 6 <= len(states) <= most
+        assert len(states) == 1 + len(older)
+        assert plain(newest.values) == states[0].values == handle.result(0)
+        assert len(names) <= 6  # the spaces of subgraphs are gone, too

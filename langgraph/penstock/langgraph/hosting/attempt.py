@@ -34,6 +34,7 @@ from penstock.runtime.engine.attempt.response_schema import Response
 from penstock.runtime.errors import ReplayError, ResumeError
 from penstock.runtime.executor.hosted import HostedRun
 from penstock.runtime.journal.result import Result
+from penstock.runtime.types.breakpoints import without_breakpoints
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class GraphAttempt:
             with suppress(Exception):  # what the run fails with is that
                 await self._note_values()
             raise
+        await self._saver.aprune_history()
         if has_stopped or self._stops:
             asked = await self._open()
             if asked or await self._is_stopped():
@@ -186,7 +188,7 @@ class GraphAttempt:
 
     def _config(self) -> Any:
         assignment = self._run.attempt.assignment
-        given = assignment.config
+        given = without_breakpoints(assignment.config)
         configurable: dict[str, Any] = {
             name: value
             for name, value in given.get("configurable", {}).items()

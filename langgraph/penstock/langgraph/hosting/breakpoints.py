@@ -6,7 +6,7 @@ before a call as well as after it: a process may have died between.
 
 from __future__ import annotations
 
-__all__ = ["Breakpoint", "breakpoints_of", "has_breakpoints"]
+__all__ = ["Breakpoint", "breakpoints_of", "given_breakpoints", "has_breakpoints"]
 
 import hashlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -19,6 +19,8 @@ from langgraph.types import StateSnapshot
 from penstock.langgraph.hosting.graph import Graph, graph_of
 from penstock.langgraph.redis.channels import INTERRUPT
 from penstock.langgraph.redis.namespace import nodes_of, place_of
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.types.breakpoints import Nodes, nodes_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,23 @@ class Breakpoint:
         """What is shown of it: the nodes that it is in front of, or behind."""
         told = {"before": list(self.before), "after": list(self.after)}
         return {name: nodes for name, nodes in told.items() if nodes}
+
+
+def given_breakpoints(graph: Graph, name: str, config: Mapping[str, Any]) -> Mapping[str, Nodes]:
+    """Return the breakpoints that one run is given, by the attributes that graphs have for them.
+
+    Raises:
+        ConfigurationError: the graph has no such node.
+    """
+    given = nodes_in(config)
+    for option, nodes in given.items():
+        for node in nodes if nodes != "*" else ():
+            if node not in graph.nodes:
+                names = ", ".join(name for name in graph.nodes if not name.startswith("__"))
+                raise ConfigurationError(
+                    f"{option}: graph {name!r} has no node {node!r}; it has {names}."
+                )
+    return {f"{option}_nodes": nodes for option, nodes in given.items()}
 
 
 def has_breakpoints(graph: Graph) -> bool:

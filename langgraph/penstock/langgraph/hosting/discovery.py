@@ -6,7 +6,7 @@ __all__ = ["hosted_graphs"]
 
 import importlib.metadata
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from penstock.langgraph.hosting.graph import graph_of
@@ -17,10 +17,12 @@ OLDEST: Final = (1, 2, 22)
 """Before it nobody but the caller of a graph hears the messages of its models."""
 
 
-def hosted_graphs(found: Sequence[tuple[str, str, Any, str]]) -> Sequence[HostedGraph]:
+def hosted_graphs(
+    found: Sequence[tuple[str, str, Any, str, Mapping[str, Any]]],
+) -> Sequence[HostedGraph]:
     """Return the graphs of an app as entrypoints.
 
-    Each is given with its source, its variable, and the name that a langgraph.json gives it. One
+    Each is given with its source, its variable, and the name and options of a langgraph.json. One
     that has no name of its own has that of its variable. One that `host(...)` was given is not
     taken once more by itself.
 
@@ -32,13 +34,13 @@ def hosted_graphs(found: Sequence[tuple[str, str, Any, str]]) -> Sequence[Hosted
     hosted: dict[str, HostedGraph] = {}
     places: dict[str, str] = {}
     taken: list[Any] = []
-    for source, variable, value, key in sorted(
+    for source, variable, value, key, options in sorted(
         found, key=lambda each: not isinstance(each[2], HostedGraph)
     ):
         if any(value is graph for graph in taken) and not key:
             continue
         each = value if isinstance(value, HostedGraph) else host(value, name=key)
-        each = each.named(variable)
+        each = each.named(variable).configured(**options)
         taken.append(each.graph if graph_of(value) is None else value)
         place = f"{source.removesuffix(f':{variable}')}:{variable}"
         other = hosted.setdefault(each.name, each)

@@ -7,23 +7,36 @@ __all__ = ["Factory"]
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.store.memory import InMemoryStore
+from langgraph_sdk.runtime import ServerRuntime
 
 from penstock.langgraph.hosting.graph import Graph, compiled
+from penstock.langgraph.hosting.server_runtime import for_annotation, reading
 from penstock.runtime.errors import ConfigurationError
 
-_CONFIG: Final = ("config", "RunnableConfig")
+Given: TypeAlias = Literal["config", "runtime"]
+"""What a function that makes a graph may take."""
+
+_BY_NAME: Final[Mapping[str, Given]] = {
+    "config": "config",
+    "RunnableConfig": "config",
+    "runtime": "runtime",
+    "ServerRuntime": "runtime",
+}
+"""By the name of a parameter, or of its annotation."""
 
 
 class Factory:
     """A function that returns a graph or a builder, or holds one open as a context manager does.
 
-    It may be async, a generator that gives one graph, or return a context manager; it takes the
-    config of the run, as `config` or annotated as `RunnableConfig`, or nothing.
+    It may be async, a generator that gives one graph, or return a context manager. It takes the
+    config of the run, as `config` or annotated as `RunnableConfig`, and what it is called for, as
+    `runtime` or annotated as `ServerRuntime`; or nothing.
     """
 
     def __init__(self, function: Callable[..., Any], place: str) -> None:
@@ -34,29 +47,37 @@ class Factory:
         """
         self._function = function
         self._place = place
-        self._takes_config = False
-        for parameter in inspect.signature(function).parameters.values():
-            given = getattr(parameter.annotation, "__name__", str(parameter.annotation))
-            if parameter.name in _CONFIG or given.rpartition(".")[2] in _CONFIG:
-                self._takes_config = True
+        self._takes: dict[str, Given] = {}
+        self._annotations: dict[str, Any] = {}
+        for parameter in _parameters(function):
+            given = _BY_NAME.get(parameter.name) or _BY_NAME.get(_annotated(parameter))
+            if given is not None:
+                self._takes[parameter.name] = given
+                self._annotations[parameter.name] = parameter.annotation
             elif parameter.default is parameter.empty and parameter.kind not in (
                 parameter.VAR_POSITIONAL,
                 parameter.VAR_KEYWORD,
             ):
                 raise ConfigurationError(
                     f"{place} has a parameter {parameter.name!r}: a function that makes a graph "
-                    "takes `config: RunnableConfig`, or nothing."
+                    "takes `config: RunnableConfig`, `runtime: ServerRuntime`, or nothing."
                 )
 
     @asynccontextmanager
-    async def graph(self, config: RunnableConfig) -> AsyncGenerator[Graph]:
+    async def graph(
+        self, config: RunnableConfig, runtime: ServerRuntime[Any]
+    ) -> AsyncGenerator[Graph]:
         """Give the graph of one attempt; what it holds is closed at the end.
 
         Raises:
             ConfigurationError: what it makes is no graph.
         """
         async with AsyncExitStack() as stack:
-            made: Any = self._function(config) if self._takes_config else self._function()
+            given: dict[str, Any] = {}
+            for name, what in self._takes.items():
+                told = for_annotation(runtime, self._annotations[name])
+                given[name] = config if what == "config" else told
+            made: Any = self._function(**given)
             if inspect.isasyncgen(made):
                 made = await stack.enter_async_context(asynccontextmanager(lambda: made)())
             elif inspect.isgenerator(made):
@@ -84,7 +105,8 @@ class Factory:
         found: list[Any] = []
 
         async def make() -> None:
-            async with self.graph(cast(RunnableConfig, {"configurable": {}})) as graph:
+            config, runtime = cast(RunnableConfig, {"configurable": {}}), reading(InMemoryStore())
+            async with self.graph(config, runtime) as graph:
                 found.append(graph)
 
         def work() -> None:
@@ -105,3 +127,18 @@ class Factory:
                 f"worker starts: {type(error).__name__}: {error}"
             ) from error
         return cast(Graph, found[0])
+
+
+def _parameters(function: Callable[..., Any]) -> Iterable[inspect.Parameter]:
+    """Return the parameters of a function, with annotations as they are meant where possible."""
+    try:
+        return inspect.signature(function, eval_str=True).parameters.values()
+    except NameError:  # of a name that only type checkers know
+        return inspect.signature(function).parameters.values()
+
+
+def _annotated(parameter: inspect.Parameter) -> str:
+    """Return the name of what a parameter is annotated as, without what stands in brackets."""
+    given = parameter.annotation
+    text = given if isinstance(given, str) else getattr(given, "__name__", str(given))
+    return text.partition("[")[0].rpartition(".")[2]

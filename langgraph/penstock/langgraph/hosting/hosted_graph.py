@@ -17,10 +17,12 @@ from langgraph.store.memory import InMemoryStore
 from penstock.langgraph.allow_list import Types
 from penstock.langgraph.cache import PenstockCache
 from penstock.langgraph.hosting.attempt import GraphAttempt
+from penstock.langgraph.hosting.breakpoints import given_breakpoints
 from penstock.langgraph.hosting.factory import Factory
 from penstock.langgraph.hosting.graph import Graph, compiled
 from penstock.langgraph.hosting.input_schema import input_schema
 from penstock.langgraph.hosting.run_saver import RunSaver
+from penstock.langgraph.hosting.server_runtime import executing, updating
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.hosting.thread_update import update_thread
 from penstock.langgraph.hosting.update_saver import UpdateSaver
@@ -28,7 +30,7 @@ from penstock.langgraph.hosting.void import said_in_vain
 from penstock.langgraph.redis.journal_calls import JournalCalls
 from penstock.langgraph.redis.keys import GraphKeys, Space
 from penstock.langgraph.redis.snapshot import Snapshot
-from penstock.langgraph.serde import serializer_for
+from penstock.langgraph.serde import ClosedSerializer, serializer_for
 from penstock.langgraph.store import PenstockStore
 from penstock.publisher.plan import follow
 from penstock.runtime.errors import ConfigurationError
@@ -39,6 +41,7 @@ from penstock.runtime.journal.result import Result
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.graph_updates import requestion
 from penstock.runtime.redis.plans.requests import RequestPlans
+from penstock.runtime.types.breakpoints import without_breakpoints
 from penstock.runtime.types.graph_update import GraphUpdate
 
 logger = logging.getLogger(__name__)
@@ -72,12 +75,31 @@ class HostedGraph(Hosted):
         self.name = name or (own if own != UNNAMED else "")
         self._serde = serializer_for(types, serde)
         self._modes = _checked(modes)
+        self._has_said = False
+        self._store_options: Mapping[str, Any] = {}
         self._own_parts: dict[Any, Mapping[str, Any]] = {}
         """The store and the cache, by the Redis that they are in."""
 
     def named(self, name: str) -> Self:
         """Return the graph with that name, unless it has one of its own."""
         self.name = self.name or name
+        return self
+
+    def configured(self, types: Types = (), store: Mapping[str, Any] | None = None) -> Self:
+        """Let more types be stored, and set the options of the store that the graph is given.
+
+        Raises:
+            ConfigurationError: the options of a store cannot be read.
+        """
+        if types == "any" and isinstance(self._serde, ClosedSerializer):
+            self._serde = ClosedSerializer(None)
+        elif types != "any" and isinstance(self._serde, ClosedSerializer):
+            self._serde = self._serde.with_more(
+                [names for names in types if isinstance(names, tuple)]
+            )
+        if store:
+            PenstockStore(**store)  # refuses now what it would refuse in a run
+            self._store_options = store
         return self
 
     def __repr__(self) -> str:
@@ -103,6 +125,7 @@ class HostedGraph(Hosted):
         saver = RunSaver(journal, Space(thread_id), calls, run.settings, self._serde, teller)
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
+            own |= given_breakpoints(made, self.name, run.attempt.assignment.config)
             return await GraphAttempt(self.name, made.copy(own), saver, teller, run).execute()
 
     async def _update(self, run: HostedRun, update: GraphUpdate) -> Result:
@@ -122,8 +145,13 @@ class HostedGraph(Hosted):
         if self._factory is None:
             yield self.graph
             return
-        config: Any = run.attempt.assignment.config
-        async with self._factory.graph(config) as graph:
+        assignment = run.attempt.assignment
+        store = self._own(run)["store"]
+        runtime = executing(store, assignment.context)
+        if isinstance(run.argument, GraphUpdate):
+            runtime = updating(store)
+        config: Any = without_breakpoints(assignment.config)
+        async with self._factory.graph(config, runtime) as graph:
             yield graph
 
     def unfinished(self, run: HostedRun) -> Mapping[str, int]:
@@ -134,10 +162,8 @@ class HostedGraph(Hosted):
 
     def _parts(self, graph: Graph, run: HostedRun) -> Mapping[str, Any]:
         """Return the store and the cache that a graph gets of this process."""
-        own = self._own_parts.get(run.connection)
-        if own is None:
-            self._say_what_is_replaced(graph)
-            own = self._own_parts[run.connection] = self._made_for(run)
+        own = self._own(run)
+        self._say_what_is_replaced(graph)
         parts: dict[str, Any] = {}
         if graph.store is None or isinstance(graph.store, InMemoryStore):
             parts["store"] = own["store"]
@@ -147,16 +173,20 @@ class HostedGraph(Hosted):
             parts["cache"] = own["cache"]
         return parts
 
-    def _made_for(self, run: HostedRun) -> Mapping[str, Any]:
+    def _own(self, run: HostedRun) -> Mapping[str, Any]:
+        """Return the store and the cache in the Redis of a run."""
         connection, settings = run.connection, run.settings
-        return {
-            "store": PenstockStore(connection, settings=settings),
-            "cache": PenstockCache(connection, serde=self._serde, settings=settings),
-        }
+        own = self._own_parts.get(connection)
+        if own is None:
+            own = self._own_parts[connection] = {
+                "store": PenstockStore(connection, settings=settings, **self._store_options),
+                "cache": PenstockCache(connection, serde=self._serde, settings=settings),
+            }
+        return own
 
     def _say_what_is_replaced(self, graph: Graph) -> None:
-        given = graph.checkpointer
-        if given is not None and not isinstance(given, bool):
+        given, has_said, self._has_said = graph.checkpointer, self._has_said, True
+        if not has_said and given is not None and not isinstance(given, bool):
             logger.info(
                 "graph %r keeps its state in the Redis of its worker, not in its %s",
                 self.name,

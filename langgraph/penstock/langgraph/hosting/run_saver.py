@@ -24,8 +24,8 @@ from penstock.langgraph.planned_saver import PlannedSaver
 from penstock.langgraph.redis.calls import Plan, Puts, Request
 from penstock.langgraph.redis.channels import NULL_TASK
 from penstock.langgraph.redis.journal_calls import JournalCalls
-from penstock.langgraph.redis.keys import Space, applied_field
-from penstock.langgraph.redis.plans import reading
+from penstock.langgraph.redis.keys import Space, applied_field, names_of
+from penstock.langgraph.redis.plans import reading, threads
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer
@@ -62,6 +62,9 @@ class RunSaver(PlannedSaver):
         grows = isinstance(serde, ClosedSerializer)
         self._storage = Storage.of(settings, serde, calls=calls, grows=grows)
         self._plans = SaverPlans(self._storage)
+        self._history = settings.history
+        self._steps = 0
+        """Points that the thread has at most, unless it was forked."""
 
     # -- what is stored -------------------------------------------------------------------------
 
@@ -78,7 +81,7 @@ class RunSaver(PlannedSaver):
             CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
             LeaseLostError: another attempt owns the run.
         """
-        stored = self._store(self._plans.put(config, checkpoint, metadata, new_versions))
+        stored = self._put(config, checkpoint, metadata, new_versions)
         if self._journal.durability == "sync":
             self._journal.flush()
         return stored
@@ -91,10 +94,20 @@ class RunSaver(PlannedSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """As `put`, on the running loop."""
-        stored = self._store(self._plans.put(config, checkpoint, metadata, new_versions))
+        stored = self._put(config, checkpoint, metadata, new_versions)
         if self._journal.durability == "sync":
             await self._journal.aflush()
         return stored
+
+    def _put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        self._steps = max(self._steps, metadata.get("step", 0) + 2)
+        return self._store(self._plans.put(config, checkpoint, metadata, new_versions))
 
     def put_writes(
         self,
@@ -181,6 +194,16 @@ class RunSaver(PlannedSaver):
         """Return the checkpoint namespaces that the run's thread has, sorted."""
         spaces = await self._aread(reading.spaces_of(self._storage, self._root.thread_id))
         return [space.namespace for space in spaces]
+
+    async def aprune_history(self) -> None:
+        """Delete the oldest points of the thread if it has a tenth more than are kept."""
+        most = self._history + self._history // 10
+        if 0 < self._history and most < self._steps:
+            order = names_of(self._calls.keys, self._root)[2]
+            await self._journal.aflush()
+            if await asyncio.to_thread(self._ask, ("ZCARD", order)) > most:
+                plan = threads.keep_newest(self._storage, self._root.thread_id, self._history)
+                await self._aread(plan)
 
     def _planner(self) -> SaverPlans:
         return self._plans

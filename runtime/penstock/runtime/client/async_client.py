@@ -19,9 +19,7 @@ from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
-from penstock.runtime.redis.plans.failures import failures
-from penstock.runtime.redis.plans.queues import queue_states
-from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
+from penstock.runtime.types.breakpoints import Nodes, with_breakpoints
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
 from penstock.runtime.types.queue import checked_queue
@@ -51,6 +49,8 @@ class AsyncClient(AsyncTransport):
         retention: float | None = None,
         retention_failed: float | None = None,
         durability: Durability = "async",
+        interrupt_before: Nodes | None = None,
+        interrupt_after: Nodes | None = None,
     ) -> AsyncRunHandle:
         """As `Client.enqueue`."""
         options = Wanted(
@@ -61,10 +61,7 @@ class AsyncClient(AsyncTransport):
             queue=self.settings.queue if queue is None else queue,
             on_busy=on_busy,
             context=context,
-            config=config or {},
-            tags=tags or {},
-            retention=retention,
-            retention_failed=retention_failed,
+            config=with_breakpoints(config or {}, interrupt_before, interrupt_after),
             durability=durability,
         )
         wanted = wanted_run(entrypoint, input, options)

@@ -17,9 +17,7 @@ from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
-from penstock.runtime.redis.plans.failures import failures
-from penstock.runtime.redis.plans.queues import queue_states
-from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
+from penstock.runtime.types.breakpoints import Nodes, check_no_breakpoints, with_breakpoints
 from penstock.runtime.types.config import merged
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
@@ -52,20 +50,22 @@ class Client(Transport):
         retention: float | None = None,
         retention_failed: float | None = None,
         durability: Durability = "async",
+        interrupt_before: Nodes | None = None,
+        interrupt_after: Nodes | None = None,
     ) -> RunHandle:
         """Enqueue a run; returns its handle at once.
 
         `config` may name the thread as well, and the checkpoint to continue from. With `run_id` the
         call may be repeated: the same id is one run. `on_busy` chooses what to do if another run of
-        the thread is queued or running: wait behind it, reject, interrupt it or roll it back. By
-        its `tags`, at most 16 texts, the run is found again. It is kept for `retention` seconds
-        after its end, or `retention_failed` if it fails; by default as the entrypoint says that is
-        given itself, else as the settings say.
+        the thread is queued or running: wait behind it, reject, interrupt it or roll it back.
+        `interrupt_before` and `interrupt_after` are nodes of a LangGraph graph, "*" for all, that
+        the run is to stop at, in the place of those that it was compiled with.
 
         Raises:
             InputError: pydantic refuses the input; nothing was written.
             CodecError: the input cannot be stored; nothing was written.
-            ConfigurationError: a name or an id is one that no worker could take.
+            ConfigurationError: a name or an id is one that no worker could take; an entrypoint
+                has no nodes to stop at.
             RunConflictError: the run id is taken by another input.
             ThreadBusyError: the thread is busy, and on_busy is "reject".
             RedisUnavailableError: Redis did not answer; with a run id, try again.
@@ -81,10 +81,7 @@ class Client(Transport):
                 queue=self.settings.queue if queue is None else queue,
                 on_busy=on_busy,
                 context=context,
-                config=config or {},
-                tags=tags or {},
-                retention=retention,
-                retention_failed=retention_failed,
+                config=with_breakpoints(config or {}, interrupt_before, interrupt_after),
                 durability=durability,
             ),
         )
@@ -221,6 +218,8 @@ def wanted_run(
     declared = given.declared if isinstance(given, Entrypoint) else Declared()
     name = _checked_name(entrypoint if isinstance(entrypoint, str) else entrypoint.name)
     config = merged({}, wanted.config)
+    if isinstance(given, Entrypoint):
+        check_no_breakpoints(name, config)
     thread_id: Any = wanted.thread_id
     if thread_id is None:
         thread_id = config.get("configurable", {}).get("thread_id") or None

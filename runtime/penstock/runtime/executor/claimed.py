@@ -22,7 +22,8 @@ from penstock.runtime.journal.position import Position
 from penstock.runtime.journal.remote_call import arguments_of
 from penstock.runtime.journal.run_input import accepted, context_of, given_of
 from penstock.runtime.journal.thread_values import Kept
-from penstock.runtime.redis.replies import Claim
+from penstock.runtime.redis.calls import Claim
+from penstock.runtime.types.breakpoints import check_no_breakpoints
 from penstock.runtime.types.cache import CachedCall
 
 
@@ -93,6 +94,7 @@ def _run(claim: Claim, assignment: Assignment, app: App, codec: Codec) -> Assign
             f"{GraphHost.parse(hosted).entrypoint!r}: use another thread_id for entrypoint "
             f"{entrypoint.name!r}."
         )
+    check_no_breakpoints(entrypoint.name, assignment.config)
     cached = entrypoint.body.cached_call(assignment.cache, codec, args, {})
     return Assigned(assignment, entrypoint.body, args, cached=cached, kept=kept)
 

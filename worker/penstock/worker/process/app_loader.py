@@ -7,9 +7,9 @@ __all__ = ["load_app"]
 import importlib
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, TypeAlias
 
 from penstock.runtime.errors import ConfigurationError
@@ -21,8 +21,8 @@ from penstock.worker.process.app_source import parts_of
 from penstock.worker.process.graphs import hosted_graphs, is_graph, makes_graphs
 from penstock.worker.process.langgraph_file import LangGraphFile
 
-Found: TypeAlias = tuple[str, str, Any, str]
-"""A source, a variable in it, what it holds, and the name that a langgraph.json gives it."""
+Found: TypeAlias = tuple[str, str, Any, str, Mapping[str, Any]]
+"""A source, a variable in it, what it holds, and the name and options that a langgraph.json has."""
 
 
 def load_app(sources: Sequence[str]) -> App:
@@ -45,7 +45,7 @@ def load_app(sources: Sequence[str]) -> App:
     entrypoints: dict[str, AnyExecutable] = {}
     tasks: dict[str, Task[..., Any]] = {}
     found = [each for source in sources for each in _found(source)]
-    for _, _, value, _ in found:
+    for _, _, value, *_ in found:
         if isinstance(value, Entrypoint):
             _add(entrypoints, value, "entrypoint")
         elif isinstance(value, Task) and value.queue:
@@ -60,7 +60,7 @@ def load_app(sources: Sequence[str]) -> App:
 
 def _is_hosted(found: Found) -> bool:
     """Tell whether something is a graph; what is named by itself may make one."""
-    source, _, value, key = found
+    source, _, value, key, _ = found
     if isinstance(value, Entrypoint | Task):
         return False
     is_named = bool(key or parts_of(source)[1])
@@ -76,23 +76,22 @@ def _add_graphs(entrypoints: dict[str, AnyExecutable], graphs: Sequence[Found]) 
             )
 
 
-def _found(source: str, key: str = "") -> Iterable[Found]:
+def _found(
+    source: str, key: str = "", options: Mapping[str, Any] = MappingProxyType({})
+) -> Iterable[Found]:
     """Return what a source has at its top level, by name, or the one object that it names."""
     if source.endswith(".json"):
         file = LangGraphFile(source)
         file.prepare()
-        return [each for key, graph in file.graphs.items() for each in _found(graph, key)]
+        options = file.options(_object)
+        return [each for key, graph in file.graphs.items() for each in _found(graph, key, options)]
     name, path = parts_of(source)
-    module = _import(name)
     if not path:
-        return [(source, variable, value, "") for variable, value in vars(module).items()]
-    value: Any = module
-    for part in path.split("."):
-        try:
-            value = getattr(value, part)
-        except AttributeError as error:
-            raise ConfigurationError(f"{name} has nothing called {path!r}.") from error
-    found = (source, path.rpartition(".")[2], value, key)
+        return [
+            (source, variable, value, "", {}) for variable, value in vars(_import(name)).items()
+        ]
+    value = _object(source)
+    found = (source, path.rpartition(".")[2], value, key, options)
     if not (isinstance(value, Entrypoint | Task) or _is_hosted(found)):
         raise ConfigurationError(
             f"{source} is no entrypoint and no LangGraph graph, but {type(value).__name__}: name "
@@ -100,6 +99,18 @@ def _found(source: str, key: str = "") -> Iterable[Found]:
             "StateGraph, or a function that makes one."
         )
     return [found]
+
+
+def _object(source: str) -> Any:
+    """Return the object that a source names, as `agent.py:graph` does."""
+    name, path = parts_of(source)
+    value: Any = _import(name)
+    for part in path.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError as error:
+            raise ConfigurationError(f"{name} has nothing called {path!r}.") from error
+    return value
 
 
 def _add(found: dict[str, Any], value: Any, kind: str) -> None:

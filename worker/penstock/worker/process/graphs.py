@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["hosted_graphs", "is_graph", "makes_graphs"]
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from penstock.runtime.errors import ConfigurationError
@@ -31,10 +31,13 @@ def makes_graphs(value: object) -> bool:
     return is_builder or (callable(value) and not isinstance(value, type))
 
 
-def hosted_graphs(found: Sequence[tuple[str, str, Any, str]]) -> Sequence[Hosted]:
+def hosted_graphs(
+    found: Sequence[tuple[str, str, Any, str, Mapping[str, Any]]],
+) -> Sequence[Hosted]:
     """Return the graphs of an app as entrypoints.
 
-    Each is given with its source, its variable, and a name that goes before its own, or "".
+    Each is given with its source, its variable, a name that goes before its own, or "", and
+    options: types that may be stored, and those of the store that graphs without one get.
 
     Raises:
         ConfigurationError: the extra `langgraph` is not installed, or a graph cannot be hosted.
@@ -42,7 +45,7 @@ def hosted_graphs(found: Sequence[tuple[str, str, Any, str]]) -> Sequence[Hosted
     try:
         discovery = importlib.import_module(_DISCOVERY)
     except ImportError as error:
-        source, name, _, _ = found[0]
+        source, name, *_ = found[0]
         source = source if source.endswith(f":{name}") else f"{source}:{name}"
         raise ConfigurationError(
             f"{source} is a LangGraph graph; install penstock[langgraph]."

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -18,7 +18,11 @@ from penstock.runtime.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-_READ: Final = {"graphs", "env", "dependencies", "$schema"}
+_READ: Final = {"graphs", "env", "dependencies", "checkpointer", "store", "$schema"}
+
+_TYPES: Final = "allowed_msgpack_modules"
+
+_OF_STORE: Final = ("index", "ttl")
 
 
 class LangGraphFile:
@@ -40,8 +44,18 @@ class LangGraphFile:
         self._tree = self._object(tree, "it")
         if not self._object(self._tree.get("graphs"), "`graphs`"):
             raise ConfigurationError(f"{path} names no graphs.")
-        if more := sorted(self._tree.keys() - _READ):
+        if more := [*sorted(self._tree.keys() - _READ), *self._unread()]:
             logger.warning("%s: a worker does not look at %s", path, ", ".join(more))
+
+    def _unread(self) -> list[str]:
+        """Return the fields of its checkpointer and its store that nobody looks at."""
+        serde = self._object(self._part("checkpointer").get("serde") or {}, "`checkpointer.serde`")
+        unread = [f"checkpointer.{name}" for name in self._part("checkpointer") if name != "serde"]
+        unread += [f"checkpointer.serde.{name}" for name in serde if name != _TYPES]
+        return unread + [f"store.{name}" for name in self._part("store") if name not in _OF_STORE]
+
+    def _part(self, name: str) -> Mapping[str, Any]:
+        return self._object(self._tree.get(name) or {}, f"`{name}`")
 
     @property
     def graphs(self) -> Mapping[str, str]:
@@ -58,6 +72,29 @@ class LangGraphFile:
             is_file = file.endswith(".py")
             found[name] = f"{self._path.parent / file if is_file else file}:{variable}"
         return found
+
+    def options(self, load: Callable[[str], Any]) -> Mapping[str, Any]:
+        """Return what its graphs are hosted with: types that may be stored, a store's options.
+
+        An embed function is given as ./file.py:object, and loaded by `load`.
+
+        Raises:
+            ConfigurationError: the types are no list of pairs.
+        """
+        serde = self._part("checkpointer").get("serde") or {}
+        given: Any = serde.get(_TYPES)
+        if given is not None and given is not True and not _are_pairs(given):
+            raise ConfigurationError(
+                f"{self._path}: `checkpointer.serde.{_TYPES}` is true, or a list of "
+                f'["module", "Class"], not {given!r}.'
+            )
+        types = "any" if given is True else tuple(map(tuple, given or ()))
+        store = {name: value for name, value in self._part("store").items() if name in _OF_STORE}
+        index: Any = store.get("index")
+        embed: Any = index.get("embed") if isinstance(index, dict) else None
+        if isinstance(embed, str) and ".py:" in embed:
+            store["index"] = {**index, "embed": load(str(self._path.parent / embed))}
+        return {"types": types, "store": store}
 
     def prepare(self) -> None:
         """Set its environment where nothing is set yet, and look whether its packages are there.
@@ -107,3 +144,10 @@ class LangGraphFile:
         if not isinstance(value, dict):
             raise ConfigurationError(f"{self._path}: {what} is to be a JSON object.")
         return cast("Mapping[str, Any]", value)
+
+
+def _are_pairs(given: object) -> bool:
+    if not isinstance(given, list):
+        return False
+    found: list[Any] = given
+    return all(type(each) is list and len(each) == len(("module", "name")) for each in found)

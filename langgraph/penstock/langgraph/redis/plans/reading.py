@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["Listing", "Read", "lineage", "newest", "point", "read_points", "spaces_of", "threads"]
+__all__ = [
+    "Listing",
+    "Read",
+    "lineage",
+    "newest",
+    "point",
+    "read_points",
+    "rooted_spaces",
+    "spaces_of",
+    "threads",
+]
 
 import dataclasses
 import json
@@ -134,10 +144,15 @@ class Listing:
 
 def spaces_of(storage: Storage, thread_id: str) -> Plan[list[Space]]:
     """Return the spaces of a thread, sorted by namespace."""
+    return [space for space, _ in (yield from rooted_spaces(storage, thread_id))]
+
+
+def rooted_spaces(storage: Storage, thread_id: str) -> Plan[list[tuple[Space, str]]]:
+    """Return the spaces of a thread, each with the root point that it hangs on, "" for none."""
     key = storage.calls.keys.thread(Space(thread_id).thread)
     fields = _pairs((yield "HGETALL", key))
-    names = [json.loads(text)[0] for name, text in fields.items() if name.startswith(b"space:")]
-    return [Space(thread_id, namespace) for namespace in sorted(names)]
+    named = [json.loads(text) for name, text in fields.items() if name.startswith(b"space:")]
+    return [(Space(thread_id, namespace), root) for namespace, root in sorted(named)]
 
 
 def threads(storage: Storage) -> Plan[list[str]]:

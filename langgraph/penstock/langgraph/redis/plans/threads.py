@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["copy", "delete", "delete_for_runs", "keep_latest"]
+__all__ = ["copy", "delete", "delete_for_runs", "keep_latest", "keep_newest"]
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 from penstock.langgraph.redis.calls import Plan
 from penstock.langgraph.redis.keys import Space, names_of
+from penstock.langgraph.redis.namespace import nodes_of
 from penstock.langgraph.redis.plans import reading
 from penstock.langgraph.redis.point import Point
 from penstock.langgraph.redis.record import head_of
@@ -54,6 +55,32 @@ def keep_latest(storage: Storage, thread_id: str) -> Plan[None]:
         old = [id_.decode() for id_ in ids]
         # Points and writes that came since then are of a later point.
         yield from _forget(storage, space, [id_ for id_ in old if id_ not in kept])
+
+
+def keep_newest(storage: Storage, thread_id: str, count: int) -> Plan[None]:
+    """Delete all points of a thread but for so many of the newest, and those that these need.
+
+    Subgraphs that remember keep as many; those of tasks go with the point that they hang on.
+    """
+    forgotten: set[str] = set()
+    hanging: list[tuple[Space, str]] = []
+    for space, root in (yield from reading.rooted_spaces(storage, thread_id)):
+        if nodes_of(space.namespace) != space.namespace:
+            hanging.append((space, root))
+            continue
+        order = names_of(storage.calls.keys, space)[2]
+        old: Sequence[bytes] = yield "ZRANGE", order, 0, -count - 1
+        if old:
+            oldest: Sequence[bytes] = yield "ZRANGE", order, -count, -count
+            needed = yield from reading.point(storage, space, oldest[0].decode())
+            kept = (yield from _ancestors(storage, needed)) if needed is not None else set[str]()
+            ids = [id_.decode() for id_ in old if id_.decode() not in kept]
+            yield from _forget(storage, space, ids)
+            forgotten |= set(ids) if not space.namespace else set()
+    for space, root in hanging:
+        if root in forgotten:
+            ids = yield "ZRANGE", names_of(storage.calls.keys, space)[2], 0, -1
+            yield from _forget(storage, space, [id_.decode() for id_ in ids])
 
 
 def _ancestors(storage: Storage, point: Point) -> Plan[set[str]]:
