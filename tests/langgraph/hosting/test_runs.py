@@ -11,12 +11,13 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
+from pydantic import BaseModel
 
 from penstock.langgraph import PenstockSaver, host, revive
 from penstock.runtime import entrypoint
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.diagnostics.steps import read_steps
-from penstock.runtime.errors import AnswerError, ConfigurationError, RunFailedError
+from penstock.runtime.errors import AnswerError, ConfigurationError, InputError, RunFailedError
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.testing import InMemoryWorker
 from tests.langgraph import graphs
@@ -275,6 +276,63 @@ def test_an_entrypoint_has_no_nodes_to_stop_at(worker: InMemoryWorker) -> None:
     worker.work()
     with pytest.raises(RunFailedError, match="has no nodes to stop at"):
         handle.result(0)
+
+
+class Order(BaseModel):
+    size: int
+    log: Annotated[list[Any], operator.add] = []
+
+
+@dataclasses.dataclass
+class Wish:
+    log: Annotated[list[Any], operator.add]
+
+
+def taking(schema: Any) -> Graph:
+    """A graph of one node, with a state of another class."""
+    builder: Graph = StateGraph(schema)
+    builder.add_node("only", of(lambda state: {"log": ["done"]}))
+    builder.add_edge(START, "only")
+    return builder.compile()
+
+
+@pytest.mark.parametrize(
+    ("schema", "given", "said"),
+    [
+        (State, 3, "graph 'agent' takes a dict of the fields of its state, not 3"),
+        (State, [1], r"not \[1\]"),
+        (Order, {"size": "many"}, "size: Input should be a valid integer"),
+        (Order, "x", "takes a dict"),
+    ],
+)
+def test_an_input_that_a_graph_cannot_take_is_refused_before_anything_is_stored(
+    worker: InMemoryWorker, schema: Any, given: Any, said: str
+) -> None:
+    graph = taking(schema)
+    fine = run(worker, graph, {"log": ["fine"], "size": 1}, thread_id="t")
+    before = list(worker.client.thread("t").history())
+
+    with pytest.raises(InputError, match=said):
+        run(worker, graph, given, thread_id="t")
+    handle = worker.client.enqueue("agent", given, thread_id="t")
+    worker.work()
+    with pytest.raises(RunFailedError, match=said) as failure:
+        handle.result(0)
+
+    assert isinstance(failure.value.__cause__, InputError)
+    assert list(worker.client.thread("t").history()) == before
+    assert fine.status() == "completed"
+
+
+def test_an_input_may_leave_out_what_the_thread_has_and_be_an_object(
+    worker: InMemoryWorker,
+) -> None:
+    graph = taking(Order)
+    run(worker, graph, Order(size=3, log=["a"]), thread_id="t").result(0)
+
+    result = run(worker, graph, {"log": ["b"]}, thread_id="t").result(0)
+    assert result == {"size": 3, "log": ["a", "done", "b", "done"]}
+    assert run(worker, taking(Wish), Wish(["w"])).result(0) == {"log": ["w", "done"]}
 
 
 def test_streaming_models_are_fine(worker: InMemoryWorker) -> None:

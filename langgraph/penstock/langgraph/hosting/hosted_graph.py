@@ -20,7 +20,7 @@ from penstock.langgraph.hosting.attempt import GraphAttempt
 from penstock.langgraph.hosting.breakpoints import given_breakpoints
 from penstock.langgraph.hosting.factory import Factory
 from penstock.langgraph.hosting.graph import Graph, compiled
-from penstock.langgraph.hosting.input_schema import input_schema
+from penstock.langgraph.hosting.graph_input import GraphInput
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.server_runtime import executing, updating
 from penstock.langgraph.hosting.teller import Teller
@@ -75,6 +75,7 @@ class HostedGraph(Hosted):
         self.name = name or (own if own != UNNAMED else "")
         self._serde = serializer_for(types, serde)
         self._modes = _checked(modes)
+        self._input = GraphInput(graph)
         self._has_said = False
         self._store_options: Mapping[str, Any] = {}
         self._own_parts: dict[Any, Mapping[str, Any]] = {}
@@ -104,6 +105,14 @@ class HostedGraph(Hosted):
 
     def __repr__(self) -> str:
         return f"<graph {self.name!r}>"
+
+    def accept(self, argument: Any, /) -> Any:
+        """Return an input as it is stored: of an object its fields.
+
+        Raises:
+            InputError: the graph cannot take it, or pydantic refuses it.
+        """
+        return self._input.accepted(self.name, argument)
 
     def input_schema(self) -> Mapping[str, Any]:
         """Return the JSON schema of its input."""

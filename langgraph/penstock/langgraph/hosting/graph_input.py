@@ -1,0 +1,70 @@
+"""Inputs of graphs, checked before anything is stored: LangGraph checks them in the first step."""
+
+from __future__ import annotations
+
+__all__ = ["GraphInput"]
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langgraph.types import Command
+from pydantic import BaseModel, ValidationError
+
+from penstock.langgraph.hosting.graph import Graph
+from penstock.runtime.errors import InputError
+from penstock.runtime.types.graph_update import GraphUpdate
+
+
+class GraphInput:
+    """What a graph of `StateGraph` takes; other graphs take anything."""
+
+    def __init__(self, graph: Graph) -> None:
+        builder: Any = getattr(graph, "builder", None)
+        schema: Any = getattr(builder, "input_schema", None)
+        self._takes_names = schema is not None and "__root__" not in graph.channels
+        self._model: type[BaseModel] | None = None
+        if isinstance(schema, type) and issubclass(schema, BaseModel):
+            self._model = schema
+
+    def accepted(self, name: str, given: Any) -> Any:
+        """Return an input as it is stored: of an object its fields.
+
+        Fields that are missing may be in the state of the thread. `name` is the graph's.
+
+        Raises:
+            InputError: the graph cannot take it, or pydantic refuses it.
+        """
+        if not self._takes_names or given is None or isinstance(given, Command | GraphUpdate):
+            return given
+        fields = _fields(given)
+        if fields is None:
+            raise InputError(
+                f"graph {name!r} takes a dict of the fields of its state, not {given!r:.200}."
+            )
+        if self._model is not None:
+            self._check(name, self._model, fields)
+        return fields
+
+    def _check(self, name: str, model: type[BaseModel], fields: Mapping[str, Any]) -> None:
+        try:
+            model.model_validate(fields)
+        except ValidationError as error:
+            wrong = [each for each in error.errors(include_url=False) if each["type"] != "missing"]
+            if wrong:
+                told = "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in wrong)
+                raise InputError(f"input of graph {name!r} is refused: {told}.") from error
+
+
+def _place(parts: Sequence[int | str]) -> str:
+    return ".".join(map(str, parts)) or "all of it"
+
+
+def _fields(given: Any) -> Mapping[str, Any] | None:
+    if isinstance(given, Mapping):
+        return given
+    if isinstance(given, BaseModel):
+        return {name: getattr(given, name) for name in given.model_fields_set}
+    if dataclasses.is_dataclass(given) and not isinstance(given, type):
+        return {each.name: getattr(given, each.name) for each in dataclasses.fields(given)}
+    return None
