@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from penstock.langgraph.hosting.hosted_graph import host
     from penstock.langgraph.messages import revive
     from penstock.langgraph.saver import PenstockSaver
+    from penstock.langgraph.stable_id import step_id
     from penstock.langgraph.store import PenstockStore
 
-__all__ = ["PenstockCache", "PenstockSaver", "PenstockStore", "host", "revive"]
+__all__ = ["PenstockCache", "PenstockSaver", "PenstockStore", "host", "revive", "step_id"]
 
 _PLACES: Final = {
     "PenstockCache": "cache",
@@ -18,6 +19,7 @@ _PLACES: Final = {
     "PenstockStore": "store",
     "host": "hosting.hosted_graph",
     "revive": "messages",
+    "step_id": "stable_id",
 }
 
 

@@ -238,6 +238,28 @@ def test_a_graph_stops_at_a_breakpoint_until_it_is_let_go_on(worker: InMemoryWor
     assert handle.result(0) == {"log": ["done"]}
 
 
+def test_a_run_that_waits_for_a_node_that_is_gone_says_which(worker: InMemoryWorker) -> None:
+    def build(name: str) -> Graph:
+        builder: Graph = StateGraph(State)
+        builder.add_node("first", of(lambda state: {"log": ["first"]}))
+        builder.add_node(name, of(lambda state: {"log": [interrupt("what?")]}))
+        builder.add_edge(START, "first")
+        builder.add_edge("first", name)
+        return builder.compile()
+
+    handle = run(worker, build("old"), {"log": []})
+    cast(Any, worker.app.entrypoints)["agent"] = host(build("new"), name="agent")
+    handle.resume("soup")
+    worker.work()
+
+    with pytest.raises(RunFailedError, match=r"waits for node 'old', which 'agent' no longer has"):
+        handle.result(0)
+    cast(Any, worker.app.entrypoints)["agent"] = host(build("old"), name="agent")
+    handle.resume()
+    worker.work()
+    assert handle.result(0) == {"log": ["first", "soup"]}
+
+
 def test_a_run_may_have_breakpoints_of_its_own(worker: InMemoryWorker) -> None:
     def build() -> Graph:
         builder: Graph = StateGraph(State)

@@ -485,8 +485,10 @@ def test_the_oldest_points_go_when_there_are_too_many(build: Any, most: int) -> 
     settings = dataclasses.replace(load_settings(), history=6)
     graph = build(None)
     with InMemoryWorker([host(graph, name="agent")], settings=settings) as worker:
+        given = {"log": ["in"], "all": ["in"], "some": []}
+        handle = run(worker, graph, given)
         for _ in range(7):
-            handle = run(worker, graph, {"log": ["in"], "all": ["in"], "some": []})
+            handle = run(worker, graph, given)
             while handle.status() == "suspended":
                 handle.resume("yes")
                 worker.work()

@@ -24,7 +24,7 @@ from penstock.langgraph.hosting.breakpoints import breakpoints_of, has_breakpoin
 from penstock.langgraph.hosting.graph import Graph
 from penstock.langgraph.hosting.live_values import has_deltas, note_live_values
 from penstock.langgraph.hosting.questions import Asker, OpenQuestion, answers_of, open_questions
-from penstock.langgraph.hosting.records import NULL_WRITES, POINT
+from penstock.langgraph.hosting.records import LEG, NULL_WRITES, POINT
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.plain import plain
@@ -63,6 +63,10 @@ class GraphAttempt:
         """The questions whose answers the graph is given by this attempt."""
         self._has_point = self._journal.recorded(POINT) is not None
         self._stops = has_breakpoints(graph)
+        config: Any = {**(graph.config or {}), **run.attempt.assignment.config}
+        self._limit: int = config.get("recursion_limit") or 0
+        """How many supersteps the run may make, 0 for as many as LangGraph lets it."""
+        self._done = self._counted() if self._limit else 0
 
     async def execute(self) -> Result:
         """Execute the attempt.
@@ -73,6 +77,8 @@ class GraphAttempt:
         """
         if self._has_point and await self._is_stopped():
             return await self._suspended(await self._open())
+        if self._has_point:
+            await self._check_nodes()
         control = RunControl()
         self._run.attempt.control.watch(control.request_drain)
         try:
@@ -81,6 +87,7 @@ class GraphAttempt:
             return Result("handed over")
         except Exception:
             with suppress(Exception):  # what the run fails with is that
+                self._journal.put((), {LEG: ""} if self._limit else {})
                 await self._note_values()
             raise
         await self._saver.aprune_history()
@@ -92,6 +99,16 @@ class GraphAttempt:
         if has_deltas(self._graph):
             await self._note_values()
         return Result("completed", value=plain(values))
+
+    async def _check_nodes(self) -> None:
+        point_id, names = await self._saver.atasks()
+        for name in names:
+            if name not in self._graph.nodes and not name.startswith("__"):
+                raise ReplayError(
+                    f"point {point_id} of thread {self._thread_id!r} waits for node {name!r}, "
+                    f"which {self._name!r} no longer has: deploy code that has it and resume the "
+                    "run, or update the state of the thread as another node."
+                )
 
     # -- the call -------------------------------------------------------------------------------
 
@@ -203,11 +220,28 @@ class GraphAttempt:
             "thread_id": self._thread_id,
             "graph_id": self._name,
         }
+        limit = {"recursion_limit": self._left()} if self._limit else {}
         return {
             **given,
+            **limit,
             "configurable": configurable,
             "metadata": {**given.get("metadata", {}), **about},
         }
+
+    def _left(self) -> int:
+        """Return how many supersteps are left, of those since the last answer or failure."""
+        return max(1, self._limit - self._done)
+
+    def _counted(self) -> int:
+        """Have supersteps counted; returns how many earlier attempts have made."""
+        leg = str(sum(field[:1] == "!" for field in self._journal.fields()))
+        recorded = (self._journal.recorded(LEG) or b"").decode().split()
+        if not self._has_point or recorded[:1] != [leg]:
+            self._saver.count_supersteps(leg, None)
+            return 0
+        entered, step = map(int, recorded[1:])
+        self._saver.count_supersteps(leg, entered)
+        return step + 1 - entered
 
     # -- the end --------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ __all__ = ["GraphInput"]
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
@@ -35,7 +35,8 @@ class GraphInput:
         Raises:
             InputError: the graph cannot take it, or pydantic refuses it.
         """
-        if not self._takes_names or given is None or isinstance(given, Command | GraphUpdate):
+        value: object = given
+        if not self._takes_names or value is None or isinstance(value, Command | GraphUpdate):
             return given
         fields = _fields(given)
         if fields is None:
@@ -60,9 +61,9 @@ def _place(parts: Sequence[int | str]) -> str:
     return ".".join(map(str, parts)) or "all of it"
 
 
-def _fields(given: Any) -> Mapping[str, Any] | None:
+def _fields(given: object) -> Mapping[str, Any] | None:
     if isinstance(given, Mapping):
-        return given
+        return cast("Mapping[str, Any]", given)
     if isinstance(given, BaseModel):
         return {name: getattr(given, name) for name in given.model_fields_set}
     if dataclasses.is_dataclass(given) and not isinstance(given, type):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["NULL_WRITES", "POINT", "TOLD"]
+__all__ = ["LEG", "NULL_WRITES", "POINT", "TOLD"]
 
 from typing import Final
 
 POINT: Final = "point"
 """Id of the newest point that the run has stored of its graph."""
+
+LEG: Final = "leg"
+"""How far the run is since its start, its last answer or failure: which of these parts it is, the
+superstep that it began at, the newest one. Of runs with a limit of supersteps."""
 
 NULL_WRITES: Final = "null"
 """Id of the point, of a run before, that the update is stored for which the run was given."""

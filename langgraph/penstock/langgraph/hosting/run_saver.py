@@ -7,7 +7,7 @@ __all__ = ["RunSaver"]
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -18,14 +18,15 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from penstock.langgraph.hosting.records import NULL_WRITES, POINT
+from penstock.langgraph.hosting.records import LEG, NULL_WRITES, POINT
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.planned_saver import PlannedSaver
 from penstock.langgraph.redis.calls import Plan, Puts, Request
 from penstock.langgraph.redis.channels import NULL_TASK
 from penstock.langgraph.redis.journal_calls import JournalCalls
-from penstock.langgraph.redis.keys import Space, applied_field, names_of
+from penstock.langgraph.redis.keys import Space, applied_field, names_of, snapshot_field
 from penstock.langgraph.redis.plans import reading, threads
+from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer
@@ -35,6 +36,9 @@ from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.settings import Settings
 
 T = TypeVar("T")
+
+FIRST_STEP: Final = -1
+"""The superstep that the first call of a thread begins at."""
 
 
 class RunSaver(PlannedSaver):
@@ -63,8 +67,10 @@ class RunSaver(PlannedSaver):
         self._storage = Storage.of(settings, serde, calls=calls, grows=grows)
         self._plans = SaverPlans(self._storage)
         self._history = settings.history
-        self._steps = 0
-        """Points that the thread has at most, unless it was forked."""
+        self._step = 0
+        """The superstep of the newest point of the graph itself."""
+        self._leg: str | None = None
+        self._entered: int | None = None
 
     # -- what is stored -------------------------------------------------------------------------
 
@@ -106,7 +112,8 @@ class RunSaver(PlannedSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        self._steps = max(self._steps, metadata.get("step", 0) + 2)
+        if not _namespace(config):
+            self._step = metadata.get("step", 0)
         return self._store(self._plans.put(config, checkpoint, metadata, new_versions))
 
     def put_writes(
@@ -170,10 +177,24 @@ class RunSaver(PlannedSaver):
             record = self._storage.records.write(space, applied_field(point_id), "", typed)
             self._journal.put([self._calls.applied(space, point_id, record)], {})
 
+    def step_id(self, path: str) -> str:
+        """Return the stable id of a task, of its checkpoint namespace."""
+        return self._teller.step_id(path)
+
+    def count_supersteps(self, leg: str, entered: int | None) -> None:
+        """Record with each point how far a part of the run is, which began at some step if known.
+
+        Else it begins with the step that the graph is called at.
+        """
+        self._leg, self._entered = leg, entered
+
     def _marks(self, request: Puts, task_id: str) -> Mapping[str, str]:
         """Return the checkpoints that say how far the run's graph is."""
         if request.space != self._root:
             return {}
+        if request.is_point and self._leg is not None:
+            entered = self._entered if self._entered is not None else FIRST_STEP
+            return {POINT: request.point_id, LEG: f"{self._leg} {entered} {self._step}"}
         if request.is_point:
             return {POINT: request.point_id}
         return {NULL_WRITES: request.point_id} if task_id == NULL_TASK else {}
@@ -190,6 +211,16 @@ class RunSaver(PlannedSaver):
         self._teller.settle(_namespace(config))
         return self._noted(config, await self._aflushed(self._plans.get_tuple(config)))
 
+    async def atasks(self) -> tuple[str, Sequence[str]]:
+        """Return the newest point of the graph itself, and the nodes that it leads to."""
+        _, space, order = names_of(self._calls.keys, self._root)
+        ids = await asyncio.to_thread(self._ask, ("ZREVRANGE", order, 0, 0))
+        if not ids:
+            return "", ()
+        point_id = ids[0].decode()
+        told = await asyncio.to_thread(self._ask, ("HGET", space, snapshot_field(point_id)))
+        return point_id, [task.name for task in Snapshot.parse(told).tasks] if told else ()
+
     async def anamespaces(self) -> Sequence[str]:
         """Return the checkpoint namespaces that the run's thread has, sorted."""
         spaces = await self._aread(reading.spaces_of(self._storage, self._root.thread_id))
@@ -198,7 +229,7 @@ class RunSaver(PlannedSaver):
     async def aprune_history(self) -> None:
         """Delete the oldest points of the thread if it has a tenth more than are kept."""
         most = self._history + self._history // 10
-        if 0 < self._history and most < self._steps:
+        if 0 < self._history and most < self._step + 2:
             order = names_of(self._calls.keys, self._root)[2]
             await self._journal.aflush()
             if await asyncio.to_thread(self._ask, ("ZCARD", order)) > most:
@@ -235,6 +266,8 @@ class RunSaver(PlannedSaver):
         asked = config.get("configurable", {})
         if asked["thread_id"] == self._root.thread_id:
             self._teller.begins(_namespace(config), found)
+            if self._entered is None and not _namespace(config) and found is not None:
+                self._entered = found.metadata.get("step", -2) + 1
         if found is not None:
             configurable = found.config.get("configurable", {})
             space = Space(configurable["thread_id"], configurable["checkpoint_ns"])

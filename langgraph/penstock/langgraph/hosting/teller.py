@@ -11,7 +11,7 @@ __all__ = ["Teller"]
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
@@ -80,6 +80,11 @@ class _Space:
     """Chunks of the ends of tasks whose writes have not come yet."""
     held: list[_Held] = field(default_factory=list["_Held"])
     """What waits for points, in their order."""
+    step: int | None = None
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+    """The superstep at work, and the stable ids of its tasks by LangGraph's."""
+    counts: Counter[str] = field(default_factory=Counter[str])
+    """How many tasks of a name it has."""
     told: dict[str, Put] = field(default_factory=dict[str, Put])
     """What stores that which chunks have told of points that are not stored yet."""
 
@@ -201,7 +206,27 @@ class Teller:
         else:
             space.told[point_id] = put
 
+    def step_id(self, path: str) -> str:
+        """Return the stable id of a task that has begun, of its checkpoint namespace."""
+        parts = path.split("|")
+        with self._lock:
+            spaces = ("|".join(parts[:count]) for count in range(len(parts)))
+            ids = [part.rpartition(":")[2] for part in parts]
+            return "/".join(
+                self._spaces[space].ids[task_id] for space, task_id in zip(spaces, ids, strict=True)
+            )
+
+    def _number(self, space: _Space, step: int, payload: Mapping[str, Any]) -> None:
+        """Give a task that begins an id of its own among those of its superstep."""
+        if step != space.step:
+            space.step, space.ids, space.counts = step, {}, Counter()
+        name, task_id = payload["name"], payload["id"]
+        if task_id not in space.ids:
+            space.ids[task_id] = f"{name}:{step}.{space.counts[name]}"
+            space.counts[name] += 1
+
     def _begin(self, space: _Space, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
+        self._number(space, wrapped["step"], wrapped["payload"])
         if wrapped["payload"]["id"] not in space.finished:
             told = self._wrapped(namespace, "tasks", wrapped)
             self._write(space, _Write(facts=[told]))

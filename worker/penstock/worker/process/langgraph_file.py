@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -49,10 +49,12 @@ class LangGraphFile:
 
     def _unread(self) -> list[str]:
         """Return the fields of its checkpointer and its store that nobody looks at."""
-        serde = self._object(self._part("checkpointer").get("serde") or {}, "`checkpointer.serde`")
         unread = [f"checkpointer.{name}" for name in self._part("checkpointer") if name != "serde"]
-        unread += [f"checkpointer.serde.{name}" for name in serde if name != _TYPES]
+        unread += [f"checkpointer.serde.{name}" for name in self._serde() if name != _TYPES]
         return unread + [f"store.{name}" for name in self._part("store") if name not in _OF_STORE]
+
+    def _serde(self) -> Mapping[str, Any]:
+        return self._object(self._part("checkpointer").get("serde") or {}, "`checkpointer.serde`")
 
     def _part(self, name: str) -> Mapping[str, Any]:
         return self._object(self._tree.get(name) or {}, f"`{name}`")
@@ -81,17 +83,16 @@ class LangGraphFile:
         Raises:
             ConfigurationError: the types are no list of pairs.
         """
-        serde = self._part("checkpointer").get("serde") or {}
-        given: Any = serde.get(_TYPES)
+        given: Any = self._serde().get(_TYPES)
         if given is not None and given is not True and not _are_pairs(given):
             raise ConfigurationError(
                 f"{self._path}: `checkpointer.serde.{_TYPES}` is true, or a list of "
                 f'["module", "Class"], not {given!r}.'
             )
-        types = "any" if given is True else tuple(map(tuple, given or ()))
+        types: Any = "any" if given is True else [tuple(each) for each in given or ()]
         store = {name: value for name, value in self._part("store").items() if name in _OF_STORE}
-        index: Any = store.get("index")
-        embed: Any = index.get("embed") if isinstance(index, dict) else None
+        index = self._object(store.get("index") or {}, "`store.index`")
+        embed: Any = index.get("embed")
         if isinstance(embed, str) and ".py:" in embed:
             store["index"] = {**index, "embed": load(str(self._path.parent / embed))}
         return {"types": types, "store": store}
@@ -149,5 +150,5 @@ class LangGraphFile:
 def _are_pairs(given: object) -> bool:
     if not isinstance(given, list):
         return False
-    found: list[Any] = given
+    found = cast("Sequence[Any]", given)
     return all(type(each) is list and len(each) == len(("module", "name")) for each in found)
