@@ -25,6 +25,7 @@ from penstock.runtime.settings import load_settings
 from penstock.runtime.testing import InMemoryWorker
 from tests.langgraph import graphs
 from tests.langgraph.graphs import Graph, of
+from tests.langgraph.hosting import kinds
 
 MODES = ["values", "updates", "custom", "messages", "tasks", "checkpoints", "debug"]
 STORED = ["values", "custom", "messages", "checkpoints"]
@@ -82,7 +83,12 @@ def _one(*_: Any) -> str:
     return "one"
 
 
-CASES: list[tuple[Callable[[Any], Graph], Any, list[str]]] = [
+def made(_: Any) -> Graph:
+    """What a function makes, which is called for each attempt."""
+    return kinds.made({}).compile()
+
+
+CASES: list[tuple[Callable[[Any], Graph], Any, list[Any]]] = [
     (speaking, {"messages": [HumanMessage("hi", id="h")]}, []),
     (graphs.agent, {"messages": [HumanMessage("hi", id="h")]}, []),
     (graphs.map_reduce, {"words": ["three", "one"]}, []),
@@ -90,35 +96,58 @@ CASES: list[tuple[Callable[[Any], Graph], Any, list[str]]] = [
     (graphs.functional, [1, 2], ["fine"]),
     (graphs.deltas, {"all": ["in"], "some": []}, []),
     (cached, {"log": ["in"]}, []),
+    (graphs.asking, {"log": ["in"]}, [{"left?": "a", "{'side': 'right'}": "b"}, {"sure?": "c"}]),
+    (kinds.supervised, {"log": ["in"]}, []),
+    (
+        kinds.parallel_tools,
+        {"messages": [HumanMessage("a table!", id="h")]},
+        [{"table 1?": "yes", "table 2?": "no"}],
+    ),
+    (kinds.looped, {"log": ["in"]}, []),
+    (kinds.stopping, {"log": ["in"]}, [None, None]),
+    (kinds.keeping, {"log": ["soup"]}, []),
+    (made, {"log": ["in"]}, []),
 ]
 
 
 @pytest.mark.parametrize(("build", "given", "answers"), CASES, ids=[c[0].__name__ for c in CASES])
 @pytest.mark.parametrize("durability", ["async", "sync"])
 def test_chunks_are_those_of_langgraph(
-    build: Callable[[Any], Graph], given: Any, answers: list[str], durability: Any
+    build: Callable[[Any], Graph], given: Any, answers: list[Any], durability: Any
 ) -> None:
     expected = asyncio.run(streamed(build(None), given, answers, durability))
 
-    agent = host(build(None), name="agent", modes=STORED)
+    agent = host(kinds.made if build is made else build(None), name="agent", modes=STORED)
     with InMemoryWorker([agent]) as worker:
         run = worker.client.enqueue(agent, given, durability=durability)
         worker.work()
         for answer in answers:
-            run.resume(answer)
+            asked = run.result(0)["__interrupt__"]
+            run.resume(by_id(answer, asked) if isinstance(answer, dict) else answer)
             worker.work()
         found = list(run.stream(MODES, subgraphs=True))
 
     assert by_place(where(event) for event in found) == by_place(expected)
 
 
-async def streamed(graph: Graph, given: Any, answers: list[str], durability: str) -> list[Any]:
+def by_id(answers: Mapping[str, str], asked: Iterable[Any]) -> dict[str, str]:
+    """Return answers by the ids of their questions; they are given by what is asked."""
+    return {each.id: answers[str(each.value)] for each in asked if str(each.value) in answers}
+
+
+async def streamed(graph: Graph, given: Any, answers: list[Any], durability: str) -> list[Any]:
     """Stream a graph with LangGraph alone; of what goes on, only what comes anew."""
     graph = graph.copy({"checkpointer": InMemorySaver(), "name": "agent"})
     config: Any = {"configurable": {"thread_id": "t"}, "metadata": {"run_id": "r"}}
     found: list[Any] = []
     ended = set[str]()
-    for number, each in enumerate([given, *(Command(resume=answer) for answer in answers)]):
+    for number, answer in enumerate([given, *answers]):
+        each = answer
+        if number and answer is not None:
+            asked = [
+                one for task in (await graph.aget_state(config)).tasks for one in task.interrupts
+            ]
+            each = Command(resume=by_id(answer, asked) if isinstance(answer, dict) else answer)
         known, begun = {place for place, _, _ in found} if number else set[Any](), set[Any]()
         async for namespace, mode, chunk in graph.astream(
             each, config, stream_mode=MODES, subgraphs=True, durability=durability
@@ -128,7 +157,7 @@ async def streamed(graph: Graph, given: Any, answers: list[str], durability: str
             if namespace in known and namespace not in begun:
                 continue  # LangGraph shows the point that it goes on from once more
             task_id = (chunk.get("payload") or chunk)["id"] if is_begin else ""
-            if task_id in ended:
+            if task_id in ended or (number and chunk.get("__metadata__")):
                 continue  # and the tasks that have finished since that point
             if mode == "tasks" and "result" in chunk and not chunk["interrupts"]:
                 ended.add(task_id)

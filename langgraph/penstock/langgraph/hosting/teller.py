@@ -168,6 +168,9 @@ class Teller:
         given = cast("Mapping[str, Any]", payload if isinstance(payload, Mapping) else {})
         told = self._told(namespace, "updates", payload)
         about: Any = given.get("__metadata__")
+        if not given.get(INTERRUPT, True):  # it stops at a breakpoint, and no task does
+            self._write(space, _Write(facts=[told]))
+            return
         if not (isinstance(about, Mapping) and cast("Mapping[str, Any]", about).get("cached")):
             space.chunks.append(told)
         elif space.writes:  # out of a cache: its writes have just come, and no result will
