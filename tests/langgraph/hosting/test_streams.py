@@ -123,16 +123,19 @@ def test_chunks_are_those_of_langgraph(
         worker.work()
         for answer in answers:
             asked = run.result(0)["__interrupt__"]
-            run.resume(by_id(answer, asked) if isinstance(answer, dict) else answer)
+            run.resume(answered(answer, asked))
             worker.work()
         found = list(run.stream(MODES, subgraphs=True))
 
     assert by_place(where(event) for event in found) == by_place(expected)
 
 
-def by_id(answers: Mapping[str, str], asked: Iterable[Any]) -> dict[str, str]:
-    """Return answers by the ids of their questions; they are given by what is asked."""
-    return {each.id: answers[str(each.value)] for each in asked if str(each.value) in answers}
+def answered(answers: Any, asked: Iterable[Any]) -> Any:
+    """Return answers by the ids of their questions, if they are given by what is asked."""
+    if not isinstance(answers, dict):
+        return answers
+    given = cast("dict[str, str]", answers)
+    return {each.id: given[str(each.value)] for each in asked if str(each.value) in given}
 
 
 async def streamed(graph: Graph, given: Any, answers: list[Any], durability: str) -> list[Any]:
@@ -147,7 +150,7 @@ async def streamed(graph: Graph, given: Any, answers: list[Any], durability: str
             asked = [
                 one for task in (await graph.aget_state(config)).tasks for one in task.interrupts
             ]
-            each = Command(resume=by_id(answer, asked) if isinstance(answer, dict) else answer)
+            each = Command(resume=answered(answer, asked))
         known, begun = {place for place, _, _ in found} if number else set[Any](), set[Any]()
         async for namespace, mode, chunk in graph.astream(
             each, config, stream_mode=MODES, subgraphs=True, durability=durability

@@ -502,3 +502,19 @@ def test_the_oldest_points_go_when_there_are_too_many(build: Any, most: int) -> 
         assert len(states) == 1 + len(older)
         assert plain(newest.values) == states[0].values == handle.result(0)
         assert len(names) <= 6  # the spaces of subgraphs are gone, too
+
+
+def test_a_run_is_not_forked_by_its_steps_but_a_thread_by_its_points(
+    worker: InMemoryWorker,
+) -> None:
+    handle = run(worker, graphs.agent(None), {"messages": [HumanMessage("hello", id="h")]})
+    thread = worker.client.thread("t")
+
+    with pytest.raises(ConfigurationError, match="graph 'agent', whose points are forked"):
+        thread.fork(handle)
+
+    point = next(state for state in thread.history() if state.next == ("tools",))
+    again = worker.client.enqueue("agent", None, thread_id="t", config=point.config)
+    worker.work()
+    assert again.result(0) == handle.result(0)
+    assert len([state for state in thread.history() if state.parent_config == point.config]) == 2

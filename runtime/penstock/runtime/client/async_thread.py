@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
-from penstock.runtime.client.thread import anchor_of, run_id_of, thread_name
+from penstock.runtime.client.thread import ref_of, run_id_of, thread_name
 from penstock.runtime.client.transport import AsyncTransport
 from penstock.runtime.errors import RunFailedError
 from penstock.runtime.journal.graph_host import GraphHost
@@ -42,8 +42,8 @@ class AsyncThreadHandle:
         self, checkpoint: Config | str = "", *, subgraphs: bool = False
     ) -> StateSnapshot:
         """As `ThreadHandle.state`."""
-        anchor = anchor_of(self._thread_id, checkpoint)
-        return await self._client.do(self._client.threads.state(anchor, subgraphs=subgraphs))
+        ref = ref_of(self._thread_id, checkpoint)
+        return await self._client.do(self._client.threads.state(ref, subgraphs=subgraphs))
 
     async def history(
         self,
@@ -68,12 +68,12 @@ class AsyncThreadHandle:
         self, values: Any, checkpoint: Config | str = "", *, as_node: str | None = None
     ) -> dict[str, Any]:
         """As `ThreadHandle.update`."""
-        threads, anchor = self._client.threads, anchor_of(self._thread_id, checkpoint)
-        change = threads.changes.change(anchor)
+        threads, ref = self._client.threads, ref_of(self._thread_id, checkpoint)
+        change = threads.changes.change(ref)
         made = await self._client.do(threads.changes.update(change, values, as_node))
         if isinstance(made, GraphHost):
-            made = await self._update_graph(made, GraphUpdate.of(anchor, values, as_node))
-        return checkpoint_config(self._thread_id, made, anchor.namespace)
+            made = await self._update_graph(made, GraphUpdate.of(ref, values, as_node))
+        return checkpoint_config(self._thread_id, made, ref.namespace)
 
     async def _update_graph(self, host: GraphHost, update: GraphUpdate) -> str:
         client = self._client

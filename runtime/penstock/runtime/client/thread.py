@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ThreadHandle", "anchor_of", "run_id_of", "thread_name"]
+__all__ = ["ThreadHandle", "ref_of", "run_id_of", "thread_name"]
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from penstock.runtime.types.config import Config
 from penstock.runtime.types.graph_update import GraphUpdate
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.state import (
-    Anchor,
+    CheckpointRef,
     StateSnapshot,
     checkpoint_config,
     checkpoint_id_of,
@@ -47,8 +47,8 @@ class ThreadHandle:
         Raises:
             ConfigurationError: it is the state of a graph, and what reads it is not installed.
         """
-        anchor = anchor_of(self._thread_id, checkpoint)
-        return self._client.do(self._client.threads.state(anchor, subgraphs=subgraphs))
+        ref = ref_of(self._thread_id, checkpoint)
+        return self._client.do(self._client.threads.state(ref, subgraphs=subgraphs))
 
     def history(
         self,
@@ -86,12 +86,12 @@ class ThreadHandle:
             InvalidUpdateError: the graph refuses it, or there are no nodes here.
             NoWorkerError: no worker has updated the graph's state within 10 s.
         """
-        threads, anchor = self._client.threads, anchor_of(self._thread_id, checkpoint)
-        change = threads.changes.change(anchor)
+        threads, ref = self._client.threads, ref_of(self._thread_id, checkpoint)
+        change = threads.changes.change(ref)
         made = self._client.do(threads.changes.update(change, values, as_node))
         if isinstance(made, GraphHost):
-            made = self._update_graph(made, GraphUpdate.of(anchor, values, as_node))
-        return checkpoint_config(self._thread_id, made, anchor.namespace)
+            made = self._update_graph(made, GraphUpdate.of(ref, values, as_node))
+        return checkpoint_config(self._thread_id, made, ref.namespace)
 
     def _update_graph(self, host: GraphHost, update: GraphUpdate) -> str:
         client = self._client
@@ -163,9 +163,9 @@ class ThreadHandle:
         return f"<{type(self).__name__} {self._thread_id}>"
 
 
-def anchor_of(thread_id: str, checkpoint: Config | str) -> Anchor:
+def ref_of(thread_id: str, checkpoint: Config | str) -> CheckpointRef:
     """Return the place that a checkpoint's id or a config names on a thread."""
-    return Anchor(thread_id, checkpoint_id_of(checkpoint), namespace_of(checkpoint))
+    return CheckpointRef(thread_id, checkpoint_id_of(checkpoint), namespace_of(checkpoint))
 
 
 def run_id_of(run: RunHandle | AsyncRunHandle | str) -> str:

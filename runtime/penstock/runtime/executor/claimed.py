@@ -22,7 +22,7 @@ from penstock.runtime.journal.position import Position
 from penstock.runtime.journal.remote_call import arguments_of
 from penstock.runtime.journal.run_input import accepted, context_of, given_of
 from penstock.runtime.journal.thread_values import Kept
-from penstock.runtime.redis.calls import Claim
+from penstock.runtime.redis.replies import Claim
 from penstock.runtime.types.breakpoints import check_no_breakpoints
 from penstock.runtime.types.cache import CachedCall
 

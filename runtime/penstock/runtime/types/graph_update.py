@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.publisher.codec.registry import register_type
-from penstock.runtime.types.state import Anchor
+from penstock.runtime.types.state import CheckpointRef
 
 
 @register_type
@@ -25,6 +25,6 @@ class GraphUpdate:
     namespace: str = ""
 
     @classmethod
-    def of(cls, anchor: Anchor, values: Any, as_node: str | None) -> GraphUpdate:
+    def of(cls, ref: CheckpointRef, values: Any, as_node: str | None) -> GraphUpdate:
         """Return an update at a place of a thread."""
-        return cls(anchor.thread_id, values, as_node, anchor.checkpoint_id, anchor.namespace)
+        return cls(ref.thread_id, values, as_node, ref.checkpoint_id, ref.namespace)

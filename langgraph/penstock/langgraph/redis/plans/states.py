@@ -16,7 +16,7 @@ from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.thread_state import PointState
 from penstock.runtime.settings import Settings
-from penstock.runtime.types.state import Anchor, StateSnapshot
+from penstock.runtime.types.state import CheckpointRef, StateSnapshot
 
 PAGE: Final = 20
 """States of a history that are read in one request."""
@@ -28,10 +28,10 @@ class GraphStates:
     def __init__(self, settings: Settings) -> None:
         self._storage = Storage.of(settings, PlainSerializer())
 
-    def state(self, anchor: Anchor, *, subgraphs: bool = False) -> Plan[StateSnapshot | None]:
+    def state(self, ref: CheckpointRef, *, subgraphs: bool = False) -> Plan[StateSnapshot | None]:
         """Return the state of a thread, or at one of its points; None if there is none."""
-        space, calls = Space(anchor.thread_id, anchor.namespace), self._storage.calls
-        point_id = anchor.checkpoint_id
+        space, calls = Space(ref.thread_id, ref.namespace), self._storage.calls
+        point_id = ref.checkpoint_id
         call = (
             calls.points(space, [point_id], TOLD) if point_id else calls.newest(space, 1, "", TOLD)
         )
@@ -40,13 +40,13 @@ class GraphStates:
         return None
 
     def history(
-        self, anchor: Anchor, before: str, wanted: Mapping[str, Any]
+        self, ref: CheckpointRef, before: str, wanted: Mapping[str, Any]
     ) -> Plan[tuple[list[StateSnapshot], str]]:
         """Read a page of a history: the states before a point ("" for all), the newest first.
 
         Also returns before which one the next page is, "" for no more.
         """
-        space, calls = Space(anchor.thread_id, anchor.namespace), self._storage.calls
+        space, calls = Space(ref.thread_id, ref.namespace), self._storage.calls
         heads, _ = yield calls.newest(space, PAGE, before, RECORD)
         ids = [
             id_.decode()
@@ -107,8 +107,8 @@ class GraphStates:
     def _state_of_graph(self, thread_id: str, namespace: str) -> Plan[StateSnapshot | None]:
         """Return the state of a graph in a task; one that remembers has that of all its tasks."""
         for name in (namespace, nodes_of(namespace)):
-            anchor = Anchor(thread_id, namespace=name)
-            found = yield from self.state(anchor, subgraphs=True)
+            ref = CheckpointRef(thread_id, namespace=name)
+            found = yield from self.state(ref, subgraphs=True)
             if found is not None:
                 return found
         return None

@@ -14,8 +14,10 @@ from penstock.publisher.codec.codec import Codec
 from penstock.publisher.event import parse
 from penstock.publisher.stored import read_all
 from penstock.runtime.errors import ConfigurationError, UnknownCheckpointError
-from penstock.runtime.journal.checkpoint_names import PATCH, TAKEN, TIMER, VOID
+from penstock.runtime.journal.checkpoint_names import TAKEN, TIMER
+from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
+from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.plans.requests import Plan, texts
 from penstock.runtime.redis.plans.threads import ThreadPlans
@@ -59,6 +61,12 @@ def fork_run(
         raise ConfigurationError(
             f"run {run_id!r} is one of thread {run.thread_id!r}, not of {thread_id!r}: "
             "fork it there."
+        )
+    if hosted := (yield ("HGET", threads.keys.graph(thread_key(thread_id)), "hosted")):
+        raise ConfigurationError(
+            f"thread {thread_id!r} holds the state of the graph "
+            f"{GraphHost.parse(hosted).entrypoint!r}, whose points are forked: enqueue with "
+            'config={"configurable": {"checkpoint_id": ...}}, with None to replay one.'
         )
     fields = whole(run_id, texts((yield ("HGETALL", threads.keys.run(run_id)))))
     if "checkpoint" not in fields:

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, cast
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.settings import Settings
-from penstock.runtime.types.state import Anchor, StateSnapshot
+from penstock.runtime.types.state import CheckpointRef, StateSnapshot
 
 _PLACE: Final = "penstock.langgraph.redis.plans.states"
 
@@ -19,12 +19,12 @@ _PLACE: Final = "penstock.langgraph.redis.plans.states"
 class GraphThreads(Protocol):
     """The plans that read and copy the state of such threads."""
 
-    def state(self, anchor: Anchor, *, subgraphs: bool = False) -> Plan[StateSnapshot | None]:
+    def state(self, ref: CheckpointRef, *, subgraphs: bool = False) -> Plan[StateSnapshot | None]:
         """Return a state; None if there is none."""
         ...
 
     def history(
-        self, anchor: Anchor, before: str, wanted: Mapping[str, Any]
+        self, ref: CheckpointRef, before: str, wanted: Mapping[str, Any]
     ) -> Plan[tuple[list[StateSnapshot], str]]:
         """Read a page of a history; also returns before which point the next page is."""
         ...

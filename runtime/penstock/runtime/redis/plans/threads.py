@@ -42,17 +42,17 @@ class ThreadPlans:
         """
         return graph_threads(self._settings)
 
-    def state(self, anchor: Anchor, *, subgraphs: bool = False) -> Plan[StateSnapshot]:
+    def state(self, ref: CheckpointRef, *, subgraphs: bool = False) -> Plan[StateSnapshot]:
         """Read a thread's state; an empty one if there is none.
 
         With `subgraphs`, the tasks of a LangGraph graph that are graphs have theirs.
         """
-        wanted = anchor.checkpoint_id
+        wanted = ref.checkpoint_id
         first = wanted if is_number(wanted) else ""
-        reply = yield self.calls.state(anchor.thread_id, first)
+        reply = yield self.calls.state(ref.thread_id, first)
         if self.calls.host(reply) is not None:
-            found = yield from self.of_graphs.state(anchor, subgraphs=subgraphs)
-            return found or no_snapshot(anchor)
+            found = yield from self.of_graphs.state(ref, subgraphs=subgraphs)
+            return found or no_snapshot(ref)
         for record in self.calls.records(reply):
             if wanted in ("", record.number):
                 return snapshot(record, ref.thread_id, self.codec)
@@ -70,8 +70,8 @@ class ThreadPlans:
             first = str(int(before) - 1) if is_number(before) else "0"
         reply = yield self.calls.state(thread_id, first, PAGE)
         if self.calls.host(reply) is not None:
-            anchor = Anchor(thread_id, namespace=namespace)
-            return (yield from self.of_graphs.history(anchor, before, wanted))
+            ref = CheckpointRef(thread_id, namespace=namespace)
+            return (yield from self.of_graphs.history(ref, before, wanted))
         records = self.calls.records(reply)
         found = [snapshot(record, thread_id, self.codec) for record in records]
         following = records[-1].number if len(records) == PAGE else ""

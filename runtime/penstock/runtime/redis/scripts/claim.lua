@@ -10,7 +10,7 @@
 -- The run of a remote step gets, of its home, the config, the context, what the thread has saved, the arguments as
 -- its input, and what is recorded of the step and below it where somebody has begun it before.
 -- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, runs:<status>; of a remote step those of
--- remote, thread:<key>, checkpoints:<home>, events:<home>; graph:<key>; those of bell.
+-- remote, thread:<key>, checkpoints:<home>, events:<home>; graph:<key>; those of ticket.
 local GONE = 60000 -- ms that nobody's run is still kept
 
 local function read(id)

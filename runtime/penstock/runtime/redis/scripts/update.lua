@@ -8,7 +8,7 @@
 -- Returns { OK, number of the new checkpoint }, { BUSY, run id }, { UNKNOWN, '' } (no such checkpoint),
 -- { MOVED, '' } where the thread is at another run, or { GRAPH, what says so } where a graph is executed on it.
 -- A run that waits or failed is completed by the values; from another checkpoint than the head, it is cancelled.
--- Keys: graph:<key>, those of lineage, separate, standing and settle.
+-- Keys: graph:<key>, those of thread_update, separate, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
