@@ -292,6 +292,7 @@ def test_a_state_is_updated_as_a_node_would_and_the_thread_goes_on(worker: InMem
     config = updated(worker, {"messages": [HumanMessage("no: bye", id="x")]}, as_node="__start__")
 
     thread = worker.client.thread("t")
+    assert [each.entrypoint for each in worker.client.runs()] == ["agent"]
     state = thread.state()
     assert state.config == config
     assert state.next == ("model",)
@@ -410,10 +411,13 @@ def test_a_thread_is_copied_with_its_history(keys: str) -> None:
         with pytest.raises(ConfigurationError, match="'copy' has a state already"):
             thread.copy("copy")
         handle.resume({each.id: "yes" for each in handle.result(0)["__interrupt__"]})
-        other = worker.client.enqueue("agent", {"log": ["more"]}, thread_id="copy")
+        other = worker.client.enqueue("agent", None, thread_id="copy")
         worker.work()
-        assert "begin" in str(copy.state().values)
-        assert other.run_id == (copy.state().metadata or {})["run_id"]
+        asked = other.result(0)["__interrupt__"]
+        assert sorted(str(each.value) for each in asked) == ["left?", "{'side': 'right'}"]
+        other.resume({each.id: "no" for each in asked})
+        worker.work()
+        assert "right no" in copy.state().values["log"]
         copy.delete()
         assert copy.state().values == {}
         assert thread.state().values["log"][0] == "begin"
@@ -518,3 +522,31 @@ def test_a_run_is_not_forked_by_its_steps_but_a_thread_by_its_points(
     worker.work()
     assert again.result(0) == handle.result(0)
     assert len([state for state in thread.history() if state.parent_config == point.config]) == 2
+
+
+def test_a_run_that_failed_goes_on_from_an_update(worker: InMemoryWorker) -> None:
+    handle = run(worker, graphs.failing(None), {"log": ["begin"]})
+    assert handle.status() == "failed"
+
+    updated(worker, {"log": ["mended"]}, as_node="fragile")
+    handle.resume()
+    worker.work()
+
+    assert handle.result(0) == {"log": ["begin", "solid", "mended"]}
+
+
+def test_a_run_that_asks_before_it_has_a_point_is_answered(worker: InMemoryWorker) -> None:
+    graph = graphs.asking(None)
+    first = run(worker, graph, {"log": ["begin"]})
+    assert first.status() == "suspended"
+
+    again = run(worker, graph, None)
+    while again.status() == "suspended":
+        again.resume({each.id: "yes" for each in again.result(0)["__interrupt__"]})
+        worker.work()
+
+    assert sorted(again.result(0)["log"]) == ["begin", "end", "left yes yes", "quick", "right yes"]
+    other = run(worker, graph, Command(update={"log": ["update"]}, goto="right"))
+    other.resume("fine")
+    worker.work()
+    assert other.result(0)["log"][-3:] == ["update", "right fine", "end"]

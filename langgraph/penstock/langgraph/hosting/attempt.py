@@ -136,10 +136,11 @@ class GraphAttempt:
 
     async def _input(self) -> Any:
         """Return what the graph is called with: as enqueued, to go on, or with new answers."""
-        if self._has_point:
-            answers = await self._new_answers()
-            return Command(resume=answers) if answers else None
-        if self._journal.recorded(NULL_WRITES) is not None:
+        # A run may ask before it has a point of its own, in the superstep that its thread was at.
+        answers = await self._new_answers() if self._recorded_answers() else None
+        if answers:
+            return Command(resume=answers)
+        if self._has_point or self._journal.recorded(NULL_WRITES) is not None:
             return None
         if getattr(self._run.argument, "resume", None) is not None:  # of a Command
             raise ResumeError(

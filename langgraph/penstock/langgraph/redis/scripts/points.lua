@@ -1,7 +1,7 @@
 -- points: read points, each with its writes, and the values that they need, each value once.
 --
--- ARGV[1] 1 to read all of them, 0 for their records only, 2 to read also what is told of them; ARGV[2] id that they are older than ('' for none), ARGV[3]
--- how many, the newest first; or their ids from ARGV[4] on.
+-- ARGV[1] 1 to read all of them, 0 for their records only, 2 to read also what is told of them; ARGV[2] id that they are
+-- older than ('' for none), ARGV[3] how many, the newest first; or their ids from ARGV[4] on.
 -- Returns { { id, record, { name, record, ... } }, ... } and { field, record, ... } of values. With what is told of a
 -- point, its snapshot and its values with pending writes, '' for none.
 -- Keys: KEYS[2] graph:<thread>:<space>, KEYS[3] graph:<thread>:<space>:order; KEYS[1] is not reached.

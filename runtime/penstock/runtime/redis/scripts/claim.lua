@@ -72,7 +72,7 @@ local function claim(id, run, nonce, worker, lease)
   if run.batch then
     changed[9], changed[10] = 'batch', '0'
   end
-  status_to(id, 'queued', 'running', unpack(changed))
+  status_to(id, 'queued', 'running', run.home or run.op, unpack(changed))
   run.status, run.updated, run.epoch, run.fence = 'running', NOW, epoch, changed[4]
   run.isolated, run.company, run.reserved, run.parked = nil
   redis.call('ZREM', READY, id)
