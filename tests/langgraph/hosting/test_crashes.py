@@ -168,13 +168,24 @@ def updated(notes: Notes) -> Graph:
     return builder.compile()
 
 
-INPUTS: dict[str, list[Any]] = {
-    "updated": [{"log": ["in"]}, LangGraphCommand(update={"log": ["update"]}, goto="second")]
-}
+def updated_asking(notes: Notes) -> Graph:
+    """As `updated`, and the update goes to a node that asks twice, before there is a point."""
+    builder: Graph = StateGraph(State)
+    builder.add_node("first", notes.node("first"))
+    builder.add_node("second", notes.asking("second", "really?", "sure?"))
+    builder.add_node("third", notes.node("third"))
+    builder.add_edge(START, "first")
+    builder.add_edge("second", "third")
+    return builder.compile()
+
+
+_UPDATE = [{"log": ["in"]}, LangGraphCommand(update={"log": ["update"]}, goto="second")]
+
+INPUTS: dict[str, list[Any]] = {"updated": _UPDATE, "updated_asking": _UPDATE}
 """What the runs of a graph are given, one after another on their thread."""
 
 GRAPHS: list[Callable[[Notes], Graph]] = [
-    *(chain, questions, nested, called, mapped, stopping, stopping_inside, updated)
+    *(chain, questions, nested, called, mapped, stopping, stopping_inside, updated, updated_asking)
 ]
 
 

@@ -11,15 +11,23 @@ __all__ = ["Teller"]
 
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
-from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.config import get_config
 
 from penstock.langgraph.hosting.records import POINT, TOLD
+from penstock.langgraph.hosting.under_way import (
+    Held,
+    Namespace,
+    SpaceUnderWay,
+    Told,
+    Write,
+    finished_in,
+    whole,
+)
 from penstock.langgraph.plain import plain
 from penstock.langgraph.redis.channels import INTERRUPT
 from penstock.langgraph.redis.snapshot import Snapshot
@@ -32,61 +40,6 @@ from penstock.runtime.streaming.graph_chunks import GRAPH
 
 INPUT_KEPT: Final = 16 * 1024
 """Bytes of the input of a task past which its begin leaves it out."""
-
-
-Namespace: TypeAlias = tuple[str, ...]
-Told: TypeAlias = tuple[Fact, str]
-
-
-@dataclass(slots=True)
-class _Write:
-    """Something to be written in one piece."""
-
-    puts: Sequence[Put] = ()
-    checkpoints: Mapping[str, str] = field(default_factory=dict[str, str])
-    facts: list[Told] = field(default_factory=list[Told])
-
-
-@dataclass(slots=True)
-class _Held:
-    """What waits for the point that it belongs to."""
-
-    point_id: str = ""
-    """That point, as soon as it is known."""
-    writes: list[_Write] = field(default_factory=list[_Write])
-
-
-@dataclass(slots=True)
-class _Space:
-    """What is under way in one checkpoint namespace."""
-
-    is_kept: bool = False
-    """Whether it has a checkpointer: its loop has asked for its newest point."""
-    stored: set[str] = field(default_factory=set[str])
-    """The points that were there when it asked: their chunks were told by an earlier attempt."""
-    put: set[str] = field(default_factory=set[str])
-    """The points that this attempt has stored."""
-    finished: set[str] = field(default_factory=set[str])
-    """The tasks whose ends earlier attempts have recorded and told."""
-    chunks: list[Told] = field(default_factory=list[Told])
-    """Those of the task that is just ending, until the one with its result comes."""
-    writes: dict[str, _Write] = field(default_factory=dict[str, _Write])
-    """What tasks have written and the chunks of whose end have not come yet."""
-    alone: set[str] = field(default_factory=set[str])
-    """The tasks whose writes are stored, without chunks of their ends."""
-    ended: set[str] = field(default_factory=set[str])
-    """The tasks the chunks of whose ends are told, before their writes have come."""
-    ends: dict[str, list[Told]] = field(default_factory=dict[str, list[Told]])
-    """Chunks of the ends of tasks whose writes have not come yet."""
-    held: list[_Held] = field(default_factory=list["_Held"])
-    """What waits for points, in their order."""
-    step: int | None = None
-    ids: dict[str, str] = field(default_factory=dict[str, str])
-    """The superstep at work, and the stable ids of its tasks by LangGraph's."""
-    counts: Counter[str] = field(default_factory=Counter[str])
-    """How many tasks of a name it has."""
-    told: dict[str, Put] = field(default_factory=dict[str, Put])
-    """What stores that which chunks have told of points that are not stored yet."""
 
 
 class Teller:
@@ -109,10 +62,10 @@ class Teller:
         self._modes = frozenset(modes)
         self._later = later
         self._snapshot = snapshot
-        self._goes_on = journal.recorded(POINT) is not None
         self._told_point = (journal.recorded(TOLD) or b"").decode()
+        self._goes_on = bool(self._told_point) or journal.recorded(POINT) is not None
         self._pairs = journal.durability != "exit"
-        self._spaces: defaultdict[str, _Space] = defaultdict(_Space)
+        self._spaces: defaultdict[str, SpaceUnderWay] = defaultdict(SpaceUnderWay)
         self._lock = threading.RLock()
 
     # -- what LangGraph streams -----------------------------------------------------------------
@@ -153,23 +106,23 @@ class Teller:
     def _say(self, path: Namespace, mode: str, chunk: Any) -> None:
         if mode in self._modes:
             space = self._spaces["|".join(path[:-1])]
-            self._write(space, _Write(facts=[self._told(path, mode, chunk)]))
+            self._write(space, Write(facts=[self._told(path, mode, chunk)]))
 
-    def _values(self, space: _Space, namespace: Namespace, payload: Any) -> None:
+    def _values(self, space: SpaceUnderWay, namespace: Namespace, payload: Any) -> None:
         facts = [self._told(namespace, "values", payload)] if "values" in self._modes else []
         if isinstance(payload, Mapping) and INTERRUPT in payload:
             space.chunks += facts
             return
         if space.is_kept:
-            space.held.append(_Held())
-        self._write(space, _Write(facts=facts))
+            space.held.append(Held())
+        self._write(space, Write(facts=facts))
 
-    def _update(self, space: _Space, namespace: Namespace, payload: Any) -> None:
+    def _update(self, space: SpaceUnderWay, namespace: Namespace, payload: Any) -> None:
         given = cast("Mapping[str, Any]", payload if isinstance(payload, Mapping) else {})
         told = self._told(namespace, "updates", payload)
         about: Any = given.get("__metadata__")
         if not given.get(INTERRUPT, True):  # it stops at a breakpoint, and no task does
-            self._write(space, _Write(facts=[told]))
+            self._write(space, Write(facts=[told]))
             return
         if not (isinstance(about, Mapping) and cast("Mapping[str, Any]", about).get("cached")):
             space.chunks.append(told)
@@ -179,33 +132,35 @@ class Teller:
             write.facts.append(told)
             self._write(space, write)
 
-    def _checkpoint(self, space: _Space, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
+    def _checkpoint(
+        self, space: SpaceUnderWay, namespace: Namespace, wrapped: Mapping[str, Any]
+    ) -> None:
         configurable = wrapped["payload"]["config"]["configurable"]
         point_id = str(configurable["checkpoint_id"])
         self._note(space, namespace, point_id, wrapped["payload"])
         if point_id in space.stored:
-            if self._goes_on or point_id == self._told_point:
+            if self._goes_on:
                 space.held.clear()  # it was told, and its values
                 return
-            self._write(space, _Write(checkpoints={TOLD: point_id}))
+            self._write(space, Write(checkpoints={TOLD: point_id}))
             self._release(space)
         elif point_id in space.put or not self._pairs:
             self._release(space)
         elif space.is_kept:
-            if not space.held or space.held[-1].point_id:
-                space.held.append(_Held())
-            space.held[-1].point_id = point_id
+            space.await_point(point_id)
         if "checkpoints" in self._modes:
             told = self._wrapped(namespace, "checkpoints", wrapped)
-            self._write(space, _Write(facts=[told]))
+            self._write(space, Write(facts=[told]))
 
-    def _note(self, space: _Space, namespace: Namespace, point_id: str, payload: Any) -> None:
+    def _note(
+        self, space: SpaceUnderWay, namespace: Namespace, point_id: str, payload: Any
+    ) -> None:
         """Have what is told of a point stored with it, or at once where it is stored."""
         if point_id in space.stored:
             return
         put = self._snapshot("|".join(namespace), point_id, Snapshot.told(payload))
         if point_id in space.put:
-            self._put(_Write([put]))
+            self._put(Write([put]))
         else:
             space.told[point_id] = put
 
@@ -219,22 +174,15 @@ class Teller:
                 self._spaces[space].ids[task_id] for space, task_id in zip(spaces, ids, strict=True)
             )
 
-    def _number(self, space: _Space, step: int, payload: Mapping[str, Any]) -> None:
-        """Give a task that begins an id of its own among those of its superstep."""
-        if step != space.step:
-            space.step, space.ids, space.counts = step, {}, Counter()
-        name, task_id = payload["name"], payload["id"]
-        if task_id not in space.ids:
-            space.ids[task_id] = f"{name}:{step}.{space.counts[name]}"
-            space.counts[name] += 1
-
-    def _begin(self, space: _Space, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
-        self._number(space, wrapped["step"], wrapped["payload"])
+    def _begin(
+        self, space: SpaceUnderWay, namespace: Namespace, wrapped: Mapping[str, Any]
+    ) -> None:
+        space.number(wrapped["step"], wrapped["payload"])
         if wrapped["payload"]["id"] not in space.finished:
             told = self._wrapped(namespace, "tasks", wrapped)
-            self._write(space, _Write(facts=[told]))
+            self._write(space, Write(facts=[told]))
 
-    def _end(self, space: _Space, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
+    def _end(self, space: SpaceUnderWay, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
         result = wrapped["payload"]
         is_over = result["error"] is None and not result["interrupts"]
         more = {"ended": f"{result['name']}:{result['id']}"} if is_over else {}
@@ -247,7 +195,7 @@ class Teller:
         elif self._pairs and space.is_kept and result["id"] not in space.alone:
             space.ends[result["id"]] = facts
         else:
-            self._write(space, _Write(facts=facts))
+            self._write(space, Write(facts=facts))
 
     # -- what the checkpointer is told ----------------------------------------------------------
 
@@ -260,7 +208,7 @@ class Teller:
                 point_id = found.checkpoint["id"]
                 if point_id not in space.put:
                     space.stored.add(point_id)
-                    space.finished |= _finished(found) if self._goes_on else set()
+                    space.finished |= finished_in(found) if self._goes_on else set()
 
     def writes(
         self,
@@ -276,7 +224,7 @@ class Teller:
         On a loop they come before anything else, unless the task is a hidden one. Sync code stores
         it in a thread beside the one that streams: there they have come when the next point does.
         """
-        write = _Write(puts, checkpoints)
+        write = Write(puts, checkpoints)
         with self._lock:
             space = self._spaces[namespace]
             facts = space.ends.pop(task_id, None)
@@ -299,14 +247,10 @@ class Teller:
             space = self._spaces[namespace]
             self._give_up_all(space)
             space.put.add(point_id)
-            ends = [fact for facts in space.ends.values() for fact in facts]
-            space.ended |= space.ends.keys()
-            space.ends = {}
-            held = _taken(space.held, point_id)
-            if point_id in space.told:
-                puts = [*puts, space.told.pop(point_id)]
+            ends, held = space.all_ends(), space.taken(point_id)
+            puts = [*puts, *space.told_of(point_id)]
             # After what is held: the words of a task must not come after its end.
-            self._put(_whole([*held, _Write(facts=ends), _Write(puts, checkpoints)]))
+            self._put(whole([*held, Write(facts=[*ends]), Write(puts, checkpoints)]))
 
     def settle(self, namespace: str | None = None) -> None:
         """Store what has come so far of a namespace, or of all, before it is read."""
@@ -325,7 +269,7 @@ class Teller:
                 self._give_up_all(space)
                 self._release(space)
 
-    def _give_up_pairing(self, namespace: str, task_id: str, write: _Write) -> None:
+    def _give_up_pairing(self, namespace: str, task_id: str, write: Write) -> None:
         """Store what a task has written of whose end no chunk has come: it is a hidden one."""
         with self._lock:
             space = self._spaces[namespace]
@@ -334,7 +278,7 @@ class Teller:
                 space.alone.add(task_id)
                 self._write(space, write)
 
-    def _give_up_all(self, space: _Space) -> None:
+    def _give_up_all(self, space: SpaceUnderWay) -> None:
         writes, space.writes = space.writes, {}
         for task_id, write in writes.items():
             space.alone.add(task_id)
@@ -342,17 +286,14 @@ class Teller:
 
     # -- what is written ------------------------------------------------------------------------
 
-    def _release(self, space: _Space) -> None:
-        held, space.held = space.held, []
-        self._put(_whole([write for each in held for write in each.writes]))
+    def _release(self, space: SpaceUnderWay) -> None:
+        self._put(whole(space.all_held()))
 
-    def _write(self, space: _Space, write: _Write) -> None:
-        if space.held:
-            space.held[-1].writes.append(write)
-        else:
+    def _write(self, space: SpaceUnderWay, write: Write) -> None:
+        if not space.add(write):
             self._put(write)
 
-    def _put(self, write: _Write) -> None:
+    def _put(self, write: Write) -> None:
         if write.puts or write.checkpoints or write.facts:
             self._journal.put(write.puts, write.checkpoints, write.facts)
 
@@ -373,36 +314,3 @@ class Teller:
             data |= {"chunk": {**plain(chunk), "input": None}, "cut": True}
             text = self._codec.plain.dumps(data)
         return Fact(GRAPH, data, namespace, time.time()), self._codec.seal(text)
-
-
-def _whole(writes: Sequence[_Write]) -> _Write:
-    """Return several writes as one."""
-    return _Write(
-        [put for each in writes for put in each.puts],
-        {name: text for each in writes for name, text in each.checkpoints.items()},
-        [fact for each in writes for fact in each.facts],
-    )
-
-
-def _taken(held: list[_Held], point_id: str) -> Sequence[_Write]:
-    """Take what waits for a point, and for those before it.
-
-    A point may be stored when the next one is under way already, whose id is not known yet.
-    """
-    ids = [each.point_id for each in held]
-    name = point_id if point_id in ids else ""
-    if name not in ids:
-        return ()
-    count = ids.index(name) + 1
-    taken = held[:count]
-    del held[:count]
-    return [write for each in taken for write in each.writes]
-
-
-def _finished(found: CheckpointTuple) -> set[str]:
-    """Return the tasks that have finished since a point."""
-    return {
-        task_id
-        for task_id, channel, _ in found.pending_writes or ()
-        if channel not in WRITES_IDX_MAP and channel != "__error_source_node__"
-    }
