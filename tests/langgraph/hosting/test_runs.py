@@ -19,6 +19,7 @@ from penstock.runtime.client.run import RunHandle
 from penstock.runtime.diagnostics.steps import read_steps
 from penstock.runtime.errors import AnswerError, ConfigurationError, InputError, RunFailedError
 from penstock.runtime.redis.keys import thread_key
+from penstock.runtime.settings import load_settings
 from penstock.runtime.testing import InMemoryWorker
 from tests.langgraph import graphs
 from tests.langgraph.graphs import Graph, of
@@ -139,6 +140,40 @@ def test_an_error_names_the_node_and_the_type_that_may_not_be_stored(
 
     result = run(worker, graph, {"log": []}, hosted={"types": [Dish]}).result(0)
     assert result == {"log": [{"name": "soup"}]}
+
+
+def test_a_value_that_was_refused_is_written_once_it_may_be(worker: InMemoryWorker) -> None:
+    executed: list[str] = []
+
+    def build() -> Graph:
+        builder: Graph = StateGraph(State)
+        builder.add_node("first", of(lambda state: executed.append("first") or {"log": ["first"]}))
+        builder.add_node("second", of(lambda state: {"log": [Dish("soup")]}))
+        builder.add_edge(START, "first")
+        builder.add_edge("first", "second")
+        return builder.compile()
+
+    handle = run(worker, build(), {"log": []})
+    with pytest.raises(RunFailedError, match="name it in types="):
+        handle.result(0)
+    cast(Any, worker.app.entrypoints)["agent"] = host(build(), name="agent", types=[Dish])
+    handle.resume()
+    worker.work()
+
+    assert handle.result(0) == {"log": ["first", {"name": "soup"}]}
+    assert executed == ["first"]
+
+
+def test_a_value_that_is_too_large_names_its_node() -> None:
+    settings = dataclasses.replace(load_settings(), value_limit=2000)
+    agent = host(one(lambda state: {"log": ["x" * 3000]}), name="agent")
+    with InMemoryWorker([agent], settings=settings) as worker:
+        handle = worker.client.enqueue(agent, {"log": []}, thread_id="t")
+        worker.work()
+
+        with pytest.raises(RunFailedError, match=r"node 'only' wrote 'log'.*value_limit"):
+            handle.result(0)
+        assert worker.client.thread("t").state().next == ("only",)
 
 
 @dataclasses.dataclass

@@ -550,3 +550,16 @@ def test_a_run_that_asks_before_it_has_a_point_is_answered(worker: InMemoryWorke
     other.resume("fine")
     worker.work()
     assert other.result(0)["log"][-3:] == ["update", "right fine", "end"]
+
+
+def test_without_what_reads_it_a_state_says_what_to_install(
+    worker: InMemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(worker, graphs.agent(None), {"messages": ["hello"]})
+    monkeypatch.setitem(sys.modules, "penstock.langgraph.redis.plans.states", None)
+
+    with pytest.raises(
+        ConfigurationError, match=r"ormsgpack: install it, or penstock\[langgraph\]"
+    ):
+        worker.client.thread("t").state()
+    assert worker.client.thread("other").state().values == {}
