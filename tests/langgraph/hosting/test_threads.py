@@ -42,6 +42,7 @@ from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.types.state import StateSnapshot
 from tests.langgraph import graphs
 from tests.langgraph.graphs import Graph, of
+from tests.langgraph.hosting.mortal import Mortal
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
@@ -563,3 +564,25 @@ def test_without_what_reads_it_a_state_says_what_to_install(
     ):
         worker.client.thread("t").state()
     assert worker.client.thread("other").state().values == {}
+
+
+def test_an_update_is_not_made_twice_by_workers_that_die(worker: InMemoryWorker) -> None:
+    run(worker, storing("x"), {"log": ["a"]})
+    thread = worker.client.thread("t")
+    with ThreadPoolExecutor(1) as pool:
+        update = pool.submit(thread.update, {"log": ["y"]}, as_node="only")
+        mortals: list[Mortal] = []
+
+        def make_sender(connection: Any) -> Mortal:
+            mortals.append(Mortal(connection, 2, "before"))
+            return mortals[-1]
+
+        while not mortals:
+            worker.work(make_sender)
+            time.sleep(0.01)
+        worker.advance(worker.settings.lease)
+
+        with pytest.raises(InvalidUpdateError, match="died or was cut off: read the state"):
+            update.result()
+
+    assert thread.state().values == {"log": ["a", "x", "y"]}

@@ -33,7 +33,7 @@ from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.serde import ClosedSerializer, serializer_for
 from penstock.langgraph.store import PenstockStore
 from penstock.publisher.plan import follow
-from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.errors import ConfigurationError, InvalidUpdateError
 from penstock.runtime.executor.hosted import Hosted, HostedRun
 from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.journal.put import Put
@@ -138,7 +138,16 @@ class HostedGraph(Hosted):
             return await GraphAttempt(self.name, made.copy(own), saver, teller, run).execute()
 
     async def _update(self, run: HostedRun, update: GraphUpdate) -> Result:
-        """Update the state of a thread; a run that waits on it then asks but to go on."""
+        """Update the state of a thread; a run that waits on it then asks but to go on.
+
+        Raises:
+            InvalidUpdateError: another worker has begun to, and may have done so.
+        """
+        if run.attempt.assignment.number > 1:
+            raise InvalidUpdateError(
+                f"the worker that was to update thread {update.thread_id!r} died or was cut off: "
+                "read the state, and update it again if that is not done."
+            )
         saver = UpdateSaver(run.journal, run.settings, self._serde)
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
