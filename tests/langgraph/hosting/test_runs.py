@@ -145,9 +145,13 @@ def test_an_error_names_the_node_and_the_type_that_may_not_be_stored(
 def test_a_value_that_was_refused_is_written_once_it_may_be(worker: InMemoryWorker) -> None:
     executed: list[str] = []
 
+    def first(_: State) -> dict[str, Any]:
+        executed.append("first")
+        return {"log": ["first"]}
+
     def build() -> Graph:
         builder: Graph = StateGraph(State)
-        builder.add_node("first", of(lambda state: executed.append("first") or {"log": ["first"]}))
+        builder.add_node("first", first)
         builder.add_node("second", of(lambda state: {"log": [Dish("soup")]}))
         builder.add_edge(START, "first")
         builder.add_edge("first", "second")
