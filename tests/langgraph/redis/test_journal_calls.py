@@ -5,7 +5,9 @@ from __future__ import annotations
 from penstock.langgraph.redis.calls import NewWrite, Puts
 from penstock.langgraph.redis.journal_calls import JournalCalls
 from penstock.langgraph.redis.keys import GraphKeys, Space
+from penstock.runtime.journal.graph_host import GraphHost
 
+HOST = GraphHost("agent", "default")
 SPACE = Space("t", "sub:1")
 WRITE = NewWrite("task 0", b"record", first_wins=True)
 
@@ -21,11 +23,15 @@ def said(request: Puts) -> list[str]:
 
 
 def names(root: str, verb: str = "set") -> list[str]:
-    return ["set id t", "set hosted 1", f'{verb} space:{SPACE.digest} ["sub:1", "{root}"]']
+    return [
+        "set id t",
+        f"set hosted {HOST.text}",
+        f'{verb} space:{SPACE.digest} ["sub:1", "{root}"]',
+    ]
 
 
 def test_a_space_is_described_once_for_each_root_point() -> None:
-    calls = JournalCalls(GraphKeys())
+    calls = JournalCalls(GraphKeys(), HOST)
 
     first = calls.put(SPACE, "root-1", "p1", b"", ())
     assert said(first) == said(calls.put(SPACE, "root-1", "p1", b"", ())) == names("root-1")
@@ -37,7 +43,7 @@ def test_a_space_is_described_once_for_each_root_point() -> None:
 
 
 def test_writes_describe_a_space_that_no_point_has_described() -> None:
-    calls = JournalCalls(GraphKeys())
+    calls = JournalCalls(GraphKeys(), HOST)
 
     first = calls.put_writes(SPACE, "p0", [WRITE])
     assert said(first) == names("", "new")
@@ -52,7 +58,7 @@ def test_writes_describe_a_space_that_no_point_has_described() -> None:
 
 
 def test_writes_need_a_point_that_is_in_the_journal() -> None:
-    calls = JournalCalls(GraphKeys())
+    calls = JournalCalls(GraphKeys(), HOST)
     early = calls.put_writes(SPACE, "p1", [WRITE])
     calls.take(calls.put(SPACE, "", "p1", b"", ()))
     late = calls.put_writes(SPACE, "p1", [WRITE])

@@ -21,22 +21,18 @@ from penstock.langgraph.hosting.breakpoints import given_breakpoints
 from penstock.langgraph.hosting.factory import Factory
 from penstock.langgraph.hosting.graph import Graph, compiled
 from penstock.langgraph.hosting.graph_input import GraphInput
+from penstock.langgraph.hosting.input_schema import input_schema
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.server_runtime import executing, updating
 from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.hosting.thread_update import update_thread
 from penstock.langgraph.hosting.update_saver import UpdateSaver
 from penstock.langgraph.hosting.void import said_in_vain
-from penstock.langgraph.redis.journal_calls import JournalCalls
-from penstock.langgraph.redis.keys import GraphKeys, Space
-from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.serde import ClosedSerializer, serializer_for
 from penstock.langgraph.store import PenstockStore
 from penstock.publisher.plan import follow
 from penstock.runtime.errors import ConfigurationError, InvalidUpdateError
 from penstock.runtime.executor.hosted import Hosted, HostedRun
-from penstock.runtime.journal.graph_host import GraphHost
-from penstock.runtime.journal.put import Put
 from penstock.runtime.journal.result import Result
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.graph_updates import requestion
@@ -123,15 +119,8 @@ class HostedGraph(Hosted):
         if isinstance(run.argument, GraphUpdate):
             return await self._update(run, run.argument)
         journal, thread_id = run.journal, run.attempt.assignment.thread_id
-        later = asyncio.get_running_loop().call_soon_threadsafe
-        host = GraphHost(self.name, journal.queue)
-        calls = JournalCalls(GraphKeys(run.settings.prefix), host)
-
-        def snapshot(namespace: str, point_id: str, told: Snapshot) -> Put:
-            return calls.snapshot(Space(thread_id, namespace), point_id, told)
-
-        teller = Teller(run.attempt, journal, self._modes, later, snapshot)
-        saver = RunSaver(journal, Space(thread_id), calls, run.settings, self._serde, teller)
+        teller = Teller(run.attempt, journal, self._modes, _soon())
+        saver = RunSaver(journal, thread_id, run.settings, self._serde, teller, name=self.name)
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
             own |= given_breakpoints(made, self.name, run.attempt.assignment.config)
@@ -153,7 +142,7 @@ class HostedGraph(Hosted):
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
             point = await update_thread(made.copy(own), saver, update)
         plans = RequestPlans(run.settings, run.settings.codec(), run.connection)
-        asked = requestion(plans, update.thread_id, point.id, point.value)
+        asked: Any = requestion(plans, update.thread_id, point.id, point.value)
         await asyncio.to_thread(follow, asked, run.journal.read)
         return Result("completed", value=point.point_id)
 

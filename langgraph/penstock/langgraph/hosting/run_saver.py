@@ -24,7 +24,14 @@ from penstock.langgraph.planned_saver import PlannedSaver
 from penstock.langgraph.redis.calls import Plan, Puts, Request
 from penstock.langgraph.redis.channels import NULL_TASK
 from penstock.langgraph.redis.journal_calls import JournalCalls
-from penstock.langgraph.redis.keys import Space, applied_field, names_of, snapshot_field
+from penstock.langgraph.redis.keys import (
+    GraphKeys,
+    Space,
+    applied_field,
+    names_of,
+    snapshot_field,
+    space_of,
+)
 from penstock.langgraph.redis.plans import reading, threads
 from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
@@ -32,6 +39,7 @@ from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer
 from penstock.publisher.errors import CodecError
 from penstock.publisher.plan import follow
+from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.settings import Settings
 
@@ -52,17 +60,25 @@ class RunSaver(PlannedSaver):
     def __init__(
         self,
         journal: RedisJournal,
-        root: Space,
-        calls: JournalCalls,
+        thread_id: str,
         settings: Settings,
         serde: SerializerProtocol,
         teller: Teller,
+        *,
+        name: str = "",
     ) -> None:
+        """Take a thread's id, and the name of the graph that is executed on it."""
         super().__init__(serde=serde)
         self._journal = journal
         self._teller = teller
-        self._root = root
-        self._calls = calls
+        self._root = Space(thread_id)
+        host = GraphHost(name, journal.queue)
+        self._calls = calls = JournalCalls(GraphKeys(settings.prefix), host)
+        teller.store_snapshots(
+            lambda namespace, point_id, told: calls.snapshot(
+                space_of(thread_id, namespace), point_id, told
+            )
+        )
         grows = isinstance(serde, ClosedSerializer)
         self._storage = Storage.of(settings, serde, calls=calls, grows=grows)
         self._plans = SaverPlans(self._storage)

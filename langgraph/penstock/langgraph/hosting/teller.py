@@ -51,17 +51,13 @@ class Teller:
         journal: RedisJournal,
         modes: Sequence[str],
         later: Callable[[Callable[[], None]], object],
-        snapshot: Callable[[str, str, Snapshot], Put],
     ) -> None:
-        """Take what calls a function on the loop soon, and what stores a snapshot.
-
-        That is given the namespace and the id of a point, and what is told of it.
-        """
+        """Take what calls a function on the loop soon."""
         self._codec = attempt.codec.at("event", GRAPH)
         self._journal = journal
         self._modes = frozenset(modes)
         self._later = later
-        self._snapshot = snapshot
+        self._snapshot: Callable[[str, str, Snapshot], Put] | None = None
         self._told_point = (journal.recorded(TOLD) or b"").decode()
         self._goes_on = bool(self._told_point) or journal.recorded(POINT) is not None
         self._pairs = journal.durability != "exit"
@@ -92,6 +88,10 @@ class Teller:
                 self._begin(space, namespace, payload)
             else:
                 self._end(space, namespace, payload)
+
+    def store_snapshots(self, snapshot: Callable[[str, str, Snapshot], Put]) -> None:
+        """Store what chunks tell of points by a function of namespace, id, and what is told."""
+        self._snapshot = snapshot
 
     def tells(self, mode: str) -> bool:
         """Tell whether the chunks of a mode become events."""
@@ -156,7 +156,7 @@ class Teller:
         self, space: SpaceUnderWay, namespace: Namespace, point_id: str, payload: Any
     ) -> None:
         """Have what is told of a point stored with it, or at once where it is stored."""
-        if point_id in space.stored:
+        if self._snapshot is None or point_id in space.stored:
             return
         put = self._snapshot("|".join(namespace), point_id, Snapshot.told(payload))
         if point_id in space.put:

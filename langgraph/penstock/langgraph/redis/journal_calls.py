@@ -20,7 +20,7 @@ from penstock.langgraph.redis.keys import (
 )
 from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.runtime.journal.graph_host import GraphHost
-from penstock.runtime.journal.put import Put
+from penstock.runtime.journal.put import Put, Verb
 
 
 class JournalCalls(GraphCalls):
@@ -50,10 +50,7 @@ class JournalCalls(GraphCalls):
         """Store a point with its new values."""
         place = f"{space.thread}:{space.digest}"
         named = json.dumps([space.namespace, root])
-        puts = [
-            *self._of_thread(space),
-            Put("set", thread, f"space:{space.digest}".encode(), to_bytes(named)),
-        ]
+        puts = self._of_space(space, named) if self._named.get(space) != named else []
         for value in values:
             field = to_bytes(value_field(value.channel, value.version))
             if value.base:
@@ -68,12 +65,9 @@ class JournalCalls(GraphCalls):
 
     def put_writes(self, space: Space, point_id: str, writes: Iterable[NewWrite]) -> Puts:
         """Store pending writes of a point, which may come later than they."""
-        thread, place = space.thread, f"{space.thread}:{space.digest}"
-        named = json.dumps([space.namespace, ""])
-        puts = [
-            *self._of_thread(space),
-            Put("new", thread, f"space:{space.digest}".encode(), to_bytes(named)),
-        ]
+        place = f"{space.thread}:{space.digest}"
+        is_new = space not in self._named
+        puts = self._of_space(space, json.dumps([space.namespace, ""]), "new") if is_new else []
         if (space, point_id) in self._there:
             puts.append(Put("need", place, to_bytes(point_field(point_id))))
         for write in writes:
@@ -94,7 +88,11 @@ class JournalCalls(GraphCalls):
         place, field = f"{space.thread}:{space.digest}", applied_field(point_id)
         return Put("set", place, to_bytes(field), record)
 
-    def _of_thread(self, space: Space) -> tuple[Put, ...]:
-        """Say which thread it is, and that it lives and ends with the thread of its runs."""
-        thread, thread_id = space.thread, to_bytes(space.thread_id)
-        return Put("set", thread, b"id", thread_id), Put("set", thread, b"hosted", self._host)
+    def _of_space(self, space: Space, named: str, verb: Verb = "set") -> list[Put]:
+        """Say which space it is, and that its thread lives and ends with the thread of its runs."""
+        thread, field = space.thread, f"space:{space.digest}".encode()
+        return [
+            Put("set", thread, b"id", to_bytes(space.thread_id)),
+            Put("set", thread, b"hosted", self._host),
+            Put(verb, thread, field, to_bytes(named)),
+        ]

@@ -11,6 +11,7 @@ __all__ = [
     "point_field",
     "read_write_name",
     "snapshot_field",
+    "space_of",
     "to_bytes",
     "value_field",
     "write_field",

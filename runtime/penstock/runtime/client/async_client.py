@@ -19,7 +19,9 @@ from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
+from penstock.runtime.redis.plans.failures import failures
 from penstock.runtime.types.breakpoints import Nodes, with_breakpoints
+from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
 from penstock.runtime.types.queue import checked_queue
@@ -62,6 +64,9 @@ class AsyncClient(AsyncTransport):
             on_busy=on_busy,
             context=context,
             config=with_breakpoints(config or {}, interrupt_before, interrupt_after),
+            tags=tags or {},
+            retention=retention,
+            retention_failed=retention_failed,
             durability=durability,
         )
         wanted = wanted_run(entrypoint, input, options)

@@ -17,7 +17,9 @@ from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
+from penstock.runtime.redis.plans.failures import failures
 from penstock.runtime.types.breakpoints import Nodes, check_no_breakpoints, with_breakpoints
+from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.config import merged
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
@@ -57,7 +59,10 @@ class Client(Transport):
 
         `config` may name the thread as well, and the checkpoint to continue from. With `run_id` the
         call may be repeated: the same id is one run. `on_busy` chooses what to do if another run of
-        the thread is queued or running: wait behind it, reject, interrupt it or roll it back.
+        the thread is queued or running: wait behind it, reject, interrupt it or roll it back. By
+        its `tags`, at most 16 texts, the run is found again. It is kept for `retention` seconds
+        after its end, or `retention_failed` if it fails; by default as the entrypoint says that is
+        given itself, else as the settings say.
         `interrupt_before` and `interrupt_after` are nodes of a LangGraph graph, "*" for all, that
         the run is to stop at, in the place of those that it was compiled with.
 
@@ -82,6 +87,9 @@ class Client(Transport):
                 on_busy=on_busy,
                 context=context,
                 config=with_breakpoints(config or {}, interrupt_before, interrupt_after),
+                tags=tags or {},
+                retention=retention,
+                retention_failed=retention_failed,
                 durability=durability,
             ),
         )

@@ -9,7 +9,7 @@
 -- 'previous^<name>' of each. Its hash gets 'hosted' where a graph is executed on its thread.
 -- The run of a remote step gets, of its home, the config, the context, what the thread has saved, the arguments as
 -- its input, and what is recorded of the step and below it where somebody has begun it before.
--- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, runs:<status>; of a remote step those of
+-- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, open:<facet>; of a remote step those of
 -- remote, thread:<key>, checkpoints:<home>, events:<home>; graph:<key>; those of ticket.
 local GONE = 60000 -- ms that nobody's run is still kept
 
@@ -72,7 +72,7 @@ local function claim(id, run, nonce, worker, lease)
   if run.batch then
     changed[9], changed[10] = 'batch', '0'
   end
-  status_to(id, 'queued', 'running', run.home or run.op, unpack(changed))
+  status_to(id, 'queued', 'running', unpack(changed))
   run.status, run.updated, run.epoch, run.fence = 'running', NOW, epoch, changed[4]
   run.isolated, run.company, run.reserved, run.parked = nil
   redis.call('ZREM', READY, id)

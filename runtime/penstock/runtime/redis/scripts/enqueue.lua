@@ -70,8 +70,9 @@ if ARGV[8] ~= '' then
   redis.call('HSET', key('checkpoints', id), 'context', ARGV[8])
 end
 begin_events(key('events', id), key('channel', id), ARGV[9])
-if not told.op then -- else it is in no index of runs by status
-  index(id, '', 'queued')
+told.created = NOW
+if not told.op then -- else it is in no list of runs
+  list_open(id, told)
 end
 
 local announced = tonumber(redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint) or 0) > now and '1' or ''

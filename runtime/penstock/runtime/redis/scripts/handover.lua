@@ -28,8 +28,7 @@ if run[1] == '' and redis.call('LLEN', key('waiting', run[5])) > 0 then
   return 'CANCELLED'
 end
 redis.call('ZREM', LEASES, id)
-local unlisted = redis.call('HMGET', key('run', id), 'home', 'op')
-status_to(id, 'running', 'queued', unlisted[1] or unlisted[2])
+status_to(id, 'running', 'queued')
 redis.call('HDEL', key('run', id), 'worker')
 show_ended(id, run[1], run[2] or '', run[3], 'queued', 0)
 offer(id, true)

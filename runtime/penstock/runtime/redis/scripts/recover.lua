@@ -134,8 +134,7 @@ local function expire(id, reason, dead)
   redis.call('HSET', key('run', id), 'attempt', (redis.call('HGET', key('run', id), 'attempt') or 1) + 1)
   redis.call('HDEL', key('run', id), 'worker')
   show_ended(id, run[2], run[3] or '', run[4], 'queued', 0)
-  local unlisted = redis.call('HMGET', key('run', id), 'home', 'op')
-  status_to(id, 'running', 'queued', unlisted[1] or unlisted[2])
+  status_to(id, 'running', 'queued')
   offer(id, true)
   recovered[#recovered + 1] = id
 end

@@ -33,11 +33,13 @@ local settle
 local function standing_of(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home',
     'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph',
-    'thread_retention', 'entrypoint', 'metadata', 'history', 'op')
+    'thread_retention', 'entrypoint', 'metadata', 'history',
+    'facets', 'finished', 'retention_failed', 'cause', 'op')
   return { status = run[1], queue = run[2], worker = run[3], fence = run[4], thread_key = run[5], retention = run[6],
     home = run[7], home_step = run[8], caller = run[9], sends = run[10], parked = run[11], reserved = run[12],
     lone = run[13], batch = run[14], crashes = run[15], cancel = run[16], graph = run[17],
-    thread_retention = run[18], entrypoint = run[19], metadata = run[20], history = run[21], op = run[22] }
+    thread_retention = run[18], entrypoint = run[19], metadata = run[20], history = run[21], facets = run[22],
+    finished = run[23], retention_failed = run[24], cause = run[25], op = run[26] }
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
@@ -77,8 +79,10 @@ local function settle_as(id, run, status, reason, by, ...)
   local before, retention = run.status, ms(kept_for(run, status))
   local is_at_work = before == 'running'
   unpark(id, run.queue, run.parked)
-  status_to(id, before, status, run.home or run.op, 'reason', reason, 'finished', NOW, ...)
-  tidy(ARGV[1] .. ':runs:' .. status)
+  status_to(id, before, status, 'reason', reason, 'finished', NOW, ...)
+  if not run.home and not run.op then
+    list_ended(id, run, status)
+  end
   if run.reserved then
     redis.call('HDEL', key('run', id), 'reserved')
   end
