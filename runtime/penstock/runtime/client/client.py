@@ -18,6 +18,7 @@ from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.redis.plans.failures import failures
+from penstock.runtime.redis.plans.queues import queue_states
 from penstock.runtime.types.breakpoints import Nodes, check_no_breakpoints, with_breakpoints
 from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.config import merged

@@ -14,7 +14,7 @@ from penstock.publisher.codec.codec import Codec
 from penstock.publisher.event import parse
 from penstock.publisher.stored import read_all
 from penstock.runtime.errors import ConfigurationError, UnknownCheckpointError
-from penstock.runtime.journal.checkpoint_names import TAKEN, TIMER
+from penstock.runtime.journal.checkpoint_names import PATCH, TAKEN, TIMER, VOID
 from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.redis.keys import thread_key

@@ -24,7 +24,7 @@ end
 -- What an attempt needs of the hash, as Redis would give it.
 local function needed(run, ...)
   local all, size = {}, 0
-  for _, field in ipairs({ 'status', 'entrypoint', 'queue', 'updated', 'epoch', 'thread', 'lone', 'checkpoint', 'step',
+  for _, field in ipairs({ 'status', 'entrypoint', 'queue', 'created', 'updated', 'epoch', 'thread', 'lone', 'checkpoint', 'step',
     'attempt', 'config', 'metadata', 'durability', 'keep', 'isolated', 'cancel', 'hosted', ... }) do
     if run[field] then
       all[size + 1], all[size + 2], size = field, run[field], size + 2

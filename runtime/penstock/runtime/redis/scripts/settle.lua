@@ -34,12 +34,13 @@ local function standing_of(id)
   local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home',
     'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph',
     'thread_retention', 'entrypoint', 'metadata', 'history',
-    'facets', 'finished', 'retention_failed', 'cause', 'op')
+    'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op')
   return { status = run[1], queue = run[2], worker = run[3], fence = run[4], thread_key = run[5], retention = run[6],
     home = run[7], home_step = run[8], caller = run[9], sends = run[10], parked = run[11], reserved = run[12],
     lone = run[13], batch = run[14], crashes = run[15], cancel = run[16], graph = run[17],
     thread_retention = run[18], entrypoint = run[19], metadata = run[20], history = run[21], facets = run[22],
-    finished = run[23], retention_failed = run[24], cause = run[25], op = run[26] }
+    finished = run[23], retention_failed = run[24], cause = run[25],
+    thread = run[26], op = run[27] }
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
