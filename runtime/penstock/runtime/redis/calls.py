@@ -232,6 +232,10 @@ class Calls:
         """Queue a suspended run again, without an answer."""
         return self._call("wake", run_id)
 
+    def unpin(self, run_id: str) -> Call:
+        """Let workers with any version of its code execute a run."""
+        return self._call("unpin", run_id)
+
     def cancel(self, run_id: str, reason: str) -> Call:
         """Cancel a run."""
         return self._call("cancel", run_id, reason)
