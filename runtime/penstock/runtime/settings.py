@@ -61,6 +61,8 @@ class Settings:
     """What runs are also listed by: `queue`, `tag:<key>`; all processes need the same."""
     app: tuple[str, ...] = ()
     """Modules or files that define the entrypoints."""
+    version: str = ""
+    """The version of the code that a worker has, of letters, digits and `._+-`; "" for none."""
     encryption_keys: str = ""
     """`id:base64` of each key, the one that writes first; never from pyproject.toml."""
     traces: bool = False

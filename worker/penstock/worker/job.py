@@ -69,7 +69,7 @@ async def _execute(executor: Executor, run_id: str, queue: str) -> None:
 
 def _acquire(executor: Executor, run_id: str) -> Claim | str:
     calls, lease = executor.calls, executor.settings.lease
-    call = calls.acquire(run_id, "", _nonce(), lease, app=executor.app.digest)
+    call = calls.acquire(run_id, "", _nonce(), lease, app=executor.app.token)
     return calls.acquired(run(executor.sender.connection, call))
 
 
@@ -83,7 +83,7 @@ def _parked(executor: Executor, queue: str) -> Sequence[Claim]:
         1,
         [queue.removesuffix(mark)],
         crashes=settings.crashes,
-        app=executor.app.digest,
+        app=executor.app.token,
         mode="parked",
     )
     return calls.taken(run(executor.sender.connection, call)).claims

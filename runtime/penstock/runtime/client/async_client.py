@@ -13,7 +13,7 @@ from penstock.runtime.client.async_thread import AsyncThreadHandle
 from penstock.runtime.client.client import wanted_run
 from penstock.runtime.client.enqueue_span import enqueue_span
 from penstock.runtime.client.run import AsyncRunHandle
-from penstock.runtime.client.thread import thread_name
+from penstock.runtime.client.thread import run_id_of, thread_name
 from penstock.runtime.client.transport import AsyncTransport
 from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
@@ -78,6 +78,10 @@ class AsyncClient(AsyncTransport):
         """As `Client.get`."""
         run = await self.do(self.plans.info(run_id))
         return AsyncRunHandle(self, run_id, run.thread_id)
+
+    async def unpin(self, run: AsyncRunHandle | str) -> None:
+        """As `Client.unpin`."""
+        await self.do(self.plans.unpin(run_id_of(run)))
 
     async def runs(
         self,

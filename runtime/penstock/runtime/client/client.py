@@ -10,7 +10,7 @@ from typing import Any, Final, Unpack
 
 from penstock.runtime.client.enqueue_span import enqueue_span
 from penstock.runtime.client.run import RunHandle
-from penstock.runtime.client.thread import ThreadHandle, thread_name
+from penstock.runtime.client.thread import ThreadHandle, run_id_of, thread_name
 from penstock.runtime.client.transport import Transport
 from penstock.runtime.errors import ConfigurationError, ResumeError, WrongKindError
 from penstock.runtime.journal.run_input import Accepting
@@ -104,6 +104,14 @@ class Client(Transport):
             RunNotFoundError: there is none.
         """
         return RunHandle(self, run_id, self.do(self.plans.info(run_id)).thread_id)
+
+    def unpin(self, run: RunHandle | str) -> None:
+        """Let workers with any version of its code execute a run that is pinned to one.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        self.do(self.plans.unpin(run_id_of(run)))
 
     def runs(
         self,

@@ -5,14 +5,15 @@ from __future__ import annotations
 __all__ = ["AnyExecutable", "App"]
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from penstock.runtime.errors import UnknownEntrypointError, UnknownTaskError
+from penstock.runtime.errors import ConfigurationError, UnknownEntrypointError, UnknownTaskError
 from penstock.runtime.executor.hosted import Hosted
 from penstock.runtime.func.task import Task
-from penstock.runtime.types.code_name import of_entrypoint, of_task
+from penstock.runtime.types.code_name import of_entrypoint, of_pinned, of_task
 from penstock.runtime.workflow.entrypoint import AnyEntrypoint
 
 AnyExecutable: TypeAlias = "AnyEntrypoint | Hosted"
@@ -25,6 +26,8 @@ class App:
 
     entrypoints: Mapping[str, AnyExecutable]
     tasks: Mapping[str, Task[..., Any]] = field(default_factory=dict[str, "Task[..., Any]"])
+    version: str = ""
+    """The version of the entrypoints that declare none; "" for none."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -33,7 +36,33 @@ class App:
         Those that tasks had before are among them: steps may be under way that need them.
         """
         tasks = {*self.tasks, *(old for task in self.tasks.values() for old in task.was)}
-        return tuple(sorted((*map(of_entrypoint, self.entrypoints), *map(of_task, tasks))))
+        pins = [of_pinned(name, told[0]) for name, told in self._versions.items() if told[1:]]
+        return tuple(sorted((*map(of_entrypoint, self.entrypoints), *map(of_task, tasks), *pins)))
+
+    @property
+    def token(self) -> str:
+        """What claims say of it: its digest, and the versions of its entrypoints, if it has any."""
+        versions = self._versions
+        return f"{self.digest} {json.dumps(versions)}" if versions else self.digest
+
+    @property
+    def _versions(self) -> dict[str, list[str]]:
+        """The version of each entrypoint that has its own, and "1" after it if runs are pinned."""
+        found = {"": [self.version]} if self.version else {}
+        for name, each in self.entrypoints.items():
+            if isinstance(each, Hosted):
+                continue
+            version = each.declared.version or self.version
+            if each.declared.pin:
+                if not version:
+                    raise ConfigurationError(
+                        f"entrypoint {name!r} pins its runs, and has no version: set "
+                        "PENSTOCK_VERSION, or declare it with version=."
+                    )
+                found[name] = [version, "1"]
+            elif version != self.version:
+                found[name] = [version]
+        return found
 
     @property
     def digest(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Executor"]
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -48,6 +49,7 @@ from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.replies import Claim, Lease
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.durability import durability_of
+from penstock.runtime.types.version import checked_version
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ class Executor:
     ) -> None:
         self.settings = settings
         self._given = connection
-        self.app = app
+        self.app = dataclasses.replace(app, version=checked_version(settings.version))
         leases = connect(connection, settings.lease / 4)
         self._own = [leases]
         """Connections of this executor alone."""

@@ -35,6 +35,8 @@ class entrypoint:
     `retry_policy`, `cache_policy` and `timeout` apply to the body, not to its tasks. A client that
     enqueues a run with the entrypoint itself, not by its name, takes `retention` and
     `retention_failed` from here: for how many seconds it is kept after its end, or if it fails.
+    `version` is that of the code, in place of the setting; with `pin`, a run that has begun is only
+    executed by workers that have the version it has begun with.
 
     Raises:
         ConfigurationError: the function cannot be an entrypoint.
@@ -67,6 +69,8 @@ class entrypoint:
         timeout: Timeouts = None,
         retention: float | None = None,
         retention_failed: float | None = None,
+        version: str = "",
+        pin: bool = False,
         config_schema: Any = None,
         retry: Retries = None,
     ) -> None:
@@ -85,6 +89,8 @@ class entrypoint:
             timeout=timeout,
             retention=retention,
             retention_failed=retention_failed,
+            version=version,
+            pin=pin,
         )
 
     @overload

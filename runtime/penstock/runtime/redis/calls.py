@@ -236,6 +236,10 @@ class Calls:
         """Let a run that waits ask one thing, in the place of all that it asks."""
         return self._call("requestion", run_id, name, question, record)
 
+    def unpin(self, run_id: str) -> Call:
+        """Let workers with any version of its code execute a run."""
+        return self._call("unpin", run_id)
+
     def cancel(self, run_id: str, reason: str) -> Call:
         """Cancel a run."""
         return self._call("cancel", run_id, reason)

@@ -51,12 +51,13 @@ class InMemoryWorker:
         tasks: Iterable[Task[..., Any]] = (),
         settings: Settings | None = None,
     ) -> None:
+        # With no patience at all, every wait of a run leaves the process.
+        self.settings = dataclasses.replace(settings or load_settings(), patience=0.0)
         self.app = App(
             {entrypoint.name: entrypoint for entrypoint in entrypoints},
             {task.name: task for task in tasks},
+            self.settings.version,
         )
-        # With no patience at all, every wait of a run leaves the process.
-        self.settings = dataclasses.replace(settings or load_settings(), patience=0.0)
         self._server = FakeServer()
         self.connection: Any = FakeRedis(server=self._server, max_connections=MOST_IN_MEMORY)
         self.client = Client(self.connection, settings=self.settings)
@@ -122,7 +123,7 @@ class InMemoryWorker:
             () if kept else self._queues(),
             kept or ("", ""),
             crashes=settings.crashes,
-            app=self.app.digest,
+            app=self.app.token,
             mode="alone" if kept else "",
         )
         taken = calls.taken(run(self.connection, call))

@@ -64,6 +64,11 @@ class Run:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """What it is found by; empty without the key that they are encrypted under."""
 
+    version: str = ""
+    """The version of the code that first executed it, if that had one."""
+    is_pinned: bool = False
+    """Whether only workers with that version execute it."""
+
     @classmethod
     def from_fields(cls, run_id: str, fields: Mapping[str, str]) -> Run:
         """Read a run from its hash, without fields of an earlier status."""
@@ -82,6 +87,8 @@ class Run:
             wakes_at=_time(fields.get("wakes")) if waits else None,
             cause=fields.get("cause", "") if status is RunStatus.FAILED else "",
             rerun_of=fields.get("rerun_of", ""),
+            version=fields.get("version", ""),
+            is_pinned="pin" in fields,
             reason="" if is_open else fields.get("reason", ""),
             created_at=_moment(fields["created"]),
             started_at=_time(fields.get("started")),

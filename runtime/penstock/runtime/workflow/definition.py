@@ -28,6 +28,7 @@ from penstock.runtime.types.retry import Retries, normalize
 from penstock.runtime.types.timeout import Timeouts, policy_of
 from penstock.runtime.types.typed_dict import for_pydantic
 from penstock.runtime.types.validation import Settled, listed, read_whole
+from penstock.runtime.types.version import checked_version
 
 _PLAIN: Final = frozenset(
     (str, int, float, bool, bytes, dict, list, tuple, set, object, type(None))
@@ -53,8 +54,11 @@ class Declared:
     timeout: Timeouts = None
     retention: float | None = None
     retention_failed: float | None = None
+    version: str = ""
+    pin: bool = False
 
     def __post_init__(self) -> None:
+        checked_version(self.version)
         checked_retention("retention", self.retention)
         checked_retention("retention_failed", self.retention_failed)
         policy_of(self.timeout)

@@ -1,4 +1,4 @@
-"""Renamed tasks: their steps keep what was recorded under the old name, in any order of deploys."""
+"""Renamed tasks keep what was recorded under the old name, in any order of deploys (F106)."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ SECTIONS: Final = {
         "rerun": "Enqueue a run of the same input.",
         "fork": "Start a run with the first steps of another.",
         "cancel": "Cancel a run.",
+        "unpin": "Let workers with any version execute a run.",
         "bulk": "Cancel, resume, rerun or delete all runs that pass filters.",
         "export": "Write runs as JSON lines.",
     },

@@ -16,6 +16,7 @@ from penstock.publisher.codec.codec import Codec
 from penstock.runtime.redis.facets import ALL
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.world import World
+from penstock.runtime.types.code_name import pinned
 from penstock.runtime.types.run import OPEN, RunStatus
 from penstock.worker.doctor.cluster import is_cluster
 from penstock.worker.doctor.encryption import read_encryption
@@ -63,6 +64,7 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
             run.queue for run in queued if run.queue in unserved and run.is_step
         ),
         parked=Counter((run.queue, run.parked) for run in queued if run.parked),
+        pinned=_pinned(queued),
         misplaced=reader(
             "misplaced", dict[str, int](), lambda: _misplaced(connection, keys, queued)
         ),
@@ -182,6 +184,14 @@ def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
                 key = _text(thread) if thread and not home else ""
                 wants, reserved = _text(parked or b""), float(until or 0) > now
                 found.append(_Queued(run_id, _text(queue), key, wants, reserved))
+    return found
+
+
+def _pinned(queued: Sequence[_Queued]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in queued:
+        if pinned(run.parked) is not None:
+            found.setdefault((run.queue, run.parked), []).append(run.run_id)
     return found
 
 

@@ -67,6 +67,10 @@ class Reading:
     """The same of remote steps: runs wait for them."""
     parked: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     """Queue and name of the code that its workers lack -> how many runs wait for it."""
+    pinned: Mapping[tuple[str, str], Sequence[str]] = field(
+        default_factory=dict[tuple[str, str], Sequence[str]]
+    )
+    """The same of runs that are pinned to a version of their code -> their ids."""
     misplaced: Mapping[str, int] = field(default_factory=dict[str, int])
     """Queues of the default prefix -> how many tickets of this prefix are on them, in vain."""
     paused: bool = False

@@ -63,7 +63,19 @@ def _unserved(queue: str, reading: Reading) -> Finding:
 
 def _lacking(reading: Reading) -> Iterator[Finding]:
     """Name the code that workers lack, and queues that an older release puts tickets on."""
+    for (queue, name), run_ids in sorted(reading.pinned.items()):
+        yield Finding(
+            "workers",
+            Level.WARNING,
+            f"{_count(len(run_ids), 'run')} on queue {queue!r} "
+            f"{'is' if len(run_ids) == 1 else 'are'} pinned to {describe(name)}, which no live "
+            f"worker has: {_names(run_ids)}",
+            "They wait until such a worker starts, or until they are not pinned any more.",
+            f"start a worker with that version, or penstock unpin {run_ids[0]}",
+        )
     for (queue, name), count in sorted(reading.parked.items()):
+        if (queue, name) in reading.pinned:
+            continue
         yield Finding(
             "workers",
             Level.WARNING,

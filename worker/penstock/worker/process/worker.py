@@ -92,7 +92,7 @@ class Worker(RQWorker):
             observer=observer,
         )
         calls = self._executor.calls
-        app = self._executor.app.digest
+        app = self._executor.app.token
         consumer = Consumer(connect(given), calls, self.settings, self.name, list(queues), app)
         consumer.on_call = None if observer is None else observer.called
         self._poller = Poller(self, consumer, self._capacity)

@@ -246,6 +246,15 @@ class RequestPlans:
         """Let a run that waits look again for its answers, though none came."""
         yield self.calls.wake(run_id)
 
+    def unpin(self, run_id: str) -> Plan[None]:
+        """Let workers with any version of its code execute a run.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        if not self.calls.word((yield self.calls.unpin(checked_run_id(run_id)))):
+            raise RunNotFoundError(run_id, f"no run {run_id!r} to unpin.")
+
     def last_run(self, thread_id: str) -> Plan[str | None]:
         """Read the id of the run that a thread is at; a run without one is at its own."""
         name = yield ("HGET", self.keys.thread(thread_key(thread_id)), "run")

@@ -1,8 +1,8 @@
 -- acquire: claim one named run, for a process that needs no ticket, or whose ticket RQ's own worker has popped.
 --
 -- ARGV[3] run id, ARGV[4] worker name, ARGV[5] nonce, ARGV[6] lease ms, ARGV[7] '1' if the process performs all
--- steps itself, also those that have a queue of their own, ARGV[8] digest of the process's app, '' for one without a
--- ticket.
+-- steps itself, also those that have a queue of their own, ARGV[8] the process's app, as app_of reads it, '' for
+-- one without a ticket.
 -- Returns the claimed run, or what keeps it from being claimed: its status ('' if there is no run), that steps of it
 -- are under way elsewhere, which the process would perform at the same time, or that the app does not have its code.
 -- Then its ticket goes to the end of the queue, once for each other worker of RQ's there, as those that are idle
@@ -19,7 +19,8 @@
 -- include: penstock.runtime.redis.scripts/requeued as requeuing(requeued)
 -- include: penstock.runtime.redis.scripts/claim
 
-local id, nonce, app = ARGV[3], ARGV[5], ARGV[8]
+local id, nonce = ARGV[3], ARGV[5]
+local app, versions = app_of(ARGV[8])
 local run = read(id)
 if run.status == 'running' and run.fence and string.match(run.fence, '%.(.*)$') == nonce then
   return claimed(id, run)
@@ -40,7 +41,7 @@ if app ~= '' and run.status ~= 'queued' and requeuing().requeued(id) then
   run = read(id)
 end
 if app ~= '' and run.status == 'queued' then
-  local is_known, name = knows(app, run.entrypoint, run.task)
+  local is_known, name = knows(app, run)
   if not is_known and may_begin(id, run) then
     return pass_on(name)
   end
@@ -52,7 +53,7 @@ for _, by in ipairs(ARGV[7] == '1' and redis.call('HVALS', key('remote', id)) or
     return 'waiting for steps on other queues'
   end
 end
-if claim(id, run, nonce, ARGV[4], tonumber(ARGV[6])) then
+if claim(id, run, nonce, ARGV[4], tonumber(ARGV[6]), versions) then
   limit_executions(ARGV[4])
   return claimed(id, run)
 end

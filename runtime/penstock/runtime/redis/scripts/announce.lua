@@ -1,8 +1,8 @@
 -- announce: say for a while what a live worker can execute.
 --
--- ARGV[3] ms until it is to be said again, ARGV[4] digest of its app, ARGV[5...] names: 'e:<entrypoint>' and
--- 't:<task>'.
--- Keys: entrypoints (has tasks as 't:<task>'), app:<digest> (set of these names, and of '', so that an app
+-- ARGV[3] ms until it is to be said again, ARGV[4] digest of its app, ARGV[5...] names: 'e:<entrypoint>', 't:<task>'
+-- and 'p:<entrypoint>@<version>'.
+-- Keys: entrypoints (has tasks as 't:<task>', and so on), app:<digest> (set of these names, and of '', so that an app
 -- that has none is known too).
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock

@@ -1,6 +1,7 @@
 -- read(id): the hash of a run as a table, which is read once. Needs names, clock, ticket and remote.
 --
--- claim(id, run, nonce, worker, lease): take the lease of a queued run; the table changes as the hash does.
+-- claim(id, run, nonce, worker, lease, versions): take the lease of a queued run; the table changes as the hash does.
+-- The first one notes the version of its code, and whether it is pinned to that, if the worker's app has versions.
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
 -- at, or that its home expects. A claim forgets whether the run was isolated, and what was beside it (recover). The
 -- nonce makes a fence unique even where a failover has set the epoch back.
@@ -53,7 +54,7 @@ local function may_begin(id, run)
   return run.lone == '1' or of_thread(run).run == id
 end
 
-local function claim(id, run, nonce, worker, lease)
+local function claim(id, run, nonce, worker, lease, versions)
   if run.status ~= 'queued' then
     return nil
   end
@@ -71,6 +72,14 @@ local function claim(id, run, nonce, worker, lease)
   local changed = { 'epoch', epoch, 'fence', epoch .. '.' .. nonce, 'worker', worker, 'started', run.started or NOW }
   if run.batch then
     changed[9], changed[10] = 'batch', '0'
+  end
+  local version = versions and not (run.started or run.home) and (versions[run.entrypoint] or versions[''])
+  if version then
+    run.version, run.pin = version[1], version[2]
+    changed[#changed + 1], changed[#changed + 2] = 'version', version[1]
+    if run.pin then
+      changed[#changed + 1], changed[#changed + 2] = 'pin', '1'
+    end
   end
   status_to(id, 'queued', 'running', unpack(changed))
   run.status, run.updated, run.epoch, run.fence = 'running', NOW, epoch, changed[4]

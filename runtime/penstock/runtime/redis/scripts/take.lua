@@ -1,8 +1,8 @@
 -- take: pop tickets off queues and claim their runs, in one step, so that no ticket is lost between.
 --
 -- ARGV[3] worker name, ARGV[4] nonce, ARGV[5] lease ms, ARGV[6] how many runs at most, ARGV[7] how many runs and jobs
--- the worker has at work, ARGV[8] deaths after which a run is given up, ARGV[9] digest of the worker's app ('' for one
--- that has everything), ARGV[10] ticket popped already, which may be in the list of those popped but not begun ('' if
+-- the worker has at work, ARGV[8] deaths after which a run is given up, ARGV[9] the worker's app, as app_of reads it (''
+-- for one that has everything), ARGV[10] ticket popped already, which may be in the list of those popped but not begun ('' if
 -- none), ARGV[11] its queue's name, ARGV[12] mode: '' or 'alone' (the ticket popped is of a suspect, which the worker
 -- takes with what it has at work) or 'parked' (only what is parked is taken), ARGV[13...] names of all queues, by
 -- priority.
@@ -30,7 +30,8 @@
 -- include: penstock.runtime.redis.scripts/claim
 
 local worker, nonce, lease, room = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local busy, limit, app, mode = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[12]
+local busy, limit, mode = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[12]
+local app, versions = app_of(ARGV[9])
 local KEPT_BACK = 15000 -- ms that a worker may keep a suspect back
 local memory = key('taken', worker)
 local runs, job, names, corrupt, kept, unannounced = {}, {}, {}, {}, {}, ''
@@ -60,7 +61,7 @@ local function keep_back(id, ticket, queue)
 end
 
 local function begin_run(id, run, is_suspect, for_good)
-  if not claim(id, run, nonce, worker, lease) then
+  if not claim(id, run, nonce, worker, lease, versions) then
     return true
   end
   if is_suspect then
@@ -93,7 +94,7 @@ local function open_run(id, run, ticket, queue)
     end
     run = read(id)
   end
-  local is_known, name = knows(app, run.entrypoint, run.task)
+  local is_known, name = knows(app, run)
   if is_known or not may_begin(id, run) then
     return begin_queued(id, ticket, queue, run)
   end

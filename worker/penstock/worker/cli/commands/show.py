@@ -139,6 +139,8 @@ def _print_run(report: Report) -> None:
         _print_field("rerun of", run.rerun_of)
     if run.tags:
         _print_field("tags", ", ".join(one_line(f"{key}={run.tags[key]}") for key in run.tags))
+    if run.version:
+        _print_field("version", f"{run.version}{', pinned' * run.is_pinned}")
     _print_field("queue", run.queue or "none: invoked in a process of its own")
     _print_field("times", _times(run))
     if run.attempt > 1:
