@@ -148,9 +148,9 @@ def test_an_operator_lets_a_record_stand_drops_it_or_forks_the_run(
 
 
 PATCHED = (
-    RENAMED.replace("@task\ndef charge_card", '@task(was="charge")\ndef charge_card').replace(
-        "[charge_card(x).result(),", "[charge_card(x).result(), *taxed(x),"
-    )
+    RENAMED.replace("interrupt, task", "interrupt, patched, task")
+    .replace("@task\ndef charge_card", '@task(was="charge")\ndef charge_card')
+    .replace("[charge_card(x).result(),", "[charge_card(x).result(), *taxed(x),")
     + """
 @task
 def tax(x: int) -> int:
@@ -161,7 +161,6 @@ def taxed(x):
     return [tax(x).result()] if patched("tax") else []
 """
 )
-PATCHED = PATCHED.replace("interrupt, task", "interrupt, patched, task")
 
 
 @pytest.mark.parametrize("order", ["onon", "nono", "noon"])
@@ -174,6 +173,7 @@ def test_f103_f104_old_and_new_code_take_turns(deploy: Work, redis_url: str, ord
     }
     with Client(redis_url) as client:
         run = client.enqueue("order", 5)
+        done: list[str] = []
         for release in order:
             done = deploy(codes[release])
             if run.status() == "suspended":
