@@ -10,6 +10,7 @@
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/facets
 -- include: penstock.runtime.redis.scripts/settle
 
 local id = ARGV[3]

@@ -1,4 +1,4 @@
--- Deletes a run that is over. Needs names, clock, ticket and facets.
+-- Deletes a run that is over. Needs names, clock, ticket, facets and ended_lists.
 --
 -- forget(id, thread): tells whether it was deleted: it is over, and of this thread.
 -- drop_keys(...): delete keys.

@@ -1,4 +1,4 @@
--- The names of the lists of runs that are over, a part of the chunk facets. Needs names and clock.
+-- The names of the lists of runs that are over, a part of the chunk ended_lists. Needs names, clock and facets.
 --
 -- begin_list(facet, name, last): names a new list, and forgets the names of those whose time is over.
 -- unlist_ended(run): it is over no more, or its keys are deleted; run: status,

@@ -23,6 +23,7 @@
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
+-- include: penstock.runtime.redis.scripts/facets
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/presence
 -- include: penstock.runtime.redis.scripts/causes as causes(count_cause)

@@ -1,9 +1,9 @@
--- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append and history.
+-- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append, facets and history.
 --
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
--- those of history, facets, remote_end and ticket; leases, ready and timers lose the run.
+-- those of history, ended_lists, remote_end and ticket; leases, ready and timers lose the run.
 local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
 
 -- Takes an open run out of the index that its status has.
@@ -26,7 +26,7 @@ end
 
 local settle
 
--- include: penstock.runtime.redis.scripts/facets
+-- include: penstock.runtime.redis.scripts/ended_lists
 -- include: penstock.runtime.redis.scripts/remote_end as remote_end(come_home, call_off, give_up)
 
 -- What the end of a run needs of its hash.
