@@ -393,7 +393,7 @@ def test_runs_lists_the_newest_first(redis_url: str) -> None:
     assert set(queued[0]) == {
         *("run_id", "thread_id", "entrypoint", "status", "queue", "attempt", "crashes"),
         *("worker", "reason", "created_at", "started_at", "finished_at"),
-        *("asks", "wakes_at", "tags", "cause", "rerun_of"),
+        *("asks", "wakes_at", "tags", "cause", "rerun_of", "version", "is_pinned"),
     }
     assert len(one) == 2
 
