@@ -192,6 +192,22 @@ def test_f19_a_connection_cut_again_and_again_is_no_fault(
     checker.check(over=True)
 
 
+def test_f19_a_worker_whose_subscription_is_cut_all_the_time_does_not_take_itself_for_dead(
+    fleet: Fleet, client: Client, raw: redis.Redis, checker: Checker
+) -> None:
+    worker = fleet.start()
+    run = client.enqueue("asteps", {"steps": 30, "seconds": 0.1})
+    fleet.executing(run.run_id, 1)
+
+    while run.status() not in ("completed", "failed"):
+        raw.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
+
+    assert run.result(5) == list(range(30))
+    assert run.info().attempt == 1
+    assert not worker.logged("worker.lost")
+    checker.check(over=True)
+
+
 def test_f20_a_partition_longer_than_the_lease_is_survived(
     fleet: Fleet, client: Client, proxy: Proxy, checker: Checker
 ) -> None:

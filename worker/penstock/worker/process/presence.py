@@ -60,11 +60,15 @@ class Presence:
 
 
 class Absence:
-    """Finds the dead ones among the workers that are not subscribed."""
+    """Finds the dead ones among the workers that are not subscribed.
 
-    def __init__(self, connection: Redis, keys: Keys) -> None:
+    The worker that looks, `own`, is none of them, however often its subscription is cut.
+    """
+
+    def __init__(self, connection: Redis, keys: Keys, own: str = "") -> None:
         self._connection = connection
         self._keys = keys
+        self._own = own
         self._since: dict[str, float] = {}
         self._others: dict[str, float] = {}
 
@@ -78,7 +82,9 @@ class Absence:
         now = time.monotonic()
         self._others = {name: until for name, until in self._others.items() if until > now}
         self._since = {
-            name: self._since.get(name, now) for name in silent if name not in self._others
+            name: self._since.get(name, now)
+            for name in silent
+            if name not in self._others and name != self._own
         }
         server = server_of(self._connection) if self._since else ""
         for name, since in tuple(self._since.items()):

@@ -51,12 +51,14 @@ class Recovery:
         also: Callable[[], None] = lambda: None,
         on_answer: Callable[[], None] = lambda: None,
         observer: Observer | None = None,
+        *,
+        own: str = "",
     ) -> None:
         self._connection = connection
         self._settings = settings
         self._keys = Keys.of(settings, connection)
         self._calls = Calls(self._keys)
-        self._absence = Absence(connection, self._keys)
+        self._absence = Absence(connection, self._keys, own)
         self._crashes = settings.crashes
         self._also = also
         self._on_answer = on_answer

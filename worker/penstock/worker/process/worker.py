@@ -120,6 +120,7 @@ class Worker(RQWorker):
             also=self._upkeep.tick,
             on_answer=self.vitals.answered,
             observer=observer,
+            own=self.name,
         )
         self._begun = threading.Event()
         self._begun.set()
