@@ -10,7 +10,7 @@ from penstock.runtime.types.run import RunStatus
 from tests.docs.page import PAGES, ROOT, Page
 from tests.docs.tables import TABLES, filled, shown
 
-_SAID = re.compile(r'(?:Fact\(|say\(|encode\(|"mode":)\s*"(\w+\.?\w*)"')
+_SAID = re.compile(r'(?:Fact\(|emit\(|encode\(|"mode":)\s*"(\w+\.?\w*)"')
 
 REFERENCE = ROOT / "docs" / "reference"
 

@@ -13,7 +13,7 @@ from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.types.run import OPEN, RunStatus
 from penstock.runtime.types.run_filter import RunFilter
 
-BulkAction = Literal["cancel", "resume", "rerun", "delete"]
+BulkAction = Literal["cancel", "resume", "rerun", "delete", "unpin"]
 
 _OVER: Final = frozenset(RunStatus) - OPEN
 
@@ -22,6 +22,7 @@ ACTIONS: Final[Mapping[str, frozenset[RunStatus]]] = {
     "resume": frozenset({RunStatus.FAILED}),
     "rerun": _OVER,
     "delete": _OVER,
+    "unpin": OPEN,
 }
 """What can be done to many runs, and the statuses of those that it can be done to."""
 

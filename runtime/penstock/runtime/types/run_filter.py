@@ -28,6 +28,8 @@ class RunQuery(TypedDict, total=False):
     """Before that."""
     error: str | None
     """The cause of failed runs, as `client.failures` names it."""
+    version: str | None
+    """The version of the code that first executed a run."""
 
 
 class StatusQuery(RunQuery, total=False):
@@ -63,6 +65,7 @@ class RunFilter:
     since: int = 0
     until: int | None = None
     cause: str | None = None
+    version: str | None = None
 
     @classmethod
     def of(
@@ -76,6 +79,7 @@ class RunFilter:
         since: datetime | timedelta | None = None,
         until: datetime | timedelta | None = None,
         error: str | None = None,
+        version: str | None = None,
     ) -> RunFilter:
         """Read the filters of a query.
 
@@ -91,6 +95,7 @@ class RunFilter:
             _milliseconds("since", since) or 0,
             _milliseconds("until", until),
             error or None,
+            version or None,
         )
 
     @property
@@ -113,6 +118,7 @@ class RunFilter:
             and self.queue in (None, run.queue)
             and self.thread in (None, run.thread_id)
             and self.cause in (None, run.cause)
+            and self.version in (None, run.version)
             and self.tags.items() <= run.tags.items()
             and self.since <= time
             and (self.until is None or time < self.until)

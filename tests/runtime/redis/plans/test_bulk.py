@@ -34,13 +34,18 @@ def pay(number: int) -> int:
 def worker(request: pytest.FixtureRequest) -> Iterator[InMemoryWorker]:
     works.clear()
     settings = Settings(encryption_keys=request.param, index=("tag:kind",))
-    with InMemoryWorker([pay], settings=settings) as worker:
+    with InMemoryWorker([pay, approve], settings=settings) as worker:
         yield worker
 
 
 @pytest.fixture
 def client(worker: InMemoryWorker) -> Client:
     return worker.client
+
+
+@entrypoint(version="1", pin=True)
+def approve(number: int) -> int:
+    return number * int(interrupt("how many?"))
 
 
 def failed(worker: InMemoryWorker, *numbers: int) -> list[str]:
@@ -196,3 +201,23 @@ def test_a_bulk_that_is_meant_for_no_run_is_refused(client: Client) -> None:
         client.bulk("resume", all=True, rate=0)
     with pytest.raises(ConfigurationError, match="no action 'explode'"):
         client.bulk("explode", all=True)  # type: ignore[arg-type]
+
+
+def test_runs_that_are_pinned_to_a_version_are_unpinned_once(
+    client: Client, worker: InMemoryWorker
+) -> None:
+    runs = [client.enqueue(approve, number) for number in (1, 2)]
+    worker.work()
+    client.enqueue(pay, 0)
+    worker.work()
+    assert {run.run_id for run in client.runs(version="1")} == {run.run_id for run in runs}
+    assert client.count(version="2") == 0
+    assert all(run.info().is_pinned for run in runs)
+
+    assert last(client.bulk("unpin", version="2")) == (0, 0)
+    assert last(client.bulk("unpin", version="1")) == (2, 0)
+    assert not any(run.info().is_pinned for run in runs)
+    assert last(client.bulk("unpin", version="1")) == (0, 2)
+    runs[0].resume(3)
+    worker.work()
+    assert runs[0].result(1) == 3

@@ -79,6 +79,9 @@ _OPTIONS: Final = (
     ),
     click.option("--thread", metavar="ID", help="Only runs of this thread."),
     click.option(
+        "--version", metavar="TEXT", help="Only runs that code of this version executed first."
+    ),
+    click.option(
         "--since",
         type=moment,
         metavar="TIME",
@@ -86,4 +89,4 @@ _OPTIONS: Final = (
     ),
     click.option("--until", type=moment, metavar="TIME", help="Only those before then."),
 )
-_NAMES: Final = ("status", "entrypoint", "queue", "error", "thread", "since", "until")
+_NAMES: Final = ("status", "entrypoint", "queue", "error", "thread", "version", "since", "until")

@@ -112,7 +112,8 @@ class SearchPlans:
         """Tell whether a run passes that stands in the lists of the one facet, or of all runs."""
         named = sum(map(bool, (wanted.entrypoint, wanted.queue, wanted.cause))) + len(wanted.tags)
         is_timed = wanted.since or wanted.until is not None
-        return named == len(facets) - 1 and not wanted.thread and not is_timed
+        is_read = wanted.thread or wanted.version or is_timed
+        return named == len(facets) - 1 and not is_read
 
     def _lengths(self, wanted: RunFilter, facets: Facets) -> Plan[dict[str, int]]:
         counted: Counter[str] = Counter()

@@ -1,6 +1,6 @@
 -- bulk: do the same to many runs, to each only as long as it is as it was read.
 --
--- ARGV[3] what: cancel, resume or delete, ARGV[4...] pairs of run id and its epoch as it was read ('' if it has none).
+-- ARGV[3] what: cancel, resume, delete or unpin, ARGV[4...] pairs of run id and its epoch as it was read ('' if it has none).
 -- Returns for each run 1 if this was done to it, else 0: somebody has done something to it since, or it cannot be done.
 -- What was done makes a run one of those that it cannot be done to, or counts as a new read: so a call that is sent
 -- again, by whomever, does nothing to it.
@@ -44,13 +44,24 @@ function ACTIONS.resume(id, run)
   return true
 end
 
+function ACTIONS.unpin(id, run)
+  if redis.call('HDEL', key('run', id), 'pin') == 0 or not is_open_status(run.status) then
+    return false
+  end
+  if run.status == 'queued' and run.parked then
+    offer(id, true)
+  end
+  return true
+end
+
 function ACTIONS.delete(id, run)
   return forget(id, run.thread_key)
 end
 
 local function act(id, epoch)
-  local found = redis.call('HMGET', key('run', id), 'status', 'epoch', 'thread_key', 'lone', 'thread', 'home')
-  local run = { status = found[1], thread_key = found[3], lone = found[4], thread = found[5] }
+  local found = redis.call('HMGET', key('run', id), 'status', 'epoch', 'thread_key', 'lone', 'thread', 'home',
+    'parked')
+  local run = { status = found[1], thread_key = found[3], lone = found[4], thread = found[5], parked = found[7] }
   if not run.status or found[6] or (found[2] or '') ~= epoch then
     return false
   end

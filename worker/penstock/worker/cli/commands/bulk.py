@@ -19,7 +19,7 @@ SHOWN: Final = 10
 """Runs that a dry run names."""
 
 
-@click.command(short_help="Cancel, resume, rerun or delete all runs that pass filters.")
+@click.command(short_help="Cancel, resume, rerun, delete or unpin all runs that pass filters.")
 @click.argument("action", type=click.Choice(list(ACTIONS)))
 @filters
 @click.option("--all", "is_all", is_flag=True, help="All runs, where no filter is given.")
