@@ -15,6 +15,7 @@ from penstock.publisher.redis.script import run as send
 from penstock.runtime import AsyncClient, Client
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.redis.plans.run_lists import HOUR
+from penstock.runtime.redis.plans.search import SearchPlans
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.run_filter import RunPage
 from tests.faults.support.invariants import Checker
@@ -180,6 +181,22 @@ def test_a_run_that_goes_on_or_is_deleted_is_found_once_and_counted_once(
     client.thread("r").delete()
     assert client.count() == 0
     assert client.runs() == []
+
+
+def test_a_run_that_ends_as_it_is_looked_for_is_on_a_page_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.enqueue("main", 1, run_id="r")
+    plain: Callable[..., Any] = SearchPlans._read
+
+    def read(plans: SearchPlans, entries: Any) -> Any:
+        runs = yield from plain(plans, entries)
+        client.get("r").cancel()  # after the open ones were read, before those that are over are
+        return runs
+
+    monkeypatch.setattr(SearchPlans, "_read", read)
+
+    assert ids(client.runs()) == ["r"]
 
 
 def test_f107_open_runs_are_listed_again_whose_lists_are_gone(

@@ -71,7 +71,8 @@ class SearchPlans:
             passed = 0
             for run, epoch in runs:
                 passed += 1
-                if run is not None and wanted.admits(run):
+                # One that ends meanwhile is read as an open run, and then as one that is over.
+                if run is not None and run.run_id not in epochs and wanted.admits(run):
                     found.append(run)
                     epochs[run.run_id] = epoch
                     if len(found) == limit:
