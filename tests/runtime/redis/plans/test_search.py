@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -187,9 +187,9 @@ def test_a_run_that_ends_as_it_is_looked_for_is_on_a_page_once(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.enqueue("main", 1, run_id="r")
-    plain: Callable[..., Any] = SearchPlans._read
+    plain: Callable[..., Generator[Any, Any, Any]] = vars(SearchPlans)["_read"]
 
-    def read(plans: SearchPlans, entries: Any) -> Any:
+    def read(plans: SearchPlans, entries: Any) -> Generator[Any, Any, Any]:
         runs = yield from plain(plans, entries)
         client.get("r").cancel()  # after the open ones were read, before those that are over are
         return runs
