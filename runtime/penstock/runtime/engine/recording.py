@@ -177,13 +177,12 @@ def stamp_cancelled_step(step: Step, place: Place) -> bool:
 
     It does if the caller's code had settled before, so that it may have got to know other things.
     """
-    attempt, caller_step = step.attempt, step.parent.step if step.parent is not None else None
-    if caller_step is None or f"@{step.id}" not in attempt.given_up:
+    if not place.cleans_up or step.parent is None or f"@{step.id}" not in step.attempt.given_up:
         return False
-    place.prefix = CancelMark(caller_step.tries, place.requests()).prefix
-    stamp = place.claim() if place.cleans_up else ""
+    place.prefix = CancelMark(step.parent.step.tries, place.requests()).prefix
+    stamp = place.claim()
     if stamp:
-        attempt.journal.mark(f"@{step.id}", f"{place.prefix}{stamp}")
+        step.attempt.journal.mark(f"@{step.id}", f"{place.prefix}{stamp}")
     return bool(stamp)
 
 

@@ -24,12 +24,7 @@ from penstock.runtime.engine.lifecycle import call_of, drained, perform
 from penstock.runtime.engine.on_loop import aperform, park
 from penstock.runtime.engine.orders import Orders
 from penstock.runtime.engine.pauses import until
-from penstock.runtime.engine.recall import (
-    cancel_mark,
-    cancelled,
-    recalled,
-    stamped,
-)
+from penstock.runtime.engine.recall import cancel_mark, cancelled, recalled, stamped
 from penstock.runtime.engine.recording import give_up_step, replay_step
 from penstock.runtime.engine.slots import LoopJob, ThreadJob
 from penstock.runtime.engine.step import Branch, Step

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 
 from penstock.runtime.engine.step import Branch, Scope, current
 from penstock.runtime.engine.waiting.parking import Parkable
-from penstock.runtime.engine.waiting.place import WatchedTask
+from penstock.runtime.engine.waiting.watched_task import WatchedTask
 
 T = TypeVar("T")
 

@@ -34,7 +34,7 @@ class Stateful(Definition):
         Raises:
             ConfigurationError: there is no checkpointer, or the config names no thread.
         """
-        return self._saver("get_state").state(self._anchor(config))
+        return self._saver("get_state").state(self._ref(config))
 
     async def aget_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
         """As `get_state`, without blocking the loop."""
@@ -55,7 +55,7 @@ class Stateful(Definition):
         Raises:
             ConfigurationError: there is no checkpointer, or the config names no thread.
         """
-        saver, thread_id = self._saver("get_state_history"), self._anchor(config).thread_id
+        saver, thread_id = self._saver("get_state_history"), self._ref(config).thread_id
         return _history(saver, thread_id, checkpoint_id_of(before), filter or {}, limit)
 
     async def aget_state_history(
@@ -103,7 +103,7 @@ class Stateful(Definition):
             ConfigurationError: there is nothing to update, no checkpointer, or no thread.
             InvalidUpdateError: an inner list has several updates, of which one could be the result.
         """
-        saver, ref = self._saver("update_state"), self._anchor(config)
+        saver, ref = self._saver("update_state"), self._ref(config)
         metadata: dict[str, Any] = dict(merged(self.config, config).get("metadata") or {})
         updates = [self._update(ref, one, metadata) for one in map(_only, supersteps)]
         if not updates:
@@ -131,7 +131,7 @@ class Stateful(Definition):
             )
         return self.checkpointer
 
-    def _anchor(self, config: Config) -> CheckpointRef:
+    def _ref(self, config: Config) -> CheckpointRef:
         config = merged(self.config, config)
         return CheckpointRef(self.thread_of(config), checkpoint_id_of(config))
 

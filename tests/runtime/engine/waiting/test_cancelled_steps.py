@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.runtime import entrypoint, interrupt, task
+from penstock.runtime.func.task import Task
 from tests.runtime.engine.waiting.steps import join, work
 from tests.support.ways import Way, answer
 
@@ -66,6 +67,12 @@ async def stubborn_child(seconds: float) -> str:
     except asyncio.CancelledError:
         return await work("saved", seconds)
     return "never"
+
+
+async def told_and_asked(found: str) -> str:
+    """Give a value to a step, which its arguments tell; then let a replay do so again."""
+    await join([found])
+    return str(await join([found, interrupt("go on?")]))
 
 
 async def by_timeout_of_an_entrypoint() -> None:
@@ -169,46 +176,27 @@ def test_what_ends_while_a_cancelled_step_cleans_up_does_so_in_a_replay(
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1])
-def test_a_step_that_returns_although_it_is_cancelled_does_so_in_a_replay(
-    any_way: Way, seconds: float
+@pytest.mark.parametrize(
+    ("step", "end"), [(stubborn, "saved"), (clumsy, "cleaning up failed")], ids=["value", "error"]
+)
+def test_a_step_that_is_cancelled_comes_to_its_own_end_in_a_replay(
+    any_way: Way, step: Task[[float], str], end: str, seconds: float
 ) -> None:
     @entrypoint()
     async def flow(_: str) -> str:
-        step = stubborn(seconds)
+        begun = step(seconds)
         await work("before the cancel")
-        assert step.cancel()
-        found = await step
-        await join([found])
-        asked = interrupt("go on?")
-        return str(await join([found, asked]))
-
-    any_way.begin(flow)
-    answer(any_way, "go on?")
-
-    assert any_way.result == "saved <go on?>"
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.1])
-def test_a_step_that_fails_as_it_is_cancelled_does_so_in_a_replay(
-    any_way: Way, seconds: float
-) -> None:
-    @entrypoint()
-    async def flow(_: str) -> str:
-        step = clumsy(seconds)
-        await work("before the cancel")
-        step.cancel()
+        assert begun.cancel()
         try:
-            found = await step
+            found = await begun
         except ValueError as error:
             found = str(error)
-        await join([found])
-        asked = interrupt("go on?")
-        return str(await join([found, asked]))
+        return await told_and_asked(found)
 
     any_way.begin(flow)
     answer(any_way, "go on?")
 
-    assert any_way.result == "cleaning up failed <go on?>"
+    assert any_way.result == f"{end} <go on?>"
 
 
 def test_a_step_within_a_time_limit_that_returns_late_does_so_in_a_replay(any_way: Way) -> None:
@@ -216,9 +204,7 @@ def test_a_step_within_a_time_limit_that_returns_late_does_so_in_a_replay(any_wa
     async def flow(_: str) -> str:
         async with asyncio.timeout(0.05):
             found = await stubborn(0.1)
-        await join([found])
-        asked = interrupt("go on?")
-        return str(await join([found, asked]))
+        return await told_and_asked(found)
 
     any_way.begin(flow)
     answer(any_way, "go on?")
@@ -240,9 +226,7 @@ def test_an_entrypoint_that_returns_although_it_is_cancelled_does_so_in_a_replay
             await work("before the cancel")
             child.cancel()
             found = await child
-        await join([found])
-        asked = interrupt("go on?")
-        return str(await join([found, asked]))
+        return await told_and_asked(found)
 
     any_way.begin(flow)
     answer(any_way, "go on?")

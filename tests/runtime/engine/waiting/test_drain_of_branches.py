@@ -407,15 +407,20 @@ def test_a_run_that_is_replayed_leaves_at_once(calls: Calls) -> None:
 
 
 def test_a_run_that_is_cancelled_while_it_drains_ends_at_once() -> None:
-    control = RunControl()
+    control, has_begun = RunControl(), asyncio.Event()
+
+    @task
+    async def long() -> None:
+        has_begun.set()
+        await asyncio.sleep(HOUR)
 
     @entrypoint(checkpointer=InMemorySaver())
     async def flow(_: str) -> None:
-        await asyncio.gather(steps_in_a_row(), work("long", HOUR))
+        await asyncio.gather(steps_in_a_row(), long())
 
     async def begin() -> None:
         running = asyncio.ensure_future(flow.ainvoke("", CONFIG, control=control))
-        await asyncio.sleep(BEGUN)
+        await has_begun.wait()  # one that has begun nothing leaves, and is not cancelled
         control.request_drain()
         await asyncio.sleep(BEGUN)
         running.cancel()

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, Protocol, TypeVar
 
-from penstock.runtime.engine.waiting.place import Place, WatchedTask
+from penstock.runtime.engine.waiting.place import Place
+from penstock.runtime.engine.waiting.watched_task import WatchedTask
 from penstock.runtime.errors import Suspend
 from penstock.runtime.journal.outcome import Outcome
 

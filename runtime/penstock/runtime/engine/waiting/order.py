@@ -15,12 +15,12 @@ import contextvars
 from functools import partial
 from typing import Any, Final
 
+from penstock.runtime.engine.waiting.gates import Gates
 from penstock.runtime.engine.waiting.own_timers import OwnTimer, PastTimer, TimerName
 from penstock.runtime.engine.waiting.place import Place, Turn
 from penstock.runtime.engine.waiting.record import Record
 from penstock.runtime.engine.waiting.stamp import Stamp
 from penstock.runtime.engine.waiting.surroundings import Surroundings
-from penstock.runtime.errors import ReplayError
 
 QUIET: Final = 8
 """Turns of a loop after which it has settled, where its handles cannot be looked at."""
@@ -53,8 +53,7 @@ class Order:
         self._claims = 0
         self._passed = 0
         self._line: dict[int, Place] = {}
-        self._held: list[tuple[str, asyncio.Future[None]]] = []
-        self._late: list[Turn] = []
+        self._gates = Gates()
         self._cancelled: list[Place] = []
         self._is_moving = True
         self._is_looking = False
@@ -105,12 +104,12 @@ class Order:
     @property
     def is_replaying(self) -> bool:
         """Whether there is more on the record."""
-        return bool(self._record or self._held)
+        return bool(self._record or self._gates.is_holding)
 
     @property
     def is_pending(self) -> bool:
         """Whether something is about to become known, or to begin."""
-        return bool(self._line or self._held or self._late or self._record.first)
+        return bool(self._line or self._gates or self._record.first)
 
     @property
     def has_undelivered(self) -> bool:
@@ -132,7 +131,7 @@ class Order:
         does not ask for what is recorded, the gate raises ReplayError.
         """
         gate = self.future()
-        self._held.append((what, gate))
+        self._gates.hold(what, gate)
         self._look_soon()
         return gate
 
@@ -144,7 +143,7 @@ class Order:
         is_alone = self._open <= 1 and not self.scope.is_forked
         if not is_alone and self._record:
             gate = self.future()
-            self._late.append(gate)
+            self._gates.put_off(gate)
             self._look_soon()
             await gate
 
@@ -337,36 +336,19 @@ class Order:
         self._look_soon(POLL)
 
     def _let_begin(self) -> bool:
-        late, self._late = self._late, []
-        if any(not turn.done() for turn in late):
-            for turn in late:
-                turn.come()
+        if self._gates.let_late_come():
             self._is_moving = True
             return True
-        held = [(what, gate) for what, gate in self._held if not gate.done()]
-        if not held:
-            self._held = []
+        self._gates.forget_given_up()
+        if not self._gates.is_holding:
             return False
         if self._record.is_expecting and self._around.is_at_work_below(self.scope):
             self._look_later()
             return False
-        self._held = []
         self._record.under_way.clear()
-        for what, gate in held:
-            if self._record.expected:
-                gate.set_exception(self._out_of_order(what))
-            else:
-                gate.set_result(None)
+        self._gates.open(self._record.expected)
         self._is_moving = True
         return False
-
-    def _out_of_order(self, what: str) -> ReplayError:
-        missing = ", ".join(map(repr, sorted(self._record.expected)[:3]))
-        return ReplayError(
-            f"expected the code to ask for {missing}, which this run has recorded, found a call of "
-            f"{what} that it has not: nothing was executed. Let the code make the recorded calls "
-            "again, in the order in which it made them, or start a new run."
-        )
 
     def _tell(self, place: Place) -> None:
         if self._wakes_nobody(place):

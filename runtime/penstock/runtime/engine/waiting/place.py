@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Line", "Place", "Turn", "WatchedTask"]
+__all__ = ["Line", "Place", "Turn"]
 
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from penstock.runtime.engine.waiting.stamp import Stamp
-
-T = TypeVar("T")
+from penstock.runtime.engine.waiting.watched_task import WatchedTask
 
 
 class Turn(asyncio.Future[None]):
@@ -21,22 +20,6 @@ class Turn(asyncio.Future[None]):
         """Resolve it, unless nobody waits any more."""
         if not self.done():
             self.set_result(None)
-
-
-class WatchedTask(asyncio.Task[T]):
-    """An asyncio task that tells steps of a request to cancel it."""
-
-    __slots__ = ("places",)
-
-    places: tuple[Place, ...]
-    """Those of the step that it is, and of the entrypoints that its code has called."""
-
-    def cancel(self, msg: Any = None) -> bool:
-        """Ask the code to end: it may take a while to clean up, or go on in spite of it."""
-        if not self.done():
-            for place in self.places:
-                place.cancel_asked()
-        return super().cancel(msg)
 
 
 class Line(Protocol):
