@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import uuid
 from typing import Any
 
@@ -238,3 +240,29 @@ def test_an_interrupted_run_is_not_previous(saver: RedisSaver) -> None:
 
     assert asked(main.invoke(1, thread())) == ["?"]
     assert main.invoke(2, thread()) == [None]
+
+
+STOPPED = """
+import os, signal, subprocess, time
+from penstock.runtime import InMemorySaver, entrypoint, task
+from penstock.runtime.settings import Settings
+
+@task
+def stop() -> str:
+    subprocess.Popen(["sh", "-c", f"sleep 1; kill -CONT {os.getpid()}"])
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(0.2)  # as long as its leases take to be renewed
+    return "went on"
+
+@entrypoint(checkpointer=InMemorySaver(settings=Settings(lease=0.5, renew=0.05)))
+def flow(_: str) -> str:
+    return stop().result()
+
+print(flow.invoke("", {"configurable": {"thread_id": "t"}}))
+"""
+
+
+def test_a_run_in_memory_goes_on_after_its_process_was_stopped() -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("went on\n", "")

@@ -8,6 +8,7 @@ import time
 import typing
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -33,11 +34,14 @@ from penstock.runtime.redis.plans.requests import Request, RequestPlans
 from penstock.runtime.redis.replies import Claim
 from penstock.runtime.redis.saver_state import SavedThreads
 from penstock.runtime.redis.transport import ask
-from penstock.runtime.settings import Settings
+from penstock.runtime.settings import Settings, load_settings
 from penstock.runtime.types.interrupt import Command
 from penstock.runtime.types.run import RunStatus
 
 RECOVER_EVERY: typing.Final = 1.0
+
+LEASE_IN_MEMORY: typing.Final = 24 * 3600.0
+"""Seconds: a process that is stopped, or has too much to do, goes on with its runs afterwards."""
 
 
 class RedisSaver(SavedThreads):
@@ -176,6 +180,11 @@ class InMemorySaver(RedisSaver):
 
     def __init__(self, *, settings: Settings | None = None, codec: Codec | None = None) -> None:
         super().__init__(settings=settings, codec=codec)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, with leases that outlive any pause of this process: no other has them."""
+        return replace(self._settings or load_settings(), lease=LEASE_IN_MEMORY)
 
     @cached_property
     def connection(self) -> Redis:
