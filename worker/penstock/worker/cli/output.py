@@ -9,29 +9,22 @@ __all__ = [
     "console",
     "emit",
     "one_line",
-    "plain",
     "print_line",
     "size",
 ]
 
-import base64
-import dataclasses
 import functools
 import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from datetime import UTC, date, datetime, time, timedelta
-from enum import Enum
-from typing import Any, Final, TextIO, cast
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO
 
 import click
-from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
-from penstock.runtime.types.interrupt import Interrupt
+from penstock.runtime.diagnostics.plain import plain
 
 COLOURS: Final = {
     "queued": "cyan",
@@ -141,74 +134,3 @@ def age(then: datetime, now: datetime | None = None) -> str:
         if seconds >= length:
             return f"{seconds // length:.0f} {unit} ago"
     return f"{max(seconds, 0):.0f} s ago"
-
-
-# -- values as JSON -----------------------------------------------------------------------------
-
-
-@functools.singledispatch
-def plain(value: Any) -> Any:
-    """Return the closest JSON value, for people; it cannot be read back."""
-    if isinstance(value, BaseException):
-        return {"type": type(value).__qualname__, "message": str(value)}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {field.name: plain(getattr(value, field.name)) for field in fields}
-    return str(value)
-
-
-@plain.register(type(None))
-@plain.register(bool)
-@plain.register(int)
-@plain.register(str)
-def _same(value: Any) -> Any:
-    return value
-
-
-@plain.register
-def _interrupt(value: Interrupt) -> Any:
-    return plain(value.as_dict())
-
-
-@plain.register
-def _float(value: float) -> Any:
-    return value if math.isfinite(value) else str(value)
-
-
-@plain.register(Mapping)
-def _object(value: Mapping[Any, Any]) -> Any:
-    return {key if isinstance(key, str) else one_line(key): plain(v) for key, v in value.items()}
-
-
-@plain.register(list)
-@plain.register(tuple)
-@plain.register(AbstractSet)
-def _array(value: Any) -> Any:
-    return [plain(item) for item in value]
-
-
-@plain.register(date)
-@plain.register(time)
-def _moment(value: date | time) -> Any:
-    return value.isoformat()
-
-
-@plain.register
-def _seconds(value: timedelta) -> Any:
-    return value.total_seconds()
-
-
-@plain.register(bytes)
-@plain.register(bytearray)
-def _bytes(value: bytes) -> Any:
-    return base64.b64encode(value).decode()
-
-
-@plain.register(Enum)
-def _enum(value: Enum) -> Any:
-    return plain(value.value)
-
-
-@plain.register
-def _model(value: BaseModel) -> Any:
-    return cast(Any, value).model_dump(mode="json", fallback=str)

@@ -13,7 +13,7 @@ from penstock.publisher.stored import read_all
 from penstock.runtime.client.client import Client
 from penstock.worker.cli.filters import filters, query_of
 from penstock.worker.cli.options import common, open_client
-from penstock.worker.cli.output import emit, plain
+from penstock.worker.cli.output import emit
 
 PAGE: Final = 100
 

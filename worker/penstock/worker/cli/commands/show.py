@@ -14,6 +14,7 @@ import click
 from rich.text import Text
 
 from penstock.runtime.diagnostics.duration import duration
+from penstock.runtime.diagnostics.plain import plain
 from penstock.runtime.diagnostics.steps import Step, StepStatus, read_steps
 from penstock.runtime.diagnostics.values import read_input, read_values
 from penstock.runtime.diagnostics.waiting import Waiting, read_waiting
@@ -28,7 +29,6 @@ from penstock.worker.cli.output import (
     age,
     emit,
     one_line,
-    plain,
     print_line,
 )
 
