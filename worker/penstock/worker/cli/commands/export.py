@@ -11,6 +11,7 @@ import click
 from penstock.publisher.event import parse
 from penstock.publisher.stored import read_all
 from penstock.runtime.client.client import Client
+from penstock.runtime.diagnostics.plain import plain
 from penstock.worker.cli.filters import filters, query_of
 from penstock.worker.cli.options import common, open_client
 from penstock.worker.cli.output import emit

@@ -6,7 +6,6 @@ __all__ = ["show"]
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,11 +13,9 @@ import click
 from rich.text import Text
 
 from penstock.runtime.diagnostics.duration import duration
-from penstock.runtime.diagnostics.plain import plain
-from penstock.runtime.diagnostics.steps import Step, StepStatus, read_steps
-from penstock.runtime.diagnostics.values import read_input, read_values
-from penstock.runtime.diagnostics.waiting import Waiting, read_waiting
-from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.diagnostics.run_report import RunReport, as_object, read_report
+from penstock.runtime.diagnostics.steps import Step, StepStatus
+from penstock.runtime.diagnostics.waiting import Waiting
 from penstock.runtime.types.run import Run, RunStatus
 from penstock.worker.cli.commands.follow import answer_hint
 from penstock.worker.cli.errors import note
@@ -35,20 +32,6 @@ from penstock.worker.cli.output import (
 RESULT_SHOWN: Final = 2000
 
 _MACHINERY: Final = re.compile(r"/penstock/(runtime|worker)/|/concurrent/futures/|/asyncio/")
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A run, its steps, what it waits for, and its outcome."""
-
-    run: Run
-    deaths: Sequence[str]
-    waiting: Waiting
-    steps: Sequence[Step]
-    outcome: Mapping[str, Any]
-    """`value`, or `error` as the codec describes it; empty while there is none."""
-    values: Mapping[str, Any]
-    """What was asked for of the recorded values: `input`, and those of steps by their id."""
 
 
 @click.command(short_help="Show a run: its steps, its attempts, what it waits for.")
@@ -82,9 +65,11 @@ def show(
     before the step did: it is executed again when the run goes on.
     """
     with open_client(redis) as client:
-        report = client.do(read(client.plans, run_id, has_input=has_input, has_values=has_values))
+        report = client.do(
+            read_report(client.plans, run_id, has_input=has_input, has_values=has_values)
+        )
     if as_json:
-        emit(_as_object(report))
+        emit(as_object(report))
         return
     _print_run(report)
     _print_steps(report.steps, limit)
@@ -93,40 +78,10 @@ def show(
         _print_traceback(report.outcome)
 
 
-def read(
-    plans: RequestPlans, run_id: str, *, has_input: bool = False, has_values: bool = False
-) -> Plan[Report]:
-    """Read everything that is shown of a run.
-
-    Raises:
-        RunNotFoundError: there is no such run.
-    """
-    run = yield from plans.info(run_id)
-    reasons = yield (
-        "HMGET",
-        plans.keys.run(run_id),
-        *(f"death:{number}" for number in range(1, max(run.crashes, 1) + 1)),
-    )
-    deaths = [reason.decode("utf-8", "replace") for reason in reasons if reason is not None]
-    outcome: Mapping[str, Any] = {}
-    if run.status in (RunStatus.COMPLETED, RunStatus.FAILED):
-        text = yield ("HGET", plans.keys.checkpoints(run_id), "result")
-        if text is not None:
-            outcome = plans.codec.at("run", run_id).outcome(text, "result")
-    waiting = yield from read_waiting(plans, run)
-    steps = yield from read_steps(plans, run)
-    values: dict[str, Any] = {}
-    if has_input:
-        values["input"] = yield from read_input(plans, run)
-    if has_values:
-        values |= yield from read_values(plans, run, [step.step_id for step in steps])
-    return Report(run, deaths[: run.crashes], waiting, steps, outcome, values)
-
-
 # -- for people ---------------------------------------------------------------------------------
 
 
-def _print_run(report: Report) -> None:
+def _print_run(report: RunReport) -> None:
     run = report.run
     print_line(
         Text.assemble(
@@ -217,7 +172,7 @@ def _print_steps(steps: Sequence[Step], limit: int) -> None:
         note(f"the newest {limit} of {len(steps)} steps; --limit shows more")
 
 
-def _print_values(report: Report, limit: int) -> None:
+def _print_values(report: RunReport, limit: int) -> None:
     steps = {step.step_id: step for step in report.steps[-limit:]}
     shown = {name: report.values[name] for name in ("input", *steps) if name in report.values}
     if shown:
@@ -241,27 +196,3 @@ def _own_frames(traceback: str) -> Iterator[str]:
     for frame in re.split(r"\n(?=  File \")", traceback.rstrip()):
         if not _MACHINERY.search(frame.partition("\n")[0]):
             yield frame
-
-
-# -- for programs -------------------------------------------------------------------------------
-
-
-def _as_object(report: Report) -> dict[str, Any]:
-    waiting = report.waiting
-    found: dict[str, Any] = plain(report.run)
-    found["deaths"] = report.deaths
-    found["waits_for"] = waiting.waits_for
-    found["interrupts"] = waiting.questions
-    if "value" in report.outcome:
-        found["result"] = report.outcome["value"]
-    if "input" in report.values:
-        found["input"] = report.values["input"]
-    found["steps"] = [_step_object(step, report.values) for step in report.steps]
-    return found
-
-
-def _step_object(step: Step, values: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = plain(step)
-    del found["inline"]
-    found["seconds"] = step.seconds
-    return found | ({"value": values[step.step_id]} if step.step_id in values else {})
