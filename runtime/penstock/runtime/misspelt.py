@@ -19,23 +19,25 @@ _OF_KUBERNETES: Final = re.compile(
 )
 """What Kubernetes sets in each container for a service called penstock, or penstock-something."""
 
-_OF_TESTS: Final = "TEST_"
-"""What test suites set for code of their own."""
+_OF_OTHERS: Final = ("TEST_", "GATEWAY_")
+"""What test suites set for code of their own, and what the gateway checks itself."""
 
 
 class UnknownSettingWarning(UserWarning):
     """A variable of the environment is named like a setting, and is none."""
 
 
-def misspelt(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
+def misspelt(
+    environ: Mapping[str, str], known: Iterable[str], prefix: str = PREFIX
+) -> Iterator[str]:
     """Say of each variable that is named like a setting, and is none, what it may mean.
 
     Names of variables are told apart by case, so that `penstock_lease` is none either.
     """
-    names = {name.removeprefix(PREFIX): name for name in known}
+    names = {name.removeprefix(prefix): name for name in known}
     for variable in sorted(environ):
-        name = variable[len(PREFIX) :]
-        if not variable.upper().startswith(PREFIX) or variable in names.values():
+        name = variable[len(prefix) :]
+        if not variable.upper().startswith(prefix) or variable in names.values():
             continue
         if not environ[variable] or _is_foreign(name.upper()):
             continue
@@ -54,7 +56,7 @@ def _meant(name: str, names: tuple[str, ...]) -> str | None:
 
 
 def _is_foreign(name: str) -> bool:
-    return name.startswith(_OF_TESTS) or any(
+    return name.startswith(_OF_OTHERS) or any(
         _OF_KUBERNETES.fullmatch(name[at:])
         for at in (0, *(found.end() for found in re.finditer("_", name)))
     )

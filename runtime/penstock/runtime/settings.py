@@ -5,9 +5,7 @@ from __future__ import annotations
 __all__ = ["Settings", "load_settings"]
 
 import dataclasses
-import math
 import os
-import tomllib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,16 +15,15 @@ from typing import Any
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.encrypted import codec_for
 from penstock.publisher.redis.url import redacted
-from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.misspelt import PREFIX, UnknownSettingWarning, misspelt
+from penstock.runtime.setting_sources import Kind, chosen, environment, project
 
 DEFAULT_URL = "redis://localhost:6379"
 
-_POSITIVE = frozenset({"lease", "renew", "retention", "retention_failed", "value_limit", "crashes"})
-_SWITCH = {
-    **dict.fromkeys(("1", "true", "yes", "on"), True),
-    **dict.fromkeys(("0", "false", "no", "off"), False),
-}
+_POSITIVE = ("lease", "renew", "retention", "retention_failed", "value_limit", "crashes")
+
+TABLES = ("gateway",)
+"""Tables in [tool.penstock] that hold the settings of other rooms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,82 +101,19 @@ def load_settings(
         ConfigurationError: a setting has a value that cannot be read, or is not known.
     """
     environ = os.environ if environ is None else environ
-    for said in misspelt(environ, _VARIABLES):
+    for said in misspelt(environ, _NAMES):
         warnings.warn(said, UnknownSettingWarning, stacklevel=1)  # once a process, whoever asks
-    fields = {field.name: field.default for field in dataclasses.fields(Settings)}
-    chosen: dict[str, Any] = {}
-    for source, values in (
-        ("pyproject.toml", _from_project(folder or Path.cwd())),
-        ("the environment", _from_environment(environ, fields)),
+    table = project(folder or Path.cwd())
+    sources = (
+        ("pyproject.toml", {name: table[name] for name in table if name not in TABLES}),
+        ("the environment", environment(environ, _VARIABLES)),
         ("arguments", {key: value for key, value in (given or {}).items() if value is not None}),
-    ):
-        for name, value in values.items():
-            if name not in fields:
-                raise ConfigurationError(
-                    f"{source} sets {name!r}, which is no setting; there are {', '.join(fields)}."
-                )
-            chosen[name] = _read(name, value, fields[name], source)
-    return Settings(**chosen)
+    )
+    return Settings(**chosen(Kind.of(Settings, _POSITIVE), sources))
 
 
-def _from_environment(environ: Mapping[str, str], fields: Mapping[str, Any]) -> dict[str, str]:
-    variables = [(_variable(name), name) for name in fields]
-    variables += [("PENSTOCK_REDIS_URL", "redis"), ("RQ_KEY_PREFIX", "rq_prefix")]
-    found: dict[str, str] = {}
-    for variable, name in variables:
-        if value := environ.get(variable):
-            found.setdefault(name, value)
-    return found
+_OWN = tuple((f"{PREFIX}{name.upper()}", name) for name in Settings.__dataclass_fields__)
+_VARIABLES = (*_OWN, ("PENSTOCK_REDIS_URL", "redis"), ("RQ_KEY_PREFIX", "rq_prefix"))
+"""Variables of the environment, and what they set."""
 
-
-def _variable(name: str) -> str:
-    return f"{PREFIX}{name.upper()}"
-
-
-_VARIABLES = ("PENSTOCK_REDIS_URL", *map(_variable, Settings.__dataclass_fields__))
-
-
-def _from_project(folder: Path) -> dict[str, Any]:
-    for candidate in (folder, *folder.parents):
-        path = candidate / "pyproject.toml"
-        if path.is_file():
-            try:
-                tree = tomllib.loads(path.read_text(encoding="utf-8"))
-            except tomllib.TOMLDecodeError as error:
-                raise ConfigurationError(f"{path} cannot be read: {error}") from error
-            table: dict[str, Any] = tree.get("tool", {}).get("penstock", {})
-            if "encryption_keys" in table:
-                raise ConfigurationError(
-                    f"{path} holds encryption_keys, and files are read by many: take it out, "
-                    "replace the keys, and set PENSTOCK_ENCRYPTION_KEYS."
-                )
-            return table
-    return {}
-
-
-def _read(name: str, value: Any, default: Any, source: str) -> Any:
-    try:
-        if isinstance(default, tuple):
-            return tuple(value.split(",")) if isinstance(value, str) else tuple(value)
-        if isinstance(default, bool):
-            return _switch(value)
-        if isinstance(default, (int, float)) and not isinstance(value, bool):
-            return _checked(name, type(default)(value))
-        return str(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{source} sets {name} to {value!r}: {error}") from error
-
-
-def _switch(value: Any) -> bool:
-    found = _SWITCH.get(str(value).lower())
-    if found is None:
-        raise ValueError("it must be true or false")
-    return found
-
-
-def _checked(name: str, number: float) -> float:
-    if name in _POSITIVE and not number > 0:
-        raise ValueError("it must be greater than 0")
-    if not 0 <= number < math.inf:
-        raise ValueError("it must be a number from 0 on")
-    return number
+_NAMES = ("PENSTOCK_REDIS_URL", *(variable for variable, _ in _OWN))
