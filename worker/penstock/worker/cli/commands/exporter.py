@@ -30,7 +30,7 @@ def exporter(listen: str, once: bool, redis: str | None) -> None:
 
     if not is_installed():
         raise Refusal(MISSING.strip())
-    from penstock.worker.cli.logs import set_up_logging
+    from penstock.runtime.telemetry.logs import set_up_logging
     from penstock.worker.health.exporter import Exporter
     from penstock.worker.process.signals import handled
 

@@ -97,7 +97,7 @@ def worker(
 
     with leaving_at_signals():
         from penstock.runtime.settings import load_settings
-        from penstock.worker.cli.logs import set_up_logging
+        from penstock.runtime.telemetry.logs import set_up_logging
         from penstock.worker.process.app_loader import load_app
         from penstock.worker.process.deadline import Deadline
         from penstock.worker.process.options import WorkerOptions
