@@ -91,5 +91,5 @@ floors: .venv/.created
 
 .venv/.dev: .venv/.created pyproject.toml
 	@echo "Installing Penstock, an embedded Redis and the tools of its tests into .venv (about a minute)"
-	@$(PIP_INSTALL) -e ".[dev,embedded,encryption,semantic,http,langgraph,otel,prometheus]"
+	@$(PIP_INSTALL) -e ".[dev,embedded,encryption,semantic,http,gateway,langgraph,otel,prometheus]"
 	@touch $@ .venv/.demo .venv/.demo-agent

@@ -5,8 +5,10 @@ from __future__ import annotations
 __all__ = ["FAILED", "KEEP_ALIVE", "astream_sse", "cursor", "frame", "stream_sse"]
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
 from contextlib import aclosing
+from functools import partial
+from typing import TypeAlias
 
 from redis.exceptions import RedisError
 
@@ -17,6 +19,9 @@ from penstock.publisher.errors import (
     RedisUnavailableError,
 )
 from penstock.publisher.event import Event
+
+Write: TypeAlias = Callable[[Event], str]
+"""Makes a frame of an event."""
 
 KEEP_ALIVE = ": keep-alive\n\n"
 """A comment that holds the connection open through proxies."""
@@ -52,11 +57,11 @@ def cursor(last_event_id: str | None) -> int:
 
 def stream_sse(events: Iterable[Event], *, codec: Codec | None = None) -> Generator[str]:
     """Write events as frames, the last of them a terminal one, as `astream_sse` does."""
-    codec = codec or Codec()
+    write = partial(frame, codec=codec or Codec())
     event: Event | None = None
     try:
         for event in events:
-            yield frame(event, codec)
+            yield write(event)
     except _PASSING:
         raise
     except CursorExpiredError as error:
@@ -64,23 +69,29 @@ def stream_sse(events: Iterable[Event], *, codec: Codec | None = None) -> Genera
     except Exception as error:  # of whatever gives the events
         yield _failure(error)
         raise
-    yield from _closing(events, event, codec)
+    yield from _closing(events, event, write)
 
 
 async def astream_sse(
-    events: AsyncIterable[Event], *, keep_alive: float = 15.0, codec: Codec | None = None
+    events: AsyncIterable[Event],
+    *,
+    keep_alive: float = 15.0,
+    codec: Codec | None = None,
+    write: Write | None = None,
 ) -> AsyncGenerator[str]:
     """Write events as frames, with a comment after each `keep_alive` seconds of silence.
+
+    `write` makes the frame of an event, by default `frame` with the codec.
 
     The last frame is a terminal one, at which a page closes its `EventSource`: `run.finished` of
     the run that is over, with its `status`; `run.interrupted` where `run.stream` has ended as the
     run waits for an answer; `stream.failed` where an error ends the stream, as an expired cursor.
     Where Redis is away there is none, so that the browser comes back.
     """
-    codec = codec or Codec()
+    write = write or partial(frame, codec=codec or Codec())
     event: Event | None = None
     try:
-        async with aclosing(_frames(events, keep_alive, codec)) as frames:
+        async with aclosing(_frames(events, keep_alive, write)) as frames:
             async for text, shown in frames:
                 event = shown or event
                 yield text
@@ -91,15 +102,15 @@ async def astream_sse(
     except Exception as error:  # of whatever gives the events
         yield _failure(error)
         raise
-    for text in _closing(events, event, codec):
+    for text in _closing(events, event, write):
         yield text
 
 
-def _closing(events: object, last: Event | None, codec: Codec) -> Generator[str]:
+def _closing(events: object, last: Event | None, write: Write) -> Generator[str]:
     """Write the end of a stream that knows it and has not shown it as its last event."""
     end: Event | None = getattr(events, "end", None)
     if end is not None and end is not last:
-        yield frame(end, codec)
+        yield write(end)
 
 
 def _failure(error: Exception) -> str:
@@ -108,7 +119,7 @@ def _failure(error: Exception) -> str:
 
 
 async def _frames(
-    events: AsyncIterable[Event], keep_alive: float, codec: Codec
+    events: AsyncIterable[Event], keep_alive: float, write: Write
 ) -> AsyncGenerator[tuple[str, Event | None]]:
     """Give each frame with its event, and comments without."""
     iterator = aiter(events)
@@ -123,7 +134,7 @@ async def _frames(
             if (event := pending.result()) is None:
                 return
             pending = None
-            yield frame(event, codec), event
+            yield write(event), event
     finally:
         if pending is not None:
             pending.cancel()

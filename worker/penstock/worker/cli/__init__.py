@@ -33,6 +33,10 @@ SECTIONS: Final = {
         "bulk": "Cancel, resume, rerun or delete all runs that pass filters.",
         "export": "Write runs as JSON lines.",
     },
+    "Serve": {
+        "serve": "Serve the HTTP API.",
+        "key": "Make, list and remove API keys.",
+    },
     "Operations": {
         "workers": "Show the live workers: what they serve, and what they execute.",
         "backlog": "Count the work of queues: the numbers to scale workers by.",
@@ -42,6 +46,9 @@ SECTIONS: Final = {
     },
 }
 """All commands with a sentence each; command `x` is the object `x` of `cli/commands/x.py`."""
+
+_OF_GATEWAY: Final = ("serve", "key")
+"""Commands in a room that this one does not know: they are loaded by their names."""
 
 
 class Commands(click.Group):
@@ -55,7 +62,7 @@ class Commands(click.Group):
         """Load a command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = getattr(importlib.import_module(f"{__name__}.commands.{cmd_name}"), cmd_name)
+        command = getattr(importlib.import_module(_module(cmd_name)), cmd_name)
         assert isinstance(command, click.Command)
         return command
 
@@ -75,7 +82,12 @@ class Commands(click.Group):
 
 
 def _exists(name: str) -> bool:
-    return importlib.util.find_spec(f"{__name__}.commands.{name}") is not None
+    return importlib.util.find_spec(_module(name)) is not None
+
+
+def _module(name: str) -> str:
+    room = "penstock.gateway" if name in _OF_GATEWAY else __name__
+    return f"{room}.commands.{name}"
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:

@@ -1,0 +1,25 @@
+"""What the sender of a request may do."""
+
+from __future__ import annotations
+
+__all__ = ["Role"]
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A set of rights; each has those of the ones before it."""
+
+    VIEWER = "viewer"
+    """Reads runs, threads and streams."""
+    CLIENT = "client"
+    """Enqueues runs, answers and cancels them."""
+    OPERATOR = "operator"
+    """Resumes, repeats and forks runs, changes threads, and does the same to many runs."""
+    ADMIN = "admin"
+    """Deletes threads and runs."""
+
+    def may(self, needed: Role) -> bool:
+        """Tell whether this role has the rights of another."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)

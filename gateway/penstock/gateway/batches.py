@@ -1,0 +1,63 @@
+"""Frames that are ready together, as one piece to send."""
+
+from __future__ import annotations
+
+__all__ = ["batches"]
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable
+from typing import Final
+
+LARGE: Final = 64 * 1024
+"""Bytes of a piece; no more is read ahead of a client that takes nothing."""
+
+
+async def batches(frames: AsyncIterable[str], most: int = LARGE) -> AsyncGenerator[bytes]:
+    """Join the frames that came since the last piece was taken.
+
+    What was read before an error is given before the error is raised.
+    """
+    reader = _Reader(frames, most)
+    task = asyncio.ensure_future(reader.read())
+    try:
+        while True:
+            piece = await reader.take()
+            if not piece:
+                break
+            yield piece
+        await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class _Reader:
+    def __init__(self, frames: AsyncIterable[str], most: int) -> None:
+        self._frames = frames
+        self._most = most
+        self._ready = bytearray()
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._is_over = False
+
+    async def read(self) -> None:
+        try:
+            async for frame in self._frames:
+                self._ready += frame.encode()
+                self._changed.set()
+                if len(self._ready) >= self._most:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            self._is_over = True
+            self._changed.set()
+
+    async def take(self) -> bytes:
+        """Return what is ready, and wait if nothing is; nothing at the end."""
+        while not self._ready and not self._is_over:
+            self._changed.clear()
+            await self._changed.wait()
+        piece = bytes(self._ready)
+        self._ready.clear()
+        self._room.set()
+        return piece

@@ -1,0 +1,104 @@
+"""One request, with its path, query and body read and checked."""
+
+from __future__ import annotations
+
+__all__ = ["Call", "Empty", "read_body", "read_query"]
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+
+from penstock.gateway.auth.identity import Identity
+from penstock.gateway.errors import RequestError
+from penstock.gateway.shared import Shared
+from penstock.runtime.client.async_client import AsyncClient
+
+Q = TypeVar("Q", bound=BaseModel)
+B = TypeVar("B", bound=BaseModel)
+
+NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
+
+
+class Empty(BaseModel):
+    """A query or a body without fields; unknown ones are refused, as in all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """What an endpoint is given."""
+
+    shared: Shared
+    identity: Identity
+    path: Mapping[str, str]
+    query: Q
+    body: B
+    headers: Mapping[str, str]
+
+    @property
+    def client(self) -> AsyncClient:
+        """The client of the gateway."""
+        return self.shared.client
+
+
+def read_query(model: type[Q], request: Request) -> Q:
+    """Read the query of a request; a list may be given as one name several times.
+
+    Raises:
+        RequestError: a field is unknown or has a value that it cannot have.
+    """
+    given = request.query_params
+    lists = {
+        name for name, field in model.model_fields.items() if get_origin(field.annotation) is list
+    }
+    values: dict[str, Any] = {
+        name: given.getlist(name) if name in lists else given[name] for name in given
+    }
+    return _checked(model, values)
+
+
+async def read_body(model: type[B], request: Request, limit: int) -> B:
+    """Read the JSON body of a request.
+
+    Raises:
+        RequestError: it is too large, of another type, or has fields that it cannot have.
+    """
+    if request.method in NO_BODY:
+        return _checked(model, {})
+    text = await _received(request, limit)
+    if not text.strip():
+        return _checked(model, {})
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise RequestError(
+            415, f"the body is {kind or 'of no type'}: send Content-Type: application/json."
+        )
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(422, f"the body is not JSON: {error}.") from error
+    return _checked(model, values)
+
+
+async def _received(request: Request, limit: int) -> bytes:
+    received = bytearray()
+    async for piece in request.stream():
+        received += piece
+        if len(received) > limit:
+            raise RequestError(413, f"the body is over {limit} bytes, the limit of this gateway.")
+    return bytes(received)
+
+
+def _checked(model: type[Q], values: Any) -> Q:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        first = errors[0]
+        where = ".".join(map(str, first["loc"])) or "the body"
+        raise RequestError(422, f"{where}: {first['msg']}.", errors=list(errors)) from error

@@ -1,0 +1,1 @@
+"""Commands of the gateway, which the `penstock` command loads by their names."""

@@ -1,0 +1,86 @@
+"""A response of server-sent events that can be cut, and that a slow reader cannot hold up."""
+
+from __future__ import annotations
+
+__all__ = ["EventStream"]
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from typing import Final
+
+from redis.exceptions import RedisError
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from penstock.gateway.batches import batches
+from penstock.gateway.json_text import event_frame
+from penstock.gateway.shared import Shared
+from penstock.gateway.streams import StreamCut
+from penstock.publisher.errors import RedisUnavailableError
+from penstock.publisher.event import Event
+from penstock.publisher.sse import astream_sse
+
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""Caches and proxies pass each piece on at once."""
+
+_PASSING: Final = (RedisUnavailableError, RedisError, OSError)
+"""Errors that may be gone when the client comes back."""
+
+
+class EventStream(Response):
+    """The events of a run; cut if Redis is away, the process ends or the client takes nothing."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterable[Event], shared: Shared, identity: str) -> None:
+        super().__init__(headers=_HEADERS)
+        del self.headers["content-length"]
+        self._events = events
+        self._shared = shared
+        self._identity = identity
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events, until they end, the client leaves, or the stream is cut.
+
+        Raises:
+            RequestError: too many streams are open; nothing was sent.
+            StreamCut: the server is to close the connection without an end of the body.
+        """
+        with self._shared.streams.slot(self._identity) as cut:
+            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+            await send(start)
+            sending = asyncio.ensure_future(self._send(send))
+            leaving = asyncio.ensure_future(_left(receive))
+            cutting = asyncio.ensure_future(cut.wait())
+            tasks = (sending, leaving, cutting)
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            if not leaving.cancelled():
+                return
+            if sending.cancelled():
+                raise StreamCut
+            sending.result()
+
+    async def _send(self, send: Send) -> None:
+        try:
+            async with aclosing(batches(self._frames())) as pieces:
+                async for piece in pieces:
+                    async with asyncio.timeout(self._shared.settings.send_timeout):
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except _PASSING as error:  # a TimeoutError is an OSError
+            raise StreamCut from error
+        await send({"type": "http.response.body", "body": b""})
+
+    def _frames(self) -> AsyncGenerator[str]:
+        keep_alive = self._shared.settings.pulse
+        return astream_sse(self._events, keep_alive=keep_alive, write=event_frame)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

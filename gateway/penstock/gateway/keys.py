@@ -1,0 +1,21 @@
+"""The names of the keys that the gateway keeps in Redis."""
+
+from __future__ import annotations
+
+__all__ = ["PERMANENT", "GatewayKeys"]
+
+from dataclasses import dataclass
+
+PERMANENT = ("api_keys",)
+"""Kinds of keys that have no TTL."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayKeys:
+    """Key names, one method a name."""
+
+    prefix: str = "penstock"
+
+    def api_keys(self) -> str:
+        """Hash of the API keys: id -> name, role, digest of the secret, times, as JSON."""
+        return f"{self.prefix}:api_keys"

@@ -1,0 +1,1 @@
+"""The native API, below /api: runs, threads, failures, queues and workers."""

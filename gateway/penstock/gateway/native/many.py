@@ -1,0 +1,62 @@
+"""Many runs: find them, count them, group their failures, do the same to all."""
+
+from __future__ import annotations
+
+__all__ = ["ENDPOINTS"]
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+from starlette.responses import Response, StreamingResponse
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.call import Call, Empty
+from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.gateway.errors import RequestError
+from penstock.gateway.json_text import json_text
+from penstock.gateway.native.models import BulkBody, CountQuery, LimitQuery, RunsQuery
+from penstock.runtime.types.bulk import BulkProgress
+
+
+async def runs(call: Call[RunsQuery, Empty]) -> Response:
+    """List runs: first the open ones, then by their end, newest first; page by page."""
+    query = call.query
+    page = await call.client.runs(limit=query.limit, after=query.after, **query.filters())
+    return answer_json({"runs": list(page), "after": page.after})
+
+
+async def counts(call: Call[CountQuery, Empty]) -> Response:
+    """Count runs by status, entrypoint, queue or tag."""
+    return answer_json(await call.client.counts(call.query.by, **call.query.filters()))
+
+
+async def failures(call: Call[LimitQuery, Empty]) -> Response:
+    """List the groups of failures, the one that grew last first."""
+    return answer_json({"failures": await call.client.failures(call.query.limit)})
+
+
+async def bulk(call: Call[Empty, BulkBody]) -> Response:
+    """Do the same to all runs that pass filters; answers with a line of JSON for each progress.
+
+    It ends if the client leaves, and may be repeated: no run is changed twice.
+    """
+    body = call.body
+    if body.action == "delete" and not call.identity.role.may(Role.ADMIN):
+        raise RequestError(403, f"{call.identity.name!r} may not delete: this needs an admin.")
+    steps = call.client.bulk(
+        body.action, rate=body.rate, dry_run=body.dry_run, all=body.all, **body.filters()
+    )
+    return StreamingResponse(_lines(steps), media_type="application/x-ndjson")
+
+
+async def _lines(steps: AsyncIterator[BulkProgress]) -> AsyncIterator[str]:
+    async for progress in steps:
+        yield json_text(progress) + "\n"
+
+
+ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+    Endpoint("GET", "/api/runs", Role.VIEWER, RunsQuery, Empty, runs),
+    Endpoint("GET", "/api/counts", Role.VIEWER, CountQuery, Empty, counts),
+    Endpoint("GET", "/api/failures", Role.VIEWER, LimitQuery, Empty, failures),
+    Endpoint("POST", "/api/bulk", Role.OPERATOR, Empty, BulkBody, bulk),
+)

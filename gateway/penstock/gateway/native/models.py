@@ -1,0 +1,209 @@
+"""The queries and bodies of the native API; a field that is not known is refused."""
+
+from __future__ import annotations
+
+__all__ = [
+    "Answer",
+    "BulkBody",
+    "Copy",
+    "CountQuery",
+    "EventsQuery",
+    "FilterQuery",
+    "Fork",
+    "HistoryQuery",
+    "LimitQuery",
+    "NewRun",
+    "ResultQuery",
+    "Resume",
+    "RunQuery",
+    "RunsQuery",
+    "StateQuery",
+    "Update",
+]
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from penstock.runtime.types.run_filter import StatusQuery
+from penstock.runtime.types.tags import checked_tags
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _pairs(given: list[str]) -> list[str]:
+    for each in given:
+        name, mark, value = each.partition("=")
+        if not mark:
+            raise ValueError(f"a tag is given as KEY=VALUE, not {each!r}")
+        checked_tags({name: value})
+    return given
+
+
+class FilterQuery(_Model):
+    """Which runs are meant: those that have all that is asked for."""
+
+    status: list[str] = []
+    """A status; several are given as several parameters."""
+    entrypoint: Text | None = None
+    queue: Text | None = None
+    tag: Annotated[list[str], AfterValidator(_pairs)] = []
+    """`KEY=VALUE`; of several, a run has all."""
+    thread: Text | None = None
+    error: Text | None = None
+    """The cause of a group of failures."""
+    version: Text | None = None
+    since: datetime | None = None
+    """When a run ended, if it is over, else was enqueued: not before; with its zone."""
+    until: datetime | None = None
+
+    def filters(self) -> StatusQuery:
+        """Return the filters as a client takes them."""
+        return {
+            "status": self.status or None,
+            "entrypoint": self.entrypoint,
+            "queue": self.queue,
+            "tag": dict(each.split("=", 1) for each in self.tag),
+            "thread": self.thread,
+            "error": self.error,
+            "version": self.version,
+            "since": self.since,
+            "until": self.until,
+        }
+
+
+class RunsQuery(FilterQuery):
+    """A page of runs."""
+
+    limit: int = Field(50, ge=1, le=1000)
+    after: Text | None = None
+    """The cursor that the page before had as `after`."""
+
+
+class CountQuery(FilterQuery):
+    """What runs are counted by."""
+
+    by: Text = "status"
+    """`status`, `entrypoint`, `queue` or `tag:<key>`."""
+
+
+class LimitQuery(_Model):
+    """How many, at most."""
+
+    limit: int = Field(50, ge=1, le=1000)
+
+
+class NewRun(_Model):
+    """A run to enqueue."""
+
+    entrypoint: Text
+    input: Any = None
+    thread_id: Text | None = None
+    run_id: Text | None = None
+    """With one, the request may be sent again: the same id is one run."""
+    queue: Text | None = None
+    on_busy: Literal["queue", "reject", "interrupt", "rollback"] = "queue"
+    context: Any = None
+    config: dict[str, Any] = {}
+    tags: dict[str, str] = {}
+    retention: float | None = Field(None, gt=0)
+    """Seconds for which the run is kept after its end."""
+    retention_failed: float | None = Field(None, gt=0)
+    durability: Literal["sync", "async", "exit"] = "async"
+
+
+class RunQuery(_Model):
+    """What is shown of a run."""
+
+    input: bool = False
+    """With its input."""
+    values: bool = False
+    """With what its steps returned."""
+
+
+class EventsQuery(_Model):
+    """Which events of a run are sent."""
+
+    mode: list[str] = ["facts"]
+    """`facts`: all that is stored; or stream modes, several as several parameters."""
+    after: int = Field(0, ge=0)
+    """The seq of the last event that was seen; the header Last-Event-ID wins."""
+    subgraphs: bool = False
+    """With what nested entrypoints and subgraphs stream."""
+
+
+class ResultQuery(_Model):
+    """How long the answer may take."""
+
+    timeout: float = Field(30, ge=0, le=300)
+    """Seconds."""
+
+
+class Answer(_Model):
+    """The answer to a question, or several by the ids of theirs."""
+
+    answer: Any = None
+    answers: dict[str, Any] | None = None
+
+
+class Resume(_Model):
+    """What is to happen to steps whose records no longer fit the code."""
+
+    accept: list[str] = []
+    """Steps whose records stand."""
+    forget: list[str] = []
+    """Steps that are to be executed again."""
+
+
+class Fork(_Model):
+    """Where a copy of a run begins."""
+
+    after_step: Text | None = None
+    """The last step that is not executed again; by default all that are recorded."""
+
+
+class StateQuery(_Model):
+    """Which state of a thread."""
+
+    checkpoint: Text | None = None
+    """By default the newest."""
+
+
+class HistoryQuery(LimitQuery):
+    """A page of the states of a thread."""
+
+    before: Text | None = None
+    """The id of the checkpoint that ended the page before."""
+
+
+class Update(_Model):
+    """A change of the state of a thread."""
+
+    values: Any
+    as_node: Text | None = None
+    """The node of a graph that the change is to come from."""
+    checkpoint: Text | None = None
+    """The checkpoint that is changed; by default the newest."""
+
+
+class Copy(_Model):
+    """The name of the copy of a thread."""
+
+    target: Text
+
+
+class BulkBody(FilterQuery):
+    """What is done to which runs."""
+
+    action: Literal["cancel", "resume", "rerun", "delete", "unpin"]
+    dry_run: bool = False
+    """Name the runs, and change none."""
+    all: bool = False
+    """Needed where there is no filter."""
+    rate: float = Field(100, gt=0)
+    """Runs a second."""

@@ -1,0 +1,39 @@
+"""What executes runs: queues, workers, entrypoints."""
+
+from __future__ import annotations
+
+__all__ = ["ENDPOINTS"]
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.call import Call, Empty
+from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.runtime.diagnostics.entrypoints import read_entrypoints
+from penstock.runtime.diagnostics.workers import read_workers
+from penstock.runtime.redis.plans.queues import overview
+
+
+async def queues(call: Call[Empty, Empty]) -> Response:
+    """Show the queues: what waits on each, for how long, and how many workers serve it."""
+    return answer_json(await call.client.do(overview(call.client.plans.calls)))
+
+
+async def workers(call: Call[Empty, Empty]) -> Response:
+    """List the live workers, and the runs that each executes."""
+    return answer_json({"workers": await call.client.do(read_workers(call.client.plans))})
+
+
+async def entrypoints(call: Call[Empty, Empty]) -> Response:
+    """List the entrypoints and graphs that live workers have."""
+    return answer_json({"entrypoints": await call.client.do(read_entrypoints(call.client.plans))})
+
+
+ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+    Endpoint("GET", "/api/queues", Role.VIEWER, Empty, Empty, queues),
+    Endpoint("GET", "/api/workers", Role.VIEWER, Empty, Empty, workers),
+    Endpoint("GET", "/api/entrypoints", Role.VIEWER, Empty, Empty, entrypoints),
+)

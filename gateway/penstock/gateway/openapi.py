@@ -1,0 +1,94 @@
+"""The description of the API for programs: OpenAPI, made of the table of its routes."""
+
+from __future__ import annotations
+
+__all__ = ["description"]
+
+import importlib.metadata
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from penstock.gateway.call import NO_BODY
+from penstock.gateway.endpoint import Endpoint
+
+_REFUSED: Final = {
+    "400": "The cursor is none.",
+    "401": "There is no API key, or a wrong one.",
+    "403": "The role of the key does not allow it.",
+    "404": "There is no such run or thread.",
+    "409": "The run or the thread is not in a state for this.",
+    "410": "The events after the cursor are no longer kept.",
+    "413": "The body or a value is too large.",
+    "415": "The body is not JSON by its type.",
+    "422": "A field is unknown or has a value that it cannot have.",
+    "429": "There are too many streams of this key, or wrong keys of this address.",
+    "503": "Redis does not answer, or the process is about to end.",
+}
+
+
+def description(endpoints: Sequence[Endpoint[Any, Any]]) -> dict[str, Any]:
+    """Describe endpoints as an OpenAPI document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Penstock", "version": importlib.metadata.version("penstock")},
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+            "responses": {
+                status: {"description": text, "content": _json(_ERROR)}
+                for status, text in _REFUSED.items()
+            },
+        },
+        "security": [{"key": []}, {"bearer": []}],
+    }
+
+
+_ERROR: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["detail"],
+    "properties": {
+        "detail": {"type": "string"},
+        "error": {"type": "string"},
+        "errors": {"type": "array"},
+    },
+}
+
+
+def _operation(endpoint: Endpoint[Any, Any]) -> dict[str, Any]:
+    responses: dict[str, Any] = {str(endpoint.status): {"description": "Done."}}
+    responses |= {status: {"$ref": f"#/components/responses/{status}"} for status in _REFUSED}
+    room = endpoint.answer.__module__.rpartition(".")[2]
+    found: dict[str, Any] = {
+        "operationId": f"{room}_{endpoint.answer.__name__}",
+        "summary": endpoint.summary,
+        "x-role": endpoint.needs,
+        "parameters": list(_parameters(endpoint)),
+        "responses": responses,
+    }
+    if endpoint.method not in NO_BODY:
+        found["requestBody"] = {"content": _json(_schema(endpoint.body))}
+    return found
+
+
+def _parameters(endpoint: Endpoint[Any, Any]) -> Iterator[dict[str, Any]]:
+    for name in re.findall(r"{(\w+)}", endpoint.path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    schema = _schema(endpoint.query)
+    for name, field in schema.get("properties", {}).items():
+        yield {"name": name, "in": "query", "required": False, "schema": field}
+
+
+def _schema(model: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = model.model_json_schema()
+    return schema
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}

@@ -1,0 +1,43 @@
+"""What all requests of a gateway process share."""
+
+from __future__ import annotations
+
+__all__ = ["Shared"]
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from penstock.gateway.auth.authenticator import Authenticator
+from penstock.gateway.settings import GatewaySettings
+from penstock.gateway.streams import Streams
+from penstock.runtime.client.async_client import AsyncClient
+
+
+class Shared:
+    """The client, the settings, and the open streams; opened by the first who needs it."""
+
+    def __init__(self, client: AsyncClient, settings: GatewaySettings, *, is_open: bool) -> None:
+        self.client = client
+        self.settings = settings
+        self.streams = Streams(settings.streams, settings.streams_each)
+        self.authenticator = Authenticator(client, is_open=is_open)
+        self._opening: asyncio.Future[AsyncClient] | None = None
+
+    async def open(self) -> None:
+        """Open the client, once: an app that this one is mounted into may have run no lifespan."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self.client.__aenter__())
+        await asyncio.shield(self._opening)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.client.__aexit__(kind, error, traceback)

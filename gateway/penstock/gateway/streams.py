@@ -1,0 +1,71 @@
+"""The open streams of a process: how many there are, and that they end when it ends."""
+
+from __future__ import annotations
+
+__all__ = ["StreamCut", "Streams"]
+
+import asyncio
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from penstock.gateway.errors import RequestError
+
+AGAIN = {"Retry-After": "1"}
+
+
+class StreamCut(Exception):  # it is no failure
+    """Ends a stream in the middle, so that its client comes back to where it was.
+
+    A stream that ended cleanly would look like the end of the run.
+    """
+
+
+class Streams:
+    """Counts streams, refuses those that are too many, and cuts all when the process ends."""
+
+    def __init__(self, most: int, most_each: int) -> None:
+        self._most = most
+        self._most_each = most_each
+        self._cuts: dict[asyncio.Event, str] = {}
+        self._of: Counter[str] = Counter()
+        self.is_draining = False
+
+    def __len__(self) -> int:
+        return len(self._cuts)
+
+    @contextmanager
+    def slot(self, identity: str) -> Generator[asyncio.Event]:
+        """Count a stream while it is open; the event that is given is set when it is to be cut.
+
+        Raises:
+            RequestError: there are too many, or the process is about to end.
+        """
+        if self.is_draining:
+            raise RequestError(503, "this gateway is about to end; ask again.", headers=AGAIN)
+        if len(self._cuts) >= self._most:
+            raise RequestError(
+                503, f"this gateway has {self._most} streams open, its limit.", headers=AGAIN
+            )
+        if self._of[identity] >= self._most_each:
+            raise RequestError(
+                429,
+                f"{identity!r} has {self._most_each} streams open here, its limit: close some.",
+                headers=AGAIN,
+            )
+        cut = asyncio.Event()
+        self._cuts[cut] = identity
+        self._of[identity] += 1
+        try:
+            yield cut
+        finally:
+            del self._cuts[cut]
+            self._of -= Counter([identity])
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new streams, and cut those that are open, spread over so many seconds."""
+        self.is_draining = True
+        waiting = list(self._cuts)
+        for cut in waiting:
+            cut.set()
+            await asyncio.sleep(seconds / len(waiting))
