@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["EventStream"]
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from typing import Final
@@ -20,6 +21,8 @@ from penstock.gateway.streams import StreamCut
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
 from penstock.publisher.sse import astream_sse
+
+logger = logging.getLogger(__name__)
 
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """Caches and proxies pass each piece on at once."""
@@ -70,11 +73,19 @@ class EventStream(Response):
         try:
             async with aclosing(batches(self._frames())) as pieces:
                 async for piece in pieces:
-                    async with asyncio.timeout(self._shared.settings.send_timeout):
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except _PASSING as error:  # a TimeoutError is an OSError
+                    await self._deliver(send, piece)
+        except _PASSING as error:
             raise StreamCut from error
         await send({"type": "http.response.body", "body": b""})
+
+    async def _deliver(self, send: Send, piece: bytes) -> None:
+        limit = self._shared.settings.send_timeout
+        try:
+            async with asyncio.timeout(limit):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except TimeoutError:
+            logger.info("a client of %r did not take its events for %g s", self._identity, limit)
+            raise StreamCut from None
 
     def _frames(self) -> AsyncGenerator[str]:
         keep_alive = self._shared.settings.pulse

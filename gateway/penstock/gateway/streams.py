@@ -14,7 +14,7 @@ from penstock.gateway.errors import RequestError
 AGAIN = {"Retry-After": "1"}
 
 
-class StreamCut(Exception):  # it is no failure
+class StreamCut(BaseException):
     """Ends a stream in the middle, so that its client comes back to where it was.
 
     A stream that ended cleanly would look like the end of the run.
