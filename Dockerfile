@@ -3,11 +3,12 @@ FROM python:3.12-slim
 
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
+COPY gateway ./gateway
 COPY langgraph ./langgraph
 COPY runtime ./runtime
 COPY publisher ./publisher
 COPY worker ./worker
-RUN pip install --quiet --no-cache-dir ".[http]"
+RUN pip install --quiet --no-cache-dir ".[http,gateway]"
 
 RUN useradd --create-home penstock
 USER penstock

@@ -29,7 +29,7 @@ from penstock.worker.health.address import Address
 from penstock.worker.health.http import Answer, HTTPServer
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("publisher", "runtime", "langgraph", "worker")
+ROOMS = ("publisher", "runtime", "langgraph", "gateway", "worker")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 

@@ -142,7 +142,7 @@ class Story:
         if words[:2] in WORKERS:
             self._workers += 1
             _until(self._has_all_workers, process, self._folder)
-        elif words[0] == "uvicorn":
+        elif words[0] == "uvicorn" or words[:2] == ["penstock", "serve"]:
             _until(self._is_served, process, self._folder)
 
     def _has_all_workers(self) -> bool:

@@ -22,6 +22,9 @@ from prometheus_client.metrics_core import Metric
 
 import penstock.publisher.errors
 import penstock.runtime.errors
+from penstock.gateway.app import ENDPOINTS
+from penstock.gateway.keys import GatewayKeys
+from penstock.gateway.settings import GatewaySettings
 from penstock.langgraph.redis.keys import GraphKeys
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.redis.keys import Keys
@@ -36,7 +39,9 @@ from tests.docs.page import PAGES
 _PLACE = re.compile(r"(<!-- table: ([\w:]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def keys(cls: type[Keys] | type[StoreKeys] | type[GraphKeys]) -> Iterator[str]:
+def keys(
+    cls: type[Keys] | type[StoreKeys] | type[GraphKeys] | type[GatewayKeys],
+) -> Iterator[str]:
     """The keys that a class names, each with its docstring."""
     yield from ("| key | what it is |", "|---|---|")
     for name, value in _members(cls):
@@ -71,6 +76,7 @@ _PLAIN = {
     "prefix": "What Penstock's keys begin with.",
     "rq_prefix": "What RQ's keys begin with.",
     "queue": "The queue of runs and workers that name none.",
+    "port": "The port to listen on; 0 is any free one.",
 }
 
 
@@ -100,16 +106,27 @@ def _metrics(families: Iterable[Metric], labels: Mapping[str, tuple[str, ...]]) 
         yield f"| `{name}` | {each.type} | {shown} | {each.documentation} |"
 
 
-def settings() -> Iterator[str]:
+def settings(
+    cls: type[Settings] | type[GatewaySettings], prefix: str = "PENSTOCK_"
+) -> Iterator[str]:
     """All settings, with what the environment calls them."""
-    says = _PLAIN | _attribute_docs(Settings)
+    says = _PLAIN | _attribute_docs(cls)
     yield from ("| setting | environment | default | |", "|---|---|---|---|")
-    for field in dataclasses.fields(Settings):
+    for field in dataclasses.fields(cls):
         default = "none" if field.default in ((), "") else f"`{field.default}`"
-        env = f"`PENSTOCK_{field.name.upper()}`"
+        env = f"`{prefix}{field.name.upper()}`"
         if field.name == "redis":
             env = "`PENSTOCK_REDIS_URL`"
         yield f"| `{field.name}` | {env} | {default} | {says.get(field.name, '')} |"
+
+
+def routes() -> Iterator[str]:
+    """The routes of the gateway, with the role that each needs and the fields that it takes."""
+    yield from ("| route | role | does | takes |", "|---|---|---|---|")
+    for each in ENDPOINTS:
+        fields = [*each.query.model_fields, *each.body.model_fields]
+        takes = ", ".join(f"`{field}`" for field in fields)
+        yield f"| `{each.method} {each.path}` | {each.needs} | {each.summary} | {takes} |"
 
 
 def _attribute_docs(cls: type) -> dict[str, str]:
@@ -150,7 +167,7 @@ def _paragraph(command: click.Command) -> str:
 
 def errors() -> Iterator[str]:
     """The tree of errors, with the sentence that each of them has."""
-    for name in ("publisher", "runtime", "langgraph", "worker"):
+    for name in ("publisher", "runtime", "langgraph", "gateway", "worker"):
         room = importlib.import_module(f"penstock.{name}")
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             if not module.name.endswith("__main__"):
@@ -200,7 +217,10 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "keys": lambda: keys(Keys),
     "keys:store": lambda: keys(StoreKeys),
     "keys:graph": lambda: keys(GraphKeys),
-    "settings": settings,
+    "keys:gateway": lambda: keys(GatewayKeys),
+    "settings": lambda: settings(Settings),
+    "settings:gateway": lambda: settings(GatewaySettings, "PENSTOCK_GATEWAY_"),
+    "routes": routes,
     "commands": commands,
     "metrics:process": process_metrics,
     "metrics:redis": redis_metrics,
@@ -208,6 +228,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "door:runtime": lambda: door("runtime"),
     "door:langgraph": lambda: door("langgraph"),
     "door:publisher": lambda: door("publisher"),
+    "door:gateway": lambda: door("gateway"),
     "door:worker": lambda: door("worker"),
 }
 

@@ -9,6 +9,7 @@ from typing import cast
 import redis
 
 PERMANENT = (
+    "penstock:api_keys",
     "penstock:entrypoints",
     "penstock:leases",
     "penstock:ready",
