@@ -99,11 +99,8 @@ local function count_death(id, run, reason, is_certain)
 end
 
 local function count_poison(id, reason)
-  local run = redis.call('HMGET', key('run', id), 'entrypoint', 'retention_failed', 'home')
-  if not run[3] then
-    local ttl = kept_for({ retention_failed = run[2] }, 'failed')
-    causes().count_cause(id, reason, ttl, 'poison:' .. run[1], '', 'PoisonRunError', '')
-  end
+  local run = fields_of(id, 'entrypoint', 'retention_failed', 'home', 'op')
+  causes().count_cause(id, run, reason, 'poison:' .. run.entrypoint, '', 'PoisonRunError', '')
 end
 
 local function expire(id, reason, dead)
@@ -221,33 +218,35 @@ end
 
 -- An index that somebody has deleted is built anew, of a few runs at each look, drawn at random from all that are open,
 -- and from one of the other indexes in turn: an open run has its place in two or more. Its worker, if it lives, has the
--- time to renew its lease before it counts as over.
+-- time to renew its lease before it counts as over. A run that is over, or whose hash is gone, loses its place there.
 local SAMPLE, RENEWAL = 10, 10000
 
 local function list_once_more(id, run)
-  list_open(id, { queue = run[2], entrypoint = run[5], facets = run[6], created = run[7] })
-  if run[1] == 'suspended' then
-    redis.call('ZADD', SUSPENDED, run[7], id)
+  list_open(id, run)
+  if run.status == 'suspended' then
+    redis.call('ZADD', SUSPENDED, run.created, id)
   end
 end
 
-local function place_again(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'wakes', 'home', 'entrypoint', 'facets', 'created')
-  if not PLACES[run[1] or ''] then
+local function place_again(id, index)
+  local run = fields_of(id, 'status', 'queue', 'wakes', 'home', 'op', 'entrypoint', 'facets', 'created')
+  if not PLACES[run.status or ''] then
+    redis.call('ZREM', index, id)
+    unlist_open(id, run)
     return
   end
-  if not run[4] then
+  if not run.home and not run.op then
     list_once_more(id, run)
   end
   local due = ms(now + RENEWAL)
-  if run[1] == 'suspended' then
-    due = run[2] ~= '' and run[3] or ''
+  if run.status == 'suspended' then
+    due = run.queue ~= '' and run.wakes or ''
   end
   if due ~= '' then
-    redis.call('ZADD', PLACES[run[1]], 'NX', due, id)
+    redis.call('ZADD', PLACES[run.status], 'NX', due, id)
   end
   for _, step in ipairs(redis.call('HRANDFIELD', key('remote', id), SAMPLE) or {}) do
-    place_again(redis.call('HGET', key('remote', id), step))
+    place_again(redis.call('HGET', key('remote', id), step), index)
   end
 end
 
@@ -277,7 +276,7 @@ end
 local INDEXES = { READY, LEASES, TIMERS, SUSPENDED }
 for _, index in ipairs({ key('open', 'all'), INDEXES[math.floor(now / 1000) % #INDEXES + 1] }) do
   for _, id in ipairs(redis.call('ZRANDMEMBER', index, SAMPLE)) do
-    pcall(place_again, id) -- of keys that are corrupt, others tell
+    pcall(place_again, id, index) -- of keys that are corrupt, others tell
   end
 end
 return { recovered, given_up, requeued, corrupt, woken, ARGV[9] == '1' and silent_workers() or {} }

@@ -19,15 +19,13 @@ local function reopen(id, thread, event)
   redis.call('PERSIST', key('thread', thread))
   redis.call('PERSIST', key('history', thread))
   graph_keys().keep_graph(thread, 0)
-  local run = redis.call('HMGET', key('run', id), 'status', 'finished', 'retention', 'entrypoint', 'queue', 'facets',
-    'created', 'retention_failed', 'cause')
-  if run[2] then
-    relist().list_again(id, { status = run[1], finished = run[2], retention = run[3], entrypoint = run[4],
-      queue = run[5], facets = run[6], created = run[7], retention_failed = run[8], cause = run[9] })
+  local run = fields_of(id, 'status', 'finished', 'retention', 'entrypoint', 'queue', 'facets', 'created',
+    'retention_failed', 'cause', 'op', 'deaths', 'pardoned')
+  if run.finished and not run.op then
+    relist().list_again(id, run)
   end
   redis.call('HDEL', key('run', id), 'finished', 'reason', 'cause', 'cancel', 'worker')
-  local deaths = redis.call('HMGET', key('run', id), 'deaths', 'pardoned')
-  local pardoned = ms((deaths[1] or 0) + (deaths[2] or 0))
+  local pardoned = ms((run.deaths or 0) + (run.pardoned or 0))
   redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'alone', 0, 'lonely', 0, 'pardoned', pardoned)
   redis.call('ZREM', TIMERS, id)
   append_texts(key('events', id), key('channel', id), 0, { event, '' })
