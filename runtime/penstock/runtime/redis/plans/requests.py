@@ -53,7 +53,7 @@ from penstock.runtime.types.run import OPEN, Run, RunStatus
 
 T = TypeVar("T")
 
-ReadingCommand: TypeAlias = "tuple[str | int, ...]"
+ReadingCommand: TypeAlias = "tuple[str | bytes | int, ...]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ __all__ = [
     "Part",
     "Walk",
     "parts_of",
-    "set_of",
 ]
 
 import heapq
@@ -147,7 +146,7 @@ class OpenWalk:
 
     def _few(self, status: RunStatus) -> Plan[str | None]:
         """Return the set of the runs in a status, if there are few of them."""
-        name = set_of(self._keys, status)
+        name = _set_of(self._keys, status)
         return name if (yield ("ZCARD", name)) <= FEW else None
 
     def _next(self, found: Iterable[Any], count: int) -> list[Entry]:
@@ -263,7 +262,7 @@ class EndedWalk:
         return merged[:count]
 
 
-def set_of(keys: Keys, status: RunStatus) -> str:
+def _set_of(keys: Keys, status: RunStatus) -> str:
     """Return the sorted set that has the runs in an open status, perhaps with remote steps."""
     sets = {RunStatus.QUEUED: keys.ready, RunStatus.RUNNING: keys.leases}
     return sets.get(status, keys.open("suspended"))

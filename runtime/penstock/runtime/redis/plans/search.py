@@ -20,6 +20,7 @@ from penstock.runtime.redis.facets import (
     tag_facets,
 )
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.open_counts import open_counts
 from penstock.runtime.redis.plans.requests import Plan, Reads, read_run, texts
 from penstock.runtime.redis.plans.run_lists import (
     EndedWalk,
@@ -119,29 +120,12 @@ class SearchPlans:
     def _lengths(self, wanted: RunFilter, facets: Facets) -> Plan[dict[str, int]]:
         counted: Counter[str] = Counter()
         if wanted.statuses & OPEN:
-            opened = yield from self._open(facets)
+            opened = yield from open_counts(self.keys, facets)
             counted.update({each: opened[each] for each in wanted.statuses & OPEN})
         if wanted.statuses - OPEN:
             for part, (size, less) in (yield from parts_of(self.keys, facets)).items():
                 counted[part.status] += (size - less) * (part.status in wanted.statuses)
         return {str(each): counted[each] for each in RunStatus if counted[each] > 0}
-
-    def _open(self, facets: Facets) -> Plan[dict[RunStatus, int]]:
-        """Count open runs by status: each is queued, unless it is in the set of another."""
-        total, running, suspended = 0, 0, 0
-        for facet in facets:
-            listed, waits = self.keys.open(facet), self.keys.open("suspended")
-            total += yield ("ZCARD", listed)
-            running += len((yield ("ZINTER", 2, listed, self.keys.leases)))
-            if facet == ALL:  # which has all of them, of whom there may be very many
-                suspended += yield ("ZCARD", waits)
-            else:
-                suspended += len((yield ("ZINTER", 2, listed, waits)))
-        return {
-            RunStatus.QUEUED: max(total - running - suspended, 0),
-            RunStatus.RUNNING: running,
-            RunStatus.SUSPENDED: suspended,
-        }
 
     # -- the way through the lists --------------------------------------------------------------
 
