@@ -19,6 +19,7 @@ from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.types.bulk import BulkProgress
 from penstock.runtime.types.run_filter import RunFilter, RunPage
 from tests.faults.support.invariants import Checker
+from tests.support.attempts import end
 from tests.support.requests import sent
 
 KEYS = Keys()
@@ -232,6 +233,27 @@ def test_async_code_does_the_same(worker: InMemoryWorker, client: Client) -> Non
             return done[-1], (await run.info()).rerun_of, len(await other.failures())
 
     assert asyncio.run(go()) == (1, names[0], 0)
+
+
+@pytest.mark.parametrize(("action", "command"), [("resume", "ZRANGE"), ("cancel", "ZINTER")])
+def test_a_bulk_reads_the_lists_of_runs_once(client: Client, action: str, command: str) -> None:
+    for number in range(250):
+        run = client.enqueue(pay, number)
+        if action == "resume":
+            end(client, run.run_id, "failed")
+    wanted = RunFilter.of(status="queued" if action == "cancel" else "failed")
+    bulk = Bulk(client.plans, client.search, client.settings, action, wanted)
+
+    requests: list[Request] = []
+    while not bulk.is_over:
+        progress, more = sent(client, bulk.step())
+        requests += more
+
+    assert (progress.done, progress.skipped) == (250, 0)
+    reads = [
+        each for request in requests if isinstance(request, Reads) for each in request.commands
+    ]
+    assert sum(each[0] == command for each in reads) == 1
 
 
 def test_a_bulk_keeps_its_rate(worker: InMemoryWorker, client: Client) -> None:

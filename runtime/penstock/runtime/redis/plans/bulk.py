@@ -12,7 +12,7 @@ from typing import Final
 from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.redis.plans.rerun import read_past, write_rerun
-from penstock.runtime.redis.plans.search import SearchPlans
+from penstock.runtime.redis.plans.search import SearchPlans, Stages
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.bulk import BulkProgress
 from penstock.runtime.types.run_filter import RunFilter, RunPage
@@ -37,18 +37,19 @@ class Bulk:
     is_dry: bool = False
     done: int = 0
     skipped: int = 0
-    _after: str | None = None
+    _walk: Stages | None = None
     is_over: bool = False
 
     def step(self) -> Plan[BulkProgress]:
         """Do it to the runs of the next page."""
-        page = yield from self.search.page(self.wanted, PAGE, self._after)
+        if self._walk is None:
+            self._walk = yield from self.search.walk(self.wanted)
+        page = yield from self.search.next_page(self._walk, self.wanted, PAGE)
         changed = [run.run_id for run in page]
         if page and not self.is_dry:
             changed = yield from self._change(page)
         self.done += len(changed)
         self.skipped += len(page) - len(changed)
-        self._after = page.after
         self.is_over = page.after is None
         return BulkProgress(self.done, self.skipped, tuple(changed))
 

@@ -42,6 +42,7 @@ from penstock.runtime.errors import (
 )
 from penstock.runtime.journal.failure_reason import read_reason
 from penstock.runtime.redis.calls import SCHEMA, Calls, Creation
+from penstock.runtime.redis.facets import check_index
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.replies import Enqueued
@@ -72,9 +73,14 @@ class UnannouncedEntrypointWarning(UserWarning):
 
 
 class RequestPlans:
-    """The plans for one Redis and one way to write values."""
+    """The plans for one Redis and one way to write values.
+
+    Raises:
+        ConfigurationError: the setting `index` names something else than queues and tags.
+    """
 
     def __init__(self, settings: Settings, codec: Codec, connection: object) -> None:
+        check_index(settings.index)
         self.keys = Keys.of(settings, connection)
         self.calls = Calls(self.keys)
         self._settings = settings

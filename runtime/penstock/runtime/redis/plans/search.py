@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SearchPlans"]
+__all__ = ["SearchPlans", "Stages"]
 
 import base64
 import json
@@ -60,7 +60,11 @@ class SearchPlans:
         """
         if limit < 1:
             raise ConfigurationError(f"limit is a number of runs, at least 1, not {limit!r}.")
-        walk = yield from self._walk(wanted, after)
+        walk = yield from self.walk(wanted, after)
+        return (yield from self.next_page(walk, wanted, limit))
+
+    def next_page(self, walk: Stages, wanted: RunFilter, limit: int) -> Plan[RunPage]:
+        """Read the next runs of a walk: whoever reads many pages of one reads its lists once."""
         found: list[Run] = []
         epochs: dict[str, str] = {}
         examined = 0
@@ -103,11 +107,11 @@ class SearchPlans:
         if by == "status" and len(facets) <= 2 and self._is_listed(wanted, facets):
             return (yield from self._lengths(wanted, facets[-1]))
         counted: Counter[str] = Counter()
-        page = yield from self.page(wanted, AT_ONCE)
-        counted.update(map(value_of, page))
-        while page.after:
-            page = yield from self.page(wanted, AT_ONCE, page.after)
+        walk, is_over = (yield from self.walk(wanted)), False
+        while not is_over:
+            page = yield from self.next_page(walk, wanted, AT_ONCE)
             counted.update(map(value_of, page))
+            is_over = page.after is None
         return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
     def _is_listed(self, wanted: RunFilter, facets: Sequence[Facets]) -> bool:
@@ -129,7 +133,12 @@ class SearchPlans:
 
     # -- the way through the lists --------------------------------------------------------------
 
-    def _walk(self, wanted: RunFilter, after: str | None) -> Plan[_Stages]:
+    def walk(self, wanted: RunFilter, after: str | None = None) -> Plan[Stages]:
+        """Begin to walk through the runs that are looked for, or go on at the cursor of a page.
+
+        Raises:
+            ConfigurationError: `after` is not the cursor of a page.
+        """
         candidates = self._candidates(wanted)
         if after is None:
             facets = () if wanted.thread else (yield from self._smallest(candidates))
@@ -145,9 +154,9 @@ class SearchPlans:
                 "after is the cursor of a page: pass `page.after` of a page with the same filters."
             ) from None
 
-    def _stages(self, wanted: RunFilter, facets: Facets, stage: int, place: Any) -> _Stages:
+    def _stages(self, wanted: RunFilter, facets: Facets, stage: int, place: Any) -> Stages:
         if wanted.thread:
-            return _Stages("", [ThreadWalk(self.keys, wanted.thread, place)])
+            return Stages("", [ThreadWalk(self.keys, wanted.thread, place)])
         times = wanted.since, wanted.until
         walks: list[Walk] = []
         if wanted.statuses & OPEN and not stage:
@@ -159,7 +168,7 @@ class SearchPlans:
             stage = 1
         if ended := wanted.statuses - OPEN:
             walks.append(EndedWalk(self.keys, facets, ended, times, place if stage else None))
-        return _Stages(facets[0], walks, stage)
+        return Stages(facets[0], walks, stage)
 
     def _candidates(self, wanted: RunFilter) -> list[Facets]:
         """Return the facets of all the runs, and those that the filter names and lists exist of."""
@@ -200,7 +209,7 @@ class SearchPlans:
         return read_run(entry.run_id, fields, self.codec), fields.get("epoch", "")
 
 
-class _Stages:
+class Stages:
     """Walks one after the other: the first stage is that of open runs."""
 
     def __init__(self, facet: str, walks: Sequence[Walk], first: int = 0) -> None:
