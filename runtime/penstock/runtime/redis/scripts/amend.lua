@@ -31,7 +31,5 @@ for at = 8 + 2 * size, #ARGV do
   redis.call('HDEL', key('checkpoints', id), ARGV[at])
 end
 redis.call('HSET', key('run', id), 'amended', ARGV[6])
-reopen(id, run.thread_key, ARGV[4])
-status_to(id, 'failed', 'queued')
-offer(id, false)
+go_on(id, 'failed', run.thread_key, ARGV[4])
 return 'queued'

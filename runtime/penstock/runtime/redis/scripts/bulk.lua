@@ -20,39 +20,19 @@
 local ACTIONS = {}
 
 function ACTIONS.cancel(id, run)
-  if run.status == 'running' then
-    if redis.call('HSETNX', key('run', id), 'cancel', 'cancelled') == 0 then
-      return false
-    end
-    redis.call('PUBLISH', CONTROL, id)
-    return true
-  elseif not is_open_status(run.status) then
-    return false
-  end
-  settle_here(id, 'cancelled', 'cancelled')
-  return true
+  return stop(id, run.status, 'cancelled')
 end
 
 function ACTIONS.resume(id, run)
   if run.status ~= 'failed' or not is_at(id, run.thread_key, run.lone) then
     return false
   end
-  local named = run.thread and ',"thread":' .. cjson.encode(run.thread) or ''
-  reopen(id, run.thread_key, '{"mode":"run.resumed","data":{"interrupts":[]}' .. named
-    .. ',"time":' .. string.format('%.3f', now / 1000) .. '}')
-  status_to(id, 'failed', 'queued')
-  offer(id, false)
+  go_on(id, 'failed', run.thread_key, resumed_text(run.thread))
   return true
 end
 
 function ACTIONS.unpin(id, run)
-  if not is_open_status(run.status) or redis.call('HDEL', key('run', id), 'pin') == 0 then
-    return false
-  end
-  if run.status == 'queued' and run.parked then
-    offer(id, true)
-  end
-  return true
+  return is_open_status(run.status) and unpin(id, run)
 end
 
 function ACTIONS.delete(id, run)

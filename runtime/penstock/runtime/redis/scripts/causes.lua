@@ -1,8 +1,8 @@
 -- Failures of the same cause. Needs names and clock.
 --
--- count_cause(id, run, reason, digest, task, class, place): a run has failed so; run: entrypoint, retention_failed, home,
--- op. The digest stands for its entrypoint, the task that failed, the class of the error, and the function in which it
--- was raised. Runs that are in no list of runs are not counted.
+-- count_cause(id, run, reason, digest, task, class, place): a run has failed so, which counts if it is in the lists of
+-- runs; run: entrypoint, retention_failed, home, op. The digest stands for its entrypoint, the task that failed, the
+-- class of the error, and the function in which it was raised.
 -- Keys: run:<id>, causes (zset of digests by when the last of their runs is gone), cause:<digest> (hash: entrypoint,
 -- task, error, place, count, first, last; run and reason of the last).
 local function count_cause(id, run, reason, digest, task, class, place)

@@ -71,10 +71,10 @@ local function was_alone(id, queue, worker, fence)
   if queue == '' or worker == '' then
     return true
   end
-  local run = redis.call('HMGET', key('run', id), 'isolated', 'company', 'updated')
-  local began = tonumber(run[3])
-  local newest = tonumber(run[2] or company_of(id, worker, fence, began))
-  if run[1] then
+  local run = fields_of(id, 'isolated', 'company', 'updated')
+  local began = tonumber(run.updated)
+  local newest = tonumber(run.company or company_of(id, worker, fence, began))
+  if run.isolated then
     return newest <= began
   end
   return newest < 0
@@ -83,13 +83,13 @@ end
 -- Counts a death: crashes and deaths are those of processes that had it, since it last got on and in all; alone and
 -- lonely those in which it was by itself. Tells whether it is given up.
 local function count_death(id, run, reason, is_certain)
-  local by_itself = was_alone(id, run[2], run[3] or '', run[4])
+  local by_itself = was_alone(id, run.queue, run.worker or '', run.fence)
   redis.call('HINCRBY', key('run', id), 'crashes', 1)
   local deaths = redis.call('HINCRBY', key('run', id), 'deaths', 1)
   local number = ms(deaths + (redis.call('HGET', key('run', id), 'pardoned') or 0))
   redis.call('HSET', key('run', id), 'death:' .. number, reason)
   if not is_certain then
-    redis.call('HSET', key('run', id), 'lapse:' .. run[4], (by_itself and '1 ' or '0 ') .. number)
+    redis.call('HSET', key('run', id), 'lapse:' .. run.fence, (by_itself and '1 ' or '0 ') .. number)
   end
   if not by_itself then
     return false
@@ -104,24 +104,23 @@ local function count_poison(id, reason)
 end
 
 local function expire(id, reason, dead)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key',
-    'forgone')
-  if dead and run[3] ~= dead then
+  local run = fields_of(id, 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key', 'forgone', 'attempt')
+  if dead and run.worker ~= dead then
     return
   end
   redis.call('ZREM', LEASES, id)
-  if run[1] ~= 'running' then
+  if run.status ~= 'running' then
     return
   end
-  if run[5] then
-    settle_here(id, 'cancelled', run[5])
+  if run.cancel then
+    settle_here(id, 'cancelled', run.cancel)
     return
   end
-  if run[2] == '' and redis.call('LLEN', key('waiting', run[6])) > 0 then
+  if run.queue == '' and redis.call('LLEN', key('waiting', run.thread_key)) > 0 then
     settle_here(id, 'cancelled', 'superseded') -- no worker is to go on with it, and others wait for it
     return
   end
-  if run[7] ~= run[4] and count_death(id, run, reason, dead and ARGV[8] == '') then
+  if run.forgone ~= run.fence and count_death(id, run, reason, dead and ARGV[8] == '') then
     local told = 'PoisonRunError: ' .. redis.call('HGET', key('run', id), 'lonely')
       .. ' workers died of it, the last: ' .. reason .. last_step(id)
     count_poison(id, told)
@@ -129,9 +128,9 @@ local function expire(id, reason, dead)
     given_up[#given_up + 1] = id
     return
   end
-  redis.call('HSET', key('run', id), 'attempt', (redis.call('HGET', key('run', id), 'attempt') or 1) + 1)
+  redis.call('HSET', key('run', id), 'attempt', (run.attempt or 1) + 1)
   redis.call('HDEL', key('run', id), 'worker')
-  show_ended(id, run[2], run[3] or '', run[4], 'queued', 0)
+  show_ended(id, run.queue, run.worker or '', run.fence, 'queued', 0)
   status_to(id, 'running', 'queued')
   offer(id, true)
   recovered[#recovered + 1] = id
@@ -172,26 +171,27 @@ end
 
 -- Tells whether a run is where it waits for a worker with its code, or for the one that keeps it back to begin it.
 local function is_aside(id, queue)
-  local run = redis.call('HMGET', key('run', id), 'parked', 'reserved')
-  if run[1] and redis.call('ZSCORE', key('parked', queue .. ':' .. run[1]), id) then
-    redis.call('SADD', key('parked', queue), run[1])
+  local run = fields_of(id, 'parked', 'reserved')
+  if run.parked and redis.call('ZSCORE', key('parked', queue .. ':' .. run.parked), id) then
+    redis.call('SADD', key('parked', queue), run.parked)
     return true
   end
-  return tonumber(run[2] or 0) > now
+  return tonumber(run.reserved or 0) > now
 end
 
 local function look_for_ticket(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'lone')
-  local first = (run[4] or run[5]) and id or run[3] and redis.call('HGET', key('thread', run[3]), 'run')
-  if run[1] ~= 'queued' then
+  local run = fields_of(id, 'status', 'queue', 'thread_key', 'home', 'lone')
+  local thread = run.thread_key
+  local first = (run.home or run.lone) and id or thread and redis.call('HGET', key('thread', thread), 'run')
+  if run.status ~= 'queued' then
     redis.call('ZREM', READY, id)
   elseif first ~= id then
     redis.call('ZADD', READY, 'XX', NOW, id)
     if not (first and is_open(first)) then
-      free(run[3], id)
+      free(thread, id)
     end
-  elseif run[2] ~= '' and not is_aside(id, run[2]) and not has_ticket(run[2], id) then
-    redis.call('LREM', popped(run[2]), 0, job_of(id)) -- where a worker that died had it
+  elseif run.queue ~= '' and not is_aside(id, run.queue) and not has_ticket(run.queue, id) then
+    redis.call('LREM', popped(run.queue), 0, job_of(id)) -- where a worker that died had it
     offer(id, true)
     requeued[#requeued + 1] = id
   else
