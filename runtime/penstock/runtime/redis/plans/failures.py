@@ -12,9 +12,10 @@ from typing import Final
 from penstock.publisher.codec.codec import Codec
 from penstock.runtime.journal.failure_reason import read_reason
 from penstock.runtime.redis.facets import cause_facet
-from penstock.runtime.redis.plans.requests import Plan, Reads, texts
+from penstock.runtime.redis.plans.requests import Plan, Reads
 from penstock.runtime.redis.plans.run_lists import parts_of
 from penstock.runtime.redis.plans.search import SearchPlans
+from penstock.runtime.redis.run_record import texts
 from penstock.runtime.types.failure_group import FailureGroup
 
 AT_ONCE: Final = 100

@@ -21,9 +21,9 @@ from penstock.runtime.journal.thread_values import Kept
 from penstock.runtime.redis.calls import Creation, OnBusy
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
-from penstock.runtime.redis.plans.requests import Plan, read_tags
+from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.redis.plans.threads import ThreadPlans
-from penstock.runtime.redis.run_record import CONFIG
+from penstock.runtime.redis.run_record import CONFIG, read_tags
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.interrupt import interrupt_id
 from penstock.runtime.types.state import CheckpointRef

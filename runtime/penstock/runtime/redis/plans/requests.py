@@ -5,28 +5,17 @@ A request is a script call, or a reading command as a tuple. All of them may be 
 
 from __future__ import annotations
 
-__all__ = [
-    "Plan",
-    "Reads",
-    "Request",
-    "RequestPlans",
-    "is_open",
-    "read_run",
-    "read_tags",
-    "resumed_event",
-    "texts",
-]
+__all__ = ["Plan", "Reads", "Request", "RequestPlans", "is_open", "resumed_event"]
 
 import json
 import time
 import warnings
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.failure import load_error
-from penstock.publisher.errors import EncryptionError
 from penstock.publisher.event import encode
 from penstock.publisher.redis.script import Call
 from penstock.publisher.stored import event_of
@@ -40,13 +29,12 @@ from penstock.runtime.errors import (
     RunNotFoundError,
     ThreadBusyError,
 )
-from penstock.runtime.journal.failure_reason import read_reason
 from penstock.runtime.redis.calls import SCHEMA, Calls, Creation
 from penstock.runtime.redis.facets import check_index
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.replies import Enqueued
-from penstock.runtime.redis.run_record import whole
+from penstock.runtime.redis.run_record import read_run, texts, whole
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.answers import check_answers
 from penstock.runtime.types.interrupt import NOTHING, Command, Interrupt
@@ -290,26 +278,6 @@ def resumed_event(run_id: str, fields: Mapping[str, str], data: Mapping[str, Any
     return encode("run.resumed", json.dumps(data), thread=thread, time=time.time())
 
 
-def read_run(run_id: str, fields: Mapping[str, str], codec: Codec) -> Run:
-    """Read a run from its whole hash."""
-    run, codec = Run.from_fields(run_id, fields), codec.at("run", run_id)
-    tags = read_tags(fields["tags"], codec)
-    return replace(run, reason=read_reason(run.reason, codec), tags=tags)
-
-
-def read_tags(text: str, codec: Codec) -> Mapping[str, str]:
-    """Read the tags of a run by its codec: none where there is no key for them."""
-    try:
-        return {} if not text else cast("Mapping[str, str]", codec.at("tags").loads(text))
-    except EncryptionError:
-        return {}
-
-
 def is_open(run: Run) -> bool:
     """Tell whether a run gets on without anybody's answer."""
     return run.status in OPEN and not (run.status is RunStatus.SUSPENDED and run.asks)
-
-
-def texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Read a hash."""
-    return {name.decode(): value.decode("utf-8", "surrogatepass") for name, value in reply.items()}

@@ -13,8 +13,8 @@ from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.redis.calls import Creation
 from penstock.runtime.redis.plans.creation import checked_run_id
 from penstock.runtime.redis.plans.fork_run import Move
-from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans, texts
-from penstock.runtime.redis.run_record import whole
+from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
+from penstock.runtime.redis.run_record import texts, whole
 from penstock.runtime.settings import Settings
 
 

@@ -21,7 +21,7 @@ from penstock.runtime.redis.facets import (
 )
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.open_counts import open_counts
-from penstock.runtime.redis.plans.requests import Plan, Reads, read_run, texts
+from penstock.runtime.redis.plans.requests import Plan, Reads
 from penstock.runtime.redis.plans.run_lists import (
     EndedWalk,
     Entry,
@@ -30,7 +30,7 @@ from penstock.runtime.redis.plans.run_lists import (
     parts_of,
 )
 from penstock.runtime.redis.plans.thread_walk import ThreadWalk
-from penstock.runtime.redis.run_record import whole
+from penstock.runtime.redis.run_record import read_run, texts, whole
 from penstock.runtime.types.run import OPEN, Run, RunStatus
 from penstock.runtime.types.run_filter import RunFilter, RunPage
 
