@@ -14,6 +14,7 @@ from penstock.runtime.redis.plans import queues as module
 from penstock.runtime.redis.plans.queues import Overview, QueueState, overview
 from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.settings import Settings
+from tests.support.requests import sent
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:no live worker has announced"),
@@ -101,6 +102,22 @@ def test_those_without_a_ticket_are_not_counted_among_very_many(
     client.enqueue("main", 1)
 
     assert read(client).held == {"code": 0}
+
+
+def test_the_work_of_many_queues_and_workers_is_read_in_a_few_round_trips(
+    client: Client, redis_client: redis.Redis
+) -> None:
+    for name in ("a", "b", "c", "d"):
+        client.enqueue("main", 1, queue=name)
+        rq.SimpleWorker([name], name=name, connection=redis_client).register_birth()
+
+    found, requests = sent(client, overview(client.plans.calls))
+
+    assert found.workers == {"a": 1, "b": 1, "c": 1, "d": 1}
+    assert [(state.queue, state.tickets) for state in found.queues] == [
+        (name, 1) for name in ("a", "b", "c", "d")
+    ]
+    assert len(requests) == 8
 
 
 def test_an_rq_job_is_work_of_an_unknown_age(client: Client, redis_client: redis.Redis) -> None:

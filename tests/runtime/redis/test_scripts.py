@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import time
@@ -478,6 +479,23 @@ def test_f65_an_index_that_was_deleted_by_hand_is_built_anew(desk: Desk) -> None
     assert [set(desk.redis.zrange(name, 0, -1)) for name in indexes] == places
     assert desk.redis.zscore(desk.names.timers, "sleeping") == due
     assert not (found.queued or found.requeued or found.woken)  # each has its time first
+
+
+def test_a_list_gets_no_run_of_an_update_and_keeps_none_that_is_over_or_gone(desk: Desk) -> None:
+    wanted = create(Wanted("main", 1, run_id="op"), desk.saver.settings, desk.saver.codec)
+    fields = {**wanted.fields, "op": "update"}
+    run(desk.redis, desk.calls.enqueue(dataclasses.replace(wanted, fields=fields)))
+    desk.create("over")
+    desk.write(desk.claimed("over").lease, Write(1, ending=Finished("completed", None)))
+    desk.create("queued", thread="u")
+    listed = [desk.names.open(facet) for facet in ("all", "entrypoint:main")]
+    desk.redis.zadd(listed[0], {"over": 1, "gone": 1, "op": 1})
+    desk.redis.zadd(listed[1], {"over": 1})
+
+    run(desk.redis, desk.calls.recover(3, 60))
+
+    assert set(desk.redis.zrange(listed[0], 0, -1)) == {b"queued", b"op"}
+    assert desk.redis.zrange(listed[1], 0, -1) == [b"queued"]
 
 
 def lapse(desk: Desk, *, death: Death | None = None) -> None:

@@ -103,9 +103,9 @@ class AsyncClient(AsyncTransport):
         """As `Client.counts`."""
         return await self.do(self.search.counts(RunFilter.of(**query), by))
 
-    async def failures(self, limit: int = 100) -> list[FailureGroup]:
+    async def failures(self, limit: int = 100, *, cause: str | None = None) -> list[FailureGroup]:
         """As `Client.failures`."""
-        return await self.do(failures(self.search, limit))
+        return await self.do(failures(self.search, limit, cause))
 
     def bulk(
         self,

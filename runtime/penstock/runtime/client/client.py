@@ -150,12 +150,12 @@ class Client(Transport):
         """
         return self.do(self.search.counts(RunFilter.of(**query), by))
 
-    def failures(self, limit: int = 100) -> list[FailureGroup]:
-        """Read the groups of failures, the one that grew last first.
+    def failures(self, limit: int = 100, *, cause: str | None = None) -> list[FailureGroup]:
+        """Read the groups of failures, the one that grew last first; `cause` names the only one.
 
         `runs(error=group.cause)` finds the runs of a group.
         """
-        return self.do(failures(self.search, limit))
+        return self.do(failures(self.search, limit, cause))
 
     def bulk(
         self,
@@ -168,10 +168,10 @@ class Client(Transport):
     ) -> Iterator[BulkProgress]:
         """Do the same to all runs that pass the filters, `rate` runs a second; yields the progress.
 
-        `cancel` is for open runs, `resume` for failed ones, `rerun` and `delete` for those that are
-        over. Each run is changed only if nobody has changed it since it was read: a bulk that was
-        killed can be repeated, and two may be under way, and no run is changed twice. With
-        `dry_run`, nothing is changed, and the progress names the runs that would be.
+        `cancel` and `unpin` are for open runs, `resume` for failed ones, `rerun` and `delete` for
+        those that are over. Each run is changed only if nobody has changed it since it was read: a
+        bulk that was killed can be repeated, and two may be under way, and no run is changed twice.
+        With `dry_run`, nothing is changed, and the progress names the runs that would be.
 
         Raises:
             ConfigurationError: there is neither a filter nor `all`, or no run could be meant.

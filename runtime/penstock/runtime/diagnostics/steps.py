@@ -17,8 +17,8 @@ from penstock.publisher.redis.script import Call, load
 from penstock.publisher.stored import read_all
 from penstock.runtime.diagnostics.graph_tasks import as_step
 from penstock.runtime.journal.step_id import is_step, step_name
-from penstock.runtime.redis.plans.requests import Plan, RequestPlans, texts
-from penstock.runtime.redis.run_record import whole
+from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.redis.run_record import texts, whole
 from penstock.runtime.streaming.graph_chunks import GRAPH
 from penstock.runtime.types.run import Run, RunStatus
 

@@ -60,6 +60,6 @@ class Kept:
             return ""
         return self._codec.at("metadata").dumps(dict(metadata), "metadata of the config")
 
-    def moved(self, text: bytes, source: Kept, *place: str) -> str:
+    def moved(self, text: bytes | str, source: Kept, *place: str) -> str:
         """Write again for this thread what is kept of another in the same place of it."""
         return self._codec.at(*place).seal(source._codec.at(*place).opened(text)) if text else ""

@@ -226,7 +226,8 @@ class Calls:
     ) -> Call:
         """Set and delete checkpoints of a run that failed at `epoch`, and let it go on."""
         pairs = [part for pair in kept.items() for part in pair]
-        return self._call("amend", run_id, event, epoch, len(kept), *pairs, *dropped)
+        nonce = uuid.uuid4().hex
+        return self._call("amend", run_id, event, epoch, nonce, len(kept), *pairs, *dropped)
 
     def wake(self, run_id: str) -> Call:
         """Queue a suspended run again, without an answer."""
@@ -244,9 +245,9 @@ class Calls:
         """Cancel a run."""
         return self._call("cancel", run_id, reason)
 
-    def bulk(self, action: str, runs: Iterable[tuple[str, str]]) -> Call:
-        """Cancel, resume or delete runs, each given as its id and its epoch as it was read."""
-        return self._call("bulk", action, *(part for pair in runs for part in pair))
+    def bulk(self, action: str, runs: Iterable[tuple[str, str, str]]) -> Call:
+        """Cancel, resume, delete or unpin runs, given by id, status and epoch as they were read."""
+        return self._call("bulk", action, *(part for run in runs for part in run))
 
     def renew(self, leases: Iterable[Lease], seconds: float) -> Call:
         """Extend leases."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["ALL", "cause_facet", "entrypoint_facet", "facets_field", "queue_facet", "tag_facets"]
+__all__ = [
+    "ALL",
+    "cause_facet",
+    "check_index",
+    "entrypoint_facet",
+    "facets_field",
+    "queue_facet",
+    "tag_facets",
+]
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -40,17 +48,21 @@ def tag_facets(key: str, value: str, index: Sequence[str], codec: Codec) -> tupl
     return tuple(f"{TAG}{digest}" for digest in digests)
 
 
-def facets_field(tags: Mapping[str, str], index: Sequence[str], codec: Codec) -> str:
-    """Return what a run's hash says of its facets, beyond those that all runs have.
+def check_index(index: Sequence[str]) -> None:
+    """Check the setting `index`.
 
     Raises:
-        ConfigurationError: the setting `index` names something else than queues and tags.
+        ConfigurationError: it names something else than queues and tags.
     """
     for name in index:
         if name != QUEUE and (not name.startswith(TAG) or name == TAG):
             raise ConfigurationError(
                 f"the setting index names {name!r}; it lists runs by queue and tag:<key>."
             )
+
+
+def facets_field(tags: Mapping[str, str], index: Sequence[str], codec: Codec) -> str:
+    """Return what a run's hash says of its facets, beyond those that all runs have."""
     facets = [QUEUE] if QUEUE in index else []
     for key, value in tags.items():
         facets += tag_facets(key, value, index, codec)[:1]

@@ -1,4 +1,4 @@
-"""The hash of a run: which fields are not written, as they have the value that most runs have.
+"""The hash of a run. Fields with the value that most runs have are not written.
 
 A hash with fewer fields takes less memory, and Redis finds each field faster, as it looks at those
 before it. The scripts know the same values, in `names.lua`.
@@ -6,10 +6,25 @@ before it. The scripts know the same values, in `names.lua`.
 
 from __future__ import annotations
 
-__all__ = ["CONFIG", "DEFAULTS", "LONE", "shortened", "whole"]
+__all__ = [
+    "CONFIG",
+    "DEFAULTS",
+    "LONE",
+    "read_run",
+    "read_tags",
+    "shortened",
+    "texts",
+    "whole",
+]
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Final, cast
+
+from penstock.publisher.codec.codec import Codec
+from penstock.publisher.errors import EncryptionError
+from penstock.runtime.journal.failure_reason import read_reason
+from penstock.runtime.types.run import Run
 
 CONFIG: Final = "{}"
 
@@ -47,3 +62,23 @@ def whole(run_id: str, fields: Mapping[str, str]) -> dict[str, str]:
     lone = LONE if fields.get("lone") == "1" else {}
     updated = {"updated": fields["created"]} if "created" in fields else {}
     return {**DEFAULTS, **own, **lone, **updated, **fields}
+
+
+def texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Read a hash."""
+    return {name.decode(): value.decode("utf-8", "surrogatepass") for name, value in reply.items()}
+
+
+def read_run(run_id: str, fields: Mapping[str, str], codec: Codec) -> Run:
+    """Read a run from its whole hash."""
+    run, codec = Run.from_fields(run_id, fields), codec.at("run", run_id)
+    tags = read_tags(fields["tags"], codec)
+    return replace(run, reason=read_reason(run.reason, codec), tags=tags)
+
+
+def read_tags(text: str, codec: Codec) -> Mapping[str, str]:
+    """Read the tags of a run by its codec: none where there is no key for them."""
+    try:
+        return {} if not text else cast("Mapping[str, str]", codec.at("tags").loads(text))
+    except EncryptionError:
+        return {}

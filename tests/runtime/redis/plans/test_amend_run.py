@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from penstock.publisher.event import encode
+from penstock.publisher.redis.script import run as send
 from penstock.runtime import entrypoint, interrupt, task
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ConfigurationError, ResumeError
@@ -159,9 +161,53 @@ def test_only_a_failed_run_is_amended_and_only_a_recorded_step(shop: Shop) -> No
 
 def test_a_run_that_has_gone_on_meanwhile_is_left_alone(shop: Shop) -> None:
     run = change(shop, amount=7)
-    calls = shop.worker.client.plans.calls
-    from penstock.publisher.redis.script import run as send
-
-    stale = calls.amend(run.run_id, "", "1", {}, ["charge:0"])
-    assert calls.word(send(shop.worker.connection, stale)) == "moved"
+    stale = shop.worker.client.plans.calls.amend(run.run_id, "", "1", {}, ["charge:0"])
+    assert send(shop.worker.connection, stale) == b"moved"
     assert shop.worker.connection.hexists(f"penstock:checkpoints:{run.run_id}", "charge:0")
+
+
+def test_a_change_whose_reply_was_lost_is_made_once_whatever_the_run_did_since(shop: Shop) -> None:
+    run = change(shop, amount=7)
+    event = encode("run.resumed", "{}", thread="", time=0.0)
+    calls, accepted = shop.worker.client.plans.calls, {"==charge:0": "1"}
+    call = calls.amend(run.run_id, event, "2", accepted, ["log:0"])
+
+    first = send(shop.worker.connection, call)
+    shop.worker.work()
+    again = send(shop.worker.connection, call)
+
+    assert (first, again) == (b"queued", b"queued")
+    assert run.result(0) == [5, "yes"]
+    assert shop.calls.count("log") == 2
+    another = calls.amend(run.run_id, event, "2", accepted, ["log:0"])
+    assert send(shop.worker.connection, another) == b"completed"
+
+
+def test_a_record_below_a_step_on_another_queue_is_accepted_there() -> None:
+    calls, amount = Calls(), [5]
+    inner = task(calls, name="inner")
+
+    @task(queue="far")
+    def charge(x: int) -> int:
+        inner(amount[0]).result()
+        if amount == [5]:
+            raise ValueError("changed meanwhile")
+        return x
+
+    @entrypoint()
+    def order(x: int) -> int:
+        return charge(x).result()
+
+    with InMemoryWorker([order], tasks=[charge, inner]) as worker:
+        run = worker.client.enqueue(order, 1)
+        worker.work()
+        amount[0] = 7
+        run.resume()
+        worker.work()
+        assert "ReplayError" in run.info().reason
+
+        run.resume(accept="charge:0/inner:0")
+        worker.work()
+
+        assert run.result(0) == 1
+    assert calls.made == [5]

@@ -12,10 +12,15 @@ from penstock.publisher.redis.script import run as send
 from penstock.runtime import Client, entrypoint, interrupt
 from penstock.runtime.errors import ConfigurationError, RunNotFoundError
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.bulk import Bulk
+from penstock.runtime.redis.plans.requests import Reads, Request
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.types.bulk import BulkProgress
+from penstock.runtime.types.run_filter import RunFilter, RunPage
 from tests.faults.support.invariants import Checker
+from tests.support.attempts import end
+from tests.support.requests import sent
 
 KEYS = Keys()
 works: set[int] = set()
@@ -57,6 +62,10 @@ def failed(worker: InMemoryWorker, *numbers: int) -> list[str]:
     return names
 
 
+def as_read(page: RunPage) -> list[tuple[str, str, str]]:
+    return [(run.run_id, str(run.status), page.epochs[run.run_id]) for run in page]
+
+
 def last(steps: Iterable[BulkProgress]) -> tuple[int, int]:
     *_, progress = steps
     return progress.done, progress.skipped
@@ -89,20 +98,56 @@ def test_a_run_that_was_changed_since_it_was_read_is_left_alone(
     client.get(names[0]).resume()
     worker.work()  # it has failed again, in another attempt
     client.get(names[1]).resume()
-    pairs = [(run.run_id, page.epochs[run.run_id]) for run in page]
+    seen = as_read(page)
 
     resume, cancel = (
         client.plans.calls.bulk(action, some)
-        for action, some in (("resume", pairs), ("cancel", pairs[:1]))
+        for action, some in (("resume", seen), ("cancel", [(seen[0][0], "queued", seen[0][2])]))
     )
     for call in (resume, cancel):
         send(client.connection, call)
     again = [send(client.connection, call) for call in (resume, cancel)]  # as a reply was lost
 
-    assert [run_id for run_id, _ in pairs] == names[::-1]
+    assert [run_id for run_id, *_ in seen] == names[::-1]
     assert again == [[0, 0, 0], [0]]
     assert statuses(client, names) == ["failed", "queued", "cancelled"]
     Checker(client.connection).check()
+
+
+def test_a_run_whose_status_has_changed_since_it_was_read_is_left_alone(
+    worker: InMemoryWorker, client: Client
+) -> None:
+    asking, failing = client.enqueue(pay, 0), client.enqueue(pay, 1)
+    worker.work()
+    suspended, failed = (as_read(client.runs(status)) for status in ("suspended", "failed"))
+    asking.resume(3)
+    failing.resume()
+    failing.cancel()
+
+    answers = [
+        send(client.connection, client.plans.calls.bulk(action, seen))
+        for action, seen in (("cancel", suspended), ("delete", failed))
+    ]
+
+    assert answers == [[0], [0]]
+    assert statuses(client, [asking.run_id, failing.run_id]) == ["queued", "cancelled"]
+
+
+def test_a_run_that_goes_on_before_it_is_run_again_is_left_alone(
+    worker: InMemoryWorker, client: Client
+) -> None:
+    (name,) = failed(worker, 1)
+    wanted = RunFilter.of(status="failed")
+    bulk = Bulk(client.plans, client.search, client.settings, "rerun", wanted)
+
+    def resume(request: Request) -> None:
+        if isinstance(request, Reads) and any(each[0] == "HMGET" for each in request.commands):
+            client.get(name).resume()
+
+    progress, _ = sent(client, bulk.step(), resume)
+
+    assert (progress.done, progress.skipped) == (0, 1)
+    assert client.count() == 1
 
 
 def test_open_runs_are_cancelled_and_runs_that_are_over_are_deleted(
@@ -166,6 +211,13 @@ def test_a_run_is_run_again_with_all_it_was_given(worker: InMemoryWorker, client
     config = client.do(client.plans.config(again.run_id))
     assert config["metadata"] == {"a": 1}
     assert 70_000 < client.connection.pttl(KEYS.run(again.run_id)) <= 77_000
+    fork = client.thread("t").fork(first)
+    assert fork.info().tags == {"kind": "odd"}
+    assert [run.run_id for run in client.runs("queued", tag={"kind": "odd"})] == [fork.run_id]
+    config = client.do(client.plans.config(fork.run_id))
+    assert config["metadata"] == {"a": 1}
+    worker.work()
+    assert 70_000 < client.connection.pttl(KEYS.run(fork.run_id)) <= 77_000
     own = client.enqueue(pay, 5)
     assert own.rerun().thread_id not in (own.thread_id, "t")
     worker.work()
@@ -181,6 +233,26 @@ def test_async_code_does_the_same(worker: InMemoryWorker, client: Client) -> Non
             return done[-1], (await run.info()).rerun_of, len(await other.failures())
 
     assert asyncio.run(go()) == (1, names[0], 0)
+
+
+@pytest.mark.parametrize(("action", "command"), [("resume", "ZRANGE"), ("cancel", "ZINTER")])
+def test_a_bulk_reads_the_lists_of_runs_once(client: Client, action: str, command: str) -> None:
+    for number in range(250):
+        run = client.enqueue(pay, number)
+        if action == "resume":
+            end(client, run.run_id, "failed")
+    wanted = RunFilter.of(status="queued" if action == "cancel" else "failed")
+    bulk = Bulk(client.plans, client.search, client.settings, action, wanted)
+
+    requests: list[Request] = []
+    while not bulk.is_over:
+        requests += sent(client, bulk.step())[1]
+
+    assert (bulk.done, bulk.skipped) == (250, 0)
+    reads = [
+        each for request in requests if isinstance(request, Reads) for each in request.commands
+    ]
+    assert sum(each[0] == command for each in reads) == 1
 
 
 def test_a_bulk_keeps_its_rate(worker: InMemoryWorker, client: Client) -> None:
@@ -214,6 +286,12 @@ def test_runs_that_are_pinned_to_a_version_are_unpinned_once(
     assert client.count(version="2") == 0
     assert all(run.info().is_pinned for run in runs)
 
+    over = client.enqueue(approve, 3)
+    worker.work()
+    over.cancel()
+    (seen,) = as_read(client.runs("cancelled"))
+    assert send(client.connection, client.plans.calls.bulk("unpin", [seen])) == [0]
+    assert over.info().is_pinned
     assert last(client.bulk("unpin", version="2")) == (0, 0)
     assert last(client.bulk("unpin", version="1")) == (2, 0)
     assert not any(run.info().is_pinned for run in runs)

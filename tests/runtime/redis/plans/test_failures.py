@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
 
+from penstock.publisher.redis.script import run as send
 from penstock.runtime import Client, entrypoint, task
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.redis.calls import Death
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.creation import Wanted, create
+from penstock.runtime.redis.plans.failures import failures
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from tests.faults.support.invariants import Checker
+from tests.support.attempts import take
+from tests.support.requests import sent
 
 KEYS = Keys()
 
@@ -105,6 +112,43 @@ def test_a_run_that_goes_on_leaves_its_group(worker: InMemoryWorker, client: Cli
     client.thread(first.run_id).delete()
     client.thread(second.run_id).delete()
     assert client.failures() == []
+
+
+def test_a_run_that_is_in_no_list_is_in_no_group(worker: InMemoryWorker, client: Client) -> None:
+    for number, name in ((2, "fails"), (3, "dies")):
+        creation = create(Wanted("shop", number, run_id=name), client.settings, client.plans.codec)
+        fields = {**creation.fields, "op": "update"}
+        client.do(client.plans.create(dataclasses.replace(creation, fields=fields)))
+        if name == "fails":
+            worker.work()
+    take(client, "dies")
+    death = Death("w", "killed", ("dies",))
+    send(client.connection, client.plans.calls.recover(1, 60, death))
+
+    assert {str(client.get(name).status()) for name in ("fails", "dies")} == {"failed"}
+    assert not client.connection.exists(KEYS.causes)
+    fail(worker, 2)
+    client.get("fails").resume()
+    assert client.counts() == {"failed": 1}
+    worker.work()
+    assert [group.count for group in client.failures()] == [1]
+    client.thread("fails").delete()
+    assert client.counts() == {"failed": 1}
+
+
+def test_groups_are_read_in_a_few_round_trips_and_one_by_its_name(
+    worker: InMemoryWorker, client: Client
+) -> None:
+    fail(worker, 2, 3, 1, -1)
+
+    groups, requests = sent(client, failures(client.search, 100))
+    one, of_one = sent(client, failures(client.search, 100, groups[1].cause))
+
+    assert len(groups) == 3
+    assert len(requests) == 4
+    assert (one, len(of_one)) == ([groups[1]], 3)
+    assert client.failures(cause=groups[0].cause) == groups[:1]
+    assert client.failures(cause="unknown") == []
 
 
 def test_a_failed_run_is_kept_for_longer(worker: InMemoryWorker, client: Client) -> None:

@@ -276,7 +276,7 @@ def test_an_index_or_a_cursor_that_cannot_be_used_is_refused(
     connect: Callable[..., Client], client: Client
 ) -> None:
     with pytest.raises(ConfigurationError, match="tag:<key>"):
-        connect(index=("thread",)).enqueue("main", 1)
+        connect(index=("thread",))
     for cursor in ("", "x", "!", "e30", "WyJhbGwiLDAsNV0", "WyJvdGhlciIsMCxudWxsXQ"):
         with pytest.raises(ConfigurationError, match="cursor"):
             client.runs(after=cursor)

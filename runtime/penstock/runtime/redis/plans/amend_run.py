@@ -4,17 +4,14 @@ from __future__ import annotations
 
 __all__ = ["amend_run"]
 
-import json
-import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from penstock.publisher.event import encode
 from penstock.runtime.errors import ConfigurationError, ResumeError
 from penstock.runtime.journal.checkpoint_names import ACCEPTED_STEP, PATCH, TIMER
 from penstock.runtime.journal.remote_call import ARGUMENTS
 from penstock.runtime.journal.step_id import is_step
-from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.redis.plans.requests import Plan, RequestPlans, resumed_event
 from penstock.runtime.types.run import RunStatus
 
 SHOWN: Final = 20
@@ -34,21 +31,18 @@ def amend_run(
         ConfigurationError: it has recorded no such step.
         ResumeError: it has not failed, or has gone on meanwhile.
     """
-    run = yield from plans.info(run_id)
-    if run.status is not RunStatus.FAILED:
+    fields = yield from plans.fields(run_id)
+    if (status := fields["status"]) != RunStatus.FAILED:
         raise ResumeError(
-            f"run {run_id!r} is {run.status}: what it has recorded can be changed once it has "
-            "failed."
+            f"run {run_id!r} is {status}: what it has recorded can be changed once it has failed."
         )
-    epoch = yield ("HGET", plans.keys.run(run_id), "epoch")
     names: list[str] = [name.decode() for name in (yield ("HKEYS", plans.keys.checkpoints(run_id)))]
     _check(run_id, names, [*accept, *forget])
     kept = {f"{ACCEPTED_STEP}{step_id}": "1" for step_id in accept}
     dropped = [name for step_id in forget for name in _of_step(names, step_id)]
-    thread = "" if run.thread_id == run_id else run.thread_id
-    told = json.dumps({"interrupts": [], "accepted": [*accept], "forgotten": [*forget]})
-    event = encode("run.resumed", told, thread=thread, time=time.time())
-    call = plans.calls.amend(run_id, event, (epoch or b"").decode(), kept, dropped)
+    told = {"interrupts": [], "accepted": [*accept], "forgotten": [*forget]}
+    event = resumed_event(run_id, fields, told)
+    call = plans.calls.amend(run_id, event, fields.get("epoch", ""), kept, dropped)
     word = plans.calls.word((yield call))
     if word != "queued":
         said = "it has gone on meanwhile" if word == "moved" else f"it is {word or 'gone'}"

@@ -11,8 +11,8 @@ from typing import Final
 
 from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
-from penstock.runtime.redis.plans.rerun import write_rerun
-from penstock.runtime.redis.plans.search import SearchPlans
+from penstock.runtime.redis.plans.rerun import read_past, write_rerun
+from penstock.runtime.redis.plans.search import SearchPlans, Stages
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.bulk import BulkProgress
 from penstock.runtime.types.run_filter import RunFilter, RunPage
@@ -25,8 +25,8 @@ PAGE: Final = 100
 class Bulk:
     """One way through the runs that pass a filter.
 
-    Each run is changed only if it is still in the attempt that was read. So a bulk that was killed
-    can be repeated, and two may be under way: no run is changed twice.
+    Each run is changed only if it still has the status that was read, in the same attempt. So a
+    bulk that was killed can be repeated, and two may be under way: no run is changed twice.
     """
 
     plans: RequestPlans
@@ -37,38 +37,42 @@ class Bulk:
     is_dry: bool = False
     done: int = 0
     skipped: int = 0
-    _after: str | None = None
+    _walk: Stages | None = None
     is_over: bool = False
 
     def step(self) -> Plan[BulkProgress]:
         """Do it to the runs of the next page."""
-        page = yield from self.search.page(self.wanted, PAGE, self._after)
+        if self._walk is None:
+            self._walk = yield from self.search.walk(self.wanted)
+        page = yield from self.search.next_page(self._walk, self.wanted, PAGE)
         changed = [run.run_id for run in page]
         if page and not self.is_dry:
             changed = yield from self._change(page)
         self.done += len(changed)
         self.skipped += len(page) - len(changed)
-        self._after = page.after
         self.is_over = page.after is None
         return BulkProgress(self.done, self.skipped, tuple(changed))
 
     def _change(self, page: RunPage) -> Plan[list[str]]:
-        runs = [(run.run_id, page.epochs[run.run_id]) for run in page]
+        runs = [(run.run_id, str(run.status), page.epochs[run.run_id]) for run in page]
         if self.action == "rerun":
             return (yield from self._rerun(runs))
         done = yield self.plans.calls.bulk(self.action, runs)
-        return [run_id for (run_id, _), is_done in zip(runs, done, strict=True) if is_done]
+        return [run_id for (run_id, *_), is_done in zip(runs, done, strict=True) if is_done]
 
-    def _rerun(self, runs: Sequence[tuple[str, str]]) -> Plan[list[str]]:
+    def _rerun(self, runs: Sequence[tuple[str, str, str]]) -> Plan[list[str]]:
         """Create the new runs: the id of each says whose it is, so that there is one only."""
         created: list[str] = []
         calls = self.plans.calls
-        for run_id, epoch in runs:
-            new_id = hashlib.blake2b(f"{run_id} {epoch}".encode(), digest_size=16).hexdigest()
+        for run_id, status, epoch in runs:
             try:
-                creation = yield from write_rerun(self.plans, self.settings, run_id, new_id)
+                past = yield from read_past(self.plans, run_id)
             except RunNotFoundError:
                 continue  # it has been deleted meanwhile
+            if (past.fields["status"], past.fields.get("epoch", "")) != (status, epoch):
+                continue
+            new_id = hashlib.blake2b(f"{run_id} {epoch}".encode(), digest_size=16).hexdigest()
+            creation = write_rerun(self.plans, self.settings, past, new_id)
             if calls.enqueued((yield calls.enqueue(creation))).word == "created":
                 created.append(new_id)
         return created

@@ -17,17 +17,22 @@ from penstock.runtime.errors import ConfigurationError, UnknownCheckpointError
 from penstock.runtime.journal.checkpoint_names import PATCH, TAKEN, TIMER, VOID
 from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
+from penstock.runtime.journal.thread_values import Kept
+from penstock.runtime.redis.calls import Creation, OnBusy
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
-from penstock.runtime.redis.plans.requests import Plan, texts
+from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.redis.plans.threads import ThreadPlans
-from penstock.runtime.redis.run_record import whole
+from penstock.runtime.redis.run_record import CONFIG, read_tags
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.interrupt import interrupt_id
 from penstock.runtime.types.state import CheckpointRef
 
 SHOWN: Final = 20
 """Steps that an error names."""
+
+_KEPT: Final = ("retention", "retention_failed", "thread_retention", "history", "keep")
+"""Fields of a run that one of the same input has, too."""
 
 
 @dataclass(slots=True)
@@ -56,10 +61,10 @@ def fork_run(
         ThreadBusyError: a run is at work on the thread.
     """
     thread_id, run_id = past
-    run = yield from threads.plans.info(run_id)
-    if run.thread_id != thread_id:
+    fields = yield from threads.plans.fields(run_id)
+    if fields["thread"] != thread_id:
         raise ConfigurationError(
-            f"run {run_id!r} is one of thread {run.thread_id!r}, not of {thread_id!r}: "
+            f"run {run_id!r} is one of thread {fields['thread']!r}, not of {thread_id!r}: "
             "fork it there."
         )
     if hosted := (yield ("HGET", threads.keys.graph(thread_key(thread_id)), "hosted")):
@@ -68,7 +73,6 @@ def fork_run(
             f"{GraphHost.parse(hosted).entrypoint!r}, whose points are forked: enqueue with "
             'config={"configurable": {"checkpoint_id": ...}}, with None to replay one.'
         )
-    fields = whole(run_id, texts((yield ("HGETALL", threads.keys.run(run_id)))))
     if "checkpoint" not in fields:
         raise UnknownCheckpointError(f"run {run_id!r} has not begun: there is nothing to fork.")
     reply = yield ("HGETALL", threads.keys.checkpoints(run_id))
@@ -78,29 +82,12 @@ def fork_run(
         done = yield from _past(threads, run_id, after_step)
         if not done.is_found:
             raise _unknown_step(run_id, after_step, done)
-    wanted = Wanted(
-        run.entrypoint,
-        None,
-        thread_id=run.thread_id,
-        queue=run.queue or settings.queue,
-        on_busy="reject",
-        durability=fields["durability"],
-    )
-    new = checked_run_id(None)
-    move = Move(threads.codec, run_id, new, recorded)
-    creation = dataclasses.replace(
-        create(dataclasses.replace(wanted, run_id=new), settings, threads.codec),
-        input=move.text(recorded["input"], "input"),
-        context=move.text(recorded["context"], "context") if "context" in recorded else "",
-        recorded={**move.accepted(), **move.patches(), **move.kept(done)},
-    )
-    told = {"config": move.text(fields["config"], "config"), "metadata": fields["metadata"]}
-    if tags := fields["tags"]:
-        told |= {"tags": move.text(tags, "tags"), "facets": fields["facets"]}
-    creation = dataclasses.replace(creation, fields={**creation.fields, **told})
-    ref = CheckpointRef(run.thread_id, fields["checkpoint"])
-    yield from threads.changes.fork(threads.changes.change(ref, run.entrypoint))
-    return (yield from threads.plans.create(creation))
+    move = Move(threads.codec, run_id, checked_run_id(None), recorded)
+    creation = move.creation(fields, settings, thread_id, "reject")
+    kept = {**creation.recorded, **move.patches(), **move.kept(done)}
+    ref = CheckpointRef(thread_id, fields["checkpoint"])
+    yield from threads.changes.fork(threads.changes.change(ref, fields["entrypoint"]))
+    return (yield from threads.plans.create(dataclasses.replace(creation, recorded=kept)))
 
 
 def _past(threads: ThreadPlans, run_id: str, after_step: str) -> Plan[_Past]:
@@ -129,10 +116,47 @@ class Move:
     """Writes what one run has recorded again for another, which has keys and names of its own."""
 
     def __init__(self, codec: Codec, old: str, new: str, recorded: Mapping[str, bytes]) -> None:
+        self._codec = codec
         self._old = codec.at("run", old)
         self._new = codec.at("run", new)
         self._new_id = new
         self._recorded = recorded
+
+    def creation(
+        self,
+        fields: Mapping[str, str],
+        settings: Settings,
+        thread_id: str | None,
+        on_busy: OnBusy = "queue",
+    ) -> Creation:
+        """Write down the new run with all that the old one was given; `fields` is its whole hash.
+
+        None as the thread stands for one of its own.
+        """
+        wanted = Wanted(
+            fields["entrypoint"],
+            None,
+            thread_id=thread_id,
+            run_id=self._new_id,
+            queue=fields["queue"] or settings.queue,
+            on_busy=on_busy,
+            durability=fields["durability"],
+            tags=read_tags(fields["tags"], self._old),
+        )
+        creation = create(wanted, settings, self._codec)
+        told = {name: fields[name] for name in _KEPT}
+        if (config := fields["config"]) != CONFIG:
+            told["config"] = self.text(config, "config")
+        old, new = (Kept(self._codec, each) for each in (fields["thread"], creation.thread_id))
+        told["metadata"] = new.moved(fields["metadata"], old, "metadata")
+        context = self._recorded.get("context")
+        return dataclasses.replace(
+            creation,
+            input=self.text(self._recorded["input"], "input"),
+            context="" if context is None else self.text(context, "context"),
+            recorded=self.accepted(),
+            fields={**creation.fields, **told},
+        )
 
     def text(self, text: str | bytes, *place: str) -> str:
         """Write a text again, for the same place in the new run."""

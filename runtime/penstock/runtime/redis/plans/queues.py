@@ -4,13 +4,15 @@ from __future__ import annotations
 
 __all__ = ["Overview", "QueueState", "overview", "queue_states"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.facets import ALL
-from penstock.runtime.redis.plans.requests import Plan
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.open_counts import open_counts
+from penstock.runtime.redis.plans.requests import Plan, Reads
 from penstock.runtime.redis.world import World
 
 COMPARED: Final = 10_000
@@ -66,60 +68,46 @@ def queue_states(calls: Calls, names: Sequence[str]) -> Plan[list[QueueState]]:
 
 def overview(calls: Calls) -> Plan[Overview]:
     """Read the work in a Redis; needs the rights of a worker."""
-    names = yield from _queue_names(calls)
-    workers: dict[str, int] = {}
-    for name in names:
-        workers[name] = yield from _live_workers(calls, name)
-    open_runs = yield from _open_runs(calls)
+    keys = calls.keys
+    listed, live = yield Reads([("SMEMBERS", keys.queues), ("SMEMBERS", keys.workers)])
+    names = yield from _queue_names(keys, listed, live)
+    of_queues = yield Reads([("SMEMBERS", keys.workers_of(name)) for name in names])
+    workers = {name: len({*found} & {*live}) for name, found in zip(names, of_queues, strict=True)}
+    opened = yield from open_counts(keys, (ALL,))
     states = yield from queue_states(calls, names)
-    held = yield from _held(calls, names)
-    return Overview(states, workers, open_runs, held)
+    held = yield from _held(keys, names)
+    return Overview(states, workers, {str(name): opened[name] for name in opened}, held)
 
 
-def _open_runs(calls: Calls) -> Plan[dict[str, int]]:
-    """Count open runs by status: each is queued, unless it is in the set of another."""
-    listed = calls.keys.open(ALL)
-    total: int = yield ("ZCARD", listed)
-    running: Any = yield ("ZINTER", 2, listed, calls.keys.leases)  # which has remote steps, too
-    suspended: int = yield ("ZCARD", calls.keys.open("suspended"))
-    queued = max(total - len(running) - suspended, 0)
-    return {"queued": queued, "running": len(running), "suspended": suspended}
-
-
-def _queue_names(calls: Calls) -> Plan[list[str]]:
+def _queue_names(keys: Keys, listed: Iterable[bytes], workers: Iterable[bytes]) -> Plan[list[str]]:
     """Read the names of the queues of this prefix that have work, had some, or have a worker."""
-    keys, world = calls.keys, World(calls.keys.prefix)
-    listed: Any = yield ("SMEMBERS", keys.queues)
+    world = World(keys.prefix)
     start = len(f"{keys.rq}:queue:")
     found = {name.decode("utf-8", "replace")[start:] for name in listed}
-    for worker in (yield ("SMEMBERS", keys.workers)):
-        queues: Any = yield ("HGET", worker, "queues")
+    for queues in (yield Reads([("HGET", worker, "queues") for worker in workers])):
         found |= {*(queues or b"").decode("utf-8", "replace").split(",")} - {""}
     ours = {world.queue_of(name) for name in found}
     return sorted(name for name in ours if name is not None)
 
 
-def _live_workers(calls: Calls, queue: str) -> Plan[int]:
-    count = 0
-    for worker in (yield ("SMEMBERS", calls.keys.workers_of(queue))):
-        is_live: Any = yield ("SISMEMBER", calls.keys.workers, worker)
-        count += bool(is_live)
-    return count
-
-
-def _held(calls: Calls, queues: Sequence[str]) -> Plan[dict[str, int]]:
+def _held(keys: Keys, queues: Sequence[str]) -> Plan[dict[str, int]]:
     """Count the queued runs that have no ticket, by what they wait for."""
-    keys, world = calls.keys, World(calls.keys.prefix)
-    parked: set[str] = set()
-    for queue in queues:
-        for name in (yield ("SMEMBERS", keys.parked(queue))):
-            listed: Any = yield ("ZRANGE", f"{keys.parked(queue)}:{name.decode()}", 0, -1)
-            parked |= {run_id.decode() for run_id in listed}
-    queued: int = yield ("ZCARD", keys.ready)
+    world = World(keys.prefix)
+    of_queues = yield Reads([("SMEMBERS", keys.parked(queue)) for queue in queues])
+    lists = [
+        f"{keys.parked(queue)}:{name.decode()}"
+        for queue, names in zip(queues, of_queues, strict=True)
+        for name in names
+    ]
+    queued, *parked_lists = yield Reads(
+        [("ZCARD", keys.ready), *(("ZRANGE", name, 0, -1) for name in lists)]
+    )
+    parked = {run_id.decode() for found in parked_lists for run_id in found}
     if queued > COMPARED:
         return {"code": len(parked)}
-    left: set[str] = {each.decode() for each in (yield ("ZRANGE", keys.ready, 0, -1))}
-    for queue in queues:
-        tickets: Any = yield ("LRANGE", keys.queue(queue), 0, -1)
-        left -= {world.run(ticket.decode("utf-8", "replace")) for ticket in tickets}
+    ready, *tickets = yield Reads(
+        [("ZRANGE", keys.ready, 0, -1), *(("LRANGE", keys.queue(queue), 0, -1) for queue in queues)]
+    )
+    left: set[str] = {each.decode() for each in ready}
+    left -= {world.run(ticket.decode("utf-8", "replace")) for some in tickets for ticket in some}
     return {"code": len(parked), "thread": len(left - parked)}

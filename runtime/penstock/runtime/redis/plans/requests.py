@@ -5,18 +5,17 @@ A request is a script call, or a reading command as a tuple. All of them may be 
 
 from __future__ import annotations
 
-__all__ = ["Plan", "Reads", "Request", "RequestPlans", "is_open", "read_run", "texts"]
+__all__ = ["Plan", "Reads", "Request", "RequestPlans", "is_open", "resumed_event"]
 
 import json
 import time
 import warnings
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.failure import load_error
-from penstock.publisher.errors import EncryptionError
 from penstock.publisher.event import encode
 from penstock.publisher.redis.script import Call
 from penstock.publisher.stored import event_of
@@ -30,12 +29,12 @@ from penstock.runtime.errors import (
     RunNotFoundError,
     ThreadBusyError,
 )
-from penstock.runtime.journal.failure_reason import read_reason
 from penstock.runtime.redis.calls import SCHEMA, Calls, Creation
+from penstock.runtime.redis.facets import check_index
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.replies import Enqueued
-from penstock.runtime.redis.run_record import whole
+from penstock.runtime.redis.run_record import read_run, texts, whole
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.answers import check_answers
 from penstock.runtime.types.interrupt import NOTHING, Command, Interrupt
@@ -43,7 +42,7 @@ from penstock.runtime.types.run import OPEN, Run, RunStatus
 
 T = TypeVar("T")
 
-ReadingCommand: TypeAlias = "tuple[str | int, ...]"
+ReadingCommand: TypeAlias = "tuple[str | bytes | int, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,14 @@ class UnannouncedEntrypointWarning(UserWarning):
 
 
 class RequestPlans:
-    """The plans for one Redis and one way to write values."""
+    """The plans for one Redis and one way to write values.
+
+    Raises:
+        ConfigurationError: the setting `index` names something else than queues and tags.
+    """
 
     def __init__(self, settings: Settings, codec: Codec, connection: object) -> None:
+        check_index(settings.index)
         self.keys = Keys.of(settings, connection)
         self.calls = Calls(self.keys)
         self._settings = settings
@@ -126,13 +130,21 @@ class RequestPlans:
         Raises:
             RunNotFoundError: there is none.
         """
+        return read_run(run_id, (yield from self.fields(run_id)), self.codec)
+
+    def fields(self, run_id: str) -> Plan[dict[str, str]]:
+        """Read the whole hash of a run.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
         reply = yield ("HGETALL", self.keys.run(checked_run_id(run_id)))
         fields = whole(run_id, texts(reply))
         if "status" not in fields:
             raise RunNotFoundError(
                 run_id, f"no run {run_id!r}: it never existed, or its retention is over."
             )
-        return read_run(run_id, fields, self.codec)
+        return fields
 
     def config(self, run_id: str) -> Plan[Mapping[str, Any]]:
         """Read the config that a run was enqueued with."""
@@ -210,12 +222,12 @@ class RequestPlans:
             ResumeError: it waits for no such answer.
             AnswerError: an answer does not fit the schema of its question.
         """
+        fields = yield from self.fields(run_id)
         answers: Mapping[str, Any] = {}
         if answer is not NOTHING:
             pending = yield from self.interrupts(run_id)
             if not pending:
-                run = yield from self.info(run_id)
-                raise ResumeError(f"run {run_id!r} waits for no answer: it is {run.status}.")
+                raise ResumeError(f"run {run_id!r} waits for no answer: it is {fields['status']}.")
             answers = Command(resume=answer).answers(pending, run_id)
             check_answers(pending, answers)
             if not answers:
@@ -225,13 +237,9 @@ class RequestPlans:
             name: codec.at(name).dumps(value, f"answer to interrupt {name}")
             for name, value in answers.items()
         }
-        run = yield from self.info(run_id)
-        epoch = yield ("HGET", self.keys.run(run_id), "epoch")
-        thread = "" if run.thread_id == run_id else run.thread_id
-        told = json.dumps({"interrupts": list(encoded)})
-        event = encode("run.resumed", told, thread=thread, time=time.time())
+        event = resumed_event(run_id, fields, {"interrupts": list(encoded)})
         word = self.calls.word(
-            (yield self.calls.resume(run_id, event, (epoch or b"").decode(), encoded))
+            (yield self.calls.resume(run_id, event, fields.get("epoch", ""), encoded))
         )
         if word == "queued":
             return
@@ -264,25 +272,12 @@ class RequestPlans:
         return str(name.decode())
 
 
-def read_run(run_id: str, fields: Mapping[str, str], codec: Codec) -> Run:
-    """Read a run from its whole hash."""
-    run, codec = Run.from_fields(run_id, fields), codec.at("run", run_id)
-    tags = _read_tags(fields["tags"], codec)
-    return replace(run, reason=read_reason(run.reason, codec), tags=tags)
-
-
-def _read_tags(text: str, codec: Codec) -> Mapping[str, str]:
-    try:
-        return {} if not text else cast("Mapping[str, str]", codec.at("tags").loads(text))
-    except EncryptionError:
-        return {}
+def resumed_event(run_id: str, fields: Mapping[str, str], data: Mapping[str, Any]) -> str:
+    """Return the event that a run goes on; `fields` is its whole hash."""
+    thread = "" if fields["thread"] == run_id else fields["thread"]
+    return encode("run.resumed", json.dumps(data), thread=thread, time=time.time())
 
 
 def is_open(run: Run) -> bool:
     """Tell whether a run gets on without anybody's answer."""
     return run.status in OPEN and not (run.status is RunStatus.SUSPENDED and run.asks)
-
-
-def texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Read a hash."""
-    return {name.decode(): value.decode("utf-8", "surrogatepass") for name, value in reply.items()}

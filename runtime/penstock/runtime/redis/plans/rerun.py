@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-__all__ = ["rerun", "write_rerun"]
+__all__ = ["Past", "read_past", "rerun", "write_rerun"]
 
 import dataclasses
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from penstock.runtime.errors import ConfigurationError, RunNotFoundError
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.redis.calls import Creation
-from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
+from penstock.runtime.redis.plans.creation import checked_run_id
 from penstock.runtime.redis.plans.fork_run import Move
-from penstock.runtime.redis.plans.requests import Plan, RequestPlans, read_run, texts
-from penstock.runtime.redis.run_record import whole
+from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
+from penstock.runtime.redis.run_record import texts, whole
 from penstock.runtime.settings import Settings
 
-_KEPT: Final = ("retention", "retention_failed", "thread_retention", "history", "keep")
-"""Fields of the run that the new one has, too."""
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A run as it is stored: its whole hash, and what it was given."""
+
+    run_id: str
+    fields: Mapping[str, str]
+    recorded: Mapping[str, bytes]
 
 
 def rerun(plans: RequestPlans, settings: Settings, run_id: str) -> Plan[tuple[str, str]]:
@@ -27,20 +34,25 @@ def rerun(plans: RequestPlans, settings: Settings, run_id: str) -> Plan[tuple[st
         RunNotFoundError: there is no such run.
         ConfigurationError: it executes a step of another one.
     """
-    creation = yield from write_rerun(plans, settings, run_id, None)
-    return (yield from plans.create(creation))
+    past = yield from read_past(plans, run_id)
+    return (yield from plans.create(write_rerun(plans, settings, past, None)))
 
 
-def write_rerun(
-    plans: RequestPlans, settings: Settings, run_id: str, new_id: str | None
-) -> Plan[Creation]:
-    """Write down a run of the same input, context, config, tags, queue and thread.
+def read_past(plans: RequestPlans, run_id: str) -> Plan[Past]:
+    """Read a run that is to be run again.
 
-    A run that was alone on a thread of its own gets a new one.
+    Raises:
+        RunNotFoundError: there is no such run.
+        ConfigurationError: it executes a step of another one.
     """
-    fields = whole(run_id, texts((yield ("HGETALL", plans.keys.run(checked_run_id(run_id))))))
     names = ("input", "context", ACCEPTED, ACCEPTED_CONTEXT)
-    found: list[Any] = yield ("HMGET", plans.keys.checkpoints(run_id), *names)
+    record, found = yield Reads(
+        [
+            ("HGETALL", plans.keys.run(checked_run_id(run_id))),
+            ("HMGET", plans.keys.checkpoints(run_id), *names),
+        ]
+    )
+    fields = whole(run_id, texts(record))
     recorded = {name: text for name, text in zip(names, found, strict=True) if text is not None}
     if "status" not in fields or ("input" not in recorded and "home" not in fields):
         raise RunNotFoundError(
@@ -50,24 +62,18 @@ def write_rerun(
         raise ConfigurationError(
             f"run {run_id!r} executes a step of run {fields['home']!r}: run that one again."
         )
-    run, new = read_run(run_id, fields, plans.codec), checked_run_id(new_id)
-    wanted = Wanted(
-        run.entrypoint,
-        None,
-        thread_id=None if fields["own_thread"] == "1" else run.thread_id,
-        run_id=new,
-        queue=run.queue or settings.queue,
-        config=(yield from plans.config(run_id)),
-        durability=fields["durability"],
-        tags=run.tags,
-    )
-    move = Move(plans.codec, run_id, new, recorded)
-    creation = create(wanted, settings, plans.codec)
-    kept = {name: fields[name] for name in _KEPT}
-    return dataclasses.replace(
-        creation,
-        input=move.text(recorded["input"], "input"),
-        context=move.text(recorded["context"], "context") if "context" in recorded else "",
-        recorded=move.accepted(),
-        fields={**creation.fields, **kept, "rerun_of": run_id},
-    )
+    return Past(run_id, fields, recorded)
+
+
+def write_rerun(
+    plans: RequestPlans, settings: Settings, past: Past, new_id: str | None
+) -> Creation:
+    """Write down a run of the same input, context, config, tags, queue and thread.
+
+    A run that was alone on a thread of its own gets a new one.
+    """
+    move = Move(plans.codec, past.run_id, checked_run_id(new_id), past.recorded)
+    is_own = past.fields["own_thread"] == "1"
+    thread_id = None if is_own else past.fields["thread"]
+    creation = move.creation(past.fields, settings, thread_id)
+    return dataclasses.replace(creation, fields={**creation.fields, "rerun_of": past.run_id})

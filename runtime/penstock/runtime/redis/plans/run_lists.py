@@ -14,7 +14,6 @@ __all__ = [
     "Part",
     "Walk",
     "parts_of",
-    "set_of",
 ]
 
 import heapq
@@ -113,15 +112,16 @@ class OpenWalk:
         self._highest = "+inf" if until is None else f"({until}"
         self._sets = [keys.open(facet) for facet in facets]
         self._status = status
+        self._few: list[Entry] | None = None
+        """All runs that are ahead, where few are in the status."""
         self._place: tuple[int, str] | None = (int(place[0]), str(place[1])) if place else None
 
     def look(self, count: int) -> Plan[list[Entry]]:
         """Read the next entries, at most so many; none at the end."""
-        if self._status and (within := (yield from self._few(self._status))):
-            found = yield Reads(
-                [("ZINTER", 2, each, within, "WEIGHTS", 1, 0, "WITHSCORES") for each in self._sets]
-            )
-            return self._next(found, count)
+        if self._status and self._few is None:
+            self._few = yield from self._all(self._status)
+        if self._few is not None:
+            return self._few[:count]
         size, since = count + 1, self._since
         while True:
             highest = self._highest if self._place is None else self._place[0]
@@ -140,17 +140,24 @@ class OpenWalk:
         """Go on behind entries that were looked at, the first ones."""
         if entries:
             self._place = entries[-1].time, entries[-1].run_id
+        if self._few is not None:
+            self._few = self._few[len(entries) :]
 
     def place(self) -> Any:
         """Return the place of the walk, as JSON has it."""
         return list(self._place) if self._place else []
 
-    def _few(self, status: RunStatus) -> Plan[str | None]:
-        """Return the set of the runs in a status, if there are few of them."""
-        name = set_of(self._keys, status)
-        return name if (yield ("ZCARD", name)) <= FEW else None
+    def _all(self, status: RunStatus) -> Plan[list[Entry] | None]:
+        """Read all runs in a status that are ahead; None if there are many in it."""
+        within = _set_of(self._keys, status)
+        if (yield ("ZCARD", within)) > FEW:
+            return None
+        found = yield Reads(
+            [("ZINTER", 2, each, within, "WEIGHTS", 1, 0, "WITHSCORES") for each in self._sets]
+        )
+        return self._next(found)
 
-    def _next(self, found: Iterable[Any], count: int) -> list[Entry]:
+    def _next(self, found: Iterable[Any], count: int | None = None) -> list[Entry]:
         rows = {(int(score), name.decode()) for each in found for name, score in _rows(each)}
         left = [row for row in rows if self._place is None or row < self._place]
         return [Entry(name, time) for time, name in sorted(left, reverse=True)[:count]]
@@ -263,7 +270,7 @@ class EndedWalk:
         return merged[:count]
 
 
-def set_of(keys: Keys, status: RunStatus) -> str:
+def _set_of(keys: Keys, status: RunStatus) -> str:
     """Return the sorted set that has the runs in an open status, perhaps with remote steps."""
     sets = {RunStatus.QUEUED: keys.ready, RunStatus.RUNNING: keys.leases}
     return sets.get(status, keys.open("suspended"))

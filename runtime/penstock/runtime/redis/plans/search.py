@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SearchPlans"]
+__all__ = ["SearchPlans", "Stages"]
 
 import base64
 import json
@@ -20,7 +20,8 @@ from penstock.runtime.redis.facets import (
     tag_facets,
 )
 from penstock.runtime.redis.keys import Keys
-from penstock.runtime.redis.plans.requests import Plan, Reads, read_run, texts
+from penstock.runtime.redis.plans.open_counts import open_counts
+from penstock.runtime.redis.plans.requests import Plan, Reads
 from penstock.runtime.redis.plans.run_lists import (
     EndedWalk,
     Entry,
@@ -29,7 +30,7 @@ from penstock.runtime.redis.plans.run_lists import (
     parts_of,
 )
 from penstock.runtime.redis.plans.thread_walk import ThreadWalk
-from penstock.runtime.redis.run_record import whole
+from penstock.runtime.redis.run_record import read_run, texts, whole
 from penstock.runtime.types.run import OPEN, Run, RunStatus
 from penstock.runtime.types.run_filter import RunFilter, RunPage
 
@@ -59,7 +60,11 @@ class SearchPlans:
         """
         if limit < 1:
             raise ConfigurationError(f"limit is a number of runs, at least 1, not {limit!r}.")
-        walk = yield from self._walk(wanted, after)
+        walk = yield from self.walk(wanted, after)
+        return (yield from self.next_page(walk, wanted, limit))
+
+    def next_page(self, walk: Stages, wanted: RunFilter, limit: int) -> Plan[RunPage]:
+        """Read the next runs of a walk: whoever reads many pages of one reads its lists once."""
         found: list[Run] = []
         epochs: dict[str, str] = {}
         examined = 0
@@ -102,11 +107,11 @@ class SearchPlans:
         if by == "status" and len(facets) <= 2 and self._is_listed(wanted, facets):
             return (yield from self._lengths(wanted, facets[-1]))
         counted: Counter[str] = Counter()
-        page = yield from self.page(wanted, AT_ONCE)
-        counted.update(map(value_of, page))
-        while page.after:
-            page = yield from self.page(wanted, AT_ONCE, page.after)
+        walk, is_over = (yield from self.walk(wanted)), False
+        while not is_over:
+            page = yield from self.next_page(walk, wanted, AT_ONCE)
             counted.update(map(value_of, page))
+            is_over = page.after is None
         return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
     def _is_listed(self, wanted: RunFilter, facets: Sequence[Facets]) -> bool:
@@ -119,33 +124,21 @@ class SearchPlans:
     def _lengths(self, wanted: RunFilter, facets: Facets) -> Plan[dict[str, int]]:
         counted: Counter[str] = Counter()
         if wanted.statuses & OPEN:
-            opened = yield from self._open(facets)
+            opened = yield from open_counts(self.keys, facets)
             counted.update({each: opened[each] for each in wanted.statuses & OPEN})
         if wanted.statuses - OPEN:
             for part, (size, less) in (yield from parts_of(self.keys, facets)).items():
                 counted[part.status] += (size - less) * (part.status in wanted.statuses)
         return {str(each): counted[each] for each in RunStatus if counted[each] > 0}
 
-    def _open(self, facets: Facets) -> Plan[dict[RunStatus, int]]:
-        """Count open runs by status: each is queued, unless it is in the set of another."""
-        total, running, suspended = 0, 0, 0
-        for facet in facets:
-            listed, waits = self.keys.open(facet), self.keys.open("suspended")
-            total += yield ("ZCARD", listed)
-            running += len((yield ("ZINTER", 2, listed, self.keys.leases)))
-            if facet == ALL:  # which has all of them, of whom there may be very many
-                suspended += yield ("ZCARD", waits)
-            else:
-                suspended += len((yield ("ZINTER", 2, listed, waits)))
-        return {
-            RunStatus.QUEUED: max(total - running - suspended, 0),
-            RunStatus.RUNNING: running,
-            RunStatus.SUSPENDED: suspended,
-        }
-
     # -- the way through the lists --------------------------------------------------------------
 
-    def _walk(self, wanted: RunFilter, after: str | None) -> Plan[_Stages]:
+    def walk(self, wanted: RunFilter, after: str | None = None) -> Plan[Stages]:
+        """Begin to walk through the runs that are looked for, or go on at the cursor of a page.
+
+        Raises:
+            ConfigurationError: `after` is not the cursor of a page.
+        """
         candidates = self._candidates(wanted)
         if after is None:
             facets = () if wanted.thread else (yield from self._smallest(candidates))
@@ -161,9 +154,9 @@ class SearchPlans:
                 "after is the cursor of a page: pass `page.after` of a page with the same filters."
             ) from None
 
-    def _stages(self, wanted: RunFilter, facets: Facets, stage: int, place: Any) -> _Stages:
+    def _stages(self, wanted: RunFilter, facets: Facets, stage: int, place: Any) -> Stages:
         if wanted.thread:
-            return _Stages("", [ThreadWalk(self.keys, wanted.thread, place)])
+            return Stages("", [ThreadWalk(self.keys, wanted.thread, place)])
         times = wanted.since, wanted.until
         walks: list[Walk] = []
         if wanted.statuses & OPEN and not stage:
@@ -175,7 +168,7 @@ class SearchPlans:
             stage = 1
         if ended := wanted.statuses - OPEN:
             walks.append(EndedWalk(self.keys, facets, ended, times, place if stage else None))
-        return _Stages(facets[0], walks, stage)
+        return Stages(facets[0], walks, stage)
 
     def _candidates(self, wanted: RunFilter) -> list[Facets]:
         """Return the facets of all the runs, and those that the filter names and lists exist of."""
@@ -216,7 +209,7 @@ class SearchPlans:
         return read_run(entry.run_id, fields, self.codec), fields.get("epoch", "")
 
 
-class _Stages:
+class Stages:
     """Walks one after the other: the first stage is that of open runs."""
 
     def __init__(self, facet: str, walks: Sequence[Walk], first: int = 0) -> None:

@@ -1,6 +1,7 @@
 -- bulk: do the same to many runs, to each only as long as it is as it was read.
 --
--- ARGV[3] what: cancel, resume, delete or unpin, ARGV[4...] pairs of run id and its epoch as it was read ('' if it has none).
+-- ARGV[3] what: cancel, resume, delete or unpin, ARGV[4...] of each run its id, and as they were read its status and
+-- its epoch ('' if it has none).
 -- Returns for each run 1 if this was done to it, else 0: somebody has done something to it since, or it cannot be done.
 -- What was done makes a run one of those that it cannot be done to, or counts as a new read: so a call that is sent
 -- again, by whomever, does nothing to it.
@@ -19,50 +20,28 @@
 local ACTIONS = {}
 
 function ACTIONS.cancel(id, run)
-  if run.status == 'running' then
-    if redis.call('HSETNX', key('run', id), 'cancel', 'cancelled') == 0 then
-      return false
-    end
-    redis.call('PUBLISH', CONTROL, id)
-    return true
-  elseif not is_open_status(run.status) then
-    return false
-  end
-  settle_here(id, 'cancelled', 'cancelled')
-  return true
+  return stop(id, run.status, 'cancelled')
 end
 
 function ACTIONS.resume(id, run)
   if run.status ~= 'failed' or not is_at(id, run.thread_key, run.lone) then
     return false
   end
-  local named = run.thread and ',"thread":' .. cjson.encode(run.thread) or ''
-  reopen(id, run.thread_key, '{"mode":"run.resumed","data":{"interrupts":[]}' .. named
-    .. ',"time":' .. string.format('%.3f', now / 1000) .. '}')
-  status_to(id, 'failed', 'queued')
-  offer(id, false)
+  go_on(id, 'failed', run.thread_key, resumed_text(run.thread))
   return true
 end
 
 function ACTIONS.unpin(id, run)
-  if redis.call('HDEL', key('run', id), 'pin') == 0 or not is_open_status(run.status) then
-    return false
-  end
-  if run.status == 'queued' and run.parked then
-    offer(id, true)
-  end
-  return true
+  return is_open_status(run.status) and unpin(id, run)
 end
 
 function ACTIONS.delete(id, run)
   return forget(id, run.thread_key)
 end
 
-local function act(id, epoch)
-  local found = redis.call('HMGET', key('run', id), 'status', 'epoch', 'thread_key', 'lone', 'thread', 'home',
-    'parked')
-  local run = { status = found[1], thread_key = found[3], lone = found[4], thread = found[5], parked = found[7] }
-  if not run.status or found[6] or (found[2] or '') ~= epoch then
+local function act(id, status, epoch)
+  local run = fields_of(id, 'status', 'epoch', 'thread_key', 'lone', 'thread', 'home', 'parked')
+  if run.home or run.status ~= status or (run.epoch or '') ~= epoch then
     return false
   end
   return ACTIONS[ARGV[3]](id, run)
@@ -70,8 +49,8 @@ end
 
 redis.call('ZREM', READY, '') -- a write that needs no memory first: so Redis takes the rest when it is full
 local done = {}
-for at = 4, #ARGV, 2 do
-  local is_well, is_done = pcall(act, ARGV[at], ARGV[at + 1]) -- one whose keys are corrupt must not stop the others
+for at = 4, #ARGV, 3 do
+  local is_well, is_done = pcall(act, unpack(ARGV, at, at + 2)) -- one whose keys are corrupt must not stop the others
   done[#done + 1] = is_well and is_done and 1 or 0
 end
 return done

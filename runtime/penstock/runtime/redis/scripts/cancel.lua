@@ -15,12 +15,5 @@
 
 local id = ARGV[3]
 local status = redis.call('HGET', key('run', id), 'status') or ''
-if status == 'running' then
-  redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
-  redis.call('HSETNX', key('run', id), 'cancel', ARGV[4])
-  redis.call('PUBLISH', CONTROL, id)
-elseif status == 'queued' or status == 'suspended' then
-  settle_here(id, 'cancelled', ARGV[4])
-  return 'cancelled'
-end
-return status
+stop(id, status, ARGV[4])
+return (status == 'queued' or status == 'suspended') and 'cancelled' or status

@@ -120,6 +120,12 @@ local function recorded(id, sends, is_wanted)
   return found
 end
 
+-- Tells whether of two steps one is the other, or was called in it.
+local function is_beside(one, other)
+  local shorter = math.min(#one, #other)
+  return string.sub(one .. '/', 1, shorter + 1) == string.sub(other .. '/', 1, shorter + 1)
+end
+
 local function claimed_remote(id, run)
   local home, step = run.home, run.home_step
   local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key', 'sends')
@@ -132,6 +138,7 @@ local function claimed_remote(id, run)
       or string.sub(name, 1, #step + 2) == '>' .. step .. '/'
       or string.sub(name, 1, #step + 3) == '!^' .. step .. '/'
       or string.sub(name, 1, #step + 2) == '=' .. step .. '/'
+      or string.sub(name, 1, 2) == '==' and is_beside(string.sub(name, 3), step)
   end) or {}
   checkpoints[#checkpoints + 1], checkpoints[#checkpoints + 2] = 'input', given[1] or ''
   local context = given[3] or given[2]

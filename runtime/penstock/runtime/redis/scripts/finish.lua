@@ -47,7 +47,7 @@ if ARGV[at] == 'cancelled' then
 end
 local cause = at + 3 + tonumber(ARGV[at + 2])
 if ARGV[cause] then
-  causes().count_cause(id, reason, kept_for(run, 'failed'), unpack(ARGV, cause, cause + 3))
+  causes().count_cause(id, run, reason, unpack(ARGV, cause, cause + 3))
   run.cause = ARGV[cause]
 end
 run.graph = run.graph or has_graph()

@@ -13,15 +13,16 @@ local function drop_keys(...)
 end
 
 local function forget(id, thread)
-  local run = redis.call('HMGET', key('run', id), 'thread_key', 'status', 'queue', 'finished', 'retention',
-    'entrypoint', 'facets', 'retention_failed', 'cause')
-  if run[1] ~= thread or not run[4] then
+  local run = fields_of(id, 'thread_key', 'status', 'queue', 'finished', 'retention', 'entrypoint', 'facets',
+    'retention_failed', 'cause', 'op')
+  if run.thread_key ~= thread or not run.finished then
     return false
   end
-  list_names().unlist_ended({ status = run[2], queue = run[3], finished = run[4], retention = run[5],
-    entrypoint = run[6], facets = run[7], retention_failed = run[8], cause = run[9] })
-  if run[3] ~= '' then
-    unfile(id, run[3])
+  if not run.op then
+    list_names().unlist_ended(run)
+  end
+  if run.queue ~= '' then
+    unfile(id, run.queue)
     drop_keys(rq_job(id))
   end
   drop_keys(key('run', id), key('checkpoints', id), key('questions', id), key('events', id))

@@ -42,15 +42,15 @@ end
 
 local function take_back(id, fence)
   local record, lapse = key('run', id), 'lapse:' .. fence
-  local run = redis.call('HMGET', record, 'fence', 'status', lapse, 'deaths', 'pardoned', 'got_on')
-  if run[1] == fence and run[2] == 'running' then
+  local run = fields_of(id, 'fence', 'status', lapse, 'deaths', 'pardoned', 'got_on')
+  if run.fence == fence and run.status == 'running' then
     redis.call('HSET', record, 'forgone', fence)
-  elseif run[3] and is_open(id) then
-    local pardoned = tonumber(run[5] or 0)
-    local last = (run[4] or 0) + pardoned
-    local by_itself, found = string.match(run[3], '^(%d) (%d+)$')
+  elseif run[lapse] and is_open_status(run.status) then
+    local pardoned = tonumber(run.pardoned or 0)
+    local last = (run.deaths or 0) + pardoned
+    local by_itself, found = string.match(run[lapse], '^(%d) (%d+)$')
     local number = tonumber(found)
-    for _, field in ipairs(counters_of(number, by_itself == '1', pardoned, tonumber(run[6] or 0))) do
+    for _, field in ipairs(counters_of(number, by_itself == '1', pardoned, tonumber(run.got_on or 0))) do
       redis.call('HINCRBY', record, field, -1)
     end
     move_up(record, lapse, number, last)

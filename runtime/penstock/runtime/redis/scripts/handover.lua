@@ -19,18 +19,18 @@ if not at then
   return answer
 end
 local id = ARGV[3]
-local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'cancel', 'thread_key')
-if run[4] then
-  settle_here(id, 'cancelled', run[4])
+local run = fields_of(id, 'queue', 'worker', 'fence', 'cancel', 'thread_key')
+if run.cancel then
+  settle_here(id, 'cancelled', run.cancel)
   return 'CANCELLED'
 end
-if run[1] == '' and redis.call('LLEN', key('waiting', run[5])) > 0 then
+if run.queue == '' and redis.call('LLEN', key('waiting', run.thread_key)) > 0 then
   settle_here(id, 'cancelled', 'superseded')
   return 'CANCELLED'
 end
 redis.call('ZREM', LEASES, id)
 status_to(id, 'running', 'queued')
 redis.call('HDEL', key('run', id), 'worker')
-show_ended(id, run[1], run[2] or '', run[3], 'queued', 0)
+show_ended(id, run.queue, run.worker or '', run.fence, 'queued', 0)
 offer(id, true)
 return 'OK'

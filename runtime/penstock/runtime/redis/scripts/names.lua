@@ -46,6 +46,15 @@ local function popped(queue)
   return rq_queue(queue) .. ':intermediate'
 end
 
+-- Some fields of a run's hash by name, without those that it does not have.
+local function fields_of(id, ...)
+  local run, names = {}, { ... }
+  for at, value in ipairs(redis.call('HMGET', key('run', id), ...)) do
+    run[names[at]] = value or nil
+  end
+  return run
+end
+
 -- The channel that a worker listens to as long as it lives.
 local function presence(worker)
   return ARGV[1] .. ':presence' .. OF_DATABASE .. ':' .. worker

@@ -71,10 +71,10 @@ local function was_alone(id, queue, worker, fence)
   if queue == '' or worker == '' then
     return true
   end
-  local run = redis.call('HMGET', key('run', id), 'isolated', 'company', 'updated')
-  local began = tonumber(run[3])
-  local newest = tonumber(run[2] or company_of(id, worker, fence, began))
-  if run[1] then
+  local run = fields_of(id, 'isolated', 'company', 'updated')
+  local began = tonumber(run.updated)
+  local newest = tonumber(run.company or company_of(id, worker, fence, began))
+  if run.isolated then
     return newest <= began
   end
   return newest < 0
@@ -83,13 +83,13 @@ end
 -- Counts a death: crashes and deaths are those of processes that had it, since it last got on and in all; alone and
 -- lonely those in which it was by itself. Tells whether it is given up.
 local function count_death(id, run, reason, is_certain)
-  local by_itself = was_alone(id, run[2], run[3] or '', run[4])
+  local by_itself = was_alone(id, run.queue, run.worker or '', run.fence)
   redis.call('HINCRBY', key('run', id), 'crashes', 1)
   local deaths = redis.call('HINCRBY', key('run', id), 'deaths', 1)
   local number = ms(deaths + (redis.call('HGET', key('run', id), 'pardoned') or 0))
   redis.call('HSET', key('run', id), 'death:' .. number, reason)
   if not is_certain then
-    redis.call('HSET', key('run', id), 'lapse:' .. run[4], (by_itself and '1 ' or '0 ') .. number)
+    redis.call('HSET', key('run', id), 'lapse:' .. run.fence, (by_itself and '1 ' or '0 ') .. number)
   end
   if not by_itself then
     return false
@@ -99,32 +99,28 @@ local function count_death(id, run, reason, is_certain)
 end
 
 local function count_poison(id, reason)
-  local run = redis.call('HMGET', key('run', id), 'entrypoint', 'retention_failed', 'home')
-  if not run[3] then
-    local ttl = kept_for({ retention_failed = run[2] }, 'failed')
-    causes().count_cause(id, reason, ttl, 'poison:' .. run[1], '', 'PoisonRunError', '')
-  end
+  local run = fields_of(id, 'entrypoint', 'retention_failed', 'home', 'op')
+  causes().count_cause(id, run, reason, 'poison:' .. run.entrypoint, '', 'PoisonRunError', '')
 end
 
 local function expire(id, reason, dead)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key',
-    'forgone')
-  if dead and run[3] ~= dead then
+  local run = fields_of(id, 'status', 'queue', 'worker', 'fence', 'cancel', 'thread_key', 'forgone', 'attempt')
+  if dead and run.worker ~= dead then
     return
   end
   redis.call('ZREM', LEASES, id)
-  if run[1] ~= 'running' then
+  if run.status ~= 'running' then
     return
   end
-  if run[5] then
-    settle_here(id, 'cancelled', run[5])
+  if run.cancel then
+    settle_here(id, 'cancelled', run.cancel)
     return
   end
-  if run[2] == '' and redis.call('LLEN', key('waiting', run[6])) > 0 then
+  if run.queue == '' and redis.call('LLEN', key('waiting', run.thread_key)) > 0 then
     settle_here(id, 'cancelled', 'superseded') -- no worker is to go on with it, and others wait for it
     return
   end
-  if run[7] ~= run[4] and count_death(id, run, reason, dead and ARGV[8] == '') then
+  if run.forgone ~= run.fence and count_death(id, run, reason, dead and ARGV[8] == '') then
     local told = 'PoisonRunError: ' .. redis.call('HGET', key('run', id), 'lonely')
       .. ' workers died of it, the last: ' .. reason .. last_step(id)
     count_poison(id, told)
@@ -132,9 +128,9 @@ local function expire(id, reason, dead)
     given_up[#given_up + 1] = id
     return
   end
-  redis.call('HSET', key('run', id), 'attempt', (redis.call('HGET', key('run', id), 'attempt') or 1) + 1)
+  redis.call('HSET', key('run', id), 'attempt', (run.attempt or 1) + 1)
   redis.call('HDEL', key('run', id), 'worker')
-  show_ended(id, run[2], run[3] or '', run[4], 'queued', 0)
+  show_ended(id, run.queue, run.worker or '', run.fence, 'queued', 0)
   status_to(id, 'running', 'queued')
   offer(id, true)
   recovered[#recovered + 1] = id
@@ -175,26 +171,27 @@ end
 
 -- Tells whether a run is where it waits for a worker with its code, or for the one that keeps it back to begin it.
 local function is_aside(id, queue)
-  local run = redis.call('HMGET', key('run', id), 'parked', 'reserved')
-  if run[1] and redis.call('ZSCORE', key('parked', queue .. ':' .. run[1]), id) then
-    redis.call('SADD', key('parked', queue), run[1])
+  local run = fields_of(id, 'parked', 'reserved')
+  if run.parked and redis.call('ZSCORE', key('parked', queue .. ':' .. run.parked), id) then
+    redis.call('SADD', key('parked', queue), run.parked)
     return true
   end
-  return tonumber(run[2] or 0) > now
+  return tonumber(run.reserved or 0) > now
 end
 
 local function look_for_ticket(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'lone')
-  local first = (run[4] or run[5]) and id or run[3] and redis.call('HGET', key('thread', run[3]), 'run')
-  if run[1] ~= 'queued' then
+  local run = fields_of(id, 'status', 'queue', 'thread_key', 'home', 'lone')
+  local thread = run.thread_key
+  local first = (run.home or run.lone) and id or thread and redis.call('HGET', key('thread', thread), 'run')
+  if run.status ~= 'queued' then
     redis.call('ZREM', READY, id)
   elseif first ~= id then
     redis.call('ZADD', READY, 'XX', NOW, id)
     if not (first and is_open(first)) then
-      free(run[3], id)
+      free(thread, id)
     end
-  elseif run[2] ~= '' and not is_aside(id, run[2]) and not has_ticket(run[2], id) then
-    redis.call('LREM', popped(run[2]), 0, job_of(id)) -- where a worker that died had it
+  elseif run.queue ~= '' and not is_aside(id, run.queue) and not has_ticket(run.queue, id) then
+    redis.call('LREM', popped(run.queue), 0, job_of(id)) -- where a worker that died had it
     offer(id, true)
     requeued[#requeued + 1] = id
   else
@@ -221,33 +218,35 @@ end
 
 -- An index that somebody has deleted is built anew, of a few runs at each look, drawn at random from all that are open,
 -- and from one of the other indexes in turn: an open run has its place in two or more. Its worker, if it lives, has the
--- time to renew its lease before it counts as over.
+-- time to renew its lease before it counts as over. A run that is over, or whose hash is gone, loses its place there.
 local SAMPLE, RENEWAL = 10, 10000
 
 local function list_once_more(id, run)
-  list_open(id, { queue = run[2], entrypoint = run[5], facets = run[6], created = run[7] })
-  if run[1] == 'suspended' then
-    redis.call('ZADD', SUSPENDED, run[7], id)
+  list_open(id, run)
+  if run.status == 'suspended' then
+    redis.call('ZADD', SUSPENDED, run.created, id)
   end
 end
 
-local function place_again(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'wakes', 'home', 'entrypoint', 'facets', 'created')
-  if not PLACES[run[1] or ''] then
+local function place_again(id, index)
+  local run = fields_of(id, 'status', 'queue', 'wakes', 'home', 'op', 'entrypoint', 'facets', 'created')
+  if not PLACES[run.status or ''] then
+    redis.call('ZREM', index, id)
+    unlist_open(id, run)
     return
   end
-  if not run[4] then
+  if not run.home and not run.op then
     list_once_more(id, run)
   end
   local due = ms(now + RENEWAL)
-  if run[1] == 'suspended' then
-    due = run[2] ~= '' and run[3] or ''
+  if run.status == 'suspended' then
+    due = run.queue ~= '' and run.wakes or ''
   end
   if due ~= '' then
-    redis.call('ZADD', PLACES[run[1]], 'NX', due, id)
+    redis.call('ZADD', PLACES[run.status], 'NX', due, id)
   end
   for _, step in ipairs(redis.call('HRANDFIELD', key('remote', id), SAMPLE) or {}) do
-    place_again(redis.call('HGET', key('remote', id), step))
+    place_again(redis.call('HGET', key('remote', id), step), index)
   end
 end
 
@@ -277,7 +276,7 @@ end
 local INDEXES = { READY, LEASES, TIMERS, SUSPENDED }
 for _, index in ipairs({ key('open', 'all'), INDEXES[math.floor(now / 1000) % #INDEXES + 1] }) do
   for _, id in ipairs(redis.call('ZRANDMEMBER', index, SAMPLE)) do
-    pcall(place_again, id) -- of keys that are corrupt, others tell
+    pcall(place_again, id, index) -- of keys that are corrupt, others tell
   end
 end
 return { recovered, given_up, requeued, corrupt, woken, ARGV[9] == '1' and silent_workers() or {} }

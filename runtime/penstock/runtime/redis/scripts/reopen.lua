@@ -2,9 +2,11 @@
 --
 -- is_at(id, thread, lone): whether a run is the one that its thread is at; as long as it is lone, it is.
 -- reopen(id, thread, event): keeps all it has for as long as it is open again, and says so in its stream.
+-- go_on(id, status, thread, event): does so and queues it, which it is not yet.
+-- resumed_text(thread): the event of one that goes on without an answer; thread: the id of its thread, nil if its own.
 -- Field 'pardoned' counts the deaths that do not count against it any more.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers;
--- those of relist and graph_keys.
+-- those of relist, graph_keys and ticket.
 -- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
 -- include: penstock.runtime.redis.scripts/relist as relist(list_again)
 
@@ -19,16 +21,25 @@ local function reopen(id, thread, event)
   redis.call('PERSIST', key('thread', thread))
   redis.call('PERSIST', key('history', thread))
   graph_keys().keep_graph(thread, 0)
-  local run = redis.call('HMGET', key('run', id), 'status', 'finished', 'retention', 'entrypoint', 'queue', 'facets',
-    'created', 'retention_failed', 'cause')
-  if run[2] then
-    relist().list_again(id, { status = run[1], finished = run[2], retention = run[3], entrypoint = run[4],
-      queue = run[5], facets = run[6], created = run[7], retention_failed = run[8], cause = run[9] })
+  local run = fields_of(id, 'status', 'finished', 'retention', 'entrypoint', 'queue', 'facets', 'created',
+    'retention_failed', 'cause', 'op', 'deaths', 'pardoned')
+  if run.finished and not run.op then
+    relist().list_again(id, run)
   end
   redis.call('HDEL', key('run', id), 'finished', 'reason', 'cause', 'cancel', 'worker')
-  local deaths = redis.call('HMGET', key('run', id), 'deaths', 'pardoned')
-  local pardoned = ms((deaths[1] or 0) + (deaths[2] or 0))
+  local pardoned = ms((run.deaths or 0) + (run.pardoned or 0))
   redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'alone', 0, 'lonely', 0, 'pardoned', pardoned)
   redis.call('ZREM', TIMERS, id)
   append_texts(key('events', id), key('channel', id), 0, { event, '' })
+end
+
+local function go_on(id, status, thread, event)
+  reopen(id, thread, event)
+  status_to(id, status, 'queued')
+  offer(id, false)
+end
+
+local function resumed_text(thread)
+  local named = thread and ',"thread":' .. cjson.encode(thread) or ''
+  return '{"mode":"run.resumed","data":{"interrupts":[]}' .. named .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
 end

@@ -6,17 +6,15 @@
 -- include: penstock.runtime.redis.scripts/reopen
 
 local function requeued(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'thread_key', 'home', 'thread', 'lone')
-  local status, queue, thread = run[1], run[2], run[3]
+  local run = fields_of(id, 'status', 'queue', 'thread_key', 'home', 'thread', 'lone')
+  local status, queue = run.status, run.queue
   if status == 'queued' or status == 'running' or not RQ_STATUS[status] or queue == '' then
     return false
   end
   redis.call('HSET', rq_job(id), 'data', BELL) -- RQ has compressed it
   local is_asked = status == 'failed' and not redis.call('ZSCORE', rq_queue(queue, 'failed'), job_of(id))
-  if is_asked and not run[4] and is_at(id, thread, run[6]) then
-    local named = run[5] and ',"thread":' .. cjson.encode(run[5]) or ''
-    reopen(id, thread, '{"mode":"run.resumed","data":{"interrupts":[]}' .. named
-      .. ',"time":' .. string.format('%.3f', now / 1000) .. '}')
+  if is_asked and not run.home and is_at(id, run.thread_key, run.lone) then
+    reopen(id, run.thread_key, resumed_text(run.thread))
     status_to(id, status, 'queued')
     redis.call('ZADD', READY, NOW, id)
     redis.call('PERSIST', rq_job(id))

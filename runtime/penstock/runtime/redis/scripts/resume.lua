@@ -17,8 +17,8 @@
 -- include: penstock.runtime.redis.scripts/reopen
 
 local id = ARGV[3]
-local run = redis.call('HMGET', key('run', id), 'status', 'thread_key', 'lone')
-local status = run[1] or ''
+local run = fields_of(id, 'status', 'thread_key', 'lone', 'epoch')
+local status = run.status or ''
 local answers = #ARGV > 5
 local fresh = 0
 for at = 6, #ARGV, 2 do
@@ -36,14 +36,14 @@ end
 if answers and fresh == 0 then
   return 'queued'
 end
-if not answers and (redis.call('HGET', key('run', id), 'epoch') or '') ~= ARGV[5] then
+if not answers and (run.epoch or '') ~= ARGV[5] then
   return 'queued' -- it has gone on since the caller read that it failed
 end
 local goes_on = status == 'queued' or status == 'running'
 if not answers and status ~= 'failed' or answers and status ~= 'suspended' and not goes_on then
   return status
 end
-if not is_at(id, run[2], run[3]) then
+if not is_at(id, run.thread_key, run.lone) then
   return 'moved'
 end
 for at = 6, #ARGV, 2 do
@@ -53,11 +53,9 @@ end
 if status == 'running' then
   append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
   tell_news(id)
-  return 'queued'
-end
-reopen(id, run[2], ARGV[4])
-if status ~= 'queued' then
-  status_to(id, status, 'queued')
-  offer(id, false)
+elseif status == 'queued' then
+  reopen(id, run.thread_key, ARGV[4])
+else
+  go_on(id, status, run.thread_key, ARGV[4])
 end
 return 'queued'

@@ -22,12 +22,12 @@
 local KEPT = 3600000 -- ms that the run of a remote step is kept at most: what it did is kept with its home
 
 local caller, step, id = ARGV[3], ARGV[6], ARGV[5]
-local run = redis.call('HMGET', key('run', caller), 'fence', 'status', 'home', 'thread', 'own_thread', 'retention',
-  'entrypoint', 'keep', 'durability')
-if run[1] ~= ARGV[4] or run[2] ~= 'running' then
+local run = fields_of(caller, 'fence', 'status', 'home', 'thread', 'own_thread', 'retention', 'entrypoint', 'keep',
+  'durability')
+if run.fence ~= ARGV[4] or run.status ~= 'running' then
   return 'FENCED'
 end
-local home = run[3] or caller
+local home = run.home or caller
 if redis.call('HEXISTS', key('checkpoints', home), step) == 1 then
   return 'DONE'
 end
@@ -51,13 +51,11 @@ elseif is_open_status(before[1]) then
   settle(by, 'cancelled', 'sent anew')
 end
 local record = { 'HSET', key('run', id), 'home', home, 'home_step', step, 'caller', caller, 'status', 'queued',
-  'queue', ARGV[7], 'digest', ARGV[9], 'thread', run[4] or caller, 'retention', ms(math.min(run[6] or RETENTION, KEPT)),
-  'entrypoint', run[7], 'created', NOW }
-local others = { own_thread = run[4] and run[5] or '1', keep = run[8], durability = run[9] }
+  'queue', ARGV[7], 'digest', ARGV[9], 'thread', run.thread or caller, 'entrypoint', run.entrypoint,
+  'retention', ms(math.min(run.retention or RETENTION, KEPT)), 'created', NOW }
+local others = { own_thread = run.thread and run.own_thread or '1', keep = run.keep, durability = run.durability }
 for field, value in pairs(others) do
-  if value then
-    record[#record + 1], record[#record + 2] = field, value
-  end
+  record[#record + 1], record[#record + 2] = field, value
 end
 if again then
   record[#record + 1], record[#record + 2] = 'again', number

@@ -14,14 +14,14 @@ local function separate(id, thread)
   redis.call('RPUSH', key('history', thread), unpack(found.entries))
   redis.call('HDEL', key('run', id), 'lone')
   redis.call('HSET', key('run', id), 'checkpoint', '1', 'step', '-1') -- as is said of a lone run
-  local length, saved = found.head, found.values[1] or ''
-  redis.call('HSET', key('thread', thread), 'id', id, 'run', id, 'ttl', found.run[8], 'head', ms(length),
+  local run, length, saved = found.run, found.head, found.values[1] or ''
+  redis.call('HSET', key('thread', thread), 'id', id, 'run', id, 'ttl', run.retention or RETENTION, 'head', ms(length),
     'step', ms(length - 2), 'base', saved ~= '' and ms(length) or '', 'saved', saved, 'value', found.values[2] or '')
   if found.children then
     keep_children(id, key('thread', thread), found.children)
   end
-  if found.run[7] then
-    rest(thread, math.max(1, found.run[7] + found.kept_for - now)) -- as long as the run
+  if run.finished then
+    rest(thread, math.max(1, run.finished + kept_for(run, run.status) - now)) -- as long as the run
   end
   return true
 end

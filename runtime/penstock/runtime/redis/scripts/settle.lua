@@ -17,8 +17,7 @@ local function start_next(thread)
   local following = redis.call('LPOP', key('waiting', thread))
   if following then
     local at = place(thread)
-    local run = redis.call('HMGET', key('run', following), 'entrypoint', 'metadata', 'history')
-    begin(thread, at, following, { entrypoint = run[1], metadata = run[2], history = run[3] })
+    begin(thread, at, following, fields_of(following, 'entrypoint', 'metadata', 'history'))
     redis.call('HSET', key('run', following), 'checkpoint', at.head, 'step', at.step)
     offer(following, false)
   end
@@ -31,16 +30,9 @@ local settle
 
 -- What the end of a run needs of its hash.
 local function standing_of(id)
-  local run = redis.call('HMGET', key('run', id), 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home',
-    'home_step', 'caller', 'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph',
-    'thread_retention', 'entrypoint', 'metadata', 'history',
-    'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op')
-  return { status = run[1], queue = run[2], worker = run[3], fence = run[4], thread_key = run[5], retention = run[6],
-    home = run[7], home_step = run[8], caller = run[9], sends = run[10], parked = run[11], reserved = run[12],
-    lone = run[13], batch = run[14], crashes = run[15], cancel = run[16], graph = run[17],
-    thread_retention = run[18], entrypoint = run[19], metadata = run[20], history = run[21], facets = run[22],
-    finished = run[23], retention_failed = run[24], cause = run[25],
-    thread = run[26], op = run[27] }
+  return fields_of(id, 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home', 'home_step', 'caller',
+    'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph', 'thread_retention', 'entrypoint',
+    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op')
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
@@ -121,17 +113,31 @@ local function settle_here(id, status, reason)
   if redis.call('HEXISTS', key('run', id), 'home') == 1 then
     return settle(id, status, reason)
   end
-  local told = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'keep', 'attempt')
-  local data = cjson.encode({ name = told[1], status = status, reason = reason })
+  local run = fields_of(id, 'entrypoint', 'thread', 'keep', 'attempt')
+  local data = cjson.encode({ name = run.entrypoint, status = status, reason = reason })
   local thread = ''
-  if told[2] then
-    thread = ',"thread":' .. cjson.encode(told[2])
+  if run.thread then
+    thread = ',"thread":' .. cjson.encode(run.thread)
   end
-  if told[4] then
-    thread = thread .. ',"attempt":' .. told[4]
+  if run.attempt then
+    thread = thread .. ',"attempt":' .. run.attempt
   end
   local text = '{"mode":"run.finished","data":' .. data .. thread
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
-  append_texts(key('events', id), key('channel', id), tonumber(told[3] or 0), { text, '' })
+  append_texts(key('events', id), key('channel', id), tonumber(run.keep or 0), { text, '' })
   settle(id, status, reason)
+end
+
+-- Ends an open run, at once if it is not running, else as soon as its worker hears of it; tells whether that is new.
+local function stop(id, status, reason)
+  if status == 'running' then
+    redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
+    local is_new = redis.call('HSETNX', key('run', id), 'cancel', reason) == 1
+    redis.call('PUBLISH', CONTROL, id)
+    return is_new
+  elseif is_open_status(status) then
+    settle_here(id, 'cancelled', reason)
+    return true
+  end
+  return false
 end

@@ -51,6 +51,17 @@ local function offer(id, front, known)
   end
 end
 
+-- Lets workers with any version of its code execute a run; tells whether it was pinned. run: status, parked.
+local function unpin(id, run)
+  if redis.call('HDEL', key('run', id), 'pin') == 0 then
+    return false
+  end
+  if run.status == 'queued' and run.parked then
+    offer(id, true)
+  end
+  return true
+end
+
 local function show_started(id, queue, worker, fence)
   if worker == '' or queue == '' then
     return

@@ -8,11 +8,6 @@
 -- include: penstock.runtime.redis.scripts/ticket
 
 local id = ARGV[3]
-local run = redis.call('HMGET', key('run', id), 'status', 'pin', 'parked')
-if run[2] then
-  redis.call('HDEL', key('run', id), 'pin')
-  if run[1] == 'queued' and run[3] then
-    offer(id, true)
-  end
-end
-return run[1] or ''
+local run = fields_of(id, 'status', 'parked')
+unpin(id, run)
+return run.status or ''

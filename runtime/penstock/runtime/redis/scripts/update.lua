@@ -32,15 +32,15 @@ local told = { source = 'update', entrypoint = ARGV[9], metadata = ARGV[10], kee
 
 -- The pending run ends with the values as its result; its own terminal event tells so.
 local function complete(id, status)
-  local run = redis.call('HMGET', key('run', id), 'entrypoint', 'thread', 'keep', 'attempt')
+  local run = fields_of(id, 'entrypoint', 'thread', 'keep', 'attempt')
   redis.call('HSET', key('checkpoints', id), 'result', ARGV[14], 'saved', ARGV[7])
   if ARGV[8] ~= '' then
     redis.call('HSET', key('checkpoints', id), 'value', ARGV[8])
   end
   redis.call('PEXPIRE', key('questions', id), 0)
-  local tail = (run[4] and ',"attempt":' .. run[4] or '') .. ',"thread":' .. cjson.encode(run[2] or id)
+  local tail = (run.attempt and ',"attempt":' .. run.attempt or '') .. ',"thread":' .. cjson.encode(run.thread or id)
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
-  local head = '{"mode":"run.finished","data":{"name":' .. cjson.encode(run[1]) .. ',"status":"completed"'
+  local head = '{"mode":"run.finished","data":{"name":' .. cjson.encode(run.entrypoint) .. ',"status":"completed"'
     .. ',"checkpoint":{"id":"' .. string.format('%d', at.head + 1) .. '","parent":"' .. at.head .. '","step":'
     .. string.format('%d', at.step + 1) .. ',"source":"update"}'
   local published = head .. ',"outcome":' .. ARGV[14] .. '}' .. tail
@@ -48,7 +48,7 @@ local function complete(id, status)
   if status == 'failed' then
     texts = { '{"mode":"run.resumed","data":{"interrupts":[]}' .. tail, '', texts[1], texts[2] }
   end
-  append_texts(key('events', id), key('channel', id), tonumber(run[3] or 0), texts)
+  append_texts(key('events', id), key('channel', id), tonumber(run.keep or 0), texts)
   settle(id, 'completed', '', told)
 end
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["failures"]
 
 from collections.abc import Sequence
-from typing import Final
 
 import click
 from rich.text import Text
@@ -15,8 +14,6 @@ from penstock.worker.cli.commands.bulk import follow_bulk
 from penstock.worker.cli.errors import note
 from penstock.worker.cli.options import as_json, common, open_client
 from penstock.worker.cli.output import Grid, age, emit, one_line
-
-MOST: Final = 1_000_000
 
 
 @click.command(short_help="Show what runs failed of, in groups; resume a group.")
@@ -45,9 +42,7 @@ def failures(cause: str | None, resume: bool, limit: int, as_json: bool, redis: 
         if cause and resume:
             follow_bulk(client.bulk("resume", error=cause), "resume", as_json=as_json)
             return
-        found = client.failures(limit if cause is None else MOST)
-    if cause:
-        found = [group for group in found if group.cause == cause]
+        found = client.failures(limit, cause=cause)
     if as_json:
         for group in found:
             emit(group)
