@@ -77,6 +77,8 @@ def test_failures_are_grouped_by_cause_and_found(api: Api) -> None:
     (group,) = api.get("/api/failures")["failures"]
 
     assert group["count"] == 2
+    assert api.get("/api/failures", cause=group["cause"])["failures"] == [group]
+    assert api.get("/api/failures", cause="none")["failures"] == []
     assert ids(api.get("/api/runs", error=group["cause"])) == runs[::-1]
 
 

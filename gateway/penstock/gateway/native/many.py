@@ -14,7 +14,7 @@ from penstock.gateway.call import Call, Empty
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError
 from penstock.gateway.json_text import json_text
-from penstock.gateway.native.models import BulkBody, CountQuery, LimitQuery, RunsQuery
+from penstock.gateway.native.models import BulkBody, CountQuery, FailuresQuery, RunsQuery
 from penstock.runtime.types.bulk import BulkProgress
 
 
@@ -30,9 +30,10 @@ async def counts(call: Call[CountQuery, Empty]) -> Response:
     return answer_json(await call.client.counts(call.query.by, **call.query.filters()))
 
 
-async def failures(call: Call[LimitQuery, Empty]) -> Response:
+async def failures(call: Call[FailuresQuery, Empty]) -> Response:
     """List the groups of failures, the one that grew last first."""
-    return answer_json({"failures": await call.client.failures(call.query.limit)})
+    found = await call.client.failures(call.query.limit, cause=call.query.cause)
+    return answer_json({"failures": found})
 
 
 async def bulk(call: Call[Empty, BulkBody]) -> Response:
@@ -57,6 +58,6 @@ async def _lines(steps: AsyncIterator[BulkProgress]) -> AsyncIterator[str]:
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     Endpoint("GET", "/api/runs", Role.VIEWER, RunsQuery, Empty, runs),
     Endpoint("GET", "/api/counts", Role.VIEWER, CountQuery, Empty, counts),
-    Endpoint("GET", "/api/failures", Role.VIEWER, LimitQuery, Empty, failures),
+    Endpoint("GET", "/api/failures", Role.VIEWER, FailuresQuery, Empty, failures),
     Endpoint("POST", "/api/bulk", Role.OPERATOR, Empty, BulkBody, bulk),
 )

@@ -8,6 +8,7 @@ __all__ = [
     "Copy",
     "CountQuery",
     "EventsQuery",
+    "FailuresQuery",
     "FilterQuery",
     "Fork",
     "HistoryQuery",
@@ -96,6 +97,13 @@ class LimitQuery(_Model):
     """How many, at most."""
 
     limit: int = Field(50, ge=1, le=1000)
+
+
+class FailuresQuery(LimitQuery):
+    """Which groups of failures."""
+
+    cause: Text | None = None
+    """One alone."""
 
 
 class NewRun(_Model):
