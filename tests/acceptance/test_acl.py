@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import redis
 import rq
@@ -25,6 +26,8 @@ from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings, load_settings
 from penstock.worker.doctor.permissions import ROLES, rights
 from tests.faults.support import remote_flows
+from tests.faults.support.gateways import QUICK as QUICK_GATEWAY
+from tests.faults.support.gateways import Gateways
 from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.server import RedisServer
@@ -100,6 +103,38 @@ def test_an_app_enqueues_waits_answers_and_cancels(app: Client, work: Work) -> N
     assert len(app.runs()) == 4
     for on_busy in ("queue", "interrupt", "rollback"):
         app.enqueue("main", {"x": 1}, thread_id="busy", queue="nobody", on_busy=on_busy)
+
+
+def test_a_gateway_does_all_that_is_asked_over_http(
+    server: RedisServer, fleet: Fleet, work: Work
+) -> None:
+    work()
+    gateway = Gateways(fleet).start({"PENSTOCK_REDIS": url(server, "gateway"), **QUICK_GATEWAY})
+    with httpx.Client(base_url=f"{gateway.url}/api", timeout=20.0) as api:
+        api.post("/runs", json={"entrypoint": "ask", "input": "why?", "run_id": "r"})
+        asked = api.get("/runs/r/result").json()
+        given = {
+            "/threads/r/copy": {"target": "u"},
+            "/runs/r/answer": {"answer": "so"},
+            "/runs/r/fork": {},
+            "/runs/r/rerun": {},
+            "/bulk": {"action": "cancel", "entrypoint": "main"},
+        }
+        done = {path: api.post(path, json=body).status_code for path, body in given.items()}
+        read = {path: api.get(path).status_code for path in READ}
+        changed = api.patch("/threads/t", json={"values": 1}).status_code
+
+    assert asked["status"] == "suspended"
+    assert done == dict.fromkeys(given, 202) | {"/bulk": 200, "/threads/r/copy": 201}
+    assert read == dict.fromkeys(READ, 200)
+    assert changed == 200
+
+
+READ = (
+    *("/runs", "/runs/r", "/runs/r/events", "/runs/r/result", "/runs?entrypoint=ask&status=failed"),
+    *("/counts", "/counts?by=entrypoint", "/failures", "/threads/t", "/threads/t/history"),
+    *("/queues", "/workers", "/entrypoints"),
+)
 
 
 def test_an_app_looks_at_threads_and_changes_them(app: Client, work: Work) -> None:

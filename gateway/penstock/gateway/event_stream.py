@@ -53,6 +53,9 @@ class EventStream(Response):
         with self._shared.streams.slot(self._identity) as cut:
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body", "body": b""})
+                return
             sending = asyncio.ensure_future(self._send(send))
             leaving = asyncio.ensure_future(_left(receive))
             cutting = asyncio.ensure_future(cut.wait())

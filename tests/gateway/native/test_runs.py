@@ -54,6 +54,15 @@ def test_a_stream_goes_on_after_the_last_event_that_was_seen(api: Api) -> None:
     assert (over.status_code, over.text) == (204, "")
 
 
+def test_a_stream_may_be_asked_for_without_its_events(api: Api) -> None:
+    run_id = api.run("asking", 4)
+
+    found = api.ask("HEAD", f"/api/runs/{run_id}/events")
+
+    assert (found.status_code, found.text) == (200, "")
+    assert found.headers["content-type"].startswith("text/event-stream")
+
+
 def test_a_cursor_that_is_none_is_refused(api: Api) -> None:
     path = f"/api/runs/{api.run('doubled', 4)}/events"
 
@@ -118,12 +127,14 @@ def test_a_run_that_asks_is_answered_once(api: Api) -> None:
     run_id = api.run("asking", 4)
     (question,) = api.get(f"/api/runs/{run_id}/result")["interrupts"]
 
+    none = api.ask("POST", f"/api/runs/{run_id}/answer", json={})
     wrong = api.ask("POST", f"/api/runs/{run_id}/answer", json={"answer": "perhaps"})
     api.post(f"/api/runs/{run_id}/answer", {"answers": {question["id"]: True}})
     late = api.ask("POST", f"/api/runs/{run_id}/answer", json={"answer": False})
     api.worker.work()
 
     assert question["value"] == {"approve": 8}
+    assert none.status_code == 422
     assert (wrong.status_code, wrong.json()["error"]) == (422, "AnswerError")
     assert (late.status_code, late.json()["error"]) == (409, "ResumeError")
     assert api.get(f"/api/runs/{run_id}/result")["result"] == "8 True"
@@ -156,7 +167,6 @@ def test_a_run_is_repeated_and_forked(api: Api) -> None:
         ("GET", "/api/runs/none"),
         ("GET", "/api/runs/none/events"),
         ("GET", "/api/runs/none/result"),
-        ("POST", "/api/runs/none/answer"),
         ("POST", "/api/runs/none/cancel"),
         ("POST", "/api/runs/none/resume"),
         ("POST", "/api/runs/none/rerun"),

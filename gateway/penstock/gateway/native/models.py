@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from penstock.runtime.types.run_filter import StatusQuery
 from penstock.runtime.types.tags import checked_tags
@@ -157,6 +157,17 @@ class Answer(_Model):
 
     answer: Any = None
     answers: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("give either answer, or answers by the ids of questions")
+        return self
+
+    @property
+    def given(self) -> Any:
+        """The answer as a client takes it."""
+        return self.answer if self.answers is None else self.answers
 
 
 class Resume(_Model):

@@ -90,7 +90,7 @@ async def result(call: Call[ResultQuery, Empty]) -> Response:
 async def answer(call: Call[Empty, Answer]) -> Response:
     """Answer the question of a run, or several by their ids."""
     run = await call.client.get(call.path["run_id"])
-    await run.resume(call.body.answer if call.body.answers is None else call.body.answers)
+    await run.resume(call.body.given)
     return _named(run)
 
 

@@ -39,8 +39,8 @@ async def update(call: Call[Empty, Update]) -> Response:
 
 async def answer(call: Call[Empty, Answer]) -> Response:
     """Answer the run of a thread that asks something."""
-    thread, body = call.client.thread(call.path["thread_id"]), call.body
-    run = await thread.resume(body.answer if body.answers is None else body.answers)
+    thread = call.client.thread(call.path["thread_id"])
+    run = await thread.resume(call.body.given)
     return answer_json({"run_id": run.run_id, "thread_id": run.thread_id}, 202)
 
 
