@@ -4,17 +4,16 @@ from __future__ import annotations
 
 __all__ = ["Consumer"]
 
-import time
 import uuid
 from collections.abc import Sequence
 from typing import Final
 
 from redis import Redis
 
-from penstock.publisher.redis.script import Call, run
+from penstock.publisher.redis.script import Call
 from penstock.runtime.redis.calls import Calls
-from penstock.runtime.redis.journal.sender import OnCall
 from penstock.runtime.redis.replies import Taken
+from penstock.runtime.redis.timed_call import OnCall, timed
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings
 
@@ -80,10 +79,7 @@ class Consumer:
                 app=self._app,
                 mode="alone" if alone else "",
             )
-        began = time.perf_counter()
-        taken = self._calls.taken(run(self._connection, self._unanswered))
-        if self.on_call is not None:
-            self.on_call(["take"], time.perf_counter() - began)
+        taken = self._calls.taken(timed(self._connection, self._unanswered, self.on_call))
         self._unanswered = None
         is_all = not taken.job and len(taken.claims) < min(slots, BATCH)
         self.is_dry = is_all and len(self._queues) == 1
