@@ -47,13 +47,13 @@ class ProcessesHealth:
     """
 
     def __init__(self, processes: int, *, address: str = "", file: str = "") -> None:
+        self._file = StatusFile.open(file) if file else None
         self._server = None
         if address:
             self._server = HTTPServer(
                 Address.parse(address),
                 lambda path: answer(path, self.status, self._metrics if self.observer else None),
             )
-        self._file = StatusFile.open(file) if file else None
         self._folder = Path(tempfile.mkdtemp(prefix="penstock-health-"))
         self._began: dict[int, float | None] = dict.fromkeys(range(1, processes + 1))
         self._changes = Changes()
