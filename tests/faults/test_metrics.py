@@ -127,6 +127,21 @@ def test_a_worker_that_takes_a_dead_ones_name_counts_the_runs_that_it_recovers(
     until(lambda: run.status() == "cancelled")
 
 
+def test_a_worker_counts_the_runs_that_it_sets_aside(
+    fleet: Fleet, client: Client, app: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.py"
+    other.write_text(APP.replace("def fine", "def good"))
+    worker = fleet.start(app=str(other), health="127.0.0.1:0")
+    assert metrics(worker)["penstock_parked_total"] == 0
+
+    runs = [client.enqueue("fine", number) for number in range(3)]
+
+    until(lambda: metrics(worker)["penstock_parked_total"] == 3)
+    fleet.start(app=app)
+    assert [run.result(10) for run in runs] == [0, 4, 8]
+
+
 @pytest.mark.open_runs
 def test_an_attempt_that_lost_its_run_is_counted(fleet: Fleet, client: Client, app: str) -> None:
     stopped = fleet.start(app=app, health="127.0.0.1:0")

@@ -94,8 +94,9 @@ class Worker(RQWorker):
         self._observer = observer
         calls = self._executor.calls
         app = self._executor.app.token
-        consumer = Consumer(connect(given), calls, self.settings, self.name, list(queues), app)
-        consumer.on_call = None if observer is None else observer.called
+        consumer = Consumer(
+            connect(given), calls, self.settings, self.name, list(queues), app, observer
+        )
         self._poller = Poller(self, consumer, self._capacity)
         self._ordinary = OrdinaryJobs(self, on_end=self._capacity.leave)
         self._registration = Registration(self, self._end_leases)
