@@ -381,6 +381,17 @@ def test_the_doctor_tells_a_reader_of_what_it_sees(app: Client, server: RedisSer
     assert levels["leases"][0] == "problem"
 
 
+def test_the_doctor_goes_on_where_the_lists_of_runs_may_not_be_read(server: RedisServer) -> None:
+    server.client().execute_command("ACL", "SETUSER", "reader", "-zinter")
+
+    found = {each["check"]: each for each in shown(server, "reader", "doctor")}
+
+    assert found["encryption"]["level"] == "unknown"
+    assert found["encryption"]["message"] == "not allowed to read the newest runs"
+    assert "runs:" not in found["workers"]["message"]
+    assert found["leases"]["level"] == "ok"
+
+
 def test_the_doctor_mends_nothing_for_a_reader_and_says_so(
     app: Client, server: RedisServer
 ) -> None:

@@ -11,7 +11,10 @@ from rq.cli.cli import main as rq
 from penstock.worker.cli import main as penstock
 from tests.docs.page import PAGES, ROOT, Page
 
-OTHERS = ("cd", "docker", "export", "kill", "pip", "python", "redis-server", "uvicorn")
+OTHERS = (
+    *("cd", "cp", "docker", "export", "kill", "mkdir", "pip", "python", "redis-cli"),
+    *("redis-server", "until", "uvicorn"),
+)
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 pages = pytest.mark.parametrize("page", [Page(path) for path in PAGES], ids=lambda page: page.name)

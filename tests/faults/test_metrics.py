@@ -112,6 +112,36 @@ def test_a_run_in_work_is_shown_and_one_of_a_dead_worker_is_recovered(
     until(lambda: metrics(second).get("penstock_runs_total entrypoint=slow status=cancelled") == 1)
 
 
+def test_a_worker_that_takes_a_dead_ones_name_counts_the_runs_that_it_recovers(
+    fleet: Fleet, client: Client, app: str
+) -> None:
+    first = fleet.start(app=app, name="w")
+    run = client.enqueue("slow", 60.0)
+    until(lambda: run.status() == "running")
+    first.kill()
+
+    second = fleet.start(app=app, name="w", health="127.0.0.1:0")
+
+    assert metrics(second)["penstock_recovered_total reason=worker"] == 1
+    run.cancel()
+    until(lambda: run.status() == "cancelled")
+
+
+def test_a_worker_counts_the_runs_that_it_sets_aside(
+    fleet: Fleet, client: Client, app: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.py"
+    other.write_text(APP.replace("def fine", "def good"))
+    worker = fleet.start(app=str(other), health="127.0.0.1:0")
+    assert metrics(worker)["penstock_parked_total"] == 0
+
+    runs = [client.enqueue("fine", number) for number in range(3)]
+
+    until(lambda: metrics(worker)["penstock_parked_total"] == 3)
+    fleet.start(app=app)
+    assert [run.result(10) for run in runs] == [0, 4, 8]
+
+
 @pytest.mark.open_runs
 def test_an_attempt_that_lost_its_run_is_counted(fleet: Fleet, client: Client, app: str) -> None:
     stopped = fleet.start(app=app, health="127.0.0.1:0")

@@ -42,6 +42,9 @@ class Told:
     def recovered(self, reason: str, number: int) -> None:
         self._take(reason)
 
+    def parked(self, number: int) -> None:
+        self._take(f"parked {number}")
+
 
 def test_all_observers_are_told_though_one_raises(caplog: pytest.LogCaptureFixture) -> None:
     well, broken = Told(), Told(raises=True)
@@ -52,8 +55,11 @@ def test_all_observers_are_told_though_one_raises(caplog: pytest.LogCaptureFixtu
     attempt.ended("completed", None)
     observers.called(["take"], 0.1)
     observers.recovered("worker", 2)
+    observers.parked(3)
 
-    assert well.calls == ["began", "fact", "completed", "called", "worker"]
-    assert broken.calls == ["began", "called", "worker"], "it has no attempt, as it raised"
+    assert well.calls == ["began", "fact", "completed", "called", "worker", "parked 3"]
+    assert broken.calls == ["began", "called", "worker", "parked 3"], (
+        "it has no attempt, as it raised"
+    )
     (logged,) = caplog.records
     assert (logged.levelno, "go on without" in logged.getMessage()) == (logging.ERROR, True)

@@ -58,6 +58,10 @@ async def talks(x: int) -> None:
 def odd(x: int) -> None:
     raise Odd()
 
+@entrypoint(version="3")
+def third(x: int) -> int:
+    return x
+
 @task(queue="away")
 def remote(x):
     raise ValueError("far away")
@@ -113,6 +117,17 @@ def test_a_failed_run_is_an_error_with_its_cause(redis_url: str, tmp_path: Path)
     )
     assert "ZeroDivisionError: division by zero" in line["traceback"]
     assert "in explode" in line["traceback"]
+
+
+def test_the_records_of_a_run_name_the_version_that_it_began_with(
+    redis_url: str, tmp_path: Path
+) -> None:
+    with Client(redis_url) as client:
+        client.enqueue("third", 7)
+
+    lines = objects(work(tmp_path, redis_url, "--log-json"))
+
+    assert [each["version"] for each in lines if each.get("event") == "run.ended"] == ["3"]
 
 
 def test_failures_are_one_error_each_and_have_their_cause_in_common(

@@ -395,6 +395,22 @@ def test_a_fix_reads_the_server_once(redis_url: str, redis_client: redis.Redis) 
     assert info["cmdstat_scan"]["calls"] == 1
 
 
+@pytest.mark.open_runs
+def test_tickets_are_looked_for_only_of_runs_that_are_queued(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
+    """There may be many that wait for answers."""
+    with Client(redis_url) as client:
+        for _ in range(5):
+            call(client.connection, client.plans.calls.acquire(enqueue(redis_url), "w", "n", 8.0))
+    redis_client.config_resetstat()
+
+    assert by_check(redis_url)["orphans"]["level"] == "ok"
+
+    info: Any = redis_client.info("commandstats")
+    assert info["cmdstat_hmget"]["calls"] == 5, "the check of the encryption reads the newest runs"
+
+
 def test_a_run_that_a_fix_gives_up_is_named(redis_url: str, redis_client: redis.Redis) -> None:
     run_id, said = enqueue(redis_url), []
     with Client(redis_url) as client:

@@ -14,6 +14,8 @@ from penstock.worker.health.http import Answer, HTTPServer
 
 
 def echo(path: str) -> Answer:
+    if path == "/broken":
+        raise ValueError("no metrics today")
     return Answer(200 if path == "/here" else 503, f"this is {path}\n", "text/plain")
 
 
@@ -83,3 +85,36 @@ def test_more_clients_than_there_is_room_for_push_the_oldest_out(server: HTTPSer
     assert ask(server)[0] == 200
     for client in clients:
         client.close()
+
+
+def test_a_newcomer_that_pushes_out_a_client_which_has_just_sent_its_request_ends_nothing() -> None:
+    # given all places but one are taken, and the oldest client has not sent its request
+    server = HTTPServer(Address("127.0.0.1", 0), echo)
+    clients = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(module.MOST)]
+    for _ in clients:
+        server.serve(1.0)
+
+    # when it does so, and another one comes, before the server looks again
+    with socket.create_connection(("127.0.0.1", server.port), 5) as newcomer:
+        clients[0].sendall(b"GET /here HTTP/1.1\r\n\r\n")
+        server.serve(1.0)
+        newcomer.sendall(b"GET /here HTTP/1.1\r\n\r\n")
+        server.serve(1.0)
+
+        # then the newcomer is answered
+        assert newcomer.recv(12) == b"HTTP/1.1 200"
+
+    for client in clients:
+        client.close()
+    server.close()
+
+
+def test_an_answer_that_raises_is_a_500_and_a_line_of_the_log(
+    server: HTTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ask(server, path="/broken")[0] == 500
+
+    assert ask(server)[0] == 200
+    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert "/broken" in record.getMessage()
+    assert "no metrics today" in caplog.text

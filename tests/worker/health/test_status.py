@@ -61,7 +61,7 @@ def test_a_worker_that_drains_is_live_whatever_has_ended() -> None:
 
     vitals.drain()
 
-    assert vitals.status() == Status({"loop": ""}, "it drains")
+    assert vitals.status() == Status({}, "it drains")
 
 
 def test_the_answers_are_json() -> None:
@@ -97,6 +97,47 @@ def test_each_problem_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         ("ERROR", "loop: stuck for 16 s"),
         ("INFO", "loop works again"),
     ]
+
+
+def test_a_part_whose_process_has_ended_is_not_said_to_work_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    changes = Changes()
+    caplog.set_level(logging.INFO)
+
+    for parts in ({"process 1: loop": "stuck"}, {}, {"process 1: loop": ""}):
+        changes.log(Status(parts))
+    changes.log(Status({"process 1: loop": "stuck"}))
+
+    assert [each.getMessage() for each in caplog.records] == ["process 1: loop: stuck"] * 2
+
+
+def test_a_process_that_reports_again_works_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    report, changes, now = Report(tmp_path / "1.json"), Changes(), time.monotonic()
+    caplog.set_level(logging.INFO)
+
+    changes.log(report.read(now - 20.0))
+    report.write(Status({"loop": ""}))
+    changes.log(report.read(now - 20.0))
+
+    assert [each.getMessage() for each in caplog.records] == [
+        "process: no sign of life for 20 s",
+        "process works again",
+    ]
+
+
+def test_nothing_works_again_because_its_worker_drains(caplog: pytest.LogCaptureFixture) -> None:
+    vitals, changes = Vitals(), Changes()
+    caplog.set_level(logging.INFO)
+    vitals.follow({"loop": Heartbeat(ended_thread())})
+    changes.log(vitals.status())
+
+    vitals.drain()
+    changes.log(vitals.status())
+
+    assert [each.levelname for each in caplog.records] == ["ERROR"]
 
 
 def test_a_file_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
@@ -138,7 +179,7 @@ def test_a_process_that_reports_nothing_for_too_long_is_stuck(tmp_path: Path) ->
 
     report.write(Status({"loop": ""}))
 
-    assert report.read(now - 20.0) == Status({"loop": ""})
+    assert report.read(now - 20.0) == Status({"process": "", "loop": ""})
     assert report.read(time.monotonic()).not_ready == "it starts", "the report of one before it"
 
 

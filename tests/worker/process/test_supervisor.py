@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
+import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.run import RunStatus
 from penstock.worker import Worker
+from penstock.worker.health.address import Address
 from penstock.worker.process import supervisor as supervisors
 from penstock.worker.process.app_loader import load_app
 from penstock.worker.process.options import WorkerOptions
@@ -55,6 +60,40 @@ def test_without_an_app_nothing_starts(start: Start, redis_url: str) -> None:
         start(options(redis_url, "missing.py"))
 
 
+@pytest.mark.parametrize("start", [run_worker, supervise_two])
+def test_a_port_that_is_taken_is_named_before_the_app_is_loaded(
+    start: Start, redis_url: str
+) -> None:
+    with Address("127.0.0.1", 0).listen() as taken:
+        health = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        with pytest.raises(ConfigurationError, match="Address already in use"):
+            start(dataclasses.replace(options(redis_url, "missing.py"), health=health))
+
+
+@pytest.mark.parametrize("start", [run_worker, supervise_two])
+def test_what_does_not_start_leaves_no_file_and_no_port_open(
+    start: Start, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Address("127.0.0.1", 0).listen() as free:
+        port = free.getsockname()[1]
+
+    with pytest.raises(ConfigurationError, match="missing"):
+        start(dataclasses.replace(options(redis_url, "missing.py"), health=f"127.0.0.1:{port}"))
+
+    assert list(tmp_path.iterdir()) == []
+    until(lambda: not is_served(port), what="the end of the server")
+
+
+def is_served(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 def test_a_burst_in_this_process(redis_url: str, redis_client: redis.Redis) -> None:
     with Client(redis_url) as client:
         run = client.enqueue("main", {"x": 5})
@@ -79,7 +118,7 @@ def test_a_signal_between_the_end_of_a_process_and_the_note_of_it_stops_the_othe
     redis_url: str,
 ) -> None:
     module: Any = supervisors
-    supervisor = module._Supervisor(options(redis_url), 1)
+    supervisor = module._Supervisor(options(redis_url), 1, None)
     ended, running = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
     ended.kill()
     ended.wait()

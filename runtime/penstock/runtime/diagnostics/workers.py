@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Worker", "read_workers"]
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,12 +32,13 @@ def read_workers(plans: RequestPlans) -> Plan[list[Worker]]:
     start = len(keys.worker(""))
     names = sorted(name.decode()[start:] for name in (yield ("SMEMBERS", keys.workers)))
     fields = ("queues", "hostname", "pid", "birth", "last_heartbeat")
-    rows = yield Reads([("HMGET", keys.worker(name), *fields) for name in names])
-    held = yield Reads([("SMEMBERS", keys.executions(name)) for name in names])
+    rows = [("HMGET", keys.worker(name), *fields) for name in names]
+    held = [("SMEMBERS", keys.executions(name)) for name in names]
+    replies = yield Reads([*rows, *held])
     found: list[Worker] = []
-    for name, row, executions in zip(names, rows, held, strict=True):
+    for name, row, executions in zip(names, replies, replies[len(names) :], strict=False):
         queues, host, pid, birth, seen = ((text or b"").decode() for text in row)
-        served = tuple(_served(queues.split(","), world))
+        served = tuple(queue for each in queues.split(",") if (queue := world.queue_of(each)))
         if birth and served:
             jobs = sorted(each.decode().partition(":")[0] for each in executions)
             runs = tuple(world.run(job) for job in jobs)
@@ -46,13 +46,6 @@ def read_workers(plans: RequestPlans) -> Plan[list[Worker]]:
                 Worker(name, served, host, int(pid or 0), _moment(birth), _moment(seen), runs)
             )
     return found
-
-
-def _served(queues: Sequence[str], world: World) -> list[str]:
-    """Return the names of this prefix's queues among those of RQ."""
-    names = [name.partition("@")[0] for name in queues]
-    pairs = zip(names, queues, strict=True)
-    return [name for name, queue in pairs if queue and world.queue(name) == queue]
 
 
 def _moment(text: str) -> datetime | None:

@@ -85,6 +85,10 @@ class Observer(Protocol):
         """Take it that runs were recovered that other processes had lost."""
         ...
 
+    def parked(self, number: int, /) -> None:
+        """Take it that runs were set aside, as this process lacks their code."""
+        ...
+
 
 class Observers:
     """Tells several observers; one that raises is logged, once, and no run notices."""
@@ -107,6 +111,11 @@ class Observers:
         """Tell all."""
         for each in self._observers:
             self.safely(each.recovered, reason, number)
+
+    def parked(self, number: int) -> None:
+        """Tell all."""
+        for each in self._observers:
+            self.safely(each.parked, number)
 
     def safely(self, tell: Callable[..., T], *args: object) -> T | None:
         """Call an observer."""

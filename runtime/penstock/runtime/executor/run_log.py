@@ -23,6 +23,7 @@ def log_fields(claim: Claim, event: str) -> dict[str, Any]:
         "thread_id": fields["thread"],
         "queue": fields["queue"],
         "attempt": int(fields.get("attempt", 0)),
+        "version": fields.get("version", ""),
         "event": event,
     }
 

@@ -72,17 +72,20 @@ class Taken:
     """Queue and ticket of a suspect that the worker is to take by itself."""
     is_unknown: bool = False
     """Whether nobody knows the worker's app any more: it is to announce it."""
+    parked: int = 0
+    """How many runs were set aside, as the worker lacks their code."""
 
     @classmethod
     def read(cls, reply: Reply) -> Taken:
         """Read `take`."""
-        runs, job, corrupt, suspect, unknown = cast("tuple[Any, ...]", reply)
+        runs, job, corrupt, suspect, unknown, parked = cast("tuple[Any, ...]", reply)
         return cls(
             [Claim.of(run) for run in runs],
             (word(job[0]), word(job[1])) if job else None,
             words(corrupt),
             (word(suspect[0]), word(suspect[1])) if suspect else None,
             bool(unknown),
+            int(parked),
         )
 
     def __bool__(self) -> bool:

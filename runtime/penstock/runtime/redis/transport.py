@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["aask", "ask"]
+__all__ = ["aask", "ask", "send"]
 
 from typing import Any, cast
 
@@ -20,18 +20,23 @@ def ask(connection: Redis, request: Request) -> Any:
     Raises:
         RedisUnavailableError: Redis does not answer, or refuses.
     """
+    return with_retries(lambda: send(connection, request), lambda: connection)
 
-    def send() -> Any:
-        if isinstance(request, Call):
-            return run(connection, request)
-        if isinstance(request, Reads):
-            with connection.pipeline(transaction=False) as pipeline:
-                for command in request.commands:
-                    pipeline.execute_command(*command)
-                return pipeline.execute()
-        return cast(Any, connection.execute_command(*request))
 
-    return with_retries(send, lambda: connection)
+def send(connection: Redis, request: Request) -> Any:
+    """Send a request once, and return the reply.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer, or refuses.
+    """
+    if isinstance(request, Call):
+        return run(connection, request)
+    if isinstance(request, Reads):
+        with connection.pipeline(transaction=False) as pipeline:
+            for command in request.commands:
+                pipeline.execute_command(*command)
+            return pipeline.execute()
+    return cast(Any, connection.execute_command(*request))
 
 
 async def aask(connection: AsyncRedis, request: Request) -> Any:

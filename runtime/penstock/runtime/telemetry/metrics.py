@@ -53,6 +53,9 @@ class RunMetrics:
         self._recovered = self._counter(
             "recovered", "Runs that this worker recovered after others had lost them.", "reason"
         )
+        self._parked = self._counter(
+            "parked", "Times that this worker set a run aside, as it lacks its code."
+        )
         self._fenced = self._counter(
             "fenced", "Attempts that ended because another worker had their run."
         )
@@ -103,6 +106,10 @@ class RunMetrics:
     def recovered(self, reason: str, number: int) -> None:
         """Count runs that were recovered."""
         self._of(self._recovered, reason).inc(number)
+
+    def parked(self, number: int) -> None:
+        """Count runs that were set aside."""
+        self._parked.inc(number)
 
     def _of(self, metric: Any, *labels: str) -> Any:
         """Return a metric with these labels; prometheus_client takes 2 us to find it."""

@@ -55,6 +55,7 @@ class RedisMetrics(Collector):
                 for each in states
                 if each.oldest is not None or not each.tickets
             },
+            together=max,
         )
         yield self._by_queue(
             "backlog", "Tickets and running work.", {each.queue: each.backlog for each in states}
@@ -63,10 +64,18 @@ class RedisMetrics(Collector):
         yield _family("held", "Queued runs that no worker may take.", "reason", found.held)
         yield _family("open_runs", "Runs that are not over.", "status", found.open_runs)
 
-    def _by_queue(self, name: str, about: str, values: Mapping[str, float]) -> Metric:
-        return _family(
-            name, about, "queue", {self._queues.of(queue): each for queue, each in values.items()}
-        )
+    def _by_queue(
+        self,
+        name: str,
+        about: str,
+        values: Mapping[str, float],
+        together: Callable[[Iterable[float]], float] = sum,
+    ) -> Metric:
+        """Write a metric; `together` makes one value of those of the queues that are `other`."""
+        found: dict[str, list[float]] = {}
+        for queue, value in values.items():
+            found.setdefault(self._queues.of(queue), []).append(value)
+        return _family(name, about, "queue", {each: together(found[each]) for each in found})
 
 
 def _family(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:

@@ -69,6 +69,9 @@ class RunTraces:
     def recovered(self, reason: str, number: int) -> None:
         """Ignore recoveries, which are no part of a run."""
 
+    def parked(self, number: int) -> None:
+        """Ignore runs that are not taken."""
+
     def start_step(self, name: str, parent: otel.Context, step_id: str, at: float) -> Span:
         """Open the span of a step."""
         return self._tracer.start_span(

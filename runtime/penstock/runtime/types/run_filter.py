@@ -84,18 +84,18 @@ class RunFilter:
         """Read the filters of a query.
 
         Raises:
-            ConfigurationError: one of them has a value that no run could have.
+            ConfigurationError: one of them has a value that no run could have, or is empty.
         """
         return cls(
             _statuses(status),
-            entrypoint or None,
-            queue or None,
+            _checked("entrypoint", entrypoint),
+            _checked("queue", queue),
             checked_tags(tag),
-            thread or None,
+            _checked("thread", thread),
             _milliseconds("since", since) or 0,
             _milliseconds("until", until),
-            error or None,
-            version or None,
+            _checked("error", error),
+            _checked("version", version),
         )
 
     @property
@@ -126,7 +126,11 @@ class RunFilter:
 
 
 def _statuses(status: str | Iterable[str] | None) -> frozenset[RunStatus]:
-    names = [status] if isinstance(status, str) else list(status or RunStatus)
+    if status is None:
+        return frozenset(RunStatus)
+    names = [status] if isinstance(status, str) else list(status)
+    if not names:
+        raise _empty("status")
     for name in names:
         if name not in list(RunStatus):
             raise ConfigurationError(
@@ -134,6 +138,19 @@ def _statuses(status: str | Iterable[str] | None) -> frozenset[RunStatus]:
                 f"{', '.join(each for each in RunStatus if each in OPEN)}."
             )
     return frozenset(map(RunStatus, names))
+
+
+def _checked(name: str, value: str | None) -> str | None:
+    if value == "":  # a variable that was not set must not stand for all runs
+        raise _empty(name)
+    return value
+
+
+def _empty(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the filter {name} (--{name}) is empty: give it a value, or leave it out to find runs "
+        "with any."
+    )
 
 
 def _milliseconds(name: str, moment: datetime | timedelta | None) -> int | None:

@@ -65,6 +65,24 @@ def test_a_dry_run_names_runs_and_changes_nothing(redis_url: str, names: list[st
     assert deleted == [{"done": 1, "skipped": 0, "run_ids": ["r0"]}]
 
 
+@pytest.mark.parametrize("option", ["entrypoint", "queue", "error", "thread", "version"])
+def test_an_empty_filter_deletes_nothing(redis_url: str, names: list[str], option: str) -> None:
+    filters = ("--status", "failed", f"--{option}", "")
+
+    assert f"(--{option}) is empty" in refused(penstock("bulk", "delete", *filters, url=redis_url))
+
+    assert penstock("runs", "--count", url=redis_url).stdout == "3\n"
+
+
+def test_no_time_ago_is_a_filter(redis_url: str, names: list[str]) -> None:
+    assert penstock("runs", "--count", "--since", "0s", url=redis_url).stdout == "0\n"
+    assert penstock("runs", "--count", "--until", "0s", url=redis_url).stdout == "3\n"
+
+
+def test_runs_are_not_counted_by_nothing(redis_url: str) -> None:
+    assert "not counted by" in refused(penstock("runs", "--by", "", url=redis_url))
+
+
 def test_a_run_is_run_again(redis_url: str, names: list[str]) -> None:
     new = penstock("rerun", "r0", url=redis_url).stdout.strip()
 

@@ -43,9 +43,8 @@ def filters(function: F) -> F:
 
 def query_of(options: dict[str, Any]) -> dict[str, Any]:
     """Return the filters among the options of a command, as `client.runs` takes them."""
-    tags = tags_of(options.pop("tag"))
-    query = {name: options.pop(name) or None for name in _NAMES}
-    return {name: value for name, value in (query | {"tag": tags or None}).items() if value}
+    given = {name: options.pop(name) for name in _NAMES} | {"tag": tags_of(options.pop("tag"))}
+    return {name: value for name, value in given.items() if value not in (None, (), {})}
 
 
 def tags_of(texts: Iterable[str]) -> dict[str, str]:

@@ -6,13 +6,19 @@ __all__ = ["Follower"]
 
 import queue
 import threading
+import time
+from collections.abc import Iterator
 from itertools import islice
+from typing import Final
 
 from penstock.publisher.event import Event
 from penstock.publisher.subscribe import subscribe
 
 PATIENCE = 60.0
 """Seconds without any event after which a subscriber gives up."""
+
+TICK: Final = 0.05
+"""Seconds between two looks at what happens."""
 
 
 class Follower(threading.Thread):
@@ -28,7 +34,7 @@ class Follower(threading.Thread):
         self._run_id = run_id
         self._restless = restless
         self.events: list[Event] = []
-        self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.returns = 0
         self.error: Exception | None = None
 
@@ -45,9 +51,25 @@ class Follower(threading.Thread):
         except Exception as error:  # shown by the promises
             self.error = error
 
+    def arrivals(self) -> Iterator[Event | None]:
+        """Yield the events as they come, up to the end of the run; None while none comes."""
+        received = time.monotonic()
+        while True:
+            try:
+                event = self._arrived.get(timeout=TICK)
+            except queue.Empty:
+                yield None
+                if not self.is_alive() or time.monotonic() - received > PATIENCE:
+                    return
+                continue
+            received = time.monotonic()
+            yield event
+            if event.terminal:
+                return
+
     def _follow(self, most: int | None) -> None:
         after = self.events[-1].seq if self.events else 0
         with subscribe(self._run_id, after, connection=self._url, timeout=PATIENCE) as events:
             for event in islice(events, most):
                 self.events.append(event)
-                self.arrived.put(event)
+                self._arrived.put(event)

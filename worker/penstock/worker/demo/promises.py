@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Evidence", "Execution", "Promise", "judge", "judge_events", "read_trace"]
+__all__ = [
+    "Evidence",
+    "Execution",
+    "Promise",
+    "judge",
+    "judge_events",
+    "judge_outlived",
+    "read_trace",
+]
 
 import json
 from collections import Counter
@@ -90,21 +98,12 @@ def judge(evidence: Evidence) -> list[Promise]:
 
 
 def _verdicts(found: Evidence) -> Iterator[Promise]:
-    yield _outlived(found)
+    yield judge_outlived(found.status, found.live, found.killed_pid)
     yield _each_file_once(found)
     yield _as_computed(found)
     yield _no_record_again(found)
     yield _only_in_flight(found)
     yield from judge_events(found.live, found.late, found.returning, found.returns)
-
-
-def _outlived(found: Evidence) -> Promise:
-    attempt = max((event.attempt for event in found.live), default=0)
-    kept = found.status == "completed" and bool(found.killed_pid) and attempt > 1
-    detail = f"{found.status} by attempt {attempt}"
-    if not found.killed_pid or attempt == 1:
-        detail = f"{found.status} before a worker could be killed"
-    return Promise("the run outlived its worker", kept, detail)
 
 
 def _each_file_once(found: Evidence) -> Promise:
@@ -136,6 +135,16 @@ def _only_in_flight(found: Evidence) -> Promise:
     twice, in_flight = found.twice, found.in_flight
     detail = f"{len(twice)} run twice, {len(in_flight)} in flight at the kill"
     return Promise("only steps in flight ran twice", twice <= in_flight, detail)
+
+
+def judge_outlived(status: str, live: Sequence[Event], killed_pid: int) -> Promise:
+    """Check that the run ended well although the worker of its first attempt was killed."""
+    attempt = max((event.attempt for event in live), default=0)
+    kept = status == "completed" and bool(killed_pid) and attempt > 1
+    detail = f"{status} by attempt {attempt}"
+    if not killed_pid or attempt == 1:
+        detail = f"{status} before a worker could be killed"
+    return Promise("the run outlived its worker", kept, detail)
 
 
 def judge_events(

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["show"]
 
 import logging
-import queue
 import tempfile
 import time
 import uuid
@@ -21,13 +20,14 @@ from penstock.runtime.client.client import Client
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.settings import Settings
+from penstock.worker.demo.conclusion import conclude
 from penstock.worker.demo.flow import FILES, Survey, survey
 from penstock.worker.demo.folder import Listing, copy_texts, text_files
 from penstock.worker.demo.follow import PATIENCE, Follower
 from penstock.worker.demo.oracle import Oracle
 from penstock.worker.demo.promises import Evidence, judge, read_trace
 from penstock.worker.demo.screen import Screen, print_trimmed
-from penstock.worker.demo.tables import plural, promise_lines, report_table
+from penstock.worker.demo.tables import plural, report_table
 from penstock.worker.demo.workers import DemoError, DemoWorkers, end_on_signals
 from penstock.worker.embedded import EmbeddedServer
 
@@ -44,9 +44,6 @@ GONE = "its connection to Redis is closed, another worker continues within {}"
 
 NOTICED = 3.0
 """Seconds within which other workers notice a death by its closed connection."""
-
-TICK = 0.05
-"""Seconds between two looks at what happens."""
 
 PHASES = {"count": "count words", "describe": "find terms and links"}
 
@@ -187,24 +184,19 @@ class _Demo:
 
     def _watch(self, live: Follower, handle: RunHandle, screen: Screen) -> None:
         """Show the events of the live subscriber; kill the worker in the middle."""
-        received, due = time.monotonic(), float("inf")
-        while True:
-            screen.draw()
+        due = float("inf")
+        for event in live.arrivals():
+            if event is None:
+                self._workers.check(self._kill.pid if self._kill else 0)
+            else:
+                self._show(event, handle, screen)
+                if event.terminal:
+                    return
+                if self._progress.is_halfway:  # steps are in flight a moment later
+                    due = min(due, time.monotonic() + self._order.pause / 2)
             if self._kill is None and time.monotonic() >= due:
                 self._kill_worker(handle, screen)
-            try:
-                event = live.arrived.get(timeout=TICK)
-            except queue.Empty:
-                self._workers.check(self._kill.pid if self._kill else 0)
-                if not live.is_alive() or time.monotonic() - received > PATIENCE:
-                    return
-                continue
-            received = time.monotonic()
-            self._show(event, handle, screen)
-            if event.terminal:
-                return
-            if self._progress.is_halfway:
-                due = min(due, received + self._order.pause / 2)  # when steps are in flight
+            screen.draw()
 
     def _show(self, event: Event, handle: RunHandle, screen: Screen) -> None:
         if event.mode == "run.started" and event.attempt == 1:
@@ -269,14 +261,8 @@ class _Demo:
     def _conclude(self, console: Console, evidence: Evidence) -> int:
         if evidence.result is not None:
             print_trimmed(console, report_table(evidence.result, console.width))
-        promises = judge(evidence)
-        print_trimmed(console, promise_lines(promises, console.encoding))
-        if self._kill is not None:
-            print_trimmed(console, _figures(evidence, self._kill))
-        broken = [promise for promise in promises if promise.kept is False]
-        if broken:
-            console.print(f"{len(broken)} promises were broken.", style="bold red")
-        return 1 if broken else 0
+        figures = "" if self._kill is None else _figures(evidence, self._kill)
+        return conclude(console, judge(evidence), figures)
 
 
 def _figures(evidence: Evidence, kill: _Kill) -> str:

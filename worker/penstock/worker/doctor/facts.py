@@ -16,7 +16,6 @@ from penstock.publisher.codec.codec import Codec
 from penstock.runtime.redis.facets import ALL
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.world import World
-from penstock.runtime.types.code_name import pinned
 from penstock.runtime.types.run import OPEN, RunStatus
 from penstock.worker.doctor.cluster import is_cluster
 from penstock.worker.doctor.encryption import read_encryption
@@ -63,8 +62,7 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
         unserved_steps=Counter(
             run.queue for run in queued if run.queue in unserved and run.is_step
         ),
-        parked=Counter((run.queue, run.parked) for run in queued if run.parked),
-        pinned=_pinned(queued),
+        parked=_parked(queued),
         misplaced=reader(
             "misplaced", dict[str, int](), lambda: _misplaced(connection, keys, queued)
         ),
@@ -166,13 +164,16 @@ class _Queued(NamedTuple):
 
 def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
     """Read the runs that are queued on a queue, those of remote steps too."""
-    listed, ready = (
+    suspended, running, listed, ready = (
         cast("list[bytes]", connection.zrevrange(index, 0, -1))
-        for index in (keys.open(ALL), keys.ready)  # the second has also those of steps
+        for index in (keys.open("suspended"), keys.leases, keys.open(ALL), keys.ready)
     )
+    # Of open runs, most may be suspended. Whatever was queued meanwhile is ready, as steps are.
+    others = {*suspended, *running}
+    queued = dict.fromkeys((*(each for each in listed if each not in others), *ready))
     found: list[_Queued] = []
     now = connection.time()[0] * 1000
-    for page in _pages(_text(member) for member in dict.fromkeys((*listed, *ready))):
+    for page in _pages(_text(member) for member in queued):
         with connection.pipeline(transaction=False) as pipeline:
             for run_id in page:
                 pipeline.hmget(
@@ -187,10 +188,10 @@ def _queued(connection: Redis, keys: Keys) -> list[_Queued]:
     return found
 
 
-def _pinned(queued: Sequence[_Queued]) -> dict[tuple[str, str], list[str]]:
+def _parked(queued: Sequence[_Queued]) -> dict[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for run in queued:
-        if pinned(run.parked) is not None:
+        if run.parked:
             found.setdefault((run.queue, run.parked), []).append(run.run_id)
     return found
 

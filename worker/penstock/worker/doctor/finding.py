@@ -65,12 +65,10 @@ class Reading:
     """Queues that no live worker serves -> how many runs are queued there."""
     unserved_steps: Mapping[str, int] = field(default_factory=dict[str, int])
     """The same of remote steps: runs wait for them."""
-    parked: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
-    """Queue and name of the code that its workers lack -> how many runs wait for it."""
-    pinned: Mapping[tuple[str, str], Sequence[str]] = field(
+    parked: Mapping[tuple[str, str], Sequence[str]] = field(
         default_factory=dict[tuple[str, str], Sequence[str]]
     )
-    """The same of runs that are pinned to a version of their code -> their ids."""
+    """Queue and name of the code that its workers lack -> the ids of the runs that wait for it."""
     misplaced: Mapping[str, int] = field(default_factory=dict[str, int])
     """Queues of the default prefix -> how many tickets of this prefix are on them, in vain."""
     paused: bool = False

@@ -16,7 +16,7 @@ from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.redis.plans.run_lists import EndedWalk, OpenWalk, Walk
 from penstock.runtime.redis.plans.search import SearchPlans
-from penstock.runtime.redis.transport import ask
+from penstock.runtime.redis.transport import send
 from penstock.runtime.types.run import OPEN, RunStatus
 from penstock.runtime.types.run_filter import RunFilter
 
@@ -47,4 +47,4 @@ def newest_runs(connection: Redis, keys: Keys, status: str, limit: int) -> list[
 
 
 def _follow(connection: Redis, plan: Plan[Any]) -> Any:
-    return follow(plan, lambda request: ask(connection, request))
+    return follow(plan, lambda request: send(connection, request))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from penstock.runtime.types.code_name import describe
+from penstock.runtime.types.code_name import describe, pinned
 from penstock.worker.doctor.finding import Finding, Level, Reading
 
 LATE: Final = 5.0
@@ -63,27 +63,8 @@ def _unserved(queue: str, reading: Reading) -> Finding:
 
 def _lacking(reading: Reading) -> Iterator[Finding]:
     """Name the code that workers lack, and queues that an older release puts tickets on."""
-    for (queue, name), run_ids in sorted(reading.pinned.items()):
-        yield Finding(
-            "workers",
-            Level.WARNING,
-            f"{_count(len(run_ids), 'run')} on queue {queue!r} "
-            f"{'is' if len(run_ids) == 1 else 'are'} pinned to {describe(name)}, which no live "
-            f"worker has: {_names(run_ids)}",
-            "They wait until such a worker starts, or until they are not pinned any more.",
-            f"start a worker with that version, or penstock unpin {run_ids[0]}",
-        )
-    for (queue, name), count in sorted(reading.parked.items()):
-        if (queue, name) in reading.pinned:
-            continue
-        yield Finding(
-            "workers",
-            Level.WARNING,
-            f"{_count(count, 'run')} on queue {queue!r} {'waits' if count == 1 else 'wait'} for a "
-            f"worker that has {describe(name)}",
-            "The workers that met these runs do not have it.",
-            f"penstock worker <the file that defines it> -q {queue}",
-        )
+    for (queue, name), run_ids in sorted(reading.parked.items()):
+        yield _parked(queue, name, run_ids)
     for queue, count in sorted(reading.misplaced.items()):
         yield Finding(
             "queues",
@@ -93,6 +74,27 @@ def _lacking(reading: Reading) -> Iterator[Finding]:
             "queue of their prefix, and put new tickets there after some seconds.",
             "end the apps and workers of the older release",
         )
+
+
+def _parked(queue: str, name: str, run_ids: Sequence[str]) -> Finding:
+    is_one = len(run_ids) == 1
+    runs = f"{_count(len(run_ids), 'run')} on queue {queue!r}"
+    if pinned(name) is not None:
+        return Finding(
+            "workers",
+            Level.WARNING,
+            f"{runs} {'is' if is_one else 'are'} pinned to {describe(name)}, which no live worker "
+            f"has: {_names(run_ids)}",
+            "They wait until such a worker starts, or until they are not pinned any more.",
+            f"start a worker with that version, or penstock unpin {run_ids[0]}",
+        )
+    return Finding(
+        "workers",
+        Level.WARNING,
+        f"{runs} {'waits' if is_one else 'wait'} for a worker that has {describe(name)}",
+        "The workers that met these runs do not have it.",
+        f"penstock worker <the file that defines it> -q {queue}",
+    )
 
 
 def _leases(reading: Reading) -> Iterator[Finding]:

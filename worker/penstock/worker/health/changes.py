@@ -30,11 +30,16 @@ class Changes:
         self._is_silent = False
 
     def log(self, status: Status) -> None:
-        """Log what has changed since the last look."""
+        """Log what has changed since the last look.
+
+        A part that is not there any more has ended with its process, or is not looked at while the
+        process drains: nothing is known of it.
+        """
         for part, problem in status.problems.items():
             if part not in self._problems:
                 extra = {"event": "health.failed", "part": part}
                 logger.error("%s: %s", part, problem, extra=extra)
-        for part in self._problems.keys() - status.problems.keys():
-            logger.info("%s works again", part, extra={"event": "health.ok", "part": part})
+        for part in self._problems:
+            if part in status.parts and part not in status.problems:
+                logger.info("%s works again", part, extra={"event": "health.ok", "part": part})
         self._problems = status.problems

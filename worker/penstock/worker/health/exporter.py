@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Exporter"]
 
 import threading
+from contextlib import closing
 from types import FrameType
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -40,9 +41,9 @@ class Exporter:
         server = HTTPServer(
             Address.parse(listen), lambda path: answer(path, lambda: live, self.metrics)
         )
-        while not self._ended.is_set():
-            server.serve(1.0)
-        server.close()
+        with closing(server):
+            while not self._ended.is_set():
+                server.serve(1.0)
 
     def stop(self, signum: int = 0, frame: FrameType | None = None) -> None:
         """Let `serve` return within a second; fit for a handler of signals."""

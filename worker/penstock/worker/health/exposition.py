@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CONTENT_TYPE", "MISSING", "is_installed", "merged", "own_metrics", "process_metrics"]
+__all__ = [
+    "CONTENT_TYPE",
+    "MISSING",
+    "is_installed",
+    "merged",
+    "new_metrics",
+    "own_metrics",
+    "process_metrics",
+]
 
 import importlib.util
 from collections.abc import Iterable, Mapping
@@ -11,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
+
+    from penstock.runtime.telemetry.metrics import RunMetrics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -22,6 +32,15 @@ MISSING: Final = (
 def is_installed() -> bool:
     """Return whether there can be metrics; nothing is imported to find out."""
     return importlib.util.find_spec("prometheus_client") is not None
+
+
+def new_metrics() -> RunMetrics | None:
+    """Return what counts the runs of a process; None if there can be no metrics."""
+    if not is_installed():
+        return None
+    from penstock.runtime.telemetry.metrics import RunMetrics
+
+    return RunMetrics()
 
 
 def process_metrics(registry: CollectorRegistry) -> str:

@@ -30,7 +30,13 @@ PATIENCE: Final = 5.0
 SENDING: Final = 1.0
 """Seconds that a client may keep the server from sending its answer."""
 
-_REASONS: Final = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 501: "Not Implemented"}
+_REASONS: Final = {
+    200: "OK",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,8 @@ class HTTPServer:
         for key, _ in self._selector.select(timeout):
             if key.fileobj is self._listener:
                 self._accept()
-            elif isinstance(key.fileobj, socket.socket):
-                self._read(key.fileobj)
+            elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._clients:
+                self._read(key.fileobj)  # it is none any more if a newcomer has just pushed it out
         oldest = time.monotonic() - PATIENCE
         for client in [each for each, state in self._clients.items() if state.began < oldest]:
             self._drop(client)
@@ -110,18 +116,21 @@ class HTTPServer:
         except OSError:
             received = b""
         state.request += received
-        if b"\r\n\r\n" in state.request or b"\n\n" in state.request:
-            self._send(client, state.request)
-        elif received and len(state.request) < LONGEST:
+        is_whole = b"\r\n\r\n" in state.request or b"\n\n" in state.request
+        if received and not is_whole and len(state.request) < LONGEST:
             return
-        self._drop(client)
+        try:
+            if is_whole:
+                self._send(client, state.request)
+        finally:
+            self._drop(client)
 
     def _send(self, client: socket.socket, request: bytes) -> None:
         method, _, rest = request.partition(b" ")
         path = rest.split()[0].decode("latin-1") if rest.split() else "/"
         answer = Answer(405, "only GET\n", "text/plain")
         if method in (b"GET", b"HEAD"):
-            answer = self._answer(path.partition("?")[0])
+            answer = self._answer_to(path.partition("?")[0])
         body = answer.body.encode()
         head = (
             f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unavailable')}\r\n"
@@ -131,6 +140,13 @@ class HTTPServer:
         with suppress(OSError):
             client.settimeout(SENDING)
             client.sendall(head.encode() + (b"" if method == b"HEAD" else body))
+
+    def _answer_to(self, path: str) -> Answer:
+        try:
+            return self._answer(path)
+        except Exception:  # such as a collector of the app's that raises
+            logger.exception("%s cannot be answered", path, extra={"event": "health.broken"})
+            return Answer(500, "this failed; the log of the process says why\n", "text/plain")
 
     def _drop(self, client: socket.socket) -> None:
         del self._clients[client]

@@ -60,7 +60,7 @@ class Monitor:
         start(self._thread)
 
     def close(self) -> None:
-        """Let the thread end, and remove the file."""
+        """Let the thread end within a second, and remove the file."""
         with self._lock:
             self._ended.set()
             if self._file is not None:
@@ -69,6 +69,13 @@ class Monitor:
                 self._report.remove_all()  # the supervisor has died, and cannot do it
 
     def _work(self) -> None:
+        try:
+            self._tell()
+        finally:
+            if self._server is not None:
+                self._server.close()
+
+    def _tell(self) -> None:
         while not self._ended.is_set():
             try:
                 self._look()

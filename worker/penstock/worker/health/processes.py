@@ -8,32 +8,22 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from penstock.runtime.executor.observer import Observers
 from penstock.worker.health.address import Address
 from penstock.worker.health.changes import Changes
-from penstock.worker.health.exposition import is_installed, merged, own_metrics
+from penstock.worker.health.exposition import merged, new_metrics, own_metrics
 from penstock.worker.health.http import HTTPServer
 from penstock.worker.health.probes import answer
 from penstock.worker.health.report import Report
 from penstock.worker.health.status import Status, status_of_all
 from penstock.worker.health.status_file import StatusFile
 
-if TYPE_CHECKING:
-    from penstock.runtime.telemetry.metrics import RunMetrics
-
 EVERY: Final = 1.0
 """Seconds between two looks at the health of the processes."""
 
 _ENDED: Final = Status({}, "it has ended, and is replaced")
-
-
-def _metrics() -> RunMetrics | None:
-    if not is_installed():
-        return None
-    from penstock.runtime.telemetry.metrics import RunMetrics
-
-    return RunMetrics()
 
 
 class ProcessesHealth:
@@ -47,18 +37,19 @@ class ProcessesHealth:
     """
 
     def __init__(self, processes: int, *, address: str = "", file: str = "") -> None:
+        self._file = StatusFile.open(file) if file else None
         self._server = None
         if address:
             self._server = HTTPServer(
                 Address.parse(address),
                 lambda path: answer(path, self.status, self._metrics if self.observer else None),
             )
-        self._file = StatusFile.open(file) if file else None
         self._folder = Path(tempfile.mkdtemp(prefix="penstock-health-"))
         self._began: dict[int, float | None] = dict.fromkeys(range(1, processes + 1))
         self._changes = Changes()
         self._is_draining = False
-        self.observer = _metrics() if address else None
+        self._recovered = new_metrics() if address else None
+        self.observer = None if self._recovered is None else Observers([self._recovered])
         """Counts the runs that the supervisor recovers of processes that die."""
         self.next_look = 0.0
         """When `look` is to be called at the latest."""
@@ -112,8 +103,8 @@ class ProcessesHealth:
 
     def _metrics(self) -> str:
         texts = {str(number): self.report(number).read_metrics() for number in self._began}
-        if self.observer is not None:
-            texts["supervisor"] = own_metrics(self.observer.registry)
+        if self._recovered is not None:
+            texts["supervisor"] = own_metrics(self._recovered.registry)
         return merged(texts)
 
     def leave(self) -> None:

@@ -6,6 +6,7 @@ __all__ = ["Report"]
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from penstock.runtime.concurrency.heartbeat import SILENCE
@@ -38,7 +39,8 @@ class Report:
         with suppress(OSError, ValueError):
             first, text = self._file.path.read_text(encoding="utf-8").splitlines()
             if float(first) >= began:
-                at, status = float(first), Status.load(text)
+                at, told = float(first), Status.load(text)
+                status = replace(told, parts={_PROCESS: "", **told.parts})
         silent = time.monotonic() - at
         if silent > SILENCE:
             return Status({_PROCESS: f"no sign of life for {silent:.0f} s"}, status.not_ready)

@@ -41,10 +41,10 @@ class Vitals:
     def status(self) -> Status:
         """Return the health at this moment.
 
-        A worker that drains is live: its own deadline ends it, whatever hangs.
+        A worker that drains is live, whatever its parts do: its own deadline ends it.
         """
         if self._is_draining:
-            return Status(dict.fromkeys(self._parts, ""), "it drains")
+            return Status({}, "it drains")
         parts = {name: heartbeat.problem() for name, heartbeat in self._parts.items()}
         return Status(parts, self._not_ready())
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 __all__ = ["Consumer"]
 
-import time
 import uuid
 from collections.abc import Sequence
 from typing import Final
 
 from redis import Redis
 
-from penstock.publisher.redis.script import Call, run
+from penstock.publisher.redis.script import Call
+from penstock.runtime.executor.observer import Observer
 from penstock.runtime.redis.calls import Calls
-from penstock.runtime.redis.journal.sender import OnCall
 from penstock.runtime.redis.replies import Taken
+from penstock.runtime.redis.timed_call import timed
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings
 
@@ -33,6 +33,7 @@ class Consumer:
         worker: str,
         queues: Sequence[str],
         app: str = "",
+        observer: Observer | None = None,
     ) -> None:
         self._connection = connection
         self._calls = calls
@@ -42,7 +43,7 @@ class Consumer:
         self._queues = queues
         self._app = app
         self._unanswered: Call | None = None
-        self.on_call: OnCall | None = None
+        self._observer = observer
         self.is_dry = False
         """Whether the last claim took all tickets, so that the next one should wait for a ticket.
 
@@ -80,10 +81,10 @@ class Consumer:
                 app=self._app,
                 mode="alone" if alone else "",
             )
-        began = time.perf_counter()
-        taken = self._calls.taken(run(self._connection, self._unanswered))
-        if self.on_call is not None:
-            self.on_call(["take"], time.perf_counter() - began)
+        on_call = None if self._observer is None else self._observer.called
+        taken = self._calls.taken(timed(self._connection, self._unanswered, on_call))
+        if self._observer is not None and taken.parked:
+            self._observer.parked(taken.parked)
         self._unanswered = None
         is_all = not taken.job and len(taken.claims) < min(slots, BATCH)
         self.is_dry = is_all and len(self._queues) == 1

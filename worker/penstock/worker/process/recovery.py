@@ -6,7 +6,6 @@ __all__ = ["Recovery", "end_leases", "remove_worker"]
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -17,13 +16,14 @@ from redis.exceptions import RedisError, WatchError
 
 from penstock.publisher.chance import chance
 from penstock.publisher.redis.cause import explained
-from penstock.publisher.redis.script import run
+from penstock.publisher.redis.script import Call
 from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 from penstock.runtime.executor.observer import Observer
 from penstock.runtime.redis.calls import AT_ONCE, Calls, Death
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.replies import Recovered
+from penstock.runtime.redis.timed_call import timed
 from penstock.runtime.redis.world import World
 from penstock.runtime.settings import Settings
 from penstock.worker.process.presence import GRACE, PRESENCE, Absence
@@ -106,11 +106,7 @@ class Recovery:
     def check(self) -> bool:
         """Recover the runs that need it now; return whether there may be more."""
         call = self._calls.recover(self._crashes, PATIENCE, listens=True)
-        began = time.perf_counter()
-        reply = run(self._connection, call)
-        if self._observer is not None:
-            self._observer.called(["recover"], time.perf_counter() - began)
-        found = report(self._calls, reply, self._observer)
+        found = _recover(self._connection, self._calls, call, self._observer)
         for death in self._absence.dead(found.silent):
             logger.error(
                 "worker %s has died: %s",
@@ -152,12 +148,13 @@ def end_leases(
     run_ids = tuple({world.run(member.decode().partition(":")[0]) for member in listed})
     for at in range(0, len(run_ids), AT_ONCE):
         some = replace(death, run_ids=run_ids[at : at + AT_ONCE])
-        report(calls, run(connection, calls.recover(settings.crashes, 60.0, some)), observer)
+        _recover(connection, calls, calls.recover(settings.crashes, 60.0, some), observer)
 
 
-def report(calls: Calls, reply: object, observer: Observer | None = None) -> Recovered:
-    """Log the result of a recovery, and return it."""
-    recovered = calls.recovered(reply)
+def _recover(connection: Redis, calls: Calls, call: Call, observer: Observer | None) -> Recovered:
+    """Recover runs; log and count them, and return them."""
+    on_call = None if observer is None else observer.called
+    recovered = calls.recovered(timed(connection, call, on_call))
     if observer is not None:
         _count(recovered, observer)
     for run_id in recovered.queued:

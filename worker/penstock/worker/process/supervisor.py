@@ -65,14 +65,19 @@ def supervise(options: WorkerOptions, processes: int) -> int:
     itself ends, its processes drain.
 
     Raises:
-        ConfigurationError: the app cannot be loaded.
+        ConfigurationError: the app cannot be loaded, or the health cannot be served or written.
         RedisUnavailableError: Redis cannot be reached at the start, or cannot be worked with.
     """
     with leaving_at_signals():
-        set_environment(options)
-        load_app(options.app)
-        require_redis(options.settings, warn=True)
-        return _Supervisor(options, processes).run()
+        health = _health(options, processes)
+        try:
+            set_environment(options)
+            load_app(options.app)
+            require_redis(options.settings, warn=True)
+            return _Supervisor(options, processes, health).run()
+        finally:
+            if health is not None:
+                health.close()
 
 
 def _health(options: WorkerOptions, processes: int) -> ProcessesHealth | None:
@@ -106,11 +111,13 @@ class _Child:
 class _Supervisor:
     """Sleeps until a child dies, a signal comes, or a replacement is due."""
 
-    def __init__(self, options: WorkerOptions, processes: int) -> None:
+    def __init__(
+        self, options: WorkerOptions, processes: int, health: ProcessesHealth | None
+    ) -> None:
         self._options = options
         self._children: dict[int, _Child] = {}
         self._due = [_Due(0.0, number, 0) for number in range(1, processes + 1)]
-        self._health = _health(options, processes)
+        self._health = health
         self._stopping = False
         self._signalled = -math.inf
         self._ends = math.inf
@@ -122,11 +129,7 @@ class _Supervisor:
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         with handled(self._stop):
-            try:
-                self._keep_alive(reader)
-            finally:
-                if self._health is not None:
-                    self._health.close()
+            self._keep_alive(reader)
         return 0
 
     def _keep_alive(self, reader: int) -> None:

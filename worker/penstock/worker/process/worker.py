@@ -91,10 +91,12 @@ class Worker(RQWorker):
             on_end=self._capacity.leave,
             observer=observer,
         )
+        self._observer = observer
         calls = self._executor.calls
         app = self._executor.app.token
-        consumer = Consumer(connect(given), calls, self.settings, self.name, list(queues), app)
-        consumer.on_call = None if observer is None else observer.called
+        consumer = Consumer(
+            connect(given), calls, self.settings, self.name, list(queues), app, observer
+        )
         self._poller = Poller(self, consumer, self._capacity)
         self._ordinary = OrdinaryJobs(self, on_end=self._capacity.leave)
         self._registration = Registration(self, self._end_leases)
@@ -221,7 +223,7 @@ class Worker(RQWorker):
 
     def _end_leases(self, reason: str) -> None:
         """End the leases of the worker that had this one's name."""
-        end_leases(self.connection, self.settings, Death(self.name, reason))
+        end_leases(self.connection, self.settings, Death(self.name, reason), self._observer)
 
     def _free_slots(self) -> int:
         """Return how many runs may begin now; if none may, wait for a change first."""

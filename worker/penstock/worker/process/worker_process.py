@@ -14,7 +14,7 @@ from penstock.runtime.executor.app import App
 from penstock.runtime.executor.observer import Observer, Observers
 from penstock.runtime.journal.trace_context import open_tracer
 from penstock.runtime.telemetry.log_filter import add_to_all_handlers
-from penstock.worker.health.exposition import is_installed, process_metrics
+from penstock.worker.health.exposition import new_metrics, process_metrics
 from penstock.worker.process.app_loader import load_app
 from penstock.worker.process.deadline import Deadline
 from penstock.worker.process.options import WorkerOptions
@@ -111,7 +111,7 @@ def _run_worker(
 def _worker(options: WorkerOptions, app: App, monitor: Monitor | None) -> Worker:
     from penstock.worker.process.worker import Worker  # RQ takes its time to import
 
-    metrics = _metrics(options)
+    metrics = new_metrics() if options.health else None  # else nobody can ask
     worker = Worker(
         options.queues,
         entrypoints=app.entrypoints,
@@ -138,15 +138,6 @@ def _observer(options: WorkerOptions, metrics: RunMetrics | None) -> Observer | 
 
         observers.append(RunTraces())
     return Observers(observers) if observers else None
-
-
-def _metrics(options: WorkerOptions) -> RunMetrics | None:
-    """Return what counts the runs of the process, if somebody may ask and it is installed."""
-    if not options.health or not is_installed():
-        return None
-    from penstock.runtime.telemetry.metrics import RunMetrics
-
-    return RunMetrics()
 
 
 def set_environment(options: WorkerOptions) -> None:

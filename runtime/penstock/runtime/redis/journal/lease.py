@@ -20,8 +20,8 @@ from penstock.runtime.concurrency.heartbeat import SILENCE, Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
 from penstock.runtime.errors import Cancelled, Fenced, LeaseUnconfirmed, Stop
 from penstock.runtime.redis.calls import Calls
-from penstock.runtime.redis.journal.sender import OnCall
 from penstock.runtime.redis.replies import Lease
+from penstock.runtime.redis.timed_call import OnCall, timed
 
 logger = logging.getLogger(__name__)
 
@@ -128,9 +128,8 @@ class LeaseKeeper:
 
     def _renew(self, leases: Sequence[Lease]) -> None:
         began = time.monotonic()
-        answers = self._calls.words(run(self._connection, self._calls.renew(leases, self._length)))
-        if self.on_call is not None:
-            self.on_call(["renew"], time.monotonic() - began)
+        call = self._calls.renew(leases, self._length)
+        answers = self._calls.words(timed(self._connection, call, self.on_call))
         for lease, answer in zip(leases, answers, strict=True):
             if answer == "LOST":
                 self._lost(lease, Fenced(f"another attempt owns run {lease.run_id!r}"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["OnCall", "Outbox", "Sender"]
+__all__ = ["Outbox", "Sender"]
 
 import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 from redis import Redis
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
@@ -20,10 +20,9 @@ from penstock.publisher.redis.script import Argument, Call, Reply, run, run_all
 from penstock.runtime.after_fork import anew_in_children
 from penstock.runtime.concurrency.heartbeat import Heartbeat
 from penstock.runtime.concurrency.patient_pool import start
+from penstock.runtime.redis.timed_call import OnCall
 
 logger = logging.getLogger(__name__)
-
-OnCall: TypeAlias = Callable[[Sequence[str], float], object]
 
 LINGER: Final = 0.002
 """Seconds between two flushes, so that what comes close together travels together."""

@@ -26,7 +26,7 @@ end
 local function needed(run, ...)
   local all, size = {}, 0
   for _, field in ipairs({ 'status', 'entrypoint', 'queue', 'created', 'updated', 'epoch', 'thread', 'lone', 'checkpoint', 'step',
-    'attempt', 'config', 'metadata', 'durability', 'keep', 'isolated', 'cancel', 'hosted', ... }) do
+    'attempt', 'config', 'metadata', 'durability', 'keep', 'isolated', 'cancel', 'hosted', 'version', ... }) do
     if run[field] then
       all[size + 1], all[size + 2], size = field, run[field], size + 2
     end

@@ -8,7 +8,7 @@
 -- priority.
 -- Returns { claimed runs, { queue, id } of an ordinary RQ job or nothing, ids whose keys cannot be used, { queue,
 -- ticket } of a suspect kept back or nothing, '1' where nobody knows the worker's app any more: it is to announce it,
--- and nothing more was taken }.
+-- and nothing more was taken; how many runs were parked }.
 -- A suspect is a run that was at work in processes that died, so often that it is to show by itself whether it kills
 -- them. It is isolated: a worker that has nothing at work takes it, and nothing else while it has it. A worker that has
 -- some keeps it back, takes nothing more meanwhile, and takes it as soon as it has none or has waited for a while.
@@ -17,7 +17,7 @@
 -- RQ job, which is left in RQ's list of those popped but not begun (rq:queue:<name>:intermediate), as RQ's own pop
 -- leaves it.
 -- Sent twice (same nonce), it gives the runs claimed the first time that are still leased to it, the job popped and the
--- suspect kept back: taken:<worker> remembers them.
+-- suspect kept back: taken:<worker> remembers them. What it parked is counted the first time only.
 -- Keys: those of claim, parked, reopen and requeued; taken:<worker>; rq:suspended,
 -- rq:queue:<name>:intermediate.
 -- include: penstock.runtime.redis.scripts/names
@@ -34,7 +34,7 @@ local busy, limit, mode = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[12]
 local app, versions = app_of(ARGV[9])
 local KEPT_BACK = 15000 -- ms that a worker may keep a suspect back
 local memory = key('taken', worker)
-local runs, job, names, corrupt, kept, unannounced = {}, {}, {}, {}, {}, ''
+local runs, job, names, corrupt, kept, unannounced, aside = {}, {}, {}, {}, {}, '', 0
 
 local before = redis.call('LRANGE', memory, 0, -1)
 if before[1] == nonce then
@@ -50,7 +50,7 @@ if before[1] == nonce then
       runs[#runs + 1] = claimed(before[at], run)
     end
   end
-  return { runs, job, corrupt, kept, unannounced }
+  return { runs, job, corrupt, kept, unannounced, 0 }
 end
 
 -- Each of these tells whether to go on with the next ticket.
@@ -104,6 +104,7 @@ local function open_run(id, run, ticket, queue)
     return false
   end
   park(id, name)
+  aside = aside + 1
   return true
 end
 
@@ -195,4 +196,4 @@ if #names > 0 or job[1] or kept[1] or ARGV[10] ~= '' then
   redis.call('RPUSH', memory, nonce, job[1] or '', job[2] or '', kept[1] or '', kept[2] or '', unpack(names))
   redis.call('PEXPIRE', memory, lease)
 end
-return { runs, job, corrupt, kept, unannounced }
+return { runs, job, corrupt, kept, unannounced, aside }

@@ -61,7 +61,7 @@ def runs(
     with open_client(redis) as client:
         if is_counted:
             _print_count(client.count(**query), as_json)
-        elif by:
+        elif by is not None:
             _print_counts(client.counts(by, **query), by, as_json)
         else:
             pages = _pages(client, query, limit, after, is_all)

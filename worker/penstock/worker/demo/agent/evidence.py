@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.publisher.event import Event
 from penstock.publisher.fold import fold
-from penstock.worker.demo.promises import Promise, judge_events
+from penstock.worker.demo.promises import Promise, judge_events, judge_outlived
 
 ONCE = ("look_up_order", "look_up_rules", "pay")
 """What is recorded and must not be executed twice."""
@@ -62,19 +62,13 @@ def judge_agent(evidence: AgentEvidence) -> list[Promise]:
 
 
 def _verdicts(found: AgentEvidence) -> Iterator[Promise]:
-    yield _outlived(found)
+    yield judge_outlived(found.status, found.live, found.killed_pid)
     yield _as_alone(found)
     yield _whole_sentences(found)
     yield _no_process(found)
     yield _once(found)
     yield _only_in_flight(found)
     yield from judge_events(found.live, found.late, found.returning, found.returns)
-
-
-def _outlived(found: AgentEvidence) -> Promise:
-    attempt = max((event.attempt for event in found.live), default=0)
-    kept = found.status == "completed" and bool(found.killed_pid) and attempt > 1
-    return Promise("the run outlived its worker", kept, f"{found.status} by attempt {attempt}")
 
 
 def _as_alone(found: AgentEvidence) -> Promise:

@@ -6,7 +6,6 @@ __all__ = ["show_agent"]
 
 import importlib
 import logging
-import queue
 import tempfile
 import threading
 import time
@@ -24,17 +23,13 @@ from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.settings import Settings
 from penstock.worker.demo.agent.evidence import AgentEvidence, judge_agent
 from penstock.worker.demo.agent.transcript import Transcript
+from penstock.worker.demo.conclusion import conclude
 from penstock.worker.demo.follow import PATIENCE, Follower
-from penstock.worker.demo.screen import print_trimmed
-from penstock.worker.demo.tables import promise_lines
 from penstock.worker.demo.workers import DemoError, DemoWorkers, end_on_signals
 from penstock.worker.embedded import EmbeddedServer
 
 AGENT: Final = "penstock.langgraph.demo_agent"
 """The module of the agent: loaded by name, as only its room knows LangGraph."""
-
-TICK: Final = 0.05
-"""Seconds between two looks at the workers."""
 
 THOUGHT: Final = 1.5
 """Seconds that the person takes to answer."""
@@ -121,7 +116,7 @@ class _Demo:
         for error in (live.error, restless.error):
             if error is not None:
                 transcript.print(f"a subscriber failed: {error}", style="red")
-        return _conclude(console, evidence)
+        return conclude(console, judge_agent(evidence))
 
     def _enqueue(self) -> RunHandle:
         complaint = {"role": "user", "content": self._agent.COMPLAINT}
@@ -141,19 +136,11 @@ class _Demo:
 
     def _watch(self, live: Follower, handle: RunHandle, transcript: Transcript) -> None:
         """Show the events of the live subscriber; kill the worker in the middle of a sentence."""
-        received = time.monotonic()
-        while True:
-            try:
-                event = live.arrived.get(timeout=TICK)
-            except queue.Empty:
+        for event in live.arrivals():
+            if event is None:
                 self._workers.check(self._kill.pid if self._kill else 0)
-                if not live.is_alive() or time.monotonic() - received > PATIENCE:
-                    return
-                continue
-            received = time.monotonic()
-            self._show(event, handle, transcript)
-            if event.terminal:
-                return
+            else:
+                self._show(event, handle, transcript)
 
     def _show(self, event: Event, handle: RunHandle, transcript: Transcript) -> None:
         if event.mode == "run.started" and event.attempt == 1 and not self._asked:
@@ -229,15 +216,6 @@ class _Demo:
             killed_pid=self._kill.pid if self._kill else 0,
             asked=self._asked,
         )
-
-
-def _conclude(console: Console, evidence: AgentEvidence) -> int:
-    promises = judge_agent(evidence)
-    print_trimmed(console, promise_lines(promises, console.encoding))
-    broken = [promise for promise in promises if not promise.kept]
-    if broken:
-        console.print(f"{len(broken)} promises were broken.", style="bold red")
-    return 1 if broken else 0
 
 
 def _read_trace(path: Path) -> list[tuple[int, str]]:
