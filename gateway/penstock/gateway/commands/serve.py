@@ -36,7 +36,7 @@ def serve(
     """
     if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uvicorn") is None:
         raise ConfigurationError("this needs more packages: pip install 'penstock[gateway]'.")
-    from penstock.gateway import serve as serving
+    from penstock.gateway.server import run_server
     from penstock.gateway.settings import load_gateway_settings
     from penstock.runtime.client.async_client import AsyncClient
     from penstock.runtime.telemetry.logs import set_up_logging
@@ -44,4 +44,4 @@ def serve(
     set_up_logging(as_json=json_logs)
     given = {"host": host, "port": port, "insecure": insecure}
     lists = {"hosts": hosts or None, "origins": origins or None}
-    serving.serve(AsyncClient(redis), load_gateway_settings(given | lists))
+    run_server(AsyncClient(redis), load_gateway_settings(given | lists))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["serve"]
+__all__ = ["run_server"]
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ LAST: Final = 2.0
 """Seconds that requests have to end after all streams were cut."""
 
 
-def serve(client: AsyncClient, settings: GatewaySettings) -> None:
+def run_server(client: AsyncClient, settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT; then end requests, and cut streams so that they come back.
 
     Each request needs an API key, unless only this machine can reach the address.
