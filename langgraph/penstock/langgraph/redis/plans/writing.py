@@ -68,11 +68,10 @@ def put(storage: Storage, point: Point, new_versions: Mapping[str, Any]) -> Plan
         new = [*removed, *(draft.new for draft in drafts)]
         return storage.calls.put(point.space, root, point.id, record, new)
 
-    reply = yield call()
-    _check_idle(point.space, reply)
-    if reply:  # a version to be continued was deleted meanwhile
+    while reply := (yield call()):
+        _check_idle(point.space, reply)
+        # Versions to be continued were deleted meanwhile.
         drafts = [_in_full(storage, point.space, draft) for draft in drafts]
-        yield call()
     for draft in drafts:
         if draft.known is not None:
             storage.lists.set(point.space, draft.channel, draft.known)
