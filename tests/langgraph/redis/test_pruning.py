@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -38,7 +38,7 @@ def asking(client: redis.Redis, *, dies_at: str = "") -> tuple[Callable[[Request
         assert not isinstance(request, Puts)
         sent.append(request)
         if not isinstance(request, Call):
-            return client.execute_command(*request)
+            return cast(Any, client.execute_command(*request))
         reply = run(client, request)
         if request.script.name == dies_at:
             raise Killed
