@@ -357,9 +357,25 @@ def taking(schema: Any) -> Graph:
     return builder.compile()
 
 
+class Place(BaseModel):
+    street: str
+    town: str
+
+
+def merged(old: Any, new: Any) -> Any:
+    return {**dict(old), **dict(new)}
+
+
+class Parcel(BaseModel):
+    to: Place = Place(street="Lane", town="Bath")
+    back: Annotated[Place, merged] = Place(street="Lane", town="Bath")
+    log: Annotated[list[Any], operator.add] = []
+
+
 @pytest.mark.parametrize(
     ("schema", "given", "said"),
     [
+        (Parcel, {"to": {"street": "Lane"}}, "to.town: Field required"),
         (State, 3, "graph 'agent' takes a dict of the fields of its state, not 3"),
         (State, [1], r"not \[1\]"),
         (Order, {"size": "many"}, "size: Input should be a valid integer"),
@@ -394,6 +410,15 @@ def test_an_input_may_leave_out_what_the_thread_has_and_be_an_object(
     result = run(worker, graph, {"log": ["b"]}, thread_id="t").result(0)
     assert result == {"size": 3, "log": ["a", "done", "b", "done"]}
     assert run(worker, taking(Wish), Wish(["w"])).result(0) == {"log": ["w", "done"]}
+
+
+def test_an_input_may_leave_out_what_a_reducer_puts_in(worker: InMemoryWorker) -> None:
+    graph = taking(Parcel)
+    run(worker, graph, {"back": {"street": "Road", "town": "Rome"}}, thread_id="t").result(0)
+
+    result = run(worker, graph, {"back": {"town": "Paris"}}, thread_id="t").result(0)
+
+    assert result["back"] == {"street": "Road", "town": "Paris"}
 
 
 def test_streaming_models_are_fine(worker: InMemoryWorker) -> None:
