@@ -6,7 +6,6 @@ __all__ = ["RunSaver"]
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -27,17 +26,16 @@ from penstock.langgraph.redis.journal_calls import JournalCalls
 from penstock.langgraph.redis.keys import (
     GraphKeys,
     Space,
-    applied_field,
     names_of,
     snapshot_field,
     space_of,
 )
 from penstock.langgraph.redis.plans import reading, threads
+from penstock.langgraph.redis.plans.writing import applied_record
 from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer
-from penstock.publisher.errors import CodecError
 from penstock.publisher.plan import follow
 from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.redis.journal.journal import RedisJournal
@@ -188,13 +186,12 @@ class RunSaver(PlannedSaver):
         configurable = found.config.get("configurable", {})
         space = Space(self._root.thread_id, configurable.get("checkpoint_ns") or "")
         point_id = found.checkpoint["id"]
-        with suppress(CodecError):
-            typed = self._storage.values.dumps(dict(values), "the values")
-            record = self._storage.records.write(space, applied_field(point_id), "", typed)
+        record = applied_record(self._storage, space, point_id, values)
+        if record is not None:
             self._journal.put([self._calls.applied(space, point_id, record)], {})
 
-    def step_id(self, path: str) -> str:
-        """Return the stable id of a task, of its checkpoint namespace."""
+    def step_id(self, path: str) -> str | None:
+        """Return the stable id of a task, of its checkpoint namespace; None if it is hidden."""
         return self._teller.step_id(path)
 
     def count_supersteps(self, leg: str, entered: int | None) -> None:

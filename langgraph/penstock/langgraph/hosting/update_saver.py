@@ -23,6 +23,7 @@ from penstock.langgraph.redis.keys import Space
 from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.saver_plans import SaverPlans
+from penstock.langgraph.serde import ClosedSerializer
 from penstock.publisher.plan import follow
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.settings import Settings
@@ -38,7 +39,8 @@ class UpdateSaver(PlannedSaver):
     ) -> None:
         super().__init__(serde=serde)
         self._journal = journal
-        self._plans = SaverPlans(Storage.of(settings, serde))
+        grows = isinstance(serde, ClosedSerializer)
+        self._plans = SaverPlans(Storage.of(settings, serde, grows=grows))
 
     async def aput(
         self,
