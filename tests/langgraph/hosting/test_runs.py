@@ -11,7 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock.langgraph import PenstockSaver, host, revive
 from penstock.runtime import entrypoint
@@ -399,6 +399,34 @@ def test_an_input_that_a_graph_cannot_take_is_refused_before_anything_is_stored(
     assert isinstance(failure.value.__cause__, InputError)
     assert list(worker.client.thread("t").history()) == before
     assert fine.status() == "completed"
+
+
+class Small(Order):
+    size: int = Field(lt=5)
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_an_input_is_checked_once_however_its_schema_changes(
+    worker: InMemoryWorker, by_name: bool
+) -> None:
+    def graph(schema: Any) -> Graph:
+        builder: Graph = StateGraph(State, input_schema=schema)
+        builder.add_node("only", of(lambda state: {"log": [interrupt("sure?")]}))
+        builder.add_edge(START, "only")
+        return builder.compile()
+
+    first = host(graph(Order), name="agent")
+    cast(Any, worker.app.entrypoints)["agent"] = first
+    handle = worker.client.enqueue("agent" if by_name else first, {"size": 7}, thread_id="t")
+    worker.work()
+    cast(Any, worker.app.entrypoints)["agent"] = host(graph(Small), name="agent")
+
+    handle.resume("yes")
+    worker.work()
+
+    assert handle.result(0) == {"log": ["yes"]}
+    with pytest.raises(InputError, match="less than 5"):
+        run(worker, graph(Small), {"size": 7}, thread_id="t")
 
 
 def test_an_input_may_leave_out_what_the_thread_has_and_be_an_object(

@@ -33,6 +33,11 @@ class GraphInput:
         if isinstance(schema, type) and issubclass(schema, BaseModel):
             self._model = schema
 
+    @property
+    def validates(self) -> bool:
+        """Whether pydantic looks at inputs: once for each, as a schema may change with the code."""
+        return self._takes_names and self._model is not None
+
     def accepted(self, name: str, given: Any) -> Any:
         """Return an input as it is stored: of an object its fields.
 

@@ -110,6 +110,10 @@ class HostedGraph(Hosted):
         """
         return self._input.accepted(self.name, argument)
 
+    def converts(self, context: Any, /) -> bool:
+        """Tell whether inputs are validated, so that it is recorded that one was."""
+        return self._input.validates
+
     def input_schema(self) -> Mapping[str, Any]:
         """Return the JSON schema of its input."""
         return input_schema(self.graph)
