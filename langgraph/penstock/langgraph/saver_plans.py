@@ -170,12 +170,12 @@ class TupleListing:
             self._listing = reading.Listing(
                 self._storage, self._spaces.pop(0), before=self._before, matches=matches
             )
-        points = yield from self._listing.page(self._left)
+        found = yield from self._listing.page(self._left)
         if self._listing.is_over:
             self._listing = None
         if self._left is not None:
-            self._left -= len(points)
-        return list(map(_tuple, points))
+            self._left -= len(found)
+        return [_tuple(each.point) for each in found]
 
     def _named(self, space: Space, point_id: str) -> Plan[list[CheckpointTuple]]:
         self._left = 0

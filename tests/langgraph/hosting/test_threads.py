@@ -28,7 +28,11 @@ from pydantic import BaseModel, SecretStr
 
 from penstock.langgraph import PenstockSaver, host
 from penstock.langgraph.plain import plain
+from penstock.langgraph.redis.calls import TOLD
+from penstock.langgraph.redis.plans.states import GraphStates
 from penstock.publisher.errors import CodecError
+from penstock.publisher.plan import follow
+from penstock.publisher.redis.script import run as run_script
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import (
     ConfigurationError,
@@ -40,7 +44,7 @@ from penstock.runtime.errors import (
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.settings import load_settings
 from penstock.runtime.testing import InMemoryWorker
-from penstock.runtime.types.state import StateSnapshot
+from penstock.runtime.types.state import CheckpointRef, StateSnapshot
 from tests.langgraph import graphs
 from tests.langgraph.graphs import Graph, of
 from tests.langgraph.hosting.mortal import Mortal
@@ -242,6 +246,23 @@ def test_a_history_is_read_page_by_page(worker: InMemoryWorker) -> None:
     (given,) = thread.history(filter={"source": "input"})
     assert given.config == states[-1].config
     assert thread.state("1ef00000-0000-6000-8000-000000000000").values == {}
+
+
+def test_a_history_is_read_no_further_than_it_is_asked_for(worker: InMemoryWorker) -> None:
+    run(worker, graphs.agent(None), {"messages": [HumanMessage("hello", id="h")]})
+    states = list(worker.client.thread("t").history())
+    plans = GraphStates(worker.settings)
+    sent: list[Any] = []
+
+    def ask(request: Any) -> Any:
+        sent.append(request.args)
+        return run_script(worker.connection, request)
+
+    found, before = follow(plans.history(CheckpointRef("t"), {}, 2), ask)
+
+    assert [each.config for each in found] == [each.config for each in states[:2]]
+    assert before == found[-1].config["configurable"]["checkpoint_id"]
+    assert sent == [(TOLD, b"", 2)]
 
 
 def test_a_subgraph_has_a_history_of_its_own(worker: InMemoryWorker) -> None:

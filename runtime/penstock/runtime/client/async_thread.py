@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["AsyncThreadHandle"]
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
@@ -21,8 +22,6 @@ from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.state import (
     StateSnapshot,
     checkpoint_config,
-    checkpoint_id_of,
-    namespace_of,
 )
 
 
@@ -53,15 +52,15 @@ class AsyncThreadHandle:
         limit: int | None = None,
     ) -> AsyncIterator[StateSnapshot]:
         """As `ThreadHandle.history`."""
-        threads, left, place = self._client.threads, limit, checkpoint_id_of(before)
-        namespace = namespace_of(before)
+        threads, left, ref = self._client.threads, limit, ref_of(self._thread_id, before or "")
         while left is None or left > 0:
-            page = threads.history(self._thread_id, place, filter or {}, namespace)
-            states, place = await self._client.do(page)
+            page = threads.history(ref, filter or {}, left)
+            states, following = await self._client.do(page)
             for state in states[:left]:
                 yield state
-            if not place:
+            if not following:
                 return
+            ref = replace(ref, checkpoint_id=following)
             left = None if left is None else left - len(states)
 
     async def update(

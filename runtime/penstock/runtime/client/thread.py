@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["ThreadHandle", "ref_of", "run_id_of", "thread_name"]
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
@@ -61,14 +62,14 @@ class ThreadHandle:
 
         `filter` has metadata that must be equal, `before` names a checkpoint to begin behind.
         """
-        threads, left, place = self._client.threads, limit, checkpoint_id_of(before)
-        namespace = namespace_of(before)
+        threads, left, ref = self._client.threads, limit, ref_of(self._thread_id, before or "")
         while left is None or left > 0:
-            page = threads.history(self._thread_id, place, filter or {}, namespace)
-            states, place = self._client.do(page)
+            page = threads.history(ref, filter or {}, left)
+            states, following = self._client.do(page)
             yield from states[:left]
-            if not place:
+            if not following:
                 return
+            ref = replace(ref, checkpoint_id=following)
             left = None if left is None else left - len(states)
 
     def update(

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from penstock.langgraph.redis.calls import RECORD, Plan
+from penstock.langgraph.redis.calls import RECORD, WHOLE, Depth, Plan
 from penstock.langgraph.redis.chain import Chain, chain_of
 from penstock.langgraph.redis.growing import ListBytes
 from penstock.langgraph.redis.keys import (
@@ -100,7 +100,10 @@ def _lineage(
 
 
 class Listing:
-    """Reads the points of a space page by page, the newest first."""
+    """Reads the points of a space page by page, the newest first.
+
+    Of `size` points the metadata are looked at in one request, as far as `matches` is given.
+    """
 
     def __init__(
         self,
@@ -109,37 +112,46 @@ class Listing:
         *,
         before: str = "",
         matches: Callable[[Mapping[str, Any]], bool] | None = None,
+        depth: Depth = WHOLE,
+        size: int = PAGE,
     ) -> None:
         self._storage = storage
         self._space = space
-        self._before = before
         self._matches = matches
+        self._depth: Depth = depth
+        self._size = size
+        self.before = before
+        """The point before which the next page is."""
         self.is_over = False
         """Whether there is no further page."""
 
-    def page(self, limit: int | None) -> Plan[list[Point]]:
-        """Return the next points whose metadata match, at most so many; may be none of a page."""
+    def page(self, limit: int | None) -> Plan[list[Read]]:
+        """Return the next points whose metadata match, at most so many; may be none of a page.
+
+        Those of its last page beyond the limit are passed over.
+        """
         calls, space = self._storage.calls, self._space
-        room = PAGE if limit is None else min(PAGE, limit)
+        room = self._size if limit is None else min(self._size, limit)
         if self._matches is None:
-            reply = yield calls.newest(space, room, self._before)
+            reply = yield calls.newest(space, room, self.before, self._depth)
             self._turn(reply[0], room)
-            return _points(self._storage, space, reply)
-        heads, _ = yield calls.newest(space, PAGE, self._before, RECORD)
+            return read_points(self._storage, space, reply)
+        heads, _ = yield calls.newest(space, self._size, self.before, RECORD)
         wanted = [
             id_.decode()
             for id_, record, *_ in heads
             if self._matches(metadata_of(self._storage, space, id_.decode(), record))
         ][:limit]
-        self._turn(heads, PAGE)
+        self._turn(heads, self._size)
         if not wanted:
             return []
-        return _points(self._storage, space, (yield calls.points(space, wanted)))
+        reply = yield calls.points(space, wanted, self._depth)
+        return read_points(self._storage, space, reply)
 
     def _turn(self, read: Sequence[Any], asked: int) -> None:
         self.is_over = len(read) < asked
         if read:
-            self._before = read[-1][0].decode()
+            self.before = read[-1][0].decode()
 
 
 def spaces_of(storage: Storage, thread_id: str) -> Plan[list[Space]]:
@@ -181,10 +193,6 @@ class Read:
     chains: Mapping[str, Chain]
     told: Sequence[bytes] = ()
     """What is told of it, if that was read: its snapshot, its values with pending writes."""
-
-
-def _points(storage: Storage, space: Space, reply: Any) -> list[Point]:
-    return [each.point for each in read_points(storage, space, reply)]
 
 
 def read_points(storage: Storage, space: Space, reply: Any) -> list[Read]:
