@@ -27,7 +27,7 @@ class Killed(BaseException):
 
 
 def pruning() -> Plan[None]:
-    return keep_newest(Storage.of(load_settings(), serializer_for((), None)), "t", KEPT)
+    return keep_newest(Storage.of(load_settings(), serializer_for((), None)), "t", KEPT, most=0)
 
 
 def asking(client: redis.Redis, *, dies_at: str = "") -> tuple[Callable[[Request], Any], list[Any]]:

@@ -26,13 +26,10 @@ from penstock.langgraph.redis.journal_calls import JournalCalls
 from penstock.langgraph.redis.keys import (
     GraphKeys,
     Space,
-    names_of,
-    snapshot_field,
     space_of,
 )
 from penstock.langgraph.redis.plans import reading, threads
 from penstock.langgraph.redis.plans.writing import applied_record
-from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer
@@ -226,13 +223,8 @@ class RunSaver(PlannedSaver):
 
     async def atasks(self) -> tuple[str, Sequence[str]]:
         """Return the newest point of the graph itself, and the nodes that it leads to."""
-        _, space, order = names_of(self._calls.keys, self._root)
-        ids = await asyncio.to_thread(self._ask, ("ZREVRANGE", order, 0, 0))
-        if not ids:
-            return "", ()
-        point_id = ids[0].decode()
-        told = await asyncio.to_thread(self._ask, ("HGET", space, snapshot_field(point_id)))
-        return point_id, [task.name for task in Snapshot.parse(told).tasks] if told else ()
+        point_id, told = await self._aread(reading.newest_snapshot(self._storage, self._root))
+        return point_id, [task.name for task in told.tasks]
 
     async def anamespaces(self) -> Sequence[str]:
         """Return the checkpoint namespaces that the run's thread has, sorted."""
@@ -241,13 +233,11 @@ class RunSaver(PlannedSaver):
 
     async def aprune_history(self) -> None:
         """Delete the oldest points of the thread if it has a tenth more than are kept."""
-        most = self._history + self._history // 10
-        if 0 < self._history and most < self._step + 2:
-            order = names_of(self._calls.keys, self._root)[2]
-            await self._journal.aflush()
-            if await asyncio.to_thread(self._ask, ("ZCARD", order)) > most:
-                plan = threads.keep_newest(self._storage, self._root.thread_id, self._history)
-                await self._aread(plan)
+        count = self._history
+        most = count + count // 10
+        if 0 < count and most < self._step + 2:  # else it cannot have so many
+            thread_id = self._root.thread_id
+            await self._aread(threads.keep_newest(self._storage, thread_id, count, most=most))
 
     def _planner(self) -> SaverPlans:
         return self._plans

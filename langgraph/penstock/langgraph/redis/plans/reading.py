@@ -7,6 +7,7 @@ __all__ = [
     "Read",
     "lineage",
     "newest",
+    "newest_snapshot",
     "point",
     "read_points",
     "rooted_spaces",
@@ -25,13 +26,16 @@ from penstock.langgraph.redis.chain import Chain, chain_of
 from penstock.langgraph.redis.growing import ListBytes
 from penstock.langgraph.redis.keys import (
     Space,
+    names_of,
     point_field,
     read_write_name,
+    snapshot_field,
     value_field,
     write_field,
 )
 from penstock.langgraph.redis.point import Lineage, Point, PointHead, Write
 from penstock.langgraph.redis.record import head_of
+from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.versions import is_ours
 
@@ -58,6 +62,16 @@ def _one(storage: Storage, space: Space, call: Any) -> Plan[Point | None]:
         return None
     _remember(storage, found[0])
     return found[0].point
+
+
+def newest_snapshot(storage: Storage, space: Space) -> Plan[tuple[str, Snapshot]]:
+    """Return the newest point of a space and what is told of it; "" for no point."""
+    _, fields, order = names_of(storage.calls.keys, space)
+    ids: Sequence[bytes] = yield "ZREVRANGE", order, 0, 0
+    if not ids:
+        return "", Snapshot()
+    told = yield "HGET", fields, snapshot_field(ids[0].decode())
+    return ids[0].decode(), Snapshot.parse(told) if told else Snapshot()
 
 
 def lineage(

@@ -54,12 +54,16 @@ def keep_latest(storage: Storage, thread_id: str) -> Plan[None]:
             yield from _forget(storage, space, [id_ for id_ in old if id_ not in kept])
 
 
-def keep_newest(storage: Storage, thread_id: str, count: int) -> Plan[None]:
+def keep_newest(storage: Storage, thread_id: str, count: int, *, most: int) -> Plan[None]:
     """Delete all points of a thread but for so many of the newest, and those that these need.
+
+    Nothing is done as long as the graph itself has at most `most`.
 
     Subgraphs that remember keep as many; those of tasks go with the point that they hang on, also
     where it went before and the process died then.
     """
+    if (yield "ZCARD", names_of(storage.calls.keys, Space(thread_id))[2]) <= most:
+        return
     floor, below = "", set[str]()
     hanging: list[tuple[Space, str]] = []
     for space, root in (yield from reading.rooted_spaces(storage, thread_id)):
