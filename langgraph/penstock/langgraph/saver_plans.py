@@ -26,6 +26,7 @@ from penstock.langgraph.redis.point import Lineage, Point, Write
 from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.publisher.errors import ConfigurationError
+from penstock.runtime.types.state import checkpoint_config
 
 _NODE: Final = re.compile(r"~__pregel_pull, (.+)")
 """The path of a task that an edge has started."""
@@ -216,13 +217,7 @@ def _point_id(config: RunnableConfig) -> str:
 
 
 def _config(space: Space, point_id: str) -> RunnableConfig:
-    return {
-        "configurable": {
-            "thread_id": space.thread_id,
-            "checkpoint_ns": space.namespace,
-            "checkpoint_id": point_id,
-        }
-    }
+    return cast(RunnableConfig, checkpoint_config(space.thread_id, point_id, space.namespace))
 
 
 def _metadata(config: RunnableConfig, metadata: CheckpointMetadata) -> dict[str, Any]:

@@ -168,6 +168,18 @@ def test_a_value_that_was_refused_is_written_once_it_may_be(worker: InMemoryWork
     assert executed == ["first"]
 
 
+def test_a_graph_may_be_given_more_types_by_class_or_name(worker: InMemoryWorker) -> None:
+    builder: Graph = StateGraph(State)
+    builder.add_node("only", of(lambda state: {"log": [Place(street="Lane", town="Bath")]}))
+    builder.add_edge(START, "only")
+    for types in ([Place], [(__name__, "Place")], "any"):
+        agent = host(builder.compile(), name="agent").configured(cast(Any, types))
+        cast(Any, worker.app.entrypoints)["agent"] = agent
+        handle = worker.client.enqueue(agent, {"log": []})
+        worker.work()
+        assert handle.result(0) == {"log": [{"street": "Lane", "town": "Bath"}]}
+
+
 def test_a_value_that_is_too_large_names_its_node() -> None:
     settings = dataclasses.replace(load_settings(), value_limit=2000)
     agent = host(one(lambda state: {"log": ["x" * 3000]}), name="agent")

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.store.memory import InMemoryStore
 
-from penstock.langgraph.allow_list import Types
+from penstock.langgraph.allow_list import AllowList, Types
 from penstock.langgraph.cache import PenstockCache
 from penstock.langgraph.hosting.attempt import GraphAttempt
 from penstock.langgraph.hosting.breakpoints import given_breakpoints
@@ -86,13 +86,12 @@ class HostedGraph(Hosted):
         """Let more types be stored, and set the options of the store that the graph is given.
 
         Raises:
-            ConfigurationError: the options of a store cannot be read.
+            ConfigurationError: a class cannot be read again, or the options of a store cannot.
         """
-        if types == "any" and isinstance(self._serde, ClosedSerializer):
-            self._serde = ClosedSerializer(None)
-        elif types != "any" and isinstance(self._serde, ClosedSerializer):
-            self._serde = self._serde.with_more(
-                [names for names in types if isinstance(names, tuple)]
+        if isinstance(self._serde, ClosedSerializer):
+            more = AllowList.of(types)
+            self._serde = (
+                ClosedSerializer(None) if more is None else self._serde.with_more(more.names)
             )
         if store:
             PenstockStore(**store)  # refuses now what it would refuse in a run
