@@ -17,7 +17,7 @@ from langgraph.store.memory import InMemoryStore
 from penstock.langgraph.allow_list import AllowList, Types
 from penstock.langgraph.cache import PenstockCache
 from penstock.langgraph.hosting.attempt import GraphAttempt
-from penstock.langgraph.hosting.breakpoints import given_breakpoints
+from penstock.langgraph.hosting.breakpoints import Breakpoint, given_breakpoints
 from penstock.langgraph.hosting.factory import Factory
 from penstock.langgraph.hosting.graph import Graph, compiled
 from penstock.langgraph.hosting.graph_input import GraphInput
@@ -25,7 +25,7 @@ from penstock.langgraph.hosting.input_schema import input_schema
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.server_runtime import executing, updating
 from penstock.langgraph.hosting.teller import Teller
-from penstock.langgraph.hosting.thread_update import update_thread
+from penstock.langgraph.hosting.thread_update import tell_update, update_thread
 from penstock.langgraph.hosting.update_saver import UpdateSaver
 from penstock.langgraph.hosting.void import said_in_vain
 from penstock.langgraph.serde import ClosedSerializer, serializer_for
@@ -143,11 +143,20 @@ class HostedGraph(Hosted):
         saver = UpdateSaver(run.journal, run.settings, self._serde)
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
-            point = await update_thread(made.copy(own), saver, update)
+            graph = made.copy(own)
+            try:
+                await update_thread(graph, saver, update)
+            finally:  # some may be stored of what is refused
+                point = await tell_update(graph, saver)
+                if point is not None:
+                    await self._requestion(run, update.thread_id, point)
+        return Result("completed", value=None if point is None else point.point_id)
+
+    async def _requestion(self, run: HostedRun, thread_id: str, point: Breakpoint) -> None:
+        """Let a run that waits on a thread ask but to go on from a point."""
         plans = RequestPlans(run.settings, run.settings.codec(), run.connection)
-        asked: Any = requestion(plans, update.thread_id, point.id, point.value)
+        asked: Any = requestion(plans, thread_id, point.id, point.value)
         await asyncio.to_thread(follow, asked, run.journal.read)
-        return Result("completed", value=point.point_id)
 
     @asynccontextmanager
     async def _made(self, run: HostedRun) -> AsyncGenerator[Graph]:

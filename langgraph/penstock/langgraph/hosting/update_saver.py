@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from penstock.langgraph.planned_saver import PlannedSaver
@@ -31,9 +33,23 @@ class UpdateSaver(PlannedSaver):
         self, journal: RedisJournal, settings: Settings, serde: SerializerProtocol
     ) -> None:
         super().__init__(serde=serde)
+        self.made: list[RunnableConfig] = []
+        """The configs of the checkpoints that it has stored."""
         self._journal = journal
         grows = isinstance(serde, ClosedSerializer)
         self._plans = SaverPlans(Storage.of(settings, serde, grows=grows))
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """As `put`, on the running loop."""
+        made = await super().aput(config, checkpoint, metadata, new_versions)
+        self.made.append(made)
+        return made
 
     async def atell(
         self, space: Space, point_id: str, told: Snapshot, applied: Mapping[str, Any]

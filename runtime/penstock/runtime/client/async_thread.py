@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["AsyncThreadHandle"]
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from penstock.runtime.types.graph_update import GraphUpdate
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.state import (
     StateSnapshot,
+    StateUpdate,
     checkpoint_config,
 )
 
@@ -71,8 +72,20 @@ class AsyncThreadHandle:
         change = threads.changes.change(ref)
         made = await self._client.do(threads.changes.update(change, values, as_node))
         if isinstance(made, GraphHost):
-            made = await self._update_graph(made, GraphUpdate.of(ref, values, as_node))
+            made = await self._update_graph(
+                made, GraphUpdate.of(ref, [[StateUpdate(values, as_node)]])
+            )
         return checkpoint_config(self._thread_id, made, ref.namespace)
+
+    async def bulk_update(
+        self, supersteps: Sequence[Sequence[StateUpdate]], checkpoint: Config | str = ""
+    ) -> dict[str, Any]:
+        """As `ThreadHandle.bulk_update`."""
+        ref = ref_of(self._thread_id, checkpoint)
+        update = GraphUpdate.of(ref, supersteps)
+        host = await self._client.do(self._client.threads.changes.graph_host(self._thread_id))
+        point_id = await self._update_graph(host, update)
+        return checkpoint_config(self._thread_id, point_id, ref.namespace)
 
     async def _update_graph(self, host: GraphHost, update: GraphUpdate) -> str:
         client = self._client
