@@ -81,6 +81,11 @@ class SaverPlans:
         """Store what readers without the graph see of a point."""
         return writing.tell(self._storage, space, point_id, told, applied)
 
+    def untold(self, space: Space) -> Plan[list[RunnableConfig]]:
+        """Return the configs of the newest checkpoints that readers without the graph see bare."""
+        ids = yield from reading.untold(self._storage, space)
+        return [_config(space, point_id) for point_id in ids]
+
     def get_tuple(self, config: RunnableConfig) -> Plan[CheckpointTuple | None]:
         """Return the checkpoint that a config names, or the newest."""
         space, point_id = _space(config), _point_id(config)

@@ -16,6 +16,7 @@ from langgraph.errors import InvalidUpdateError as TheirError
 
 from penstock.langgraph import PenstockSaver, host
 from penstock.langgraph.plain import plain
+from penstock.publisher.redis.script import Argument, Call
 from penstock.runtime import StateUpdate
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import (
@@ -26,6 +27,7 @@ from penstock.runtime.errors import (
 from penstock.runtime.testing import InMemoryWorker
 from tests.langgraph import graphs
 from tests.langgraph.graphs import Graph
+from tests.langgraph.hosting.mortal import Mortal
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
@@ -181,6 +183,40 @@ def test_supersteps_without_updates_or_a_graph_are_refused(worker: InMemoryWorke
             thread.bulk_update(supersteps)
     with pytest.raises(InvalidUpdateError, match="'t' is not one of a graph"):
         thread.bulk_update([[SAID]])
+
+
+class Cut(Mortal):
+    """A sender whose process dies as it is about to tell what an update has stored."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection, 0, "before")
+
+    def ask(self, request: Call | tuple[Argument, ...], check: Callable[[], None]) -> Any:
+        self.is_dead = self.is_dead or (isinstance(request, tuple) and request[0] == "HSET")
+        return super().ask(request, check)
+
+
+def test_supersteps_of_a_worker_that_died_are_told_by_the_next_one(worker: InMemoryWorker) -> None:
+    handle = run(worker, graphs.asking, ASKED)
+    supersteps, cuts = [[LEFT, RIGHT], [QUICK]], list[Cut]()
+
+    def make_sender(connection: Any) -> Cut:
+        cuts.append(Cut(connection))
+        return cuts[-1]
+
+    with ThreadPoolExecutor(1) as pool:
+        update = pool.submit(worker.client.thread("t").bulk_update, supersteps)
+        while not (cuts and cuts[0].is_dead):
+            worker.work(make_sender)
+            time.sleep(0.01)
+        worker.advance(worker.settings.lease)
+        with pytest.raises(InvalidUpdateError, match="died or was cut off: read the state"):
+            update.result()
+
+    thread, expected = worker.client.thread("t"), alone(graphs.asking, ASKED, supersteps)
+    assert seen(thread.history()) == seen(expected.get_state_history(CONFIG))
+    (asked,) = handle.result(0)["__interrupt__"]
+    assert asked.value == {"before": list(thread.state().next)}
 
 
 @pytest.mark.anyio

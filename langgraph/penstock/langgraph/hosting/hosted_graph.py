@@ -28,6 +28,7 @@ from penstock.langgraph.hosting.teller import Teller
 from penstock.langgraph.hosting.thread_update import tell_update, update_thread
 from penstock.langgraph.hosting.update_saver import UpdateSaver
 from penstock.langgraph.hosting.void import said_in_vain
+from penstock.langgraph.redis.keys import Space
 from penstock.langgraph.serde import ClosedSerializer, serializer_for
 from penstock.langgraph.store import PenstockStore
 from penstock.publisher.plan import follow
@@ -135,16 +136,17 @@ class HostedGraph(Hosted):
         Raises:
             InvalidUpdateError: another worker has begun to, and may have done so.
         """
-        if run.attempt.assignment.number > 1:
-            raise InvalidUpdateError(
-                f"the worker that was to update thread {update.thread_id!r} died or was cut off: "
-                "read the state, and update it again if that is not done."
-            )
         saver = UpdateSaver(run.journal, run.settings, self._serde)
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
             graph = made.copy(own)
             try:
+                if run.attempt.assignment.number > 1:
+                    await saver.afind(Space(update.thread_id, update.namespace))
+                    raise InvalidUpdateError(
+                        f"the worker that was to update thread {update.thread_id!r} died or was "
+                        "cut off: read the state, and update it again if that is not done."
+                    )
                 await update_thread(graph, saver, update)
             finally:  # some may be stored of what is refused
                 point = await tell_update(graph, saver)

@@ -34,7 +34,7 @@ class UpdateSaver(PlannedSaver):
     ) -> None:
         super().__init__(serde=serde)
         self.made: list[RunnableConfig] = []
-        """The configs of the checkpoints that it has stored."""
+        """The configs of the checkpoints that it has stored, or has found, which are to be told."""
         self._journal = journal
         grows = isinstance(serde, ClosedSerializer)
         self._plans = SaverPlans(Storage.of(settings, serde, grows=grows))
@@ -50,6 +50,10 @@ class UpdateSaver(PlannedSaver):
         made = await super().aput(config, checkpoint, metadata, new_versions)
         self.made.append(made)
         return made
+
+    async def afind(self, space: Space) -> None:
+        """Find the checkpoints that an update has stored whose process died before it told them."""
+        self.made = await self._aread(self._plans.untold(space))
 
     async def atell(
         self, space: Space, point_id: str, told: Snapshot, applied: Mapping[str, Any]

@@ -13,6 +13,7 @@ __all__ = [
     "rooted_spaces",
     "spaces_of",
     "threads",
+    "untold",
 ]
 
 import dataclasses
@@ -72,6 +73,16 @@ def newest_snapshot(storage: Storage, space: Space) -> Plan[tuple[str, Snapshot]
         return "", Snapshot()
     told = yield "HGET", fields, snapshot_field(ids[0].decode())
     return ids[0].decode(), Snapshot.parse(told) if told else Snapshot()
+
+
+def untold(storage: Storage, space: Space) -> Plan[list[str]]:
+    """Return the newest points of a space of which nothing is told, the newest one last."""
+    _, fields, order = names_of(storage.calls.keys, space)
+    found: Sequence[bytes] = yield "ZREVRANGE", order, 0, PAGE - 1
+    ids = [id_.decode() for id_ in found]
+    told: Sequence[Any] = (yield "HMGET", fields, *map(snapshot_field, ids)) if ids else ()
+    count = next((number for number, text in enumerate(told) if text is not None), len(ids))
+    return ids[:count][::-1]
 
 
 def lineage(
