@@ -1,4 +1,4 @@
-"""What is alike in all checkpointers that read by plans: listings, histories, versions."""
+"""What is alike in all checkpointers that read and store by plans."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
 )
@@ -23,7 +26,7 @@ T = TypeVar("T")
 
 
 class PlannedSaver(BaseCheckpointSaver[str]):
-    """Checkpointer that reads by plans; how a plan is followed is a subclass's own."""
+    """Checkpointer that reads and stores by plans; how one is followed is a subclass's own."""
 
     @abstractmethod
     def _planner(self) -> SaverPlans:
@@ -40,6 +43,66 @@ class PlannedSaver(BaseCheckpointSaver[str]):
     def get_next_version(self, current: str | None, channel: None) -> str:
         """Return a version above the current one, which no other branch gets."""
         return next_version(current)
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint with the values of its new versions; returns the config that finds it.
+
+        Raises:
+            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            ThreadBusyError: a run of a worker is at work on the thread; nothing was stored.
+            RedisUnavailableError: Redis does not answer, or refuses.
+        """
+        return self._read(self._planner().put(config, checkpoint, metadata, new_versions))
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """As `put`, on the running loop."""
+        return await self._aread(self._planner().put(config, checkpoint, metadata, new_versions))
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what a task gave to channels, for the checkpoint that it started from.
+
+        Raises:
+            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
+            ThreadBusyError: a run of a worker is at work on the thread; nothing was stored.
+            RedisUnavailableError: Redis does not answer, or refuses.
+        """
+        self._read(self._planner().put_writes(config, writes, task_id, task_path))
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """As `put_writes`, on the running loop."""
+        await self._aread(self._planner().put_writes(config, writes, task_id, task_path))
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return the checkpoint that a config names, or the newest of its thread and namespace."""
+        return self._read(self._planner().get_tuple(config))
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """As `get_tuple`, on the running loop."""
+        return await self._aread(self._planner().get_tuple(config))
 
     def list(
         self,

@@ -8,15 +8,8 @@ import copy
 import uuid
 from collections.abc import Collection, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import (
-    ChannelVersions,
-    Checkpoint,
-    CheckpointMetadata,
-    CheckpointTuple,
-)
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from redis import Redis
 from redis import asyncio as aredis
@@ -97,70 +90,6 @@ class PenstockSaver(Served, PlannedSaver):
         clone.__dict__.pop("_plans", None)
         clone.serde = self.serde.with_more(extra_allowlist)
         return clone
-
-    # -- checkpoints ----------------------------------------------------------------------------
-
-    def put(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        """Store a checkpoint with the values of its new versions; returns the config that finds it.
-
-        Raises:
-            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
-            ThreadBusyError: a run of a worker is at work on the thread; nothing was stored.
-            RedisUnavailableError: Redis does not answer, or refuses.
-        """
-        plan = self._plans.put(config, checkpoint, metadata, new_versions)
-        return self._connections.follow(plan)
-
-    async def aput(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        """As `put`, on the running loop."""
-        plan = self._plans.put(config, checkpoint, metadata, new_versions)
-        return await self._connections.afollow(plan)
-
-    def put_writes(
-        self,
-        config: RunnableConfig,
-        writes: Sequence[tuple[str, Any]],
-        task_id: str,
-        task_path: str = "",
-    ) -> None:
-        """Store what a task gave to channels, for the checkpoint that it started from.
-
-        Raises:
-            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
-            ThreadBusyError: a run of a worker is at work on the thread; nothing was stored.
-            RedisUnavailableError: Redis does not answer, or refuses.
-        """
-        self._connections.follow(self._plans.put_writes(config, writes, task_id, task_path))
-
-    async def aput_writes(
-        self,
-        config: RunnableConfig,
-        writes: Sequence[tuple[str, Any]],
-        task_id: str,
-        task_path: str = "",
-    ) -> None:
-        """As `put_writes`, on the running loop."""
-        await self._connections.afollow(self._plans.put_writes(config, writes, task_id, task_path))
-
-    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """Return the checkpoint that a config names, or the newest of its thread and namespace."""
-        return self._read(self._plans.get_tuple(config))
-
-    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """As `get_tuple`, on the running loop."""
-        return await self._aread(self._plans.get_tuple(config))
 
     # -- threads --------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from penstock.langgraph.redis.point import Lineage, Point, Write
 from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.publisher.errors import ConfigurationError
+from penstock.runtime.types.state import checkpoint_config
 
 _NODE: Final = re.compile(r"~__pregel_pull, (.+)")
 """The path of a task that an edge has started."""
@@ -79,6 +80,11 @@ class SaverPlans:
     ) -> Plan[None]:
         """Store what readers without the graph see of a point."""
         return writing.tell(self._storage, space, point_id, told, applied)
+
+    def untold(self, space: Space) -> Plan[list[RunnableConfig]]:
+        """Return the configs of the newest checkpoints that readers without the graph see bare."""
+        ids = yield from reading.untold(self._storage, space)
+        return [_config(space, point_id) for point_id in ids]
 
     def get_tuple(self, config: RunnableConfig) -> Plan[CheckpointTuple | None]:
         """Return the checkpoint that a config names, or the newest."""
@@ -170,12 +176,12 @@ class TupleListing:
             self._listing = reading.Listing(
                 self._storage, self._spaces.pop(0), before=self._before, matches=matches
             )
-        points = yield from self._listing.page(self._left)
+        found = yield from self._listing.page(self._left)
         if self._listing.is_over:
             self._listing = None
         if self._left is not None:
-            self._left -= len(points)
-        return list(map(_tuple, points))
+            self._left -= len(found)
+        return [_tuple(each.point) for each in found]
 
     def _named(self, space: Space, point_id: str) -> Plan[list[CheckpointTuple]]:
         self._left = 0
@@ -216,13 +222,7 @@ def _point_id(config: RunnableConfig) -> str:
 
 
 def _config(space: Space, point_id: str) -> RunnableConfig:
-    return {
-        "configurable": {
-            "thread_id": space.thread_id,
-            "checkpoint_ns": space.namespace,
-            "checkpoint_id": point_id,
-        }
-    }
+    return cast(RunnableConfig, checkpoint_config(space.thread_id, point_id, space.namespace))
 
 
 def _metadata(config: RunnableConfig, metadata: CheckpointMetadata) -> dict[str, Any]:

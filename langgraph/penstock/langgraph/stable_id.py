@@ -20,7 +20,8 @@ def step_id() -> str:
     however often the node is executed; LangGraph's own ids of tasks change where a worker dies.
 
     Raises:
-        OutsideRunError: no task is running here, or not on a worker.
+        OutsideRunError: no task is running here, or not on a worker, or one that streams do not
+            show.
     """
     try:
         configurable: Any = get_config().get("configurable", {})
@@ -29,4 +30,8 @@ def step_id() -> str:
     saver = configurable.get("__pregel_checkpointer")
     if not isinstance(saver, RunSaver):
         raise OutsideRunError("step_id()")
-    return saver.step_id(str(configurable["checkpoint_ns"]))
+    found = saver.step_id(str(configurable["checkpoint_ns"]))
+    if found is None:
+        where = "in a task that has no name for people, such as one of an edge from START"
+        raise OutsideRunError("step_id()", where)
+    return found

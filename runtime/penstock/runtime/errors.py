@@ -94,10 +94,13 @@ class WrongKindError(ConfigurationError, TypeError):
 class OutsideRunError(PenstockError, RuntimeError):
     """Something that belongs to a run was used where no run is active."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, where: str = "") -> None:
+        """Take what was used, and where, if there is a run but nothing of it that it belongs to."""
         super().__init__(
-            f"{what} was called outside of a run. Call it from an entrypoint or a task that runs "
-            "by invoke, stream or a worker; a thread of your own needs the context: "
+            f"{what} was called {where}: call it from a node."
+            if where
+            else f"{what} was called outside of a run. Call it from an entrypoint or a task that "
+            "runs by invoke, stream or a worker; a thread of your own needs the context: "
             "contextvars.copy_context().run(...)."
         )
 

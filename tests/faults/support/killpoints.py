@@ -4,8 +4,9 @@
 for each; it appends `<name> <pid>` to `<file>.pids` and `<pid> <exit code>` to `<file>.ends`.
 
 A point is `before:finish:2`: before the second call of the script `finish` the process sends itself
-the signal PENSTOCK_TEST_SIGNAL (SIGKILL if unset); or `after:pop:1`: after the first pop off
-the queues that brought something. A file `<name>.idle` says that a worker is about to wait for one.
+the signal PENSTOCK_TEST_SIGNAL (SIGKILL if unset); or `after:pop:1`: after the first pop off the
+queues that brought something. `graph.put` is the script `put` of graphs. A file `<name>.idle` says
+that a worker is about to wait for one.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ from penstock.worker.process.recovery import Recovery
 from tests.faults.support.local import invoke
 from tests.faults.support.main import main as work
 
-SCRIPTS: Final = "penstock.runtime.redis.scripts"
+SCRIPTS: Final = {
+    "": "penstock.runtime.redis.scripts",
+    "graph.": "penstock.langgraph.redis.scripts",
+}
+"""Packages of scripts, by what the names of theirs begin with here."""
+
 POPS: Final = ("BLPOP", "BLMOVE")
 """Commands that wait for a ticket: of several queues, of one."""
 
@@ -56,9 +62,12 @@ class KillPoint:
         self._left = int(nth)
         self._signum = signum
         self._lock = threading.Lock()
-        names = [each.name for each in files(SCRIPTS).iterdir() if each.name.endswith(".lua")]
-        stems = [name.removesuffix(".lua") for name in names]
-        self._scripts = {load(SCRIPTS, stem).sha: stem for stem in stems}
+        self._scripts = {
+            load(package, stem).sha: f"{start}{stem}"
+            for start, package in SCRIPTS.items()
+            for stem, _, ending in (each.name.partition(".") for each in files(package).iterdir())
+            if ending == "lua"
+        }
 
     def install(self) -> None:
         """Watch all connections of this process."""

@@ -145,6 +145,7 @@ def _one_then(function: Any, name: str) -> Graph:
 
 
 talk = _talk()
+asking = _one_then(ask, "ask")
 speaker = _one_then(speak, "speak")
 mid_node = _mid_node()
 slowly = _one_then(slow, "slow")

@@ -224,6 +224,30 @@ def test_a_function_that_makes_a_graph_is_told_why() -> None:
     assert sys.modules["agents_told"].CALLED_FOR == ["assistants.read", "threads.create_run"]
 
 
+PLAIN = """
+from typing import Any, TYPE_CHECKING
+
+import langgraph_sdk as sdk
+
+def make(config: dict[str, Any], told: "sdk.ServerRuntime" = None, other: "sdk.Missing" = None):
+    own = StateGraph(State)
+    own.add_node("only", lambda state: {"log": [config["configurable"].get("x")]})
+    own.add_edge(START, "only")
+    return own
+"""
+
+
+def test_a_function_that_makes_a_graph_may_have_any_annotations() -> None:
+    Path("agents_plain.py").write_text(TOP + PLAIN)
+    app = load_app(["agents_plain.py:make"])
+    with InMemoryWorker(app.entrypoints.values()) as worker:
+        config = {"configurable": {"x": 1}}
+        run = worker.client.enqueue("make", {"log": []}, context={"tone": "kind"}, config=config)
+        worker.work()
+
+        assert run.result(0) == {"log": [1]}
+
+
 def test_a_langgraph_json_sets_types_and_the_store(caplog: pytest.LogCaptureFixture) -> None:
     code = """
 import dataclasses

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import redis
 
 from penstock.langgraph import PenstockSaver
 from penstock.publisher import Event, fold, subscribe
-from penstock.runtime import Client
+from penstock.runtime import Client, StateUpdate
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.settings import Settings
 from tests.langgraph.hosting import agents, worker
@@ -239,3 +240,49 @@ def test_a_run_that_is_cancelled_ends_in_the_middle_of_a_node(
         until(lambda: run.status() == "cancelled")
 
     assert stored_tasks(server.url, "t") == {"in", "first"}
+
+
+@pytest.mark.parametrize(
+    ("point", "stored"),
+    [
+        ("before:graph.put_writes:1", []),
+        ("after:graph.put:1", ["told"]),
+        ("after:graph.put:2", ["told", "over"]),
+        ("before:finish:1", ["told", "over"]),
+        ("after:finish:1", ["told", "over"]),
+    ],
+)
+def test_an_update_is_made_once_or_not_though_its_worker_dies(
+    server: RedisServer,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+    stored: list[str],
+) -> None:
+    monkeypatch.setattr("penstock.runtime.client.thread.PATIENCE", 60)
+    supersteps = [
+        [StateUpdate({"log": ["told"]}, "ask")],
+        [StateUpdate({"log": ["over"]}, "last")],
+    ]
+    with working(server.url):
+        run = client.enqueue("asking", {"log": ["in"]}, thread_id="t")
+        assert run.result(30)["__interrupt__"][0].value == "first?"
+
+    with working(server.url, point) as mortal, ThreadPoolExecutor(1) as pool:
+        update = pool.submit(client.thread("t").bulk_update, supersteps)
+        until(lambda: mortal.poll() is not None)
+        with working(server.url):
+            error = update.exception(60)
+            state = client.thread("t").state()
+            run.resume("yes to first?")
+            result = run.result(30)
+
+    assert (error is None) == (point == "after:finish:1")
+    assert error is None or "died or was cut off: read the state" in str(error)
+    assert state.values == {"log": ["in", "first", *stored]}
+    assert state.next == {0: ("ask",), 1: ("last",), 2: ()}[len(stored)]
+    if stored:
+        rest = ["last"] if len(stored) == 1 else []
+        assert result == {"log": ["in", "first", *stored, *rest]}
+    else:
+        assert result["__interrupt__"][0].value == "second?"

@@ -11,7 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock.langgraph import PenstockSaver, host, revive
 from penstock.runtime import entrypoint
@@ -166,6 +166,18 @@ def test_a_value_that_was_refused_is_written_once_it_may_be(worker: InMemoryWork
 
     assert handle.result(0) == {"log": ["first", {"name": "soup"}]}
     assert executed == ["first"]
+
+
+def test_a_graph_may_be_given_more_types_by_class_or_name(worker: InMemoryWorker) -> None:
+    builder: Graph = StateGraph(State)
+    builder.add_node("only", of(lambda state: {"log": [Place(street="Lane", town="Bath")]}))
+    builder.add_edge(START, "only")
+    for types in ([Place], [(__name__, "Place")], "any"):
+        agent = host(builder.compile(), name="agent").configured(cast(Any, types))
+        cast(Any, worker.app.entrypoints)["agent"] = agent
+        handle = worker.client.enqueue(agent, {"log": []})
+        worker.work()
+        assert handle.result(0) == {"log": [{"street": "Lane", "town": "Bath"}]}
 
 
 def test_a_value_that_is_too_large_names_its_node() -> None:
@@ -357,9 +369,25 @@ def taking(schema: Any) -> Graph:
     return builder.compile()
 
 
+class Place(BaseModel):
+    street: str
+    town: str
+
+
+def merged(old: Any, new: Any) -> Any:
+    return {**dict(old), **dict(new)}
+
+
+class Parcel(BaseModel):
+    to: Place = Place(street="Lane", town="Bath")
+    back: Annotated[Place, merged] = Place(street="Lane", town="Bath")
+    log: Annotated[list[Any], operator.add] = []
+
+
 @pytest.mark.parametrize(
     ("schema", "given", "said"),
     [
+        (Parcel, {"to": {"street": "Lane"}}, "to.town: Field required"),
         (State, 3, "graph 'agent' takes a dict of the fields of its state, not 3"),
         (State, [1], r"not \[1\]"),
         (Order, {"size": "many"}, "size: Input should be a valid integer"),
@@ -385,6 +413,34 @@ def test_an_input_that_a_graph_cannot_take_is_refused_before_anything_is_stored(
     assert fine.status() == "completed"
 
 
+class Small(Order):
+    size: int = Field(lt=5)
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_an_input_is_checked_once_however_its_schema_changes(
+    worker: InMemoryWorker, by_name: bool
+) -> None:
+    def graph(schema: Any) -> Graph:
+        builder: Graph = StateGraph(State, input_schema=schema)
+        builder.add_node("only", of(lambda state: {"log": [interrupt("sure?")]}))
+        builder.add_edge(START, "only")
+        return builder.compile()
+
+    first = host(graph(Order), name="agent")
+    cast(Any, worker.app.entrypoints)["agent"] = first
+    handle = worker.client.enqueue("agent" if by_name else first, {"size": 7}, thread_id="t")
+    worker.work()
+    cast(Any, worker.app.entrypoints)["agent"] = host(graph(Small), name="agent")
+
+    handle.resume("yes")
+    worker.work()
+
+    assert handle.result(0) == {"log": ["yes"]}
+    with pytest.raises(InputError, match="less than 5"):
+        run(worker, graph(Small), {"size": 7}, thread_id="t")
+
+
 def test_an_input_may_leave_out_what_the_thread_has_and_be_an_object(
     worker: InMemoryWorker,
 ) -> None:
@@ -394,6 +450,15 @@ def test_an_input_may_leave_out_what_the_thread_has_and_be_an_object(
     result = run(worker, graph, {"log": ["b"]}, thread_id="t").result(0)
     assert result == {"size": 3, "log": ["a", "done", "b", "done"]}
     assert run(worker, taking(Wish), Wish(["w"])).result(0) == {"log": ["w", "done"]}
+
+
+def test_an_input_may_leave_out_what_a_reducer_puts_in(worker: InMemoryWorker) -> None:
+    graph = taking(Parcel)
+    run(worker, graph, {"back": {"street": "Road", "town": "Rome"}}, thread_id="t").result(0)
+
+    result = run(worker, graph, {"back": {"town": "Paris"}}, thread_id="t").result(0)
+
+    assert result["back"] == {"street": "Road", "town": "Paris"}
 
 
 def test_streaming_models_are_fine(worker: InMemoryWorker) -> None:

@@ -92,6 +92,18 @@ def test_there_are_no_ids_of_steps_elsewhere() -> None:
         builder.compile().invoke({"log": []})
 
 
+def test_a_task_that_streams_do_not_show_has_no_id() -> None:
+    builder: Graph = StateGraph(State)
+    builder.add_node("only", of(lambda state: {"log": []}))
+    builder.add_conditional_edges(START, of(lambda state: step_id()), ["only"])
+    with InMemoryWorker([host(builder.compile(), name="agent")]) as worker:
+        handle = worker.client.enqueue("agent", {"log": []})
+        worker.work()
+
+        with pytest.raises(RunFailedError, match="an edge from START: call it from a node"):
+            handle.result(0)
+
+
 def looping(executed: Counter[str], *, asks: bool = False) -> Graph:
     """A node that is executed over and over."""
 

@@ -16,10 +16,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Annotated, Any, TypedDict, cast
 
 import pytest
 from langchain_core.messages import HumanMessage
+from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 from langgraph.types import StateSnapshot as LangGraphState
@@ -27,7 +28,11 @@ from pydantic import BaseModel, SecretStr
 
 from penstock.langgraph import PenstockSaver, host
 from penstock.langgraph.plain import plain
+from penstock.langgraph.redis.calls import TOLD
+from penstock.langgraph.redis.plans.states import GraphStates
 from penstock.publisher.errors import CodecError
+from penstock.publisher.plan import follow
+from penstock.publisher.redis.script import run as run_script
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import (
     ConfigurationError,
@@ -39,7 +44,7 @@ from penstock.runtime.errors import (
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.settings import load_settings
 from penstock.runtime.testing import InMemoryWorker
-from penstock.runtime.types.state import StateSnapshot
+from penstock.runtime.types.state import CheckpointRef, StateSnapshot
 from tests.langgraph import graphs
 from tests.langgraph.graphs import Graph, of
 from tests.langgraph.hosting.mortal import Mortal
@@ -243,6 +248,23 @@ def test_a_history_is_read_page_by_page(worker: InMemoryWorker) -> None:
     assert thread.state("1ef00000-0000-6000-8000-000000000000").values == {}
 
 
+def test_a_history_is_read_no_further_than_it_is_asked_for(worker: InMemoryWorker) -> None:
+    run(worker, graphs.agent(None), {"messages": [HumanMessage("hello", id="h")]})
+    states = list(worker.client.thread("t").history())
+    plans = GraphStates(worker.settings)
+    sent: list[Any] = []
+
+    def ask(request: Any) -> Any:
+        sent.append(request.args)
+        return run_script(worker.connection, request)
+
+    found, before = follow(plans.history(CheckpointRef("t"), {}, 2), ask)
+
+    assert [each.config for each in found] == [each.config for each in states[:2]]
+    assert before == found[-1].config["configurable"]["checkpoint_id"]
+    assert sent == [(TOLD, b"", 2)]
+
+
 def test_a_subgraph_has_a_history_of_its_own(worker: InMemoryWorker) -> None:
     run(worker, graphs.nested(None), {"log": ["in"]})
     thread = worker.client.thread("t")
@@ -262,14 +284,6 @@ import sys
 for name in ("langgraph", "langchain_core", "langchain", "langsmith"):
     sys.modules[name] = None
 from penstock.langgraph.redis.plans.states import GraphStates
-from penstock.runtime.errors import (
-    ConfigurationError,
-    InvalidUpdateError,
-    NoWorkerError,
-    ThreadBusyError,
-    UnknownCheckpointError,
-)
-from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.settings import load_settings
 GraphStates(load_settings())
 """
@@ -316,6 +330,38 @@ def test_an_update_of_what_waits_ends_its_questions_and_any_answer_goes_on(
     handle.resume(None)
     worker.work()
     assert handle.result(0) == {"log": ["begin", "told", "end"]}  # as LangGraph does it
+
+
+class Growing(TypedDict):
+    log: Annotated[list[str], DeltaChannel(graphs.joined)]
+
+
+def test_an_update_that_is_stored_is_no_error_though_its_values_are_too_large_to_be_shown() -> None:
+    builder: Graph = StateGraph(Growing)
+    builder.add_node("only", of(lambda state: {}))
+    builder.add_edge(START, "only")
+    graph = builder.compile()
+    settings = dataclasses.replace(load_settings(), value_limit=1000)
+    with InMemoryWorker([host(graph, name="agent")], settings=settings) as worker:
+        run(worker, graph, {"log": ["a" * 600]}).result(0)
+
+        config = updated(worker, {"log": ["b" * 600]}, as_node="only")
+
+        assert worker.client.thread("t").state().config == config
+        with PenstockSaver(worker.connection) as saver:
+            state = graph.copy({"checkpointer": saver}).get_state(config)
+        assert state.values == {"log": ["a" * 600, "b" * 600]}
+
+
+def test_an_update_stores_of_a_list_what_is_new(worker: InMemoryWorker) -> None:
+    run(worker, storing("x"), {"log": ["a" * 1000]}).result(0)
+
+    updated(worker, {"log": ["y"]}, as_node="only")
+
+    (space,) = cast("list[bytes]", worker.connection.keys("penstock:graph:*:????????????????"))
+    stored = cast("dict[bytes, bytes]", worker.connection.hgetall(space)).items()
+    sizes = [len(value) for name, value in stored if name.startswith(b"v log ")]
+    assert [size > 1000 for size in sorted(sizes)] == [False, False, True]
 
 
 def test_an_update_of_an_older_point_branches_off(worker: InMemoryWorker) -> None:

@@ -8,7 +8,7 @@ import contextvars
 import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -86,9 +86,7 @@ class GraphAttempt:
         except GraphDrained:
             return Result("handed over")
         except Exception:
-            with suppress(Exception):  # what the run fails with is that
-                self._journal.put((), {LEG: ""} if self._limit else {})
-                await self._note_values()
+            await self._note_failure()
             raise
         await self._saver.aprune_history()
         if has_stopped or self._stops:
@@ -250,6 +248,14 @@ class GraphAttempt:
         """Store the values that only this code can tell."""
         place: RunnableConfig = {"configurable": {"thread_id": self._thread_id}}
         await note_live_values(self._graph, self._saver, place)
+
+    async def _note_failure(self) -> None:
+        """Note that the run goes on from here with a new budget, and the values as they are."""
+        try:
+            self._journal.put((), {LEG: ""} if self._limit else {})
+            await self._note_values()
+        except Exception as error:  # the run fails with the graph's own error, not with this one
+            logger.warning("graph %r failed, and its values are not shown: %s", self._name, error)
 
     async def _open(self) -> Mapping[str, OpenQuestion]:
         return await open_questions(self._saver, self._thread_id)

@@ -47,13 +47,15 @@ class Factory:
         """
         self._function = function
         self._place = place
-        self._takes: dict[str, Given] = {}
-        self._annotations: dict[str, Any] = {}
+        self._configs: list[str] = []
+        self._runtimes: dict[str, Any] = {}
+        """The parameters that take the config, and those that take a runtime, as annotated."""
         for parameter in _parameters(function):
             given = _BY_NAME.get(parameter.name) or _BY_NAME.get(_annotated(parameter))
-            if given is not None:
-                self._takes[parameter.name] = given
-                self._annotations[parameter.name] = parameter.annotation
+            if given == "config":
+                self._configs.append(parameter.name)
+            elif given == "runtime":
+                self._runtimes[parameter.name] = parameter.annotation
             elif parameter.default is parameter.empty and parameter.kind not in (
                 parameter.VAR_POSITIONAL,
                 parameter.VAR_KEYWORD,
@@ -73,11 +75,8 @@ class Factory:
             ConfigurationError: what it makes is no graph.
         """
         async with AsyncExitStack() as stack:
-            given: dict[str, Any] = {}
-            for name, what in self._takes.items():
-                told = for_annotation(runtime, self._annotations[name])
-                given[name] = config if what == "config" else told
-            made: Any = self._function(**given)
+            told = {name: for_annotation(runtime, each) for name, each in self._runtimes.items()}
+            made: Any = self._function(**dict.fromkeys(self._configs, config), **told)
             if inspect.isasyncgen(made):
                 made = await stack.enter_async_context(asynccontextmanager(lambda: made)())
             elif inspect.isgenerator(made):
@@ -133,7 +132,7 @@ def _parameters(function: Callable[..., Any]) -> Iterable[inspect.Parameter]:
     """Return the parameters of a function, with annotations as they are meant where possible."""
     try:
         return inspect.signature(function, eval_str=True).parameters.values()
-    except NameError:  # of a name that only type checkers know
+    except Exception:  # whatever the text of an annotation runs into
         return inspect.signature(function).parameters.values()
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 __all__ = ["Graph", "compiled", "graph_of"]
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
-from langgraph.types import StateSnapshot
+from langgraph.types import StateSnapshot, StateUpdate
 
 
 class Graph(Protocol):
@@ -47,10 +47,10 @@ class Graph(Protocol):
         """Return its state."""
         ...
 
-    async def aupdate_state(
-        self, config: RunnableConfig, values: Any, *, as_node: str | None = None
+    async def abulk_update_state(
+        self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
     ) -> RunnableConfig:
-        """Change its state; returns the config of the checkpoint that this makes."""
+        """Change its state; returns the config of the last checkpoint that this makes."""
         ...
 
     def astream(self, input: Any, config: RunnableConfig, **options: Any) -> AsyncGenerator[Any]:

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from langgraph.channels import BinaryOperatorAggregate
 from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
 
@@ -23,9 +24,19 @@ class GraphInput:
         builder: Any = getattr(graph, "builder", None)
         schema: Any = getattr(builder, "input_schema", None)
         self._takes_names = schema is not None and "__root__" not in graph.channels
+        self._reduced = {
+            name
+            for name, channel in graph.channels.items()
+            if isinstance(channel, BinaryOperatorAggregate)
+        }
         self._model: type[BaseModel] | None = None
         if isinstance(schema, type) and issubclass(schema, BaseModel):
             self._model = schema
+
+    @property
+    def validates(self) -> bool:
+        """Whether pydantic looks at inputs: once for each, as a schema may change with the code."""
+        return self._takes_names and self._model is not None
 
     def accepted(self, name: str, given: Any) -> Any:
         """Return an input as it is stored: of an object its fields.
@@ -51,10 +62,15 @@ class GraphInput:
         try:
             model.model_validate(fields)
         except ValidationError as error:
-            wrong = [each for each in error.errors(include_url=False) if each["type"] != "missing"]
+            found = error.errors(include_url=False)
+            wrong = [each for each in found if not self._may_miss(each["type"], each["loc"])]
             if wrong:
                 told = "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in wrong)
                 raise InputError(f"input of graph {name!r} is refused: {told}.") from error
+
+    def _may_miss(self, kind: str, place: Sequence[int | str]) -> bool:
+        """Tell whether an error is about what the thread may have, or a reducer put in."""
+        return kind == "missing" and (len(place) == 1 or place[0] in self._reduced)
 
 
 def _place(parts: Sequence[int | str]) -> str:

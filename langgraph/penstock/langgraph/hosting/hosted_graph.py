@@ -14,10 +14,10 @@ from typing import Any, Final, Self
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.store.memory import InMemoryStore
 
-from penstock.langgraph.allow_list import Types
+from penstock.langgraph.allow_list import AllowList, Types
 from penstock.langgraph.cache import PenstockCache
 from penstock.langgraph.hosting.attempt import GraphAttempt
-from penstock.langgraph.hosting.breakpoints import given_breakpoints
+from penstock.langgraph.hosting.breakpoints import Breakpoint, given_breakpoints
 from penstock.langgraph.hosting.factory import Factory
 from penstock.langgraph.hosting.graph import Graph, compiled
 from penstock.langgraph.hosting.graph_input import GraphInput
@@ -25,9 +25,10 @@ from penstock.langgraph.hosting.input_schema import input_schema
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.server_runtime import executing, updating
 from penstock.langgraph.hosting.teller import Teller
-from penstock.langgraph.hosting.thread_update import update_thread
+from penstock.langgraph.hosting.thread_update import tell_update, update_thread
 from penstock.langgraph.hosting.update_saver import UpdateSaver
 from penstock.langgraph.hosting.void import said_in_vain
+from penstock.langgraph.redis.keys import Space
 from penstock.langgraph.serde import ClosedSerializer, serializer_for
 from penstock.langgraph.store import PenstockStore
 from penstock.publisher.plan import follow
@@ -86,13 +87,12 @@ class HostedGraph(Hosted):
         """Let more types be stored, and set the options of the store that the graph is given.
 
         Raises:
-            ConfigurationError: the options of a store cannot be read.
+            ConfigurationError: a class cannot be read again, or the options of a store cannot.
         """
-        if types == "any" and isinstance(self._serde, ClosedSerializer):
-            self._serde = ClosedSerializer(None)
-        elif types != "any" and isinstance(self._serde, ClosedSerializer):
-            self._serde = self._serde.with_more(
-                [names for names in types if isinstance(names, tuple)]
+        if isinstance(self._serde, ClosedSerializer):
+            more = AllowList.of(types)
+            self._serde = (
+                ClosedSerializer(None) if more is None else self._serde.with_more(more.names)
             )
         if store:
             PenstockStore(**store)  # refuses now what it would refuse in a run
@@ -109,6 +109,10 @@ class HostedGraph(Hosted):
             InputError: the graph cannot take it, or pydantic refuses it.
         """
         return self._input.accepted(self.name, argument)
+
+    def converts(self, context: Any, /) -> bool:
+        """Tell whether inputs are validated, so that it is recorded that one was."""
+        return self._input.validates
 
     def input_schema(self) -> Mapping[str, Any]:
         """Return the JSON schema of its input."""
@@ -132,19 +136,29 @@ class HostedGraph(Hosted):
         Raises:
             InvalidUpdateError: another worker has begun to, and may have done so.
         """
-        if run.attempt.assignment.number > 1:
-            raise InvalidUpdateError(
-                f"the worker that was to update thread {update.thread_id!r} died or was cut off: "
-                "read the state, and update it again if that is not done."
-            )
         saver = UpdateSaver(run.journal, run.settings, self._serde)
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
-            point = await update_thread(made.copy(own), saver, update)
+            graph = made.copy(own)
+            try:
+                if run.attempt.assignment.number > 1:
+                    await saver.afind(Space(update.thread_id, update.namespace))
+                    raise InvalidUpdateError(
+                        f"the worker that was to update thread {update.thread_id!r} died or was "
+                        "cut off: read the state, and update it again if that is not done."
+                    )
+                await update_thread(graph, saver, update)
+            finally:  # some may be stored of what is refused
+                point = await tell_update(graph, saver)
+                if point is not None:
+                    await self._requestion(run, update.thread_id, point)
+        return Result("completed", value=None if point is None else point.point_id)
+
+    async def _requestion(self, run: HostedRun, thread_id: str, point: Breakpoint) -> None:
+        """Let a run that waits on a thread ask but to go on from a point."""
         plans = RequestPlans(run.settings, run.settings.codec(), run.connection)
-        asked: Any = requestion(plans, update.thread_id, point.id, point.value)
+        asked: Any = requestion(plans, thread_id, point.id, point.value)
         await asyncio.to_thread(follow, asked, run.journal.read)
-        return Result("completed", value=point.point_id)
 
     @asynccontextmanager
     async def _made(self, run: HostedRun) -> AsyncGenerator[Graph]:

@@ -8,11 +8,11 @@ from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.types import Interrupt
 
 from penstock.langgraph.hosting.run_saver import RunSaver
-from penstock.langgraph.redis.channels import CONTROL, INTERRUPT, RESUME
+from penstock.langgraph.redis.channels import CONTROL_WRITES, INTERRUPT, RESUME
 from penstock.langgraph.redis.namespace import place_of
 
 
@@ -106,7 +106,7 @@ def _asking(head: CheckpointTuple | None) -> Mapping[str, Mapping[str, Any]]:
     finished = set[str]()
     for task_id, channel, value in (head.pending_writes or ()) if head is not None else ():
         tasks.setdefault(task_id, {})[channel] = value
-        if channel not in WRITES_IDX_MAP and channel not in CONTROL:
+        if channel not in CONTROL_WRITES:
             finished.add(task_id)
     return {
         task_id: writes

@@ -6,7 +6,6 @@ __all__ = ["RunSaver"]
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -27,17 +26,13 @@ from penstock.langgraph.redis.journal_calls import JournalCalls
 from penstock.langgraph.redis.keys import (
     GraphKeys,
     Space,
-    applied_field,
-    names_of,
-    snapshot_field,
     space_of,
 )
 from penstock.langgraph.redis.plans import reading, threads
-from penstock.langgraph.redis.snapshot import Snapshot
+from penstock.langgraph.redis.plans.writing import applied_record
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer
-from penstock.publisher.errors import CodecError
 from penstock.publisher.plan import follow
 from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.redis.journal.journal import RedisJournal
@@ -188,13 +183,12 @@ class RunSaver(PlannedSaver):
         configurable = found.config.get("configurable", {})
         space = Space(self._root.thread_id, configurable.get("checkpoint_ns") or "")
         point_id = found.checkpoint["id"]
-        with suppress(CodecError):
-            typed = self._storage.values.dumps(dict(values), "the values")
-            record = self._storage.records.write(space, applied_field(point_id), "", typed)
+        record = applied_record(self._storage, space, point_id, values)
+        if record is not None:
             self._journal.put([self._calls.applied(space, point_id, record)], {})
 
-    def step_id(self, path: str) -> str:
-        """Return the stable id of a task, of its checkpoint namespace."""
+    def step_id(self, path: str) -> str | None:
+        """Return the stable id of a task, of its checkpoint namespace; None if it is hidden."""
         return self._teller.step_id(path)
 
     def count_supersteps(self, leg: str, entered: int | None) -> None:
@@ -229,13 +223,8 @@ class RunSaver(PlannedSaver):
 
     async def atasks(self) -> tuple[str, Sequence[str]]:
         """Return the newest point of the graph itself, and the nodes that it leads to."""
-        _, space, order = names_of(self._calls.keys, self._root)
-        ids = await asyncio.to_thread(self._ask, ("ZREVRANGE", order, 0, 0))
-        if not ids:
-            return "", ()
-        point_id = ids[0].decode()
-        told = await asyncio.to_thread(self._ask, ("HGET", space, snapshot_field(point_id)))
-        return point_id, [task.name for task in Snapshot.parse(told).tasks] if told else ()
+        point_id, told = await self._aread(reading.newest_snapshot(self._storage, self._root))
+        return point_id, [task.name for task in told.tasks]
 
     async def anamespaces(self) -> Sequence[str]:
         """Return the checkpoint namespaces that the run's thread has, sorted."""
@@ -244,13 +233,11 @@ class RunSaver(PlannedSaver):
 
     async def aprune_history(self) -> None:
         """Delete the oldest points of the thread if it has a tenth more than are kept."""
-        most = self._history + self._history // 10
-        if 0 < self._history and most < self._step + 2:
-            order = names_of(self._calls.keys, self._root)[2]
-            await self._journal.aflush()
-            if await asyncio.to_thread(self._ask, ("ZCARD", order)) > most:
-                plan = threads.keep_newest(self._storage, self._root.thread_id, self._history)
-                await self._aread(plan)
+        count = self._history
+        most = count + count // 10
+        if 0 < count and most < self._step + 2:  # else it cannot have so many
+            thread_id = self._root.thread_id
+            await self._aread(threads.keep_newest(self._storage, thread_id, count, most=most))
 
     def _planner(self) -> SaverPlans:
         return self._plans

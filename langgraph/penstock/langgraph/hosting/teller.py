@@ -164,15 +164,21 @@ class Teller:
         else:
             space.told[point_id] = put
 
-    def step_id(self, path: str) -> str:
-        """Return the stable id of a task that has begun, of its checkpoint namespace."""
+    def step_id(self, path: str) -> str | None:
+        """Return the stable id of a task, of its checkpoint namespace.
+
+        None is that of a task of which no chunk has told that it begins: it, or one around it, is
+        hidden.
+        """
         parts = path.split("|")
         with self._lock:
             spaces = ("|".join(parts[:count]) for count in range(len(parts)))
             ids = [part.rpartition(":")[2] for part in parts]
-            return "/".join(
-                self._spaces[space].ids[task_id] for space, task_id in zip(spaces, ids, strict=True)
-            )
+            found = [
+                self._spaces[space].ids.get(task_id)
+                for space, task_id in zip(spaces, ids, strict=True)
+            ]
+        return None if None in found else "/".join(filter(None, found))
 
     def _begin(
         self, space: SpaceUnderWay, namespace: Namespace, wrapped: Mapping[str, Any]

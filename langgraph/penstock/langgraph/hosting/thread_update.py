@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["update_thread"]
+__all__ = ["tell_update", "update_thread"]
 
 from typing import Any
 
-from langgraph.types import StateSnapshot
+from langgraph.types import StateSnapshot, StateUpdate
 
 from penstock.langgraph.hosting.breakpoints import Breakpoint
 from penstock.langgraph.hosting.graph import Graph
@@ -18,15 +18,19 @@ from penstock.runtime.errors import UnknownCheckpointError
 from penstock.runtime.types.graph_update import GraphUpdate
 
 
-async def update_thread(graph: Graph, saver: UpdateSaver, update: GraphUpdate) -> Breakpoint:
-    """Update the state of a thread; returns the point that this has made, as one to go on from.
+async def update_thread(graph: Graph, saver: UpdateSaver, update: GraphUpdate) -> None:
+    """Update the state of a thread.
 
     Raises:
         UnknownCheckpointError: the thread has no such point.
         ThreadBusyError: a run is at work on the thread.
-        InvalidUpdateError: LangGraph's, where the graph cannot take it.
+        InvalidUpdateError: LangGraph's, where the graph cannot take it; supersteps that come before
+            what it cannot take are stored.
     """
-    configurable = {"thread_id": update.thread_id, "checkpoint_ns": update.namespace}
+    configurable: dict[str, Any] = {
+        "thread_id": update.thread_id,
+        "checkpoint_ns": update.namespace,
+    }
     if update.checkpoint_id:
         configurable["checkpoint_id"] = update.checkpoint_id
         if await saver.aget_tuple({"configurable": configurable}) is None:
@@ -34,17 +38,29 @@ async def update_thread(graph: Graph, saver: UpdateSaver, update: GraphUpdate) -
                 f"thread {update.thread_id!r} has no checkpoint {update.checkpoint_id!r}: it never "
                 "had, or it is no longer kept (setting history)."
             )
-    config = await graph.aupdate_state(
-        {"configurable": configurable}, update.values, as_node=update.as_node
-    )
-    found = await saver.aget_tuple(config)
-    snapshot = await graph.aget_state(config)
-    made = config.get("configurable", {})
-    namespace, point_id = made.get("checkpoint_ns") or "", str(made["checkpoint_id"])
-    space = Space(update.thread_id, namespace)
-    if found is not None:
+    supersteps = [
+        [StateUpdate(each.values, each.as_node, each.task_id) for each in updates]
+        for updates in update.supersteps
+    ]
+    await graph.abulk_update_state({"configurable": configurable}, supersteps)
+
+
+async def tell_update(graph: Graph, saver: UpdateSaver) -> Breakpoint | None:
+    """Store what readers without the graph see of the points that an update has made.
+
+    Returns the last one, as one to go on from; None if there is none.
+    """
+    last: Breakpoint | None = None
+    for config in saver.made:
+        found = await saver.aget_tuple(config)
+        if found is None:
+            continue
+        snapshot = await graph.aget_state(config)
+        place: dict[str, Any] = config.get("configurable", {})
+        space, point_id = Space(place["thread_id"], place["checkpoint_ns"]), place["checkpoint_id"]
         await saver.atell(space, point_id, _told(snapshot), live_values(found, snapshot))
-    return Breakpoint(namespace, point_id, snapshot.next)
+        last = Breakpoint(space.namespace, point_id, snapshot.next)
+    return last
 
 
 def _told(snapshot: StateSnapshot) -> Snapshot:

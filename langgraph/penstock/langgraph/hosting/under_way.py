@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple
 
+from penstock.langgraph.redis.channels import CONTROL_WRITES
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.put import Put
 
@@ -134,5 +135,5 @@ def finished_in(found: CheckpointTuple) -> set[str]:
     return {
         task_id
         for task_id, channel, _ in found.pending_writes or ()
-        if channel not in WRITES_IDX_MAP and channel != "__error_source_node__"
+        if channel not in CONTROL_WRITES
     }

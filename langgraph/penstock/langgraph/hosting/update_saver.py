@@ -5,16 +5,11 @@ from __future__ import annotations
 __all__ = ["UpdateSaver"]
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import (
-    ChannelVersions,
-    Checkpoint,
-    CheckpointMetadata,
-    CheckpointTuple,
-)
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from penstock.langgraph.planned_saver import PlannedSaver
@@ -23,6 +18,7 @@ from penstock.langgraph.redis.keys import Space
 from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.saver_plans import SaverPlans
+from penstock.langgraph.serde import ClosedSerializer
 from penstock.publisher.plan import follow
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.settings import Settings
@@ -31,14 +27,17 @@ T = TypeVar("T")
 
 
 class UpdateSaver(PlannedSaver):
-    """Stores as a `PenstockSaver` does, over the connection of the worker; for asyncio alone."""
+    """Stores as a `PenstockSaver` does, over the connection of the worker."""
 
     def __init__(
         self, journal: RedisJournal, settings: Settings, serde: SerializerProtocol
     ) -> None:
         super().__init__(serde=serde)
+        self.made: list[RunnableConfig] = []
+        """The configs of the checkpoints that it has stored, or has found, which are to be told."""
         self._journal = journal
-        self._plans = SaverPlans(Storage.of(settings, serde))
+        grows = isinstance(serde, ClosedSerializer)
+        self._plans = SaverPlans(Storage.of(settings, serde, grows=grows))
 
     async def aput(
         self,
@@ -47,32 +46,14 @@ class UpdateSaver(PlannedSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Store a checkpoint with the values of its new versions; returns the config that finds it.
+        """As `put`, on the running loop."""
+        made = await super().aput(config, checkpoint, metadata, new_versions)
+        self.made.append(made)
+        return made
 
-        Raises:
-            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
-            ThreadBusyError: a run is at work on the thread; nothing was stored.
-        """
-        return await self._aread(self._plans.put(config, checkpoint, metadata, new_versions))
-
-    async def aput_writes(
-        self,
-        config: RunnableConfig,
-        writes: Sequence[tuple[str, Any]],
-        task_id: str,
-        task_path: str = "",
-    ) -> None:
-        """Store what a task gave to channels, for the checkpoint that it started from.
-
-        Raises:
-            CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
-            ThreadBusyError: a run is at work on the thread; nothing was stored.
-        """
-        await self._aread(self._plans.put_writes(config, writes, task_id, task_path))
-
-    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """Return the checkpoint that a config names, or the newest of its thread and namespace."""
-        return await self._aread(self._plans.get_tuple(config))
+    async def afind(self, space: Space) -> None:
+        """Find the checkpoints that an update has stored whose process died before it told them."""
+        self.made = await self._aread(self._plans.untold(space))
 
     async def atell(
         self, space: Space, point_id: str, told: Snapshot, applied: Mapping[str, Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = [
     "BARE",
-    "CONTROL",
     "CONTROL_WRITES",
     "ERROR",
     "INTERRUPT",
@@ -21,11 +20,10 @@ RESUME: Final = "__resume__"
 RETURN: Final = "__return__"
 """What a task of the functional API has returned."""
 
-CONTROL: Final = frozenset({"__error_source_node__"})
-"""Channels that say what happened to a task, beside those of `WRITES_IDX_MAP`."""
-
-CONTROL_WRITES: Final = CONTROL | {ERROR, INTERRUPT, RESUME}
-"""All channels that say what happened to a task: one that has written to no other has not ended."""
+CONTROL_WRITES: Final = frozenset(
+    (ERROR, INTERRUPT, RESUME, "__scheduled__", "__error_source_node__")
+)
+"""The channels that say what happened to a task: one that has written to no other has not ended."""
 
 BARE: Final = ("__end__", "__root__")
 """The channels of graphs whose values have no names: what an entrypoint returns, a state of one."""

@@ -19,7 +19,7 @@ from penstock.langgraph.redis.channels import (
 from penstock.langgraph.redis.point import Point, Write
 from penstock.langgraph.redis.snapshot import Snapshot, is_own
 from penstock.runtime.types.interrupt import Interrupt
-from penstock.runtime.types.state import StateSnapshot, StateTask
+from penstock.runtime.types.state import StateSnapshot, StateTask, checkpoint_config
 
 
 @dataclass(slots=True)
@@ -63,6 +63,7 @@ class PointState:
         """Return it as LangGraph's `get_state` shows it, with plain data for values."""
         point, metadata = self.point, dict(self.point.metadata)
         statuses = self._statuses()
+        thread_id, namespace = point.space.thread_id, point.space.namespace
         tasks = tuple(
             self._task(task.id, task.name, statuses.get(task.id, _Task()))
             for task in self.snapshot.tasks
@@ -72,10 +73,12 @@ class PointState:
             next=tuple(
                 task.name for task in self.snapshot.tasks if not self._is_over(statuses, task.id)
             ),
-            config=_config(point, point.id),
+            config=checkpoint_config(thread_id, point.id, namespace),
             metadata=metadata,
             created_at=point.checkpoint.get("ts"),
-            parent_config=_config(point, point.parent) if point.parent else None,
+            parent_config=(
+                checkpoint_config(thread_id, point.parent, namespace) if point.parent else None
+            ),
             tasks=tasks,
             interrupts=tuple(each for task in tasks for each in task.interrupts),
             run_id=str(metadata.get("run_id") or ""),
@@ -133,13 +136,3 @@ class PointState:
 
 def _interrupt(record: Mapping[str, Any]) -> Interrupt:
     return Interrupt(record["value"], record["id"], record.get("response_schema"))
-
-
-def _config(point: Point, point_id: str) -> dict[str, Any]:
-    return {
-        "configurable": {
-            "thread_id": point.space.thread_id,
-            "checkpoint_ns": point.space.namespace,
-            "checkpoint_id": point_id,
-        }
-    }

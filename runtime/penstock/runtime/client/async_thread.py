@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["AsyncThreadHandle"]
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
@@ -20,9 +21,8 @@ from penstock.runtime.types.graph_update import GraphUpdate
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.state import (
     StateSnapshot,
+    StateUpdate,
     checkpoint_config,
-    checkpoint_id_of,
-    namespace_of,
 )
 
 
@@ -53,15 +53,15 @@ class AsyncThreadHandle:
         limit: int | None = None,
     ) -> AsyncIterator[StateSnapshot]:
         """As `ThreadHandle.history`."""
-        threads, left, place = self._client.threads, limit, checkpoint_id_of(before)
-        namespace = namespace_of(before)
+        threads, left, ref = self._client.threads, limit, ref_of(self._thread_id, before or "")
         while left is None or left > 0:
-            page = threads.history(self._thread_id, place, filter or {}, namespace)
-            states, place = await self._client.do(page)
+            page = threads.history(ref, filter or {}, left)
+            states, following = await self._client.do(page)
             for state in states[:left]:
                 yield state
-            if not place:
+            if not following:
                 return
+            ref = replace(ref, checkpoint_id=following)
             left = None if left is None else left - len(states)
 
     async def update(
@@ -72,8 +72,20 @@ class AsyncThreadHandle:
         change = threads.changes.change(ref)
         made = await self._client.do(threads.changes.update(change, values, as_node))
         if isinstance(made, GraphHost):
-            made = await self._update_graph(made, GraphUpdate.of(ref, values, as_node))
+            made = await self._update_graph(
+                made, GraphUpdate.of(ref, [[StateUpdate(values, as_node)]])
+            )
         return checkpoint_config(self._thread_id, made, ref.namespace)
+
+    async def bulk_update(
+        self, supersteps: Sequence[Sequence[StateUpdate]], checkpoint: Config | str = ""
+    ) -> dict[str, Any]:
+        """As `ThreadHandle.bulk_update`."""
+        ref = ref_of(self._thread_id, checkpoint)
+        update = GraphUpdate.of(ref, supersteps)
+        host = await self._client.do(self._client.threads.changes.graph_host(self._thread_id))
+        point_id = await self._update_graph(host, update)
+        return checkpoint_config(self._thread_id, point_id, ref.namespace)
 
     async def _update_graph(self, host: GraphHost, update: GraphUpdate) -> str:
         client = self._client

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["ThreadHandle", "ref_of", "run_id_of", "thread_name"]
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
@@ -20,6 +21,7 @@ from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.state import (
     CheckpointRef,
     StateSnapshot,
+    StateUpdate,
     checkpoint_config,
     checkpoint_id_of,
     namespace_of,
@@ -61,14 +63,14 @@ class ThreadHandle:
 
         `filter` has metadata that must be equal, `before` names a checkpoint to begin behind.
         """
-        threads, left, place = self._client.threads, limit, checkpoint_id_of(before)
-        namespace = namespace_of(before)
+        threads, left, ref = self._client.threads, limit, ref_of(self._thread_id, before or "")
         while left is None or left > 0:
-            page = threads.history(self._thread_id, place, filter or {}, namespace)
-            states, place = self._client.do(page)
+            page = threads.history(ref, filter or {}, left)
+            states, following = self._client.do(page)
             yield from states[:left]
-            if not place:
+            if not following:
                 return
+            ref = replace(ref, checkpoint_id=following)
             left = None if left is None else left - len(states)
 
     def update(
@@ -90,8 +92,29 @@ class ThreadHandle:
         change = threads.changes.change(ref)
         made = self._client.do(threads.changes.update(change, values, as_node))
         if isinstance(made, GraphHost):
-            made = self._update_graph(made, GraphUpdate.of(ref, values, as_node))
+            made = self._update_graph(made, GraphUpdate.of(ref, [[StateUpdate(values, as_node)]]))
         return checkpoint_config(self._thread_id, made, ref.namespace)
+
+    def bulk_update(
+        self, supersteps: Sequence[Sequence[StateUpdate]], checkpoint: Config | str = ""
+    ) -> dict[str, Any]:
+        """Update the state of a LangGraph graph several times: a checkpoint for each inner list.
+
+        As its `bulk_update_state` does: of several updates in one list each names its node, and
+        what comes before an update that is refused stays. A worker makes them.
+
+        Raises:
+            ConfigurationError: there is no update.
+            UnknownCheckpointError: the thread has no such checkpoint.
+            ThreadBusyError: a run is at work on the thread.
+            InvalidUpdateError: the graph refuses one, or the thread is not one of a graph.
+            NoWorkerError: no worker has come to it within 10 s.
+        """
+        ref = ref_of(self._thread_id, checkpoint)
+        update = GraphUpdate.of(ref, supersteps)
+        host = self._client.do(self._client.threads.changes.graph_host(self._thread_id))
+        point_id = self._update_graph(host, update)
+        return checkpoint_config(self._thread_id, point_id, ref.namespace)
 
     def _update_graph(self, host: GraphHost, update: GraphUpdate) -> str:
         client = self._client

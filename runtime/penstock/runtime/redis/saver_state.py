@@ -62,7 +62,7 @@ class SavedThreads:
         self, thread_id: str, before: str, wanted: Mapping[str, Any]
     ) -> tuple[list[StateSnapshot], str]:
         """Return a page of a thread's states, and before which checkpoint the next page is."""
-        return self.do(self.threads.history(thread_id, before, wanted))
+        return self.do(self.threads.history(CheckpointRef(thread_id, before), wanted))
 
     def update(self, updates: Sequence[Update]) -> str:
         """Change a thread's state, one checkpoint an update; returns the id of the last."""

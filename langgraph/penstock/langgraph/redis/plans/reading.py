@@ -7,11 +7,13 @@ __all__ = [
     "Read",
     "lineage",
     "newest",
+    "newest_snapshot",
     "point",
     "read_points",
     "rooted_spaces",
     "spaces_of",
     "threads",
+    "untold",
 ]
 
 import dataclasses
@@ -20,18 +22,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from penstock.langgraph.redis.calls import RECORD, Plan
+from penstock.langgraph.redis.calls import RECORD, WHOLE, Depth, Plan
 from penstock.langgraph.redis.chain import Chain, chain_of
 from penstock.langgraph.redis.growing import ListBytes
 from penstock.langgraph.redis.keys import (
     Space,
+    names_of,
     point_field,
     read_write_name,
+    snapshot_field,
     value_field,
     write_field,
 )
 from penstock.langgraph.redis.point import Lineage, Point, PointHead, Write
 from penstock.langgraph.redis.record import head_of
+from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.versions import is_ours
 
@@ -58,6 +63,26 @@ def _one(storage: Storage, space: Space, call: Any) -> Plan[Point | None]:
         return None
     _remember(storage, found[0])
     return found[0].point
+
+
+def newest_snapshot(storage: Storage, space: Space) -> Plan[tuple[str, Snapshot]]:
+    """Return the newest point of a space and what is told of it; "" for no point."""
+    _, fields, order = names_of(storage.calls.keys, space)
+    ids: Sequence[bytes] = yield "ZREVRANGE", order, 0, 0
+    if not ids:
+        return "", Snapshot()
+    told = yield "HGET", fields, snapshot_field(ids[0].decode())
+    return ids[0].decode(), Snapshot.parse(told) if told else Snapshot()
+
+
+def untold(storage: Storage, space: Space) -> Plan[list[str]]:
+    """Return the newest points of a space of which nothing is told, the newest one last."""
+    _, fields, order = names_of(storage.calls.keys, space)
+    found: Sequence[bytes] = yield "ZREVRANGE", order, 0, PAGE - 1
+    ids = [id_.decode() for id_ in found]
+    told: Sequence[Any] = (yield "HMGET", fields, *map(snapshot_field, ids)) if ids else ()
+    count = next((number for number, text in enumerate(told) if text is not None), len(ids))
+    return ids[:count][::-1]
 
 
 def lineage(
@@ -100,7 +125,10 @@ def _lineage(
 
 
 class Listing:
-    """Reads the points of a space page by page, the newest first."""
+    """Reads the points of a space page by page, the newest first.
+
+    Of `size` points the metadata are looked at in one request, as far as `matches` is given.
+    """
 
     def __init__(
         self,
@@ -109,37 +137,46 @@ class Listing:
         *,
         before: str = "",
         matches: Callable[[Mapping[str, Any]], bool] | None = None,
+        depth: Depth = WHOLE,
+        size: int = PAGE,
     ) -> None:
         self._storage = storage
         self._space = space
-        self._before = before
         self._matches = matches
+        self._depth: Depth = depth
+        self._size = size
+        self.before = before
+        """The point before which the next page is."""
         self.is_over = False
         """Whether there is no further page."""
 
-    def page(self, limit: int | None) -> Plan[list[Point]]:
-        """Return the next points whose metadata match, at most so many; may be none of a page."""
+    def page(self, limit: int | None) -> Plan[list[Read]]:
+        """Return the next points whose metadata match, at most so many; may be none of a page.
+
+        Those of its last page beyond the limit are passed over.
+        """
         calls, space = self._storage.calls, self._space
-        room = PAGE if limit is None else min(PAGE, limit)
+        room = self._size if limit is None else min(self._size, limit)
         if self._matches is None:
-            reply = yield calls.newest(space, room, self._before)
+            reply = yield calls.newest(space, room, self.before, self._depth)
             self._turn(reply[0], room)
-            return _points(self._storage, space, reply)
-        heads, _ = yield calls.newest(space, PAGE, self._before, RECORD)
+            return read_points(self._storage, space, reply)
+        heads, _ = yield calls.newest(space, self._size, self.before, RECORD)
         wanted = [
             id_.decode()
             for id_, record, *_ in heads
             if self._matches(metadata_of(self._storage, space, id_.decode(), record))
         ][:limit]
-        self._turn(heads, PAGE)
+        self._turn(heads, self._size)
         if not wanted:
             return []
-        return _points(self._storage, space, (yield calls.points(space, wanted)))
+        reply = yield calls.points(space, wanted, self._depth)
+        return read_points(self._storage, space, reply)
 
     def _turn(self, read: Sequence[Any], asked: int) -> None:
         self.is_over = len(read) < asked
         if read:
-            self._before = read[-1][0].decode()
+            self.before = read[-1][0].decode()
 
 
 def spaces_of(storage: Storage, thread_id: str) -> Plan[list[Space]]:
@@ -181,10 +218,6 @@ class Read:
     chains: Mapping[str, Chain]
     told: Sequence[bytes] = ()
     """What is told of it, if that was read: its snapshot, its values with pending writes."""
-
-
-def _points(storage: Storage, space: Space, reply: Any) -> list[Point]:
-    return [each.point for each in read_points(storage, space, reply)]
 
 
 def read_points(storage: Storage, space: Space, reply: Any) -> list[Read]:

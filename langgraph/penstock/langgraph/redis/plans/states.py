@@ -5,9 +5,10 @@ from __future__ import annotations
 __all__ = ["GraphStates"]
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
-from penstock.langgraph.redis.calls import RECORD, TOLD, Plan
+from penstock.langgraph.redis.calls import TOLD, Plan
 from penstock.langgraph.redis.keys import Space, applied_field
 from penstock.langgraph.redis.namespace import nodes_of
 from penstock.langgraph.redis.plain_values import PlainSerializer
@@ -40,25 +41,25 @@ class GraphStates:
         return None
 
     def history(
-        self, ref: CheckpointRef, before: str, wanted: Mapping[str, Any]
+        self, ref: CheckpointRef, wanted: Mapping[str, Any], limit: int | None = None
     ) -> Plan[tuple[list[StateSnapshot], str]]:
-        """Read a page of a history: the states before a point ("" for all), the newest first.
+        """Read a page of a history: at most so many states before a point ("" for all).
 
-        Also returns before which one the next page is, "" for no more.
+        The newest comes first. Also returns before which one the next page
+        is, "" for no more.
         """
-        space, calls = Space(ref.thread_id, ref.namespace), self._storage.calls
-        heads, _ = yield calls.newest(space, PAGE, before, RECORD)
-        ids = [
-            id_.decode()
-            for id_, record, *_ in heads
-            if _has(reading.metadata_of(self._storage, space, id_.decode(), record), wanted)
-        ]
+        listing = reading.Listing(
+            self._storage,
+            Space(ref.thread_id, ref.namespace),
+            before=ref.checkpoint_id,
+            matches=partial(_has, wanted) if wanted else None,
+            depth=TOLD,
+            size=PAGE,
+        )
         states: list[StateSnapshot] = []
-        if ids:
-            reply = yield calls.points(space, ids, TOLD)
-            for read in reading.read_points(self._storage, space, reply):
-                states.append((yield from self._shown(read, is_live=False, deep=False)))
-        return states, heads[-1][0].decode() if len(heads) == PAGE else ""
+        for read in (yield from listing.page(limit)):
+            states.append((yield from self._shown(read, is_live=False, deep=False)))
+        return states, "" if listing.is_over else listing.before
 
     def copy(self, source: str, target: str, nonce: str) -> Plan[None]:
         """Give a thread all that another one has.
@@ -114,5 +115,5 @@ class GraphStates:
         return None
 
 
-def _has(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _has(wanted: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
     return all(metadata.get(name) == value for name, value in wanted.items())

@@ -7,11 +7,10 @@ __all__ = ["copy", "delete", "delete_for_runs", "keep_latest", "keep_newest"]
 from collections.abc import Sequence
 from typing import Any, cast
 
-from penstock.langgraph.redis.calls import Plan
+from penstock.langgraph.redis.calls import RECORD, Plan, Request
 from penstock.langgraph.redis.keys import Space, names_of
 from penstock.langgraph.redis.namespace import nodes_of
 from penstock.langgraph.redis.plans import reading
-from penstock.langgraph.redis.point import Point
 from penstock.langgraph.redis.record import head_of
 from penstock.langgraph.redis.storage import Storage
 from penstock.publisher.errors import ConfigurationError
@@ -48,51 +47,60 @@ def keep_latest(storage: Storage, thread_id: str) -> Plan[None]:
     """
     for space in (yield from reading.spaces_of(storage, thread_id)):
         ids: Sequence[bytes] = yield "ZRANGE", names_of(storage.calls.keys, space)[2], 0, -1
-        newest = yield from reading.newest(storage, space)
-        if newest is None:
-            continue
-        kept = yield from _ancestors(storage, newest)
-        old = [id_.decode() for id_ in ids]
-        # Points and writes that came since then are of a later point.
-        yield from _forget(storage, space, [id_ for id_ in old if id_ not in kept])
+        kept = yield from _needed(storage, space, storage.calls.newest(space, 1, depth=RECORD))
+        if kept:
+            old = [id_.decode() for id_ in ids]
+            # Points and writes that came since then are of a later point.
+            yield from _forget(storage, space, [id_ for id_ in old if id_ not in kept])
 
 
-def keep_newest(storage: Storage, thread_id: str, count: int) -> Plan[None]:
+def keep_newest(storage: Storage, thread_id: str, count: int, *, most: int) -> Plan[None]:
     """Delete all points of a thread but for so many of the newest, and those that these need.
 
-    Subgraphs that remember keep as many; those of tasks go with the point that they hang on.
+    Nothing is done as long as the graph itself has at most `most`.
+
+    Subgraphs that remember keep as many; those of tasks go with the point that they hang on, also
+    where it went before and the process died then.
     """
-    forgotten: set[str] = set()
+    if (yield "ZCARD", names_of(storage.calls.keys, Space(thread_id))[2]) <= most:
+        return
+    floor, below = "", set[str]()
     hanging: list[tuple[Space, str]] = []
     for space, root in (yield from reading.rooted_spaces(storage, thread_id)):
         if nodes_of(space.namespace) != space.namespace:
             hanging.append((space, root))
             continue
         order = names_of(storage.calls.keys, space)[2]
-        old: Sequence[bytes] = yield "ZRANGE", order, 0, -count - 1
-        if old:
-            oldest: Sequence[bytes] = yield "ZRANGE", order, -count, -count
-            needed = yield from reading.point(storage, space, oldest[0].decode())
-            kept = (yield from _ancestors(storage, needed)) if needed is not None else set[str]()
+        oldest: Sequence[bytes] = yield "ZRANGE", order, -count, -count
+        if oldest:
+            first = oldest[0].decode()
+            kept = yield from _needed(storage, space, storage.calls.points(space, [first], RECORD))
+            old: Sequence[bytes] = yield "ZRANGE", order, 0, -count - 1
             ids = [id_.decode() for id_ in old if id_.decode() not in kept]
             yield from _forget(storage, space, ids)
-            forgotten |= set(ids) if not space.namespace else set()
+            if not space.namespace:
+                floor, below = first, kept
     for space, root in hanging:
-        if root in forgotten:
+        if "" < root < floor and root not in below:
             ids = yield "ZRANGE", names_of(storage.calls.keys, space)[2], 0, -1
             yield from _forget(storage, space, [id_.decode() for id_ in ids])
 
 
-def _ancestors(storage: Storage, point: Point) -> Plan[set[str]]:
-    kept = {point.id}
-    needed = set(cast("dict[str, Any]", point.metadata.get(COUNTERS) or {}))
-    ahead: Point | None = point
-    while ahead is not None:
-        kept.add(ahead.id)
-        needed -= ahead.checkpoint["channel_values"].keys()
-        if not needed or not ahead.parent:
+def _needed(storage: Storage, space: Space, call: Request) -> Plan[set[str]]:
+    """Return the point that a call finds, and those before it that its delta channels need."""
+    heads, _ = yield call
+    if not heads:
+        return set()
+    point_id, record = heads[0][0].decode(), heads[0][1]
+    metadata = reading.metadata_of(storage, space, point_id, record)
+    kept, channels = {point_id}, set(cast("dict[str, Any]", metadata.get(COUNTERS) or {}))
+    while channels and point_id:
+        kept.add(point_id)
+        point = yield from reading.point(storage, space, point_id)
+        if point is None:
             break
-        ahead = yield from reading.point(storage, ahead.space, ahead.parent)
+        channels -= point.checkpoint["channel_values"].keys()
+        point_id = point.parent
     return kept
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["put", "put_writes", "tell"]
+__all__ = ["applied_record", "put", "put_writes", "tell"]
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -28,6 +29,8 @@ from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.redis.versions import is_ours, version_text
 from penstock.publisher.errors import CodecError
 from penstock.runtime.errors import ThreadBusyError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,11 +71,10 @@ def put(storage: Storage, point: Point, new_versions: Mapping[str, Any]) -> Plan
         new = [*removed, *(draft.new for draft in drafts)]
         return storage.calls.put(point.space, root, point.id, record, new)
 
-    reply = yield call()
-    _check_idle(point.space, reply)
-    if reply:  # a version to be continued was deleted meanwhile
+    while reply := (yield call()):
+        _check_idle(point.space, reply)
+        # Versions to be continued were deleted meanwhile.
         drafts = [_in_full(storage, point.space, draft) for draft in drafts]
-        yield call()
     for draft in drafts:
         if draft.known is not None:
             storage.lists.set(point.space, draft.channel, draft.known)
@@ -107,11 +109,25 @@ def tell(
 ) -> Plan[None]:
     """Store what readers without the graph see of a point, and its values that only it can tell."""
     row = [to_bytes(snapshot_field(point_id)), to_bytes(told.text)]
-    if applied:
-        typed = storage.values.dumps(dict(applied), f"values of point {point_id}")
-        field = applied_field(point_id)
-        row += [to_bytes(field), storage.records.write(space, field, "", typed)]
+    record = applied_record(storage, space, point_id, applied) if applied else None
+    if record is not None:
+        row += [to_bytes(applied_field(point_id)), record]
     yield "HSET", names_of(storage.calls.keys, space)[1], *row
+
+
+def applied_record(
+    storage: Storage, space: Space, point_id: str, values: Mapping[str, Any]
+) -> bytes | None:
+    """Return the record of a point's values that only the graph can tell.
+
+    None if there is no form for one, or it is too large: all that they are made of is stored.
+    """
+    try:
+        typed = storage.values.dumps(dict(values), f"values of point {point_id}")
+    except CodecError as error:
+        logger.warning("point %s is shown without what came since: %s", point_id, error)
+        return None
+    return storage.records.write(space, applied_field(point_id), "", typed)
 
 
 def _draft(storage: Storage, point: Point, channel: str, version: str, value: Any) -> Draft:

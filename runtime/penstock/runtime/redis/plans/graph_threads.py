@@ -24,9 +24,9 @@ class GraphThreads(Protocol):
         ...
 
     def history(
-        self, ref: CheckpointRef, before: str, wanted: Mapping[str, Any]
+        self, ref: CheckpointRef, wanted: Mapping[str, Any], limit: int | None = None
     ) -> Plan[tuple[list[StateSnapshot], str]]:
-        """Read a page of a history; also returns before which point the next page is."""
+        """Read at most so many states; also returns before which point the next page is."""
         ...
 
     def copy(self, source: str, target: str, nonce: str) -> Plan[None]:

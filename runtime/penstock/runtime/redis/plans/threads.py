@@ -59,19 +59,19 @@ class ThreadPlans:
         return no_snapshot(ref)
 
     def history(
-        self, thread_id: str, before: str, wanted: Mapping[str, Any], namespace: str = ""
+        self, ref: CheckpointRef, wanted: Mapping[str, Any], limit: int | None = None
     ) -> Plan[tuple[list[StateSnapshot], str]]:
         """Read a page of a history: the states before a checkpoint ("" for all), newest first.
 
-        Also returns before which one the next page is, "" for no more.
+        Also returns before which one the next page is, "" for no more. More than `limit` may come.
         """
+        thread_id, before = ref.thread_id, ref.checkpoint_id
         first = ""
         if before:
             first = str(int(before) - 1) if is_number(before) else "0"
         reply = yield self.calls.state(thread_id, first, PAGE)
         if self.calls.host(reply) is not None:
-            ref = CheckpointRef(thread_id, namespace=namespace)
-            return (yield from self.of_graphs.history(ref, before, wanted))
+            return (yield from self.of_graphs.history(ref, wanted, limit))
         records = self.calls.records(reply)
         found = [snapshot(record, thread_id, self.codec) for record in records]
         following = records[-1].number if len(records) == PAGE else ""

@@ -99,6 +99,20 @@ class ChangePlans:
             if answer[0] != "MOVED":  # else the thread is at another run than it was just before
                 return made(change, answer)
 
+    def graph_host(self, thread_id: str) -> Plan[GraphHost]:
+        """Return which graph workers execute on a thread.
+
+        Raises:
+            InvalidUpdateError: none.
+        """
+        found = yield ("HGET", self._plans.keys.graph(thread_key(thread_id)), "hosted")
+        if found is None:
+            raise InvalidUpdateError(
+                f"thread {thread_id!r} is not one of a graph, and has no supersteps: update it by "
+                "update(values)."
+            )
+        return GraphHost.parse(found)
+
     def fork(self, change: Change) -> Plan[str]:
         """Make a copy of a checkpoint the thread's head; returns its id."""
         _check(change)
