@@ -147,10 +147,7 @@ def _attribute_docs(cls: type) -> dict[str, str]:
 
 def commands() -> Iterator[str]:
     """All commands with their arguments and options, as `--help` has them."""
-    context = click.Context(main)
-    for name in (name for names in SECTIONS.values() for name in names):
-        command = main.get_command(context, name)
-        assert command is not None, f"there is no command {name!r}"
+    for name, command in _each_command():
         own = click.Context(command, info_name=name)
         arguments = [each for each in command.params if isinstance(each, click.Argument)]
         words = [f"penstock {name}", *(each.make_metavar(own) for each in arguments)]
@@ -159,6 +156,17 @@ def commands() -> Iterator[str]:
         yield from ("| option | |", "|---|---|")
         yield from (f"| `{option}` | {says} |" for option, says in rows)
         yield ""
+
+
+def _each_command() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(main)
+    for name in (name for names in SECTIONS.values() for name in names):
+        command = main.get_command(context, name)
+        assert command is not None, f"there is no command {name!r}"
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {each}", own) for each, own in command.commands.items())
+        else:
+            yield name, command
 
 
 def _paragraph(command: click.Command) -> str:

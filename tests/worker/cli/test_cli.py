@@ -6,6 +6,7 @@ import importlib.metadata
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -164,11 +165,20 @@ def test_the_settings_file_names_the_redis(
     assert penstock("runs").exit_code == 0
 
 
-def test_every_command_takes_redis_and_debug() -> None:
-    context = click.Context(main)
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
+def all_commands(group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """The commands of a group, and of the groups in it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         assert command is not None
+        if isinstance(command, click.Group):
+            yield from all_commands(command)
+        else:
+            yield name, command
+
+
+def test_every_command_takes_redis_and_debug() -> None:
+    for name, command in all_commands(main):
         options = {option for parameter in command.params for option in parameter.opts}
         if name != "demo":
             assert {"--redis", "--debug"} <= options, name
