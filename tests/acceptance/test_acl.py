@@ -22,9 +22,9 @@ from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.redis.connection import connect
 from penstock.publisher.redis.script import Script, load, load_all
 from penstock.runtime import AsyncClient, Client, RedisStore
+from penstock.runtime.diagnostics.doctor.permissions import ROLES, rights
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings, load_settings
-from penstock.worker.doctor.permissions import ROLES, rights
 from tests.faults.support import remote_flows
 from tests.faults.support.gateways import QUICK as QUICK_GATEWAY
 from tests.faults.support.gateways import Gateways

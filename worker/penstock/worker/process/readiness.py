@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 from penstock.publisher.redis.cause import explained, waits_for
 from penstock.publisher.redis.connection import connect, transient
 from penstock.publisher.redis.retries import unavailable
+from penstock.runtime.diagnostics.doctor import risks
+from penstock.runtime.diagnostics.doctor.cluster import refuse_cluster
+from penstock.runtime.diagnostics.doctor.facts import read_server
+from penstock.runtime.diagnostics.doctor.permissions import require
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
-from penstock.worker.doctor import risks
-from penstock.worker.doctor.cluster import refuse_cluster
-from penstock.worker.doctor.facts import read_server
-from penstock.worker.doctor.permissions import require
 
 logger = logging.getLogger(__name__)
 

@@ -16,15 +16,15 @@ from rich.text import Text
 from penstock.publisher.redis.cause import fix_for
 from penstock.publisher.redis.connection import connect
 from penstock.publisher.redis.url import redacted
+from penstock.runtime.diagnostics.doctor import Finding, Level, examine
+from penstock.runtime.diagnostics.doctor.cluster import is_cluster
+from penstock.runtime.diagnostics.doctor.facts import read
+from penstock.runtime.diagnostics.doctor.fix import Fixed, fix_runs
+from penstock.runtime.diagnostics.doctor.permissions import ROLES, rights
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.worker.cli.options import as_json, common, read_settings
 from penstock.worker.cli.output import emit, print_line
-from penstock.worker.doctor import Finding, Level, examine
-from penstock.worker.doctor.cluster import is_cluster
-from penstock.worker.doctor.facts import read
-from penstock.worker.doctor.fix import Fixed, fix_runs
-from penstock.worker.doctor.permissions import ROLES, rights
 
 STATUS: Final = {Level.OK: 0, Level.UNKNOWN: 0, Level.WARNING: 1, Level.PROBLEM: 2}
 """Exit statuses, for monitoring."""

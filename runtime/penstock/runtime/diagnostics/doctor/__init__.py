@@ -7,9 +7,9 @@ from __future__ import annotations
 
 __all__ = ["Finding", "Level", "Reading", "examine", "risks"]
 
-from penstock.worker.doctor import encryption, runs, server
-from penstock.worker.doctor.cluster import is_cluster
-from penstock.worker.doctor.finding import Finding, Level, Reading
+from penstock.runtime.diagnostics.doctor import encryption, runs, server
+from penstock.runtime.diagnostics.doctor.cluster import is_cluster
+from penstock.runtime.diagnostics.doctor.finding import Finding, Level, Reading
 
 
 def examine(reading: Reading) -> list[Finding]:

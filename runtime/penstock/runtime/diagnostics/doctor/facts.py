@@ -13,14 +13,14 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from penstock.publisher.codec.codec import Codec
+from penstock.runtime.diagnostics.doctor.cluster import is_cluster
+from penstock.runtime.diagnostics.doctor.encryption import read_encryption
+from penstock.runtime.diagnostics.doctor.finding import Encryption, Reading
+from penstock.runtime.diagnostics.doctor.listed import counts
 from penstock.runtime.redis.facets import ALL
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.world import World
 from penstock.runtime.types.run import OPEN, RunStatus
-from penstock.worker.doctor.cluster import is_cluster
-from penstock.worker.doctor.encryption import read_encryption
-from penstock.worker.doctor.finding import Encryption, Reading
-from penstock.worker.doctor.listed import counts
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ __all__ = ["KEEPING", "checks", "version"]
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
-from penstock.worker.doctor.cluster import WHY, is_cluster
-from penstock.worker.doctor.finding import Finding, Level, Reading
+from penstock.runtime.diagnostics.doctor.cluster import WHY, is_cluster
+from penstock.runtime.diagnostics.doctor.finding import Finding, Level, Reading
 
 OLDEST: Final = (6, 2)
 CLOCK_WARNING: Final = 2.0

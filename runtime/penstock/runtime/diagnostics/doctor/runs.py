@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from penstock.runtime.diagnostics.doctor.finding import Finding, Level, Reading
 from penstock.runtime.types.code_name import describe, pinned
-from penstock.worker.doctor.finding import Finding, Level, Reading
 
 LATE: Final = 5.0
 """Seconds past the end of a lease by which some worker must have given the run back."""

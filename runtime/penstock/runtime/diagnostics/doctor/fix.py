@@ -11,9 +11,9 @@ from typing import cast
 from redis import Redis
 
 from penstock.publisher.redis.script import run
+from penstock.runtime.diagnostics.doctor.finding import Reading
 from penstock.runtime.redis.calls import AT_ONCE, Calls
 from penstock.runtime.redis.keys import Keys
-from penstock.worker.doctor.finding import Reading
 
 
 @dataclass(frozen=True, slots=True)

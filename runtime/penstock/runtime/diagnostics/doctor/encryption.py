@@ -14,11 +14,11 @@ from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.encrypted import key_of
 from penstock.publisher.codec.keyring import ENVIRONMENT
 from penstock.publisher.errors import CodecError
+from penstock.runtime.diagnostics.doctor.finding import Encryption, Finding, Level, Reading
+from penstock.runtime.diagnostics.doctor.listed import newest_runs
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.run_record import CONFIG
 from penstock.runtime.types.run import RunStatus
-from penstock.worker.doctor.finding import Encryption, Finding, Level, Reading
-from penstock.worker.doctor.listed import newest_runs
 
 RUNS_READ: Final = 100
 """Runs of each status, the newest, that are looked at."""

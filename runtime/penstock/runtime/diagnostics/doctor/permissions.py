@@ -16,8 +16,8 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from penstock.publisher.errors import RedisUnavailableError
+from penstock.runtime.diagnostics.doctor.finding import Finding, Level
 from penstock.runtime.redis.keys import Keys
-from penstock.worker.doctor.finding import Finding, Level
 
 
 @dataclass(frozen=True, slots=True)

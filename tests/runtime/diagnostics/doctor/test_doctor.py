@@ -14,7 +14,7 @@ import redis
 
 from penstock.publisher.redis.script import run as call
 from penstock.runtime.client.client import Client
-from penstock.worker.doctor import Finding, Level, Reading, examine
+from penstock.runtime.diagnostics.doctor import Finding, Level, Reading, examine
 from tests.support.server import RedisServer
 from tests.worker.commands import environment, penstock, program, refused, rows, until
 
