@@ -113,9 +113,10 @@ def test_a_gateway_does_all_that_is_asked_over_http(
     with httpx.Client(base_url=f"{gateway.url}/api", timeout=20.0) as api:
         api.post("/runs", json={"entrypoint": "ask", "input": "why?", "run_id": "r"})
         asked = api.get("/runs/r/result").json()
+        answered = api.post("/runs/r/answer", json={"answer": "so"}).status_code
+        result = api.get("/runs/r/result").json()
         given = {
             "/threads/r/copy": {"target": "u"},
-            "/runs/r/answer": {"answer": "so"},
             "/runs/r/fork": {},
             "/runs/r/rerun": {},
             "/bulk": {"action": "cancel", "entrypoint": "main"},
@@ -124,7 +125,7 @@ def test_a_gateway_does_all_that_is_asked_over_http(
         read = {path: api.get(path).status_code for path in READ}
         changed = api.patch("/threads/t", json={"values": 1}).status_code
 
-    assert asked["status"] == "suspended"
+    assert (asked["status"], answered, result["status"]) == ("suspended", 202, "completed")
     assert done == dict.fromkeys(given, 202) | {"/bulk": 200, "/threads/r/copy": 201}
     assert read == dict.fromkeys(READ, 200)
     assert changed == 200
@@ -133,7 +134,7 @@ def test_a_gateway_does_all_that_is_asked_over_http(
 READ = (
     *("/runs", "/runs/r", "/runs/r/events", "/runs/r/result", "/runs?entrypoint=ask&status=failed"),
     *("/counts", "/counts?by=entrypoint", "/failures", "/threads/t", "/threads/t/history"),
-    *("/queues", "/workers", "/entrypoints"),
+    *("/queues", "/workers", "/entrypoints", "/doctor"),
 )
 
 

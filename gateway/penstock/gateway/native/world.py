@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["ENDPOINTS"]
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call, Empty
 from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.runtime.diagnostics.doctor.examination import examined
 from penstock.runtime.diagnostics.entrypoints import read_entrypoints
 from penstock.runtime.diagnostics.workers import read_workers
 from penstock.runtime.redis.plans.queues import overview
@@ -32,8 +34,15 @@ async def entrypoints(call: Call[Empty, Empty]) -> Response:
     return answer_json({"entrypoints": await call.client.do(read_entrypoints(call.client.plans))})
 
 
+async def doctor(call: Call[Empty, Empty]) -> Response:
+    """Check the settings of the Redis, and find runs that are stuck."""
+    findings = await asyncio.to_thread(examined, call.client.settings)
+    return answer_json({"findings": findings})
+
+
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     Endpoint("GET", "/api/queues", Role.VIEWER, Empty, Empty, queues),
     Endpoint("GET", "/api/workers", Role.VIEWER, Empty, Empty, workers),
     Endpoint("GET", "/api/entrypoints", Role.VIEWER, Empty, Empty, entrypoints),
+    Endpoint("GET", "/api/doctor", Role.OPERATOR, Empty, Empty, doctor),
 )

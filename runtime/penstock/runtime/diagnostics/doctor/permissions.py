@@ -43,11 +43,21 @@ _ASK: Final = (
     "ltrim persist pexpire publish rpush sadd set srem zadd zincrby zrem"
 )
 
+_ASKED: Final = (
+    f"{_RUNS} {{p}}:made:* {{p}}:graph:* {{p}}:parked:* {{p}}:timers "
+    "{rq}:queues {rq}:job:* {rq}:finished:* {rq}:failed:*"
+)
+
 ROLES: Final[Mapping[str, Role]] = {
     "app": Role(
         _ASK,
-        f"{_RUNS} {{p}}:made:* {{p}}:graph:* {{p}}:parked:* {{p}}:timers "
-        "{rq}:queues {rq}:job:* {rq}:finished:* {rq}:failed:*",
+        _ASKED,
+        "{p}:channel{d}:* {p}:control{d}",
+    ),
+    "gateway": Role(
+        f"{_ASK} scard sismember smembers",
+        f"{_ASKED} {{p}}:api_keys {{rq}}:workers {{rq}}:workers:* {{rq}}:worker:* "
+        "{rq}:executions:* {rq}:suspended",
         "{p}:channel{d}:* {p}:control{d}",
     ),
     "worker": Role(

@@ -5,20 +5,21 @@ from __future__ import annotations
 __all__ = ["doctor"]
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Final
 
 import click
-from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
-from redis.sentinel import SentinelConnectionPool
 from rich.text import Text
 
-from penstock.publisher.redis.cause import fix_for
 from penstock.publisher.redis.connection import connect
-from penstock.publisher.redis.url import redacted
 from penstock.runtime.diagnostics.doctor import Finding, Level, examine
 from penstock.runtime.diagnostics.doctor.cluster import is_cluster
-from penstock.runtime.diagnostics.doctor.facts import read
+from penstock.runtime.diagnostics.doctor.examination import (
+    no_answer,
+    read_redis,
+    redis_cli,
+    refused,
+)
 from penstock.runtime.diagnostics.doctor.fix import Fixed, fix_runs
 from penstock.runtime.diagnostics.doctor.permissions import ROLES, rights
 from penstock.runtime.redis.keys import Keys
@@ -71,9 +72,9 @@ def doctor(
         else:
             findings, fixed = _examine(settings, all_keys, fix)
     except NoPermissionError as error:
-        findings = [_refused(error, fix)]
+        findings = [refused(error, "Nothing was fixed." if fix else "Nothing could be checked.")]
     except (RedisError, OSError) as error:
-        findings = [_no_answer(error, settings)]
+        findings = [no_answer(error, settings)]
     for finding in findings:
         emit(finding) if as_json else _print(finding)
     if fixed is not None:
@@ -87,8 +88,7 @@ def _examine(
     """Return the findings, and what was fixed before, if `fix`."""
     with connect(settings.redis) as connection:
         keys = Keys.of(settings, connection)
-        cli = _cli(connection, settings.redis)
-        reading = read(connection, keys, settings.codec(), cli=cli, all_keys=all_keys)
+        reading = read_redis(connection, settings, all_keys=all_keys)
         if not fix or is_cluster(reading.info):
             return examine(reading), None
         fixed = fix_runs(connection, keys, reading.orphans, settings.crashes)
@@ -98,38 +98,7 @@ def _examine(
 def _check_rights(settings: Settings, role: str) -> Sequence[Finding]:
     with connect(settings.redis) as connection:
         keys = Keys.of(settings, connection)
-        return [rights(connection, keys, role).finding(_cli(connection, settings.redis))]
-
-
-def _no_answer(error: Exception, settings: Settings) -> Finding:
-    return Finding(
-        "server",
-        Level.PROBLEM,
-        f"the server cannot be used: {error}",
-        "No run can be enqueued or executed; workers wait until the server answers.",
-        fix_for(error, connect(settings.redis)),
-    )
-
-
-def _refused(error: Exception, fix: bool) -> Finding:
-    return Finding(
-        "rights",
-        Level.PROBLEM,
-        f"the Redis user may not do this: {error}",
-        "Nothing was fixed." if fix else "Nothing could be checked.",
-        "connect as a user with the rights of a worker: penstock doctor --user worker",
-    )
-
-
-def _cli(connection: Redis, url: str) -> str:
-    """Begin a redis-cli command for a URL, without showing its password."""
-    pool: Any = connection.connection_pool
-    if isinstance(pool, SentinelConnectionPool):
-        host, port = cast("tuple[str, int]", pool.get_master_address())
-        return f"redis-cli -h {host} -p {port}"
-    if redacted(url) != url:
-        return 'redis-cli -u "$PENSTOCK_REDIS_URL"'
-    return f"redis-cli -u {url}"
+        return [rights(connection, keys, role).finding(redis_cli(connection, settings.redis))]
 
 
 def _print(finding: Finding) -> None:
