@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.events import custom_events
+from benchmarks.gateway import over_http
 from benchmarks.harness import Bench, Row
 from benchmarks.imports import import_time
 from benchmarks.langgraph_steps import steps_beside_langgraph
@@ -41,6 +42,7 @@ FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
     "runs": runs_per_second,
     "latency": first_event,
     "events": custom_events,
+    "gateway": over_http,
     "sleep": sleeping_runs,
     "replay": replay,
     "recovery": recovery,
