@@ -9,6 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from penstock.gateway.batches import batches
+from penstock.publisher.sse import KEEP_ALIVE
 
 
 def test_what_came_while_the_client_was_slow_is_one_piece() -> None:
@@ -20,7 +21,7 @@ def test_what_came_while_the_client_was_slow_is_one_piece() -> None:
 
     async def main() -> list[bytes]:
         found: list[bytes] = []
-        async for piece in batches(frames()):
+        async for piece in batches(frames(), 60):
             found.append(piece)
             await asyncio.sleep(0)
         return found
@@ -37,7 +38,7 @@ def test_no_more_is_read_ahead_than_a_piece_may_hold() -> None:
             yield "x" * 10
 
     async def main() -> bytes:
-        async with aclosing(batches(frames(), 50)) as pieces:
+        async with aclosing(batches(frames(), 60, 50)) as pieces:
             first = await anext(pieces)
             await asyncio.sleep(0.01)
             assert len(read) <= 10
@@ -52,9 +53,25 @@ def test_an_error_comes_after_what_was_read_before_it() -> None:
         raise OSError("gone")
 
     async def main() -> None:
-        pieces = batches(frames())
+        pieces = batches(frames(), 60)
         assert await anext(pieces) == b"a"
         with pytest.raises(OSError, match="gone"):
             await anext(pieces)
 
     asyncio.run(main())
+
+
+def test_silence_is_broken_by_comments() -> None:
+    said = asyncio.Event()
+
+    async def frames() -> AsyncGenerator[str]:
+        await said.wait()
+        yield "a"
+
+    async def main() -> list[bytes]:
+        async with aclosing(batches(frames(), 0.01)) as pieces:
+            found = [await anext(pieces), await anext(pieces)]
+            said.set()
+            return [*found, await anext(pieces)]
+
+    assert asyncio.run(main()) == [KEEP_ALIVE.encode(), KEEP_ALIVE.encode(), b"a"]

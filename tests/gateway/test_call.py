@@ -65,4 +65,5 @@ def test_a_path_or_a_method_that_is_none(api: Api) -> None:
     wrong = api.ask("PUT", "/api/runs")
 
     assert (nowhere.status_code, nowhere.json()) == (404, {"detail": "Not Found"})
-    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
+    allowed = set(wrong.headers["allow"].split(", "))
+    assert (wrong.status_code, allowed) == (405, {"GET", "HEAD"})

@@ -8,16 +8,21 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Final
 
+from penstock.publisher.sse import KEEP_ALIVE
+
 LARGE: Final = 64 * 1024
 """Bytes of a piece; no more is read ahead of a client that takes nothing."""
 
 
-async def batches(frames: AsyncIterable[str], most: int = LARGE) -> AsyncGenerator[bytes]:
+async def batches(
+    frames: AsyncIterable[str], pulse: float, most: int = LARGE
+) -> AsyncGenerator[bytes]:
     """Join the frames that came since the last piece was taken.
 
-    What was read before an error is given before the error is raised.
+    After `pulse` seconds without any, a comment is given. What was read before an error is given
+    before the error is raised.
     """
-    reader = _Reader(frames, most)
+    reader = _Reader(frames, pulse, most)
     task = asyncio.ensure_future(reader.read())
     try:
         while True:
@@ -32,8 +37,9 @@ async def batches(frames: AsyncIterable[str], most: int = LARGE) -> AsyncGenerat
 
 
 class _Reader:
-    def __init__(self, frames: AsyncIterable[str], most: int) -> None:
+    def __init__(self, frames: AsyncIterable[str], pulse: float, most: int) -> None:
         self._frames = frames
+        self._pulse = pulse
         self._most = most
         self._ready = bytearray()
         self._changed = asyncio.Event()
@@ -56,7 +62,11 @@ class _Reader:
         """Return what is ready, and wait if nothing is; nothing at the end."""
         while not self._ready and not self._is_over:
             self._changed.clear()
-            await self._changed.wait()
+            try:
+                async with asyncio.timeout(self._pulse):
+                    await self._changed.wait()
+            except TimeoutError:
+                return KEEP_ALIVE.encode()
         piece = bytes(self._ready)
         self._ready.clear()
         self._room.set()

@@ -6,7 +6,7 @@ __all__ = ["EventStream"]
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
@@ -20,7 +20,8 @@ from penstock.gateway.shared import Shared
 from penstock.gateway.streams import StreamCut
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
-from penstock.publisher.sse import astream_sse
+from penstock.publisher.sse import write_sse
+from penstock.runtime.client.run_stream import AsyncRunStream
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,9 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterable[Event], shared: Shared, identity: str) -> None:
+    def __init__(
+        self, events: AsyncRunStream | AsyncGenerator[Event], shared: Shared, identity: str
+    ) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self._events = events
@@ -74,7 +77,11 @@ class EventStream(Response):
 
     async def _send(self, send: Send) -> None:
         try:
-            async with aclosing(batches(self._frames())) as pieces:
+            async with (
+                aclosing(self._events) as events,
+                aclosing(write_sse(events, event_frame)) as frames,
+                aclosing(batches(frames, self._shared.settings.pulse)) as pieces,
+            ):
                 async for piece in pieces:
                     await self._deliver(send, piece)
         except _PASSING as error:
@@ -89,10 +96,6 @@ class EventStream(Response):
         except TimeoutError:
             logger.info("a client of %r did not take its events for %g s", self._identity, limit)
             raise StreamCut from None
-
-    def _frames(self) -> AsyncGenerator[str]:
-        keep_alive = self._shared.settings.pulse
-        return astream_sse(self._events, keep_alive=keep_alive, write=event_frame)
 
 
 async def _left(receive: Receive) -> None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["FAILED", "KEEP_ALIVE", "astream_sse", "cursor", "frame", "stream_sse"]
+__all__ = [
+    "FAILED",
+    "KEEP_ALIVE",
+    "Write",
+    "astream_sse",
+    "cursor",
+    "frame",
+    "stream_sse",
+    "write_sse",
+]
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
@@ -73,28 +82,30 @@ def stream_sse(events: Iterable[Event], *, codec: Codec | None = None) -> Genera
 
 
 async def astream_sse(
-    events: AsyncIterable[Event],
-    *,
-    keep_alive: float = 15.0,
-    codec: Codec | None = None,
-    write: Write | None = None,
+    events: AsyncIterable[Event], *, keep_alive: float = 15.0, codec: Codec | None = None
 ) -> AsyncGenerator[str]:
     """Write events as frames, with a comment after each `keep_alive` seconds of silence.
-
-    `write` makes the frame of an event, by default `frame` with the codec.
 
     The last frame is a terminal one, at which a page closes its `EventSource`: `run.finished` of
     the run that is over, with its `status`; `run.interrupted` where `run.stream` has ended as the
     run waits for an answer; `stream.failed` where an error ends the stream, as an expired cursor.
     Where Redis is away there is none, so that the browser comes back.
     """
-    write = write or partial(frame, codec=codec or Codec())
+    write = partial(frame, codec=codec or Codec())
+    async with (
+        aclosing(write_sse(events, write)) as frames,
+        aclosing(_kept_alive(frames, keep_alive)) as texts,
+    ):
+        async for text in texts:
+            yield text
+
+
+async def write_sse(events: AsyncIterable[Event], write: Write) -> AsyncGenerator[str]:
+    """Write events as frames as `astream_sse` does, in a form of one's own and without comments."""
     event: Event | None = None
     try:
-        async with aclosing(_frames(events, keep_alive, write)) as frames:
-            async for text, shown in frames:
-                event = shown or event
-                yield text
+        async for event in events:
+            yield write(event)
     except _PASSING:
         raise
     except CursorExpiredError as error:
@@ -118,23 +129,20 @@ def _failure(error: Exception) -> str:
     return f"event: {FAILED}\ndata: {text}\n\n"
 
 
-async def _frames(
-    events: AsyncIterable[Event], keep_alive: float, write: Write
-) -> AsyncGenerator[tuple[str, Event | None]]:
-    """Give each frame with its event, and comments without."""
-    iterator = aiter(events)
-    pending: asyncio.Future[Event | None] | None = None
+async def _kept_alive(frames: AsyncGenerator[str], seconds: float) -> AsyncGenerator[str]:
+    """Give frames, and a comment after each so many seconds without one."""
+    pending: asyncio.Future[str | None] | None = None
     try:
         while True:
-            pending = pending or asyncio.ensure_future(anext(iterator, None))
-            done, _ = await asyncio.wait((pending,), timeout=keep_alive)
+            pending = pending or asyncio.ensure_future(anext(frames, None))
+            done, _ = await asyncio.wait((pending,), timeout=seconds)
             if not done:
-                yield KEEP_ALIVE, None
+                yield KEEP_ALIVE
                 continue
-            if (event := pending.result()) is None:
+            if (text := pending.result()) is None:
                 return
             pending = None
-            yield write(event), event
+            yield text
     finally:
         if pending is not None:
             pending.cancel()
