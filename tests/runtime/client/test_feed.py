@@ -1,4 +1,4 @@
-"""Following the changes of runs: each once, in order, from a cursor, or an error that says why not."""
+"""Following the changes of runs: each once, in order, from a cursor, or an error that says why."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_pages_follow_each_other(client: Client) -> None:
     count = 2 * PAGE + 7
     raw = client.connection
     for number in range(count):
-        fields = {"event": "run.queued", "run": f"r{number}", "seq": 1, "entrypoint": "flow"}
+        fields: Any = {"event": "run.queued", "run": f"r{number}", "seq": 1, "entrypoint": "flow"}
         raw.xadd(FEED, {**fields, "thread": "", "status": "queued", "cause": "", "tags": ""})
 
     found = taken(client.follow(after="0"), count)
