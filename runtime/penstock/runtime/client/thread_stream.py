@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["AsyncThreadStream", "ThreadStream"]
 
 from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing, closing
 from typing import Self
 
 from penstock.publisher.errors import CursorExpiredError
@@ -79,16 +80,16 @@ class ThreadStream(_Reading):
     def _run(self) -> Generator[Event]:
         place, run_id = self._place, self._place.ahead[0]
         run = RunHandle(self._client, run_id, self._thread_id)
-        stream = run.stream(self._modes, after=place.seen[run_id], subgraphs=self._subgraphs)
+        after = place.seen[run_id]
         try:
-            for event in stream:
-                place.read(event.seq)
-                yield event
+            stream = run.stream(self._modes, after=after, subgraphs=self._subgraphs)
+            with closing(stream):
+                for event in stream:
+                    place.read(event.seq)
+                    yield event
         except (RunNotFoundError, CursorExpiredError):
             place.skip()
             raise
-        finally:
-            stream.close()
         place.leave(stream.end)
 
 
@@ -141,16 +142,16 @@ class AsyncThreadStream(_Reading):
     async def _run(self) -> AsyncGenerator[Event]:
         place, run_id = self._place, self._place.ahead[0]
         run = AsyncRunHandle(self._client, run_id, self._thread_id)
-        stream = run.stream(self._modes, after=place.seen[run_id], subgraphs=self._subgraphs)
+        after = place.seen[run_id]
         try:
-            async for event in stream:
-                place.read(event.seq)
-                yield event
+            stream = run.stream(self._modes, after=after, subgraphs=self._subgraphs)
+            async with aclosing(stream):
+                async for event in stream:
+                    place.read(event.seq)
+                    yield event
         except (RunNotFoundError, CursorExpiredError):
             place.skip()
             raise
-        finally:
-            await stream.aclose()
         place.leave(stream.end)
 
 
