@@ -4,12 +4,13 @@ from __future__ import annotations
 
 __all__ = ["follow"]
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import click
 from rich.text import Text
 
-from penstock.runtime.client.feed import Feed
 from penstock.runtime.types.feed_entry import FeedEntry
 from penstock.worker.cli.errors import INTERRUPTED, note
 from penstock.worker.cli.filters import feed_filters, query_of
@@ -24,9 +25,12 @@ from penstock.worker.cli.output import COLOURS, emit, one_line, print_line
     metavar="CURSOR",
     help="Begin behind an entry, the `cursor` of --json; 0 for all that is kept.",
 )
+@click.option("--limit", "-n", type=click.IntRange(min=1), metavar="N", help="End after so many.")
 @as_json
 @common
-def follow(after: str | None, as_json: bool, redis: str | None, **options: Any) -> None:
+def follow(
+    after: str | None, limit: int | None, as_json: bool, redis: str | None, **options: Any
+) -> None:
     """Show each run that is queued, asks, is resumed or ends, from now on, until you stop it.
 
     With --json each line is an object with `cursor`, `run_id`, `event` and `status`. Runs are shown
@@ -36,14 +40,14 @@ def follow(after: str | None, as_json: bool, redis: str | None, **options: Any) 
     with open_client(redis) as client:
         feed = client.follow(after=after, **query)
         try:
-            _print_all(feed, as_json)
+            _print_all(islice(feed, limit), as_json)
         except KeyboardInterrupt:
             note(f"--after {feed.cursor} shows what comes")
             click.get_current_context().exit(INTERRUPTED)
 
 
-def _print_all(feed: Feed, as_json: bool) -> None:
-    for entry in feed:
+def _print_all(entries: Iterable[FeedEntry], as_json: bool) -> None:
+    for entry in entries:
         if as_json:
             emit(entry)
         else:
