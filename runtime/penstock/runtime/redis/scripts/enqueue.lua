@@ -78,7 +78,7 @@ end
 
 local function created()
   if told.feed then
-    feed().tell_change(id, told.feed, 'run.queued', 'queued')
+    feed().tell_change(id, told.feed, 'run.queued', 'queued', told)
   end
   local until_when = redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint)
   return { 'created', '', tonumber(until_when or 0) > now and '1' or '' }

@@ -33,7 +33,7 @@ local settle
 local function standing_of(id)
   return fields_of(id, 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home', 'home_step', 'caller',
     'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph', 'thread_retention', 'entrypoint',
-    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op', 'feed')
+    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op', 'feed', 'tags')
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
@@ -87,7 +87,7 @@ local function settle_as(id, run, status, reason, by, ...)
     return remote_end().come_home(id, run, status, reason)
   end
   if run.feed then
-    feed().tell_change(id, run.feed, 'run.finished', status)
+    feed().tell_change(id, run.feed, 'run.finished', status, run)
   end
   if run.sends then
     remote_end().call_off(id)
