@@ -33,7 +33,7 @@ class _Place:
         plans = client.plans
         self._tail = FeedTail(plans.keys, plans.codec, wanted, after)
         self._is_kept = client.settings.feed > 0
-        self._backoff = Backoff("to let the feed be followed")
+        self._backoff = Backoff("reads of the feed")
         self._ready: deque[FeedEntry] = deque()
         self._cursor: str | None = after
 
