@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.events import custom_events
+from benchmarks.feed import follower
 from benchmarks.harness import Bench, Row
 from benchmarks.imports import import_time
 from benchmarks.langgraph_steps import steps_beside_langgraph
@@ -49,4 +50,5 @@ FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
     "bytes": bytes_per_step,
     "redis": redis_cost,
     "observing": observed_runs,
+    "feed": follower,
 }
