@@ -26,7 +26,7 @@ from penstock.runtime.types.breakpoints import Nodes, with_breakpoints
 from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
-from penstock.runtime.types.feed_entry import FeedQuery
+from penstock.runtime.types.feed_entry import FeedQuery, feed_filter
 from penstock.runtime.types.queue import checked_queue
 from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
 from penstock.runtime.types.tags import Tags
@@ -134,7 +134,7 @@ class AsyncClient(AsyncTransport):
 
     def follow(self, *, after: str | None = None, **query: Unpack[FeedQuery]) -> AsyncFeed:
         """As `Client.follow`; without a cursor it begins when it is first asked for an entry."""
-        return AsyncFeed(self, RunFilter.of(**query), after)
+        return AsyncFeed(self, feed_filter(**query), after)
 
     async def backlog(self, queue: str | None = None) -> int:
         """As `Client.backlog`."""

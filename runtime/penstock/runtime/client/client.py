@@ -25,7 +25,7 @@ from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, c
 from penstock.runtime.types.config import merged
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
-from penstock.runtime.types.feed_entry import FeedQuery
+from penstock.runtime.types.feed_entry import FeedQuery, feed_filter
 from penstock.runtime.types.interrupt import NOTHING, Command
 from penstock.runtime.types.queue import checked_queue
 from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
@@ -201,7 +201,7 @@ class Client(Transport):
         Raises:
             ConfigurationError: there is no feed, or `after` is not a cursor.
         """
-        return Feed(self, RunFilter.of(**query), after)
+        return Feed(self, feed_filter(**query), after)
 
     def backlog(self, queue: str | None = None) -> int:
         """Count the work of a queue: what waits for a worker, and what workers execute.

@@ -69,7 +69,7 @@ class Feed(_Place):
 
     def __init__(self, client: Transport, wanted: RunFilter, after: str | None) -> None:
         super().__init__(client, wanted, after)
-        self._connection = client.waiting
+        self._connection = client.blocking
         client.do(self._beginning())
 
     def __iter__(self) -> Self:
@@ -130,5 +130,5 @@ class AsyncFeed(_Place):
             return []
 
     async def _ask(self, request: Request) -> Any:
-        connection: Any = self._client.waiting
+        connection: Any = self._client.blocking
         return await connection.execute_command(*cast("tuple[str | int, ...]", request))

@@ -18,8 +18,8 @@ from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.streaming.mode_view import check_modes
+from penstock.runtime.types.feed_entry import feed_filter
 from penstock.runtime.types.run import OPEN
-from penstock.runtime.types.run_filter import RunFilter
 
 
 class _Reading:
@@ -29,7 +29,7 @@ class _Reading:
         check_modes(modes)
         self._thread_id = thread_id
         self._modes = modes
-        self._wanted = RunFilter.of(thread=thread_id)
+        self._wanted = feed_filter(thread=thread_id)
         self._place = ThreadPlace() if after is None else ThreadPlace.of(after)
         self._is_new = after is None
 

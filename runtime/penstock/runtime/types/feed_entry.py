@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FeedEntry", "FeedQuery"]
+__all__ = ["FeedEntry", "FeedQuery", "feed_filter"]
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from typing import TypedDict
 
 from penstock.publisher.codec.registry import register_type
 from penstock.runtime.types.run import RunStatus
+from penstock.runtime.types.run_filter import RunFilter
 
 
 @register_type
@@ -47,3 +48,18 @@ class FeedQuery(TypedDict, total=False):
     """Tags that a run has, perhaps among others."""
     status: str | Iterable[str] | None
     """The status after the change, or several."""
+
+
+def feed_filter(
+    *,
+    entrypoint: str | None = None,
+    thread: str | None = None,
+    tag: Mapping[str, str] | None = None,
+    status: str | Iterable[str] | None = None,
+) -> RunFilter:
+    """Read the filters of a query.
+
+    Raises:
+        ConfigurationError: one of them has a value that no run could have.
+    """
+    return RunFilter.of(entrypoint=entrypoint, thread=thread, tag=tag, status=status)

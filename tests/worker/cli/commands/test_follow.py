@@ -30,7 +30,7 @@ def test_follow_shows_a_line_for_each_change(client: Client, redis_url: str) -> 
 
     found = penstock("follow", "--after", "0", "--limit", "2", url=redis_url)
 
-    lines = [line.split()[1:] for line in found.stdout.splitlines()]
+    lines = [line.split()[2:] for line in found.stdout.splitlines()]
     others = ["main", "thread=ann", "tenant=acme"]
     assert lines == [
         [run.run_id, "queued", "queued", *others],

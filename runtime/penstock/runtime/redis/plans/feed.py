@@ -78,9 +78,9 @@ class FeedTail:
             after = self._cursor or START
             yield ("XREAD", "COUNT", 1, "BLOCK", WAIT, "STREAMS", self._key, after)
             rows = yield from self._rows()
+        entries = [self._entry(row) for row in rows]  # before the cursor is behind them
         if rows:
             self._cursor = _cursor(rows[-1])
-        entries = map(self._entry, rows)
         return [entry for entry in entries if self._admits(entry)]
 
     def _rows(self) -> Plan[Sequence[Row]]:

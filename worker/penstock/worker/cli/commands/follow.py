@@ -55,7 +55,7 @@ def _print_all(entries: Iterable[FeedEntry], as_json: bool) -> None:
 
 
 def _line(entry: FeedEntry) -> Text:
-    moment = entry.time.astimezone().strftime("%H:%M:%S")
+    moment = entry.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     event = entry.event.removeprefix("run.")
     others = [] if entry.thread_id == entry.run_id else [f"thread={one_line(entry.thread_id, 40)}"]
     others += [f"cause={entry.cause}"] if entry.cause else []
