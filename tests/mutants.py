@@ -228,8 +228,8 @@ MUTANTS: Final = (
     Mutant("the feed is not told of an end", "settle", "if run.feed then", "if false then"),
     Mutant("the feed is not told of an input", "enqueue", "if told.feed then", "if false then"),
     Mutant("the feed is not told of a question", "suspend", "if run[9] and", "if false and"),
-    Mutant("the feed is not told of an answer", "reopen", "if run[10] then", "if false then"),
-    Mutant("the feed is not told of news", "resume", "if run[4] then", "if false then"),
+    Mutant("the feed is not told of an answer", "reopen", "if run.feed then", "if false then"),
+    Mutant("the feed is not told of news", "resume", "if run.feed then", "if false then"),
     Mutant("the feed names another event", "feed", "last_seq(key('events', id))", "0"),
     Mutant(
         "the feed keeps an old status",
