@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.events import custom_events
+from benchmarks.feed import follower
 from benchmarks.gateway import over_http
 from benchmarks.harness import Bench, Row
 from benchmarks.imports import import_time
@@ -51,4 +52,5 @@ FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
     "bytes": bytes_per_step,
     "redis": redis_cost,
     "observing": observed_runs,
+    "feed": follower,
 }

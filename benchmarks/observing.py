@@ -1,4 +1,4 @@
-"""What metrics and traces add to the time that a run takes.
+"""What metrics, traces and the feed add to the time that a run takes.
 
 It is processor time, of the worker, of Redis and of the client together: on a machine that does
 other things too, it tells the difference of some microseconds, which the time that passes does not.
@@ -17,6 +17,7 @@ import redis
 from benchmarks.harness import AT_MOST, Bar, Bench, Row, rounds
 from benchmarks.processes import connected, penstock_worker, wait_until
 from penstock.runtime import Client
+from penstock.runtime.settings import Settings
 
 __all__ = ["observed_runs"]
 
@@ -33,6 +34,7 @@ def observed_runs(bench: Bench) -> list[Row]:
             "plain": partial(_milliseconds, bench),
             "metrics": partial(_milliseconds, bench, METRICS),
             "traces": partial(_milliseconds, bench, traces=True),
+            "feed": partial(_milliseconds, bench, feed=100_000),
         },
     )
     return [
@@ -47,17 +49,20 @@ def observed_runs(bench: Bench) -> list[Row]:
         for kind, what, most in (
             ("metrics", "metrics", 1.03),
             ("traces", "traces to an exporter that drops them", 1.2),
+            ("feed", "the feed", 1.05),
         )
     ]
 
 
-def _milliseconds(bench: Bench, options: tuple[str, ...] = (), *, traces: bool = False) -> float:
+def _milliseconds(
+    bench: Bench, options: tuple[str, ...] = (), *, traces: bool = False, feed: int = 0
+) -> float:
     count = bench.scale.runs
     os.environ["PENSTOCK_TRACES"] = "1" if traces else ""
     app = "benchmarks.traced_flows" if traces else "benchmarks.flows"
     with (
         penstock_worker(bench.url, *options, app=app) as worker,
-        Client(bench.url) as client,
+        Client(bench.url, settings=Settings(redis=bench.url, feed=feed)) as client,
         connected(bench.url) as counting,
     ):
         del os.environ["PENSTOCK_TRACES"]

@@ -253,6 +253,22 @@ def test_a_reader_follows_what_others_do(app: Client, reader: Client, work: Work
     assert {"main": 10} in [event.data for event in handle.stream("updates")]
 
 
+def test_a_reader_follows_all_runs_and_those_of_a_thread(server: RedisServer, work: Work) -> None:
+    with (
+        Client(url(server, "app"), settings=Settings(feed=1000)) as app,
+        Client(url(server, "reader"), settings=Settings(feed=1000)) as reader,
+    ):
+        feed, words = reader.follow(), reader.thread("t").stream("updates")
+        run = app.enqueue("ask", "why?", thread_id="t")
+        work()
+        assert [next(feed).event for _ in range(2)] == ["run.queued", "run.interrupted"]
+        app.thread("t").resume("yes")
+
+        assert [next(feed).event for _ in range(2)] == ["run.resumed", "run.finished"]
+        assert {next(words).run_id for _ in range(2)} == {run.run_id}
+        words.close()
+
+
 def shown(server: RedisServer, user: str, *command: str) -> Any:
     """What a command prints as JSON, as a user."""
     found = penstock(*command, "--redis", url(server, user), "--json")

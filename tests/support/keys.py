@@ -11,6 +11,7 @@ import redis
 PERMANENT = (
     "penstock:api_keys",
     "penstock:entrypoints",
+    "penstock:feed",
     "penstock:leases",
     "penstock:ready",
     "penstock:open:*",

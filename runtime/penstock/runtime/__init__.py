@@ -27,6 +27,7 @@ from penstock.runtime.types.cache import CachePolicy
 from penstock.runtime.types.config import RunnableConfig
 from penstock.runtime.types.control import RunControl
 from penstock.runtime.types.failure_group import FailureGroup
+from penstock.runtime.types.feed_entry import FeedEntry
 from penstock.runtime.types.interrupt import Command, Interrupt
 from penstock.runtime.types.output import GraphOutput
 from penstock.runtime.types.retry import RetryPolicy
@@ -47,6 +48,7 @@ __all__ = [
     "Edge",
     "Entrypoint",
     "FailureGroup",
+    "FeedEntry",
     "Graph",
     "GraphOutput",
     "InMemoryCache",

@@ -19,6 +19,8 @@ PenstockError (penstock.publisher.errors)
 ├── StepCancelledError         a body raised CancelledError itself (also RuntimeError)
 ├── ReplayError                the code no longer matches what is recorded
 ├── LeaseLostError             another attempt owns the run
+├── FeedExpiredError           entries of the feed behind a cursor are no longer kept
+├── FeedRewoundError           the feed has lost entries that were read
 └── RunError                   has run_id
     ├── RunNotFoundError
     ├── RunConflictError       the run id is taken by another input
@@ -48,6 +50,8 @@ __all__ = [
     "ConfigurationError",
     "Drained",
     "EmptyInputError",
+    "FeedExpiredError",
+    "FeedRewoundError",
     "Fenced",
     "GeneratorError",
     "InputError",
@@ -198,6 +202,31 @@ class RunFailedError(RunError):
 
 class PoisonRunError(RunFailedError):
     """The run was given up because its workers kept dying of it."""
+
+
+class FeedExpiredError(PenstockError):
+    """Entries of the feed behind a cursor are no longer kept."""
+
+    def __init__(self, after: str, oldest: str) -> None:
+        super().__init__(
+            f"cursor {after} of the feed has expired: the oldest entry kept is {oldest}. "
+            "Following with after='0' begins with it; the setting `feed` says how many are kept."
+        )
+        self.after = after
+        self.oldest = oldest
+
+
+class FeedRewoundError(PenstockError):
+    """The feed does not have the entry of a cursor, though it has older ones, or none at all."""
+
+    def __init__(self, after: str, newest: str) -> None:
+        super().__init__(
+            f"the feed has no entry {after}, its newest is {newest or 'none'}: Redis has lost "
+            "entries, as at a failover, or was emptied. What they told of may not have happened: "
+            "look at the runs, then follow without a cursor, or with after='0'."
+        )
+        self.after = after
+        self.newest = newest
 
 
 class RunCancelledError(RunError):

@@ -56,6 +56,8 @@ class Settings:
     queue: str = "default"
     index: tuple[str, ...] = ()
     """What runs are also listed by: `queue`, `tag:<key>`; all processes need the same."""
+    feed: int = 0
+    """Changes of runs that are kept for `follow`, 0 for none; all who enqueue need the same."""
     app: tuple[str, ...] = ()
     """Modules or files that define the entrypoints."""
     version: str = ""

@@ -39,7 +39,7 @@ def fleet(server: RedisServer, tmp_path: Path) -> Iterator[Fleet]:
 @pytest.fixture
 def client(server: RedisServer) -> Iterator[Client]:
     """A client of the test's own server."""
-    with Client(server.url, settings=Settings(redis=server.url)) as client:
+    with Client(server.url, settings=Settings(redis=server.url, feed=100_000)) as client:
         yield client
 
 

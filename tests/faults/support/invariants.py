@@ -15,6 +15,7 @@ I23  the checkpoints of a thread have no gaps, the last is its head, and the run
 I24  a remote step is performed by one run, which its home expects; none waits for nobody
 I35  each run is found by each of its facets, once
 I36  a failed run is resumed once, whoever resumes it
+I37  the feed tells of each change of a run once, in order
 RQ   RQ's registries name what is being executed, and nothing else
 """
 
@@ -26,6 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import redis
 
 from penstock.publisher.event import Event
+from tests.faults.support.fed import fed_wrongly
 from tests.faults.support.listed import kept_for, listed_wrongly
 from tests.faults.support.snapshot import Entry, Snapshot
 from tests.faults.support.voids import left_standing, remote_steps, speaks_for
@@ -92,6 +94,7 @@ def _violations(now: Snapshot) -> Iterator[str]:
     yield from _parked(now)
     yield from _histories(now)
     yield from listed_wrongly(now)
+    yield from fed_wrongly(now)
 
 
 def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:

@@ -114,6 +114,7 @@ class Protocol:
     def enqueue(self, run_id: str, on_busy: Any, *, again: bool = False) -> str:
         queued = json.dumps({"mode": "run.queued", "data": {}, "thread": THREAD, "time": 1.0})
         fields: dict[str, str | int] = {"entrypoint": "flow", "retention": 3_600_000, "keep": 0}
+        fields["feed"] = 1000
         creation = Creation(
             run_id,
             THREAD,
@@ -253,9 +254,10 @@ class Protocol:
         change, write = self._write(held, step=False)
         questions = dict.fromkeys(names, '"?"')
         withdrawn = self.world.runs[held.run_id].questions.keys() - questions.keys()
-        change = Change(change.number, change.recorded, (*change.tags, "run.interrupted"))
-        write.events += self._event(held, "run.interrupted", {})
-        write.ending = Suspended(_fact("run.interrupted"), questions, FAR if timed else None)
+        mode = "run.interrupted" if questions else "run.suspended"
+        change = Change(change.number, change.recorded, (*change.tags, mode))
+        write.events += self._event(held, mode, {})
+        write.ending = Suspended(_fact(mode), questions, FAR if timed else None)
         answer = self._send(
             "suspend" if questions else "sleep",
             held,

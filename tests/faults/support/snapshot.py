@@ -23,6 +23,7 @@ for _, prefix in ipairs(ARGV) do
     elseif kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
     elseif kind == 'list' then value = redis.call('LRANGE', key, 0, -1)
     elseif kind == 'set' then value = redis.call('SMEMBERS', key)
+    elseif key == prefix .. ':feed' then value = redis.call('XRANGE', key, '-', '+')
     elseif kind == 'stream' then value = {} -- results of RQ's ordinary jobs
     else value = redis.call('GET', key) end
     found[#found + 1] = { key, kind, redis.call('PTTL', key), value }
@@ -58,6 +59,8 @@ class Snapshot:
     scores: dict[str, dict[str, float]] = field(default_factory=dict[str, "dict[str, float]"])
     members: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
     logs: dict[str, list[Entry]] = field(default_factory=dict[str, "list[Entry]"])
+    feed: list[dict[str, str]] = field(default_factory=list["dict[str, str]"])
+    """The entries of the feed, the oldest first."""
     histories: dict[str, list[int]] = field(default_factory=dict[str, "list[int]"])
     """The numbers of a thread's checkpoints, by its key."""
     ttls: dict[str, int] = field(default_factory=dict[str, int])
@@ -86,6 +89,9 @@ class Snapshot:
             self.histories[name] = [int(text.partition(b" ")[0]) for text in value]
         elif key.startswith(f"{self.prefix}:events:"):
             self.logs[key] = [Entry(seq, json.loads(text)) for seq, text in map(event_of, value)]
+        elif key == f"{self.prefix}:feed":
+            pairs = (_pairs(fields) for _, fields in value)
+            self.feed = [{_text(name): _text(text) for name, text in each} for each in pairs]
         elif kind in ("list", "set"):
             self.members[key] = [_text(item) for item in value]
 

@@ -51,6 +51,7 @@ def lua(expression: str, keys: Keys = KEYS) -> str:
         ("READY", KEYS.ready),
         ("CONTROL", KEYS.control),
         ("ARGV[1] .. ':entrypoints'", KEYS.entrypoints),
+        ("ARGV[1] .. ':feed'", KEYS.feed),
         ("key('open', 'all')", KEYS.open("all")),
         ("SUSPENDED", KEYS.open("suspended")),
         ("key('over', 'all')", KEYS.over("all")),

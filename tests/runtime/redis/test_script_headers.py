@@ -27,6 +27,7 @@ KINDS = {
     "open",
     "causes",
     "cause",
+    "feed",
 } | {
     *("thread", "history", "waiting", "made", "taken", "leases", "ready", "timers", "entrypoints"),
     *("over", "app", "parked", "job", "queue", "queues", "intermediate", "wip", "finished"),
@@ -37,7 +38,7 @@ KINDS = {
 BUILT = {
     r"\b(?:key|rq)\('(\w+)'": "",
     r"\brq_queue\([^,]*, '(\w+)'\)": "",
-    r"':(entrypoints|causes|queues|suspended|executions|workers)\b": "",
+    r"':(entrypoints|causes|feed|queues|suspended|executions|workers)\b": "",
     r"\b(rq_queue)\([^,()]*\)": "queue",
     r"\b(rq_job)\(": "job",
     r"\b(presence)\(": "",

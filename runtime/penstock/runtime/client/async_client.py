@@ -12,6 +12,7 @@ from typing import Any, Unpack
 from penstock.runtime.client.async_thread import AsyncThreadHandle
 from penstock.runtime.client.client import wanted_run
 from penstock.runtime.client.enqueue_span import enqueue_span
+from penstock.runtime.client.feed import AsyncFeed
 from penstock.runtime.client.run import AsyncRunHandle
 from penstock.runtime.client.thread import run_id_of, thread_name
 from penstock.runtime.client.transport import AsyncTransport
@@ -25,6 +26,7 @@ from penstock.runtime.types.breakpoints import Nodes, with_breakpoints
 from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
+from penstock.runtime.types.feed_entry import FeedQuery, feed_filter
 from penstock.runtime.types.queue import checked_queue
 from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
 from penstock.runtime.types.tags import Tags
@@ -129,6 +131,10 @@ class AsyncClient(AsyncTransport):
             if progress.run_ids and not bulk.is_dry and not bulk.is_over:
                 due = began + len(progress.run_ids) / rate
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    def follow(self, *, after: str | None = None, **query: Unpack[FeedQuery]) -> AsyncFeed:
+        """As `Client.follow`; without a cursor it begins when it is first asked for an entry."""
+        return AsyncFeed(self, feed_filter(**query), after)
 
     async def backlog(self, queue: str | None = None) -> int:
         """As `Client.backlog`."""

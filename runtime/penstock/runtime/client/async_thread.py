@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
 from penstock.runtime.client.thread import ref_of, run_id_of, thread_name
+from penstock.runtime.client.thread_stream import AsyncThreadStream
 from penstock.runtime.client.transport import AsyncTransport
 from penstock.runtime.errors import RunFailedError
 from penstock.runtime.journal.graph_host import GraphHost
@@ -44,6 +45,16 @@ class AsyncThreadHandle:
         """As `ThreadHandle.state`."""
         ref = ref_of(self._thread_id, checkpoint)
         return await self._client.do(self._client.threads.state(ref, subgraphs=subgraphs))
+
+    def stream(
+        self,
+        stream_mode: str | Sequence[str] = "updates",
+        *,
+        after: str | None = None,
+        subgraphs: bool = False,
+    ) -> AsyncThreadStream:
+        """As `ThreadHandle.stream`; it begins when it is first asked for an event."""
+        return AsyncThreadStream(self._client, self._thread_id, stream_mode, after, subgraphs)
 
     async def history(
         self,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Unpack
 
 from penstock.runtime.client.enqueue_span import enqueue_span
+from penstock.runtime.client.feed import Feed
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.client.thread import ThreadHandle, run_id_of, thread_name
 from penstock.runtime.client.transport import Transport
@@ -24,6 +25,7 @@ from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, c
 from penstock.runtime.types.config import merged
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
+from penstock.runtime.types.feed_entry import FeedQuery, feed_filter
 from penstock.runtime.types.interrupt import NOTHING, Command
 from penstock.runtime.types.queue import checked_queue
 from penstock.runtime.types.run_filter import RunFilter, RunPage, RunQuery, StatusQuery
@@ -188,6 +190,18 @@ class Client(Transport):
             if progress.run_ids and not bulk.is_dry and not bulk.is_over:
                 due = began + len(progress.run_ids) / rate
                 time.sleep(max(0.0, due - time.monotonic()))
+
+    def follow(self, *, after: str | None = None, **query: Unpack[FeedQuery]) -> Feed:
+        """Follow the changes of all runs, or of those that pass the filters of `FeedQuery`.
+
+        Each entry comes once, in order: what happens from now on, or behind the cursor `after`,
+        where "0" stands for all that is kept. Runs are in the feed if the setting `feed` was on
+        where they were enqueued. `feed.cursor` and `entry.cursor` are where to go on later.
+
+        Raises:
+            ConfigurationError: there is no feed, or `after` is not a cursor.
+        """
+        return Feed(self, feed_filter(**query), after)
 
     def backlog(self, queue: str | None = None) -> int:
         """Count the work of a queue: what waits for a worker, and what workers execute.

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
+from penstock.runtime.client.thread_stream import ThreadStream
 from penstock.runtime.client.transport import Transport
 from penstock.runtime.errors import ConfigurationError, RunFailedError
 from penstock.runtime.journal.graph_host import GraphHost
@@ -51,6 +52,25 @@ class ThreadHandle:
         """
         ref = ref_of(self._thread_id, checkpoint)
         return self._client.do(self._client.threads.state(ref, subgraphs=subgraphs))
+
+    def stream(
+        self,
+        stream_mode: str | Sequence[str] = "updates",
+        *,
+        after: str | None = None,
+        subgraphs: bool = False,
+    ) -> ThreadStream:
+        """Follow the runs of the thread in the given stream modes, one after the other, for ever.
+
+        Events are those of `run.stream`: what happens from now on, or behind the cursor `after`,
+        where "0" stands for the oldest entry of the feed. `stream.cursor` is where to go on later.
+
+        Raises:
+            ConfigurationError: there is no feed: the setting `feed` is off.
+            RunNotFoundError, CursorExpiredError: events of a run are no longer kept; the cursor
+                then leads on behind that run.
+        """
+        return ThreadStream(self._client, self._thread_id, stream_mode, after, subgraphs)
 
     def history(
         self,

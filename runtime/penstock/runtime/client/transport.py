@@ -42,6 +42,8 @@ class Transport:
         self.plans = RequestPlans(self.settings, self.codec, self.connection)
         self.threads = ThreadPlans(self.plans, self.settings)
         self.search = SearchPlans(self.plans.keys, self.plans.codec, self.settings.index)
+        self.blocking = connect(self.connection)
+        """Connections for calls that wait in Redis: they take none away from other calls."""
         self._asking = DirectRedis(self.connection)
 
     def do(self, plan: Plan[T]) -> T:
@@ -54,6 +56,7 @@ class Transport:
     def close(self) -> None:
         """Close the client's connections."""
         self._asking.close()
+        self.blocking.close()
         self.connection.close()
 
     def __enter__(self) -> Self:
@@ -84,6 +87,8 @@ class AsyncTransport:
         self.codec = codec or self.settings.codec()
         given = self.settings.redis if redis is None else redis
         self.connection = aconnect(given)
+        self.blocking = aconnect(self.connection)
+        """As `Transport.blocking`."""
         self.plans = RequestPlans(self.settings, self.codec, self.connection)
         self.threads = ThreadPlans(self.plans, self.settings)
         self.search = SearchPlans(self.plans.keys, self.plans.codec, self.settings.index)
@@ -107,4 +112,5 @@ class AsyncTransport:
         traceback: TracebackType | None,
     ) -> None:
         await self.hub.__aexit__(kind, error, traceback)
+        await self.blocking.aclose()
         await self.connection.aclose()

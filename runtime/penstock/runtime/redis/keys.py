@@ -18,13 +18,14 @@ PERMANENT = (
     "timers",
     "open:*",
     "entrypoints",
+    "feed",
     "parked:*",
     "thread:*",
     "history:*",
     "cache:*",
     "graph:*",
 )
-"""Kinds of keys that have no TTL: indexes, the state of threads, cached values without one."""
+"""Kinds of keys that have no TTL: indexes, the feed, the state of threads, cached values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,11 @@ class Keys(EventKeys):
     def entrypoints(self) -> str:
         """Sorted set of entrypoint names by how long live workers announce them (ms). Permanent."""
         return f"{self.prefix}:entrypoints"
+
+    @property
+    def feed(self) -> str:
+        """Stream of the changes of runs, as many as the setting `feed` says. Permanent."""
+        return f"{self.prefix}:feed"
 
     def app(self, digest: str) -> str:
         """Set of what a worker's app can execute: `e:<entrypoint>`, `t:<task>`; TTL: 15 seconds.

@@ -35,6 +35,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "config": CONFIG,
     "durability": "async",
     "facets": "",
+    "feed": "0",
     "history": "1000",
     "keep": "0",
     "metadata": "",

@@ -24,6 +24,7 @@ SECTIONS: Final = {
         "runs": "List the newest runs, or count them.",
         "show": "Show a run: its steps, its attempts, what it waits for.",
         "tail": "Follow the events of a run, from the first one on.",
+        "follow": "Follow the changes of all runs.",
         "failures": "Show what runs failed of, in groups; resume a group.",
         "resume": "Answer a run that waits, or let a failed run continue.",
         "rerun": "Enqueue a run of the same input.",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["filters", "moment", "query_of", "tags_of"]
+__all__ = ["feed_filters", "filters", "moment", "query_of", "tags_of"]
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -36,14 +36,24 @@ def moment(text: str) -> datetime | timedelta:
 
 def filters(function: F) -> F:
     """Give a command the filters of runs, as the argument `query`."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
+    return _with(_OPTIONS, function)
+
+
+def feed_filters(function: F) -> F:
+    """Give a command the filters of the feed's entries."""
+    return _with(("status", "entrypoint", "tag", "thread"), function)
+
+
+def _with(names: Collection[str], function: F) -> F:
+    for name, option in reversed(list(_OPTIONS.items())):
+        function = option(function) if name in names else function
     return function
 
 
 def query_of(options: dict[str, Any]) -> dict[str, Any]:
     """Return the filters among the options of a command, as `client.runs` takes them."""
-    given = {name: options.pop(name) for name in _NAMES} | {"tag": tags_of(options.pop("tag"))}
+    tags = tags_of(options.pop("tag"))
+    given = {name: options.pop(name) for name in _OPTIONS if name in options} | {"tag": tags}
     return {name: value for name, value in given.items() if value not in (None, (), {})}
 
 
@@ -58,34 +68,35 @@ def tags_of(texts: Iterable[str]) -> dict[str, str]:
     return tags
 
 
-_OPTIONS: Final = (
-    click.option(
+_OPTIONS: Final[dict[str, Callable[[Any], Any]]] = {
+    "status": click.option(
         "--status",
         type=click.Choice([status.value for status in RunStatus]),
         multiple=True,
         help="Only runs in this status; may be repeated.",
     ),
-    click.option("--entrypoint", metavar="NAME", help="Only runs of this entrypoint."),
-    click.option("--queue", metavar="NAME", help="Only runs of this queue."),
-    click.option(
+    "entrypoint": click.option(
+        "--entrypoint", metavar="NAME", help="Only runs of this entrypoint."
+    ),
+    "queue": click.option("--queue", metavar="NAME", help="Only runs of this queue."),
+    "tag": click.option(
         "--tag",
         metavar="KEY=VALUE",
         multiple=True,
         help="Only runs with this tag; may be repeated.",
     ),
-    click.option(
+    "error": click.option(
         "--error", metavar="CAUSE", help="Only runs that failed of this: see penstock failures."
     ),
-    click.option("--thread", metavar="ID", help="Only runs of this thread."),
-    click.option(
+    "thread": click.option("--thread", metavar="ID", help="Only runs of this thread."),
+    "version": click.option(
         "--version", metavar="TEXT", help="Only runs that code of this version executed first."
     ),
-    click.option(
+    "since": click.option(
         "--since",
         type=moment,
         metavar="TIME",
         help="Only runs that ended, or are open and were enqueued, since then: 2h, 1d, 2026-11-29.",
     ),
-    click.option("--until", type=moment, metavar="TIME", help="Only those before then."),
-)
-_NAMES: Final = ("status", "entrypoint", "queue", "error", "thread", "version", "since", "until")
+    "until": click.option("--until", type=moment, metavar="TIME", help="Only those before then."),
+}

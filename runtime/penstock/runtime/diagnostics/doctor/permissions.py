@@ -31,16 +31,16 @@ class Role:
 
 _READ: Final = (
     "hget hgetall hkeys hmget lindex llen lpos lrange ping subscribe time unsubscribe "
-    "zcard zinter zrange zrangebyscore zrevrange zrevrangebyscore zscore"
+    "xrange xread xrevrange zcard zinter zrange zrangebyscore zrevrange zrevrangebyscore zscore"
 )
 _RUNS: Final = (
-    "{p}:run:* {p}:open:* {p}:over:* {p}:causes {p}:cause:* {p}:checkpoints:* "
+    "{p}:run:* {p}:open:* {p}:over:* {p}:causes {p}:cause:* {p}:feed {p}:checkpoints:* "
     "{p}:questions:* {p}:events:* {p}:remote:* "
     "{p}:thread:* {p}:history:* {p}:waiting:* {p}:leases {p}:ready {p}:entrypoints {rq}:queue:*"
 )
 _ASK: Final = (
     f"{_READ} eval evalsha exists get hdel hexists hlen hset hsetnx hvals lpop lpush lrem "
-    "ltrim persist pexpire publish rpush sadd set srem zadd zincrby zrem"
+    "ltrim persist pexpire publish rpush sadd set srem xadd zadd zincrby zrem"
 )
 
 _ASKED: Final = (
@@ -62,7 +62,7 @@ ROLES: Final[Mapping[str, Role]] = {
     ),
     "worker": Role(
         f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove pttl scard sinter "
-        "sismember smembers type unwatch watch xadd xread zcount zpopmin zrandmember "
+        "sismember smembers type unwatch watch zcount zpopmin zrandmember "
         "zremrangebyscore zrevrangebylex",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
@@ -109,7 +109,9 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "unsubscribe": (_CHANNEL,),
     "unwatch": (),
     "xadd": (_KEY, "*", "f", "v"),
+    "xrange": (_KEY, "-", "+"),
     "xread": ("STREAMS", _KEY, "0"),
+    "xrevrange": (_KEY, "+", "-"),
     "zadd": (_KEY, "1", "v"),
     "zcount": (_KEY, "0", "1"),
     "zrange": (_KEY, "0", "1"),

@@ -111,6 +111,7 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
             "metadata": metadata,
             "tags": codec.at("tags").seal(tagged) if tagged else "",
             "facets": facets_field(tags, settings.index, shared),
+            "feed": settings.feed,
         },
         recorded={
             **({ACCEPTED: ""} if wanted.is_accepted else {}),

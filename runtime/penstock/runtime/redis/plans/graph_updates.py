@@ -32,7 +32,7 @@ def call(
     """Have a worker make an update; returns the id of the run that it does so in."""
     queue = host.queue or settings.queue
     creation = create(Wanted(host.entrypoint, update, queue=queue), settings, plans.codec)
-    fields = {**creation.fields, "retention": _KEPT, "retention_failed": _KEPT}
+    fields = {**creation.fields, "retention": _KEPT, "retention_failed": _KEPT, "feed": 0}
     fields["op"] = "update"
     run_id, _ = yield from plans.create(dataclasses.replace(creation, fields=fields))
     return run_id

@@ -10,13 +10,14 @@
 -- the word is created, exists, conflict (the id has another input) or busy (rejected).
 -- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it.
 -- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints,
--- and those of facets, standing, separate and settle.
+-- and those of facets, feed, standing, separate and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/facets
+-- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate as separating(place_of)
 -- include: penstock.runtime.redis.scripts/settle as settling(settle_here, start_next)
@@ -75,12 +76,19 @@ if not told.op then -- else it is in no list of runs
   list_open(id, told)
 end
 
-local announced = tonumber(redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint) or 0) > now and '1' or ''
+local function created()
+  if told.feed then
+    feed().tell_change(id, told.feed, 'run.queued', 'queued', told)
+  end
+  local until_when = redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint)
+  return { 'created', '', tonumber(until_when or 0) > now and '1' or '' }
+end
+
 if is_gone then
   redis.call('RPUSH', key('waiting', thread), id)
   redis.call('ZADD', READY, NOW, id)
   settling().start_next(thread)
-  return { 'created', '', announced }
+  return created()
 end
 if busy then
   redis.call('RPUSH', key('waiting', thread), id)
@@ -94,7 +102,7 @@ if busy then
       settling().settle_here(active, 'cancelled', on_busy)
     end
   end
-  return { 'created', '', announced }
+  return created()
 end
 if status == 'suspended' or status == 'queued' then
   -- What a graph has stored of it is there already.
@@ -102,4 +110,4 @@ if status == 'suspended' or status == 'queued' then
   settling().settle_here(active, 'cancelled', takes_back and 'rollback' or 'superseded')
 end
 offer(id, false, { told.queue, told.entrypoint, told.created_at })
-return { 'created', '', announced }
+return created()

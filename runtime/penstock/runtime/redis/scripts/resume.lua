@@ -17,7 +17,7 @@
 -- include: penstock.runtime.redis.scripts/reopen
 
 local id = ARGV[3]
-local run = fields_of(id, 'status', 'thread_key', 'lone', 'epoch')
+local run = fields_of(id, 'status', 'thread_key', 'lone', 'epoch', 'feed')
 local status = run.status or ''
 local answers = #ARGV > 5
 local fresh = 0
@@ -52,6 +52,9 @@ for at = 6, #ARGV, 2 do
 end
 if status == 'running' then
   append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
+  if run.feed then
+    feed().tell_change(id, run.feed, 'run.resumed', status)
+  end
   tell_news(id)
 elseif status == 'queued' then
   reopen(id, run.thread_key, ARGV[4])

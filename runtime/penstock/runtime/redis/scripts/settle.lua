@@ -3,7 +3,7 @@
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
--- those of history, ended_lists, remote_end and ticket; leases, ready and timers lose the run.
+-- those of history, ended_lists, feed, remote_end and ticket; leases, ready and timers lose the run.
 local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
 
 -- Takes an open run out of the index that its status has.
@@ -26,13 +26,14 @@ end
 local settle
 
 -- include: penstock.runtime.redis.scripts/ended_lists
+-- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/remote_end as remote_end(come_home, call_off, give_up)
 
 -- What the end of a run needs of its hash.
 local function standing_of(id)
   return fields_of(id, 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home', 'home_step', 'caller',
     'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph', 'thread_retention', 'entrypoint',
-    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op')
+    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op', 'feed', 'tags')
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
@@ -84,6 +85,9 @@ local function settle_as(id, run, status, reason, by, ...)
   redis.call('PEXPIRE', key('run', id), retention)
   if run.home then
     return remote_end().come_home(id, run, status, reason)
+  end
+  if run.feed then
+    feed().tell_change(id, run.feed, 'run.finished', status, run)
   end
   if run.sends then
     remote_end().call_off(id)

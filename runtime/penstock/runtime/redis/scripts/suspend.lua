@@ -42,7 +42,10 @@ local function call_off_others(home)
   end
 end
 local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home', 'sends',
-  'created')
+  'created', 'feed')
+if run[9] and ARGV[at + 2 + away] then
+  feed().tell_change(id, run[9], 'run.interrupted', 'suspended')
+end
 if run[6] or run[7] then
   call_off_others(run[6] or id)
 end

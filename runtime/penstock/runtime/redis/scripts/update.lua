@@ -32,7 +32,7 @@ local told = { source = 'update', entrypoint = ARGV[9], metadata = ARGV[10], kee
 
 -- The pending run ends with the values as its result; its own terminal event tells so.
 local function complete(id, status)
-  local run = fields_of(id, 'entrypoint', 'thread', 'keep', 'attempt')
+  local run = fields_of(id, 'entrypoint', 'thread', 'keep', 'attempt', 'feed')
   redis.call('HSET', key('checkpoints', id), 'result', ARGV[14], 'saved', ARGV[7])
   if ARGV[8] ~= '' then
     redis.call('HSET', key('checkpoints', id), 'value', ARGV[8])
@@ -46,7 +46,10 @@ local function complete(id, status)
   local published = head .. ',"outcome":' .. ARGV[14] .. '}' .. tail
   local texts = { head .. '},"ref":"result"' .. tail, #published > 65536 and '*' or published }
   if status == 'failed' then
-    texts = { '{"mode":"run.resumed","data":{"interrupts":[]}' .. tail, '', texts[1], texts[2] }
+    append_texts(key('events', id), key('channel', id), 0, { '{"mode":"run.resumed","data":{"interrupts":[]}' .. tail, '' })
+    if run.feed then
+      feed().tell_change(id, run.feed, 'run.resumed', 'queued')
+    end
   end
   append_texts(key('events', id), key('channel', id), tonumber(run.keep or 0), texts)
   settle(id, 'completed', '', told)

@@ -61,7 +61,7 @@ def resume(
             value = _addressed(run_id, [question.id for question in asks], value, interrupt)
         handle.resume(value, accept=accept, forget=forget)
         if follow:
-            from penstock.worker.cli.commands.follow import Follower
+            from penstock.worker.cli.commands.follower import Follower
 
             ctx.exit(Follower(client, run_id, ("custom", "updates"), as_json).follow(cursor))
     if as_json:

@@ -75,7 +75,7 @@ def run(
         if not follow:
             _print_handle(handle, as_json)
             return
-        from penstock.worker.cli.commands.follow import Follower
+        from penstock.worker.cli.commands.follower import Follower
 
         if not as_json:
             note(f"run {handle.run_id}")

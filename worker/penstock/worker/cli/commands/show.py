@@ -17,7 +17,7 @@ from penstock.runtime.diagnostics.run_report import RunReport, as_object, read_r
 from penstock.runtime.diagnostics.steps import Step, StepStatus
 from penstock.runtime.diagnostics.waiting import Waiting
 from penstock.runtime.types.run import Run, RunStatus
-from penstock.worker.cli.commands.follow import answer_hint
+from penstock.worker.cli.commands.follower import answer_hint
 from penstock.worker.cli.errors import note
 from penstock.worker.cli.options import as_json, common, open_client
 from penstock.worker.cli.output import (

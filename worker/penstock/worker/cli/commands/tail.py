@@ -7,7 +7,7 @@ __all__ = ["tail"]
 import click
 
 from penstock.runtime.streaming.mode_view import MODES
-from penstock.worker.cli.commands.follow import FACTS, Follower
+from penstock.worker.cli.commands.follower import FACTS, Follower
 from penstock.worker.cli.options import as_json, common, open_client
 
 
