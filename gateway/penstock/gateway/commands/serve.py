@@ -34,7 +34,7 @@ def serve(
     Start as many as you like behind any load balancer: they keep nothing. At an address that
     others can reach, each request needs an API key: `penstock key new NAME` makes one.
     """
-    if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uvicorn") is None:
+    if any(importlib.util.find_spec(each) is None for each in ("jinja2", "starlette", "uvicorn")):
         raise ConfigurationError("this needs more packages: pip install 'penstock[gateway]'.")
     from penstock.gateway.server import run_server
     from penstock.gateway.settings import load_gateway_settings
