@@ -7,7 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from penstock.runtime import entrypoint, get_stream_writer, interrupt, task
+from penstock.runtime import (
+    RetryPolicy,
+    entrypoint,
+    get_runtime,
+    get_stream_writer,
+    interrupt,
+    task,
+)
 
 
 class Size(StrEnum):
@@ -77,6 +84,40 @@ def counting(x: int, *, previous: int | None = None) -> int:
     return x + (previous or 0)
 
 
+@entrypoint()
+def confirming(question: Any) -> Any:
+    echo("before").result()
+    answer = interrupt(question, response_schema=bool)
+    echo("after").result()
+    return answer
+
+
+@task(retry_policy=RetryPolicy(initial_interval=0.01, jitter=False, max_attempts=2))
+def stumble() -> int:
+    attempt = get_runtime().execution_info.step_attempt
+    get_stream_writer()(f"try {attempt}")
+    if attempt == 1:
+        raise ConnectionError("not yet")
+    return attempt
+
+
+@entrypoint()
+def stumbling(_: None) -> int:
+    return stumble().result()
+
+
+@task
+def speak() -> None:
+    for token in ("For", "ty-", "two"):
+        get_stream_writer().message(token, id="m1")
+
+
+@entrypoint()
+def chatting(_: None) -> None:
+    speak().result()
+
+
 FLOWS: list[Any] = [
     *(doubled, many, broken, asking, ordering, anything, saying, counting),
+    *(confirming, stumbling, chatting),
 ]

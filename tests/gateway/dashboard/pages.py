@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import re
 from collections.abc import Awaitable, Mapping
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
-from penstock.gateway.app import guarded
-from penstock.gateway.auth.api_key import new_key
-from penstock.gateway.auth.api_keys import add_key
 from penstock.gateway.auth.role import Role
-from penstock.gateway.keys import GatewayKeys
-from penstock.gateway.settings import GatewaySettings
-from penstock.runtime.testing import InMemoryWorker
+from tests.gateway.api import Api
 
 T = TypeVar("T")
 
@@ -25,32 +18,8 @@ OWN = {"Sec-Fetch-Site": "same-origin"}
 """What a browser says of a form that the page itself has sent."""
 
 
-class Pages:
+class Pages(Api):
     """Opens pages and sends their forms; follows redirects, and keeps cookies."""
-
-    def __init__(self, worker: InMemoryWorker, *, is_open: bool = True) -> None:
-        self.worker = worker
-        self.app, self.shared = guarded(worker.aclient, settings=GatewaySettings(), is_open=is_open)
-        self.runner = asyncio.Runner()
-
-    def __enter__(self) -> Self:
-        self.runner.run(self.shared.open())
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app),
-            base_url="http://localhost",
-            follow_redirects=True,
-        )
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.runner.run(self.http.aclose())
-        self.runner.run(self.shared.__aexit__(kind, error, traceback))
-        self.runner.close()
 
     def do(self, waiting: Awaitable[T]) -> T:
         """Wait for something in the loop of the app."""
@@ -62,7 +31,7 @@ class Pages:
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request, as it is given."""
-        return self.do(self.http.request(method, path, **options))
+        return super().ask(method, path, **{"follow_redirects": True, **options})
 
     def open(self, path: str, code: int = 200, **query: Any) -> str:
         """Open a page; returns its text, without what HTML escapes."""
@@ -89,13 +58,11 @@ class Pages:
 
     def log_in(self, role: Role) -> httpx.Response:
         """Log in with a new key of a role; returns the page that comes then."""
-        return self.send("/login", {"key": self.key(role)})
+        return self.send("/login", {"key": self.key_text(role)})
 
-    def key(self, role: Role) -> str:
+    def key_text(self, role: Role) -> str:
         """Make an API key."""
-        record, text = new_key(f"a {role}", role)
-        self.worker.client.do(add_key(GatewayKeys(self.worker.settings.prefix), record))
-        return text
+        return self.key(role)["x-api-key"]
 
     def run(self, entrypoint: str, input: Any = None, **options: Any) -> str:
         """Enqueue a run, and work until nothing is left to do; returns its id."""

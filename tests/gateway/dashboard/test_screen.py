@@ -25,13 +25,15 @@ def test_somebody_without_a_session_is_sent_to_the_login_and_back(closed: Pages)
     found = closed.ask("GET", "/dashboard/runs?status=failed")
 
     assert found.url.path == "/dashboard/login"
-    sent = closed.send("/login", {"key": closed.key(Role.VIEWER), "to": found.url.params["to"]})
+    sent = closed.send(
+        "/login", {"key": closed.key_text(Role.VIEWER), "to": found.url.params["to"]}
+    )
     assert sent.url.raw_path == b"/dashboard/runs?status=failed"
 
 
 @pytest.mark.parametrize("to", ["https://evil.example/", "//evil.example", "/dashboard-of-evil"])
 def test_a_login_leads_to_no_other_site(closed: Pages, to: str) -> None:
-    data = {"token": closed.token(), "key": closed.key(Role.VIEWER), "to": to}
+    data = {"token": closed.token(), "key": closed.key_text(Role.VIEWER), "to": to}
 
     found = closed.ask("POST", "/dashboard/login", data=data, headers=OWN, follow_redirects=False)
 
@@ -47,7 +49,7 @@ def test_a_wrong_key_is_refused(closed: Pages) -> None:
 
 
 def test_the_cookie_is_for_the_dashboard_alone_and_not_for_scripts(closed: Pages) -> None:
-    data = {"token": closed.token(), "key": closed.key(Role.VIEWER)}
+    data = {"token": closed.token(), "key": closed.key_text(Role.VIEWER)}
 
     found = closed.ask("POST", "/dashboard/login", data=data, headers=OWN, follow_redirects=False)
 
@@ -76,7 +78,7 @@ def test_a_session_ends_with_the_log_out_and_with_its_key(closed: Pages) -> None
 
 
 def test_the_dashboard_takes_no_key_in_headers_and_the_api_no_cookie(closed: Pages) -> None:
-    found = closed.ask("GET", "/dashboard/runs", headers={"x-api-key": closed.key(Role.ADMIN)})
+    found = closed.ask("GET", "/dashboard/runs", headers={"x-api-key": closed.key_text(Role.ADMIN)})
     closed.log_in(Role.ADMIN)
 
     assert found.url.path == "/dashboard/login"
