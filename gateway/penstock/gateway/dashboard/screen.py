@@ -98,9 +98,9 @@ async def _anybody(site: Site) -> Identity | None:
 def _check_origin(request: Request) -> None:
     """Refuse forms of other pages, by what browsers say and scripts cannot change."""
     origin = request.headers.get("origin", "")
-    site = request.headers.get("sec-fetch-site")
     is_own = origin.partition("://")[2] == request.headers.get("host")
-    if site != "same-origin" if site is not None else not is_own:
+    site = request.headers.get("sec-fetch-site", "same-origin" if is_own else "")
+    if site != "same-origin":
         raise RequestError(403, "this form was not sent by the dashboard: open it again.")
 
 

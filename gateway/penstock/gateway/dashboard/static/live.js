@@ -86,15 +86,26 @@ if (changes) {
 
 // What somebody has opened, chosen or is writing survives a load.
 let open = [];
+let focused = null;
+
+/** Say where an element is, so that the one in its place can be found. */
+function place(element) {
+  const owner = element.closest("[id]");
+  if (!owner) return null;
+  return [owner.id, element.tagName, [...owner.querySelectorAll(element.tagName)].indexOf(element)];
+}
+
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const region = event.detail.target;
   if (!region.matches("[data-live]")) return;
   if (event.detail.xhr.status !== 200) event.detail.shouldSwap = false;
   const active = document.activeElement;
-  if (region.contains(active) && active.matches("input, textarea, select")) {
+  const isInside = region.contains(active);
+  if (isInside && active.matches("input, textarea, select")) {
     event.detail.shouldSwap = false; // what is being written stays; the next change loads again
     return;
   }
+  focused = isInside ? place(active) : null;
   open = [...region.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
 });
 document.body.addEventListener("htmx:afterSwap", () => {
@@ -102,7 +113,12 @@ document.body.addEventListener("htmx:afterSwap", () => {
     const found = document.getElementById(id);
     if (found) found.open = isOpen;
   }
+  if (focused) {
+    const [id, tag, at] = focused;
+    document.getElementById(id)?.querySelectorAll(tag)[at]?.focus({ preventScroll: true });
+  }
   open = [];
+  focused = null;
   const state = document.querySelector("#run h1 .status")?.textContent;
   if (state) document.title = document.title.replace(/^\w+/, state);
 });
