@@ -103,6 +103,7 @@ def test_a_run_that_goes_on_is_seen_to_go_on(window: Open, client: Client) -> No
 
     expect(page.locator("h1 .status")).to_have_text("completed")
     expect(page).to_have_title(re.compile("^completed"))
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("%231a7f37"))
 
 
 def test_words_stream_as_they_come_and_are_there_after_a_reload(

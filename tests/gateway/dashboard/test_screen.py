@@ -16,6 +16,7 @@ from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.routes import POLICY, SCREENS
 from penstock.gateway.keys import GatewayKeys
 from penstock.gateway.settings import GatewaySettings
+from penstock.runtime import AsyncClient
 from tests.gateway.dashboard.pages import OWN, Pages, token_in
 
 SCRIPT = "<script>alert(1)</script>"
@@ -217,6 +218,22 @@ def test_the_dashboard_is_where_it_is_mounted(pages: Pages) -> None:
     assert '"/dashboard' not in runs.text
     assert sent.url.path == f"/agents/dashboard/runs/{run_id}"
     assert pages.status(run_id) == "cancelled"
+
+
+def test_a_page_says_that_redis_is_away(pages: Pages) -> None:
+    lost = AsyncClient("redis://127.0.0.1:1")
+    app = create_app(lost, settings=GatewaySettings(), is_open=True)
+
+    async def asked() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            return await http.get("/dashboard/runs")
+
+    found = pages.do(asked())
+
+    assert found.status_code == 503
+    assert "127.0.0.1:1" in found.text
+    assert found.headers["content-security-policy"] == POLICY
 
 
 def test_the_dashboard_can_be_left_out(pages: Pages) -> None:

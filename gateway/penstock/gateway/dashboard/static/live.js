@@ -108,7 +108,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   focused = isInside ? place(active) : null;
   open = [...region.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
 });
-document.body.addEventListener("htmx:afterSwap", () => {
+document.body.addEventListener("htmx:afterSwap", (event) => {
   for (const [id, isOpen] of open) {
     const found = document.getElementById(id);
     if (found) found.open = isOpen;
@@ -119,6 +119,7 @@ document.body.addEventListener("htmx:afterSwap", () => {
   }
   open = [];
   focused = null;
-  const state = document.querySelector("#run h1 .status")?.textContent;
-  if (state) document.title = document.title.replace(/^\w+/, state);
+  const loaded = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  const icon = loaded.querySelector("link[rel=icon]")?.getAttribute("href");
+  if (icon) document.querySelector("link[rel=icon]").setAttribute("href", icon); // htmx sets the title
 });
