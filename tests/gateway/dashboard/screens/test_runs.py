@@ -92,3 +92,4 @@ def test_an_empty_list_says_how_runs_come(pages: Pages) -> None:
 
 def test_a_filter_that_no_run_could_pass_is_refused(pages: Pages) -> None:
     assert "no run is 'lost'" in pages.open("/runs", 422, status="lost")
+    assert "KEY=VALUE, not 'team'" in pages.open("/runs", 422, tag="team")
