@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from penstock.gateway.auth.api_key import new_key
-from penstock.gateway.auth.api_keys import add_key
+from penstock.gateway.auth.api_keys import add_key, remove_key
 from penstock.gateway.auth.role import Role
 from penstock.gateway.keys import GatewayKeys
 from penstock.runtime import Client
@@ -295,5 +295,11 @@ def test_somebody_logs_in_with_a_key(window: Open, client: Client, fleet: Fleet)
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url("**/dashboard/login")
     page.goto("/dashboard/runs")
-    expect(page.get_by_label("API key")).to_be_visible()
+    page.get_by_label("API key").fill(key)
+    page.keyboard.press("Enter")
+    expect(page.locator("#live-state")).to_have_text("live")
+
+    client.do(remove_key(GatewayKeys(client.settings.prefix), record.key_id))
     run.cancel()
+
+    expect(page.get_by_label("API key")).to_be_visible()  # without anything that somebody does

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.screens import failures
 from tests.gateway.dashboard.pages import Pages
 
 
@@ -40,6 +43,17 @@ def test_all_runs_of_a_cause_are_resumed_with_their_count(pages: Pages) -> None:
 
     assert "3 runs were changed." in sent.text
     assert {pages.status(each) for each in runs} == {"queued"}
+
+
+def test_what_takes_longer_than_a_page_may_is_to_be_done_again(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages.run("broken", "bad luck")
+    monkeypatch.setattr(failures, "LONG", -1.0)
+
+    sent = pages.send(f"/failures/{cause_of(pages)}/resume")
+
+    assert "1 run was changed in the time that a page has: do the same again" in sent.text
 
 
 def test_all_open_runs_of_what_fails_are_cancelled(pages: Pages) -> None:

@@ -38,8 +38,8 @@ def test_values_show_input_steps_and_result(pages: Pages) -> None:
 
     page = pages.open(f"/runs/{run_id}", tab="values")
 
-    assert '<pre class="value">21</pre>' in page
-    assert page.count('<pre class="value">42</pre>') == 2
+    assert '<pre class="value" tabindex="0">21</pre>' in page
+    assert page.count('<pre class="value" tabindex="0">42</pre>') == 2
 
 
 def test_values_show_where_an_error_came_from(pages: Pages) -> None:

@@ -12,7 +12,7 @@ def test_a_thread_shows_its_state_its_history_and_its_runs(pages: Pages) -> None
 
     page = pages.open("/threads/a/sum")
 
-    assert '<pre class="value">321</pre>' in page
+    assert '<pre class="value" tabindex="0">321</pre>' in page
     assert all(f'href="/dashboard/runs/{each}"' in page for each in runs)
     history = page.partition("History")[2]
     assert [history.find(f">{each}</pre>") for each in (321, 21, 1)] == sorted(

@@ -47,7 +47,8 @@ export function follow(address, names, take, cursor = () => address) {
     const aborted = new AbortController();
     try {
       const found = await fetch(cursor(), { signal: aborted.signal });
-      if (found.status !== 204) open();
+      if (found.redirected) location.reload(); // to the login: the session is over
+      else if (found.status !== 204) open();
     } catch {
       timer = setTimeout(check, AGAIN);
     } finally {
@@ -66,6 +67,7 @@ export function follow(address, names, take, cursor = () => address) {
   };
   document.addEventListener("visibilitychange", turn);
   addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => event.persisted && turn());
   open();
   return () => {
     close();
@@ -99,6 +101,10 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   const region = event.detail.target;
   if (!region.matches("[data-live]")) return;
   if (event.detail.xhr.status !== 200) event.detail.shouldSwap = false;
+  else if (!event.detail.xhr.responseText.includes(`id="${region.id}"`)) {
+    event.detail.shouldSwap = false;
+    location.reload(); // what came is the login: the session is over
+  }
   const active = document.activeElement;
   const isInside = region.contains(active);
   if (isInside && active.matches("input, textarea, select")) {
