@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["own_frames"]
+__all__ = ["own_frames", "own_traceback"]
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-_MACHINERY: Final = re.compile(r"/penstock/(runtime|worker)/|/concurrent/futures/|/asyncio/")
+_MACHINERY: Final = re.compile(
+    r"/penstock/(runtime|worker|publisher)/|/concurrent/futures/|/asyncio/"
+)
+
+
+def own_traceback(outcome: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield frames and sentence of a failed outcome's error, then of the error that caused it."""
+    error: dict[str, Any] | None = outcome.get("error")
+    while error is not None and "traceback" in error:
+        name = str(error.get("type")).removeprefix("builtins.")
+        frames = "\n".join(own_frames(str(error["traceback"])))
+        yield frames, f"{name}: {error.get('message')}"
+        error = error.get("cause") or error.get("context")
 
 
 def own_frames(traceback: str) -> Iterator[str]:

@@ -49,6 +49,7 @@ def test_values_show_where_an_error_came_from(pages: Pages) -> None:
 
     assert "flows.py" in page
     assert "raise ValueError(text)" in page
+    assert "engine/execute.py" not in page
 
 
 def test_a_long_value_is_cut_and_can_be_had_as_a_whole(pages: Pages) -> None:

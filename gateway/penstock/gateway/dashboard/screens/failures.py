@@ -6,7 +6,7 @@ __all__ = ["SCREENS"]
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
@@ -17,6 +17,7 @@ from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError
 from penstock.runtime.diagnostics.run_report import read_report
+from penstock.runtime.diagnostics.traceback import own_traceback
 from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.types.bulk import ACTIONS, BulkProgress
 from penstock.runtime.types.failure_group import FailureGroup
@@ -89,14 +90,13 @@ async def _group(visit: Visit) -> FailureGroup:
     return found
 
 
-async def _traceback(visit: Visit, group: FailureGroup) -> str:
+async def _traceback(visit: Visit, group: FailureGroup) -> list[tuple[str, str]]:
     """Return the traceback of the run that failed last."""
     try:
         report = await visit.client.do(read_report(visit.client.plans, group.sample))
     except RunNotFoundError:
-        return ""
-    error: Any = report.outcome.get("error") or {}
-    return str(error.get("traceback") or "")
+        return []
+    return list(own_traceback(report.outcome))
 
 
 def _number(visit: Visit, name: str) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["SCREENS", "show"]
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import PlainTextResponse, Response
 
@@ -19,6 +19,7 @@ from penstock.gateway.dashboard.timeline import timeline
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError
 from penstock.runtime.diagnostics.run_report import RunReport, read_report
+from penstock.runtime.diagnostics.traceback import own_traceback
 
 TABS: Final = ("timeline", "stream", "values", "attempts")
 
@@ -48,7 +49,7 @@ async def show(
         tab=tab if tab in TABS else TABS[0],
         tabs=TABS,
         timeline=timeline(report.run, report.steps),
-        traceback=_traceback(report),
+        traceback=list(own_traceback(report.outcome)),
         last_seq=await visit.client.do(plans.last_seq(report.run.run_id)),
     )
 
@@ -72,11 +73,6 @@ async def _report(visit: Visit, *, has_values: bool) -> RunReport:
         visit.client.plans, visit.path["run_id"], has_input=has_values, has_values=has_values
     )
     return await visit.client.do(plan)
-
-
-def _traceback(report: RunReport) -> str:
-    error: Any = report.outcome.get("error") or {}
-    return str(error.get("traceback") or "")
 
 
 SCREENS: Final[Sequence[Screen]] = (

@@ -14,7 +14,7 @@ from rich.text import Text
 from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.run_report import RunReport, as_object, read_report
 from penstock.runtime.diagnostics.steps import Step, StepStatus
-from penstock.runtime.diagnostics.traceback import own_frames
+from penstock.runtime.diagnostics.traceback import own_traceback
 from penstock.runtime.diagnostics.waiting import Waiting
 from penstock.runtime.types.run import Run, RunStatus
 from penstock.worker.cli.commands.follower import answer_hint
@@ -180,10 +180,7 @@ def _print_values(report: RunReport, limit: int) -> None:
 
 
 def _print_traceback(outcome: Mapping[str, Any]) -> None:
-    error: dict[str, Any] | None = outcome.get("error")
-    while error is not None and "traceback" in error:
+    for frames, sentence in own_traceback(outcome):
         print_line("")
-        name = str(error.get("type")).removeprefix("builtins.")
-        print_line(Text(one_line("\n".join(own_frames(str(error["traceback"])))), style="dim"))
-        print_line(Text(one_line(f"{name}: {error.get('message')}"), style="red"))
-        error = error.get("cause") or error.get("context")
+        print_line(Text(one_line(frames), style="dim"))
+        print_line(Text(one_line(sentence), style="red"))
