@@ -28,7 +28,13 @@ LONGEST = (
     *("test_two_at_once.py", "test_soak_minute.py", "test_redis.py", "test_death.py"),
     *("test_pages.py", "test_kill_points.py", "test_pause.py", "test_points.py"),
     *("test_load.py", "test_demo.py", "test_programs.py", "test_protocol_machine.py"),
-    *("test_remote.py", "test_timers.py", "test_benchmarks.py", "test_typing.py"),
+    *(
+        "test_browser.py",
+        "test_remote.py",
+        "test_timers.py",
+        "test_benchmarks.py",
+        "test_typing.py",
+    ),
 )
 """Files that take a quarter of a minute or more each."""
 

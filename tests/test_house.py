@@ -30,6 +30,7 @@ from penstock.worker.health.http import Answer, HTTPServer
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("publisher", "runtime", "langgraph", "gateway", "worker")
+_CARRIED = frozenset({".py", ".lua", ".typed", ".html", ".css", ".js", ".toml"})
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
@@ -131,7 +132,7 @@ def test_wheel_and_sdist_carry_every_file_of_the_rooms(tmp_path: Path) -> None:
         in_sdist = {name.partition("/")[2] for name in sdist.getnames()}
 
     for room in ROOMS:
-        kept = {path for path in _files(ROOT / room) if path.suffix in {".py", ".lua", ".typed"}}
+        kept = {path for path in _files(ROOT / room) if path.suffix in _CARRIED}
         assert {str(path.relative_to(ROOT / room)) for path in kept} <= in_wheel
         assert {str(path.relative_to(ROOT)) for path in kept} <= in_sdist
         assert f"penstock/{room}/py.typed" in in_wheel

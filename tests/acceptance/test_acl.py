@@ -138,6 +138,20 @@ READ = (
 )
 
 
+def test_a_gateway_shows_its_dashboard(fleet: Fleet, app: Client, server: RedisServer) -> None:
+    run = app.enqueue("waits", 1, thread_id="t")
+    gateway = Gateways(fleet).start({"PENSTOCK_REDIS": url(server, "gateway"), **QUICK_GATEWAY})
+
+    with httpx.Client(base_url=f"{gateway.url}/dashboard", timeout=20.0) as pages:
+        for path in (
+            *("/", "/runs", "/questions", "/failures", "/queues", "/threads/t"),
+            *(f"/runs/{run.run_id}", f"/runs/{run.run_id}?tab=values", "/runs?q=nothing"),
+        ):
+            page = pages.get(path)
+            assert page.status_code == 200, page.text
+            assert "may not" not in page.text
+
+
 def test_an_app_looks_at_threads_and_changes_them(app: Client, work: Work) -> None:
     work()
     thread = app.thread("t")

@@ -10,6 +10,7 @@ import redis
 
 PERMANENT = (
     "penstock:api_keys",
+    "penstock:session_secret",
     "penstock:entrypoints",
     "penstock:feed",
     "penstock:leases",

@@ -14,9 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from penstock.gateway.dashboard.routes import dashboard as dashboard_routes
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError, refusal, status_of
 from penstock.gateway.guard import Guard, allowed_origins
@@ -47,16 +48,18 @@ def create_app(
     *,
     settings: GatewaySettings | None = None,
     is_open: bool = False,
+    dashboard: bool = True,
 ) -> Starlette:
     """Return an app to serve, or to mount into one of FastAPI, Starlette or Django.
 
     Each request needs an API key, unless `is_open`: then the app that it is mounted into decides
-    who may come. By default, the client and the settings are those of the environment.
+    who may come. The dashboard is at /dashboard, unless it is left out. By default, the client and
+    the settings are those of the environment.
 
     Raises:
         ConfigurationError: a setting has a value that it cannot have.
     """
-    return _app(_shared(client, settings, is_open))
+    return _app(_shared(client, settings, is_open), dashboard)
 
 
 def guarded(
@@ -85,7 +88,7 @@ def _shared(client: AsyncClient | None, settings: GatewaySettings | None, is_ope
     return Shared(client or AsyncClient(), settings or load_gateway_settings(), is_open=is_open)
 
 
-def _app(shared: Shared) -> Starlette:
+def _app(shared: Shared, dashboard: bool = True) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         async with shared:
@@ -97,11 +100,13 @@ def _app(shared: Shared) -> Starlette:
     async def described(request: Request) -> Response:
         return answer_json(description(ENDPOINTS))
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/ok", ok),
         Route("/api/openapi.json", described),
         *(endpoint.route(shared) for endpoint in ENDPOINTS),
     ]
+    if dashboard:
+        routes.append(dashboard_routes(shared))
     handlers: Any = {
         PenstockError: _refused,
         HTTPException: _not_found,

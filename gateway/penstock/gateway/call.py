@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Call", "Empty", "read_body", "read_query"]
+__all__ = ["Call", "Empty", "read_body", "read_query", "received"]
 
 import json
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ async def read_body(model: type[B], request: Request, limit: int) -> B:
     """
     if request.method in NO_BODY:
         return _checked(model, {})
-    text = await _received(request, limit)
+    text = await received(request, limit)
     if not text.strip():
         return _checked(model, {})
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -85,13 +85,18 @@ async def read_body(model: type[B], request: Request, limit: int) -> B:
     return _checked(model, values)
 
 
-async def _received(request: Request, limit: int) -> bytes:
-    received = bytearray()
+async def received(request: Request, limit: int) -> bytes:
+    """Receive the body of a request.
+
+    Raises:
+        RequestError: it is too large.
+    """
+    body = bytearray()
     async for piece in request.stream():
-        received += piece
-        if len(received) > limit:
+        body += piece
+        if len(body) > limit:
             raise RequestError(413, f"the body is over {limit} bytes, the limit of this gateway.")
-    return bytes(received)
+    return bytes(body)
 
 
 def _checked(model: type[Q], values: Any) -> Q:

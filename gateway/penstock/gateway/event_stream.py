@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EventStream"]
+__all__ = ["EventStream", "FrameStream"]
 
 import asyncio
 import logging
@@ -32,17 +32,15 @@ _PASSING: Final = (RedisUnavailableError, RedisError, OSError)
 """Errors that may be gone when the client comes back."""
 
 
-class EventStream(Response):
-    """The events of a run; cut if Redis is away, the process ends or the client takes nothing."""
+class FrameStream(Response):
+    """Frames as they come; cut if Redis is away, the process ends or the client takes nothing."""
 
     media_type = "text/event-stream"
 
-    def __init__(
-        self, events: AsyncRunStream | AsyncGenerator[Event], shared: Shared, identity: str
-    ) -> None:
+    def __init__(self, frames: AsyncGenerator[str], shared: Shared, identity: str) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
-        self._events = events
+        self._frames = frames
         self._shared = shared
         self._identity = identity
 
@@ -78,8 +76,7 @@ class EventStream(Response):
     async def _send(self, send: Send) -> None:
         try:
             async with (
-                aclosing(self._events) as events,
-                aclosing(write_sse(events, event_frame)) as frames,
+                aclosing(self._frames) as frames,
                 aclosing(batches(frames, self._shared.settings.pulse)) as pieces,
             ):
                 async for piece in pieces:
@@ -96,6 +93,20 @@ class EventStream(Response):
         except TimeoutError:
             logger.info("a client of %r did not take its events for %g s", self._identity, limit)
             raise StreamCut from None
+
+
+class EventStream(FrameStream):
+    """The events of a run."""
+
+    def __init__(
+        self, events: AsyncRunStream | AsyncGenerator[Event], shared: Shared, identity: str
+    ) -> None:
+        super().__init__(write_sse(events, event_frame), shared, identity)
+        self._events = events
+
+    async def _send(self, send: Send) -> None:
+        async with aclosing(self._events):
+            await super()._send(send)
 
 
 async def _left(receive: Receive) -> None:

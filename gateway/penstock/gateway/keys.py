@@ -6,7 +6,7 @@ __all__ = ["PERMANENT", "GatewayKeys"]
 
 from dataclasses import dataclass
 
-PERMANENT = ("api_keys",)
+PERMANENT = ("api_keys", "session_secret")
 """Kinds of keys that have no TTL."""
 
 
@@ -19,3 +19,7 @@ class GatewayKeys:
     def api_keys(self) -> str:
         """Hash of the API keys: id -> name, role, digest of the secret, times, as JSON."""
         return f"{self.prefix}:api_keys"
+
+    def session_secret(self) -> str:
+        """What the sessions of the dashboard are signed with; removing it ends all of them."""
+        return f"{self.prefix}:session_secret"

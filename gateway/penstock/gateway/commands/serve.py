@@ -1,4 +1,4 @@
-"""`penstock serve`: the HTTP API."""
+"""`penstock serve`: the HTTP API and the dashboard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from penstock.gateway.commands.options import common
 from penstock.publisher.errors import ConfigurationError
 
 
-@click.command(short_help="Serve the HTTP API.")
+@click.command(short_help="Serve the HTTP API and the dashboard.")
 @click.option("--host", metavar="ADDRESS", help="The address to listen on; 127.0.0.1 by default.")
 @click.option("--port", "-p", type=click.IntRange(0, 65535), help="The port; 2024 by default.")
 @click.option("--name", "hosts", multiple=True, help="A name that it is asked for by; repeatable.")
@@ -29,12 +29,12 @@ def serve(
     json_logs: bool,
     redis: str | None,
 ) -> None:
-    """Serve the HTTP API, on 127.0.0.1:2024 unless told otherwise.
+    """Serve the HTTP API and the dashboard, on 127.0.0.1:2024 unless told otherwise.
 
     Start as many as you like behind any load balancer: they keep nothing. At an address that
     others can reach, each request needs an API key: `penstock key new NAME` makes one.
     """
-    if importlib.util.find_spec("starlette") is None or importlib.util.find_spec("uvicorn") is None:
+    if any(importlib.util.find_spec(each) is None for each in ("jinja2", "starlette", "uvicorn")):
         raise ConfigurationError("this needs more packages: pip install 'penstock[gateway]'.")
     from penstock.gateway.server import run_server
     from penstock.gateway.settings import load_gateway_settings

@@ -35,7 +35,7 @@ SECTIONS: Final = {
         "export": "Write runs as JSON lines.",
     },
     "Serve": {
-        "serve": "Serve the HTTP API.",
+        "serve": "Serve the HTTP API and the dashboard.",
         "key": "Make, list and remove API keys.",
     },
     "Operations": {

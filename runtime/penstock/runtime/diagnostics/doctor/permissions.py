@@ -56,8 +56,8 @@ ROLES: Final[Mapping[str, Role]] = {
     ),
     "gateway": Role(
         f"{_ASK} scard sismember smembers",
-        f"{_ASKED} {{p}}:api_keys {{rq}}:workers {{rq}}:workers:* {{rq}}:worker:* "
-        "{rq}:executions:* {rq}:suspended",
+        f"{_ASKED} {{p}}:api_keys {{p}}:session_secret {{rq}}:workers {{rq}}:workers:* "
+        "{rq}:worker:* {rq}:executions:* {rq}:suspended",
         "{p}:channel{d}:* {p}:control{d}",
     ),
     "worker": Role(

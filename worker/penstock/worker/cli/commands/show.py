@@ -4,8 +4,7 @@ from __future__ import annotations
 
 __all__ = ["show"]
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from rich.text import Text
 from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.run_report import RunReport, as_object, read_report
 from penstock.runtime.diagnostics.steps import Step, StepStatus
+from penstock.runtime.diagnostics.traceback import own_traceback
 from penstock.runtime.diagnostics.waiting import Waiting
 from penstock.runtime.types.run import Run, RunStatus
 from penstock.worker.cli.commands.follower import answer_hint
@@ -30,8 +30,6 @@ from penstock.worker.cli.output import (
 )
 
 RESULT_SHOWN: Final = 2000
-
-_MACHINERY: Final = re.compile(r"/penstock/(runtime|worker)/|/concurrent/futures/|/asyncio/")
 
 
 @click.command(short_help="Show a run: its steps, its attempts, what it waits for.")
@@ -182,17 +180,7 @@ def _print_values(report: RunReport, limit: int) -> None:
 
 
 def _print_traceback(outcome: Mapping[str, Any]) -> None:
-    error: dict[str, Any] | None = outcome.get("error")
-    while error is not None and "traceback" in error:
+    for frames, sentence in own_traceback(outcome):
         print_line("")
-        name = str(error.get("type")).removeprefix("builtins.")
-        print_line(Text(one_line("\n".join(_own_frames(str(error["traceback"])))), style="dim"))
-        print_line(Text(one_line(f"{name}: {error.get('message')}"), style="red"))
-        error = error.get("cause") or error.get("context")
-
-
-def _own_frames(traceback: str) -> Iterator[str]:
-    """Yield the frames of the workflow's code, without those of the engine."""
-    for frame in re.split(r"\n(?=  File \")", traceback.rstrip()):
-        if not _MACHINERY.search(frame.partition("\n")[0]):
-            yield frame
+        print_line(Text(one_line(frames), style="dim"))
+        print_line(Text(one_line(sentence), style="red"))

@@ -1,0 +1,73 @@
+"""Tells the open pages that runs have changed: one look a second, for all of them together."""
+
+from __future__ import annotations
+
+__all__ = ["Changes"]
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+from penstock.publisher.errors import PenstockError
+from penstock.publisher.sse import KEEP_ALIVE
+from penstock.runtime.client.async_client import AsyncClient
+
+EVERY: Final = 1.0
+"""Seconds between two looks."""
+
+NEWEST: Final = 20
+"""Runs that are looked at; of the others, how many have which status."""
+
+CHANGED: Final = "event: changed\ndata: {}\n\n"
+
+
+class Changes:
+    """Looks while somebody watches, and not otherwise."""
+
+    def __init__(self, client: AsyncClient, pulse: float) -> None:
+        self._client = client
+        self._pulse = pulse
+        self._watchers: set[asyncio.Event] = set()
+        self._looking: asyncio.Future[None] | None = None
+
+    async def frames(self) -> AsyncGenerator[str]:
+        """Give a frame for each change, and a comment after each pulse without one."""
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(self._look())
+        try:
+            yield KEEP_ALIVE
+            while True:
+                try:
+                    async with asyncio.timeout(self._pulse):
+                        await changed.wait()
+                except TimeoutError:
+                    yield KEEP_ALIVE
+                else:
+                    changed.clear()
+                    yield CHANGED
+        finally:
+            self._watchers.discard(changed)
+            self._rest()
+
+    def _rest(self) -> None:
+        if not self._watchers and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    async def _look(self) -> None:
+        seen: Any = None
+        while True:
+            try:
+                found = await self._read()
+            except PenstockError:  # pages say themselves that Redis is away
+                found = None
+            if seen is not None and found != seen:
+                for watcher in self._watchers:
+                    watcher.set()
+            seen = found
+            await asyncio.sleep(EVERY)
+
+    async def _read(self) -> Any:
+        return await self._client.counts(), list(await self._client.runs(limit=NEWEST))

@@ -1,0 +1,121 @@
+"""A route of the dashboard: who may ask it, and what answers."""
+
+from __future__ import annotations
+
+__all__ = ["Screen"]
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import parse_qsl, quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from penstock.gateway.auth.api_keys import find_key
+from penstock.gateway.auth.identity import Identity
+from penstock.gateway.auth.role import Role
+from penstock.gateway.call import received
+from penstock.gateway.dashboard.session import Session, is_token, read_session, token_of
+from penstock.gateway.dashboard.site import Site
+from penstock.gateway.dashboard.visit import SEE_OTHER, Visit
+from penstock.gateway.errors import RequestError, status_of
+from penstock.publisher.errors import PenstockError
+
+COOKIE: Final = "penstock_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One method of one path."""
+
+    method: str
+    path: str
+    needs: Role | None
+    """None: it needs no login."""
+    answer: Callable[[Visit], Awaitable[Response]]
+
+    def route(self, site: Site) -> Route:
+        """Return the route of a dashboard."""
+
+        async def answered(request: Request) -> Response:
+            return await self._answer(site, request)
+
+        return Route(self.path, answered, methods=[self.method], name=self.answer.__name__)
+
+    async def _answer(self, site: Site, request: Request) -> Response:
+        visit = Visit(site, request, None, None, "")
+        try:
+            await site.shared.open()
+            visit = await _visit(site, request)
+            if self.needs is not None and visit.identity is None:
+                return RedirectResponse(_login(visit), SEE_OTHER)
+            if self.method == "POST":
+                _check_origin(request)
+                visit = await _with_form(visit)
+            _check_role(visit.identity, self.needs)
+            return await self.answer(visit)
+        except PenstockError as error:
+            status = status_of(error)
+            if status is None:
+                raise
+            return visit.page("error", status, error=str(error))
+
+
+def _login(visit: Visit) -> str:
+    return f"{visit.base}/login?to={quote(visit.here, safe='')}"
+
+
+async def _visit(site: Site, request: Request) -> Visit:
+    """Find out who asks: somebody with a session, or anybody if the gateway is open."""
+    secret = await site.secret()
+    session = read_session(request.cookies.get(COOKIE, ""), secret, time.time())
+    identity = None if session is None else await _holder(site, session)
+    if identity is None:
+        session, identity = None, await _anybody(site)
+    return Visit(site, request, identity, session, token_of(session, secret))
+
+
+async def _holder(site: Site, session: Session) -> Identity | None:
+    """Return who holds the key of a session, as long as there is that key."""
+    key = await site.shared.client.do(find_key(site.keys, session.key_id))
+    if key is None or (key.expires_at is not None and key.expires_at <= datetime.now(UTC)):
+        return None
+    return Identity(key.name, key.role)
+
+
+async def _anybody(site: Site) -> Identity | None:
+    """Return who a visitor without a session is: pages never send keys in headers."""
+    try:
+        return await site.shared.authenticator.identify({}, "")
+    except RequestError:
+        return None
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse forms of other pages, by what browsers say and scripts cannot change."""
+    origin = request.headers.get("origin", "")
+    is_own = origin.partition("://")[2] == request.headers.get("host")
+    site = request.headers.get("sec-fetch-site", "same-origin" if is_own else "")
+    if site != "same-origin":
+        raise RequestError(403, "this form was not sent by the dashboard: open it again.")
+
+
+async def _with_form(visit: Visit) -> Visit:
+    """Read the form that was sent, with the token of this session."""
+    body = await received(visit.request, visit.site.shared.settings.body_limit)
+    form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    secret = await visit.site.secret()
+    if not is_token(form.pop("token", ""), visit.session, secret):
+        raise RequestError(403, "this form is of another session: go back, and load the page anew.")
+    return Visit(visit.site, visit.request, visit.identity, visit.session, visit.token, form)
+
+
+def _check_role(identity: Identity | None, needs: Role | None) -> None:
+    if needs is not None and identity is not None and not identity.role.may(needs):
+        raise RequestError(
+            403, f"{identity.name!r} is a {identity.role}: this needs the role {needs}."
+        )

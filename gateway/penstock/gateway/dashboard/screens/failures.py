@@ -1,0 +1,112 @@
+"""Failed runs by their cause, and what is done with all of one cause."""
+
+from __future__ import annotations
+
+__all__ = ["SCREENS"]
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from starlette.responses import Response
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.actions import refusal_of
+from penstock.gateway.dashboard.run_rows import read_rows
+from penstock.gateway.dashboard.screen import Screen
+from penstock.gateway.dashboard.visit import Visit
+from penstock.gateway.errors import RequestError
+from penstock.runtime.diagnostics.run_report import read_report
+from penstock.runtime.diagnostics.traceback import own_traceback
+from penstock.runtime.errors import RunNotFoundError
+from penstock.runtime.types.bulk import ACTIONS, BulkProgress
+from penstock.runtime.types.failure_group import FailureGroup
+
+MOST: Final = 1000
+"""Causes among which one is looked for."""
+
+SHOWN: Final = 50
+"""Causes of the list, and runs of one cause."""
+
+LONG: Final = 10.0
+"""Seconds after which a form that changes many runs answers, and is to be sent again."""
+
+RATE: Final = 1000.0
+"""Runs that are changed in a second."""
+
+
+async def failures(visit: Visit) -> Response:
+    """List the causes of failures, the one that grew last first."""
+    groups = await visit.client.failures(SHOWN)
+    return visit.page(
+        "failures", groups=groups, done=_number(visit, "done"), left=_number(visit, "left")
+    )
+
+
+async def cause(visit: Visit) -> Response:
+    """Show one cause: where it comes from, and its runs."""
+    group = await _group(visit)
+    client = visit.client
+    runs = await client.runs("failed", SHOWN, error=group.cause)
+    waiting = await client.count(status=ACTIONS["cancel"], entrypoint=group.entrypoint)
+    return visit.page(
+        "failure",
+        group=group,
+        rows=await read_rows(client, runs),
+        traceback=await _traceback(visit, group),
+        open_runs=waiting,
+        refusal=refusal_of(visit.identity, Role.OPERATOR),
+    )
+
+
+async def resume(visit: Visit) -> Response:
+    """Resume all failed runs of a cause."""
+    group = await _group(visit)
+    return await _done(visit, visit.client.bulk("resume", rate=RATE, error=group.cause))
+
+
+async def cancel(visit: Visit) -> Response:
+    """Cancel all open runs of the entrypoint that fails."""
+    group = await _group(visit)
+    return await _done(visit, visit.client.bulk("cancel", rate=RATE, entrypoint=group.entrypoint))
+
+
+async def _done(visit: Visit, steps: AsyncIterator[BulkProgress]) -> Response:
+    """Change runs until all are, or for as long as a browser may wait."""
+    began, done, is_left = time.monotonic(), 0, False
+    async for progress in steps:
+        done = progress.done
+        if is_left := time.monotonic() - began > LONG:
+            break
+    return visit.go(f"/failures?done={done}&left={int(is_left)}")
+
+
+async def _group(visit: Visit) -> FailureGroup:
+    name = visit.path["cause"]
+    groups = await visit.client.failures(MOST)
+    found = next((each for each in groups if each.cause == name), None)
+    if found is None:
+        raise RequestError(404, f"no run has failed of the cause {name!r}, or none is kept.")
+    return found
+
+
+async def _traceback(visit: Visit, group: FailureGroup) -> list[tuple[str, str]]:
+    """Return the traceback of the run that failed last."""
+    try:
+        report = await visit.client.do(read_report(visit.client.plans, group.sample))
+    except RunNotFoundError:
+        return []
+    return list(own_traceback(report.outcome))
+
+
+def _number(visit: Visit, name: str) -> int | None:
+    text = visit.query.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+SCREENS: Final[Sequence[Screen]] = (
+    Screen("GET", "/failures", Role.VIEWER, failures),
+    Screen("GET", "/failures/{cause}", Role.VIEWER, cause),
+    Screen("POST", "/failures/{cause}/resume", Role.OPERATOR, resume),
+    Screen("POST", "/failures/{cause}/cancel", Role.OPERATOR, cancel),
+)

@@ -1,0 +1,46 @@
+"""The first page: what goes on, and what needs somebody."""
+
+from __future__ import annotations
+
+__all__ = ["SCREENS"]
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.responses import Response
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.run_rows import read_rows
+from penstock.gateway.dashboard.screen import Screen
+from penstock.gateway.dashboard.visit import Visit
+from penstock.runtime.redis.plans.queues import overview as read_overview
+from penstock.runtime.types.run import RunStatus
+
+SHOWN: Final = 5
+"""Causes, questions and runs that the page names; it leads to the others."""
+
+LOOKED_AT: Final = 50
+"""Open runs that are looked at for those that nothing brings on."""
+
+_MOVING: Final = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+async def overview(visit: Visit) -> Response:
+    """Show what goes on: counts, queues, and what waits for a person."""
+    client = visit.client
+    counts = await client.counts()
+    suspended = await client.runs(RunStatus.SUSPENDED, LOOKED_AT)
+    moving = await client.runs(_MOVING, LOOKED_AT)
+    asking = [each for each in suspended if each.asks]
+    stuck = [row for row in await read_rows(client, moving) if row.waiting.fix]
+    return visit.page(
+        "overview",
+        counts={each: counts.get(each, 0) for each in RunStatus},
+        world=await client.do(read_overview(client.plans.calls)),
+        asking=await read_rows(client, asking[:SHOWN]),
+        failures=await client.failures(SHOWN),
+        stuck=stuck[:SHOWN],
+    )
+
+
+SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/", Role.VIEWER, overview),)

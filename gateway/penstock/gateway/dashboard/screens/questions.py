@@ -1,0 +1,37 @@
+"""The questions that runs ask, to be answered here."""
+
+from __future__ import annotations
+
+__all__ = ["SCREENS"]
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.responses import Response
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.actions import NEEDS, refusal_of
+from penstock.gateway.dashboard.answer_form import fields_of
+from penstock.gateway.dashboard.screen import Screen
+from penstock.gateway.dashboard.visit import Visit
+from penstock.runtime.types.run import RunStatus
+
+PAGE: Final = 50
+"""Suspended runs that are read for a page; not all of them ask."""
+
+
+async def questions(visit: Visit) -> Response:
+    """List the questions of runs, the newest first."""
+    client = visit.client
+    page = await client.runs(RunStatus.SUSPENDED, PAGE, after=visit.query.get("after"))
+    asked = [
+        (run, question, fields_of(question.response_schema))
+        for run in page
+        if run.asks
+        for question in await client.do(client.plans.interrupts(run.run_id))
+    ]
+    refusal = refusal_of(visit.identity, NEEDS["answer"])
+    return visit.page("questions", asked=asked, after=page.after, refusal=refusal)
+
+
+SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/questions", Role.VIEWER, questions),)

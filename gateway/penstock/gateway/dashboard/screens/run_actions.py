@@ -1,0 +1,76 @@
+"""What is done with one run: answered, cancelled, resumed, done again, forked."""
+
+from __future__ import annotations
+
+__all__ = ["SCREENS"]
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from penstock.gateway.dashboard.actions import NEEDS
+from penstock.gateway.dashboard.answer_form import read_answer
+from penstock.gateway.dashboard.screen import Screen
+from penstock.gateway.dashboard.screens.run import show
+from penstock.gateway.dashboard.visit import Visit
+from penstock.gateway.errors import RequestError, status_of
+from penstock.publisher.errors import PenstockError
+from penstock.runtime.client.run import AsyncRunHandle
+
+Act = Callable[[Visit, AsyncRunHandle], Awaitable[AsyncRunHandle]]
+"""Does something with a run, and returns the run that is to be seen then."""
+
+
+async def answer(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
+    """Answer one of its questions."""
+    questions = await visit.client.do(visit.client.plans.interrupts(run.run_id))
+    asked = visit.form.get("question", "")
+    question = next((each for each in questions if each.id == asked), None)
+    if question is None:
+        raise RequestError(409, "this question is not open: it was answered, or the run is over.")
+    return await run.resume({question.id: read_answer(question.response_schema, visit.form)})
+
+
+async def cancel(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
+    """Cancel it; it may be running for a moment more."""
+    await run.cancel()
+    return run
+
+
+async def resume(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
+    """Let a failed run go on."""
+    return await run.resume()
+
+
+async def rerun(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
+    """Enqueue a run of the same input."""
+    return await run.rerun()
+
+
+async def fork(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
+    """Enqueue a copy of it that has its first steps behind it."""
+    thread = visit.client.thread(run.thread_id)
+    return await thread.fork(run, after_step=visit.form.get("after_step") or None)
+
+
+def _screen(act: Act) -> Screen:
+    async def acted(visit: Visit) -> Response:
+        run = await visit.client.get(visit.path["run_id"])
+        try:
+            made = await act(visit, run)
+        except PenstockError as error:
+            status = status_of(error)
+            if status is None:
+                raise
+            return await show(visit, status, str(error), visit.form)
+        return visit.go(f"/runs/{quote(made.run_id, safe='')}")
+
+    name = act.__name__
+    return Screen("POST", f"/runs/{{run_id}}/{name}", NEEDS[name], acted)
+
+
+SCREENS: Final[Sequence[Screen]] = tuple(
+    _screen(act) for act in (answer, cancel, resume, rerun, fork)
+)

@@ -1,0 +1,25 @@
+"""What all screens of a dashboard share."""
+
+from __future__ import annotations
+
+__all__ = ["Site"]
+
+from penstock.gateway.dashboard.assets import Assets
+from penstock.gateway.dashboard.changes import Changes
+from penstock.gateway.dashboard.secret import read_secret
+from penstock.gateway.keys import GatewayKeys
+from penstock.gateway.shared import Shared
+
+
+class Site:
+    """The gateway that it belongs to, its files, and what its open pages wait for."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+        self.keys = GatewayKeys(shared.client.settings.prefix)
+        self.assets = Assets()
+        self.changes = Changes(shared.client, shared.settings.pulse)
+
+    async def secret(self) -> bytes:
+        """Return the secret that sessions are signed with."""
+        return await self.shared.client.do(read_secret(self.keys))

@@ -1,0 +1,19 @@
+// Copies a text; it is not shown where that is not possible.
+
+class CopyButton extends HTMLElement {
+  connectedCallback() {
+    if (this.firstChild || !navigator.clipboard) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    button.textContent = this.dataset.label;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(this.dataset.text);
+      button.textContent = "copied";
+      setTimeout(() => (button.textContent = this.dataset.label), 1500);
+    });
+    this.append(button);
+  }
+}
+
+customElements.define("copy-button", CopyButton);

@@ -1,0 +1,85 @@
+"""One request of a browser, and the pages that answer it."""
+
+from __future__ import annotations
+
+__all__ = ["SEE_OTHER", "Visit", "base_of"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from penstock.gateway.auth.identity import Identity
+from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.session import Session
+from penstock.gateway.dashboard.site import Site
+from penstock.gateway.dashboard.templates import render
+from penstock.runtime.client.async_client import AsyncClient
+
+SEE_OTHER: Final = 303
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a screen is given."""
+
+    site: Site
+    request: Request
+    identity: Identity | None
+    """None of somebody who is to log in."""
+    session: Session | None
+    token: str
+    """What the forms of the page carry."""
+    form: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def client(self) -> AsyncClient:
+        """The client of the gateway."""
+        return self.site.shared.client
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """The parts of the path that have names."""
+        return self.request.path_params
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query, without what is empty: forms send all of their fields."""
+        return {name: value for name, value in self.request.query_params.items() if value.strip()}
+
+    @property
+    def base(self) -> str:
+        """The path that the dashboard is mounted at."""
+        return base_of(self.request)
+
+    @property
+    def here(self) -> str:
+        """The address of this page, without its host."""
+        query = self.request.url.query
+        return f"{self.request.url.path}{'?' * bool(query)}{query}"
+
+    def is_at(self, path: str) -> bool:
+        """Tell whether this page is, or is below, a path of the dashboard."""
+        there = f"{self.base}{path}"
+        return self.request.url.path == there or (path != "/" and self.here.startswith(there))
+
+    def may(self, role: Role) -> bool:
+        """Tell whether the visitor has the rights of a role."""
+        return self.identity is not None and self.identity.role.may(role)
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Answer with a page."""
+        text = render(f"{template}.html", visit=self, **values)
+        headers = {"Cache-Control": "no-store"}
+        return Response(text, status, headers, "text/html")
+
+    def go(self, path: str) -> Response:
+        """Send the browser to another page."""
+        return RedirectResponse(f"{self.base}{path}", SEE_OTHER)
+
+
+def base_of(request: Request) -> str:
+    """Return the path that the dashboard is mounted at."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
