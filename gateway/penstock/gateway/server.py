@@ -61,7 +61,8 @@ class _Server(uvicorn.Server):
             logger.info("serving on http://%s:%d", settings.host, self._port())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        logger.info("ending: %d streams are cut", len(self._shared.streams))
+        if len(self._shared.streams):
+            logger.info("ending: %d streams are cut", len(self._shared.streams))
         draining = asyncio.ensure_future(self._shared.streams.drain(self._shared.settings.drain))
         await super().shutdown(sockets)
         await draining

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import redis
 from langgraph.graph.message import add_messages
@@ -228,11 +229,24 @@ def url_of(dev: Running) -> str:
     return dev.said.split("Redis", 1)[1].split()[0]
 
 
+def pages_of(dev: Running) -> str:
+    return dev.said.split("Pages", 1)[1].split()[0]
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5.0).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def test_dev_says_what_it_found_and_the_line_it_says_to_try_works(folder: Path) -> None:
     with running(folder, "redis://127.0.0.1:1", "dev", "flows.py") as dev:
         dev.says("takes 50 runs at once")
         url = url_of(dev)
         (line,) = [line for line in dev.said.splitlines() if "penstock run" in line]
+        pages = pages_of(dev)
+        until(lambda: answers(pages))
 
         result = penstock("run", "main", '{"x": 5}', "--follow", "--redis", url)
         status = dev.end(signal.SIGINT)
@@ -243,12 +257,13 @@ def test_dev_says_what_it_found_and_the_line_it_says_to_try_works(folder: Path) 
     assert status == 0
     assert dev.said.endswith("Stopped.\n")
     assert "Traceback" not in dev.said
+    assert not answers(pages)
     with pytest.raises(redis.ConnectionError):
         redis.Redis.from_url(url, retry=None).ping()
 
 
 def test_dev_loads_a_file_that_changed(folder: Path, redis_url: str) -> None:
-    with running(folder, redis_url, "dev", "flows.py", "--redis", redis_url) as dev:
+    with running(folder, redis_url, "dev", "flows.py", "--redis", redis_url, "--http", "0") as dev:
         dev.says("takes 50 runs at once")
         (folder / "flows.py").write_text(FLOWS.replace("return 2 * x", "return 20 * x"))
         dev.says("flows.py changed, reloading")
@@ -261,7 +276,7 @@ def test_dev_loads_a_file_that_changed(folder: Path, redis_url: str) -> None:
 
 def test_dev_waits_for_a_file_to_be_mended(folder: Path, redis_url: str) -> None:
     (folder / "flows.py").write_text("def (")
-    with running(folder, redis_url, "dev", "flows.py", "--redis", redis_url) as dev:
+    with running(folder, redis_url, "dev", "flows.py", "--redis", redis_url, "--http", "0") as dev:
         dev.says("it starts again when a file changes")
         assert "SyntaxError" in dev.said
         assert "Traceback" not in dev.said
@@ -272,7 +287,7 @@ def test_dev_waits_for_a_file_to_be_mended(folder: Path, redis_url: str) -> None
 
 
 def test_dev_goes_on_with_a_run_after_a_reload(folder: Path, redis_url: str) -> None:
-    with running(folder, redis_url, "dev", "flows.py", "--redis", redis_url) as dev:
+    with running(folder, redis_url, "dev", "flows.py", "--redis", redis_url, "--http", "0") as dev:
         dev.says("takes 50 runs at once")
         with Client(redis_url) as client:
             run = client.enqueue("nap", 1.0)
@@ -290,7 +305,9 @@ def test_dev_takes_an_app_of_tasks_alone(folder: Path, redis_url: str) -> None:
         "    return x\n"
     )
 
-    with running(folder, redis_url, "dev", "flows.py", "-q", "far", "--redis", redis_url) as dev:
+    with running(
+        folder, redis_url, "dev", "flows.py", "-q", "far", "--redis", redis_url, "--http", "0"
+    ) as dev:
         dev.says("takes 50 runs at once from far")
         assert dev.end(signal.SIGINT) == 0
 
@@ -323,9 +340,11 @@ def test_nothing_outlives_a_dev_that_is_killed(folder: Path) -> None:
             server = int(client.info("server")["process_id"])
             until(lambda: client.smembers("rq:workers"))
             worker = int(client.hget(next(iter(client.smembers("rq:workers"))), "pid") or 0)
+        pages = pages_of(dev)
+        until(lambda: answers(pages))
         dev.process.kill()
 
-        until(lambda: not alive(server) and not alive(worker))
+        until(lambda: not alive(server) and not alive(worker) and not answers(pages))
 
 
 def alive(pid: int) -> bool:

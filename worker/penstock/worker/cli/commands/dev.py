@@ -7,7 +7,7 @@ __all__ = ["dev"]
 import os
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 USUAL_PORT = 6379
 """Taken if it is free, so that `penstock run` in another terminal needs no --redis."""
+
+USUAL_HTTP = 2024
+"""Taken if it is free."""
 
 
 @click.command(short_help="Start a Redis and a worker that reloads on change.")
@@ -60,6 +63,13 @@ USUAL_PORT = 6379
     help="The port of the Redis.  [default: 6379 if it is free, else any]",
 )
 @click.option(
+    "--http",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="The port of the HTTP API and the dashboard, 0 for none.  "
+    "[default: 2024 if it is free, else any]",
+)
+@click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
@@ -72,6 +82,7 @@ def dev(
     concurrency: int,
     grace: float,
     port: int | None,
+    http: int | None,
     data: Path | None,
     redis: str | None,
 ) -> None:
@@ -79,7 +90,8 @@ def dev(
 
     APP is one or more files (flows.py), modules (shop.flows), LangGraph graphs (agent.py:graph) or
     a langgraph.json. A run that is executing at a reload continues with the new code from its last
-    recorded step. With --redis, no Redis is started. Ctrl-C ends the worker and the Redis.
+    recorded step. With the extra `gateway`, the HTTP API and the dashboard are served too. With
+    --redis, no Redis is started. Ctrl-C ends all of it.
     """
     from penstock.publisher.redis.url import redacted
 
@@ -91,12 +103,12 @@ def dev(
     with _ended_by_signals():
         if redis is not None:
             click.echo(f"Redis   {redacted(redis)}")
-            _work(settings.app, redis, arguments, grace)
+            _work(settings.app, redis, arguments, grace, http)
             return
         with _embedded(data, port) as server:
             kept = f"data in {data}" if data else "its data goes when you stop it, or use --data"
             click.echo(f"Redis   {server.url}  ({server.kind} {server.version()}, {kept})")
-            _work(settings.app, server.url, arguments, grace)
+            _work(settings.app, server.url, arguments, grace, http)
 
 
 def _require_files(app: Sequence[str]) -> None:
@@ -127,12 +139,14 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _work(app: Sequence[str], url: str, arguments: Sequence[str], grace: float) -> None:
+def _work(
+    app: Sequence[str], url: str, arguments: Sequence[str], grace: float, http: int | None
+) -> None:
     from penstock.publisher.redis.url import redacted
     from penstock.worker.process.reload import Reloader, Watch, source_folders
 
     folders = source_folders(app)
-    click.echo(f"Watch   {', '.join(map(str, folders))}  (*.py)\n")
+    click.echo(f"Watch   {', '.join(map(str, folders))}  (*.py)")
     command = [sys.executable, "-m", "penstock.worker.cli", "worker", *app]
     if redacted(url) == url:
         command += ["--redis", url]
@@ -141,9 +155,29 @@ def _work(app: Sequence[str], url: str, arguments: Sequence[str], grace: float) 
     command += [*arguments, "--greet"]
     reloader = Reloader([*command, "first"], [*command, "again"], Watch(folders), grace + 5)
     try:
-        reloader.run(_note_change, _note_end)
+        with _gateway(url, http):
+            reloader.run(_note_change, _note_end)
     except KeyboardInterrupt:
         click.echo("\nStopped.")
+
+
+def _gateway(url: str, port: int | None) -> AbstractContextManager[None]:
+    from penstock.worker.process.dev_gateway import dev_gateway, is_installed
+
+    if port == 0 or (port is None and not is_installed()):
+        click.echo()
+        return nullcontext()
+    chosen = port or (USUAL_HTTP if _is_free(USUAL_HTTP) else _any_port())
+    click.echo(f"Pages   http://127.0.0.1:{chosen}/dashboard/\n")
+    return dev_gateway(url, chosen)
+
+
+def _any_port() -> int:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def _note_change(changed: Sequence[Path]) -> None:
