@@ -21,7 +21,7 @@ async def until_changed(frames: AsyncGenerator[str]) -> None:
 
 def test_all_pages_hear_of_changes(pages: Pages) -> None:
     client = pages.worker.aclient
-    changes = Changes(client, pulse=0.05)
+    changes = Changes(client)
 
     async def change() -> None:
         while True:
@@ -46,7 +46,7 @@ def test_all_pages_hear_of_changes(pages: Pages) -> None:
 def test_nobody_looks_when_nobody_watches_and_again_when_somebody_does() -> None:
     async def watched(worker: InMemoryWorker) -> None:
         async with worker.aclient:
-            changes = Changes(worker.aclient, pulse=0.05)
+            changes = Changes(worker.aclient)
             before = asyncio.all_tasks()
             for _ in range(2):
                 frames = changes.frames()

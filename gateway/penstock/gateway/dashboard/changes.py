@@ -24,14 +24,13 @@ CHANGED: Final = "event: changed\ndata: {}\n\n"
 class Changes:
     """Looks while somebody watches, and not otherwise."""
 
-    def __init__(self, client: AsyncClient, pulse: float) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         self._client = client
-        self._pulse = pulse
         self._watchers: set[asyncio.Event] = set()
         self._looking: asyncio.Future[None] | None = None
 
     async def frames(self) -> AsyncGenerator[str]:
-        """Give a frame for each change, and a comment after each pulse without one."""
+        """Give a comment at once, so that the page knows it is live, and a frame a change."""
         changed = asyncio.Event()
         self._watchers.add(changed)
         if self._looking is None:
@@ -39,14 +38,9 @@ class Changes:
         try:
             yield KEEP_ALIVE
             while True:
-                try:
-                    async with asyncio.timeout(self._pulse):
-                        await changed.wait()
-                except TimeoutError:
-                    yield KEEP_ALIVE
-                else:
-                    changed.clear()
-                    yield CHANGED
+                await changed.wait()
+                changed.clear()
+                yield CHANGED
         finally:
             self._watchers.discard(changed)
             self._rest()

@@ -18,7 +18,7 @@ class Site:
         self.shared = shared
         self.keys = GatewayKeys(shared.client.settings.prefix)
         self.assets = Assets()
-        self.changes = Changes(shared.client, shared.settings.pulse)
+        self.changes = Changes(shared.client)
 
     async def secret(self) -> bytes:
         """Return the secret that sessions are signed with."""
