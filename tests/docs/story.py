@@ -142,6 +142,8 @@ class Story:
         if words[:2] in WORKERS:
             self._workers += 1
             _until(self._has_all_workers, process, self._folder)
+            if words[0] == "penstock":  # by then it has announced what it has
+                _until(lambda: "runs at once from" in self._log(), process, self._folder)
         elif words[0] == "uvicorn" or words[:2] == ["penstock", "serve"]:
             _until(self._is_served, process, self._folder)
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.actions import NEEDS
+from penstock.gateway.dashboard.screens import run
+from penstock.runtime.diagnostics.run_report import RunReport, read_report
+from penstock.runtime.redis.plans.requests import Plan
 from tests.gateway.dashboard.pages import OWN, Pages
 
 
@@ -22,6 +29,26 @@ def test_a_run_says_in_one_sentence_where_it_is(pages: Pages) -> None:
     page = pages.open(f"/runs/{waits.run_id}")
     assert "no worker listens there" in page
     assert "penstock worker flows.py -q x" in page
+
+
+def test_a_page_hears_of_what_has_happened_since_it_was_read(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = pages.post("/api/runs", {"entrypoint": "doubled", "input": 2})["run_id"]
+
+    def read(*given: Any, **options: Any) -> Plan[RunReport]:
+        report = yield from read_report(*given, **options)
+        with ThreadPoolExecutor(1) as pool:  # the run ends before the page is written
+            pool.submit(pages.worker.work).result()
+        return report
+
+    monkeypatch.setattr(run, "read_report", read)
+    page = pages.open(f"/runs/{run_id}")
+
+    (cursor,) = re.findall(r"/events\?after=(\d+)", page)
+    missed = pages.events(f"/api/runs/{run_id}/events", after=cursor)
+    assert 'class="status queued"' in page
+    assert missed[-1]["mode"] == "run.finished"
 
 
 def test_the_timeline_has_a_row_for_each_step_and_one_for_many(pages: Pages) -> None:

@@ -34,8 +34,9 @@ async def show(
 ) -> Response:
     """Show a run, after something that was refused with the error and the form that was given."""
     tab = visit.query.get("tab", TABS[0])
+    # Read before the report: the page is told of whatever has happened since.
+    last_seq = await visit.client.do(visit.client.plans.last_seq(visit.path["run_id"]))
     report = await _report(visit, has_values=tab == "values")
-    plans = visit.client.plans
     return visit.page(
         "run",
         status,
@@ -50,7 +51,7 @@ async def show(
         tabs=TABS,
         timeline=timeline(report.run, report.steps),
         traceback=list(own_traceback(report.outcome)),
-        last_seq=await visit.client.do(plans.last_seq(report.run.run_id)),
+        last_seq=last_seq,
     )
 
 

@@ -11,6 +11,7 @@
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
 -- include: penstock.runtime.redis.scripts/ticket
+-- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/reopen
 
 local id, size = ARGV[3], tonumber(ARGV[7])

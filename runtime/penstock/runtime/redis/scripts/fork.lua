@@ -13,6 +13,7 @@
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/facets
+-- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
 -- include: penstock.runtime.redis.scripts/thread_update

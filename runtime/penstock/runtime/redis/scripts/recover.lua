@@ -24,6 +24,7 @@
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/facets
+-- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/presence
 -- include: penstock.runtime.redis.scripts/causes as causes(count_cause)

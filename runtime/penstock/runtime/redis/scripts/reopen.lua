@@ -1,4 +1,4 @@
--- A run that waited or is over goes on. Needs names, clock, append and ticket.
+-- A run that waited or is over goes on. Needs names, clock, append, feed and ticket.
 --
 -- is_at(id, thread, lone): whether a run is the one that its thread is at; as long as it is lone, it is.
 -- reopen(id, thread, event): keeps all it has for as long as it is open again, and says so in its stream.
@@ -9,7 +9,6 @@
 -- those of relist, feed, graph_keys and ticket.
 -- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
 -- include: penstock.runtime.redis.scripts/relist as relist(list_again)
--- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 
 local function is_at(id, thread, is_lone)
   return is_lone == '1' or redis.call('HGET', key('thread', thread), 'run') == id

@@ -1,4 +1,4 @@
--- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append, facets and history.
+-- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append, facets, feed and history.
 --
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
@@ -26,7 +26,6 @@ end
 local settle
 
 -- include: penstock.runtime.redis.scripts/ended_lists
--- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/remote_end as remote_end(come_home, call_off, give_up)
 
 -- What the end of a run needs of its hash.
