@@ -99,7 +99,7 @@ def test_schedule_of_the_state_of_a_graph(
     schedule(Hosted(client))
 
 
-@pytest.mark.timeout(300)  # how often it begins anew is a matter of chance
+@pytest.mark.timeout(180)
 def test_scripts_and_model_agree_in_any_order(client: redis.Redis) -> None:
     ProtocolMachine.client = client
     COVERED.clear()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["PERMANENT", "GatewayKeys"]
+__all__ = ["GatewayKeys"]
 
 from dataclasses import dataclass
-
-PERMANENT = ("api_keys", "session_secret")
-"""Kinds of keys that have no TTL."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,4 +40,5 @@ class Shared:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._opening = None
         await self.client.__aexit__(kind, error, traceback)

@@ -32,6 +32,7 @@ def test_all_pages_hear_of_changes(pages: Pages) -> None:
         watchers = [changes.frames() for _ in range(3)]
         for frames in watchers:
             assert await anext(frames) == KEEP_ALIVE
+            assert await anext(frames) == CHANGED
         changing = asyncio.ensure_future(change())
         async with asyncio.timeout(20):
             for _ in range(2):

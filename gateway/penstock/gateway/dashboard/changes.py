@@ -30,13 +30,14 @@ class Changes:
         self._looking: asyncio.Future[None] | None = None
 
     async def frames(self) -> AsyncGenerator[str]:
-        """Give a comment at once, so that the page knows it is live, and a frame a change."""
+        """Give a frame at once, as the page may be older by then, and one for each change."""
         changed = asyncio.Event()
         self._watchers.add(changed)
         if self._looking is None:
             self._looking = asyncio.ensure_future(self._look())
         try:
             yield KEEP_ALIVE
+            yield CHANGED
             while True:
                 await changed.wait()
                 changed.clear()
@@ -56,7 +57,7 @@ class Changes:
             try:
                 found = await self._read()
             except PenstockError:  # pages say themselves that Redis is away
-                found = None
+                found = seen
             if seen is not None and found != seen:
                 for watcher in self._watchers:
                     watcher.set()

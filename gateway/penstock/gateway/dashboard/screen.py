@@ -52,7 +52,7 @@ class Screen:
             await site.shared.open()
             visit = await _visit(site, request)
             if self.needs is not None and visit.identity is None:
-                return RedirectResponse(_login(visit), SEE_OTHER)
+                return RedirectResponse(_login(visit, self.method), SEE_OTHER)
             if self.method == "POST":
                 _check_origin(request)
                 visit = await _with_form(visit)
@@ -65,8 +65,10 @@ class Screen:
             return visit.page("error", status, error=str(error))
 
 
-def _login(visit: Visit) -> str:
-    return f"{visit.base}/login?to={quote(visit.here, safe='')}"
+def _login(visit: Visit, method: str) -> str:
+    """Return where to log in; what was to be done by a form is not done afterwards."""
+    back = "" if method == "POST" else f"?to={quote(visit.here, safe='')}"
+    return f"{visit.base}/login{back}"
 
 
 async def _visit(site: Site, request: Request) -> Visit:

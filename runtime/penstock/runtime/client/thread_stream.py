@@ -10,13 +10,14 @@ from typing import Self
 
 from penstock.publisher.errors import CursorExpiredError
 from penstock.publisher.event import Event
+from penstock.publisher.stored import event_of
 from penstock.runtime.client.feed import AsyncFeed, Feed
 from penstock.runtime.client.run import AsyncRunHandle, RunHandle
 from penstock.runtime.client.thread_place import ThreadPlace
 from penstock.runtime.client.transport import AsyncTransport, Transport
 from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.redis.keys import thread_key
-from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
 from penstock.runtime.streaming.mode_view import check_modes
 from penstock.runtime.types.feed_entry import feed_filter
 from penstock.runtime.types.run import OPEN
@@ -31,7 +32,8 @@ class _Reading:
         self._modes = modes
         self._wanted = feed_filter(thread=thread_id)
         self._place = ThreadPlace() if after is None else ThreadPlace.of(after)
-        self._is_new = after is None
+        # As it is if a reader ended before it had begun.
+        self._is_new = self._place.feed is None
 
 
 class ThreadStream(_Reading):
@@ -131,12 +133,14 @@ class AsyncThreadStream(_Reading):
         if self._is_new:
             place.begin(await self._client.do(open_runs(self._client.plans, self._thread_id)))
         while place.ahead:
-            async for event in self._run():
-                yield event
+            async with aclosing(self._run()) as events:
+                async for event in events:
+                    yield event
         async for entry in self._feed:
             if place.takes(entry):
-                async for event in self._run():
-                    yield event
+                async with aclosing(self._run()) as events:
+                    async for event in events:
+                        yield event
             place.passed(entry)
 
     async def _run(self) -> AsyncGenerator[Event]:
@@ -159,9 +163,13 @@ def open_runs(plans: RequestPlans, thread_id: str) -> Plan[dict[str, int]]:
     """Read the open runs of a thread, in their order, each with the seq of its newest event."""
     at = yield from plans.last_run(thread_id)
     waiting = yield ("LRANGE", plans.keys.waiting(thread_key(thread_id)), 0, -1)
-    found: dict[str, int] = {}
-    for run_id in [*([] if at is None else [at]), *(each.decode() for each in waiting)]:
-        status = yield ("HGET", plans.keys.run(run_id), "status")
-        if status is not None and status.decode() in OPEN:
-            found[run_id] = yield from plans.last_seq(run_id)
-    return found
+    ids = [*([] if at is None else [at]), *(each.decode() for each in waiting)]
+    if not ids:
+        return {}
+    statuses = yield Reads([("HGET", plans.keys.run(run_id), "status") for run_id in ids])
+    newest = yield Reads([("LINDEX", plans.keys.events(run_id), -1) for run_id in ids])
+    return {
+        run_id: event_of(event)[0] if event else 0
+        for run_id, status, event in zip(ids, statuses, newest, strict=True)
+        if status is not None and status.decode() in OPEN
+    }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 __all__ = ["AsyncTransport", "Transport"]
 
+import threading
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -42,9 +44,17 @@ class Transport:
         self.plans = RequestPlans(self.settings, self.codec, self.connection)
         self.threads = ThreadPlans(self.plans, self.settings)
         self.search = SearchPlans(self.plans.keys, self.plans.codec, self.settings.index)
-        self.blocking = connect(self.connection)
-        """Connections for calls that wait in Redis: they take none away from other calls."""
         self._asking = DirectRedis(self.connection)
+        self._making = threading.Lock()
+        self._blocking: Redis | None = None
+
+    @property
+    def blocking(self) -> Redis:
+        """Connections for calls that wait in Redis: they take none away from other calls."""
+        with self._making:
+            if self._blocking is None:
+                self._blocking = connect(self.connection)
+            return self._blocking
 
     def do(self, plan: Plan[T]) -> T:
         """Follow a plan of requests."""
@@ -56,7 +66,8 @@ class Transport:
     def close(self) -> None:
         """Close the client's connections."""
         self._asking.close()
-        self.blocking.close()
+        if self._blocking is not None:
+            self._blocking.close()
         self.connection.close()
 
     def __enter__(self) -> Self:
@@ -87,12 +98,15 @@ class AsyncTransport:
         self.codec = codec or self.settings.codec()
         given = self.settings.redis if redis is None else redis
         self.connection = aconnect(given)
-        self.blocking = aconnect(self.connection)
-        """As `Transport.blocking`."""
         self.plans = RequestPlans(self.settings, self.codec, self.connection)
         self.threads = ThreadPlans(self.plans, self.settings)
         self.search = SearchPlans(self.plans.keys, self.plans.codec, self.settings.index)
         self.hub = Hub(given, prefix=self.settings.prefix, codec=self.codec)
+
+    @cached_property
+    def blocking(self) -> AsyncRedis:
+        """As `Transport.blocking`."""
+        return aconnect(self.connection)
 
     async def do(self, plan: Plan[T]) -> T:
         """Follow a plan of requests."""
@@ -112,5 +126,6 @@ class AsyncTransport:
         traceback: TracebackType | None,
     ) -> None:
         await self.hub.__aexit__(kind, error, traceback)
-        await self.blocking.aclose()
+        if "blocking" in vars(self):
+            await self.blocking.aclose()
         await self.connection.aclose()

@@ -61,7 +61,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command."""
-        if cmd_name not in self.list_commands(ctx):
+        if not any(cmd_name in names for names in SECTIONS.values()) or not _exists(cmd_name):
             return None
         command = getattr(importlib.import_module(_module(cmd_name)), cmd_name)
         assert isinstance(command, click.Command)

@@ -28,7 +28,8 @@ def is_installed() -> bool:
 @contextmanager
 def dev_gateway(redis: str, port: int) -> Generator[None]:
     """Serve on 127.0.0.1 until the block ends; on Linux it ends with this process in any case."""
-    command = [sys.executable, "-m", "penstock.worker.cli", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "penstock.worker.cli", "serve"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     # By the environment: a command line is seen by all users of a machine.
     environ = os.environ | {"PENSTOCK_REDIS": redis, "PENSTOCK_GATEWAY_DRAIN": "0"}
     child = subprocess.Popen(ending_with_parent(command), env=environ, process_group=0)

@@ -22,9 +22,6 @@ from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.types.bulk import ACTIONS, BulkProgress
 from penstock.runtime.types.failure_group import FailureGroup
 
-MOST: Final = 1000
-"""Causes among which one is looked for."""
-
 SHOWN: Final = 50
 """Causes of the list, and runs of one cause."""
 
@@ -83,11 +80,10 @@ async def _done(visit: Visit, steps: AsyncIterator[BulkProgress]) -> Response:
 
 async def _group(visit: Visit) -> FailureGroup:
     name = visit.path["cause"]
-    groups = await visit.client.failures(MOST)
-    found = next((each for each in groups if each.cause == name), None)
-    if found is None:
+    found = await visit.client.failures(1, cause=name)
+    if not found:
         raise RequestError(404, f"no run has failed of the cause {name!r}, or none is kept.")
-    return found
+    return found[0]
 
 
 async def _traceback(visit: Visit, group: FailureGroup) -> list[tuple[str, str]]:

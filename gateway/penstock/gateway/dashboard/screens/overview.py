@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["SCREENS"]
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,18 +29,22 @@ _MOVING: Final = (RunStatus.QUEUED, RunStatus.RUNNING)
 async def overview(visit: Visit) -> Response:
     """Show what goes on: counts, queues, and what waits for a person."""
     client = visit.client
-    counts = await client.counts()
-    suspended = await client.runs(RunStatus.SUSPENDED, LOOKED_AT)
-    moving = await client.runs(_MOVING, LOOKED_AT)
-    asking = [each for each in suspended if each.asks]
-    stuck = [row for row in await read_rows(client, moving) if row.waiting.fix]
+    counts, suspended, moving, world, failures = await asyncio.gather(
+        client.counts(),
+        client.runs(RunStatus.SUSPENDED, LOOKED_AT),
+        client.runs(_MOVING, LOOKED_AT),
+        client.do(read_overview(client.plans.calls)),
+        client.failures(SHOWN),
+    )
+    asks = [each for each in suspended if each.asks]
+    asking, rows = await asyncio.gather(read_rows(client, asks[:SHOWN]), read_rows(client, moving))
     return visit.page(
         "overview",
         counts={each: counts.get(each, 0) for each in RunStatus},
-        world=await client.do(read_overview(client.plans.calls)),
-        asking=await read_rows(client, asking[:SHOWN]),
-        failures=await client.failures(SHOWN),
-        stuck=stuck[:SHOWN],
+        world=world,
+        asking=asking,
+        failures=failures,
+        stuck=[row for row in rows if row.waiting.fix][:SHOWN],
     )
 
 

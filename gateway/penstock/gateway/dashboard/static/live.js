@@ -48,7 +48,7 @@ export function follow(address, names, take, cursor = () => address) {
     try {
       const found = await fetch(cursor(), { signal: aborted.signal });
       if (found.redirected) location.reload(); // to the login: the session is over
-      else if (found.status !== 204) open();
+      else if (found.status === 200 || found.status === 429 || found.status >= 500) open();
     } catch {
       timer = setTimeout(check, AGAIN);
     } finally {

@@ -151,7 +151,7 @@ def _work(
     if redacted(url) == url:
         command += ["--redis", url]
     else:  # a command line is seen by all users of a machine
-        os.environ["PENSTOCK_REDIS_URL"] = url
+        os.environ["PENSTOCK_REDIS"] = url
     command += [*arguments, "--greet"]
     reloader = Reloader([*command, "first"], [*command, "again"], Watch(folders), grace + 5)
     try:
@@ -163,21 +163,14 @@ def _work(
 
 def _gateway(url: str, port: int | None) -> AbstractContextManager[None]:
     from penstock.worker.process.dev_gateway import dev_gateway, is_installed
+    from penstock.worker.redis_server import free_port
 
     if port == 0 or (port is None and not is_installed()):
         click.echo()
         return nullcontext()
-    chosen = port or (USUAL_HTTP if _is_free(USUAL_HTTP) else _any_port())
+    chosen = port or (USUAL_HTTP if _is_free(USUAL_HTTP) else free_port())
     click.echo(f"Pages   http://127.0.0.1:{chosen}/dashboard/\n")
     return dev_gateway(url, chosen)
-
-
-def _any_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _note_change(changed: Sequence[Path]) -> None:
