@@ -23,6 +23,8 @@ from prometheus_client.metrics_core import Metric
 import penstock.publisher.errors
 import penstock.runtime.errors
 from penstock.gateway.app import ENDPOINTS
+from penstock.gateway.compatible.routes import ENDPOINTS as COMPATIBLE
+from penstock.gateway.endpoint import Endpoint
 from penstock.gateway.keys import GatewayKeys
 from penstock.gateway.settings import GatewaySettings
 from penstock.langgraph.redis.keys import GraphKeys
@@ -120,10 +122,10 @@ def settings(
         yield f"| `{field.name}` | {env} | {default} | {says.get(field.name, '')} |"
 
 
-def routes() -> Iterator[str]:
-    """The routes of the gateway, with the role that each needs and the fields that it takes."""
+def routes(endpoints: Iterable[Endpoint[Any, Any]]) -> Iterator[str]:
+    """Routes of the gateway, with the role that each needs and the fields that it takes."""
     yield from ("| route | role | does | takes |", "|---|---|---|---|")
-    for each in ENDPOINTS:
+    for each in endpoints:
         fields = [*each.query.model_fields, *each.body.model_fields]
         takes = ", ".join(f"`{field}`" for field in fields)
         yield f"| `{each.method} {each.path}` | {each.needs} | {each.summary} | {takes} |"
@@ -228,7 +230,8 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "keys:gateway": lambda: keys(GatewayKeys),
     "settings": lambda: settings(Settings),
     "settings:gateway": lambda: settings(GatewaySettings, "PENSTOCK_GATEWAY_"),
-    "routes": routes,
+    "routes": lambda: routes(ENDPOINTS),
+    "routes:compatible": lambda: routes(COMPATIBLE),
     "commands": commands,
     "metrics:process": process_metrics,
     "metrics:redis": redis_metrics,

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from penstock.gateway.compatible.routes import compatible_routes
 from penstock.gateway.dashboard.routes import dashboard as dashboard_routes
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError, refusal, status_of
@@ -39,8 +40,15 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
 )
 """All of the native API, in the order of its reference."""
 
-_EXPOSED: Final = ("Retry-After", "X-Request-Id")
-"""Headers that the code of a page may read."""
+_EXPOSED: Final = (
+    "Content-Location",
+    "Location",
+    "Retry-After",
+    "X-Pagination-Next",
+    "X-Pagination-Total",
+    "X-Request-Id",
+)
+"""Headers that the code of a page may read: LangGraph's client learns a run's id from one."""
 
 
 def create_app(
@@ -49,17 +57,18 @@ def create_app(
     settings: GatewaySettings | None = None,
     is_open: bool = False,
     dashboard: bool = True,
+    compatible: bool = True,
 ) -> Starlette:
     """Return an app to serve, or to mount into one of FastAPI, Starlette or Django.
 
     Each request needs an API key, unless `is_open`: then the app that it is mounted into decides
-    who may come. The dashboard is at /dashboard, unless it is left out. By default, the client and
-    the settings are those of the environment.
+    who may come. The dashboard is at /dashboard, and the API of LangGraph's clients at /, unless
+    they are left out. By default, the client and the settings are those of the environment.
 
     Raises:
         ConfigurationError: a setting has a value that it cannot have.
     """
-    return _app(_shared(client, settings, is_open), dashboard)
+    return _app(_shared(client, settings, is_open), dashboard, compatible)
 
 
 def guarded(
@@ -88,7 +97,7 @@ def _shared(client: AsyncClient | None, settings: GatewaySettings | None, is_ope
     return Shared(client or AsyncClient(), settings or load_gateway_settings(), is_open=is_open)
 
 
-def _app(shared: Shared, dashboard: bool = True) -> Starlette:
+def _app(shared: Shared, dashboard: bool = True, compatible: bool = True) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         async with shared:
@@ -105,6 +114,8 @@ def _app(shared: Shared, dashboard: bool = True) -> Starlette:
         Route("/api/openapi.json", described),
         *(endpoint.route(shared) for endpoint in ENDPOINTS),
     ]
+    if compatible:
+        routes += compatible_routes(shared)
     if dashboard:
         routes.append(dashboard_routes(shared))
     handlers: Any = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Call", "Empty", "read_body", "read_query", "received"]
+__all__ = ["Call", "Empty", "has_body", "read_body", "read_query", "received"]
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,8 @@ from penstock.runtime.client.async_client import AsyncClient
 Q = TypeVar("Q", bound=BaseModel)
 B = TypeVar("B", bound=BaseModel)
 
-NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
+_NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
+"""Methods whose requests have no body, unless the route names fields of one."""
 
 
 class Empty(BaseModel):
@@ -62,13 +63,18 @@ def read_query(model: type[Q], request: Request) -> Q:
     return _checked(model, values)
 
 
+def has_body(method: str, model: type[BaseModel]) -> bool:
+    """Tell whether a body is read of the requests of a route."""
+    return method not in _NO_BODY or bool(model.model_fields)
+
+
 async def read_body(model: type[B], request: Request, limit: int) -> B:
     """Read the JSON body of a request.
 
     Raises:
         RequestError: it is too large, of another type, or has fields that it cannot have.
     """
-    if request.method in NO_BODY:
+    if not has_body(request.method, model):
         return _checked(model, {})
     text = await received(request, limit)
     if not text.strip():

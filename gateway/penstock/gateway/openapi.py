@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from penstock.gateway.call import NO_BODY
+from penstock.gateway.call import has_body
 from penstock.gateway.endpoint import Endpoint
 
 _REFUSED: Final = {
@@ -72,7 +72,7 @@ def _operation(endpoint: Endpoint[Any, Any]) -> dict[str, Any]:
         "parameters": list(_parameters(endpoint)),
         "responses": responses,
     }
-    if endpoint.method not in NO_BODY:
+    if has_body(endpoint.method, endpoint.body):
         found["requestBody"] = {"content": _json(_schema(endpoint.body))}
     return found
 

@@ -1,0 +1,22 @@
+"""All routes of the API of LangGraph's clients."""
+
+from __future__ import annotations
+
+__all__ = ["ENDPOINTS", "compatible_routes"]
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.routing import Route
+
+from penstock.gateway.compatible.system import system_routes
+from penstock.gateway.endpoint import Endpoint
+from penstock.gateway.shared import Shared
+
+ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = ()
+"""The routes that need a role, in the order of their reference."""
+
+
+def compatible_routes(shared: Shared) -> list[Route]:
+    """Return the routes, to be mounted at `/`."""
+    return [*system_routes(ENDPOINTS), *(endpoint.route(shared) for endpoint in ENDPOINTS)]
