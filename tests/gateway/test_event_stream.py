@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from penstock.gateway.auth.identity import LOCAL
 from penstock.gateway.event_stream import EventStream
 from penstock.gateway.settings import GatewaySettings
 from penstock.gateway.shared import Shared
@@ -31,7 +32,7 @@ class Endless:
         self.cut = threading.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = EventStream(self._events(), self.shared, "ann")
+        stream = EventStream(self._events(), self.shared, LOCAL)
         try:
             await stream(scope, receive, send)
         except StreamCut:

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from penstock.gateway.auth.identity import Identity
 from penstock.gateway.batches import batches
 from penstock.gateway.json_text import event_frame
 from penstock.gateway.shared import Shared
@@ -37,7 +38,7 @@ class FrameStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, frames: AsyncGenerator[str], shared: Shared, identity: str) -> None:
+    def __init__(self, frames: AsyncGenerator[str], shared: Shared, identity: Identity) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self._frames = frames
@@ -91,7 +92,9 @@ class FrameStream(Response):
             async with asyncio.timeout(limit):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except TimeoutError:
-            logger.info("a client of %r did not take its events for %g s", self._identity, limit)
+            logger.info(
+                "a client of %r did not take its events for %g s", self._identity.name, limit
+            )
             raise StreamCut from None
 
 
@@ -99,7 +102,7 @@ class EventStream(FrameStream):
     """The events of a run."""
 
     def __init__(
-        self, events: AsyncRunStream | AsyncGenerator[Event], shared: Shared, identity: str
+        self, events: AsyncRunStream | AsyncGenerator[Event], shared: Shared, identity: Identity
     ) -> None:
         super().__init__(write_sse(events, event_frame), shared, identity)
         self._events = events

@@ -25,7 +25,12 @@ class Shared:
         self._opening: asyncio.Future[AsyncClient] | None = None
 
     async def open(self) -> None:
-        """Open the client, once: an app that this one is mounted into may have run no lifespan."""
+        """Open the client, once: an app that this one is mounted into may have run no lifespan.
+
+        A client that is open belongs to whoever opened it.
+        """
+        if self._opening is None and self.client.hub.is_open:
+            return
         if self._opening is None:
             self._opening = asyncio.ensure_future(self.client.__aenter__())
         await asyncio.shield(self._opening)
@@ -40,5 +45,6 @@ class Shared:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._opening = None
-        await self.client.__aexit__(kind, error, traceback)
+        if self._opening is not None:
+            self._opening = None
+            await self.client.__aexit__(kind, error, traceback)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from penstock.gateway.auth.identity import Identity
 from penstock.gateway.errors import RequestError
 
 AGAIN = {"Retry-After": "1"}
@@ -27,16 +28,18 @@ class Streams:
     def __init__(self, most: int, most_each: int) -> None:
         self._most = most
         self._most_each = most_each
-        self._cuts: dict[asyncio.Event, str] = {}
-        self._of: Counter[str] = Counter()
+        self._cuts: set[asyncio.Event] = set()
+        self._of: Counter[str | None] = Counter()
         self.is_draining = False
 
     def __len__(self) -> int:
         return len(self._cuts)
 
     @contextmanager
-    def slot(self, identity: str) -> Generator[asyncio.Event]:
+    def slot(self, identity: Identity) -> Generator[asyncio.Event]:
         """Count a stream while it is open; the event that is given is set when it is to be cut.
+
+        Those of one API key are limited; visitors who need no key cannot be told apart.
 
         Raises:
             RequestError: there are too many, or the process is about to end.
@@ -47,20 +50,20 @@ class Streams:
             raise RequestError(
                 503, f"this gateway has {self._most} streams open, its limit.", headers=AGAIN
             )
-        if self._of[identity] >= self._most_each:
+        if identity.key_id and self._of[identity.key_id] >= self._most_each:
             raise RequestError(
                 429,
-                f"{identity!r} has {self._most_each} streams open here, its limit: close some.",
+                f"{identity.name!r} has {self._most_each} streams open here, its limit.",
                 headers=AGAIN,
             )
         cut = asyncio.Event()
-        self._cuts[cut] = identity
-        self._of[identity] += 1
+        self._cuts.add(cut)
+        self._of[identity.key_id] += 1
         try:
             yield cut
         finally:
-            del self._cuts[cut]
-            self._of -= Counter([identity])
+            self._cuts.remove(cut)
+            self._of -= Counter([identity.key_id])
 
     async def drain(self, seconds: float) -> None:
         """Refuse new streams, and cut those that are open, spread over so many seconds."""

@@ -90,6 +90,11 @@ class Hub:
             "a Hub is used inside of its own `async with` block"
         )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is inside of its `async with` block."""
+        return bool(self._tasks)
+
     async def __aenter__(self) -> Self:
         self._failure = None
         work = (self._listen, self._pages.run)
@@ -99,6 +104,7 @@ class Hub:
     async def __aexit__(self, *exc: object) -> None:
         self._fail(ConfigurationError("the Hub of this subscription is closed"))
         await _end(*self._tasks)
+        self._tasks = []
         await self._client.aclose()
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,8 @@ from penstock.gateway.dashboard.routes import POLICY, SCREENS
 from penstock.gateway.keys import GatewayKeys
 from penstock.gateway.settings import GatewaySettings
 from penstock.runtime import AsyncClient
+from penstock.runtime.testing import InMemoryWorker
+from tests.gateway.dashboard.flows import FLOWS
 from tests.gateway.dashboard.pages import OWN, Pages, token_in
 
 SCRIPT = "<script>alert(1)</script>"
@@ -218,6 +221,21 @@ def test_the_dashboard_is_where_it_is_mounted(pages: Pages) -> None:
     assert '"/dashboard' not in runs.text
     assert sent.url.path == f"/agents/dashboard/runs/{run_id}"
     assert pages.status(run_id) == "cancelled"
+
+
+def test_a_client_that_is_open_stays_with_whoever_opened_it() -> None:
+    async def served(worker: InMemoryWorker) -> str:
+        async with worker.aclient as client:
+            app = create_app(client, settings=GatewaySettings(), is_open=True)
+            async with app.router.lifespan_context(app):
+                pass
+            run = await client.enqueue("asking", "may I?")
+            await worker.awork()
+            modes = [event.mode async for event in run.stream()]
+            return modes[-1]
+
+    with InMemoryWorker(FLOWS) as worker:
+        assert asyncio.run(served(worker)) == "updates"
 
 
 def test_a_page_says_that_redis_is_away(pages: Pages) -> None:

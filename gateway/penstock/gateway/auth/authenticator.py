@@ -68,7 +68,7 @@ class Authenticator:
         key = await self._client.do(find_key(self._keys, key_id))
         if key is None or not key.admits(secret, datetime.now(UTC)):
             return None
-        return Identity(key.name, key.role)
+        return Identity(key.name, key.role, key.key_id)
 
 
 def _key_in(headers: Mapping[str, str]) -> str | None:

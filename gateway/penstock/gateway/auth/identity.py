@@ -16,6 +16,8 @@ class Identity:
 
     name: str
     role: Role
+    key_id: str | None = None
+    """The API key that was sent; None for whoever needs none."""
 
 
 LOCAL: Final = Identity("local", Role.ADMIN)

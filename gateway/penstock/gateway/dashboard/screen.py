@@ -86,7 +86,7 @@ async def _holder(site: Site, session: Session) -> Identity | None:
     key = await site.shared.client.do(find_key(site.keys, session.key_id))
     if key is None or (key.expires_at is not None and key.expires_at <= datetime.now(UTC)):
         return None
-    return Identity(key.name, key.role)
+    return Identity(key.name, key.role, key.key_id)
 
 
 async def _anybody(site: Site) -> Identity | None:

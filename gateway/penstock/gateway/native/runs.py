@@ -61,10 +61,10 @@ async def events(call: Call[EventsQuery, Empty]) -> Response:
     modes = call.query.mode
     if FACTS not in modes:
         stream = run.stream(modes, after=cursor, subgraphs=call.query.subgraphs)
-        return EventStream(stream, call.shared, call.identity.name)
+        return EventStream(stream, call.shared, call.identity)
     if len(modes) > 1:
         raise RequestError(422, "mode: facts are everything; ask for them alone.")
-    return EventStream(facts(call.client, run.run_id, cursor), call.shared, call.identity.name)
+    return EventStream(facts(call.client, run.run_id, cursor), call.shared, call.identity)
 
 
 async def result(call: Call[ResultQuery, Empty]) -> Response:

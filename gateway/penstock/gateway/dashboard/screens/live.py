@@ -9,6 +9,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from penstock.gateway.auth.identity import LOCAL
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
@@ -21,7 +22,7 @@ _OVER: Final = 204
 
 async def changes(visit: Visit) -> Response:
     """Tell of changes of runs, at most once a second."""
-    return FrameStream(visit.site.changes.frames(), visit.site.shared, _name(visit))
+    return FrameStream(visit.site.changes.frames(), visit.site.shared, visit.identity or LOCAL)
 
 
 async def events(visit: Visit) -> Response:
@@ -31,11 +32,9 @@ async def events(visit: Visit) -> Response:
     cursor = await run.cursor(given)
     if cursor is None:
         return Response(status_code=_OVER)
-    return EventStream(facts(visit.client, run.run_id, cursor), visit.site.shared, _name(visit))
-
-
-def _name(visit: Visit) -> str:
-    return "" if visit.identity is None else visit.identity.name
+    return EventStream(
+        facts(visit.client, run.run_id, cursor), visit.site.shared, visit.identity or LOCAL
+    )
 
 
 SCREENS: Final[Sequence[Screen]] = (
