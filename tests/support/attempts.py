@@ -35,6 +35,6 @@ def end(client: Client, run_id: str, status: Literal["completed", "failed"] = "c
     store(client, run_id, Write(1, {"result": "{}"}, events, Finished(status, None)))
 
 
-def ask(client: Client, run_id: str) -> None:
+def ask(client: Client, run_id: str, name: str = "q") -> None:
     events = event("run.interrupted", {"interrupts": []})
-    store(client, run_id, Write(1, {}, events, Suspended(None, {"q": "1"})))
+    store(client, run_id, Write(1, {}, events, Suspended(None, {name: "1"})))

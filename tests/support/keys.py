@@ -17,6 +17,8 @@ PERMANENT = (
     "penstock:ready",
     "penstock:open:*",
     "penstock:thread:*",
+    "penstock:threads",
+    "penstock:threads:*",
     "penstock:history:*",
     "penstock:cache:*",
     "penstock:graph:*",

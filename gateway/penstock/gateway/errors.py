@@ -25,6 +25,7 @@ from penstock.runtime.errors import (
     RunConflictError,
     RunNotFoundError,
     ThreadBusyError,
+    ThreadExistsError,
     ThreadNotFoundError,
     UnknownCheckpointError,
 )
@@ -36,6 +37,7 @@ _STATUSES: Final[tuple[tuple[type[PenstockError], int], ...]] = (
     (UnknownCheckpointError, 404),
     (RunConflictError, 409),
     (ThreadBusyError, 409),
+    (ThreadExistsError, 409),
     (ResumeError, 409),
     (CursorExpiredError, 410),
     (ValueTooLargeError, 413),

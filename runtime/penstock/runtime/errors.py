@@ -13,6 +13,7 @@ PenstockError (penstock.publisher.errors)
 ├── EmptyInputError            nothing to run and nothing to resume
 │   └── UnknownCheckpointError no such checkpoint to go on from
 ├── ThreadNotFoundError        nobody knows the thread
+├── ThreadExistsError          the id of a new thread is taken
 ├── NoWorkerError              no worker has done in time what only a worker can (also TimeoutError)
 ├── ResumeError                an answer that no waiting interrupt asked for
 ├── InvalidUpdateError         a Command or an update that no entrypoint can follow
@@ -75,6 +76,7 @@ __all__ = [
     "Stop",
     "Suspend",
     "ThreadBusyError",
+    "ThreadExistsError",
     "ThreadNotFoundError",
     "UnknownCheckpointError",
     "UnknownEntrypointError",
@@ -159,6 +161,10 @@ class NoWorkerError(PenstockError, TimeoutError):
 
 class ThreadNotFoundError(PenstockError):
     """No thread has this id: nothing ever ran on it, or its retention is over."""
+
+
+class ThreadExistsError(PenstockError):
+    """The id of a thread that is to be made is taken."""
 
 
 class ResumeError(PenstockError):

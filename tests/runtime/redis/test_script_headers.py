@@ -32,13 +32,14 @@ KINDS = {
     *("thread", "history", "waiting", "made", "taken", "leases", "ready", "timers", "entrypoints"),
     *("over", "app", "parked", "job", "queue", "queues", "intermediate", "wip", "finished"),
     *("failed", "execution", "executions", "worker", "workers", "suspended", "presence", "graph"),
+    "threads",
 }
 """What keys and channels are told apart by."""
 
 BUILT = {
     r"\b(?:key|rq)\('(\w+)'": "",
     r"\brq_queue\([^,]*, '(\w+)'\)": "",
-    r"':(entrypoints|causes|feed|queues|suspended|executions|workers)\b": "",
+    r"':(entrypoints|causes|feed|queues|suspended|executions|workers|threads)\b": "",
     r"\b(rq_queue)\([^,()]*\)": "queue",
     r"\b(rq_job)\(": "job",
     r"\b(presence)\(": "",

@@ -21,6 +21,8 @@ PERMANENT = (
     "feed",
     "parked:*",
     "thread:*",
+    "threads",
+    "threads:*",
     "history:*",
     "cache:*",
     "graph:*",
@@ -60,6 +62,19 @@ class Keys(EventKeys):
         Of nested entrypoints that keep a state: `children`, and `saved:<name>` of each.
         """
         return f"{self.prefix}:thread:{key}"
+
+    @property
+    def threads(self) -> str:
+        """Sorted set of the ids of threads that have a record, by their change (ms). Permanent."""
+        return f"{self.prefix}:threads"
+
+    def threads_of(self, list: str) -> str:
+        """Sorted set of those of a status, of those `with:<digest>` in their metadata; and others.
+
+        `created` has all by the time of their record, `ending` those that will be gone; `pairs` is
+        a hash: id -> digests. Permanent.
+        """
+        return f"{self.prefix}:threads:{list}"
 
     def history(self, key: str) -> str:
         """List of a thread's checkpoints, the newest last. Kept as long as the thread's hash."""

@@ -143,7 +143,7 @@ class ThreadCalls:
 
     def copy(self, copied: Copy, nonce: str) -> Call:
         """Give a new thread the history of another, but not the run that it is at."""
-        own = ("id", "run", "ttl")
+        own = ("id", "run", "ttl", "listed", "created", "record")
         state = {name: text for name, text in copied.state.items() if name not in own}
         return self._call(
             "copy",

@@ -36,11 +36,12 @@ _READ: Final = (
 _RUNS: Final = (
     "{p}:run:* {p}:open:* {p}:over:* {p}:causes {p}:cause:* {p}:feed {p}:checkpoints:* "
     "{p}:questions:* {p}:events:* {p}:remote:* "
-    "{p}:thread:* {p}:history:* {p}:waiting:* {p}:leases {p}:ready {p}:entrypoints {rq}:queue:*"
+    "{p}:thread:* {p}:threads {p}:threads:* {p}:history:* "
+    "{p}:waiting:* {p}:leases {p}:ready {p}:entrypoints {rq}:queue:*"
 )
 _ASK: Final = (
     f"{_READ} eval evalsha exists get hdel hexists hlen hset hsetnx hvals lpop lpush lrem "
-    "ltrim persist pexpire publish rpush sadd set srem xadd zadd zincrby zrem"
+    "ltrim persist pexpire pttl publish rpush sadd set srem xadd zadd zincrby zrem"
 )
 
 _ASKED: Final = (
@@ -55,13 +56,14 @@ ROLES: Final[Mapping[str, Role]] = {
         "{p}:channel{d}:* {p}:control{d}",
     ),
     "gateway": Role(
-        f"{_ASK} scard sismember smembers",
-        f"{_ASKED} {{p}}:api_keys {{p}}:session_secret {{rq}}:workers {{rq}}:workers:* "
+        f"{_ASK} del scard sismember smembers zcount zrangebylex",
+        f"{_ASKED} {{p}}:api_keys {{p}}:session_secret {{p}}:store:* {{rq}}:workers "
+        "{rq}:workers:* "
         "{rq}:worker:* {rq}:executions:* {rq}:suspended",
         "{p}:channel{d}:* {p}:control{d}",
     ),
     "worker": Role(
-        f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove pttl scard sinter "
+        f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove scard sinter "
         "sismember smembers type unwatch watch zcount zpopmin zrandmember "
         "zremrangebyscore zrevrangebylex",
         "{p}:* {rq}:*",
@@ -115,6 +117,7 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "zadd": (_KEY, "1", "v"),
     "zcount": (_KEY, "0", "1"),
     "zrange": (_KEY, "0", "1"),
+    "zrangebylex": (_KEY, "-", "+"),
     "zrangebyscore": (_KEY, "0", "1"),
     "zincrby": (_KEY, "1", "v"),
     "zinter": ("1", _KEY),

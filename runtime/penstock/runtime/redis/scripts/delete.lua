@@ -24,7 +24,8 @@ if #ARGV > 4 then
   end
   return { 'OK', '' }
 end
-local active = place_of(ARGV[4], thread).run
+local at = place_of(ARGV[4], thread)
+local active = at.run
 local status, busy = standing(active)
 if busy then
   return { 'BUSY', active }
@@ -39,5 +40,8 @@ for _, entry in ipairs(redis.call('LRANGE', key('history', thread), 0, -1)) do
   end
 end
 graph_keys().keep_graph(thread, nil)
+if at.listed then
+  thread_lists().hide_thread(ARGV[4])
+end
 drop_keys(key('thread', thread), key('history', thread), key('waiting', thread))
 return { 'OK', '' }

@@ -19,4 +19,7 @@ local status, busy = standing(at.run)
 if not busy and status ~= 'suspended' and status ~= 'queued' then
   rest(thread, ARGV[4])
 end
+if at.listed then
+  thread_lists().show_thread(thread, at.listed)
+end
 return 'OK'

@@ -38,4 +38,7 @@ abandon(thread, active, status)
 redis.call(unpack(remember(thread, at, { source = 'fork', parent = parent, step = step, entrypoint = ARGV[6],
   metadata = ARGV[7], keep = ARGV[8] }, values)))
 rest(thread, at.ttl or ARGV[9])
+if at.listed then
+  thread_lists().show_thread(thread, 'idle')
+end
 return keep_made(nonce, at.head)

@@ -4,15 +4,19 @@
 -- <run> <ms> <base>`, then the entrypoint as JSON, the metadata, and what the checkpoint has of its own: what is
 -- saved, and the value where that is another; base is the number of the one that has them, '' for none);
 -- thread:<key> (head, step and base of the newest; saved, and value where it is another; run; ttl; children, saved:<name>); checkpoints:<id>;
--- those of graph_keys.
+-- those of graph_keys and thread_lists.
 -- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph, roll_back)
+-- include: penstock.runtime.redis.scripts/thread_lists as thread_lists(show_thread, hide_thread)
 
 local HEAD = '^(%d+) (%a+) (%-?%d+) (%d*) ([%w_-]*) (%d+) (%d*)'
 
--- place(thread): where a thread is: head, step and base, the run that it is at, and its own ttl.
+-- place(thread): where a thread is: head, step and base, the run that it is at, its own ttl, and its status in the
+-- lists of threads if it is in these.
 local function place(thread)
-  local found = redis.call('HMGET', key('thread', thread), 'head', 'step', 'base', 'run', 'ttl')
-  return { head = found[1], step = found[2], base = found[3] or '', run = found[4], ttl = found[5] }
+  local found = redis.call('HMGET', key('thread', thread), 'head', 'step', 'base', 'run', 'ttl',
+    'listed')
+  return { head = found[1], step = found[2], base = found[3] or '', run = found[4], ttl = found[5],
+    listed = found[6] or nil }
 end
 
 -- entry(number, step, parent, told, time, base, values): the text of a checkpoint.
@@ -54,7 +58,7 @@ end
 -- begin(thread, at, id, run, ...): the run is the one that its thread is at, and its input the thread's head.
 -- run: its entrypoint, metadata and history. Pairs of field and value of the thread's hash may follow.
 local function begin(thread, at, id, run, ...)
-  local is_known = at.head
+  local is_known = at.head or at.listed
   local record = remember(thread, at,
     { source = 'input', run = id, entrypoint = run.entrypoint, metadata = run.metadata, keep = run.history or HISTORY })
   for _, part in ipairs({ 'run', id, ... }) do
@@ -65,6 +69,10 @@ local function begin(thread, at, id, run, ...)
     redis.call('PERSIST', key('thread', thread))
     redis.call('PERSIST', key('history', thread))
     graph_keys().keep_graph(thread, 0)
+  end
+  if at.listed then
+    redis.call('HSET', key('run', id), 'listed', '1')
+    thread_lists().show_thread(thread, 'busy')
   end
 end
 

@@ -203,7 +203,8 @@ end
 -- A question whose time is over takes no answer any more: what the run does without one is its own affair.
 local function fire(id)
   redis.call('ZREM', TIMERS, id)
-  if redis.call('HGET', key('run', id), 'status') ~= 'suspended' then
+  local run = fields_of(id, 'status', 'thread_key', 'listed')
+  if run.status ~= 'suspended' then
     return
   end
   for _, name in ipairs(redis.call('HKEYS', key('questions', id))) do
@@ -214,6 +215,9 @@ local function fire(id)
   end
   status_to(id, 'suspended', 'queued')
   offer(id, true)
+  if run.listed then
+    thread_lists().show_thread(run.thread_key, 'busy')
+  end
   woken[#woken + 1] = id
 end
 

@@ -30,11 +30,11 @@ local function come_home(id, run, status, reason)
   else
     redis.call('HSET', key('remote', home), step, '!' .. status .. ' ' .. reason)
   end
-  local waits = redis.call('HGET', key('run', caller), 'status')
-  if waits == 'running' then
+  local waits = fields_of(caller, 'status', 'thread_key', 'listed')
+  if waits.status == 'running' then
     tell_news(caller)
   end
-  if waits ~= 'suspended' then
+  if waits.status ~= 'suspended' then
     return
   end
   if redis.call('HLEN', key('remote', home)) >= CROWD then
@@ -44,6 +44,9 @@ local function come_home(id, run, status, reason)
   redis.call('ZREM', TIMERS, caller)
   status_to(caller, 'suspended', 'queued')
   offer(caller, true)
+  if waits.listed then
+    thread_lists().show_thread(waits.thread_key, 'busy')
+  end
 end
 
 -- One remote step that is not waited for any more.

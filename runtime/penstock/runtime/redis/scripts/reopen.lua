@@ -6,9 +6,10 @@
 -- resumed_text(thread): the event of one that goes on without an answer; thread: the id of its thread, nil if its own.
 -- Field 'pardoned' counts the deaths that do not count against it any more.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers;
--- those of relist, feed, graph_keys and ticket.
+-- those of relist, feed, graph_keys, thread_lists and ticket.
 -- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
 -- include: penstock.runtime.redis.scripts/relist as relist(list_again)
+-- include: penstock.runtime.redis.scripts/thread_lists as thread_lists(show_thread)
 
 local function is_at(id, thread, is_lone)
   return is_lone == '1' or redis.call('HGET', key('thread', thread), 'run') == id
@@ -22,7 +23,7 @@ local function reopen(id, thread, event)
   redis.call('PERSIST', key('history', thread))
   graph_keys().keep_graph(thread, 0)
   local run = fields_of(id, 'status', 'finished', 'retention', 'entrypoint', 'queue', 'facets', 'created',
-    'retention_failed', 'cause', 'op', 'deaths', 'pardoned', 'feed')
+    'retention_failed', 'cause', 'op', 'deaths', 'pardoned', 'feed', 'listed')
   if run.finished and not run.op then
     relist().list_again(id, run)
   end
@@ -33,6 +34,9 @@ local function reopen(id, thread, event)
   append_texts(key('events', id), key('channel', id), 0, { event, '' })
   if run.feed then
     feed().tell_change(id, run.feed, 'run.resumed', 'queued')
+  end
+  if run.listed then
+    thread_lists().show_thread(thread, 'busy')
   end
 end
 

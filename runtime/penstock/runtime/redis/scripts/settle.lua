@@ -36,7 +36,9 @@ local function standing_of(id)
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
-local function leave_thread(id, run, status, by)
+local STATUS_LEFT = { completed = 'idle', failed = 'error' }
+
+local function leave_thread(id, run, status, reason, by)
   local thread = run.thread_key
   local at = place(thread)
   if status == 'completed' then
@@ -58,6 +60,10 @@ local function leave_thread(id, run, status, by)
     end
     if ttl > 0 then
       rest(thread, ttl)
+    end
+    if at.listed then
+      local left = STATUS_LEFT[status] or reason == 'rollback' and 'idle'
+      thread_lists().show_thread(thread, left or 'interrupted')
     end
     start_next(thread)
   else
@@ -98,7 +104,7 @@ local function settle_as(id, run, status, reason, by, ...)
   redis.call('PEXPIRE', key('events', id), retention)
   redis.call('PEXPIRE', key('questions', id), is_at_work and 0 or retention) -- which asks nothing any more
   if not run.lone then
-    leave_thread(id, run, status, by)
+    leave_thread(id, run, status, reason, by)
   elseif run.graph then -- nobody has asked for its thread, which has the state of its graph alone
     graph_keys().keep_graph(run.thread_key, tonumber(retention))
   end

@@ -43,7 +43,7 @@ local function call_off_others(home)
   end
 end
 local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home', 'sends',
-  'created', 'feed')
+  'created', 'feed', 'listed')
 if run[9] and ARGV[at + 2 + away] then
   feed().tell_change(id, run[9], 'run.interrupted', 'suspended')
 end
@@ -81,6 +81,9 @@ end
 for each = at + 2, at + 1 + away do
   local by = redis.call('HGET', key('remote', run[6] or id), ARGV[each])
   comes_back = comes_back or not by or redis.call('EXISTS', key('run', by)) == 0
+end
+if run[10] and asks and not comes_back then
+  thread_lists().show_thread(run[4], 'interrupted')
 end
 if comes_back then
   redis.call('ZREM', TIMERS, id)

@@ -86,4 +86,7 @@ abandon(thread, active, status)
 redis.call(unpack(remember(thread, at, told, values)))
 redis.call('HSET', key('thread', thread), 'id', ARGV[4])
 rest(thread, at.ttl or ARGV[12])
+if at.listed then
+  thread_lists().show_thread(thread, 'idle')
+end
 return keep_made(nonce, at.head)
