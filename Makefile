@@ -44,6 +44,7 @@ lint: .venv/.dev
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python .ci/check_js.py
 
 types: .venv/.dev
 	@$(BIN)/mypy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Call", "Empty", "has_body", "read_body", "read_query", "received"]
+__all__ = ["Call", "Empty", "address_of", "has_body", "read_body", "read_query", "received"]
 
 import json
 from collections.abc import Mapping
@@ -89,6 +89,11 @@ async def read_body(model: type[B], request: Request, limit: int) -> B:
     except (ValueError, RecursionError) as error:
         raise RequestError(422, f"the body is not JSON: {error}.") from error
     return _checked(model, values)
+
+
+def address_of(request: Request) -> str:
+    """Return the address that a request came from."""
+    return "an unknown address" if request.client is None else request.client.host
 
 
 async def received(request: Request, limit: int) -> bytes:

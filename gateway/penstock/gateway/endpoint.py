@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.gateway.auth.role import Role
-from penstock.gateway.call import Call, read_body, read_query
-from penstock.gateway.errors import RequestError
+from penstock.gateway.call import Call, address_of, read_body, read_query
+from penstock.gateway.errors import HIDES_VALUES, RequestError
 from penstock.gateway.json_text import json_text
 from penstock.gateway.shared import Shared
 
@@ -35,6 +35,8 @@ class Endpoint(Generic[Q, B]):
     answer: Callable[[Call[Q, B]], Awaitable[Response]]
     status: int = 200
     """The status of a success."""
+    has_values: bool = False
+    """Whether its answers have inputs, results or words, which may be hidden from viewers."""
 
     @property
     def summary(self) -> str:
@@ -51,12 +53,10 @@ class Endpoint(Generic[Q, B]):
 
     async def _answer(self, shared: Shared, request: Request) -> Response:
         await shared.open()
-        address = request.client.host if request.client is not None else "an unknown address"
-        identity = await shared.authenticator.identify(request.headers, address)
-        if not identity.role.may(self.needs):
-            raise RequestError(
-                403, f"{identity.name!r} is a {identity.role}: this needs the role {self.needs}."
-            )
+        identity = await shared.authenticator.identify(request.headers, address_of(request))
+        identity.check(self.needs)
+        if self.has_values and not shared.settings.shows_values(identity.role):
+            raise RequestError(403, HIDES_VALUES)
         call = Call(
             shared,
             identity,

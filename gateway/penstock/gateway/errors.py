@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RequestError", "refusal", "status_of"]
+__all__ = ["HIDES_VALUES", "RequestError", "refusal", "status_of"]
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -29,6 +29,8 @@ from penstock.runtime.errors import (
     ThreadNotFoundError,
     UnknownCheckpointError,
 )
+
+HIDES_VALUES: Final = "this gateway hides values from viewers: see its setting `values`."
 
 _STATUSES: Final[tuple[tuple[type[PenstockError], int], ...]] = (
     (InvalidCursorError, 400),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from penstock.gateway.auth.role import Role
 from penstock.runtime.misspelt import UnknownSettingWarning, misspelt
 from penstock.runtime.setting_sources import Kind, chosen, environment, project
 
@@ -40,6 +41,8 @@ class GatewaySettings:
     """How long a client may leave what it is sent; then its stream is cut."""
     pulse: float = 5.0
     """How long a stream is silent before a comment is sent."""
+    values: bool = True
+    """Whether viewers see inputs, results, questions and words; other roles always do."""
     drain: float = 5.0
     """How long a process that is to end takes to cut its streams, one after the other."""
 
@@ -47,6 +50,10 @@ class GatewaySettings:
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address."""
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    def shows_values(self, role: Role) -> bool:
+        """Tell whether inputs, results and words are for this role."""
+        return self.values or role is not Role.VIEWER
 
 
 _POSITIVE: Final = ("body_limit", "streams", "streams_each", "send_timeout", "pulse")

@@ -191,8 +191,14 @@ def test_a_run_is_forked_from_a_step(window: Open, client: Client) -> None:
     run.result(10)
     page = window(f"/runs/{run.run_id}")
 
-    page.locator('[id="step-double:1"] summary').click()
-    page.locator('[id="step-double:1"]').get_by_role("button", name="Fork").click()
+    step = page.locator('[id="step-double:1"]')
+    step.locator("summary").click()
+    expect(step.get_by_role("heading", name="Arguments")).to_be_visible()
+    assert page.url.endswith("?step=double%3A1")
+    step.get_by_role("link", name="Fork after this step").click()
+    expect(page.locator(".fork")).to_contain_text("reuses 2 steps")
+    expect(page.locator("details.reused")).to_have_count(2)
+    page.get_by_role("button", name="Fork here").click()
 
     expect(page.locator("h1 .status")).to_have_text("completed")
     assert run.run_id not in page.url

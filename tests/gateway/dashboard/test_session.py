@@ -36,12 +36,12 @@ def test_a_token_is_that_of_its_session() -> None:
 
     token = token_of(first, SECRET)
 
-    assert is_token(token, first, SECRET)
-    assert not is_token(token, second, SECRET)
-    assert not is_token(token, None, SECRET)
-    assert not is_token(token, first, b"another secret")
+    assert is_token(token, token_of(first, SECRET))
+    assert not is_token(token, token_of(second, SECRET))
+    assert not is_token(token, token_of(None, SECRET))
+    assert not is_token(token, token_of(first, b"another secret"))
 
 
 @pytest.mark.parametrize("token", ["", "x", "\u00e9"])
 def test_what_is_no_token_is_none(token: str) -> None:
-    assert not is_token(token, None, SECRET)
+    assert not is_token(token, token_of(None, SECRET))

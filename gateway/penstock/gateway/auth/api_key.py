@@ -35,8 +35,11 @@ class ApiKey:
 
     def admits(self, secret: str, now: datetime) -> bool:
         """Tell whether a secret is that of this key, and the key is still good."""
-        is_right = hmac.compare_digest(_digest(secret), self.digest)
-        return is_right and (self.expires_at is None or now < self.expires_at)
+        return hmac.compare_digest(_digest(secret), self.digest) and self.is_good(now)
+
+    def is_good(self, now: datetime) -> bool:
+        """Tell whether the key has not expired."""
+        return self.expires_at is None or now < self.expires_at
 
     def encoded(self) -> str:
         """Write the record as it is stored."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock.gateway.auth.role import Role
+from penstock.gateway.errors import RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,15 @@ class Identity:
     role: Role
     key_id: str | None = None
     """The API key that was sent; None for whoever needs none."""
+
+    def check(self, needs: Role) -> None:
+        """Refuse what needs a role that this one does not have.
+
+        Raises:
+            RequestError: 403.
+        """
+        if not self.role.may(needs):
+            raise RequestError(403, f"{self.name!r} is a {self.role}: this needs the role {needs}.")
 
 
 LOCAL: Final = Identity("local", Role.ADMIN)

@@ -65,4 +65,6 @@ class Changes:
             await asyncio.sleep(EVERY)
 
     async def _read(self) -> Any:
-        return await self._client.counts(), list(await self._client.runs(limit=NEWEST))
+        client = self._client
+        counts, newest = await asyncio.gather(client.counts(), client.runs(limit=NEWEST))
+        return counts, list(newest)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 __all__ = ["RunRow", "read_rows", "seconds_of"]
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from penstock.gateway.dashboard.templates import one_line
-from penstock.runtime.client.async_client import AsyncClient
+from penstock.gateway.dashboard.visit import Visit
 from penstock.runtime.diagnostics.waiting import Waiting, read_waiting
-from penstock.runtime.types.run import OPEN, Run
+from penstock.runtime.redis.plans.together import together
+from penstock.runtime.types.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class RunRow:
 
     run: Run
     waiting: Waiting
+    has_values: bool = True
+    """Whether what it asks is shown."""
 
     @property
     def note(self) -> str:
@@ -28,7 +30,11 @@ class RunRow:
         run, waiting = self.run, self.waiting
         if not waiting.waits_for:
             return run.reason
-        asked = f": {one_line(waiting.questions[0].value)}" if waiting.questions else ""
+        asked = (
+            f": {one_line(waiting.questions[0].value)}"
+            if waiting.questions and self.has_values
+            else ""
+        )
         return f"{waiting.label} {waiting.waits_for}{asked}"
 
     @property
@@ -37,15 +43,13 @@ class RunRow:
         return seconds_of(self.run)
 
 
-async def read_rows(client: AsyncClient, runs: Iterable[Run]) -> list[RunRow]:
-    """Read what runs wait for, all of them at once."""
-
-    async def row(run: Run) -> RunRow:
-        if run.status not in OPEN:
-            return RunRow(run, Waiting())
-        return RunRow(run, await client.do(read_waiting(client.plans, run)))
-
-    return await asyncio.gather(*map(row, runs))
+async def read_rows(visit: Visit, runs: Iterable[Run]) -> list[RunRow]:
+    """Read what runs wait for, of all of them together."""
+    client, listed = visit.client, list(runs)
+    waits = await client.do(together(read_waiting(client.plans, run) for run in listed))
+    return [
+        RunRow(run, waiting, visit.sees_values) for run, waiting in zip(listed, waits, strict=True)
+    ]
 
 
 def seconds_of(run: Run) -> float | None:

@@ -56,7 +56,8 @@ class Screen:
             if self.method == "POST":
                 _check_origin(request)
                 visit = await _with_form(visit)
-            _check_role(visit.identity, self.needs)
+            if self.needs is not None and visit.identity is not None:
+                visit.identity.check(self.needs)
             return await self.answer(visit)
         except PenstockError as error:
             status = status_of(error)
@@ -84,7 +85,7 @@ async def _visit(site: Site, request: Request) -> Visit:
 async def _holder(site: Site, session: Session) -> Identity | None:
     """Return who holds the key of a session, as long as there is that key."""
     key = await site.shared.client.do(find_key(site.keys, session.key_id))
-    if key is None or (key.expires_at is not None and key.expires_at <= datetime.now(UTC)):
+    if key is None or not key.is_good(datetime.now(UTC)):
         return None
     return Identity(key.name, key.role, key.key_id)
 
@@ -110,14 +111,6 @@ async def _with_form(visit: Visit) -> Visit:
     """Read the form that was sent, with the token of this session."""
     body = await received(visit.request, visit.site.shared.settings.body_limit)
     form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-    secret = await visit.site.secret()
-    if not is_token(form.pop("token", ""), visit.session, secret):
+    if not is_token(form.pop("token", ""), visit.token):
         raise RequestError(403, "this form is of another session: go back, and load the page anew.")
     return Visit(visit.site, visit.request, visit.identity, visit.session, visit.token, form)
-
-
-def _check_role(identity: Identity | None, needs: Role | None) -> None:
-    if needs is not None and identity is not None and not identity.role.may(needs):
-        raise RequestError(
-            403, f"{identity.name!r} is a {identity.role}: this needs the role {needs}."
-        )

@@ -49,7 +49,7 @@ def _environment() -> Environment:
         }
     )
     names: dict[str, Any] = found.globals
-    names["screens"] = SCREENS
+    names |= {"screens": SCREENS, "CUT": CUT}
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SEE_OTHER", "Visit", "base_of"]
+__all__ = ["SEE_OTHER", "Visit"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,13 +12,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from penstock.gateway.auth.identity import Identity
-from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.session import Session
 from penstock.gateway.dashboard.site import Site
 from penstock.gateway.dashboard.templates import render
+from penstock.gateway.errors import HIDES_VALUES, RequestError
 from penstock.runtime.client.async_client import AsyncClient
 
 SEE_OTHER: Final = 303
+
+_DIGITS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Visit:
     @property
     def base(self) -> str:
         """The path that the dashboard is mounted at."""
-        return base_of(self.request)
+        return str(self.request.scope.get("root_path", "")).rstrip("/")
 
     @property
     def here(self) -> str:
@@ -60,14 +62,40 @@ class Visit:
         query = self.request.url.query
         return f"{self.request.url.path}{'?' * bool(query)}{query}"
 
+    @property
+    def api(self) -> str:
+        """The address of the native API, as others reach it."""
+        url = self.request.url
+        return f"{url.scheme}://{url.netloc}{self.base.removesuffix('/dashboard')}/api"
+
+    @property
+    def sees_values(self) -> bool:
+        """Whether inputs, results and words are for this visitor."""
+        identity = self.identity
+        return identity is not None and self.site.shared.settings.shows_values(identity.role)
+
+    def check_values(self) -> None:
+        """Refuse those who may not see values.
+
+        Raises:
+            RequestError: 403.
+        """
+        if not self.sees_values:
+            raise RequestError(403, HIDES_VALUES)
+
+    def all(self, name: str) -> list[str]:
+        """Return all values that the query has of a name."""
+        return self.request.query_params.getlist(name)
+
+    def number(self, name: str) -> int | None:
+        """Return a number of the query; None if it has none, or something else."""
+        text = self.query.get(name, "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None
+
     def is_at(self, path: str) -> bool:
         """Tell whether this page is, or is below, a path of the dashboard."""
         there = f"{self.base}{path}"
         return self.request.url.path == there or (path != "/" and self.here.startswith(there))
-
-    def may(self, role: Role) -> bool:
-        """Tell whether the visitor has the rights of a role."""
-        return self.identity is not None and self.identity.role.may(role)
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """Answer with a page."""
@@ -78,8 +106,3 @@ class Visit:
     def go(self, path: str) -> Response:
         """Send the browser to another page."""
         return RedirectResponse(f"{self.base}{path}", SEE_OTHER)
-
-
-def base_of(request: Request) -> str:
-    """Return the path that the dashboard is mounted at."""
-    return str(request.scope.get("root_path", "")).rstrip("/")

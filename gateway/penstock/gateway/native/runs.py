@@ -54,7 +54,7 @@ async def show(call: Call[RunQuery, Empty]) -> Response:
 
 async def events(call: Call[EventsQuery, Empty]) -> Response:
     """Follow a run: its events as server-sent events, from the first or after a cursor on."""
-    run = await call.client.get(call.path["run_id"])
+    run = AsyncRunHandle(call.client, call.path["run_id"], "")  # of which thread is not asked here
     cursor = await run.cursor(call.headers.get("last-event-id") or str(call.query.after))
     if cursor is None:
         return Response(status_code=AGAIN)
@@ -129,9 +129,9 @@ _RUN: Final = "/api/runs/{run_id}"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     Endpoint("POST", "/api/runs", Role.CLIENT, Empty, NewRun, enqueue, 202),
-    Endpoint("GET", _RUN, Role.VIEWER, RunQuery, Empty, show),
-    Endpoint("GET", f"{_RUN}/events", Role.VIEWER, EventsQuery, Empty, events),
-    Endpoint("GET", f"{_RUN}/result", Role.VIEWER, ResultQuery, Empty, result),
+    Endpoint("GET", _RUN, Role.VIEWER, RunQuery, Empty, show, has_values=True),
+    Endpoint("GET", f"{_RUN}/events", Role.VIEWER, EventsQuery, Empty, events, has_values=True),
+    Endpoint("GET", f"{_RUN}/result", Role.VIEWER, ResultQuery, Empty, result, has_values=True),
     Endpoint("POST", f"{_RUN}/answer", Role.CLIENT, Empty, Answer, answer, 202),
     Endpoint("POST", f"{_RUN}/cancel", Role.CLIENT, Empty, Empty, cancel, 202),
     Endpoint("POST", f"{_RUN}/resume", Role.OPERATOR, Empty, Resume, resume, 202),

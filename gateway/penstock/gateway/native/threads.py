@@ -59,8 +59,10 @@ async def delete(call: Call[Empty, Empty]) -> Response:
 _THREAD: Final = "/api/threads/{thread_id}"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("GET", _THREAD, Role.VIEWER, StateQuery, Empty, show),
-    Endpoint("GET", f"{_THREAD}/history", Role.VIEWER, HistoryQuery, Empty, history),
+    Endpoint("GET", _THREAD, Role.VIEWER, StateQuery, Empty, show, has_values=True),
+    Endpoint(
+        "GET", f"{_THREAD}/history", Role.VIEWER, HistoryQuery, Empty, history, has_values=True
+    ),
     Endpoint("PATCH", _THREAD, Role.OPERATOR, Empty, Update, update),
     Endpoint("POST", f"{_THREAD}/answer", Role.CLIENT, Empty, Answer, answer, 202),
     Endpoint("POST", f"{_THREAD}/copy", Role.OPERATOR, Empty, Copy, copy, 201),

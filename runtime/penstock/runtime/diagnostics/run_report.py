@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.runtime.diagnostics.plain import plain
+from penstock.runtime.diagnostics.run_events import RunEvent, read_events
 from penstock.runtime.diagnostics.steps import Step, read_steps
 from penstock.runtime.diagnostics.values import read_input, read_values
 from penstock.runtime.diagnostics.waiting import Waiting, read_waiting
@@ -28,6 +29,8 @@ class RunReport:
     """`value`, or `error` as the codec describes it; empty while there is none."""
     values: Mapping[str, Any]
     """What was asked for of the recorded values: `input`, and those of steps by their id."""
+    events: Sequence[RunEvent]
+    """The stored events, of which the steps are made."""
 
 
 def read_report(
@@ -51,13 +54,14 @@ def read_report(
         if text is not None:
             outcome = plans.codec.at("run", run_id).outcome(text, "result")
     waiting = yield from read_waiting(plans, run)
-    steps = yield from read_steps(plans, run)
+    events = yield from read_events(plans, run_id)
+    steps = yield from read_steps(plans, run, events)
     values: dict[str, Any] = {}
     if has_input:
         values["input"] = yield from read_input(plans, run)
     if has_values:
         values |= yield from read_values(plans, run, [step.step_id for step in steps])
-    return RunReport(run, deaths[: run.crashes], waiting, steps, outcome, values)
+    return RunReport(run, deaths[: run.crashes], waiting, steps, outcome, values, events)
 
 
 def as_object(report: RunReport) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Step", "StepStatus", "fold", "read_steps", "remote_steps"]
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,17 +12,13 @@ from typing import Any, cast
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import RedisRightsError
-from penstock.publisher.event import parse
 from penstock.publisher.redis.script import Call, load
-from penstock.publisher.stored import read_all
-from penstock.runtime.diagnostics.graph_tasks import as_step
+from penstock.runtime.diagnostics.error_text import error_text
+from penstock.runtime.diagnostics.run_events import RunEvent, read_events
 from penstock.runtime.journal.step_id import is_step, step_name
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.redis.run_record import texts, whole
-from penstock.runtime.streaming.graph_chunks import GRAPH
 from penstock.runtime.types.run import Run, RunStatus
-
-_WITH_VALUES = ("step.retry", "step.finished", "step.interrupted", GRAPH)
 
 PAGE = 200
 """Outcomes read in one request."""
@@ -77,15 +73,15 @@ class Step:
         return (self.finished_at - self.started_at).total_seconds()
 
 
-def read_steps(plans: RequestPlans, run: Run) -> Plan[list[Step]]:
-    """Read the steps of a run, each after the one it is nested in, else in order of their start."""
-    events: list[dict[str, Any]] = []
-    codec = plans.codec.at("run", run.run_id)
+def read_steps(
+    plans: RequestPlans, run: Run, events: Sequence[RunEvent] | None = None
+) -> Plan[list[Step]]:
+    """Read the steps of a run, each after the one it is nested in, else in order of their start.
 
-    def take(seq: int, text: bytes) -> None:
-        events.append(as_step(_opened(parse(text, seq, run.run_id), codec)))
-
-    yield from read_all(plans.keys.events(run.run_id), take)
+    `events` are those of the run, if they were read already.
+    """
+    if events is None:
+        events = yield from read_events(plans, run.run_id)
     names = yield ("HKEYS", plans.keys.checkpoints(run.run_id))
     recorded = [name for name in map(_text, names) if is_step(name)]
     away = yield from remote_steps(plans, run.run_id)
@@ -121,13 +117,6 @@ def _read_errors(plans: RequestPlans, run: Run, steps: list[Step]) -> Plan[None]
                 _end(step, _read_error(_text(error), step.step_id, codec))
 
 
-def _opened(event: dict[str, Any], codec: Codec) -> dict[str, Any]:
-    """Decrypt the shown parts of an event: not the arguments of steps, which may be many."""
-    if codec.plain is not codec and event["mode"] in _WITH_VALUES:
-        event["data"] = codec.fact(event["mode"], event["data"])
-    return event
-
-
 def _errors(key: str, names: tuple[str, ...]) -> Plan[list[bytes | None]]:
     """Read how steps ended; a user without the right to scripts reads the outcomes in full."""
     script = load("penstock.runtime.diagnostics", "outcomes")
@@ -141,7 +130,7 @@ def _errors(key: str, names: tuple[str, ...]) -> Plan[list[bytes | None]]:
 def _read_error(error: str, step_id: str, codec: Codec) -> str:
     """Read the error of an outcome, from the script's reply or the outcome itself."""
     if error.startswith("{"):
-        return _error(codec.outcome(error, step_id).get("error"))
+        return error_text(codec.outcome(error, step_id).get("error"))
     return error.removeprefix("builtins.")
 
 
@@ -189,7 +178,7 @@ def _apply(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
         case "step.retry" if "error" in data:  # without one, an attempt begins it anew
             _try_again(step)
             step.status = StepStatus.RETRYING
-            step.error = _error(data["error"])
+            step.error = error_text(data["error"])
         case "step.interrupted":
             _try_again(step)
             step.status = StepStatus.WAITING
@@ -197,7 +186,7 @@ def _apply(steps: dict[str, Step], event: Mapping[str, Any]) -> None:
             _try_again(step)
             step.finished_at = time
             step.inline = data.get("outcome")
-            _end(step, _error((step.inline or {}).get("error")))
+            _end(step, error_text((step.inline or {}).get("error")))
         case _:
             pass
 
@@ -262,15 +251,6 @@ def _lineage(step_id: str) -> Iterator[str]:
 
 def _step(steps: dict[str, Step], step_id: str) -> Step:
     return steps.setdefault(step_id, Step(step_id, step_name(step_id)))
-
-
-def _error(error: Any) -> str:
-    if not isinstance(error, Mapping):
-        return ""
-    described = cast("Mapping[str, Any]", error)
-    return f"{described.get('type', 'error')}: {described.get('message', '')}".removeprefix(
-        "builtins."
-    )
 
 
 def _text(raw: bytes) -> str:

@@ -92,6 +92,61 @@ def test_a_long_value_is_cut_and_can_be_had_as_a_whole(pages: Pages) -> None:
     assert "no value" in pages.open(f"/runs/{run_id}/value", 404, name="other")
 
 
+def test_an_opened_step_shows_its_arguments_its_outcome_and_its_words(pages: Pages) -> None:
+    run_id = pages.run("stumbling", None)
+    closed = pages.open(f"/runs/{run_id}")
+    page = pages.open(f"/runs/{run_id}", step="stumble:0")
+
+    row = page.partition('id="step-stumble:0"')[2].partition("</details>")[0]
+    assert row.startswith(' data-step="stumble:0" open>')
+    assert '<pre class="value" tabindex="0">[]</pre>' in row
+    assert '<pre class="value" tabindex="0">2</pre>' in row
+    assert ">try 1</s></li><li>try 2</li>" in row
+    assert "failed after" in row
+    assert "ConnectionError: not yet" in row
+    assert "waited for its next try for" in row
+    assert "Arguments, outcome and words" in closed
+    assert "<pre" not in closed.partition('class="timeline"')[2]
+
+
+def test_a_step_that_shares_a_row_has_its_own_when_it_is_asked_for(pages: Pages) -> None:
+    run_id = pages.run("many", 12)
+
+    page = pages.open(f"/runs/{run_id}", step="double:3")
+
+    assert 'id="step-double:3"' in page
+    assert "\N{MULTIPLICATION SIGN} 12" not in page
+    assert f'href="/dashboard/runs/{run_id}?step=double%3A' in pages.source(f"/runs/{run_id}")
+
+
+def test_a_fork_shows_which_steps_it_would_use_again(pages: Pages) -> None:
+    run_id = pages.run("many", 3)
+
+    page = pages.open(f"/runs/{run_id}", fork="double:1")
+
+    assert "reuses 2 steps" in page
+    assert page.count('class="step reused"') == 2
+    assert 'name="after_step" value="double:1"' in page
+    assert "reuses" not in pages.open(f"/runs/{run_id}", fork="nothing:0")
+
+
+def test_facts_are_read_page_by_page(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.gateway.dashboard.facts_page.PAGE", 3)
+    run_id = pages.run("saying", "well")
+    last = pages.worker.client.do(pages.worker.client.plans.last_seq(run_id))
+
+    first = pages.open(f"/runs/{run_id}", tab="facts")
+    found = "".join(
+        pages.open(f"/runs/{run_id}", tab="facts", after=after) for after in range(0, last, 3)
+    )
+
+    assert [f'id="fact-{seq}"' in first for seq in range(1, 5)] == [True, True, True, False]
+    assert f'href="/dashboard/runs/{run_id}?tab=facts&after=3"' in first
+    assert all(found.count(f'id="fact-{seq}"') == 1 for seq in range(1, last + 1))
+    assert '<strong>custom</strong> <span class="id">echo:0</span>' in found
+    assert "No event after 999" in pages.open(f"/runs/{run_id}", tab="facts", after="999")
+
+
 def test_attempts_are_listed(pages: Pages) -> None:
     run_id = pages.run("doubled", 2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["SCREENS"]
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
@@ -36,7 +37,7 @@ async def failures(visit: Visit) -> Response:
     """List the causes of failures, the one that grew last first."""
     groups = await visit.client.failures(SHOWN)
     return visit.page(
-        "failures", groups=groups, done=_number(visit, "done"), left=_number(visit, "left")
+        "failures", groups=groups, done=visit.number("done"), left=visit.number("left")
     )
 
 
@@ -44,14 +45,17 @@ async def cause(visit: Visit) -> Response:
     """Show one cause: where it comes from, and its runs."""
     group = await _group(visit)
     client = visit.client
-    runs = await client.runs("failed", SHOWN, error=group.cause)
-    waiting = await client.count(status=ACTIONS["cancel"], entrypoint=group.entrypoint)
+    runs, open_runs, traceback = await asyncio.gather(
+        client.runs("failed", SHOWN, error=group.cause),
+        client.count(status=ACTIONS["cancel"], entrypoint=group.entrypoint),
+        _traceback(visit, group),
+    )
     return visit.page(
         "failure",
         group=group,
-        rows=await read_rows(client, runs),
-        traceback=await _traceback(visit, group),
-        open_runs=waiting,
+        rows=await read_rows(visit, runs),
+        traceback=traceback,
+        open_runs=open_runs,
         refusal=refusal_of(visit.identity, Role.OPERATOR),
     )
 
@@ -93,11 +97,6 @@ async def _traceback(visit: Visit, group: FailureGroup) -> list[tuple[str, str]]
     except RunNotFoundError:
         return []
     return list(own_traceback(report.outcome))
-
-
-def _number(visit: Visit, name: str) -> int | None:
-    text = visit.query.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 SCREENS: Final[Sequence[Screen]] = (

@@ -11,10 +11,12 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.identity import LOCAL
 from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.hidden import without_values
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.event_stream import EventStream, FrameStream
 from penstock.gateway.native.facts import facts
+from penstock.runtime.client.run_stream import resumption
 
 _OVER: Final = 204
 """The status that keeps an EventSource from coming back."""
@@ -27,14 +29,14 @@ async def changes(visit: Visit) -> Response:
 
 async def events(visit: Visit) -> Response:
     """Follow a run: its stored events, from the first or after a cursor on."""
-    run = await visit.client.get(visit.path["run_id"])
+    client, run_id = visit.client, visit.path["run_id"]
     given = visit.request.headers.get("last-event-id") or visit.query.get("after", "0")
-    cursor = await run.cursor(given)
+    cursor = await client.do(resumption(client.plans, run_id, given))
     if cursor is None:
         return Response(status_code=_OVER)
-    return EventStream(
-        facts(visit.client, run.run_id, cursor), visit.site.shared, visit.identity or LOCAL
-    )
+    found = facts(client, run_id, cursor)
+    shown = found if visit.sees_values else without_values(found)
+    return EventStream(shown, visit.site.shared, visit.identity or LOCAL)
 
 
 SCREENS: Final[Sequence[Screen]] = (

@@ -11,6 +11,7 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 
 from penstock.gateway.auth.api_key import parsed
+from penstock.gateway.call import address_of
 from penstock.gateway.dashboard.screen import COOKIE, Screen
 from penstock.gateway.dashboard.session import LASTS, new_session
 from penstock.gateway.dashboard.visit import SEE_OTHER, Visit
@@ -25,10 +26,9 @@ async def ask(visit: Visit) -> Response:
 async def login(visit: Visit) -> Response:
     """Begin a session of the holder of a key."""
     text, to = visit.form.get("key", "").strip(), _target(visit, visit.form.get("to", ""))
-    client = visit.request.client
-    address = client.host if client is not None else "an unknown address"
+    key = {"x-api-key": text or "none"}
     try:
-        await visit.site.shared.authenticator.identify({"x-api-key": text or "none"}, address)
+        await visit.site.shared.authenticator.identify(key, address_of(visit.request))
     except RequestError as error:
         return visit.page("login", error.status, to=to, error=str(error))
     key_id, _ = parsed(text) or ("", "")

@@ -37,7 +37,7 @@ async def overview(visit: Visit) -> Response:
         client.failures(SHOWN),
     )
     asks = [each for each in suspended if each.asks]
-    asking, rows = await asyncio.gather(read_rows(client, asks[:SHOWN]), read_rows(client, moving))
+    asking, rows = await asyncio.gather(read_rows(visit, asks[:SHOWN]), read_rows(visit, moving))
     return visit.page(
         "overview",
         counts={each: counts.get(each, 0) for each in RunStatus},

@@ -14,6 +14,7 @@ from penstock.gateway.dashboard.actions import NEEDS, refusal_of
 from penstock.gateway.dashboard.answer_form import fields_of
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
+from penstock.runtime.redis.plans.together import together
 from penstock.runtime.types.run import RunStatus
 
 PAGE: Final = 50
@@ -24,11 +25,12 @@ async def questions(visit: Visit) -> Response:
     """List the questions of runs, the newest first."""
     client = visit.client
     page = await client.runs(RunStatus.SUSPENDED, PAGE, after=visit.query.get("after"))
+    runs = [run for run in page if run.asks]
+    found = await client.do(together(client.plans.interrupts(run.run_id) for run in runs))
     asked = [
         (run, question, fields_of(question.response_schema))
-        for run in page
-        if run.asks
-        for question in await client.do(client.plans.interrupts(run.run_id))
+        for run, questions in zip(runs, found, strict=True)
+        for question in questions
     ]
     refusal = refusal_of(visit.identity, NEEDS["answer"])
     return visit.page("questions", asked=asked, after=page.after, refusal=refusal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["SCREENS"]
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -20,12 +21,12 @@ from penstock.runtime.redis.plans.queues import overview
 async def queues(visit: Visit) -> Response:
     """Show what waits on queues, and what workers execute."""
     client = visit.client
-    return visit.page(
-        "queues",
-        world=await client.do(overview(client.plans.calls)),
-        workers=await client.do(read_workers(client.plans)),
-        entrypoints=await client.do(read_entrypoints(client.plans)),
+    world, workers, entrypoints = await asyncio.gather(
+        client.do(overview(client.plans.calls)),
+        client.do(read_workers(client.plans)),
+        client.do(read_entrypoints(client.plans)),
     )
+    return visit.page("queues", world=world, workers=workers, entrypoints=entrypoints)
 
 
 SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/queues", Role.VIEWER, queues),)

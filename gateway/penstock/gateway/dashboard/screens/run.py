@@ -5,23 +5,39 @@ from __future__ import annotations
 __all__ = ["SCREENS", "show"]
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from starlette.responses import PlainTextResponse, Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.actions import actions_of
 from penstock.gateway.dashboard.answer_form import fields_of
+from penstock.gateway.dashboard.facts_page import FactLine, read_facts
 from penstock.gateway.dashboard.run_rows import seconds_of
 from penstock.gateway.dashboard.screen import Screen
+from penstock.gateway.dashboard.step_detail import StepDetail, finished_before, read_details
 from penstock.gateway.dashboard.templates import as_text
 from penstock.gateway.dashboard.timeline import timeline
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError
+from penstock.runtime.diagnostics.history import history
 from penstock.runtime.diagnostics.run_report import RunReport, read_report
 from penstock.runtime.diagnostics.traceback import own_traceback
 
-TABS: Final = ("timeline", "stream", "values", "attempts")
+TABS: Final = ("timeline", "stream", "values", "attempts", "facts")
+
+OPEN_STEPS: Final = 20
+"""Steps whose details one page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForkPreview:
+    """What a fork after a step would do."""
+
+    after: str
+    reused: Sequence[str]
+    """The ids of the steps that it does not execute again."""
 
 
 async def run(visit: Visit) -> Response:
@@ -33,10 +49,13 @@ async def show(
     visit: Visit, status: int = 200, error: str = "", given: Mapping[str, str] | None = None
 ) -> Response:
     """Show a run, after something that was refused with the error and the form that was given."""
-    tab = visit.query.get("tab", TABS[0])
+    client, tab = visit.client, visit.query.get("tab", TABS[0])
     # Read before the report: the page is told of whatever has happened since.
-    last_seq = await visit.client.do(visit.client.plans.last_seq(visit.path["run_id"]))
-    report = await _report(visit, has_values=tab == "values")
+    last_seq = await client.do(client.plans.last_seq(visit.path["run_id"]))
+    report = await _report(visit, has_values=tab == "values" and visit.sees_values)
+    past = history(report.events, report.deaths)
+    fork = _fork(visit, report)
+    facts, after = await _facts(visit) if tab == "facts" else ((), 0)
     return visit.page(
         "run",
         status,
@@ -49,14 +68,22 @@ async def show(
         questions=[(each, fields_of(each.response_schema)) for each in report.waiting.questions],
         tab=tab if tab in TABS else TABS[0],
         tabs=TABS,
-        timeline=timeline(report.run, report.steps),
-        traceback=list(own_traceback(report.outcome)),
+        timeline=timeline(report.run, report.steps, past, wanted=visit.all("step")),
+        past=past,
+        details=await _details(visit, report),
+        open_steps=visit.all("step"),
+        fork=fork,
+        facts=facts,
+        after=after,
+        next_after=facts[-1].seq if facts and facts[-1].seq < last_seq else 0,
+        traceback=list(own_traceback(report.outcome)) if visit.sees_values else [],
         last_seq=last_seq,
     )
 
 
 async def value(visit: Visit) -> Response:
     """Show a value of a run as a whole, as text."""
+    visit.check_values()
     report = await _report(visit, has_values=True)
     name = visit.query.get("name", "")
     found = {**report.values, **({"result": report.outcome["value"]} if _ended(report) else {})}
@@ -74,6 +101,26 @@ async def _report(visit: Visit, *, has_values: bool) -> RunReport:
         visit.client.plans, visit.path["run_id"], has_input=has_values, has_values=has_values
     )
     return await visit.client.do(plan)
+
+
+async def _details(visit: Visit, report: RunReport) -> Mapping[str, StepDetail]:
+    names = visit.all("step")[:OPEN_STEPS]
+    if not names or not visit.sees_values:
+        return {}
+    return await visit.client.do(read_details(visit.client.plans, report, names))
+
+
+def _fork(visit: Visit, report: RunReport) -> ForkPreview | None:
+    after = visit.query.get("fork", "")
+    reused = finished_before(report.events, after) if after else []
+    return ForkPreview(after, reused) if reused else None
+
+
+async def _facts(visit: Visit) -> tuple[Sequence[FactLine], int]:
+    after = visit.number("after") or 0
+    client, run_id = visit.client, visit.path["run_id"]
+    plan: Any = read_facts(client.plans, run_id, after, has_values=visit.sees_values)
+    return await client.do(plan), after
 
 
 SCREENS: Final[Sequence[Screen]] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["SCREENS"]
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
@@ -67,10 +68,14 @@ async def _listed(
         (name, wanted.address(statuses), not words and set(statuses) == set(wanted.statuses))
         for name, statuses in _CHIPS.items()
     ]
+    client = visit.client
+    rows, entrypoints = await asyncio.gather(
+        read_rows(visit, found), client.do(read_entrypoints(client.plans))
+    )
     return visit.page(
         "runs",
-        rows=await read_rows(visit.client, found),
-        entrypoints=await visit.client.do(read_entrypoints(visit.client.plans)),
+        rows=rows,
+        entrypoints=entrypoints,
         wanted=wanted,
         chips=chips,
         words=words,

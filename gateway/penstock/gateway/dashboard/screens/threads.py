@@ -35,7 +35,7 @@ async def thread(visit: Visit) -> Response:
         state=await found.state(),
         states=[(checkpoint_id_of(each), each) for each in states],
         before=checkpoint_id_of(states[-1]) if len(states) == PAGE else "",
-        rows=await read_rows(client, runs),
+        rows=await read_rows(visit, runs),
         is_first=before is None,
     )
 

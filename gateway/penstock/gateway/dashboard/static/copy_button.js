@@ -3,14 +3,15 @@
 class CopyButton extends HTMLElement {
   connectedCallback() {
     if (this.firstChild || !navigator.clipboard) return;
+    const { text = "", label = "copy" } = this.dataset;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
-    button.textContent = this.dataset.label;
+    button.textContent = label;
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(this.dataset.text);
+      await navigator.clipboard.writeText(text);
       button.textContent = "copied";
-      setTimeout(() => (button.textContent = this.dataset.label), 1500);
+      setTimeout(() => (button.textContent = label), 1500);
     });
     this.append(button);
   }

@@ -1,7 +1,10 @@
 // Keys: / search, j k Enter in lists, g and a letter to go, a letter for a button, ? for help.
 
-const base = document.body.dataset.base;
-const PLACES = { o: "/", r: "/runs", q: "/questions", f: "/failures", u: "/queues" };
+const base = document.body.dataset.base ?? "";
+/** @type {Record<string, string>} */
+const PLACES = {
+  o: "/", r: "/runs", q: "/questions", f: "/failures", u: "/queues",
+};
 const HELP = [
   ["/", "search"], ["j k", "next, previous line"], ["Enter", "open it"], ["Esc", "leave, or go back"],
   ["g o", "overview"], ["g r", "runs"], ["g q", "questions"], ["g f", "failures"], ["g u", "queues"],
@@ -11,16 +14,20 @@ const HELP = [
 let isGoing = false;
 let chosen = ""; // where the chosen line leads: lines are made anew when the list is
 
+/** @returns {HTMLElement[]} */
 function lines() {
-  return [...document.querySelectorAll("[data-list] tr[data-href]")];
+  return [...document.querySelectorAll("[data-list] tr[data-href]")].filter(
+    (each) => each instanceof HTMLElement,
+  );
 }
 
+/** @param {number} step */
 function choose(step) {
   const all = lines();
   if (!all.length) return;
   const at = all.findIndex((each) => each.dataset.href === chosen);
   const line = all[Math.min(Math.max(at + step, 0), all.length - 1)];
-  chosen = line.dataset.href;
+  chosen = line.dataset.href ?? "";
   mark();
   line.scrollIntoView({ block: "nearest" });
 }
@@ -30,10 +37,11 @@ function mark() {
 }
 
 function help() {
-  const found = document.querySelector("dialog.keys");
+  const found = document.querySelector("dialog");
   if (found) return found.showModal();
   const dialog = document.createElement("dialog");
   dialog.className = "keys";
+  dialog.setAttribute("aria-label", "Keys");
   const list = document.createElement("dl");
   for (const [key, does] of HELP) {
     const row = document.createElement("div");
@@ -49,33 +57,42 @@ function help() {
   dialog.showModal();
 }
 
+/** @param {string} key */
 function press(key) {
   const button = document.querySelector(`[data-key="${key}"]:not([disabled])`);
-  if (!button) return;
+  if (!(button instanceof HTMLElement)) return;
   const form = button.closest("form.answer");
-  if (form) form.querySelector("input:not([type=hidden]), select, textarea")?.focus();
-  else if (button.matches("summary")) {
+  if (form) {
+    const input = form.querySelector("input:not([type=hidden]), select, textarea");
+    if (input instanceof HTMLElement) input.focus();
+  } else if (button.matches("summary")) {
     button.click();
-    button.parentElement.querySelector("button")?.focus();
+    button.parentElement?.querySelector("button")?.focus();
   } else button.click();
 }
 
-document.addEventListener("keydown", (event) => {
+/** @param {KeyboardEvent} event */
+function take(event) {
+  const { key, target } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const isWriting = event.target.matches("input, textarea, select");
-  if (event.key === "Escape" && isWriting) return event.target.blur();
-  if (isWriting) return;
-  if (isGoing && PLACES[event.key]) location.href = base + PLACES[event.key];
-  else if (event.key === "g") return (isGoing = true);
-  else if (event.key === "/") document.querySelector("input[type=search]")?.focus();
-  else if (event.key === "j" || event.key === "k") choose(event.key === "j" ? 1 : -1);
-  else if (event.key === "Enter" && chosen && event.target === document.body) location.href = chosen;
-  else if (event.key === "Escape") history.back();
-  else if (event.key === "?") help();
-  else if ("acrf".includes(event.key)) press(event.key);
-  else return (isGoing = false);
+  const isWriting = target instanceof HTMLElement && target.matches("input, textarea, select");
+  if (isWriting) {
+    if (key === "Escape") target.blur();
+    return;
+  }
+  const wasGoing = isGoing;
   isGoing = false;
+  if (wasGoing && PLACES[key]) location.href = base + PLACES[key];
+  else if (key === "g") isGoing = true;
+  else if (key === "/") /** @type {HTMLElement | null} */ (document.querySelector("input[type=search]"))?.focus();
+  else if (key === "j" || key === "k") choose(key === "j" ? 1 : -1);
+  else if (key === "Enter" && chosen && target === document.body) location.href = chosen;
+  else if (key === "Escape") history.back();
+  else if (key === "?") help();
+  else if ("acrf".includes(key)) press(key);
+  else return;
   event.preventDefault();
-});
+}
 
+document.addEventListener("keydown", take);
 document.body.addEventListener("htmx:afterSwap", mark);

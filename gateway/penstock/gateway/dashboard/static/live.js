@@ -7,17 +7,26 @@ const MODES = [
   "run.finished", "step.started", "step.finished", "step.retry", "step.interrupted",
 ];
 
-/** Tell the page that something has changed, at most once in a while. */
 let due = 0;
+
+/** Let the parts that are live load anew, now. */
+export function reload() {
+  document.body.dispatchEvent(new CustomEvent("runschanged"));
+}
+
+/** Tell the page that something has changed, at most once in a while. */
 export function announce() {
   if (due) return;
   due = setTimeout(() => {
     due = 0;
-    document.body.dispatchEvent(new CustomEvent("runschanged"));
+    reload();
   }, EVERY);
 }
 
-/** Show whether changes come by themselves. */
+/**
+ * Show whether changes come by themselves.
+ * @param {string} state
+ */
 export function say(state) {
   const place = document.getElementById("live-state");
   if (!place) return;
@@ -25,22 +34,30 @@ export function say(state) {
   place.dataset.state = state;
 }
 
-/** Follow a stream of events while the page is visible; returns what ends it. */
+/**
+ * Follow a stream of events while the page is visible; returns what ends it.
+ * @param {string} address
+ * @param {string[]} names of the events
+ * @param {(event: MessageEvent<string>) => void} take
+ * @param {() => string} cursor where to go on
+ */
 export function follow(address, names, take, cursor = () => address) {
+  /** @type {EventSource | null} */
   let source = null;
   let timer = 0;
   const open = () => {
     clearTimeout(timer);
     if (source || document.hidden) return;
-    source = new EventSource(cursor());
-    source.onopen = () => say("live");
-    source.onerror = () => {
-      if (source.readyState !== EventSource.CLOSED) return say("connecting");
+    const made = new EventSource(cursor());
+    source = made;
+    made.onopen = () => say("live");
+    made.onerror = () => {
+      if (made.readyState !== EventSource.CLOSED) return say("connecting");
       say("");
       source = null;
       timer = setTimeout(check, AGAIN);
     };
-    for (const name of names) source.addEventListener(name, take);
+    for (const name of names) made.addEventListener(name, take);
   };
   // A closed source is one that was refused, or one whose run is over: only the first is for us.
   const check = async () => {
@@ -78,6 +95,7 @@ export function follow(address, names, take, cursor = () => address) {
 const changes = document.body.dataset.changes;
 if (changes) {
   let seen = "";
+  /** @param {MessageEvent<string>} event */
   const take = (event) => {
     seen = event.lastEventId || seen;
     announce();
@@ -86,46 +104,67 @@ if (changes) {
   follow(changes, MODES, take, cursor);
 }
 
+// A part that is live loads the address of the page: what somebody has opened meanwhile stands in it.
+document.body.addEventListener("htmx:configRequest", (found) => {
+  const { detail } = /** @type {CustomEvent<{ elt: Element, path: string }>} */ (found);
+  if (!detail.elt.matches("[data-live]")) return;
+  const wanted = new URL(detail.path, location.href);
+  if (wanted.pathname === location.pathname) detail.path = location.pathname + location.search;
+});
+
 // What somebody has opened, chosen or is writing survives a load.
+/** @type {[string, boolean][]} */
 let open = [];
+/** @type {[string, string, number] | null} */
 let focused = null;
 
-/** Say where an element is, so that the one in its place can be found. */
+/**
+ * Say where an element is, so that the one in its place can be found.
+ * @param {Element} element
+ * @returns {[string, string, number] | null}
+ */
 function place(element) {
   const owner = element.closest("[id]");
   if (!owner) return null;
   return [owner.id, element.tagName, [...owner.querySelectorAll(element.tagName)].indexOf(element)];
 }
 
-document.body.addEventListener("htmx:beforeSwap", (event) => {
-  const region = event.detail.target;
+/** @typedef {CustomEvent<{ target: HTMLElement, xhr: XMLHttpRequest, shouldSwap: boolean }>} Swap */
+
+document.body.addEventListener("htmx:beforeSwap", (found) => {
+  const { detail } = /** @type {Swap} */ (found);
+  const region = detail.target;
   if (!region.matches("[data-live]")) return;
-  if (event.detail.xhr.status !== 200) event.detail.shouldSwap = false;
-  else if (!event.detail.xhr.responseText.includes(`id="${region.id}"`)) {
-    event.detail.shouldSwap = false;
+  if (detail.xhr.status !== 200) detail.shouldSwap = false;
+  else if (!detail.xhr.responseText.includes(`id="${region.id}"`)) {
+    detail.shouldSwap = false;
     location.reload(); // what came is the login: the session is over
   }
   const active = document.activeElement;
-  const isInside = region.contains(active);
+  const isInside = active !== null && region.contains(active);
   if (isInside && active.matches("input, textarea, select")) {
-    event.detail.shouldSwap = false; // what is being written stays; the next change loads again
+    detail.shouldSwap = false; // what is being written stays; the next change loads again
     return;
   }
   focused = isInside ? place(active) : null;
-  open = [...region.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
+  const parts = /** @type {NodeListOf<HTMLDetailsElement>} */ (region.querySelectorAll("details[id]"));
+  open = [...parts].map((each) => [each.id, each.open]);
 });
-document.body.addEventListener("htmx:afterSwap", (event) => {
+
+document.body.addEventListener("htmx:afterSwap", (found) => {
+  const { detail } = /** @type {Swap} */ (found);
   for (const [id, isOpen] of open) {
-    const found = document.getElementById(id);
-    if (found) found.open = isOpen;
+    const part = document.getElementById(id);
+    if (part instanceof HTMLDetailsElement) part.open = isOpen;
   }
   if (focused) {
     const [id, tag, at] = focused;
-    document.getElementById(id)?.querySelectorAll(tag)[at]?.focus({ preventScroll: true });
+    const part = document.getElementById(id)?.querySelectorAll(tag)[at];
+    if (part instanceof HTMLElement) part.focus({ preventScroll: true });
   }
   open = [];
   focused = null;
-  const loaded = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  const loaded = new DOMParser().parseFromString(detail.xhr.responseText, "text/html");
   const icon = loaded.querySelector("link[rel=icon]")?.getAttribute("href");
-  if (icon) document.querySelector("link[rel=icon]").setAttribute("href", icon); // htmx sets the title
+  if (icon) document.querySelector("link[rel=icon]")?.setAttribute("href", icon); // htmx sets the title
 });
