@@ -120,6 +120,21 @@ def written(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines[:-1]]
 
 
+@pytest.mark.parametrize("keep", [0, 50])
+def test_i37_the_checker_sees_that_the_feed_has_lost_a_run(redis_url: str, keep: int) -> None:
+    with Client(redis_url, settings=Settings(feed=100, keep=keep)) as client:
+        names = [client.enqueue("main", number).run_id for number in range(2)]
+        checker = Checker(client.connection)
+        checker.check()
+
+        for cursor, fields in cast("Any", client.connection.xrange("penstock:feed")):
+            if fields[b"run"].decode() == names[0]:
+                client.connection.xdel("penstock:feed", cursor)
+
+        with pytest.raises(AssertionError, match=f"I37 run {names[0]}"):
+            checker.check()
+
+
 def test_f109_a_follower_that_is_killed_goes_on_from_its_cursor(
     server: RedisServer,
     client: Client,

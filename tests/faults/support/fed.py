@@ -22,12 +22,17 @@ def fed_wrongly(now: Snapshot) -> Iterator[str]:
             continue
         found = [(int(entry["seq"]), entry["event"]) for entry in entries]
         stored = [(each.seq, each.mode) for each in now.events(run_id) if each.mode in CHANGES]
-        if len(now.feed) >= int(run["feed"]) or run["keep"] != "0":  # both lose the oldest
-            size = min(len(found), len(stored))
-            found, stored = found[len(found) - size :], stored[len(stored) - size :]
+        if run["keep"] != "0":  # the run has lost its oldest events
+            found = _newest(found, len(stored))
+        if len(now.feed) >= int(run["feed"]):  # the feed has lost its oldest entries
+            stored = _newest(stored, len(found))
         if found != stored:
             yield f"I37 run {run_id}: the feed tells of {found}, stored are {stored}"
         yield from _last(run_id, run, entries)
+
+
+def _newest(changes: list[tuple[int, str]], size: int) -> list[tuple[int, str]]:
+    return changes[max(0, len(changes) - size) :]
 
 
 def _last(run_id: str, run: Mapping[str, str], entries: list[Mapping[str, str]]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -25,6 +25,7 @@ from penstock.langgraph.serde import serializer_for
 from penstock.runtime.executor.hosted import HostedRun
 from penstock.runtime.journal.result import Result
 from tests.langgraph import graphs
+from tests.langgraph.sync_methods import SyncMethods
 
 
 class OwnThread(RunSaver):
@@ -59,43 +60,8 @@ class OwnThread(RunSaver):
         return await super().aget_tuple(config)
 
 
-class SyncSaver(RunSaver):
-    """Asks the sync methods, in a thread as sync nodes do, for what the async ones are asked."""
-
-    async def aput(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        return await asyncio.to_thread(self.put, config, checkpoint, metadata, new_versions)
-
-    def aput_writes(
-        self,
-        config: RunnableConfig,
-        writes: Sequence[tuple[str, Any]],
-        task_id: str,
-        task_path: str = "",
-    ) -> Coroutine[Any, Any, None]:
-        return asyncio.to_thread(self.put_writes, config, writes, task_id, task_path)
-
-    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return await asyncio.to_thread(self.get_tuple, config)
-
-    async def alist(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> AsyncIterator[CheckpointTuple]:
-        found = await asyncio.to_thread(
-            lambda: list(self.list(config, filter=filter, before=before, limit=limit))
-        )
-        for each in found:
-            yield each
+class SyncRunSaver(SyncMethods, RunSaver):
+    """Is asked as sync nodes ask it."""
 
 
 class Suite(HostedGraph):
@@ -124,4 +90,4 @@ class Suite(HostedGraph):
 
 other_threads = Suite("other_threads", RunSaver)
 own_thread = Suite("own_thread", OwnThread)
-sync_nodes = Suite("sync_nodes", SyncSaver)
+sync_nodes = Suite("sync_nodes", SyncRunSaver)

@@ -248,6 +248,8 @@ def test_a_run_that_is_cancelled_ends_in_the_middle_of_a_node(
         ("before:graph.put_writes:1", []),
         ("after:graph.put:1", ["told"]),
         ("after:graph.put:2", ["told", "over"]),
+        ("before:requestion:1", ["told", "over"]),
+        ("after:requestion:1", ["told", "over"]),
         ("before:finish:1", ["told", "over"]),
         ("after:finish:1", ["told", "over"]),
     ],

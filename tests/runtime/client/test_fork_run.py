@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from penstock.publisher.redis.script import Call
 from penstock.runtime import (
     AsyncClient,
     Client,
@@ -28,9 +29,12 @@ from penstock.runtime.errors import (
     ThreadBusyError,
     UnknownCheckpointError,
 )
+from penstock.runtime.redis.plans.fork_run import fork_run
+from penstock.runtime.redis.plans.requests import Reads
 from penstock.runtime.types.run import RunStatus
 from tests.runtime.flows import Calls, thread
 from tests.runtime.hands import Hands, number, told
+from tests.support.requests import sent
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
@@ -83,6 +87,20 @@ def finish(hands: Hands) -> str:
     for answer in ("a", "b", "c"):
         hands.invoke(Command(resume=answer))
     return hands.state().run_id
+
+
+def test_what_an_answer_and_a_fork_need_is_read_in_one_round_trip(
+    redis_saver: RedisSaver, client: Client
+) -> None:
+    hands = steps(redis_saver, Calls())
+    hands.invoke(1)
+    run_id = hands.state().run_id
+
+    _, answered = sent(client, client.plans.resume(run_id, "a"))
+    _, forked = sent(client, fork_run(client.threads, client.settings, ("t", run_id), None))
+
+    assert [type(each) for each in answered] == [Reads, Call]
+    assert [type(each) for each in forked] == [Reads, Call, Call]
 
 
 @pytest.mark.parametrize(

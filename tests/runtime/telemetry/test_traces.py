@@ -90,7 +90,12 @@ def sends(x: int) -> int:
     return far(x).result()
 
 
-FLOWS = {each.name: each for each in (nested, nested_async, fails, asks, sends)}
+@entrypoint(version="7")
+def versioned(x: int) -> int:
+    return x
+
+
+FLOWS = {each.name: each for each in (nested, nested_async, fails, asks, sends, versioned)}
 
 
 @pytest.fixture
@@ -178,6 +183,17 @@ def test_a_run_and_its_steps_are_below_its_enqueue(
     }.items() <= (attributes(one(exported, "run nested")).items())
     assert attributes(one(exported, "run nested"))["penstock.outcome"] == "completed"
     client.thread("t").delete()
+
+
+def test_a_span_says_which_version_of_its_code_a_run_has(
+    exported: InMemorySpanExporter, client: Client, work: Work
+) -> None:
+    for name in ("versioned", "nested"):
+        client.enqueue(name, 1)
+    work()
+
+    assert attributes(one(exported, "run versioned"))["penstock.version"] == "7"
+    assert "penstock.version" not in attributes(one(exported, "run nested"))
 
 
 def test_async_steps_are_the_same(

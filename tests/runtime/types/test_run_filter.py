@@ -35,3 +35,11 @@ def test_no_time_ago_is_now() -> None:
 
     assert wanted.until is not None
     assert before - 1 <= wanted.since <= wanted.until
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_time_before_all_times_is_refused(name: str) -> None:
+    ago: dict[str, Any] = {name: timedelta(days=99_999_999)}
+
+    with pytest.raises(ConfigurationError, match=rf"{name} \(--{name}\) is 99999999 days ago"):
+        RunFilter.of(**ago)

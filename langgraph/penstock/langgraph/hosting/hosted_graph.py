@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, Self
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -36,7 +37,7 @@ from penstock.runtime.errors import ConfigurationError, InvalidUpdateError
 from penstock.runtime.executor.hosted import Hosted, HostedRun
 from penstock.runtime.journal.result import Result
 from penstock.runtime.redis.keys import Keys
-from penstock.runtime.redis.plans.graph_updates import requestion
+from penstock.runtime.redis.plans import graph_updates
 from penstock.runtime.redis.plans.requests import RequestPlans
 from penstock.runtime.types.breakpoints import without_breakpoints
 from penstock.runtime.types.graph_update import GraphUpdate
@@ -149,15 +150,14 @@ class HostedGraph(Hosted):
                     )
                 await update_thread(graph, saver, update)
             finally:  # some may be stored of what is refused
-                point = await tell_update(graph, saver)
-                if point is not None:
-                    await self._requestion(run, update.thread_id, point)
+                requestion = partial(self._requestion, run, update.thread_id)
+                point = await tell_update(graph, saver, requestion)
         return Result("completed", value=None if point is None else point.point_id)
 
     async def _requestion(self, run: HostedRun, thread_id: str, point: Breakpoint) -> None:
         """Let a run that waits on a thread ask but to go on from a point."""
         plans = RequestPlans(run.settings, run.settings.codec(), run.connection)
-        asked: Any = requestion(plans, thread_id, point.id, point.value)
+        asked: Any = graph_updates.requestion(plans, thread_id, point.id, point.value)
         await asyncio.to_thread(follow, asked, run.journal.read)
 
     @asynccontextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["tell_update", "update_thread"]
 
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
 
 from langgraph.types import StateSnapshot, StateUpdate
 
@@ -16,6 +17,9 @@ from penstock.langgraph.redis.keys import Space
 from penstock.langgraph.redis.snapshot import Snapshot, SnapshotTask
 from penstock.runtime.errors import UnknownCheckpointError
 from penstock.runtime.types.graph_update import GraphUpdate
+
+_Told: TypeAlias = tuple[Space, str, Snapshot, Mapping[str, Any]]
+"""A point, and what readers see of it."""
 
 
 async def update_thread(graph: Graph, saver: UpdateSaver, update: GraphUpdate) -> None:
@@ -45,21 +49,30 @@ async def update_thread(graph: Graph, saver: UpdateSaver, update: GraphUpdate) -
     await graph.abulk_update_state({"configurable": configurable}, supersteps)
 
 
-async def tell_update(graph: Graph, saver: UpdateSaver) -> Breakpoint | None:
+async def tell_update(
+    graph: Graph, saver: UpdateSaver, before_last: Callable[[Breakpoint], Awaitable[None]]
+) -> Breakpoint | None:
     """Store what readers without the graph see of the points that an update has made.
 
-    Returns the last one, as one to go on from; None if there is none.
+    `before_last` is called with the last one, as one to go on from, before it is told: until then
+    another attempt finds it. Returns the last one; None if there is none.
     """
     last: Breakpoint | None = None
+    ahead: _Told | None = None
     for config in saver.made:
         found = await saver.aget_tuple(config)
         if found is None:
             continue
+        if ahead is not None:
+            await saver.atell(*ahead)
         snapshot = await graph.aget_state(config)
         place: dict[str, Any] = config.get("configurable", {})
         space, point_id = Space(place["thread_id"], place["checkpoint_ns"]), place["checkpoint_id"]
-        await saver.atell(space, point_id, _told(snapshot), live_values(found, snapshot))
+        ahead = space, point_id, _told(snapshot), live_values(found, snapshot)
         last = Breakpoint(space.namespace, point_id, snapshot.next)
+    if last is not None and ahead is not None:
+        await before_last(last)
+        await saver.atell(*ahead)
     return last
 
 

@@ -33,6 +33,8 @@ class ObservedAttempt:
     """The step that alone is performed, for a run elsewhere; "" for a run."""
     trace: str = ""
     """The trace that it belongs to, as `TraceContext` writes it; "" for none."""
+    version: str = ""
+    """The version of the code that the run began with; "" for none."""
 
     @classmethod
     def of(cls, claim: Claim) -> ObservedAttempt:
@@ -50,6 +52,7 @@ class ObservedAttempt:
             waited,
             fields.get("home_step", ""),
             claim.checkpoints.get(FIELD, b"").decode("latin-1"),
+            fields.get("version", ""),
         )
 
 

@@ -168,7 +168,8 @@ def _attributes(attempt: ObservedAttempt) -> dict[str, str | int]:
         "penstock.queue": attempt.queue,
         "penstock.attempt": attempt.number,
     }
-    return found | ({"penstock.step.id": attempt.step_id} if attempt.step_id else {})
+    more = {"penstock.step.id": attempt.step_id, "penstock.version": attempt.version}
+    return found | {name: value for name, value in more.items() if value}
 
 
 def _close(span: Span, error: BaseException | None, at: float | None = None) -> None:

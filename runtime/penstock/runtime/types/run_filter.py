@@ -157,9 +157,19 @@ def _milliseconds(name: str, moment: datetime | timedelta | None) -> int | None:
     if moment is None:
         return None
     if isinstance(moment, timedelta):
-        moment = datetime.now(UTC) - moment
+        moment = _ago(name, moment)
     if moment.tzinfo is None:
         raise ConfigurationError(
             f"{name} is a time without a zone, {moment}: give it one, as datetime.now(UTC) has."
         )
     return round(moment.timestamp() * 1000)
+
+
+def _ago(name: str, duration: timedelta) -> datetime:
+    try:
+        return datetime.now(UTC) - duration
+    except OverflowError:
+        raise ConfigurationError(
+            f"{name} (--{name}) is {duration.days} days ago, which is before all times: leave it "
+            "out, or give it a later time."
+        ) from None

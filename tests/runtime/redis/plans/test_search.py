@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -219,6 +219,24 @@ def test_f107_open_runs_are_listed_again_whose_lists_are_gone(
     assert sorted(ids(client.runs(tag={"tenant": "a"}))) == ["asking", "queued", "running"]
     end(client, "queued")
     assert ids(client.runs("completed")) == ["queued"]
+
+
+def test_f107_a_run_whose_hash_is_gone_is_listed_under_no_facet(
+    client: Client, redis_client: redis.Redis
+) -> None:
+    for name in ("gone", "there"):
+        client.enqueue("main", 1, run_id=name, queue="q", tags={"tenant": "a"})
+    redis_client.delete("penstock:run:gone")
+    facets = [key.decode() for key in cast("Any", redis_client.keys("penstock:open:*"))]
+    assert len(facets) == 4
+    assert all(redis_client.zcard(facet) == 2 for facet in facets)
+
+    deadline = datetime.now(UTC) + timedelta(seconds=10)
+    while any(redis_client.zcard(facet) == 2 for facet in facets):
+        assert datetime.now(UTC) < deadline
+        send(client.connection, client.plans.calls.recover(3, 60))
+
+    assert client.count(queue="q") == client.count(tag={"tenant": "a"}) == 1
 
 
 def test_tags_are_sealed_and_found_under_each_key(

@@ -79,6 +79,11 @@ def test_no_time_ago_is_a_filter(redis_url: str, names: list[str]) -> None:
     assert penstock("runs", "--count", "--until", "0s", url=redis_url).stdout == "3\n"
 
 
+def test_a_time_before_all_times_is_refused(redis_url: str) -> None:
+    assert "(--since) is" in refused(penstock("runs", "--since", "99999999d", url=redis_url))
+    assert "'--until'" in penstock("runs", "--until", "99999999999d", url=redis_url).stderr
+
+
 def test_runs_are_not_counted_by_nothing(redis_url: str) -> None:
     assert "not counted by" in refused(penstock("runs", "--by", "", url=redis_url))
 

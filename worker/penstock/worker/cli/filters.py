@@ -24,11 +24,11 @@ def moment(text: str) -> datetime | timedelta:
 
     A time without a zone is of this machine's.
     """
-    if found := _AGO.fullmatch(text):
-        return timedelta(**{_UNITS[found[2]]: float(found[1])})
     try:
+        if found := _AGO.fullmatch(text):
+            return timedelta(**{_UNITS[found[2]]: float(found[1])})
         return datetime.fromisoformat(text).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{text!r} is no time: write 15min, 2h, 1d or 2026-11-29T08:00."
         ) from None

@@ -21,7 +21,7 @@ from penstock.runtime.journal.thread_values import Kept
 from penstock.runtime.redis.calls import Creation, OnBusy
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
-from penstock.runtime.redis.plans.requests import Plan
+from penstock.runtime.redis.plans.requests import Plan, Reads, found_fields
 from penstock.runtime.redis.plans.threads import ThreadPlans
 from penstock.runtime.redis.run_record import CONFIG, read_tags
 from penstock.runtime.settings import Settings
@@ -61,13 +61,20 @@ def fork_run(
         ThreadBusyError: a run is at work on the thread.
     """
     thread_id, run_id = past
-    fields = yield from threads.plans.fields(run_id)
+    record, hosted, reply = yield Reads(
+        [
+            threads.plans.record(run_id),
+            ("HGET", threads.keys.graph(thread_key(thread_id)), "hosted"),
+            ("HGETALL", threads.keys.checkpoints(run_id)),
+        ]
+    )
+    fields = found_fields(run_id, record)
     if fields["thread"] != thread_id:
         raise ConfigurationError(
             f"run {run_id!r} is one of thread {fields['thread']!r}, not of {thread_id!r}: "
             "fork it there."
         )
-    if hosted := (yield ("HGET", threads.keys.graph(thread_key(thread_id)), "hosted")):
+    if hosted:
         raise ConfigurationError(
             f"thread {thread_id!r} holds the state of the graph "
             f"{GraphHost.parse(hosted).entrypoint!r}, whose points are forked: enqueue with "
@@ -75,7 +82,6 @@ def fork_run(
         )
     if "checkpoint" not in fields:
         raise UnknownCheckpointError(f"run {run_id!r} has not begun: there is nothing to fork.")
-    reply = yield ("HGETALL", threads.keys.checkpoints(run_id))
     recorded: dict[str, bytes] = {name.decode(): text for name, text in reply.items()}
     done = _Past()
     if after_step is not None:

@@ -5,7 +5,15 @@ A request is a script call, or a reading command as a tuple. All of them may be 
 
 from __future__ import annotations
 
-__all__ = ["Plan", "Reads", "Request", "RequestPlans", "is_open", "resumed_event"]
+__all__ = [
+    "Plan",
+    "Reads",
+    "Request",
+    "RequestPlans",
+    "found_fields",
+    "is_open",
+    "resumed_event",
+]
 
 import json
 import time
@@ -138,13 +146,11 @@ class RequestPlans:
         Raises:
             RunNotFoundError: there is none.
         """
-        reply = yield ("HGETALL", self.keys.run(checked_run_id(run_id)))
-        fields = whole(run_id, texts(reply))
-        if "status" not in fields:
-            raise RunNotFoundError(
-                run_id, f"no run {run_id!r}: it never existed, or its retention is over."
-            )
-        return fields
+        return found_fields(run_id, (yield self.record(run_id)))
+
+    def record(self, run_id: str) -> ReadingCommand:
+        """Return the command that reads the whole hash of a run."""
+        return ("HGETALL", self.keys.run(checked_run_id(run_id)))
 
     def config(self, run_id: str) -> Plan[Mapping[str, Any]]:
         """Read the config that a run was enqueued with."""
@@ -166,7 +172,10 @@ class RequestPlans:
 
     def interrupts(self, run_id: str) -> Plan[list[Interrupt]]:
         """Read the questions that a run waits on."""
-        fields = texts((yield ("HGETALL", self.keys.questions(run_id))))
+        return self._questions(run_id, (yield ("HGETALL", self.keys.questions(run_id))))
+
+    def _questions(self, run_id: str, reply: Any) -> list[Interrupt]:
+        fields = texts(reply)
         return [
             self._question(run_id, name, text, fields.get(f"{name}{SCHEMA}"))
             for name, text in fields.items()
@@ -222,10 +231,13 @@ class RequestPlans:
             ResumeError: it waits for no such answer.
             AnswerError: an answer does not fit the schema of its question.
         """
-        fields = yield from self.fields(run_id)
+        record, questions = yield Reads(
+            [self.record(run_id), ("HGETALL", self.keys.questions(run_id))]
+        )
+        fields = found_fields(run_id, record)
         answers: Mapping[str, Any] = {}
         if answer is not NOTHING:
-            pending = yield from self.interrupts(run_id)
+            pending = self._questions(run_id, questions)
             if not pending:
                 raise ResumeError(f"run {run_id!r} waits for no answer: it is {fields['status']}.")
             answers = Command(resume=answer).answers(pending, run_id)
@@ -270,6 +282,20 @@ class RequestPlans:
             lone = yield ("HGET", self.keys.run(thread_id), "lone")
             return thread_id if lone == b"1" else None
         return str(name.decode())
+
+
+def found_fields(run_id: str, reply: Any) -> dict[str, str]:
+    """Return the whole hash of a run, given the reply of Redis.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    fields = whole(run_id, texts(reply))
+    if "status" not in fields:
+        raise RunNotFoundError(
+            run_id, f"no run {run_id!r}: it never existed, or its retention is over."
+        )
+    return fields
 
 
 def resumed_event(run_id: str, fields: Mapping[str, str], data: Mapping[str, Any]) -> str:

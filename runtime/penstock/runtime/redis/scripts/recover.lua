@@ -224,10 +224,27 @@ end
 -- An index that somebody has deleted is built anew, of a few runs at each look, drawn at random from all that are open,
 -- and from one of the other indexes in turn: an open run has its place in two or more. Its worker, if it lives, has the
 -- time to renew its lease before it counts as over. A run that is over, or whose hash is gone, loses its place there.
+-- What is listed under a facet of one of the runs that were drawn loses its place, too, where its hash is gone: nothing
+-- else tells under which facets a run was whose hash is gone.
 local SAMPLE, RENEWAL = 10, 10000
+local drawn = {}
+
+local function clean_facet()
+  if #drawn > 0 then
+    local listed = key('open', drawn[math.floor(now / 1000) % #drawn + 1])
+    for _, id in ipairs(redis.call('ZRANDMEMBER', listed, SAMPLE)) do
+      if redis.call('EXISTS', key('run', id)) == 0 then
+        redis.call('ZREM', listed, id)
+      end
+    end
+  end
+end
 
 local function list_once_more(id, run)
   list_open(id, run)
+  for _, facet in ipairs(facets_of(run)) do
+    drawn[#drawn + 1] = facet
+  end
   if run.status == 'suspended' then
     redis.call('ZADD', SUSPENDED, run.created, id)
   end
@@ -284,4 +301,5 @@ for _, index in ipairs({ key('open', 'all'), INDEXES[math.floor(now / 1000) % #I
     pcall(place_again, id, index) -- of keys that are corrupt, others tell
   end
 end
+pcall(clean_facet)
 return { recovered, given_up, requeued, corrupt, woken, ARGV[9] == '1' and silent_workers() or {} }
