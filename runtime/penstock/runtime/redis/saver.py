@@ -191,7 +191,9 @@ class InMemorySaver(RedisSaver):
         """The emulated server, made at first use."""
         from fakeredis import FakeRedis
 
-        return FakeRedis(max_connections=MOST_IN_MEMORY)
+        from penstock.runtime.store.emulated import EmulatedServer
+
+        return FakeRedis(server=EmulatedServer(), max_connections=MOST_IN_MEMORY)
 
     def _patient(self, timeout: float) -> Redis:
         return self.connection

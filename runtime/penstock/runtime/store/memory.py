@@ -37,7 +37,9 @@ class InMemoryStore(RedisStore):
         """The emulated server, made at first use."""
         from fakeredis import FakeRedis
 
-        return FakeRedis(max_connections=MOST_IN_MEMORY)
+        from penstock.runtime.store.emulated import EmulatedServer
+
+        return FakeRedis(server=EmulatedServer(), max_connections=MOST_IN_MEMORY)
 
     async def _asend(self, request: Call | Commands) -> Any:
         return self._send(request)  # nothing to wait for

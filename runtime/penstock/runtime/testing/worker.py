@@ -12,7 +12,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Self
 
-from fakeredis import FakeAsyncRedis, FakeRedis, FakeServer
+from fakeredis import FakeAsyncRedis, FakeRedis
 from redis import Redis
 
 from penstock.publisher.redis.pool import MOST_IN_MEMORY
@@ -26,6 +26,7 @@ from penstock.runtime.func.task import Task
 from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.replies import Claim
 from penstock.runtime.settings import Settings, load_settings
+from penstock.runtime.store.emulated import EmulatedServer
 from penstock.runtime.testing.loop import CountingPool, SkippingLoop
 from penstock.runtime.testing.passing import pass_time
 
@@ -58,7 +59,7 @@ class InMemoryWorker:
             {task.name: task for task in tasks},
             self.settings.version,
         )
-        self._server = FakeServer()
+        self._server = EmulatedServer()
         self.connection: Any = FakeRedis(server=self._server, max_connections=MOST_IN_MEMORY)
         self.client = Client(self.connection, settings=self.settings)
         self._kept: tuple[str, str] | None = None
