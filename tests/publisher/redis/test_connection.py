@@ -50,6 +50,21 @@ def test_the_callers_client_is_copied_and_left_as_it_is(make: Any, given: Any) -
     assert own["retry"].get_retries() == 0
 
 
+@pytest.mark.skipif(not hasattr(redis, "DriverInfo"), reason="this redis-py reads it at its import")
+@pytest.mark.parametrize("make", [connect, aconnect])
+def test_the_version_of_redis_py_is_read_once_a_client(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[str]()
+    monkeypatch.setattr("redis.utils.get_lib_version", lambda: read.append("") or "1.2.3")
+
+    pool = make("redis://localhost").connection_pool
+    told = [pool.make_connection().driver_info.lib_version for _ in range(3)]
+
+    assert told == ["1.2.3"] * 3
+    assert len(read) == 1
+
+
 @pytest.mark.parametrize("make", [connect, aconnect])
 def test_tls_stays_tls(make: Any) -> None:
     pool = make("rediss://localhost").connection_pool

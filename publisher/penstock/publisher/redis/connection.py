@@ -10,6 +10,7 @@ import os
 import re
 from typing import Any, cast
 
+import redis
 from redis import Redis
 from redis import asyncio as aredis
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -169,7 +170,7 @@ def _settings(pool: Any, retry: object, timeout: float = TIMEOUT) -> dict[str, A
             "is_master": asked.is_master,
             "check_connection": asked.check_connection,
         }
-    return settings | {
+    return _driver(settings) | {
         "connection_class": pool.connection_class,
         "decode_responses": False,
         "encoding": "utf-8",
@@ -180,6 +181,14 @@ def _settings(pool: Any, retry: object, timeout: float = TIMEOUT) -> dict[str, A
         "socket_connect_timeout": timeout,
         "socket_timeout": timeout,
     }
+
+
+def _driver(settings: dict[str, Any]) -> dict[str, Any]:
+    """Add what each connection tells Redis of redis-py, which else reads its own files for it."""
+    if settings.keys() & {"driver_info", "lib_name", "lib_version"}:
+        return settings
+    info: Any = getattr(redis, "DriverInfo", None)  # older versions of redis-py have none
+    return settings if info is None else {**settings, "driver_info": info()}
 
 
 def transient(error: Exception) -> bool:
