@@ -30,8 +30,10 @@ _REFUSED: Final = {
 def description(endpoints: Sequence[Endpoint[Any, Any]]) -> dict[str, Any]:
     """Describe endpoints as an OpenAPI document."""
     paths: dict[str, dict[str, Any]] = {}
+    schemas: dict[str, Any] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        operation = _operation(endpoint, schemas)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "Penstock", "version": importlib.metadata.version("penstock")},
@@ -41,6 +43,7 @@ def description(endpoints: Sequence[Endpoint[Any, Any]]) -> dict[str, Any]:
                 "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
             },
+            "schemas": schemas,
             "responses": {
                 status: {"description": text, "content": _json(_ERROR)}
                 for status, text in _REFUSED.items()
@@ -61,7 +64,7 @@ _ERROR: Final[dict[str, Any]] = {
 }
 
 
-def _operation(endpoint: Endpoint[Any, Any]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint[Any, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {str(endpoint.status): {"description": "Done."}}
     responses |= {status: {"$ref": f"#/components/responses/{status}"} for status in _REFUSED}
     room = endpoint.answer.__module__.rpartition(".")[2]
@@ -69,24 +72,26 @@ def _operation(endpoint: Endpoint[Any, Any]) -> dict[str, Any]:
         "operationId": f"{room}_{endpoint.answer.__name__}",
         "summary": endpoint.summary,
         "x-role": endpoint.needs,
-        "parameters": list(_parameters(endpoint)),
+        "parameters": list(_parameters(endpoint, schemas)),
         "responses": responses,
     }
     if has_body(endpoint.method, endpoint.body):
-        found["requestBody"] = {"content": _json(_schema(endpoint.body))}
+        found["requestBody"] = {"content": _json(_schema(endpoint.body, schemas))}
     return found
 
 
-def _parameters(endpoint: Endpoint[Any, Any]) -> Iterator[dict[str, Any]]:
+def _parameters(endpoint: Endpoint[Any, Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name in re.findall(r"{(\w+)}", endpoint.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-    schema = _schema(endpoint.query)
+    schema = _schema(endpoint.query, schemas)
     for name, field in schema.get("properties", {}).items():
         yield {"name": name, "in": "query", "required": False, "schema": field}
 
 
-def _schema(model: Any) -> dict[str, Any]:
-    schema: dict[str, Any] = model.model_json_schema()
+def _schema(model: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """Describe a model, and add the models that it refers to."""
+    schema: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= schema.pop("$defs", {})
     return schema
 
 

@@ -9,11 +9,16 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
+from penstock.gateway.compatible import search, state, threads
 from penstock.gateway.compatible.system import system_routes
 from penstock.gateway.endpoint import Endpoint
 from penstock.gateway.shared import Shared
 
-ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = ()
+ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+    *threads.ENDPOINTS,
+    *search.ENDPOINTS,
+    *state.ENDPOINTS,
+)
 """The routes that need a role, in the order of their reference."""
 
 

@@ -6,7 +6,7 @@ __all__ = ["pairs_of", "wanted_pairs"]
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from penstock.publisher.codec.codec import Codec
 
@@ -28,7 +28,7 @@ def wanted_pairs(metadata: Mapping[str, Any], codec: Codec) -> list[Sequence[str
 
 def _texts(metadata: Mapping[str, Any]) -> Iterator[str]:
     for name, value in metadata.items():
-        values: list[Any] = value if isinstance(value, list) else [value]
+        values = cast("Sequence[Any]", value if isinstance(value, list) else (value,))
         for each in values:
             if isinstance(each, float) and each.is_integer():
                 each = int(each)  # which is the same number

@@ -7,7 +7,7 @@ __all__ = ["ThreadRecords"]
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from penstock.publisher.codec.codec import Codec
 from penstock.runtime.errors import ConfigurationError, ThreadExistsError, ThreadNotFoundError
@@ -142,8 +142,8 @@ class ThreadRecords:
         )
 
     def _metadata(self, thread_id: str, record: bytes) -> dict[str, Any]:
-        found = self._at(thread_id).loads(record) if record else {}
-        return cast("dict[str, Any]", found)
+        found: dict[str, Any] = self._at(thread_id).loads(record or b"{}")
+        return found
 
     def _at(self, thread_id: str) -> Codec:
         return self.codec.at("thread", thread_id, "record")

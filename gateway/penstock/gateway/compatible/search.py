@@ -1,0 +1,105 @@
+"""Threads: looked for, and counted."""
+
+from __future__ import annotations
+
+__all__ = ["ENDPOINTS"]
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.call import Call
+from penstock.gateway.compatible.request_model import NoFields
+from penstock.gateway.compatible.selection import extracted, selected
+from penstock.gateway.compatible.thread_bodies import CountThreads, SearchThreads
+from penstock.gateway.compatible.thread_reading import ThreadReader
+from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.runtime.diagnostics.plain import plain
+from penstock.runtime.redis.plans.thread_search import EXAMINED
+from penstock.runtime.types.thread_record import ThreadQuery, ThreadRecord, contains
+
+_OF_STATE: Final = frozenset({"values", "interrupts", "error", "state_updated_at"})
+"""What is shown of a thread that its state says."""
+
+
+async def search(call: Call[NoFields, SearchThreads]) -> Response:
+    """List threads that have a record: those that changed last come first.
+
+    Those that only clients of Penstock and the native API have used have none.
+    """
+    body, reader = call.body, ThreadReader(call.client)
+    query = ThreadQuery(
+        body.ids, body.status, body.metadata or {}, body.order, body.sort_order != "asc"
+    )
+    finder = _Finder(reader, call, query, body.values)
+    page, total = await finder.page(body.offset, body.limit)
+    needs_state = not body.select or body.extract or not _OF_STATE.isdisjoint(body.select)
+    shown = [await _shown(reader, body, each, bool(needs_state)) for each in page]
+    headers = {"X-Pagination-Total": str(total)}
+    if total > body.offset + len(page):
+        headers["X-Pagination-Next"] = str(body.offset + len(page))
+    answer = answer_json(shown)
+    answer.headers.update(headers)
+    return answer
+
+
+async def count(call: Call[NoFields, CountThreads]) -> Response:
+    """Count threads that have a record."""
+    body, reader = call.body, ThreadReader(call.client)
+    query = ThreadQuery(status=body.status, metadata=body.metadata or {})
+    if not body.values:
+        return answer_json(await call.client.do(reader.search.count(query)))
+    _, total = await _Finder(reader, call, query, body.values).page(0, EXAMINED)
+    return answer_json(total)
+
+
+class _Finder:
+    """Looks for the threads of one request."""
+
+    def __init__(
+        self, reader: ThreadReader, call: Call[Any, Any], query: ThreadQuery, values: Any
+    ) -> None:
+        self._reader = reader
+        self._client = call.client
+        self._query = query
+        self._values = values
+
+    async def page(self, offset: int, limit: int) -> tuple[Sequence[ThreadRecord], int]:
+        """Return a page, and how many there are, as far as that is known without reading them."""
+        search, found = self._reader.search, list[ThreadRecord]()
+        walk = await self._client.do(search.walk(self._query))
+        is_over = False
+        while len(found) <= offset + limit and walk.examined < EXAMINED:
+            records = await self._client.do(walk.look())
+            if records is None:
+                is_over = True
+                break
+            found += [each for each in records if await self._has_values(each)]
+        total = len(found)
+        if not is_over and not self._values and search.exact_lists(self._query) is not None:
+            total = await self._client.do(search.count(self._query))
+        return found[offset : offset + limit], total
+
+    async def _has_values(self, record: ThreadRecord) -> bool:
+        if not self._values:
+            return True
+        read = await self._reader.newest(record.thread_id)
+        return contains(plain(read.values), self._values)
+
+
+async def _shown(
+    reader: ThreadReader, body: SearchThreads, record: ThreadRecord, needs_state: bool
+) -> dict[str, Any]:
+    shown = await reader.shown_thread(record, has_state=needs_state)
+    found = selected(shown, body.select)
+    if body.extract:
+        found["extracted"] = extracted(shown, body.extract)
+    return found
+
+
+ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+    Endpoint("POST", "/threads/search", Role.VIEWER, NoFields, SearchThreads, search),
+    Endpoint("POST", "/threads/count", Role.VIEWER, NoFields, CountThreads, count),
+)

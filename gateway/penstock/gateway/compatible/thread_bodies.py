@@ -1,0 +1,166 @@
+"""The queries and bodies of the routes about threads and their state."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CheckpointState",
+    "CountThreads",
+    "History",
+    "HistoryQuery",
+    "NewThread",
+    "PatchThread",
+    "Prune",
+    "SearchThreads",
+    "StateQuery",
+    "Supersteps",
+    "ThreadQueryFields",
+    "Ttl",
+    "UpdateState",
+    "seconds_of",
+]
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BeforeValidator, Field
+
+from penstock.gateway.compatible.request_model import RequestModel
+from penstock.runtime.types.thread_record import ThreadOrder, ThreadStatus
+
+Text = Annotated[str, Field(min_length=1)]
+
+SortBy = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
+
+
+class Ttl(RequestModel):
+    """How long a thread is kept after its last run."""
+
+    ttl: float = Field(gt=0)
+    """Minutes."""
+    strategy: Literal["delete"] = "delete"
+
+
+def seconds_of(ttl: Ttl | None) -> float | None:
+    """Return how long a thread is kept, in seconds; None if nothing is said."""
+    return None if ttl is None else ttl.ttl * 60
+
+
+class StateOfStep(RequestModel):
+    """One update of a superstep."""
+
+    values: Any = None
+    command: dict[str, Any] | None = None
+    as_node: Text | None = None
+
+
+class Supersteps(RequestModel):
+    """Updates that are made together."""
+
+    updates: list[StateOfStep]
+
+
+class NewThread(RequestModel):
+    """A thread to be made."""
+
+    thread_id: Text | None = None
+    metadata: dict[str, Any] | None = None
+    if_exists: Literal["raise", "do_nothing"] | None = None
+    ttl: Ttl | None = None
+    supersteps: list[Supersteps] | None = None
+
+
+class PatchThread(RequestModel):
+    """What is added to a thread's metadata, and how long it is kept."""
+
+    metadata: dict[str, Any] | None = None
+    ttl: Ttl | None = None
+
+
+class ThreadQueryFields(RequestModel):
+    """What is shown beside a thread."""
+
+    include: str | None = None
+    """`ttl`."""
+
+
+class CountThreads(RequestModel):
+    """Which threads are counted."""
+
+    metadata: dict[str, Any] | None = None
+    values: dict[str, Any] | None = None
+    status: ThreadStatus | None = None
+
+
+class SearchThreads(CountThreads):
+    """Which threads are looked for, and what is shown of them."""
+
+    ids: list[Text] | None = None
+    limit: int = Field(10, ge=1, le=1000)
+    offset: int = Field(0, ge=0)
+    sort_by: SortBy | None = None
+    sort_order: Literal["asc", "desc"] | None = None
+    select: list[str] | None = None
+    extract: Annotated[dict[str, str], Field(max_length=10)] | None = None
+
+    @property
+    def order(self) -> ThreadOrder:
+        """What they are put in order by."""
+        if self.sort_by is None or self.sort_by == "state_updated_at":
+            return "updated_at"
+        return self.sort_by
+
+
+class Prune(RequestModel):
+    """Which threads are deleted."""
+
+    thread_ids: list[Text]
+    strategy: Literal["delete", "keep_latest"] = "delete"
+
+
+class StateQuery(RequestModel):
+    """What is shown of a state."""
+
+    subgraphs: bool = False
+    select: list[str] = Field(default_factory=list[str])
+
+
+class CheckpointState(RequestModel):
+    """Which state is shown."""
+
+    checkpoint: dict[str, Any]
+    subgraphs: bool = False
+    select: list[str] | None = None
+
+
+class UpdateState(RequestModel):
+    """A change of a state."""
+
+    values: Any = None
+    as_node: Text | None = None
+    checkpoint: dict[str, Any] | None = None
+    checkpoint_id: Text | None = None
+
+
+def _checkpoint_id(given: Any) -> Any:
+    """Return the id of a checkpoint that is given by itself, as a checkpoint or as a config."""
+    if isinstance(given, Mapping):
+        place = cast("Mapping[str, Any]", given)
+        return place.get("configurable", place).get("checkpoint_id")
+    return given
+
+
+class HistoryQuery(RequestModel):
+    """Which states are listed."""
+
+    limit: int = Field(10, ge=1, le=1000)
+    before: Annotated[Text | None, BeforeValidator(_checkpoint_id)] = None
+    """A checkpoint, or its id."""
+
+
+class History(HistoryQuery):
+    """Which states are listed, and what is shown of them."""
+
+    metadata: dict[str, Any] | None = None
+    checkpoint: dict[str, Any] | None = None
+    """The subgraph whose states are meant."""
+    select: list[str] | None = None

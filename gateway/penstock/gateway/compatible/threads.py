@@ -1,0 +1,110 @@
+"""Threads: made, changed, copied, deleted."""
+
+from __future__ import annotations
+
+__all__ = ["ENDPOINTS"]
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.call import Call
+from penstock.gateway.compatible.ids import new_id
+from penstock.gateway.compatible.request_model import NoFields
+from penstock.gateway.compatible.thread_bodies import (
+    NewThread,
+    PatchThread,
+    Prune,
+    ThreadQueryFields,
+    seconds_of,
+)
+from penstock.gateway.compatible.thread_deletion import delete_thread
+from penstock.gateway.compatible.thread_reading import ThreadReader
+from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.gateway.errors import RequestError
+from penstock.runtime.errors import ThreadNotFoundError
+
+MINIMAL: Final = "return=minimal"
+
+
+async def create(call: Call[NoFields, NewThread]) -> Response:
+    """Make a thread; with `if_exists` do_nothing, one that is there stays as it is."""
+    body, reader = call.body, ThreadReader(call.client)
+    thread_id = body.thread_id or new_id()
+    if body.supersteps:
+        raise RequestError(422, "supersteps: update the state of the thread once it is made.")
+    plan = reader.records.create(
+        thread_id,
+        body.metadata or {},
+        if_exists=body.if_exists or "raise",
+        ttl=seconds_of(body.ttl),
+    )
+    await call.client.do(plan)
+    return answer_json(await reader.thread(thread_id))
+
+
+async def get(call: Call[ThreadQueryFields, NoFields]) -> Response:
+    """Show a thread, with its newest state."""
+    wanted = (call.query.include or "").split(",")
+    reader = ThreadReader(call.client)
+    return answer_json(await reader.thread(call.path["thread_id"], has_ttl="ttl" in wanted))
+
+
+async def patch(call: Call[NoFields, PatchThread]) -> Response:
+    """Add to the metadata of a thread, or say how long it is kept."""
+    thread_id, reader = call.path["thread_id"], ThreadReader(call.client)
+    ttl = seconds_of(call.body.ttl)
+    await call.client.do(reader.records.merge(thread_id, call.body.metadata or {}, ttl))
+    if MINIMAL in call.headers.get("prefer", ""):
+        return Response(status_code=204)
+    return answer_json(await reader.thread(thread_id))
+
+
+async def delete(call: Call[NoFields, NoFields]) -> Response:
+    """Delete a thread, with its history; runs that are at work on it are cancelled first."""
+    thread_id = call.path["thread_id"]
+    await ThreadReader(call.client).record(thread_id)
+    await delete_thread(call.client, thread_id)
+    return Response(status_code=204)
+
+
+async def copy(call: Call[NoFields, NoFields]) -> Response:
+    """Copy a thread, with its history and its metadata."""
+    source, reader, target = call.path["thread_id"], ThreadReader(call.client), new_id()
+    record = await reader.record(source)
+    try:
+        await call.client.thread(source).copy(target)
+    except ThreadNotFoundError:  # nothing ever ran on it
+        pass
+    kept = reader.records.create(target, record.metadata, if_exists="do_nothing", ttl=record.ttl)
+    await call.client.do(kept)
+    return answer_json(await reader.thread(target))
+
+
+async def prune(call: Call[NoFields, Prune]) -> Response:
+    """Delete several threads; those that nobody knows are passed over."""
+    if call.body.strategy == "keep_latest":
+        raise RequestError(422, "strategy: keep_latest is not supported; see the setting history.")
+    reader, pruned = ThreadReader(call.client), 0
+    for thread_id in dict.fromkeys(call.body.thread_ids):
+        try:
+            await reader.record(thread_id)
+        except ThreadNotFoundError:
+            continue
+        await delete_thread(call.client, thread_id)
+        pruned += 1
+    return answer_json({"pruned_count": pruned})
+
+
+_THREAD: Final = "/threads/{thread_id}"
+
+ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+    Endpoint("POST", "/threads", Role.CLIENT, NoFields, NewThread, create),
+    Endpoint("POST", "/threads/prune", Role.ADMIN, NoFields, Prune, prune),
+    Endpoint("GET", _THREAD, Role.VIEWER, ThreadQueryFields, NoFields, get),
+    Endpoint("PATCH", _THREAD, Role.CLIENT, NoFields, PatchThread, patch),
+    Endpoint("DELETE", _THREAD, Role.ADMIN, NoFields, NoFields, delete, 204),
+    Endpoint("POST", f"{_THREAD}/copy", Role.OPERATOR, NoFields, NoFields, copy),
+)
