@@ -54,7 +54,7 @@ MUTANTS: Final = (
         "return run.lone == '1' or of_thread(run).run == id",
         "return true",
     ),
-    Mutant("a late answer wakes", "resume", "if answers and fresh == 0 then", "if false then"),
+    Mutant("a late answer wakes", "resume", "if answers and fresh == 0 or", "if false or"),
     Mutant(
         "a late retry is done again",
         "resume",

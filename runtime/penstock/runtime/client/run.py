@@ -251,7 +251,7 @@ class AsyncRunHandle(_Handle):
 
 def _resume(
     plans: RequestPlans, run_id: str, answer: Any, accept: Steps, forget: Steps
-) -> Plan[None]:
+) -> Plan[object]:
     if not accept and not forget:
         return plans.resume(run_id, answer)
     if answer is not NOTHING:

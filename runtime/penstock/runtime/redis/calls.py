@@ -211,10 +211,15 @@ class Calls:
             *("created_at", _now()),
         )
 
-    def resume(self, run_id: str, event: str, epoch: str, answers: Mapping[str, str]) -> Call:
-        """Answer a run's interrupts, or let one go on that failed at `epoch`."""
+    def resume(
+        self, run_id: str, event: str, epoch: str, answers: Mapping[str, str], request: str = ""
+    ) -> Call:
+        """Answer a run's interrupts, or let one go on that failed at `epoch`.
+
+        `request` is what is kept of it, a text that no other request has.
+        """
         pairs = [part for pair in answers.items() for part in pair]
-        return self._call("resume", run_id, event, epoch, *pairs)
+        return self._call("resume", run_id, event, epoch, request, *pairs)
 
     def amend(
         self,

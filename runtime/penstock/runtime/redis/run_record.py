@@ -39,6 +39,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "history": "1000",
     "keep": "0",
     "metadata": "",
+    "request": "",
     "retention": "86400000",
     "retention_failed": "2592000000",
     "tags": "",

@@ -57,6 +57,8 @@ class Wanted:
     """The input before that: a request that is repeated is known by it."""
     trace: str = ""
     """The trace that it belongs to; "" for none."""
+    request: str = ""
+    """What is kept of the request with the run's first leg, as it is stored; "" for nothing."""
 
 
 def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
@@ -112,6 +114,7 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
             "tags": codec.at("tags").seal(tagged) if tagged else "",
             "facets": facets_field(tags, settings.index, shared),
             "feed": settings.feed,
+            "request": wanted.request,
         },
         recorded={
             **({ACCEPTED: ""} if wanted.is_accepted else {}),

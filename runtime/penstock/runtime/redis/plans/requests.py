@@ -223,8 +223,10 @@ class RequestPlans:
             raise RunNotFoundError(run_id, f"no run {run_id!r} to cancel.")
         return RunStatus(word)
 
-    def resume(self, run_id: str, answer: Any = NOTHING) -> Plan[None]:
+    def resume(self, run_id: str, answer: Any = NOTHING, request: str = "") -> Plan[int]:
         """Answer the questions of a run that waits, or let one that failed go on.
+
+        Returns the number of the leg that begins, if a `request` is kept with it; else 0.
 
         Raises:
             RunNotFoundError: there is none.
@@ -243,7 +245,8 @@ class RequestPlans:
             answers = Command(resume=answer).answers(pending, run_id)
             check_answers(pending, answers)
             if not answers:
-                return (yield from self.wake(run_id))
+                yield from self.wake(run_id)
+                return 0
         codec = self.codec.at("run", run_id, "answer")
         encoded = {
             name: codec.at(name).dumps(value, f"answer to interrupt {name}")
@@ -251,10 +254,12 @@ class RequestPlans:
         }
         event = resumed_event(run_id, fields, {"interrupts": list(encoded)})
         word = self.calls.word(
-            (yield self.calls.resume(run_id, event, fields.get("epoch", ""), encoded))
+            (yield self.calls.resume(run_id, event, fields.get("epoch", ""), encoded, request))
         )
-        if word == "queued":
-            return
+        if request and word.isdigit():
+            return int(word)
+        if word == "queued" and not request:
+            return 0
         said = {
             "answered": "another answer came first",
             "unknown": "it asks no such question",

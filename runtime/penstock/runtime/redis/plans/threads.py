@@ -102,6 +102,10 @@ class ThreadPlans:
         word = self.plans.calls.word((yield self.calls.expire(thread_id, seconds)))
         check_known(thread_id, word)
 
+    def delete_run(self, thread_id: str, run_id: str) -> Plan[None]:
+        """Forget a run that is over; nothing is done to any other."""
+        yield self.calls.delete(thread_id, [run_id])
+
     def delete(self, thread_id: str) -> Plan[None]:
         """Forget a thread and all its runs; nothing is done where there is none.
 

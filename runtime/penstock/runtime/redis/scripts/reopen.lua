@@ -1,13 +1,15 @@
 -- A run that waited or is over goes on. Needs names, clock, append, feed and ticket.
 --
 -- is_at(id, thread, lone): whether a run is the one that its thread is at; as long as it is lone, it is.
--- reopen(id, thread, event): keeps all it has for as long as it is open again, and says so in its stream.
--- go_on(id, status, thread, event): does so and queues it, which it is not yet.
+-- reopen(id, thread, event, request): keeps all it has for as long as it is open again, and says so in its stream;
+-- request: what is kept of one with the leg that begins. Returns the number of that leg.
+-- go_on(id, status, thread, event, request): does so and queues it, which it is not yet.
 -- resumed_text(thread): the event of one that goes on without an answer; thread: the id of its thread, nil if its own.
 -- Field 'pardoned' counts the deaths that do not count against it any more.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers;
 -- those of relist, feed, graph_keys, thread_lists and ticket.
 -- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
+-- include: penstock.runtime.redis.scripts/legs
 -- include: penstock.runtime.redis.scripts/relist as relist(list_again)
 -- include: penstock.runtime.redis.scripts/thread_lists as thread_lists(show_thread)
 
@@ -15,7 +17,7 @@ local function is_at(id, thread, is_lone)
   return is_lone == '1' or redis.call('HGET', key('thread', thread), 'run') == id
 end
 
-local function reopen(id, thread, event)
+local function reopen(id, thread, event, request)
   for _, kind in ipairs({ 'run', 'checkpoints', 'questions', 'events' }) do
     redis.call('PERSIST', key(kind, id))
   end
@@ -31,19 +33,21 @@ local function reopen(id, thread, event)
   local pardoned = ms((run.deaths or 0) + (run.pardoned or 0))
   redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'alone', 0, 'lonely', 0, 'pardoned', pardoned)
   redis.call('ZREM', TIMERS, id)
-  append_texts(key('events', id), key('channel', id), 0, { event, '' })
+  local seq = append_texts(key('events', id), key('channel', id), 0, { event, '' })
   if run.feed then
     feed().tell_change(id, run.feed, 'run.resumed', 'queued')
   end
   if run.listed then
     thread_lists().show_thread(thread, 'busy')
   end
+  return open_leg(id, run.status, seq, request or '')
 end
 
-local function go_on(id, status, thread, event)
-  reopen(id, thread, event)
+local function go_on(id, status, thread, event, request)
+  local leg = reopen(id, thread, event, request)
   status_to(id, status, 'queued')
   offer(id, false)
+  return leg
 end
 
 local function resumed_text(thread)
