@@ -15,14 +15,14 @@ LARGE: Final = 64 * 1024
 
 
 async def batches(
-    frames: AsyncIterable[str], pulse: float, most: int = LARGE
+    frames: AsyncIterable[str], pulse: float, most: int = LARGE, comment: str = KEEP_ALIVE
 ) -> AsyncGenerator[bytes]:
     """Join the frames that came since the last piece was taken.
 
-    After `pulse` seconds without any, a comment is given. What was read before an error is given
+    After `pulse` seconds without any, the comment is given. What was read before an error is given
     before the error is raised.
     """
-    reader = _Reader(frames, pulse, most)
+    reader = _Reader(frames, pulse, most, comment)
     task = asyncio.ensure_future(reader.read())
     try:
         while True:
@@ -37,10 +37,11 @@ async def batches(
 
 
 class _Reader:
-    def __init__(self, frames: AsyncIterable[str], pulse: float, most: int) -> None:
+    def __init__(self, frames: AsyncIterable[str], pulse: float, most: int, comment: str) -> None:
         self._frames = frames
         self._pulse = pulse
         self._most = most
+        self._comment = comment.encode()
         self._ready = bytearray()
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -66,7 +67,7 @@ class _Reader:
                 async with asyncio.timeout(self._pulse):
                     await self._changed.wait()
             except TimeoutError:
-                return KEEP_ALIVE.encode()
+                return self._comment
         piece = bytes(self._ready)
         self._ready.clear()
         self._room.set()

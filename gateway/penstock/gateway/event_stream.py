@@ -6,9 +6,9 @@ __all__ = ["EventStream", "FrameStream"]
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Final
+from typing import ClassVar, Final
 
 from redis.exceptions import RedisError
 from starlette.responses import Response
@@ -21,7 +21,7 @@ from penstock.gateway.shared import Shared
 from penstock.gateway.streams import StreamCut
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
-from penstock.publisher.sse import write_sse
+from penstock.publisher.sse import KEEP_ALIVE, write_sse
 from penstock.runtime.client.run_stream import AsyncRunStream
 
 logger = logging.getLogger(__name__)
@@ -37,9 +37,17 @@ class FrameStream(Response):
     """Frames as they come; cut if Redis is away, the process ends or the client takes nothing."""
 
     media_type = "text/event-stream"
+    comment: ClassVar[str] = KEEP_ALIVE
+    """What is sent after some silence."""
 
-    def __init__(self, frames: AsyncGenerator[str], shared: Shared, identity: Identity) -> None:
-        super().__init__(headers=_HEADERS)
+    def __init__(
+        self,
+        frames: AsyncGenerator[str],
+        shared: Shared,
+        identity: Identity,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(headers={**_HEADERS, **(headers or {})})
         del self.headers["content-length"]
         self._frames = frames
         self._shared = shared
@@ -69,6 +77,7 @@ class FrameStream(Response):
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
             if not leaving.cancelled():
+                await self._end_early()
                 return
             if sending.cancelled():
                 raise StreamCut
@@ -78,13 +87,19 @@ class FrameStream(Response):
         try:
             async with (
                 aclosing(self._frames) as frames,
-                aclosing(batches(frames, self._shared.settings.pulse)) as pieces,
+                aclosing(self._pieces(frames)) as pieces,
             ):
                 async for piece in pieces:
                     await self._deliver(send, piece)
         except _PASSING as error:
             raise StreamCut from error
         await send({"type": "http.response.body", "body": b""})
+
+    def _pieces(self, frames: AsyncGenerator[str]) -> AsyncGenerator[bytes]:
+        return batches(frames, self._shared.settings.pulse, comment=self.comment)
+
+    async def _end_early(self) -> None:
+        """Do what is to be done if the client has left before the end."""
 
     async def _deliver(self, send: Send, piece: bytes) -> None:
         limit = self._shared.settings.send_timeout

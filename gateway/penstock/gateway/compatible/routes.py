@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
-from penstock.gateway.compatible import search, state, threads
+from penstock.gateway.compatible import runs, search, state, threads
 from penstock.gateway.compatible.system import system_routes
 from penstock.gateway.endpoint import Endpoint
 from penstock.gateway.shared import Shared
@@ -18,6 +18,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     *threads.ENDPOINTS,
     *search.ENDPOINTS,
     *state.ENDPOINTS,
+    *runs.ENDPOINTS,
 )
 """The routes that need a role, in the order of their reference."""
 

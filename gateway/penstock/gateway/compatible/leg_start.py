@@ -1,0 +1,201 @@
+"""How a request begins a leg: it enqueues a run, answers a question, or lets a failed run go on."""
+
+from __future__ import annotations
+
+__all__ = ["start_leg"]
+
+import dataclasses
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+from penstock.gateway.compatible.leg_outcome import is_breakpoint
+from penstock.gateway.compatible.legs import FoundLeg, newest_leg
+from penstock.gateway.compatible.run_assistant import RunAssistant
+from penstock.gateway.compatible.run_body import RunBody
+from penstock.gateway.errors import RequestError
+from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.client.client import wanted_run
+from penstock.runtime.errors import ConfigurationError, ResumeError
+from penstock.runtime.redis.calls import OnBusy
+from penstock.runtime.redis.plans.creation import Wanted
+from penstock.runtime.redis.plans.legs import write_request
+from penstock.runtime.types.breakpoints import with_breakpoints
+from penstock.runtime.types.config import merged
+from penstock.runtime.types.interrupt import NOTHING
+from penstock.runtime.types.run import Run, RunStatus
+
+_ON_BUSY: Final[Mapping[str, OnBusy]] = {"enqueue": "queue", **{x: x for x in get_args(OnBusy)}}
+
+_RESERVED: Final = ("thread_id", "run_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map")
+"""What of `configurable` says where a run is: the path and the body do."""
+
+_KEPT: Final[set[str]] = {
+    "command",
+    "context",
+    "stream_mode",
+    "stream_subgraphs",
+    "interrupt_before",
+    "interrupt_after",
+    "on_disconnect",
+    "on_completion",
+    "durability",
+    "checkpoint",
+    "checkpoint_id",
+    "after_seconds",
+    "webhook",
+}
+"""The fields of a body that are kept with a leg, where they are not as by default."""
+
+
+async def start_leg(
+    client: AsyncClient, body: RunBody, assistant: RunAssistant, thread_id: str | None
+) -> FoundLeg:
+    """Do what a request asks, and return the leg that it is about.
+
+    Raises:
+        RequestError: it cannot be done.
+        ThreadBusyError, ResumeError, AnswerError: the thread or its run is in no state for it.
+    """
+    _check_supported(body)
+    if "resume" in body.command:
+        return await _answer(client, body, assistant, thread_id, body.command["resume"])
+    if body.input is None and thread_id is not None and not body.checkpoint_named:
+        found = await _go_on(client, body, assistant, thread_id)
+        if found is not None:
+            return found
+    return await _enqueue(client, body, assistant, thread_id)
+
+
+def _check_supported(body: RunBody) -> None:
+    """Refuse what is known and cannot be done, rather than leave it out.
+
+    Raises:
+        RequestError: there is such a field.
+    """
+    if body.after_seconds is not None:
+        raise RequestError(422, "after_seconds: runs cannot be delayed yet.")
+    if body.webhook is not None:
+        raise RequestError(422, "webhook: follow the run, or ask for its status.")
+    if body.strict_resume:
+        raise RequestError(422, "strict_resume: an answer to no open question is always refused.")
+    if body.command.get("update") or body.command.get("goto"):
+        raise RequestError(
+            422, "command: update and goto cannot be given; change the thread's state instead."
+        )
+    if body.context is not None and body.config.get("configurable"):
+        raise RequestError(400, "context and config.configurable: give one of them.")
+
+
+async def _answer(
+    client: AsyncClient,
+    body: RunBody,
+    assistant: RunAssistant,
+    thread_id: str | None,
+    answer: Any,
+) -> FoundLeg:
+    if thread_id is None:
+        raise RequestError(422, "command.resume: an answer is given on the thread of its question.")
+    run_id = await client.do(client.plans.last_run(thread_id))
+    if run_id is None:
+        raise ResumeError(f"thread {thread_id!r} has no run that waits for an answer.")
+    return await _resume(client, body, assistant, run_id, answer)
+
+
+async def _resume(
+    client: AsyncClient, body: RunBody, assistant: RunAssistant, run_id: str, answer: Any
+) -> FoundLeg:
+    request = write_request(client.plans.codec, run_id, _request(body, assistant, is_first=False))
+    number = await client.do(client.plans.resume(run_id, answer, request))
+    found = await newest_leg(client, run_id)
+    return FoundLeg(found.legs, found.legs.legs[number - 1]) if number else found
+
+
+async def _go_on(
+    client: AsyncClient, body: RunBody, assistant: RunAssistant, thread_id: str
+) -> FoundLeg | None:
+    """Go on where the thread's run stands; None if it has none that could."""
+    run_id = await client.do(client.plans.last_run(thread_id))
+    if run_id is None:
+        return None
+    found = await newest_leg(client, run_id)
+    run = found.run
+    if run.status is RunStatus.FAILED:
+        return await _resume(client, body, assistant, run_id, NOTHING)
+    if run.status is RunStatus.SUSPENDED and run.asks:
+        return await _pass_breakpoints(client, body, assistant, run) or found
+    if run.status is RunStatus.CANCELLED:
+        return await _fork(client, run)
+    return found if run.status is RunStatus.COMPLETED else None
+
+
+async def _fork(client: AsyncClient, run: Run) -> FoundLeg | None:
+    """Begin behind the last step that a cancelled run has finished; None if it is of a graph."""
+    try:
+        forked = await client.thread(run.thread_id).fork(run.run_id)
+    except ConfigurationError:  # a graph goes on from its newest point by itself
+        return None
+    return await newest_leg(client, forked.run_id)
+
+
+async def _pass_breakpoints(
+    client: AsyncClient, body: RunBody, assistant: RunAssistant, run: Run
+) -> FoundLeg | None:
+    asked = await client.do(client.plans.interrupts(run.run_id))
+    passed = [each.id for each in asked if is_breakpoint(each.as_dict())]
+    if not passed:
+        return None
+    return await _resume(client, body, assistant, run.run_id, dict.fromkeys(passed))
+
+
+async def _enqueue(
+    client: AsyncClient, body: RunBody, assistant: RunAssistant, thread_id: str | None
+) -> FoundLeg:
+    run_id = str(uuid.uuid4())
+    if thread_id is None and body.on_completion == "keep":
+        thread_id = str(uuid.uuid4())
+    options = Wanted(
+        "",
+        None,
+        thread_id=thread_id,
+        run_id=run_id,
+        queue=client.settings.queue,
+        on_busy=_ON_BUSY[body.multitask_strategy],
+        context=body.context if body.context is not None else assistant.context,
+        config=with_breakpoints(
+            _config(body, assistant), body.interrupt_before, body.interrupt_after
+        ),
+        durability=body.stored_durability,
+    )
+    wanted = wanted_run(assistant.entrypoint, body.input, options)
+    kept = _request(body, assistant, is_first=True)
+    request = write_request(client.plans.codec, run_id, kept) if kept else ""
+    wanted = dataclasses.replace(wanted, request=request)
+    await client.do(client.threads.changes.enqueue(wanted))
+    return await newest_leg(client, run_id)
+
+
+def _config(body: RunBody, assistant: RunAssistant) -> Mapping[str, Any]:
+    config: dict[str, Any] = dict(merged(assistant.config, body.config))
+    given: Mapping[str, Any] = config.get("configurable") or {}
+    own: Mapping[str, Any] = config.get("metadata") or {}
+    configurable = {name: value for name, value in given.items() if name not in _RESERVED}
+    if body.checkpoint_named:
+        configurable["checkpoint_id"] = body.checkpoint_named
+    metadata = {**assistant.metadata, **own, **body.metadata}
+    told: dict[str, Any] = {"configurable": configurable, "metadata": metadata}
+    return {**config, **{name: value for name, value in told.items() if value}}
+
+
+def _request(body: RunBody, assistant: RunAssistant, *, is_first: bool) -> dict[str, Any]:
+    """Return what is kept of a request; of the first leg, the run has input and config itself."""
+    kept: dict[str, Any] = {}
+    if kwargs := body.model_dump(include=_KEPT, exclude_defaults=True, exclude_none=True):
+        kept["kwargs"] = kwargs
+    if assistant.is_own:
+        kept["assistant_id"] = assistant.assistant_id
+    if body.multitask_strategy != "enqueue":
+        kept["multitask_strategy"] = body.multitask_strategy
+    if not is_first:
+        kept["metadata"] = {**assistant.metadata, **body.metadata}
+    return kept

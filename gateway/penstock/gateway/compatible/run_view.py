@@ -1,0 +1,67 @@
+"""A run as LangGraph's clients know it: a leg, as JSON."""
+
+from __future__ import annotations
+
+__all__ = ["assistant_of", "read_run_views", "run_view"]
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from penstock.gateway.compatible.legs import FoundLeg
+from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
+
+_SYSTEM: Final = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
+"""The namespace of the ids of assistants that stand for an entrypoint."""
+
+
+def assistant_of(entrypoint: str) -> str:
+    """Return the id of the assistant that stands for an entrypoint."""
+    return str(uuid.uuid5(_SYSTEM, entrypoint))
+
+
+def run_view(found: FoundLeg, input: Any = None) -> dict[str, Any]:
+    """Return a leg as a run; `input` is what the run was given."""
+    run, leg = found.run, found.leg
+    request = leg.request
+    kwargs: dict[str, Any] = {"config": dict(found.legs.config), **request.get("kwargs", {})}
+    if leg.number == 1:
+        kwargs["input"] = input
+    assistant_id = request.get("assistant_id") or assistant_of(run.entrypoint)
+    about = {"graph_id": run.entrypoint, "assistant_id": assistant_id, "created_by": "system"}
+    return {
+        "run_id": leg.leg_id,
+        "thread_id": run.thread_id,
+        "assistant_id": assistant_id,
+        "created_at": leg.created_at.isoformat(),
+        "updated_at": (leg.left_at or run.finished_at or _began(found)).isoformat(),
+        "status": found.status,
+        "metadata": {**_metadata(found), **about},
+        "kwargs": kwargs,
+        "multitask_strategy": request.get("multitask_strategy", "enqueue"),
+    }
+
+
+def _began(found: FoundLeg) -> Any:
+    started = found.run.started_at
+    return max(started, found.leg.created_at) if started else found.leg.created_at
+
+
+def _metadata(found: FoundLeg) -> Mapping[str, Any]:
+    own = found.leg.request.get("metadata")
+    return own if own is not None else dict(found.legs.config.get("metadata") or {})
+
+
+async def read_run_views(client: AsyncClient, found: Sequence[FoundLeg]) -> list[dict[str, Any]]:
+    """Return legs as runs, with the inputs that they were given."""
+    inputs = await client.do(_inputs(client.plans, [each.run.run_id for each in found]))
+    return [run_view(each, given) for each, given in zip(found, inputs, strict=True)]
+
+
+def _inputs(plans: RequestPlans, run_ids: Sequence[str]) -> Plan[list[Any]]:
+    replies = yield Reads([("HGET", plans.keys.checkpoints(each), "input") for each in run_ids])
+    return [
+        None if text is None else plans.codec.at("run", run_id, "input").loads(text)
+        for run_id, text in zip(run_ids, replies, strict=True)
+    ]

@@ -1,0 +1,196 @@
+"""Runs of LangGraph's clients: created, followed, waited for, listed, cancelled and deleted."""
+
+from __future__ import annotations
+
+__all__ = ["ENDPOINTS"]
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.call import Call
+from penstock.gateway.compatible.frames import read_cursor
+from penstock.gateway.compatible.leg_start import start_leg
+from penstock.gateway.compatible.legs import FoundLeg, find_leg
+from penstock.gateway.compatible.request_model import NoFields
+from penstock.gateway.compatible.responses import LegStream, LegWait, locations
+from penstock.gateway.compatible.run_assistant import find_assistant
+from penstock.gateway.compatible.run_body import (
+    DEFAULT_MODES,
+    CancelQuery,
+    JoinQuery,
+    JoinStreamQuery,
+    RunBody,
+    RunsQuery,
+)
+from penstock.gateway.compatible.run_list import list_legs
+from penstock.gateway.compatible.run_view import read_run_views
+from penstock.gateway.compatible.streams import (
+    StreamOptions,
+    event_frames,
+    outcome_text,
+    until_over,
+)
+from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.runtime.errors import RunNotFoundError, ThreadNotFoundError
+from penstock.runtime.redis.plans.legs import is_thread
+
+
+async def create(call: Call[NoFields, RunBody]) -> Response:
+    """Begin a run, or answer what one asks; answers at once."""
+    found = await _start(call)
+    (view,) = await read_run_views(call.client, [found])
+    answer = answer_json(view)
+    answer.headers["Content-Location"] = _locations(call, found, "")["Content-Location"]
+    return answer
+
+
+async def stream(call: Call[NoFields, RunBody]) -> Response:
+    """Begin a run, or answer what one asks, and follow it as server-sent events."""
+    found = await _start(call)
+    options = StreamOptions(call.body.stream_mode, call.body.stream_subgraphs)
+    return LegStream(
+        event_frames(call.client, found, options),
+        call,
+        found,
+        headers=_locations(call, found, "stream"),
+        cancels=call.body.on_disconnect == "cancel",
+    )
+
+
+async def wait(call: Call[NoFields, RunBody]) -> Response:
+    """Begin a run, or answer what one asks, and wait for what comes of it."""
+    found = await _start(call)
+    return LegWait(
+        outcome_text(call.client, found),
+        call,
+        found,
+        headers=_locations(call, found, "join"),
+        cancels=call.body.on_disconnect == "cancel",
+    )
+
+
+async def listed(call: Call[RunsQuery, NoFields]) -> Response:
+    """List the runs of a thread, the newest first."""
+    query = call.query
+    found = await list_legs(
+        call.client, call.path["thread_id"], query.offset + query.limit, query.status
+    )
+    views = await read_run_views(call.client, found[query.offset :])
+    if query.select:
+        views = [{name: view[name] for name in query.select if name in view} for view in views]
+    return answer_json(views)
+
+
+async def show(call: Call[NoFields, NoFields]) -> Response:
+    """Show a run."""
+    (view,) = await read_run_views(call.client, [await _find(call)])
+    return answer_json(view)
+
+
+async def join(call: Call[JoinQuery, NoFields]) -> Response:
+    """Wait for what comes of a run."""
+    found = await _find(call)
+    text = outcome_text(call.client, found)
+    headers = {"Location": _locations(call, found, "join")["Location"]}
+    return LegWait(text, call, found, headers=headers, cancels=call.query.cancel_on_disconnect)
+
+
+async def join_stream(call: Call[JoinStreamQuery, NoFields]) -> Response:
+    """Follow a run as server-sent events, from its begin or behind Last-Event-ID."""
+    found, query = await _find(call), call.query
+    kwargs = found.leg.request.get("kwargs", {})
+    options = StreamOptions(
+        query.stream_mode or kwargs.get("stream_mode", DEFAULT_MODES),
+        query.stream_subgraphs or kwargs.get("stream_subgraphs", False),
+        read_cursor(call.headers.get("last-event-id")),
+    )
+    return LegStream(
+        event_frames(call.client, found, options),
+        call,
+        found,
+        headers=_locations(call, found, "stream"),
+        cancels=query.cancel_on_disconnect,
+    )
+
+
+async def cancel(call: Call[CancelQuery, NoFields]) -> Response:
+    """Cancel a run that is not over; with `wait`, answers when it is."""
+    found = await _find(call)
+    if found.is_over:
+        raise RunNotFoundError(
+            found.leg.leg_id, f"run {found.leg.leg_id!r} is over: there is nothing to cancel."
+        )
+    is_rollback = call.query.action == "rollback"
+    reason = "rollback" if is_rollback else "cancelled"
+    await call.client.do(call.client.plans.cancel(found.run.run_id, reason))
+    if not call.query.wait:
+        return Response(status_code=202)
+    try:
+        await until_over(call.client, found)
+    except RunNotFoundError:
+        pass
+    return answer_json({})
+
+
+async def delete(call: Call[NoFields, NoFields]) -> Response:
+    """Delete a run; one that is not over is cancelled first."""
+    client, found = call.client, await _find(call)
+    if found.run.finished_at is None:
+        await client.do(client.plans.cancel(found.run.run_id))
+        await until_over(client, found)
+    await client.do(client.threads.delete_run(found.run.thread_id, found.run.run_id))
+    return Response(status_code=204)
+
+
+async def _start(call: Call[NoFields, RunBody]) -> FoundLeg:
+    thread_id = call.path.get("thread_id")
+    if thread_id is not None:
+        await _check_thread(call, thread_id)
+    assistant = await find_assistant(call.client, call.body.assistant_id)
+    return await start_leg(call.client, call.body, assistant, thread_id)
+
+
+async def _check_thread(call: Call[NoFields, RunBody], thread_id: str) -> None:
+    """Refuse a thread that is not there, unless it is to be created.
+
+    Raises:
+        ThreadNotFoundError: it is not there.
+    """
+    if call.body.if_not_exists == "create":
+        return
+    if not await call.client.do(is_thread(call.client.plans, thread_id)):
+        raise ThreadNotFoundError(
+            f'no thread {thread_id!r}: create it, or ask with if_not_exists="create".'
+        )
+
+
+async def _find(call: Call[Any, NoFields]) -> FoundLeg:
+    return await find_leg(call.client, call.path["run_id"], call.path.get("thread_id"))
+
+
+def _locations(call: Call[Any, Any], found: FoundLeg, last: str) -> dict[str, str]:
+    return locations(found, has_thread="thread_id" in call.path, last=last)
+
+
+_RUNS: Final = "/threads/{thread_id}/runs"
+_RUN: Final = f"{_RUNS}/{{run_id}}"
+
+ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+    Endpoint("POST", f"{_RUNS}/stream", Role.CLIENT, NoFields, RunBody, stream),
+    Endpoint("POST", "/runs/stream", Role.CLIENT, NoFields, RunBody, stream),
+    Endpoint("POST", f"{_RUNS}/wait", Role.CLIENT, NoFields, RunBody, wait),
+    Endpoint("POST", "/runs/wait", Role.CLIENT, NoFields, RunBody, wait),
+    Endpoint("POST", _RUNS, Role.CLIENT, NoFields, RunBody, create),
+    Endpoint("POST", "/runs", Role.CLIENT, NoFields, RunBody, create),
+    Endpoint("GET", _RUNS, Role.VIEWER, RunsQuery, NoFields, listed),
+    Endpoint("GET", _RUN, Role.VIEWER, NoFields, NoFields, show),
+    Endpoint("DELETE", _RUN, Role.OPERATOR, NoFields, NoFields, delete, 204),
+    Endpoint("GET", f"{_RUN}/join", Role.VIEWER, JoinQuery, NoFields, join),
+    Endpoint("GET", "/runs/{run_id}/join", Role.VIEWER, JoinQuery, NoFields, join),
+    Endpoint("GET", f"{_RUN}/stream", Role.VIEWER, JoinStreamQuery, NoFields, join_stream),
+    Endpoint("GET", "/runs/{run_id}/stream", Role.VIEWER, JoinStreamQuery, NoFields, join_stream),
+    Endpoint("POST", f"{_RUN}/cancel", Role.CLIENT, CancelQuery, NoFields, cancel, 202),
+)
