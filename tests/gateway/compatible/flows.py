@@ -121,6 +121,12 @@ def chat(state: dict[str, Any], *, previous: dict[str, Any] | None = None) -> di
     return {"messages": [*said, {"role": "assistant", "content": "Hello you", "id": name}]}
 
 
+@entrypoint()
+def asking_chat(state: dict[str, Any]) -> dict[str, Any]:
+    answer = interrupt("sure?")
+    return {"messages": [*state["messages"], {"role": "assistant", "content": answer, "id": "a"}]}
+
+
 # -- graphs ---------------------------------------------------------------------------------------
 
 

@@ -95,6 +95,33 @@ def test_a_thread_that_is_not_there_is_404_unless_it_is_to_be_created(served: Se
         served.sdk.runs.create("nobody-knows-it", "doubled", input=1)
 
 
+def test_a_thread_is_found_by_the_graph_that_ran_on_it(served: Served) -> None:
+    thread = str(served.sdk.threads.create()["thread_id"])
+
+    run = served.sdk.runs.create(thread, "doubled", input=1)
+    served.sdk.runs.join(thread, run["run_id"])
+
+    found = served.sdk.threads.get(thread)
+    assert found["metadata"]["graph_id"] == "doubled"
+    assert found["metadata"]["assistant_id"] == run["assistant_id"]
+    assert found["status"] == "idle"
+    assert found["values"] == {"result": 2}
+    kept = served.create(None, "doubled", input=1, on_completion="keep")
+    assert served.sdk.threads.get(kept["thread_id"])["metadata"]["graph_id"] == "doubled"
+
+
+def test_w19_a_chat_that_asks_shows_what_was_said(served: Served) -> None:
+    thread = served.thread()
+    hello = {"messages": [{"role": "user", "content": "hi", "id": "u1"}]}
+
+    asked = served.wait(thread, "asking_chat", input=hello)
+
+    assert asked["messages"] == hello["messages"]
+    assert asked["__interrupt__"][0]["value"] == "sure?"
+    answered = served.wait(thread, "asking_chat", command={"resume": "yes"})
+    assert [each["content"] for each in answered["messages"]] == ["hi", "yes"]
+
+
 def test_an_unknown_graph_is_422_and_the_others_are_named(served: Served) -> None:
     with pytest.raises(UnprocessableEntityError) as refused:
         served.create(served.thread(), "nonsense", input=1)

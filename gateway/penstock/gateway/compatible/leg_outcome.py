@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from penstock.gateway.compatible.leg_events import newest_facts, read_last
 from penstock.gateway.compatible.legs import FoundLeg
+from penstock.gateway.compatible.thread_reading import ThreadReader
 from penstock.publisher.event import Event
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.diagnostics.plain import plain
@@ -32,10 +33,10 @@ async def read_outcome(client: AsyncClient, found: FoundLeg) -> Any:
 
 
 async def _values(client: AsyncClient, found: FoundLeg) -> Mapping[str, Any]:
-    """Read the values that a thread had when a leg ended; none where that is not an object."""
+    """Read what a thread shows of its values after a leg; nothing where that is no object."""
     values: Any = {}
     if found.is_newest:
-        values = (await client.thread(found.run.thread_id).state()).values
+        values = (await ThreadReader(client).newest(found.run.thread_id)).values
     else:
         async for event in newest_facts(client, found, TAIL):
             if event.mode == "graph" and event.data["mode"] == "values":

@@ -5,14 +5,15 @@ from __future__ import annotations
 __all__ = ["start_leg"]
 
 import dataclasses
-import uuid
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+from penstock.gateway.compatible.ids import new_id
 from penstock.gateway.compatible.leg_outcome import is_breakpoint
 from penstock.gateway.compatible.legs import FoundLeg, newest_leg
 from penstock.gateway.compatible.run_assistant import RunAssistant
 from penstock.gateway.compatible.run_body import RunBody
+from penstock.gateway.compatible.thread_reading import ThreadReader
 from penstock.gateway.errors import RequestError
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.client.client import wanted_run
@@ -151,9 +152,9 @@ async def _pass_breakpoints(
 async def _enqueue(
     client: AsyncClient, body: RunBody, assistant: RunAssistant, thread_id: str | None
 ) -> FoundLeg:
-    run_id = str(uuid.uuid4())
+    run_id = new_id()
     if thread_id is None and body.on_completion == "keep":
-        thread_id = str(uuid.uuid4())
+        thread_id = new_id()
     options = Wanted(
         "",
         None,
@@ -172,6 +173,9 @@ async def _enqueue(
     request = write_request(client.plans.codec, run_id, kept) if kept else ""
     wanted = dataclasses.replace(wanted, request=request)
     await client.do(client.threads.changes.enqueue(wanted))
+    if thread_id is not None:
+        about = {"graph_id": assistant.entrypoint, "assistant_id": assistant.assistant_id}
+        await client.do(ThreadReader(client).records.merge(thread_id, about))
     return await newest_leg(client, run_id)
 
 

@@ -33,9 +33,9 @@ from penstock.gateway.compatible.streams import (
     outcome_text,
     until_over,
 )
+from penstock.gateway.compatible.thread_reading import ThreadReader
 from penstock.gateway.endpoint import Endpoint, answer_json
-from penstock.runtime.errors import RunNotFoundError, ThreadNotFoundError
-from penstock.runtime.redis.plans.legs import is_thread
+from penstock.runtime.errors import RunNotFoundError
 
 
 async def create(call: Call[NoFields, RunBody]) -> Response:
@@ -147,24 +147,10 @@ async def delete(call: Call[NoFields, NoFields]) -> Response:
 
 async def _start(call: Call[NoFields, RunBody]) -> FoundLeg:
     thread_id = call.path.get("thread_id")
-    if thread_id is not None:
-        await _check_thread(call, thread_id)
+    if thread_id is not None and call.body.if_not_exists == "reject":
+        await ThreadReader(call.client).record(thread_id)
     assistant = await find_assistant(call.client, call.body.assistant_id)
     return await start_leg(call.client, call.body, assistant, thread_id)
-
-
-async def _check_thread(call: Call[NoFields, RunBody], thread_id: str) -> None:
-    """Refuse a thread that is not there, unless it is to be created.
-
-    Raises:
-        ThreadNotFoundError: it is not there.
-    """
-    if call.body.if_not_exists == "create":
-        return
-    if not await call.client.do(is_thread(call.client.plans, thread_id)):
-        raise ThreadNotFoundError(
-            f'no thread {thread_id!r}: create it, or ask with if_not_exists="create".'
-        )
 
 
 async def _find(call: Call[Any, NoFields]) -> FoundLeg:

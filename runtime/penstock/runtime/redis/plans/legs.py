@@ -6,7 +6,7 @@ a leg ends is known by the next one, or by the state of the run.
 
 from __future__ import annotations
 
-__all__ = ["is_thread", "read_legs", "read_many_legs", "write_request"]
+__all__ = ["read_legs", "read_many_legs", "write_request"]
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from penstock.publisher.codec.codec import Codec
-from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.creation import checked_run_id
 from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
 from penstock.runtime.redis.run_record import read_run, texts, whole
@@ -51,17 +50,6 @@ def read_many_legs(plans: RequestPlans, run_ids: Sequence[str]) -> Plan[list[Run
         for run_id, fields in zip(run_ids, found, strict=True)
         if "status" in fields
     ]
-
-
-def is_thread(plans: RequestPlans, thread_id: str) -> Plan[bool]:
-    """Tell whether there is a thread: one that somebody named, or the own one of a run."""
-    named, lone = yield Reads(
-        [
-            ("EXISTS", plans.keys.thread(thread_key(thread_id))),
-            ("HGET", plans.keys.run(thread_id), "lone"),
-        ]
-    )
-    return bool(named) or lone == b"1"
 
 
 def _legs(run_id: str, fields: Mapping[str, str], codec: Codec) -> RunLegs:
