@@ -24,7 +24,11 @@ def call(step: Step) -> Any:
     branch.owner = threading.get_ident()
     token = current.set(branch)
     try:
-        return returned(step, branch, step.function(*step.args, **injected(step)))
+        return returned(
+            step,
+            branch,
+            step.function(*step.args, **(injected(step) if step.injects else step.kwargs)),
+        )
     except (asyncio.CancelledError, StopIteration, GeneratorExit) as error:
         raise _own_doing(step, error) from error
     except (SystemExit, KeyboardInterrupt) as error:
@@ -38,13 +42,15 @@ def call(step: Step) -> Any:
 async def acall(step: Step, rest: Unawaited | None = None) -> Any:
     """Call an async function, or await what a sync one returned, in the running asyncio task."""
     branch = step.scope.branch() if rest is None else rest.branch
-    task = branch.owner = asyncio.current_task()
+    task = branch.owner = step.task if step.task is not None else asyncio.current_task()
     token = current.set(branch)
     try:
         awaited = (
-            rest.awaitable if rest is not None else step.function(*step.args, **injected(step))
+            rest.awaitable
+            if rest is not None
+            else step.function(*step.args, **(injected(step) if step.injects else step.kwargs))
         )
-        value, body = begin(_as_coroutine(awaited), branch.scope, step.runner.watch)
+        value, body = begin(_as_coroutine(awaited), branch.scope)
         if body is not None:
             body.task = task
             value = await body

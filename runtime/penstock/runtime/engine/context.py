@@ -19,7 +19,7 @@ from penstock.runtime.engine.attempt.questions import Limit
 from penstock.runtime.engine.attempt.response_schema import Response
 from penstock.runtime.engine.injection import config_of, runtime_of
 from penstock.runtime.engine.pauses import apause, pause
-from penstock.runtime.engine.step import Scope, current_branch
+from penstock.runtime.engine.step import current_branch
 from penstock.runtime.engine.unawaited import reject_unawaited
 from penstock.runtime.engine.waiting.parking import can_park, park
 from penstock.runtime.engine.writer import StreamWriter, writer_of
@@ -98,8 +98,7 @@ def interrupt(
     """
     branch = current_branch("interrupt()")
     scope = branch.scope
-    scope.check()
-    scope.advance()
+    scope.go_on()
     reject_unawaited(value, "the question of an interrupt")
     if timeout is None and default is not NOTHING:
         raise ConfigurationError(
@@ -124,17 +123,12 @@ def sleep(seconds: Seconds) -> None:
     branch = current_branch("sleep()")
     if branch.scope.step.runner.is_on_loop:
         raise RuntimeError("sleep() would hold up the event loop: await asleep(...) instead.")
-    _advance(branch.scope)
+    branch.scope.go_on()
     pause(branch, seconds_of(seconds))
 
 
 async def asleep(seconds: Seconds) -> None:
     """Pause the calling branch; the run leaves its process when none of its branches can go on."""
     branch = current_branch("asleep()")
-    _advance(branch.scope)
+    branch.scope.go_on()
     await apause(branch, seconds_of(seconds))
-
-
-def _advance(scope: Scope) -> None:
-    scope.check()
-    scope.advance()

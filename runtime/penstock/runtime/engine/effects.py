@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Do", "Effect", "Keep", "Park", "Pause", "Plan"]
+__all__ = ["BODY", "Do", "Effect", "Keep", "Park", "Pause", "Plan"]
 
 import enum
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from penstock.runtime.errors import Suspend
 
@@ -27,6 +27,10 @@ class Do(enum.Enum):
     """Look what earlier attempts left unfinished; the answer is `Journal.unfinished`."""
     CHILDREN = enum.auto()
     """Come back when no step of the run is running."""
+
+
+BODY: Final = Do.BODY
+"""The most frequent effect: to look a member up in its class takes as long as to call a function."""
 
 
 @dataclass(frozen=True, slots=True)

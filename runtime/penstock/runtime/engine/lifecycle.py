@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from penstock.runtime.engine.attempt.timers import retry_timer
-from penstock.runtime.engine.effects import Do, Effect, Keep, Park, Pause, Plan
+from penstock.runtime.engine.effects import BODY, Do, Effect, Keep, Park, Pause, Plan
 from penstock.runtime.engine.recording import (
     fail_step,
     finish_step,
@@ -27,12 +27,32 @@ from penstock.runtime.types.retry import delay_after
 
 def perform(step: Step) -> Plan:
     """Plan a step: its tries, then its recorded outcome; or who performs it, if it is another's."""
+    attempt = step.attempt
     try:
-        if step.attempt.control.drain_requested:
+        if attempt.control.drain_requested:
             yield from _held_back(step)
-        return (yield from (_sent(step) if step.queue else _performed(step)))
+        if step.queue:
+            return (yield from _sent(step))
+        start_step(step)
+        try:
+            found = (yield Do.FIND) if step.cached is not None else None
+            value = found[0] if found is not None else (yield from tries(step))
+            finish_step(step, value, cached=found is not None)
+            if step.cached is not None and found is None:
+                yield Keep(value)
+        except asyncio.CancelledError:
+            give_up_step(step)
+            raise
+        except Exception as error:
+            fail_step(step, error)
+            if attempt.durability == "sync":
+                yield Do.STORE
+            raise
+        if attempt.durability == "sync":
+            yield Do.STORE
+        return value
     finally:
-        step.attempt.uncommitted.end(step.id)
+        attempt.uncommitted.end(step.id)
         del step.scope  # which refers to the step: without the circle both go at once
 
 
@@ -49,30 +69,6 @@ def drained(step: Step) -> Suspend:
     """Let a run be handed over, as code of a step cannot go on here; returns what leaves it."""
     what = f"step {step.id!r}" if step.id else "the run"
     return Suspend(f"{what} goes on in another process", step.attempt.waits.add_drained(step.id))
-
-
-def _performed(step: Step) -> Plan:
-    attempt = step.attempt
-    start_step(step)
-    try:
-        found = (yield Do.FIND) if step.cached is not None else None
-        value = found[0] if found is not None else (yield from tries(step))
-        finish_step(step, value, cached=found is not None)
-        if step.cached is not None and found is None:
-            yield Keep(value)
-    except asyncio.CancelledError:
-        give_up_step(step)
-        raise
-    except (Suspend, Stop):
-        raise
-    except Exception as error:
-        fail_step(step, error)
-        if attempt.durability == "sync":
-            yield Do.STORE
-        raise
-    if attempt.durability == "sync":
-        yield Do.STORE
-    return value
 
 
 def _sent(step: Step) -> Plan:
@@ -143,7 +139,7 @@ def tries(step: Step) -> Plan:
         yield from _earlier_tries(step)
     while True:
         try:
-            value = yield Do.BODY
+            value = yield BODY
         except BaseException as raised:
             error = ungroup(raised)
             step.scope.is_abandoned = not isinstance(error, Suspend)
@@ -159,15 +155,14 @@ def tries(step: Step) -> Plan:
             yield from _pause(step, delay)
             step.scope = Scope(step)
         else:
-            _check_end(step)
+            if step.attempt.journal.has_past:
+                _check_end(step)
             return value
 
 
 def _check_end(step: Step) -> None:
     """Refuse the end of a body that has not asked for all that it had called before."""
     attempt = step.attempt
-    if not attempt.journal.has_past:
-        return
     if attempt.waits or attempt.is_ending:
         return  # it has caught what takes it out of the process, and is called again
     attempt.replay.leftovers.check_end(step.id, step.name, step.function, step.tries)

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["aperform", "park"]
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from penstock.publisher.plan import afollow
@@ -13,6 +14,7 @@ from penstock.runtime.engine.lifecycle import perform
 from penstock.runtime.engine.pauses import until
 from penstock.runtime.engine.recording import give_up_step, stamp_cancelled_step
 from penstock.runtime.engine.step import Step
+from penstock.runtime.engine.waiting.future import retrieve
 from penstock.runtime.engine.waiting.parking import Parked
 from penstock.runtime.engine.waiting.place import Place
 from penstock.runtime.errors import Suspend
@@ -22,16 +24,20 @@ async def aperform(step: Step) -> Any:
     """Perform a step; its caller gets to know of its end when its turn comes."""
     place, runner = step.place, step.runner
     try:
-        if step.gate is not None:
-            await _admitted(step, step.gate)
-        value = await afollow(perform(step), lambda effect: runner.aeffect(step, effect))
-    except BaseException as error:
-        return await _broken_off(step, error)
-    if place is not None:
-        place.future = step.task
-        if not place.is_next():
-            await _turn(step, place)
-    return value
+        try:
+            if step.gate is not None:
+                await _admitted(step, step.gate)
+            value = await afollow(perform(step), partial(runner.aeffect, step))
+        except BaseException as error:
+            return await _broken_off(step, error)
+        if place is not None:
+            place.future = step.task
+            if not place.is_next():
+                await _turn(step, place)
+        return value
+    finally:
+        if step.task is not None:
+            runner.running_steps.task_ended(step.task)
 
 
 async def _turn(step: Step, place: Place) -> None:
@@ -59,6 +65,8 @@ async def _broken_off(step: Step, error: BaseException) -> Any:
     except BaseException as raised:
         if not isinstance(raised, Exception):
             _forget(step)
+        if step.task is not None:
+            step.task.add_done_callback(retrieve)
         raise
 
 

@@ -26,8 +26,7 @@ def patched(name: str, *, done: bool = False) -> bool:
     branch = current_branch(f"patched({name!r})")
     if not name:
         raise ConfigurationError("patched() needs the name of a change, which is not empty.")
-    branch.scope.check()
-    branch.scope.advance()
+    branch.scope.go_on()
     step = branch.scope.step
     if not step.is_recorded or not step.attempt.journal.stores:
         return True

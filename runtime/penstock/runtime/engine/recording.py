@@ -133,15 +133,17 @@ def finish_step(step: Step, value: Any, *, cached: bool = False) -> None:
         Suspend: its body has caught the Suspend of what it still waits for.
     """
     attempt = step.attempt
-    attempt.leave_if_waiting(step.id)
+    if attempt.waits.by_name:
+        attempt.leave_if_waiting(step.id)
+    if not attempt.is_observed:
+        return
     result, save = FinalValue.split(value)
     final = FinalValue(value=result, save=save) if step.keeps_state and save is not result else None
-    outcome = Outcome(value=result, digest=step.digest, save=final)
+    outcome = Outcome(result, None, step.digest, final)
     stamp = _conclude(step, outcome, cached=cached)
-    if step.is_recorded:
+    if step.is_recorded and attempt.journal.stores:
         attempt.replay.remember(step.id, outcome._replace(at=stamp) if stamp else outcome)
-        if attempt.journal.stores:
-            attempt.uncommitted.keep(step.id)
+        attempt.uncommitted.keep(step.id)
 
 
 def fail_step(step: Step, error: BaseException) -> None:
@@ -151,7 +153,8 @@ def fail_step(step: Step, error: BaseException) -> None:
         Suspend: its body has caught the Suspend of what it still waits for.
     """
     attempt = step.attempt
-    attempt.leave_if_waiting(step.id)
+    if attempt.waits.by_name:
+        attempt.leave_if_waiting(step.id)
     note = f"in task {step.name!r}, step {step.id!r} of run {attempt.assignment.run_id!r}"
     if note not in getattr(error, "__notes__", ()):
         error.add_note(note)

@@ -16,7 +16,7 @@ from penstock.runtime.concurrency.limiter import Limiter
 from penstock.runtime.concurrency.thread_pool import ThreadPool
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.engine.body import acall, call, timed
-from penstock.runtime.engine.effects import Do, Effect, Keep, Park, Pause
+from penstock.runtime.engine.effects import BODY, Do, Effect, Keep, Park, Pause
 from penstock.runtime.engine.exit import Exit
 from penstock.runtime.engine.function.step_function import StepFunction
 from penstock.runtime.engine.idle import IdleWatch
@@ -92,25 +92,25 @@ class Runner:
     ) -> StepFuture[Any]:
         """Start a step, or give back what it is recorded to have done."""
         attempt = self.attempt
-        branch.scope.check()
-        branch.scope.advance()
+        scope, has_past = branch.scope, attempt.journal.has_past
+        scope.go_on()
         digest, text = attempt.replay.digest(args, kwargs)
         label = task.label
-        if task.old_labels and attempt.journal.has_past:
+        if task.old_labels and has_past:
             label = attempt.replay.old_names.label(branch, task, digest, key)
         step_id = branch.identify(label, digest, key)
         reject_unawaited_arguments(step_id, args, kwargs, deeper=not digest)
         on_loop = self.is_on_loop
-        if on_loop and not branch.scope.step.is_async:
+        if on_loop and not scope.step.is_async:
             raise RuntimeError(
-                f"entrypoint {branch.scope.step.name!r} was called by invoke, which blocks the "
+                f"entrypoint {scope.step.name!r} was called by invoke, which blocks the "
                 f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
             )
-        use = OutcomeUse(branch.scope, step_id)
-        order = (branch.scope.order or self.orders.of(branch.scope)) if on_loop else None
-        if attempt.journal.has_past:
-            branch.scope.asked(step_id)
-            mark = cancel_mark(branch.scope, step_id)
+        use = OutcomeUse(scope, step_id)
+        order = (scope.order or self.orders.of(scope)) if on_loop else None
+        if has_past:
+            scope.asked(step_id)
+            mark = cancel_mark(scope, step_id)
             if mark is not None:
                 return cancelled(use, self.loop, order, mark)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
@@ -123,7 +123,7 @@ class Runner:
             if order is not None:
                 place = stamped(attempt, order, step_id, outcome, is_remote=is_remote)
             return recalled(use, outcome, self.loop if on_loop else None, place)
-        step = Step(self, branch.scope, step_id, task, args, kwargs, digest, text)
+        step = Step(self, scope, step_id, task, args, kwargs, digest, text)
         step.use = use
         self._prepare(step, task, order, is_remote=is_remote)
         return self._start(step, use, on_loop)
@@ -143,7 +143,7 @@ class Runner:
         if is_remote:
             _check_remote(step, task.queue)
             step.queue = task.queue
-        else:
+        elif task.cache_policy is not None:
             step.cached = task.cached_call(
                 step.assignment.cache, self.attempt.shared_codec, step.args, step.kwargs
             )
@@ -190,13 +190,16 @@ class Runner:
     def _launch(self, step: Step, use: OutcomeUse) -> StepFuture[Any]:
         assert self.loop is not None
         body = self._in_slot(LoopJob(step, self.loop)) if self._limited else aperform(step)
-        name = self.attempt.assignment.run_id
-        context = step.context if step.is_async else step.context.copy()
-        task: StepTask[Any] = StepTask(
-            body, use=use, place=step.place, loop=self.loop, name=name, context=context
+        step.task = task = StepTask[Any](
+            body,
+            use=use,
+            loop=self.loop,
+            context=step.context if step.is_async else step.context.copy(),
+            name=self.attempt.assignment.run_id,
+            place=step.place,
+            on_cancel=self.running_steps.task_ended,
         )
-        step.task = task
-        self.running_steps.began(step.id, task)
+        self.running_steps.task_began(step.id, task)
         return cast("StepFuture[Any]", task)
 
     def _launch_from_thread(self, step: Step, use: OutcomeUse) -> StepFuture[Any]:
@@ -259,9 +262,9 @@ class Runner:
 
     def effect(self, step: Step, effect: Effect) -> Any:
         """Do what a plan asks for, in this thread."""
+        if effect is BODY:
+            return waiting(step, step.context.run(call, step), acall)
         match effect:
-            case Do.BODY:
-                return waiting(step, step.context.run(call, step), acall)
             case Do.CHILDREN:
                 return self.running_steps.join()
             case Pause():
@@ -275,12 +278,12 @@ class Runner:
 
     def aeffect(self, step: Step, effect: Effect) -> Awaitable[Any]:
         """Do what a plan asks for, on the loop."""
-        match effect:
-            case Do.BODY if step.timeout is None:
-                is_plain = step.is_async and step.parent is not None
-                return acall(step) if is_plain else self._abody(step)
-            case Do.BODY:
+        if effect is BODY:
+            if step.timeout is not None:
                 return timed(step, self._abody)
+            is_plain = step.is_async and step.parent is not None
+            return acall(step) if is_plain else self._abody(step)
+        match effect:
             case Do.STORE:
                 return self.attempt.journal.aflush()
             case Do.CHILDREN:

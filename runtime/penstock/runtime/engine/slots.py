@@ -29,6 +29,7 @@ class ThreadJob:
         self._runner = runner
         self._free = threading.Lock()
         self.step = step
+        step.caller = step.calling_step()
         self.future: StepFuture[Any] = StepFuture(use, self.help_out)
 
     def begin(self) -> None:
@@ -85,6 +86,7 @@ class LoopJob:
 
     def __init__(self, step: Step, loop: asyncio.AbstractEventLoop) -> None:
         self.step = step
+        step.caller = step.calling_step()
         self.free = asyncio.Event()
         self._loop = loop
 

@@ -50,9 +50,8 @@ def current_branch(what: str) -> Branch:
 
 def flow() -> Hashable:
     """Return what runs right now: the asyncio task, or the thread where no loop runs."""
-    if events._get_running_loop() is None:
-        return threading.get_ident()
-    return asyncio.current_task()
+    loop = events._get_running_loop()
+    return threading.get_ident() if loop is None else asyncio.current_task(loop)
 
 
 class Step:
@@ -107,7 +106,8 @@ class Step:
         """What it waits for before it begins, where a replay is under way."""
         self.tries = 1
         self.began = time.time()
-        self.caller: Step | None = parent.step.performer() if parent is not None else None
+        self.caller: Step | None = None
+        """The step that counts as waiting for this one, if this one takes a slot."""
         self.children = 0
         self.counted = False
         self.ended = False
@@ -120,7 +120,11 @@ class Step:
 
     def performer(self) -> Step | None:
         """Return the step that runs this one's code: itself, but for entrypoints called in line."""
-        return self.caller if self.id.rpartition("/")[2][:1] in ("^", "") else self
+        return self.calling_step() if self.id.rpartition("/")[2][:1] in ("^", "") else self
+
+    def calling_step(self) -> Step | None:
+        """Return the step whose code has called this one, None for the entrypoint's body."""
+        return self.parent.step.performer() if self.parent is not None else None
 
 
 class Scope:
@@ -181,6 +185,21 @@ class Scope:
         here = branch.scope if branch is not None else self
         return here.is_abandoned or here.step_id != self.step_id
 
+    def go_on(self) -> None:
+        """Take note that the code goes on, unless the attempt is over, or the try of this code.
+
+        What it does from here on has seen what came before.
+
+        Raises:
+            Stop, Suspend: as `check`.
+        """
+        attempt = self.attempt
+        if self.is_abandoned or attempt.is_over or attempt.is_leaving or attempt.stopping:
+            self.check()
+        self.progress += 1
+        if self.step.deadline is not None:
+            self.step.deadline.touch()
+
     def check(self) -> None:
         """Leave, if the attempt is over, or the try that the calling code belongs to.
 
@@ -197,12 +216,6 @@ class Scope:
         """Take note that the code has asked for a step, which may be on the record."""
         if self.order is not None:
             self.order.asked(step_id)
-
-    def advance(self) -> None:
-        """Take note that the code goes on: what it does from here on has seen what came before."""
-        self.progress += 1
-        if self.step.deadline is not None:
-            self.step.deadline.touch()
 
 
 class Branch:
@@ -252,7 +265,8 @@ class Branch:
     def identify(self, name: str, digest: str, key: str | None) -> str:
         """Give the id of the call made now."""
         label = self._label(name, digest, key)
-        return self._id(label, self._count(label), key)
+        number = self._count(label)
+        return self._id(label, number, key) if key is not None else f"{self.prefix}{label}:{number}"
 
     def next_id(self, name: str, digest: str, key: str | None) -> str:
         """Return the id that a call made now would have, without counting it."""

@@ -75,7 +75,7 @@ class TaskFactory:
         options["context"] = context = contextvars.copy_context()
         context.run(current.set, fork)
         scope = branch.scope
-        coroutine = Parkable[Any](cast(Any, coro), scope, scope.step.runner.watch)
+        coroutine = Parkable[Any](cast(Any, coro), scope)
         if self._previous is None:
             options["scope"] = scope
         fork.owner = coroutine.task = task = self._create(loop, coroutine, options)

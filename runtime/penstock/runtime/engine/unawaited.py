@@ -85,7 +85,7 @@ def waiting(step: Step, value: Any, acall: Callable[..., Coroutine[Any, Any, Any
     def launch() -> StepTask[Any]:
         body = acall(step, value)
         task: StepTask[Any] = StepTask(body, use=use, loop=loop, context=step.context)
-        runner.running_steps.began(step.id, task)
+        runner.running_steps.watch_task(step.id, task)
         return task
 
     try:

@@ -35,8 +35,7 @@ class StreamWriter:
 
     def _emit(self, mode: str, data: Any) -> None:
         scope = self._scope
-        scope.check()
-        scope.advance()
+        scope.go_on()
         scope.attempt.uncommitted.add(
             scope.step_id, scope.attempt.emit(mode, data, scope.namespace)
         )

@@ -10,8 +10,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, ov
 
 from penstock.runtime.deprecation import renamed
 from penstock.runtime.engine.function.step_function import OnChange, StepFunction
-from penstock.runtime.engine.step import current_branch
+from penstock.runtime.engine.step import current, current_branch
 from penstock.runtime.engine.waiting.future import StepFuture
+from penstock.runtime.errors import OutsideRunError
 from penstock.runtime.types.cache import CachePolicy, checked_policy
 from penstock.runtime.types.retry import Retries, normalize
 from penstock.runtime.types.timeout import Timeouts, policy_of
@@ -57,7 +58,9 @@ class Task(StepFunction, Generic[P, T]):
             OutsideRunError: no run is active here.
             ReplayError: the run recorded this step with other arguments.
         """
-        branch = current_branch(f"task {self.name!r}")
+        branch = current.get(None)
+        if branch is None:
+            raise OutsideRunError(f"task {self.name!r}")
         return branch.scope.step.runner.call(branch, self, args, kwargs)
 
     @overload

@@ -76,8 +76,7 @@ def call_nested(child: Definition, argument: Any, options: Options) -> NestedCal
     branch = current_branch(f"entrypoint {child.name!r}")
     scope = branch.scope
     runner, attempt = scope.step.runner, scope.attempt
-    scope.check()
-    scope.advance()
+    scope.go_on()
     digest, text = attempt.replay.digest((argument,), {})
     step_id = branch.identify(f"^{child.body.label}", digest, None)
     records = scope.step.is_recorded and child.declared.checkpointer is not False

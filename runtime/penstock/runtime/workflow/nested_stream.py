@@ -85,7 +85,7 @@ async def _astream(call: NestedCall, shape: Shape) -> AsyncGenerator[Any]:
     def begin(listen: Listener) -> asyncio.Task[None]:
         loop, context = asyncio.get_running_loop(), call.step.context.copy()
         task = asyncio.Task(work(listen), loop=loop, context=context)
-        call.step.runner.running_steps.began(call.step.id, task)
+        call.step.runner.running_steps.watch_task(call.step.id, task)
         return task
 
     async with AsyncRelay(begin) as facts:

@@ -75,7 +75,7 @@ class Attempt:
     @property
     def is_observed(self) -> bool:
         """Whether anybody gets what the attempt says: who listens, or the journal."""
-        return self.has_listener or self.journal.stores
+        return bool(self._listeners) or self.journal.stores
 
     @property
     def has_listener(self) -> bool:
@@ -145,8 +145,6 @@ class Attempt:
         Raises:
             Suspend: the step, or one below it, waits for what has not come yet.
         """
-        if not self.waits.by_name:
-            return
         names: list[str] = []
         for wait in self.waits.below(step_id):
             if wait.name in self.parked and not self.is_ending:

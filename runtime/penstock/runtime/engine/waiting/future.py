@@ -6,6 +6,7 @@ __all__ = ["LoopFuture", "OutcomeUse", "StepFuture", "StepTask", "relay", "retri
 
 import asyncio
 import concurrent.futures
+import contextvars
 import logging
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, Protocol, TypeVar
@@ -239,23 +240,33 @@ class LoopFuture(asyncio.Future[T], Generic[T]):
 class StepTask(WatchedTask[T], Generic[T]):
     """A step that runs on the loop, and its outcome."""
 
-    __slots__ = ("_hash", "use")
+    __slots__ = ("_hash", "_on_cancel", "use")
 
     def __init__(
         self,
         coro: Coroutine[Any, Any, T],
         *,
         use: OutcomeUse,
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context,
+        name: str | None = None,
         place: Place | None = None,
-        **options: Any,
+        on_cancel: Callable[[StepTask[T]], object] | None = None,
     ) -> None:
         self._hash = use.caller.hash_of_next()  # asyncio asks for it at once
+        self._on_cancel = on_cancel
         self.use = use
         self.places = () if place is None else (place,)
-        super().__init__(coro, **options)
+        asyncio.Task.__init__(self, coro, loop=loop, name=name, context=context)
 
     def __hash__(self) -> int:
         return self._hash
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Ask the code to end; `on_cancel` is called when it has, as it may never have begun."""
+        if self._on_cancel is not None and not self.done():
+            self.add_done_callback(self._on_cancel)
+        return super().cancel(msg)
 
     @property
     def step_id(self) -> str:

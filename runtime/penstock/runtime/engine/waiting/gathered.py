@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from penstock.runtime.engine.waiting.future import LoopFuture, StepTask
 
-_OWN: Final = frozenset({"retrieve", "RunningSteps._task_ended"})
+_OWN: Final = frozenset({"retrieve", "RunningSteps.task_ended"})
 """Callbacks of the engine's that let no code go on."""
 
 

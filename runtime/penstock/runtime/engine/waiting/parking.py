@@ -57,24 +57,19 @@ class _Strand(greenlet):
     in a class whose base is written in C.
     """
 
-    __slots__ = ("coroutine", "failure", "owner", "scope", "value", "watch")
+    __slots__ = ("coroutine", "failure", "home", "owner", "scope")
 
-    def __init__(self) -> None:
+    def __init__(self, home: list[_Strand]) -> None:
         super().__init__(_drive)
+        self.home = home
+        """The idle strands of its thread."""
         self.coroutine: Any = None
-        """What it drives now."""
+        """What it drives now, None if that has ended."""
         self.scope: Any = None
-        self.watch: Watch | None = None
         self.owner: Parkable[Any] | None = None
         """What stands for the coroutine outside, once it has to wait."""
-        self.value: Any = None
-        """What the coroutine has returned, until that is taken."""
         self.failure: BaseException | None = None
-        """What it has raised, until that is taken."""
-
-
-_ENDED: Final = object()
-"""What a strand hands out when what it drove has ended."""
+        """What the coroutine has raised, until that is taken."""
 
 
 class _Idle(threading.local):
@@ -87,47 +82,41 @@ class _Idle(threading.local):
 _idle = _Idle()
 
 
-def begin(
-    coroutine: Coroutine[Any, Any, T], scope: Any, watch: Watch | None
-) -> tuple[T | None, Parkable[T] | None]:
+def begin(coroutine: Coroutine[Any, Any, T], scope: Any) -> tuple[T | None, Parkable[T] | None]:
     """Drive a coroutine until it waits; returns its value, or what is to be awaited for that.
 
     Most steps never wait, and need no more than this.
     """
-    strand = _taken(coroutine, scope, watch)
+    strand = _taken(coroutine, scope)
     came = strand.switch()
-    if came is not _ENDED:
-        owner = strand.owner
-        assert owner is not None
-        owner.first = (came,)
-        return None, owner
-    return _give_back(strand), None
+    if strand.coroutine is None:
+        return _give_back(strand, came), None
+    owner = strand.owner
+    assert owner is not None
+    owner.first = (came,)
+    return None, owner
 
 
-def _taken(coroutine: Any, scope: Any, watch: Watch | None) -> _Strand:
+def _taken(coroutine: Any, scope: Any) -> _Strand:
     here, strands = getcurrent(), _idle.strands
-    if strands:
-        strand = strands.pop()
-        strand.parent = here
-    else:
-        strand = _Strand()
+    strand = strands.pop() if strands else _Strand(strands)
+    strand.parent = here
     strand.gr_context = here.gr_context
-    strand.coroutine, strand.scope, strand.watch = coroutine, scope, watch
+    strand.coroutine, strand.scope = coroutine, scope
     return strand
 
 
-def _give_back(strand: _Strand) -> Any:
+def _give_back(strand: _Strand, value: Any) -> Any:
     """Let a strand drive others; returns, or raises, what came of what it drove."""
-    owner, value, failure = strand.owner, strand.value, strand.failure
+    owner, failure = strand.owner, strand.failure
+    strand.scope = strand.gr_context = None
     if owner is not None:
         strand.owner = None
-        if strand.watch is not None:
-            strand.watch.coroutines.discard(owner)
-    strand.coroutine = strand.scope = strand.watch = None
-    strand.value = strand.failure = strand.gr_context = None
-    if len(_idle.strands) < MOST_IDLE:
-        _idle.strands.append(strand)
+        owner.forget()
+    if len(strand.home) < MOST_IDLE:
+        strand.home.append(strand)
     if failure is not None:
+        strand.failure = None
         try:
             raise failure
         finally:
@@ -138,29 +127,31 @@ def _give_back(strand: _Strand) -> Any:
 def _drive() -> None:
     """Drive coroutines, one after the other: what a strand does for all its life.
 
-    It keeps none of them alive while it is idle, not even in its arguments.
+    It hands out what a coroutine waits for, and its value at the end. It keeps none of them alive
+    while it is idle, not even in its arguments.
     """
     strand: Any = getcurrent()
     while True:
+        value: Any = None
         try:
             awaited = strand.coroutine.send(None)
             _owner_of(strand).drive(awaited)
             raise AssertionError("a coroutine is driven to its end")
         except StopIteration as stop:
-            strand.value = stop.value
+            value = stop.value
         except GreenletExit:
             raise
         except BaseException as error:
             strand.failure = error
-        awaited = None
-        strand.parent.switch(_ENDED)
+        awaited = strand.coroutine = None
+        strand.parent.switch(value)
 
 
 def _owner_of(strand: _Strand) -> Parkable[Any]:
     """Return what stands for a coroutine outside of its strand."""
     owner = strand.owner
     if owner is None:
-        owner = Parkable(strand.coroutine, strand.scope, strand.watch)
+        owner = Parkable(strand.coroutine, strand.scope)
         owner.attach(strand)
     return owner
 
@@ -178,14 +169,12 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         "scope", "task",
     )  # fmt: skip
 
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, T], scope: Any, watch: Watch | None = None
-    ) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T], scope: Any) -> None:
         self.coroutine = coroutine
         self.scope = scope
         self._strand: _Strand | None = None
         self._leaf: greenlet | None = None
-        self._watch = watch
+        self._watch: Watch | None = scope.step.runner.watch
         self.blocked_on: Any = None
         self.first: tuple[Any] | None = None
         """What it waits for already as it is awaited."""
@@ -204,6 +193,12 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         if self._watch is not None:
             self._watch.coroutines.add(self)
 
+    def forget(self) -> None:
+        """Stand for nothing any more: the coroutine has ended."""
+        self._strand = self._leaf = None
+        if self._watch is not None:
+            self._watch.coroutines.discard(self)
+
     # -- what asyncio calls ----------------------------------------------------------------------
 
     def __next__(self) -> Any:
@@ -213,14 +208,16 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         strand, leaf = self._strand, self._leaf
         self.blocked_on = None
         if strand is None or leaf is None:
-            strand = _taken(self.coroutine, self.scope, self._watch)
+            strand = _taken(self.coroutine, self.scope)
             self.attach(strand)
             came = strand.switch()
         else:
-            if strand.parent is not getcurrent():
-                strand.parent = getcurrent()
+            if strand.parent is not (here := getcurrent()):
+                strand.parent = here
             came = leaf.switch(None)
-        return self._ended(strand) if came is _ENDED else came
+        if strand.coroutine is not None:
+            return came
+        raise StopIteration(_give_back(strand, came))
 
     def send(self, value: Any, /) -> Any:
         """Go on, and return what the coroutine waits for next."""
@@ -233,10 +230,12 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         if strand is None or leaf is None:
             return self.coroutine.throw(error if value is None else value)
         self.blocked_on = None
-        if strand.parent is not getcurrent():
-            strand.parent = getcurrent()
+        if strand.parent is not (here := getcurrent()):
+            strand.parent = here
         came = leaf.throw(error if value is None else value)
-        return self._ended(strand) if came is _ENDED else came
+        if strand.coroutine is not None:
+            return came
+        raise StopIteration(_give_back(strand, came))
 
     def close(self) -> None:
         """Let the coroutine clean up, wherever it waits."""
@@ -290,10 +289,6 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         order = self.scope.order
         if order is not None and not self.muted:
             order.tick()
-
-    def _ended(self, strand: _Strand) -> Any:
-        self._strand = self._leaf = None
-        raise StopIteration(_give_back(strand))
 
     def drive(self, awaited: Any) -> None:
         """Follow the coroutine to its end, from the first that it waits for; in the strand.

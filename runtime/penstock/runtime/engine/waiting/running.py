@@ -17,7 +17,6 @@ class RunningSteps:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running = 0
         self._tasks: dict[int, tuple[asyncio.Task[Any], str]] = {}
         self._in_threads: dict[str, int] = {}
         self._idle: Callable[[], object] | None = None
@@ -32,15 +31,10 @@ class RunningSteps:
         self.has_cancelled = False
         """Whether the steps on the loop were cancelled, and so whoever waits for one of them."""
 
-    def began(self, step_id: str, task: asyncio.Task[Any] | None = None) -> None:
-        """Count a step in; with its asyncio task, if it has one, which counts it out again."""
+    def began(self, step_id: str) -> None:
+        """Count a step in that has no asyncio task."""
         with self._lock:
-            self._running += 1
-            if task is None:
-                self._in_threads[step_id] = self._in_threads.get(step_id, 0) + 1
-        if task is not None:
-            self._tasks[id(task)] = task, step_id  # the hash of a step's task is not C's
-            task.add_done_callback(self._task_ended)
+            self._in_threads[step_id] = self._in_threads.get(step_id, 0) + 1
 
     def ended(self, step_id: str) -> None:
         """Count a step out that has no asyncio task."""
@@ -48,31 +42,38 @@ class RunningSteps:
             left = self._in_threads.pop(step_id) - 1
             if left:  # it was counted in more than once
                 self._in_threads[step_id] = left
-            idle = self._count_out()
-        self._tell(idle)
+        self._tell()
 
-    def _count_out(self) -> Callable[[], object] | None:
-        """Count a step out, with the lock; returns what is to be told if it was the last."""
-        self._running -= 1
-        return self._idle if self._running == 0 else None
+    def task_began(self, step_id: str, task: asyncio.Task[Any]) -> None:
+        """Count a step in that has an asyncio task; call it on the loop."""
+        self._tasks[id(task)] = task, step_id  # the hash of a step's task is not C's
 
-    def _tell(self, idle: Callable[[], object] | None) -> None:
+    def task_ended(self, task: asyncio.Task[Any]) -> None:
+        """Count a step out that has an asyncio task, once; call it on the loop."""
+        if self._tasks.pop(id(task), None) is not None:
+            self._tell()
+
+    def watch_task(self, step_id: str, task: asyncio.Task[Any]) -> None:
+        """Count a step in until its asyncio task is done; call it on the loop."""
+        self.task_began(step_id, task)
+        task.add_done_callback(retrieve)
+        task.add_done_callback(self.task_ended)
+
+    def _tell(self) -> None:
         self.on_end()
-        if idle is not None:
-            idle()
+        if self._idle is not None and self._is_idle:
+            self._idle()
+
+    @property
+    def _is_idle(self) -> bool:
+        # Whoever counts the last one out has taken it off before, and so sees both empty.
+        return not self._tasks and not self._in_threads
 
     def at_work(self) -> tuple[str, ...]:
         """Return the ids of the steps that run; call it on the loop."""
         with self._lock:
             in_threads = tuple(self._in_threads)
         return (*in_threads, *(step_id for _, step_id in self._tasks.values()))
-
-    def _task_ended(self, task: asyncio.Task[Any]) -> None:
-        retrieve(task)
-        del self._tasks[id(task)]
-        with self._lock:
-            idle = self._count_out()
-        self._tell(idle)
 
     @property
     def tasks(self) -> set[asyncio.Task[Any]]:
@@ -105,6 +106,5 @@ class RunningSteps:
             await done.wait()
 
     def _when_idle(self, tell: Callable[[], object]) -> bool:
-        with self._lock:
-            self._idle = tell
-            return self._running == 0
+        self._idle = tell
+        return self._is_idle
