@@ -7,6 +7,7 @@ __all__ = ["FETCH", "LARGE", "TERMINAL", "Event", "build", "decode", "encode", "
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, cast
 
@@ -19,6 +20,9 @@ TERMINAL = "run.finished"
 
 LARGE = 64 * 1024
 """Bytes past which an event travels on the channel as a reference, not as itself."""
+
+_SMALL = LARGE // 4
+"""Characters that are surely no more than `LARGE` bytes."""
 
 FETCH = b"*"
 """The line of a frame that stands for an event to be fetched from the stored list."""
@@ -76,11 +80,7 @@ def encode(
     is a frame: the first seq, then one line an event with consecutive seqs, each the object with
     its `ref` resolved, or `*` where the event is over 64 KiB and has to be fetched.
     """
-    extra = f',"ns":[{",".join(map(_quote, namespace))}]' if namespace else ""
-    if attempt != 1:
-        extra += f',"attempt":{attempt}'
-    if thread:
-        extra += f',"thread":{_quote(thread)}'
+    extra = _origin(namespace, attempt, thread)
     if ref:
         extra += f',"ref":{_quote(ref)}'
     return f'{{"mode":{_quote(mode)},"data":{data}{extra},"time":{time:.3f}}}'
@@ -105,22 +105,27 @@ def texts(
     then the text of a JSON object. `op` is the id of a publisher's call; a repeated call finds it
     near the end of the text.
     """
-    extra = f',"ns":[{",".join(map(_quote, namespace))}]' if namespace else ""
-    if attempt != 1:
-        extra += f',"attempt":{attempt}'
-    if thread:
-        extra += f',"thread":{_quote(thread)}'
+    extra = _origin(namespace, attempt, thread)
     sent = f',"op":{_quote(op)}' if op else ""
     head, tail = f'{{"mode":{_quote(mode)},"data":{data}', f'{sent},"time":{time:.3f}}}'
     if not ref:
         stored = f"{head}{extra}{tail}"
-        return stored, "*" if _large(stored) else ""
+        return stored, "*" if len(stored) > _SMALL and _large(stored) else ""
     stored = f'{head}{extra},"ref":{_quote(ref)}{tail}'
     if len(stored) + len(outcome) > LARGE:
         return stored, "*"
     separator = "" if data == "{}" or data[1:-1].isspace() else ","
     published = f'{head[:-1]}{separator}"outcome":{outcome}}}{extra}{tail}'
-    return stored, "*" if _large(published) else published
+    return stored, "*" if len(published) > _SMALL and _large(published) else published
+
+
+@lru_cache(maxsize=256)
+def _origin(namespace: tuple[str, ...], attempt: int, thread: str) -> str:
+    """Write where an event comes from: most events of an attempt come from the same place."""
+    text = f',"ns":[{",".join(map(_quote, namespace))}]' if namespace else ""
+    if attempt != 1:
+        text += f',"attempt":{attempt}'
+    return f'{text},"thread":{_quote(thread)}' if thread else text
 
 
 def parse(line: str | bytes, seq: int, run_id: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Do(enum.Enum):
 
 
 BODY: Final = Do.BODY
-"""The most frequent effect: to look a member up in its class takes as long as to call a function."""
+"""The most frequent effect: to look up a member in its class takes as long as a call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,23 +141,28 @@ def tries(step: Step) -> Plan:
         try:
             value = yield BODY
         except BaseException as raised:
-            error = ungroup(raised)
-            step.scope.is_abandoned = not isinstance(error, Suspend)
-            delay = None
-            if isinstance(error, Exception):
-                delay = delay_after(step.policies, error, step.tries)
-            if delay is None:
-                if error is raised:
-                    raise
-                raise error from None
-            retry_step(step, error, delay)
-            step.tries += 1
-            yield from _pause(step, delay)
-            step.scope = Scope(step)
+            yield from _try_again(step, raised)
         else:
             if step.attempt.journal.has_past:
                 _check_end(step)
             return value
+
+
+def _try_again(step: Step, raised: BaseException) -> Plan:
+    """Wait for the next try of a body after one that has ended so; raise if there is none."""
+    error = ungroup(raised)
+    step.scope.is_abandoned = not isinstance(error, Suspend)
+    delay = None
+    if isinstance(error, Exception):
+        delay = delay_after(step.policies, error, step.tries)
+    if delay is None:
+        if error is raised:
+            raise raised
+        raise error from None
+    retry_step(step, error, delay)
+    step.tries += 1
+    yield from _pause(step, delay)
+    step.scope = Scope(step)
 
 
 def _check_end(step: Step) -> None:

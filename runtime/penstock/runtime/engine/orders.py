@@ -45,7 +45,7 @@ class Orders:
     def enter(self, order: Order, step: Step, what: str) -> Place:
         """Give a step its place; in a replay, let a new one begin when that is over."""
         step.place = place = order.begin(step.id if step.is_recorded else "")
-        is_new = step.is_recorded and not self._attempt.replay.has_entered(step.id)
-        if is_new and order.is_replaying:
-            step.gate = order.gate(f"{what} {step.name!r}, step {step.id!r}")
+        if self._attempt.journal.has_past and step.is_recorded and order.is_replaying:
+            if not self._attempt.replay.has_entered(step.id):
+                step.gate = order.gate(f"{what} {step.name!r}, step {step.id!r}")
         return place

@@ -365,7 +365,7 @@ class Order:
         So the next attempt waits for the same timers of the code's own.
         """
         is_new = place.stamp is None and place.number >= 0 and bool(place.name)
-        if is_new and place.ticks != self._ticks and not self.scope.attempt.is_ending:
+        if is_new and not self.scope.attempt.is_ending:
             place.ticks = self._ticks
             stamp = Stamp(self._attempt, place.number, self._calls, place.timers)
             self.scope.attempt.journal.mark(
@@ -384,13 +384,16 @@ class Order:
         self._is_moving, self._turns = True, 0
 
     def _count(self, place: Place) -> None:
-        self._record_again(place)
+        if place.ticks != self._ticks:
+            self._record_again(place)
         number = place.number
         if number >= self._passed:
             self._passed = number + 1
         if self._line:
             self._line.pop(number, None)
-        self._close(place)
+        if not place.is_over:
+            place.is_over = True
+            self._open -= 1
 
     def _close(self, place: Place) -> None:
         if not place.is_over:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from redis.exceptions import ResponseError
 
@@ -188,9 +188,8 @@ class RedisJournal:
         """
         texts = [self._event_texts.of(fact, text) for fact, text in facts]
         with self._lock:
-            self._check()
-            if self._closed:
-                raise self._late()
+            if self.failure is not None or self._closed:
+                self._refuse()
             is_long = self._backlog.put(puts, checkpoints, self.seq + 1, texts)
             self.seq += len(texts)
         self._sender.notice(self)
@@ -225,9 +224,8 @@ class RedisJournal:
         """
         stored, published = self._event_texts.of(fact, text, outcome)
         with self._lock:
-            self._check()
-            if self._closed:
-                raise self._late()
+            if self.failure is not None or self._closed:
+                self._refuse()
             self.seq = seq = self.seq + 1
             is_long = self._backlog.add(seq, stored, published, fact.ref, outcome)
         self._sender.notice(self)
@@ -306,8 +304,10 @@ class RedisJournal:
         if is_first:
             self.on_failure(error)
 
-    def _late(self) -> Fenced:
-        return Fenced(f"run {self.lease.run_id!r} is over; what comes late is not recorded")
+    def _refuse(self) -> NoReturn:
+        """Refuse what can be written no more."""
+        self._check()
+        raise Fenced(f"run {self.lease.run_id!r} is over; what comes late is not recorded")
 
     def _lose(self) -> None:
         self.fail(LeaseLostError(f"another attempt owns run {self.lease.run_id!r}."))

@@ -48,10 +48,11 @@ class Backlog:
         The event will have that seq unless others speak in the same stream. Returns whether more
         waits for Redis now than code in a thread may add to.
         """
-        self._make_room()
+        if self._weight > WEIGHT:
+            self._turn_over()
         filling = self._filling
         if outcome:
-            self.keep(field, outcome)
+            (self._withheld if self._withholds else filling.checkpoints)[field] = outcome
         filling.due = filling.due or seq
         filling.events += (stored, published)
         self._weight += ENTRY + len(stored) + len(outcome)
@@ -68,7 +69,8 @@ class Backlog:
 
         The first of the events will have that seq.
         """
-        self._make_room()
+        if self._weight > WEIGHT:
+            self._turn_over()
         filling = self._filling
         filling.puts += puts
         filling.checkpoints |= checkpoints
@@ -125,10 +127,6 @@ class Backlog:
         assert self._sent is not None
         stored, self._sent = self._sent, None
         return stored
-
-    def _make_room(self) -> None:
-        if self._weight > WEIGHT:
-            self._turn_over()
 
     def _turn_over(self) -> None:
         """Let what is added from here on go into another write."""
