@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final, cast
 
 from penstock.runtime.engine.injection import injected
 from penstock.runtime.engine.step import Step, current
@@ -16,6 +16,9 @@ from penstock.runtime.engine.unawaited import Unawaited, finished, returned
 from penstock.runtime.engine.waiting.parking import begin
 from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.types.timeout import Deadline
+
+_COROUTINES: Final = frozenset((CoroutineType,))
+"""The type of what most async functions return, which needs no closer look."""
 
 
 def call(step: Step) -> Any:
@@ -45,12 +48,14 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
     task = branch.owner = step.task if step.task is not None else asyncio.current_task()
     token = current.set(branch)
     try:
-        awaited = (
+        awaited: Any = (
             rest.awaitable
             if rest is not None
             else step.function(*step.args, **(injected(step) if step.injects else step.kwargs))
         )
-        value, body = begin(_as_coroutine(awaited), branch.scope)
+        if type(awaited) not in _COROUTINES:
+            awaited = _as_coroutine(awaited)
+        value, body = begin(awaited, branch.scope)
         if body is not None:
             body.task = task
             value = await body
@@ -71,11 +76,9 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
 
 
 def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
-    return awaited if _is_coroutine(awaited) else _awaited(awaited)
-
-
-def _is_coroutine(awaited: object) -> bool:
-    return type(awaited) is CoroutineType or isinstance(awaited, Coroutine)
+    if isinstance(awaited, Coroutine):
+        return cast("Coroutine[Any, Any, Any]", awaited)
+    return _awaited(awaited)
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:

@@ -92,11 +92,11 @@ class Runner:
     ) -> StepFuture[Any]:
         """Start a step, or give back what it is recorded to have done."""
         attempt = self.attempt
-        scope, has_past = branch.scope, attempt.journal.has_past
+        scope, stores = branch.scope, attempt.journal.stores
         scope.go_on()
-        digest, text = attempt.replay.digest(args, kwargs)
+        digest, text = attempt.replay.digest(args, kwargs) if stores else ("", None)
         label = task.label
-        if task.old_labels and has_past:
+        if task.old_labels and attempt.journal.has_past:
             label = attempt.replay.old_names.label(branch, task, digest, key)
         step_id = branch.identify(label, digest, key)
         reject_unawaited_arguments(step_id, args, kwargs, deeper=not digest)
@@ -107,30 +107,48 @@ class Runner:
                 f"event loop, so it cannot wait for task {task.name!r}: use await ainvoke(...)."
             )
         use = OutcomeUse(scope, step_id)
-        order = (scope.order or self.orders.of(scope)) if on_loop else None
-        if has_past:
+        order = (scope.order or self.orders.of(scope)) if on_loop and stores else None
+        if stores:
+            known = self._known(branch, task, args, kwargs, digest, use, order)
+            if known is not None:
+                return known
+        step = Step(self, scope, step_id, task, args, kwargs, digest, text)
+        step.use = use
+        self._prepare(step, task, order)
+        return self._start(step, use, on_loop)
+
+    def _known(
+        self,
+        branch: Branch,
+        task: StepFunction,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        digest: str,
+        use: OutcomeUse,
+        order: Order | None,
+    ) -> StepFuture[Any] | None:
+        """Return the future of a step that is on the record, None for a new one."""
+        attempt, scope, step_id = self.attempt, branch.scope, use.step_id
+        if attempt.journal.has_past:
             scope.asked(step_id)
             mark = cancel_mark(scope, step_id)
             if mark is not None:
                 return cancelled(use, self.loop, order, mark)
         outcome = attempt.replay.recall(branch, step_id, task.name, digest, task.on_change)
-        is_remote = bool(task.queue) and attempt.journal.sends(task.queue)
-        if outcome is not None:
-            replay_step(attempt, step_id, args, kwargs)
-            if outcome.error is not None:
-                attempt.failures.add(step_id, outcome.error, use)
-            place = None
-            if order is not None:
-                place = stamped(attempt, order, step_id, outcome, is_remote=is_remote)
-            return recalled(use, outcome, self.loop if on_loop else None, place)
-        step = Step(self, scope, step_id, task, args, kwargs, digest, text)
-        step.use = use
-        self._prepare(step, task, order, is_remote=is_remote)
-        return self._start(step, use, on_loop)
+        if outcome is None:
+            return None
+        replay_step(attempt, step_id, args, kwargs)
+        if outcome.error is not None:
+            attempt.failures.add(step_id, outcome.error, use)
+        if order is None:
+            return recalled(use, outcome, None, None)
+        place = stamped(attempt, order, step_id, outcome, is_remote=self._is_remote(task))
+        return recalled(use, outcome, self.loop, place)
 
-    def _prepare(
-        self, step: Step, task: StepFunction, order: Order | None, *, is_remote: bool
-    ) -> None:
+    def _is_remote(self, task: StepFunction) -> bool:
+        return bool(task.queue) and self.attempt.journal.sends(task.queue)
+
+    def _prepare(self, step: Step, task: StepFunction, order: Order | None) -> None:
         """Give a new step its place in the order, and who performs it or has its value."""
         if self.loop is None and (step.is_async or step.timeout is not None):
             what = "is async" if step.is_async else "has a timeout"
@@ -140,7 +158,7 @@ class Runner:
             )
         if order is not None:
             self.orders.enter(order, step, "task")
-        if is_remote:
+        if task.queue and self._is_remote(task):
             _check_remote(step, task.queue)
             step.queue = task.queue
         elif task.cache_policy is not None:

@@ -25,6 +25,9 @@ MOST_IDLE: Final = 1000
 """Stacks that a thread keeps for its next coroutines; to make one takes as long as a small step."""
 
 
+_PLAIN_FUTURE: Final = asyncio.Future
+
+
 class Parked(asyncio.Future[T], Generic[T]):
     """Resolves when what a branch waits for has come; pending, it keeps no run in its process."""
 
@@ -57,14 +60,16 @@ class _Strand(greenlet):
     in a class whose base is written in C.
     """
 
-    __slots__ = ("coroutine", "failure", "home", "owner", "scope")
+    __slots__ = ("coroutine", "failure", "has_ended", "home", "owner", "scope")
 
     def __init__(self, home: list[_Strand]) -> None:
         super().__init__(_drive)
         self.home = home
         """The idle strands of its thread."""
         self.coroutine: Any = None
-        """What it drives now, None if that has ended."""
+        """What it drives now."""
+        self.has_ended = False
+        """Whether that has ended."""
         self.scope: Any = None
         self.owner: Parkable[Any] | None = None
         """What stands for the coroutine outside, once it has to wait."""
@@ -89,7 +94,7 @@ def begin(coroutine: Coroutine[Any, Any, T], scope: Any) -> tuple[T | None, Park
     """
     strand = _taken(coroutine, scope)
     came = strand.switch()
-    if strand.coroutine is None:
+    if strand.has_ended:
         return _give_back(strand, came), None
     owner = strand.owner
     assert owner is not None
@@ -109,7 +114,8 @@ def _taken(coroutine: Any, scope: Any) -> _Strand:
 def _give_back(strand: _Strand, value: Any) -> Any:
     """Let a strand drive others; returns, or raises, what came of what it drove."""
     owner, failure = strand.owner, strand.failure
-    strand.scope = strand.gr_context = None
+    strand.coroutine = strand.scope = strand.gr_context = None
+    strand.has_ended = False
     if owner is not None:
         strand.owner = None
         owner.forget()
@@ -143,7 +149,7 @@ def _drive() -> None:
             raise
         except BaseException as error:
             strand.failure = error
-        awaited = strand.coroutine = None
+        awaited, strand.has_ended = None, True
         strand.parent.switch(value)
 
 
@@ -215,9 +221,9 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
             if strand.parent is not (here := getcurrent()):
                 strand.parent = here
             came = leaf.switch(None)
-        if strand.coroutine is not None:
-            return came
-        raise StopIteration(_give_back(strand, came))
+        if strand.has_ended:
+            raise StopIteration(_give_back(strand, came))
+        return came
 
     def send(self, value: Any, /) -> Any:
         """Go on, and return what the coroutine waits for next."""
@@ -233,9 +239,9 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
         if strand.parent is not (here := getcurrent()):
             strand.parent = here
         came = leaf.throw(error if value is None else value)
-        if strand.coroutine is not None:
-            return came
-        raise StopIteration(_give_back(strand, came))
+        if strand.has_ended:
+            raise StopIteration(_give_back(strand, came))
+        return came
 
     def close(self) -> None:
         """Let the coroutine clean up, wherever it waits."""
@@ -261,18 +267,18 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
 
     def wait(self, awaited: Any) -> Any:
         """Hand something awaited to the asyncio task; returns, or raises, when it is done."""
-        strand, watch = self._strand, self._watch
-        assert strand is not None and strand.parent is not None
+        outside, watch = cast(_Strand, self._strand).parent, self._watch
+        assert outside is not None
         self.blocked_on = awaited
         if watch is not None and watch.waits.by_name:
             watch.blocked(self)
         try:
-            value = strand.parent.switch(awaited)
+            value = outside.switch(awaited)
         except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) or type(awaited) is asyncio.Future:
+            if isinstance(error, asyncio.CancelledError) or type(awaited) is _PLAIN_FUTURE:
                 self._tick()
             raise
-        if type(awaited) is asyncio.Future:
+        if type(awaited) is _PLAIN_FUTURE:
             self._tick()
         return value
 
