@@ -11,6 +11,8 @@ import redis
 PERMANENT = (
     "penstock:api_keys",
     "penstock:session_secret",
+    "penstock:assistants",
+    "penstock:assistant:*",
     "penstock:entrypoints",
     "penstock:feed",
     "penstock:leases",

@@ -17,6 +17,14 @@ class GatewayKeys:
         """Hash of the API keys: id -> name, role, digest of the secret, times, as JSON."""
         return f"{self.prefix}:api_keys"
 
+    def assistants(self) -> str:
+        """Sorted set of the ids of assistants that somebody has made, by when (ms)."""
+        return f"{self.prefix}:assistants"
+
+    def assistant(self, assistant_id: str) -> str:
+        """Hash of an assistant: its versions, and which of them counts."""
+        return f"{self.prefix}:assistant:{assistant_id}"
+
     def session_secret(self) -> str:
         """What the sessions of the dashboard are signed with; removing it ends all of them."""
         return f"{self.prefix}:session_secret"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 import time
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt as ask_in_graph
+from typing_extensions import TypedDict
 
 from penstock.runtime import entrypoint, interrupt, task
 

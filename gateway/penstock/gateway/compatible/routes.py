@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
-from penstock.gateway.compatible import runs, search, state, threads
+from penstock.gateway.compatible import assistants, graphs, runs, search, state, threads
 from penstock.gateway.compatible.system import system_routes
 from penstock.gateway.endpoint import Endpoint
 from penstock.gateway.shared import Shared
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+    *assistants.ENDPOINTS,
+    *graphs.ENDPOINTS,
     *threads.ENDPOINTS,
     *search.ENDPOINTS,
     *state.ENDPOINTS,

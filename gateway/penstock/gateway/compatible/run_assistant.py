@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.gateway.compatible.assistant_records import AssistantRecords
 from penstock.gateway.compatible.run_view import assistant_of
 from penstock.gateway.errors import RequestError
 from penstock.runtime.client.async_client import AsyncClient
@@ -38,6 +39,12 @@ async def find_assistant(client: AsyncClient, named: str) -> RunAssistant:
     for name in names:
         if named in (name, assistant_of(name)):
             return RunAssistant(name, assistant_of(name))
+    own = await client.do(AssistantRecords(client.plans).made(named))
+    if own is not None:
+        told = own.settings
+        return RunAssistant(
+            told.graph_id, named, told.config, told.context or None, told.metadata, is_own=True
+        )
     raise RequestError(
         422, f"no assistant or graph {named!r}; workers have {json.dumps(names)[1:-1] or 'none'}."
     )

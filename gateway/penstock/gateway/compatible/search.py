@@ -100,6 +100,8 @@ async def _shown(
 
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("POST", "/threads/search", Role.VIEWER, NoFields, SearchThreads, search),
-    Endpoint("POST", "/threads/count", Role.VIEWER, NoFields, CountThreads, count),
+    Endpoint(
+        "POST", "/threads/search", Role.VIEWER, NoFields, SearchThreads, search, has_values=True
+    ),
+    Endpoint("POST", "/threads/count", Role.VIEWER, NoFields, CountThreads, count, has_values=True),
 )

@@ -106,10 +106,26 @@ _STATE: Final = "/threads/{thread_id}/state"
 _HISTORY: Final = "/threads/{thread_id}/history"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("GET", _STATE, Role.VIEWER, StateQuery, NoFields, show),
+    Endpoint("GET", _STATE, Role.VIEWER, StateQuery, NoFields, show, has_values=True),
     Endpoint("POST", _STATE, Role.OPERATOR, NoFields, UpdateState, update),
-    Endpoint("POST", f"{_STATE}/checkpoint", Role.VIEWER, NoFields, CheckpointState, show_at),
-    Endpoint("GET", f"{_STATE}/{{checkpoint_id}}", Role.VIEWER, StateQuery, NoFields, show_one),
-    Endpoint("GET", _HISTORY, Role.VIEWER, HistoryQuery, NoFields, get_history),
-    Endpoint("POST", _HISTORY, Role.VIEWER, NoFields, History, history),
+    Endpoint(
+        "POST",
+        f"{_STATE}/checkpoint",
+        Role.VIEWER,
+        NoFields,
+        CheckpointState,
+        show_at,
+        has_values=True,
+    ),
+    Endpoint(
+        "GET",
+        f"{_STATE}/{{checkpoint_id}}",
+        Role.VIEWER,
+        StateQuery,
+        NoFields,
+        show_one,
+        has_values=True,
+    ),
+    Endpoint("GET", _HISTORY, Role.VIEWER, HistoryQuery, NoFields, get_history, has_values=True),
+    Endpoint("POST", _HISTORY, Role.VIEWER, NoFields, History, history, has_values=True),
 )

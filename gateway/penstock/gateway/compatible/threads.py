@@ -103,7 +103,7 @@ _THREAD: Final = "/threads/{thread_id}"
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     Endpoint("POST", "/threads", Role.CLIENT, NoFields, NewThread, create),
     Endpoint("POST", "/threads/prune", Role.ADMIN, NoFields, Prune, prune),
-    Endpoint("GET", _THREAD, Role.VIEWER, ThreadQueryFields, NoFields, get),
+    Endpoint("GET", _THREAD, Role.VIEWER, ThreadQueryFields, NoFields, get, has_values=True),
     Endpoint("PATCH", _THREAD, Role.CLIENT, NoFields, PatchThread, patch),
     Endpoint("DELETE", _THREAD, Role.ADMIN, NoFields, NoFields, delete, 204),
     Endpoint("POST", f"{_THREAD}/copy", Role.OPERATOR, NoFields, NoFields, copy),

@@ -21,6 +21,7 @@ from penstock.langgraph.hosting.attempt import GraphAttempt
 from penstock.langgraph.hosting.breakpoints import Breakpoint, given_breakpoints
 from penstock.langgraph.hosting.factory import Factory
 from penstock.langgraph.hosting.graph import Graph, compiled
+from penstock.langgraph.hosting.graph_description import graph_description
 from penstock.langgraph.hosting.graph_input import GraphInput
 from penstock.langgraph.hosting.input_schema import input_schema
 from penstock.langgraph.hosting.run_saver import RunSaver
@@ -118,6 +119,10 @@ class HostedGraph(Hosted):
     def input_schema(self) -> Mapping[str, Any]:
         """Return the JSON schema of its input."""
         return input_schema(self.graph)
+
+    def description(self) -> Mapping[str, Any]:
+        """Return the schemas and the drawing of the graph."""
+        return graph_description(self.graph)
 
     async def run(self, run: HostedRun) -> Result:
         """Execute an attempt."""

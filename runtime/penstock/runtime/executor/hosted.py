@@ -59,6 +59,10 @@ class Hosted(ABC):
         """Return the JSON schema of its input; {} allows anything."""
         return {}
 
+    def description(self) -> Mapping[str, Any]:
+        """Return what clients are told of it, as JSON; see `Description`."""
+        return {}
+
     @abstractmethod
     def unfinished(self, run: HostedRun) -> Mapping[str, int]:
         """Read what earlier attempts have said in vain: path of a task -> seq of its first word."""

@@ -151,6 +151,10 @@ class Keys(EventKeys):
         """Stream of the changes of runs, as many as the setting `feed` says. Permanent."""
         return f"{self.prefix}:feed"
 
+    def entrypoint(self, name: str) -> str:
+        """What workers say of an entrypoint or a graph: schemas and drawing; TTL: 7 days."""
+        return f"{self.prefix}:entrypoint:{name}"
+
     def app(self, digest: str) -> str:
         """Set of what a worker's app can execute: `e:<entrypoint>`, `t:<task>`; TTL: 15 seconds.
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from rq.worker import WorkerStatus
 
 from penstock.publisher.redis.script import run
+from penstock.runtime.executor.describing import describe
 from penstock.runtime.executor.executor import Executor
 from penstock.worker.process.capacity import Capacity
 from penstock.worker.process.registration import Registration
@@ -22,6 +23,7 @@ from penstock.worker.process.rq_worker import RQWorker
 logger = logging.getLogger(__name__)
 
 ANNOUNCE_EVERY: Final = 5.0
+DESCRIBE_EVERY: Final = 3600.0
 HEARTBEAT_EVERY: Final = 2.0
 MAINTENANCE_EVERY: Final = 600.0
 
@@ -48,6 +50,7 @@ class Upkeep:
         self._capacity = capacity
         self._on_replaced = on_replaced
         self._due: dict[str, float] = {}
+        self._began = time.time()
 
     def tick(self) -> None:
         """Do what is due, about once a second; in the recovery's thread."""
@@ -61,6 +64,9 @@ class Upkeep:
             worker.set_state(state)
         if self._is_due("announce", ANNOUNCE_EVERY):
             self.announce()
+        if self._is_due("describe", DESCRIBE_EVERY):
+            executor = self._executor
+            describe(self._worker.connection, executor.calls.keys, executor.app, self._began)
         if self._is_due("heartbeat", HEARTBEAT_EVERY):
             with worker.connection.pipeline(transaction=False) as pipeline:
                 worker.heartbeat(pipeline=pipeline)

@@ -57,7 +57,8 @@ ROLES: Final[Mapping[str, Role]] = {
     ),
     "gateway": Role(
         f"{_ASK} del scard sismember smembers zcount zrangebylex",
-        f"{_ASKED} {{p}}:api_keys {{p}}:session_secret {{p}}:store:* {{rq}}:workers "
+        f"{_ASKED} {{p}}:api_keys {{p}}:session_secret {{p}}:store:* {{p}}:assistants "
+        "{p}:assistant:* {p}:entrypoint:* {rq}:workers "
         "{rq}:workers:* "
         "{rq}:worker:* {rq}:executions:* {rq}:suspended",
         "{p}:channel{d}:* {p}:control{d}",
