@@ -1,4 +1,4 @@
-"""Steps on the loop that are counted out: those that ended, and those that were cancelled before."""
+"""Steps on the loop that never begin, and errors that nobody awaits: neither holds up a run."""
 
 from __future__ import annotations
 
