@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
-from penstock.gateway.compatible import assistants, graphs, runs, search, state, threads
+from penstock.gateway.compatible import assistants, graphs, runs, search, state, store, threads
 from penstock.gateway.compatible.system import system_routes
 from penstock.gateway.endpoint import Endpoint
 from penstock.gateway.shared import Shared
@@ -20,6 +20,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     *threads.ENDPOINTS,
     *search.ENDPOINTS,
     *state.ENDPOINTS,
+    *store.ENDPOINTS,
     *runs.ENDPOINTS,
 )
 """The routes that need a role, in the order of their reference."""
