@@ -1,22 +1,19 @@
--- append(list, channel, keep, first, count, due): add events to the list of a run's events, and publish them.
--- append_texts(list, channel, keep, texts, due): the same, with the pairs in a table.
+-- append(list, channel, keep, first, count, before): add events to a list of events, and publish them.
+-- append_texts(list, channel, keep, texts, before): the same, with the pairs in a table.
 --
 -- ARGV[first ...] holds `count` pairs: the text to store, the text to publish ('' = the same).
--- An item is '<seq> <text>'. Seqs go on from the last item. Where there is no list they begin at `due`, the seq that
--- comes next as the caller counts, so that readers of a list that was lost miss nothing; 0 or nil: at 1.
+-- An item is '<seq> <text>'. Seqs go on from `before`, the seq of the newest event, or from the last item where the
+-- caller does not know that.
 -- Published in frames ('<first seq>\n<text>\n<text>...') of at most FRAME bytes, unless one text is longer.
 -- keep: how many events to keep at least, 0 for all. Up to SLACK more are kept, so that few writes trim the list.
--- Returns the last seq.
+-- Both return the last seq, and so does
 -- begin_events(list, channel, text): add the first event of all.
 local FRAME = 262144
 local SLACK = 100
 
-local function last_seq(list, due)
+local function last_seq(list)
   local newest = redis.call('LINDEX', list, -1)
-  if newest then
-    return tonumber(string.match(newest, '^%d+'))
-  end
-  return due and due > 0 and due - 1 or 0
+  return newest and tonumber(string.match(newest, '^%d+')) or 0
 end
 
 -- Adds the texts at first, first + 2 ... last; seq: that of the event before. Returns the length of the list.
@@ -52,8 +49,9 @@ local function publish(texts, channel, first, last, seq)
   end
 end
 
-local function append_from(texts, list, channel, keep, first, count, due)
-  local before, last = last_seq(list, due), first + 2 * count - 1
+local function append_from(texts, list, channel, keep, first, count, before)
+  before = before or last_seq(list)
+  local last = first + 2 * count - 1
   if count > 0 then
     local length = push(texts, list, first, last, before)
     if keep > 0 and length > keep + SLACK then
@@ -66,16 +64,17 @@ end
 
 local function begin_events(list, channel, text)
   if redis.call('RPUSH', list, '1 ' .. text) == 1 then
-    return publish({ text, '' }, channel, 1, 2, 1)
+    publish({ text, '' }, channel, 1, 2, 1)
+    return 1
   end
   redis.call('LTRIM', list, 0, -2) -- somebody has deleted the run, and not its events
-  return append_from({ text, '' }, list, channel, 0, 1, 1)
+  return append_from({ text, '' }, list, channel, 0, 1)
 end
 
-local function append(list, channel, keep, first, count, due)
-  return append_from(ARGV, list, channel, keep, first, count, due)
+local function append(list, channel, keep, first, count, before)
+  return append_from(ARGV, list, channel, keep, first, count, before)
 end
 
-local function append_texts(list, channel, keep, texts, due)
-  return append_from(texts, list, channel, keep, 1, #texts / 2, due)
+local function append_texts(list, channel, keep, texts, before)
+  return append_from(texts, list, channel, keep, 1, #texts / 2, before)
 end

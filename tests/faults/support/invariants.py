@@ -102,6 +102,8 @@ def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:
     first = seqs[0] if seqs else 1
     if seqs != list(range(first, first + len(seqs))):
         yield f"I5 run {run_id}: seqs {seqs}"
+    if seqs and run["seq"] != str(seqs[-1]):
+        yield f"I5 run {run_id}: its hash says that {run['seq']} is its newest event, not {seqs[-1]}"
     if not seqs or (first != 1 and run.get("keep", "0") == "0"):
         yield f"I5 run {run_id}: its log begins at {seqs[:1]}"
     remote = set(remote_steps(log))  # whose attempts are their own

@@ -15,7 +15,6 @@ from typing import Any, Final, cast
 import redis
 
 from penstock.publisher.redis.script import Call, run
-from penstock.publisher.stored import event_of
 from penstock.runtime.journal.endings import Finished, HandedOver, Suspended
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.redis.calls import Calls, Creation, Death, Write
@@ -299,10 +298,7 @@ class Protocol:
 
     def _write(self, held: Held, step: bool) -> tuple[Change, Write]:
         held.number += 1
-        newest: Any = self.client.lindex(self.keys.events(held.run_id), -1)
-        seq = event_of(newest)[0] if newest else 0
-        due = (seq + 1, seq, 0)[held.number % 3]  # right, or before others spoke, or unknown
-        write = Write(held.number, events=self._event(held, "custom", {}), due=due)
+        write = Write(held.number, events=self._event(held, "custom", {}))
         if not step:
             return Change(held.number, {}, ("custom",)), write
         name = held.next_step()

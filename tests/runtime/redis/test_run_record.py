@@ -37,7 +37,7 @@ def test_a_run_without_a_thread_says_little_while_it_is_queued(
 
     assert sorted(written) == [
         *(b"created", b"created_at", b"digest", b"entrypoint"),
-        *(b"lone", b"queue", b"status", b"thread_key"),
+        *(b"lone", b"queue", b"seq", b"status", b"thread_key"),
     ]
     assert said.thread_id == "r"
     assert said.attempt == 1

@@ -127,17 +127,15 @@ def test_a_claim_sent_again_gives_the_same_and_another_process_gets_none(desk: D
     assert desk.claim("unknown") == ""
 
 
-@pytest.mark.parametrize("due", [0, 1, 2, 3])
 @pytest.mark.parametrize("keep", [0, 100])
-def test_seqs_go_on_from_the_newest_whatever_the_writer_took_it_for(
-    desk: Desk, due: int, keep: int
-) -> None:
+def test_seqs_go_on_from_the_newest_whoever_has_spoken(desk: Desk, keep: int) -> None:
     desk.create()
     claim = desk.claimed()
     desk.redis.rpush(desk.names.events("r"), f"2 {said()[0]}")  # another has spoken
+    desk.redis.hset(desk.names.run("r"), "seq", 2)
     channel: Any = desk.redis.pubsub()
     channel.subscribe(desk.names.channel("r"))
-    write = Write(1, {"work:0": "1"}, said() + said("message"), due=due)
+    write = Write(1, {"work:0": "1"}, said() + said("message"))
 
     assert run(desk.redis, desk.calls.write(claim.lease, write, keep)) == b"OK"
 
@@ -155,7 +153,7 @@ def test_no_more_events_are_kept_than_asked_for_and_a_few(desk: Desk, keep: int,
     text = '{"mode":"custom","data":"x","time":0}'
 
     for number in (1, 2):
-        write = Write(number, {}, [text, ""] * 170, due=1)
+        write = Write(number, {}, [text, ""] * 170)
         run(desk.redis, desk.calls.write(lease, write, keep))
 
     assert desk.seqs() == list(range(342 - kept, 342))
@@ -163,13 +161,14 @@ def test_no_more_events_are_kept_than_asked_for_and_a_few(desk: Desk, keep: int,
     assert desk.claimed().seq == 341
 
 
-def test_events_go_on_with_the_seq_that_is_due_where_their_list_was_lost(desk: Desk) -> None:
+def test_events_go_on_with_the_next_seq_where_their_list_was_lost(desk: Desk) -> None:
     desk.create()
     lease = desk.claimed().lease
+    run(desk.redis, desk.calls.write(lease, Write(1, {}, said() * 15), 0))
     desk.redis.delete(desk.names.events("r"))
 
-    run(desk.redis, desk.calls.write(lease, Write(1, {}, said() * 2, due=17), 0))
-    run(desk.redis, desk.calls.write(lease, Write(2, {}, said(), due=5), 0))
+    run(desk.redis, desk.calls.write(lease, Write(2, {}, said() * 2), 0))
+    run(desk.redis, desk.calls.write(lease, Write(3, {}, said()), 0))
 
     assert desk.seqs() == [17, 18, 19]
 

@@ -83,8 +83,6 @@ class Write:
     ending: Ending | None = None
     questions: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
     """What its code asks meanwhile: id -> encoded question; None where that is open no more."""
-    due: int = 0
-    """The seq of its first event, or less; 0 where that is not known."""
     puts: list[Put] = field(default_factory=list[Put])
     """What it stores of a graph."""
 
@@ -170,7 +168,7 @@ class Calls:
     def write(self, lease: Lease, write: Write, keep: int) -> Call:
         """Store what an attempt has done and said since its last write."""
         common: list[str | int | bytes] = [lease.run_id, lease.fence, write.number, lease.home]
-        common += (keep, write.due, len(write.checkpoints))
+        common += (keep, len(write.checkpoints))
         for pair in write.checkpoints.items():
             common += pair
         common.append(len(write.events) // 2)

@@ -190,7 +190,7 @@ class RedisJournal:
         with self._lock:
             if self.failure is not None or self._closed:
                 self._refuse()
-            is_long = self._backlog.put(puts, checkpoints, self.seq + 1, texts)
+            is_long = self._backlog.put(puts, checkpoints, texts)
             self.seq += len(texts)
         self._sender.notice(self)
         if is_long and not _on_a_loop():
@@ -227,7 +227,7 @@ class RedisJournal:
             if self.failure is not None or self._closed:
                 self._refuse()
             self.seq = seq = self.seq + 1
-            is_long = self._backlog.add(seq, stored, published, fact.ref, outcome)
+            is_long = self._backlog.add(stored, published, fact.ref, outcome)
         self._sender.notice(self)
         if is_long and not _on_a_loop():
             self.flush()
@@ -260,7 +260,7 @@ class RedisJournal:
                 return False
             if said is not None:
                 self.seq += 1
-                self._backlog.add(self.seq, *said)
+                self._backlog.add(*said)
             if self.lease.home or not (
                 isinstance(ending, Finished) and ending.status == "completed"
             ):

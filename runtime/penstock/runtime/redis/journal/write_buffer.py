@@ -40,20 +40,16 @@ class Backlog:
         """Add a checkpoint."""
         (self._withheld if self._withholds else self._filling.checkpoints)[field] = text
 
-    def add(
-        self, seq: int, stored: str, published: str, field: str = "", outcome: str = ""
-    ) -> bool:
+    def add(self, stored: str, published: str, field: str = "", outcome: str = "") -> bool:
         """Add an event, and the checkpoint it tells of, to one write; to a new one if that is full.
 
-        The event will have that seq unless others speak in the same stream. Returns whether more
-        waits for Redis now than code in a thread may add to.
+        Returns whether more waits for Redis now than code in a thread may add to.
         """
         if self._weight > WEIGHT:
             self._turn_over()
         filling = self._filling
         if outcome:
             (self._withheld if self._withholds else filling.checkpoints)[field] = outcome
-        filling.due = filling.due or seq
         filling.events += (stored, published)
         self._weight += ENTRY + len(stored) + len(outcome)
         return len(self._full) > AHEAD
@@ -62,20 +58,14 @@ class Backlog:
         self,
         puts: Sequence[Put],
         checkpoints: Mapping[str, str],
-        seq: int,
         events: Sequence[tuple[str, str]],
     ) -> bool:
-        """Add what is stored of a graph, checkpoints and events to one write, as `add` does.
-
-        The first of the events will have that seq.
-        """
+        """Add what is stored of a graph, checkpoints and events to one write, as `add` does."""
         if self._weight > WEIGHT:
             self._turn_over()
         filling = self._filling
         filling.puts += puts
         filling.checkpoints |= checkpoints
-        if events:
-            filling.due = filling.due or seq
         for stored, published in events:
             filling.events += (stored, published)
             self._weight += ENTRY + len(stored)

@@ -10,8 +10,8 @@
 -- 'previous^<name>' of each. Its hash gets 'hosted' where a graph is executed on its thread.
 -- The run of a remote step gets, of its home, the config, the context, what the thread has saved, the arguments as
 -- its input, and what is recorded of the step and below it where somebody has begun it before.
--- Keys: run:<id>, thread:<key>, checkpoints:<id>, events:<id>, leases, ready, open:<facet>; of a remote step those of
--- remote, thread:<key>, checkpoints:<home>, events:<home>; graph:<key>; those of ticket.
+-- Keys: run:<id>, thread:<key>, checkpoints:<id>, leases, ready, open:<facet>; of a remote step those of
+-- remote, thread:<key>, checkpoints:<home>; graph:<key>; those of ticket.
 local GONE = 60000 -- ms that nobody's run is still kept
 
 local function read(id)
@@ -94,11 +94,6 @@ local function claim(id, run, nonce, worker, lease, versions)
   return run.fence
 end
 
-local function newest(id)
-  local item = redis.call('LINDEX', key('events', id), -1)
-  return item and string.match(item, '^%d+') or '0'
-end
-
 -- What is recorded of a run, all of it or what `is_wanted` tells of; not the arguments of remote steps that are not
 -- under way: those are to be sent, again or for the first time by this attempt.
 local function recorded(id, sends, is_wanted)
@@ -128,7 +123,7 @@ end
 
 local function claimed_remote(id, run)
   local home, step = run.home, run.home_step
-  local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key', 'sends')
+  local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key', 'sends', 'seq')
   run.config = of_home[1]
   local given = redis.call('HMGET', key('checkpoints', home), '>' .. step, 'context', 'accepted context',
     'trace')
@@ -150,7 +145,7 @@ local function claimed_remote(id, run)
   end
   local saved = redis.call('HGET', key('thread', of_home[2] or ''), 'saved')
   local fields = needed(run, 'home', 'home_step', 'task', 'digest', 'again', 'own_thread')
-  return { id, run.fence, fields, checkpoints, saved or '', newest(home), '' }
+  return { id, run.fence, fields, checkpoints, saved or '', of_home[4] or '0', '' }
 end
 
 local function claimed(id, run)
@@ -166,5 +161,5 @@ local function claimed(id, run)
     checkpoints[#checkpoints + 1] = 'children'
     checkpoints[#checkpoints + 1] = kept.children
   end
-  return { id, run.fence, needed(run), checkpoints, kept.saved or '', newest(id), kept.value or '' }
+  return { id, run.fence, needed(run), checkpoints, kept.saved or '', run.seq or '0', kept.value or '' }
 end

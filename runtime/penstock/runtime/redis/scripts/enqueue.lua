@@ -15,6 +15,7 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/say
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/facets
 -- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
@@ -46,7 +47,7 @@ end
 local is_gone = not status and not is_alone and redis.call('LLEN', key('waiting', thread)) > 0
 
 local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', string.match(ARGV[6], '^%S*'), 'thread_key', thread,
-  'created', NOW }
+  'created', NOW, 'seq', begin_events(key('events', id), key('channel', id), ARGV[9]) }
 for each = fields, #ARGV, 2 do
   run[#run + 1], run[#run + 2] = ARGV[each], ARGV[each + 1]
 end
@@ -70,7 +71,6 @@ redis.call('HSET', key('checkpoints', id), 'input', ARGV[7])
 if ARGV[8] ~= '' then
   redis.call('HSET', key('checkpoints', id), 'context', ARGV[8])
 end
-begin_events(key('events', id), key('channel', id), ARGV[9])
 told.created = NOW
 if not told.op then -- else it is in no list of runs
   list_open(id, told)

@@ -9,6 +9,7 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/say
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/facets
@@ -38,7 +39,7 @@ end
 if run.home and not is_expected(id, run.home, run.home_step) then
   return end_cancelled(settle, run.cancel or 'its run is over')
 end
-local at = apply(run.home or id, run.crashes)
+local at, changed = apply(run.home or id, run.crashes, run.seq)
 for field = at + 3, at + 2 + tonumber(ARGV[at + 2]) do
   redis.call('HDEL', key('checkpoints', id), ARGV[field])
 end
@@ -52,5 +53,5 @@ if ARGV[cause] then
   run.cause = ARGV[cause]
 end
 run.graph = run.graph or has_graph()
-settle_as(id, run, ARGV[at], reason, nil, 'batch', batch, has_graph())
+settle_as(id, run, ARGV[at], reason, nil, unpack(changed))
 return 'OK'

@@ -1,4 +1,4 @@
--- A run that waited or is over goes on. Needs names, clock, append, feed and ticket.
+-- A run that waited or is over goes on. Needs names, clock, append, say, feed and ticket.
 --
 -- is_at(id, thread, lone): whether a run is the one that its thread is at; as long as it is lone, it is.
 -- reopen(id, thread, event, request): keeps all it has for as long as it is open again, and says so in its stream;
@@ -33,7 +33,7 @@ local function reopen(id, thread, event, request)
   local pardoned = ms((run.deaths or 0) + (run.pardoned or 0))
   redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'alone', 0, 'lonely', 0, 'pardoned', pardoned)
   redis.call('ZREM', TIMERS, id)
-  local seq = append_texts(key('events', id), key('channel', id), 0, { event, '' })
+  local seq = say(id, 0, { event, '' })
   if run.feed then
     feed().tell_change(id, run.feed, 'run.resumed', 'queued')
   end

@@ -16,6 +16,7 @@
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/say
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/reopen
@@ -54,7 +55,7 @@ for at = 7, #ARGV, 2 do
 end
 local leg
 if status == 'running' then
-  local seq = append_texts(key('events', id), key('channel', id), 0, { ARGV[4], '' })
+  local seq = say(id, 0, { ARGV[4], '' })
   leg = open_leg(id, status, seq, request)
   if run.feed then
     feed().tell_change(id, run.feed, 'run.resumed', status)

@@ -1,4 +1,4 @@
--- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append, facets, feed and history.
+-- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append, say, facets, feed and history.
 --
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
@@ -32,7 +32,7 @@ local settle
 local function standing_of(id)
   return fields_of(id, 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home', 'home_step', 'caller',
     'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph', 'thread_retention', 'entrypoint',
-    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op', 'feed', 'tags')
+    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op', 'feed', 'tags', 'seq')
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
@@ -133,7 +133,7 @@ local function settle_here(id, status, reason)
   end
   local text = '{"mode":"run.finished","data":' .. data .. thread
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
-  append_texts(key('events', id), key('channel', id), tonumber(run.keep or 0), { text, '' })
+  say(id, tonumber(run.keep or 0), { text, '' })
   settle(id, status, reason)
 end
 

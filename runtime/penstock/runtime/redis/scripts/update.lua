@@ -13,6 +13,7 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
+-- include: penstock.runtime.redis.scripts/say
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate
@@ -47,12 +48,12 @@ local function complete(id, status)
   local published = head .. ',"outcome":' .. ARGV[14] .. '}' .. tail
   local texts = { head .. '},"ref":"result"' .. tail, #published > 65536 and '*' or published }
   if status == 'failed' then
-    append_texts(key('events', id), key('channel', id), 0, { '{"mode":"run.resumed","data":{"interrupts":[]}' .. tail, '' })
+    say(id, 0, { '{"mode":"run.resumed","data":{"interrupts":[]}' .. tail, '' })
     if run.feed then
       feed().tell_change(id, run.feed, 'run.resumed', 'queued')
     end
   end
-  append_texts(key('events', id), key('channel', id), tonumber(run.keep or 0), texts)
+  say(id, tonumber(run.keep or 0), texts)
   settle(id, 'completed', '', told)
 end
 
