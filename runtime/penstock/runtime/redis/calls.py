@@ -44,6 +44,8 @@ class Creation:
     context: str = ""
     on_busy: OnBusy = "queue"
     fields: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])
+    is_new: bool = False
+    """Whether the id was made for this run just now, so that nobody else can know it."""
     recorded: Mapping[str, str | bytes] = field(default_factory=dict[str, "str | bytes"])
     """Checkpoints that it begins with, of the run that it forks."""
 
@@ -108,8 +110,8 @@ class Calls:
     def _call(self, name: str, *args: str | bytes | int | float) -> Call:
         return Call(_script(name), (), (*first_arguments(self.keys), *args))
 
-    def enqueue(self, creation: Creation) -> Call:
-        """Create a run and queue it."""
+    def enqueue(self, creation: Creation, *, asks: bool = True) -> Call:
+        """Create a run and queue it; with `asks`, look whether its entrypoint is announced."""
         fields = {"queue": creation.queue, "created_at": _now(), **shortened(creation.fields)}
         if creation.thread_id != creation.run_id:
             fields["thread"] = creation.thread_id
@@ -118,6 +120,7 @@ class Calls:
             creation.run_id,
             thread_key(creation.thread_id),
             creation.on_busy,
+            ("n" if creation.is_new else "") + ("" if asks else "a"),
             creation.digest,
             creation.input,
             creation.context,

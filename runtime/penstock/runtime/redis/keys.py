@@ -89,7 +89,7 @@ class Keys(EventKeys):
         return f"{self.prefix}:waiting:{key}"
 
     def taken(self, worker: str) -> str:
-        """List of what a worker's last take claimed; TTL: one lease."""
+        """What a worker's last take gave it, with its nonce; TTL: one lease."""
         return f"{self.prefix}:taken:{worker}"
 
     def open(self, facet: str) -> str:

@@ -102,6 +102,7 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
         event=encode("run.queued", queued, thread="" if own else thread_id, time=time.time()),
         context=codec.at("context").seal(context) if context else "",
         on_busy=wanted.on_busy,
+        is_new=wanted.run_id is None,
         fields={
             "entrypoint": wanted.entrypoint,
             **_retention(wanted, settings),

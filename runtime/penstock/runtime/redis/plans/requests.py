@@ -20,7 +20,7 @@ import time
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.codec.failure import load_error
@@ -63,6 +63,9 @@ class Reads:
 Request: TypeAlias = "Call | ReadingCommand | Reads"
 Plan: TypeAlias = Generator[Request, Any, T]
 
+ANNOUNCED: Final = 10.0
+"""Seconds for which an entrypoint that was announced is taken to be so."""
+
 
 class UnannouncedEntrypointWarning(UserWarning):
     """No live worker has announced the entrypoint that a run was enqueued for."""
@@ -81,6 +84,7 @@ class RequestPlans:
         self.calls = Calls(self.keys)
         self._settings = settings
         self._warned: set[str] = set()
+        self._announced: dict[str, float] = {}
         self.codec = codec.at(settings.prefix)
 
     # -- create ---------------------------------------------------------------------------------
@@ -96,7 +100,11 @@ class RequestPlans:
 
     def create(self, creation: Creation) -> Plan[tuple[str, str]]:
         """Create a run that is written down; returns its id and its thread's."""
-        enqueued: Enqueued = self.calls.enqueued((yield self.calls.enqueue(creation)))
+        name, asked = str(creation.fields["entrypoint"]), time.monotonic()
+        asks = name not in self._warned and asked > self._announced.get(name, 0.0)
+        asks = asks and bool(creation.queue)
+        call = self.calls.enqueue(creation, asks=asks)
+        enqueued: Enqueued = self.calls.enqueued((yield call))
         if enqueued.word == "conflict":
             raise RunConflictError(
                 creation.run_id,
@@ -109,7 +117,9 @@ class RequestPlans:
                 f"thread {creation.thread_id!r} is busy: run {enqueued.other!r} is at work on it. "
                 'Enqueue with on_busy="queue" to wait for it, or "interrupt" to replace it.',
             )
-        if not enqueued.announced and creation.queue:
+        if enqueued.announced:
+            self._announced[name] = asked + ANNOUNCED
+        elif asks:
             self._warn(creation)
         return creation.run_id, creation.thread_id
 

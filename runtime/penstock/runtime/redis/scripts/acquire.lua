@@ -55,8 +55,12 @@ for _, by in ipairs(ARGV[7] == '1' and redis.call('HVALS', key('remote', id)) or
     return 'waiting for steps on other queues'
   end
 end
-if claim(id, run, nonce, ARGV[4], tonumber(ARGV[6]), versions) then
-  limit_executions(ARGV[4])
+local is_well, fence = pcall(claim, id, run, nonce, ARGV[4], versions)
+note_claims(ARGV[4], tonumber(ARGV[6])) -- first of all the lease, whatever RQ's books are like
+if not is_well then
+  return fence
+end
+if fence then
   return claimed(id, run)
 end
 return run.status or ''

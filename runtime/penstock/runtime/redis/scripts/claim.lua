@@ -1,7 +1,8 @@
 -- read(id): the hash of a run as a table, which is read once. Needs names, clock, ticket and remote.
 --
--- claim(id, run, nonce, worker, lease, versions): take the lease of a queued run; the table changes as the hash does.
+-- claim(id, run, nonce, worker, versions): claim a queued run; the table changes as the hash does.
 -- The first one notes the version of its code, and whether it is pinned to that, if the worker's app has versions.
+-- note_claims(worker, lease): give leases to the runs that were claimed in this call, and note them in RQ's books.
 -- Returns the fence '<epoch>.<nonce>', or nil where the run is not queued, or not the one that its thread is
 -- at, or that its home expects. A claim forgets whether the run was isolated, and what was beside it (recover). The
 -- nonce makes a fence unique even where a failover has set the epoch back.
@@ -54,7 +55,9 @@ local function may_begin(id, run)
   return run.lone == '1' or of_thread(run).run == id
 end
 
-local function claim(id, run, nonce, worker, lease, versions)
+local begun = {}
+
+local function claim(id, run, nonce, worker, versions)
   if run.status ~= 'queued' then
     return nil
   end
@@ -84,14 +87,25 @@ local function claim(id, run, nonce, worker, lease, versions)
   status_to(id, 'queued', 'running', unpack(changed))
   run.status, run.updated, run.epoch, run.fence = 'running', NOW, epoch, changed[4]
   run.isolated, run.company, run.reserved, run.parked = nil
-  redis.call('ZREM', READY, id)
-  redis.call('ZADD', LEASES, ms(now + lease), id)
+  begun[#begun + 1] = { id, queue, run.fence }
   unpark(id, queue, parked)
   if is_marked then
     redis.call('HDEL', key('run', id), 'isolated', 'company', 'reserved')
   end
   show_started(id, queue, worker, run.fence)
   return run.fence
+end
+
+local function note_claims(worker, lease)
+  local idle, leased, until_when = { 'ZREM', READY }, { 'ZADD', LEASES }, ms(now + lease)
+  for _, each in ipairs(begun) do
+    idle[#idle + 1], leased[#leased + 1], leased[#leased + 2] = each[1], until_when, each[1]
+  end
+  if begun[1] then
+    redis.call(unpack(leased))
+    redis.call(unpack(idle))
+    list_started(worker, begun)
+  end
 end
 
 -- What is recorded of a run, all of it or what `is_wanted` tells of; not the arguments of remote steps that are not

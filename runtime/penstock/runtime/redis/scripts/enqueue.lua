@@ -1,12 +1,15 @@
 -- enqueue: create a run and queue it, once, however often the call is sent.
 --
 -- ARGV[3] run id, ARGV[4] thread key, ARGV[5] on_busy (queue, reject, interrupt, rollback),
--- ARGV[6] digests that what is asked for may be known by (the first is kept), ARGV[7] input as a checkpoint,
--- ARGV[8] context or '',
--- ARGV[9] run.queued event, ARGV[10] number of checkpoints that it begins with, then pairs of field and text of
+-- ARGV[6] what the caller knows already: 'n' the id is new, so that nobody else can know it or its own thread,
+-- 'a' whether a live worker announces the entrypoint; or both, or '',
+-- ARGV[7] digests that what is asked for may be known by (the first is kept), ARGV[8] input as a checkpoint,
+-- ARGV[9] context or '',
+-- ARGV[10] run.queued event, ARGV[11] number of checkpoints that it begins with, then pairs of field and text of
 -- these, then pairs of field and value of the run's hash (queue, entrypoint, created_at, thread if it was given one;
 -- others only where they differ from what is said of a run without them).
--- Returns { word, thread id or the id of the run at work, 1 if a live worker announces the entrypoint };
+-- Returns { word, thread id or the id of the run at work, 1 if a live worker announces the entrypoint, '' also where
+-- the caller knows };
 -- the word is created, exists, conflict (the id has another input) or busy (rejected).
 -- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it.
 -- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints,
@@ -27,16 +30,17 @@
 local id, thread, on_busy = ARGV[3], ARGV[4], ARGV[5]
 local known = redis.call('HMGET', key('run', id), 'digest', 'thread')
 if known[1] then
-  return { string.find(ARGV[6], known[1], 1, true) and 'exists' or 'conflict', known[2] or id, '1' }
+  return { string.find(ARGV[7], known[1], 1, true) and 'exists' or 'conflict', known[2] or id, '1' }
 end
 
 local told = {}
-local fields = 11 + 2 * tonumber(ARGV[10])
+local fields = 12 + 2 * tonumber(ARGV[11])
 for each = fields, #ARGV, 2 do
   told[ARGV[each]] = ARGV[each + 1]
 end
 local is_own = not told.thread
-local at = is_own and place(thread) or separating().place_of(told.thread, thread)
+local is_new = string.find(ARGV[6], 'n', 1, true)
+local at = is_own and (is_new and {} or place(thread)) or separating().place_of(told.thread, thread)
 local is_alone = is_own and not at.head
 local active = at.run
 local status, busy = standing(active)
@@ -46,8 +50,8 @@ end
 -- The run that the thread was at may be gone, and others wait behind it: then the first of those is next.
 local is_gone = not status and not is_alone and redis.call('LLEN', key('waiting', thread)) > 0
 
-local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', string.match(ARGV[6], '^%S*'), 'thread_key', thread,
-  'created', NOW, 'seq', begin_events(key('events', id), key('channel', id), ARGV[9]) }
+local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', string.match(ARGV[7], '^%S*'), 'thread_key', thread,
+  'created', NOW, 'seq', begin_events(key('events', id), key('channel', id), ARGV[10]) }
 for each = fields, #ARGV, 2 do
   run[#run + 1], run[#run + 2] = ARGV[each], ARGV[each + 1]
 end
@@ -64,12 +68,12 @@ if not busy and not is_gone then
   end
 end
 redis.call(unpack(run))
-for first = 11, fields - 1, 1000 do
+for first = 12, fields - 1, 1000 do
   redis.call('HSET', key('checkpoints', id), unpack(ARGV, first, math.min(first + 999, fields - 1)))
 end
-redis.call('HSET', key('checkpoints', id), 'input', ARGV[7])
-if ARGV[8] ~= '' then
-  redis.call('HSET', key('checkpoints', id), 'context', ARGV[8])
+redis.call('HSET', key('checkpoints', id), 'input', ARGV[8])
+if ARGV[9] ~= '' then
+  redis.call('HSET', key('checkpoints', id), 'context', ARGV[9])
 end
 told.created = NOW
 if not told.op then -- else it is in no list of runs
@@ -80,7 +84,8 @@ local function created()
   if told.feed then
     feed().tell_change(id, told.feed, 'run.queued', 'queued', told)
   end
-  local until_when = redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint)
+  local until_when = not string.find(ARGV[6], 'a', 1, true)
+    and redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint)
   return { 'created', '', tonumber(until_when or 0) > now and '1' or '' }
 end
 

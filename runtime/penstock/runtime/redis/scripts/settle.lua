@@ -32,7 +32,7 @@ local settle
 local function standing_of(id)
   return fields_of(id, 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home', 'home_step', 'caller',
     'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph', 'thread_retention', 'entrypoint',
-    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op', 'feed', 'tags', 'seq')
+    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op', 'feed', 'tags', 'seq', 'asks')
 end
 
 -- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
@@ -102,7 +102,9 @@ local function settle_as(id, run, status, reason, by, ...)
   end
   redis.call('PEXPIRE', key('checkpoints', id), retention)
   redis.call('PEXPIRE', key('events', id), retention)
-  redis.call('PEXPIRE', key('questions', id), is_at_work and 0 or retention) -- which asks nothing any more
+  if run.asks then -- or it has asked nothing
+    redis.call('PEXPIRE', key('questions', id), is_at_work and 0 or retention) -- which asks nothing any more
+  end
   if not run.lone then
     leave_thread(id, run, status, reason, by)
   elseif run.graph then -- nobody has asked for its thread, which has the state of its graph alone

@@ -36,23 +36,18 @@ local busy, limit, mode = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[12]
 local app, versions = app_of(ARGV[9])
 local KEPT_BACK = 15000 -- ms that a worker may keep a suspect back
 local memory = key('taken', worker)
-local runs, job, names, corrupt, kept, unannounced, aside = {}, {}, {}, {}, {}, '', 0
+local runs, job, names, corrupt, kept, unannounced, aside, refused = {}, {}, {}, {}, {}, '', 0
 
-local before = redis.call('LRANGE', memory, 0, -1)
-if before[1] == nonce then
-  if before[3] ~= '' then
-    job = { before[2], before[3] }
-  end
-  if before[5] ~= '' then
-    kept = { before[4], before[5] }
-  end
-  for at = 6, #before do
-    local run = read(before[at])
+local before = redis.call('GET', memory)
+if before and string.sub(before, 1, #nonce + 1) == nonce .. '\n' then
+  local given = cjson.decode(string.sub(before, #nonce + 2))
+  for _, id in ipairs(given[3]) do
+    local run = read(id)
     if run.status == 'running' and string.match(run.fence, '%.(.*)$') == nonce then
-      runs[#runs + 1] = claimed(before[at], run)
+      runs[#runs + 1] = claimed(id, run)
     end
   end
-  return { runs, job, corrupt, kept, unannounced, 0 }
+  return { runs, given[1], corrupt, given[2], unannounced, 0 }
 end
 
 -- Each of these tells whether to go on with the next ticket.
@@ -63,7 +58,7 @@ local function keep_back(id, ticket, queue)
 end
 
 local function begin_run(id, run, is_suspect, for_good)
-  if not claim(id, run, nonce, worker, lease, versions) then
+  if not claim(id, run, nonce, worker, versions) then
     return true
   end
   if is_suspect then
@@ -101,8 +96,7 @@ local function open_run(id, run, ticket, queue)
     return begin_queued(id, ticket, queue, run)
   end
   if is_known == nil then
-    redis.call('LPUSH', rq_queue(queue), ticket)
-    unannounced = '1'
+    unannounced, refused = '1', { queue, ticket }
     return false
   end
   park(id, name)
@@ -157,12 +151,18 @@ local function take_from(queue)
     return false
   end
   while mode ~= 'parked' and #runs < room do
-    local ticket = redis.call('LPOP', rq_queue(queue))
-    if not ticket then
-      break
+    local wanted = math.min(room - #runs, 1000)
+    local tickets = redis.call('LRANGE', rq_queue(queue), 0, wanted - 1)
+    local popped_now, goes_on = 0, true
+    while goes_on and popped_now < #tickets do
+      popped_now = popped_now + 1
+      goes_on = attend(tickets[popped_now], queue)
     end
-    if not attend(ticket, queue) then
-      return false
+    if popped_now > 0 then
+      redis.call('LPOP', rq_queue(queue), popped_now)
+    end
+    if not goes_on or #tickets < wanted then
+      return goes_on
     end
   end
   return true
@@ -190,12 +190,13 @@ local function take()
 end
 
 take()
-if #names > 0 then
-  limit_executions(worker)
+if refused then
+  redis.call('LPUSH', rq_queue(refused[1]), refused[2])
 end
-redis.call('DEL', memory)
+note_claims(worker, lease)
 if #names > 0 or job[1] or kept[1] or ARGV[10] ~= '' then
-  redis.call('RPUSH', memory, nonce, job[1] or '', job[2] or '', kept[1] or '', kept[2] or '', unpack(names))
-  redis.call('PEXPIRE', memory, lease)
+  redis.call('SET', memory, nonce .. '\n' .. cjson.encode({ job, kept, names }), 'PX', lease)
+elseif before then
+  redis.call('DEL', memory)
 end
 return { runs, job, corrupt, kept, unannounced, aside }

@@ -66,19 +66,38 @@ local function show_started(id, queue, worker, fence)
   if worker == '' or queue == '' then
     return
   end
-  local execution = job_of(id) .. ':' .. fence
+  local execution = rq('execution', job_of(id) .. ':' .. fence)
   local seconds = string.format('%.3f', now / 1000)
   redis.call('HSET', rq_job(id), 'status', 'started', 'worker_name', worker)
-  redis.call('ZADD', rq_queue(queue, 'wip'), '+inf', execution)
-  redis.call('HSET', rq('execution', execution), 'id', fence, 'job_id', job_of(id), 'created_at', seconds,
+  redis.call('HSET', execution, 'id', fence, 'job_id', job_of(id), 'created_at', seconds,
     'last_heartbeat', seconds, 'worker_name', worker)
-  redis.call('EXPIRE', rq('execution', execution), 86400)
-  redis.call('SADD', rq('worker', worker) .. ':executions', execution)
+  redis.call('EXPIRE', execution, 86400)
 end
 
--- Lets what RQ shows of a worker's runs end, if the worker does not see to it: once for all runs that it begins.
-local function limit_executions(worker)
-  redis.call('EXPIRE', rq('worker', worker) .. ':executions', 600)
+-- Lists all runs that a worker begins, each { id, queue, fence }, and lets RQ's list of them end if the worker does not
+-- see to it.
+local function list_started(worker, begun)
+  if worker == '' then
+    return
+  end
+  local executions = rq('worker', worker) .. ':executions'
+  local at_work, listed = { 'SADD', executions }, {}
+  for _, each in ipairs(begun) do
+    local execution, queue = job_of(each[1]) .. ':' .. each[3], each[2]
+    if queue ~= '' then
+      at_work[#at_work + 1] = execution
+      local list = listed[queue] or { 'ZADD', rq_queue(queue, 'wip') }
+      list[#list + 1], list[#list + 2] = '+inf', execution
+      listed[queue] = list
+    end
+  end
+  for _, list in pairs(listed) do
+    redis.call(unpack(list))
+  end
+  if at_work[3] then
+    redis.call(unpack(at_work))
+    redis.call('EXPIRE', executions, 600)
+  end
 end
 
 local function show_ended(id, queue, worker, fence, status, ttl)
