@@ -46,7 +46,7 @@ MUTANTS: Final = (
     Mutant("an answer is not counted", "say", "'seq', seq)", "'seq', seq - 1)"),
     Mutant("all events of a write have one seq", "append", "      seq = seq + 1\n", ""),
     Mutant("writes are not counted", "commit", "'batch', ARGV[5],", "'batch', 0,"),
-    Mutant("progress does not clear deaths", "commit", "gets_on() then", "false then"),
+    Mutant("progress does not clear deaths", "commit", "if not gets_on() then", "if true then"),
     Mutant("a running run can be claimed", "claim", "run.status ~= 'queued'", "run.status == nil"),
     Mutant("any run can be claimed", "claim", "if run.status ~= 'queued' then", "if false then"),
     Mutant(
@@ -66,7 +66,9 @@ MUTANTS: Final = (
     Mutant("a fence is its epoch alone", "claim", "epoch .. '.' .. nonce", "epoch .. '.'"),
     Mutant("a claim leaves the write count", "claim", "  if run.batch then", "  if false then"),
     Mutant("a claim has no lease", "claim", "    redis.call(unpack(leased))\n", ""),
-    Mutant("take forgets what it gave", "take", "if before and string.sub(", "if false and string.sub("),
+    Mutant(
+        "take forgets what it gave", "take", "if before and string.sub(", "if false and string.sub("
+    ),
     Mutant("acquire forgets what it gave", "acquire", "run.status == 'running' and", "false and"),
     Mutant("suspects share a worker", "take", "busy > 0 or #runs > 0", "false"),
     Mutant("suspension ignores a cancel", "suspend", "if run[5] then", "if false then"),

@@ -102,8 +102,7 @@ def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:
     first = seqs[0] if seqs else 1
     if seqs != list(range(first, first + len(seqs))):
         yield f"I5 run {run_id}: seqs {seqs}"
-    if seqs and run["seq"] != str(seqs[-1]):
-        yield f"I5 run {run_id}: its hash says that {run['seq']} is its newest event, not {seqs[-1]}"
+    yield from _count(run_id, run, seqs)
     if not seqs or (first != 1 and run.get("keep", "0") == "0"):
         yield f"I5 run {run_id}: its log begins at {seqs[:1]}"
     remote = set(remote_steps(log))  # whose attempts are their own
@@ -127,6 +126,11 @@ def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:
         yield f"I4 run {run_id} is {run['status']}, its last event says {log[-1].tree['data']}"
     elif run["status"] not in TERMINAL and ends:
         yield f"I4 run {run_id} is {run['status']} after its end"
+
+
+def _count(run_id: str, run: Run, seqs: Sequence[int]) -> Iterator[str]:
+    if seqs and run["seq"] != str(seqs[-1]):
+        yield f"I5 run {run_id}: its newest event is {seqs[-1]}, its hash says {run['seq']}"
 
 
 def _recorded_twice(run_id: str, log: Sequence[Entry]) -> Iterator[str]:

@@ -45,8 +45,25 @@ def test_a_chunk_that_is_seldom_needed_is_made_when_it_is_called_for() -> None:
 
     assert "settling" in at_once
     assert "settle_here" in later
-    assert not {*at_once} & {*later}
-    assert "  return { settle_here = settle_here, start_next = start_next }\nend\n" in text
+    assert "  return { settle_here = settle_here, start_next = start_next }\n  end\n" in text
+
+
+def test_functions_that_only_seldom_ones_need_are_made_in_these() -> None:
+    text = load("penstock.runtime.redis.scripts", "finish").text
+    at_once = re.findall(r"^(?:local )?function (\w+)", text, re.MULTILINE)
+    leaving = text[text.index("local function leave_thread") :].partition("\nend\n")[0]
+
+    assert "remember" not in at_once
+    assert leaving.startswith("local function leave_thread(...)\n")
+    assert "  local function remember(thread, at, told, values)\n" in leaving
+    assert leaving.endswith("  return leave_thread(...)")
+
+
+def test_a_constant_that_nothing_needs_is_left_out() -> None:
+    text = load("penstock.runtime.redis.scripts", "record").text
+
+    assert "local FRAME = " in text
+    assert "TIMERS" not in text
 
 
 def test_a_server_that_does_not_know_the_script_gets_it(redis_client: redis.Redis) -> None:

@@ -7,7 +7,8 @@ __all__ = ["Call", "Script", "arun", "load", "load_all", "run", "run_all"]
 import functools
 import hashlib
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib.resources import files
 from textwrap import indent
@@ -21,8 +22,9 @@ Argument: TypeAlias = str | bytes | int | float
 Reply: TypeAlias = object
 
 _INCLUDE = re.compile(r"^-- include: (\S+)(?: as (\w+)\(([\w, ]+)\))?$", re.MULTILINE)
-_FUNCTION = re.compile(r"^local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
-_COMMENT = re.compile(r"^ *--.*", re.MULTILINE)
+_FUNCTION = re.compile(r"^(-- seldom\n)?local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
+_CONSTANT = re.compile(r"^local (\w+(?:, \w+)*) = [^\n]*[^\n{(,]\n", re.MULTILINE)
+_COMMENT = re.compile(r" *--.*")
 _WORD = re.compile(r"\w+")
 
 
@@ -48,12 +50,13 @@ class Call:
 def load(package: str, name: str) -> Script:
     """Read `<name>.lua` of a package, with each line `-- include: package/chunk` replaced.
 
-    Redis makes each function of a script anew in every call. So functions that the script does not
-    use are left out; and a line `-- include: package/chunk as chunk(one, other)` makes a function
-    `chunk`, which returns a table with those two functions of the chunk: they are made when it is
-    called.
+    Redis makes each function of a script anew in every call. So functions and constants that the
+    script does not use are left out; and a line `-- include: package/chunk as chunk(one, other)`
+    makes a function `chunk`, which returns a table with those two functions of the chunk: they are
+    made when it is called. A function below a line `-- seldom` is one that few calls of the script
+    need. Functions that nothing but these need are made when such a one is called.
     """
-    text = _without_unused(_chunk(f"{package}/{name}"))
+    text = _slim(_chunk(f"{package}/{name}"))
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -74,17 +77,51 @@ def _included(line: re.Match[str]) -> str:
         return _chunk(path)
     exported = ", ".join(f"{each} = {each}" for each in functions.split(", "))
     body = indent(f"{_chunk(path)}\nreturn {{ {exported} }}", "  ")
-    return f"local function {name}()\n{body}\nend"
+    return f"-- seldom\nlocal function {name}()\n{body}\nend"
 
 
-def _without_unused(text: str) -> str:
-    """Leave out the functions of a script's outermost level that nothing else needs."""
-    functions = {each[1]: _words(each[0]) for each in _FUNCTION.finditer(text)}
-    used, found = set[str](), _words(_FUNCTION.sub("", text))
-    while new := found & functions.keys() - used:
+def _slim(text: str) -> str:
+    """Leave out what a script does not use, and move what few calls use to where it is used."""
+    found = {each[2]: each for each in _FUNCTION.finditer(text)}
+    texts = {name: each[0].removeprefix("-- seldom\n") for name, each in found.items()}
+    seldom = {name for name, each in found.items() if each[1]}
+    outermost = _used(_FUNCTION.sub("", text), texts, seldom)
+    for name in seldom & outermost:
+        inner = _used(texts[name], texts, set()) - outermost - {name}
+        texts[name] = _with_inner(
+            name, texts[name], [texts[each] for each in texts if each in inner]
+        )
+    return _without_constants(
+        _FUNCTION.sub(lambda each: texts[each[2]] if each[2] in outermost else "", text)
+    )
+
+
+def _used(text: str, texts: Mapping[str, str], seldom: Set[str]) -> set[str]:
+    """Name the functions that a text needs, without what those that are seldom called need."""
+    used, found = set[str](), _words(text)
+    while new := found & texts.keys() - used:
         used |= new
-        found = set[str]().union(*(functions[name] for name in new))
-    return _FUNCTION.sub(lambda each: each[0] if each[1] in used else "", text)
+        found = set[str]().union(*(_words(texts[name]) for name in new - seldom))
+    return used
+
+
+def _with_inner(name: str, text: str, inner: Sequence[str]) -> str:
+    """Put functions into one; they see what it sees, but for its arguments."""
+    if not inner:
+        return text
+    body = indent("".join([*inner, text]), "  ")
+    return f"local function {name}(...)\n{body}  return {name}(...)\nend\n"
+
+
+def _without_constants(text: str) -> str:
+    """Leave out the lines that name something which nothing else names."""
+    count = Counter(_WORD.findall(_COMMENT.sub("", text)))
+
+    def kept(line: re.Match[str]) -> str:
+        is_used = "(" in line[0] or any(count[name] > 1 for name in line[1].split(", "))
+        return line[0] if is_used else ""
+
+    return _CONSTANT.sub(kept, text)
 
 
 def _words(text: str) -> set[str]:

@@ -36,6 +36,9 @@ TAKEN_OVER: Final = 1_000_000
 So the epochs of two such runs differ, and those of the later one are greater.
 """
 
+BEGINNING: Final = 0.01
+"""Seconds that the word that a run has begun may wait for its end, where many runs begin."""
+
 _READ: Final = {ACCEPTED, ACCEPTED_CONTEXT}
 """Checkpoints that tell of no progress: of what the run was given, which was read."""
 
@@ -73,6 +76,7 @@ class RedisJournal:
         self._home_step = fields.get("home_step", "")
         self._lock = threading.Lock()
         self.seq = claim.seq
+        self._begun = time.monotonic()
         # The first event of a run is run.queued; a remote step speaks in the stream of its home.
         self._takes_over = "again" in fields
         has_begun = self._takes_over or int(fields["epoch"]) > 1
@@ -327,6 +331,13 @@ class RedisJournal:
         """Whether there is anything to send, and still a use in it."""
         with self._lock:
             return self.failure is None and not self._backlog.is_empty
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether all there is to send is that the run has begun just now."""
+        with self._lock:
+            is_early = time.monotonic() < self._begun + BEGINNING
+            return is_early and self._backlog.is_beginning and not self._waiters
 
     def next_call(self) -> Call | None:
         """Return the write that is due; the same until it is settled."""

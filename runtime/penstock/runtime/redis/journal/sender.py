@@ -30,6 +30,9 @@ LINGER: Final = 0.002
 MOST_LINGER: Final = 0.016
 """The longest it gets, while what is written is flushed by those who write it."""
 
+CROWD: Final = 3
+"""Outboxes with something to send from which on those wait that can."""
+
 
 class Outbox(Protocol):
     """What one attempt has to send; one call at a time is on its way."""
@@ -51,6 +54,11 @@ class Outbox(Protocol):
     @property
     def is_due(self) -> bool:
         """Whether there is anything to send."""
+        ...
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether what there is may travel with what comes next, in some milliseconds."""
         ...
 
 
@@ -143,6 +151,8 @@ class Sender:
         delay = 0.01
         while self._wait():
             outboxes = list(self._dirty)
+            if len(outboxes) >= CROWD:
+                outboxes = [outbox for outbox in outboxes if not outbox.can_wait]
             for outbox in outboxes:
                 self._dirty.pop(outbox, None)
             if self._send_free(outboxes):

@@ -97,6 +97,13 @@ class Backlog:
         return self._sent is None and not self.is_filled
 
     @property
+    def is_beginning(self) -> bool:
+        """Whether it holds one event and nothing else, the first of the attempt."""
+        write = self._filling
+        has_more = write.checkpoints or write.puts or write.questions or write.ending
+        return write.number == 1 and len(write.events) == 2 and not has_more
+
+    @property
     def last(self) -> int | None:
         """The number of the newest write that is not stored yet, None for none."""
         if not self._filling.is_empty:

@@ -19,7 +19,5 @@ local id, closed = ARGV[3], tonumber(ARGV[at])
 for each = at + 1, at + closed do
   redis.call('HDEL', key('questions', id), ARGV[each], ARGV[each] .. '/schema')
 end
-if list_questions(id, at + 1 + closed) then
-  redis.call('HSET', key('run', id), 'asks', '1')
-end
+list_questions(id, at + 1 + closed)
 return 'OK'

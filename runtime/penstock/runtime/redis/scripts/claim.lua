@@ -1,4 +1,4 @@
--- read(id): the hash of a run as a table, which is read once. Needs names, clock, ticket and remote.
+-- Gives queued runs to a worker. Needs names, clock, ticket and remote.
 --
 -- claim(id, run, nonce, worker, versions): claim a queued run; the table changes as the hash does.
 -- The first one notes the version of its code, and whether it is pinned to that, if the worker's app has versions.
@@ -14,14 +14,6 @@
 -- Keys: run:<id>, thread:<key>, checkpoints:<id>, leases, ready, open:<facet>; of a remote step those of
 -- remote, thread:<key>, checkpoints:<home>; graph:<key>; those of ticket.
 local GONE = 60000 -- ms that nobody's run is still kept
-
-local function read(id)
-  local all, run = redis.call('HGETALL', key('run', id)), {}
-  for at = 1, #all, 2 do
-    run[all[at]] = all[at + 1]
-  end
-  return run
-end
 
 -- What an attempt needs of the hash, as Redis would give it.
 local function needed(run, ...)
@@ -88,7 +80,9 @@ local function claim(id, run, nonce, worker, versions)
   run.status, run.updated, run.epoch, run.fence = 'running', NOW, epoch, changed[4]
   run.isolated, run.company, run.reserved, run.parked = nil
   begun[#begun + 1] = { id, queue, run.fence }
-  unpark(id, queue, parked)
+  if parked then
+    unpark(id, queue, parked)
+  end
   if is_marked then
     redis.call('HDEL', key('run', id), 'isolated', 'company', 'reserved')
   end
@@ -108,12 +102,8 @@ local function note_claims(worker, lease)
   end
 end
 
--- What is recorded of a run, all of it or what `is_wanted` tells of; not the arguments of remote steps that are not
--- under way: those are to be sent, again or for the first time by this attempt.
-local function recorded(id, sends, is_wanted)
-  if not sends then
-    return redis.call('HGETALL', key('checkpoints', id)) -- as mostly: thousands of steps are not looked at
-  end
+-- seldom
+local function recorded_of_sender(id, is_wanted)
   local away, found = {}, {}
   local remote = redis.call('HGETALL', key('remote', id))
   for at = 1, #remote, 2 do
@@ -129,12 +119,22 @@ local function recorded(id, sends, is_wanted)
   return found
 end
 
+-- What is recorded of a run, all of it or what `is_wanted` tells of; not the arguments of remote steps that are not
+-- under way: those are to be sent, again or for the first time by this attempt.
+local function recorded(id, sends, is_wanted)
+  if not sends then
+    return redis.call('HGETALL', key('checkpoints', id)) -- as mostly: thousands of steps are not looked at
+  end
+  return recorded_of_sender(id, is_wanted)
+end
+
 -- Tells whether of two steps one is the other, or was called in it.
 local function is_beside(one, other)
   local shorter = math.min(#one, #other)
   return string.sub(one .. '/', 1, shorter + 1) == string.sub(other .. '/', 1, shorter + 1)
 end
 
+-- seldom
 local function claimed_remote(id, run)
   local home, step = run.home, run.home_step
   local of_home = redis.call('HMGET', key('run', home), 'config', 'thread_key', 'sends', 'seq')

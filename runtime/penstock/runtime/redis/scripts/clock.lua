@@ -5,7 +5,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local function ms(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number) -- which takes a fraction of what '%.0f' takes
 end
 
 local NOW = ms(now)

@@ -35,7 +35,11 @@ local function gets_on()
 end
 
 -- The deaths so far are none without a recorded step after them; 'got_on' is the number of the last of them (forgo).
+-- seldom
 local function forget_crashes(record)
+  if not gets_on() then
+    return
+  end
   local run = redis.call('HMGET', record, 'isolated', 'deaths', 'pardoned')
   redis.call('HSET', record, 'crashes', '0', 'alone', '0', 'got_on', string.format('%d', (run[2] or 0) + (run[3] or 0)))
   if run[1] == '1' then
@@ -80,7 +84,7 @@ local function apply(home, crashes, seq)
       redis.call('HSET', key('run', home), 'seq', seq)
     end
   end
-  if (crashes or '0') ~= '0' and gets_on() then
+  if (crashes or '0') ~= '0' then
     forget_crashes(key('run', ARGV[3]))
   end
   return following, changed

@@ -24,10 +24,10 @@ local function list_ended(id, run, status)
     run.cause = nil
   end
   local name, last = list_of(run, status, now)
-  local entry = string.format('%06x', now % HOUR) .. id
+  local item = string.format('%06x', now % HOUR) .. id
   for _, facet in ipairs(facets_of(run)) do
     redis.call('ZREM', key('open', facet), id)
-    if redis.call('RPUSH', key('over', name .. ':' .. facet), entry) == 1 then
+    if redis.call('RPUSH', key('over', name .. ':' .. facet), item) == 1 then
       list_names().begin_list(facet, name, last)
     end
   end

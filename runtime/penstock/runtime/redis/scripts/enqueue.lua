@@ -39,8 +39,24 @@ for each = fields, #ARGV, 2 do
   told[ARGV[each]] = ARGV[each + 1]
 end
 local is_own = not told.thread
+
+-- seldom
+local function place_at()
+  return is_own and place(thread) or separating().place_of(told.thread, thread)
+end
+
+-- seldom
+local function begin_at(at)
+  if is_own then
+    begin(thread, at, id, told, 'id', id, 'ttl', told.retention or RETENTION)
+  else
+    begin(thread, at, id, told, 'id', told.thread)
+  end
+  return at.head, at.step
+end
+
 local is_new = string.find(ARGV[6], 'n', 1, true)
-local at = is_own and (is_new and {} or place(thread)) or separating().place_of(told.thread, thread)
+local at = is_own and is_new and {} or place_at()
 local is_alone = is_own and not at.head
 local active = at.run
 local status, busy = standing(active)
@@ -59,12 +75,8 @@ if not busy and not is_gone then
   if is_alone then
     run[#run + 1], run[#run + 2] = 'lone', '1'
   else
-    if is_own then
-      begin(thread, at, id, told, 'id', id, 'ttl', told.retention or RETENTION)
-    else
-      begin(thread, at, id, told, 'id', told.thread)
-    end
-    run[#run + 1], run[#run + 2], run[#run + 3], run[#run + 4] = 'checkpoint', at.head, 'step', at.step
+    local head, step = begin_at(at)
+    run[#run + 1], run[#run + 2], run[#run + 3], run[#run + 4] = 'checkpoint', head, 'step', step
   end
 end
 redis.call(unpack(run))

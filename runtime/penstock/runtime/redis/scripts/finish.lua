@@ -19,10 +19,11 @@
 -- include: penstock.runtime.redis.scripts/causes as causes(count_cause)
 
 local id, batch = ARGV[3], ARGV[5]
-local run = standing_of(id)
+local run = read(id)
 local answer = refusal(run.fence, run.batch, run.status)
 
 -- This write was the last one of its attempt, though nothing of it is kept: sent again, it is told OK.
+-- seldom
 local function end_cancelled(end_run, reason)
   redis.call('HSET', key('run', id), 'batch', batch)
   end_run(id, 'cancelled', reason)

@@ -46,6 +46,15 @@ local function popped(queue)
   return rq_queue(queue) .. ':intermediate'
 end
 
+-- The hash of a run as a table.
+local function read(id)
+  local all, run = redis.call('HGETALL', key('run', id)), {}
+  for at = 1, #all, 2 do
+    run[all[at]] = all[at + 1]
+  end
+  return run
+end
+
 -- Some fields of a run's hash by name, without those that it does not have.
 local function fields_of(id, ...)
   local run, names = {}, { ... }

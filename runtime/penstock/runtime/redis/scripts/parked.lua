@@ -30,6 +30,7 @@ local function knows(app, run)
   return false, name
 end
 
+-- seldom
 local function park(id, name)
   local run = redis.call('HMGET', key('run', id), 'queue', 'created')
   redis.call('SADD', key('parked', run[1]), name)

@@ -12,6 +12,7 @@ local function is_open(id)
 end
 
 -- Tells whether a run is the one by which its home, which is not over, expects a step to be performed.
+-- seldom
 local function is_expected(id, home, step)
   return is_open(home) and redis.call('HGET', key('remote', home), step) == id
 end

@@ -28,16 +28,10 @@ local settle
 -- include: penstock.runtime.redis.scripts/ended_lists
 -- include: penstock.runtime.redis.scripts/remote_end as remote_end(come_home, call_off, give_up)
 
--- What the end of a run needs of its hash.
-local function standing_of(id)
-  return fields_of(id, 'status', 'queue', 'worker', 'fence', 'thread_key', 'retention', 'home', 'home_step', 'caller',
-    'sends', 'parked', 'reserved', 'lone', 'batch', 'crashes', 'cancel', 'graph', 'thread_retention', 'entrypoint',
-    'metadata', 'history', 'facets', 'finished', 'retention_failed', 'cause', 'thread', 'op', 'feed', 'tags', 'seq', 'asks')
-end
-
--- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
 local STATUS_LEFT = { completed = 'idle', failed = 'error' }
 
+-- The thread of a run that ends keeps what the run has saved, and the next run that waits for it begins.
+-- seldom
 local function leave_thread(id, run, status, reason, by)
   local thread = run.thread_key
   local at = place(thread)
@@ -77,7 +71,9 @@ end
 local function settle_as(id, run, status, reason, by, ...)
   local before, retention = run.status, ms(kept_for(run, status))
   local is_at_work = before == 'running'
-  unpark(id, run.queue, run.parked)
+  if run.parked then
+    unpark(id, run.queue, run.parked)
+  end
   status_to(id, before, status, 'reason', reason, 'finished', NOW, ...)
   if not run.home and not run.op then
     list_ended(id, run, status)
@@ -113,12 +109,13 @@ local function settle_as(id, run, status, reason, by, ...)
 end
 
 function settle(id, status, reason, by)
-  local run = standing_of(id)
+  local run = read(id)
   drop(id, run.status)
   return settle_as(id, run, status, reason, by)
 end
 
 -- The terminal event of a run that no attempt ends by itself; thread is JSON text, '' if the run's own.
+-- seldom
 local function settle_here(id, status, reason)
   redis.call('ZREM', READY, id) -- a write that needs no memory first: so Redis takes the rest when it is full
   if redis.call('HEXISTS', key('run', id), 'home') == 1 then

@@ -8,16 +8,15 @@ local WAITING = 3600000 -- ms that RQ shows a run that waits as finished
 local ENDED = 600000 -- ms that RQ shows a run that has ended well, or was cancelled
 
 -- Takes a job out of RQ's registries of what has ended: a run that waited or failed goes on, or ends otherwise.
+-- seldom
 local function unfile(id, queue)
   redis.call('ZREM', rq_queue(queue, 'finished'), job_of(id))
   redis.call('ZREM', rq_queue(queue, 'failed'), job_of(id))
 end
 
--- Takes a run out of those that wait for a worker with their code; name: what is missing, nil if it is none of them.
+-- Takes a run out of those that wait for a worker with their code; name: what is missing.
+-- seldom
 local function unpark(id, queue, name)
-  if not name then
-    return
-  end
   local parked = key('parked', queue .. ':' .. name)
   redis.call('ZREM', parked, id)
   redis.call('HDEL', key('run', id), 'parked')
@@ -33,7 +32,9 @@ local BELL = '["penstock.worker.job.perform",null,[],{}]'
 local function offer(id, front, known)
   local run = known or redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at', 'started', 'parked')
   local queue = run[1]
-  unpark(id, queue, run[5])
+  if run[5] then
+    unpark(id, queue, run[5])
+  end
   redis.call('ZADD', READY, NOW, id)
   if queue == '' then
     return
@@ -67,7 +68,7 @@ local function show_started(id, queue, worker, fence)
     return
   end
   local execution = rq('execution', job_of(id) .. ':' .. fence)
-  local seconds = string.format('%.3f', now / 1000)
+  local seconds = string.sub(NOW, 1, -4) .. '.' .. string.sub(NOW, -3)
   redis.call('HSET', rq_job(id), 'status', 'started', 'worker_name', worker)
   redis.call('HSET', execution, 'id', fence, 'job_id', job_of(id), 'created_at', seconds,
     'last_heartbeat', seconds, 'worker_name', worker)
@@ -121,6 +122,6 @@ local function show_ended(id, queue, worker, fence, status, ttl)
     unfile(id, queue)
   end
   if status ~= 'canceled' then
-    redis.call('ZADD', rq_queue(queue, status), string.format('%.0f', (now + ttl) / 1000), job_of(id))
+    redis.call('ZADD', rq_queue(queue, status), ms(math.floor((now + ttl) / 1000)), job_of(id))
   end
 end
