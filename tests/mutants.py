@@ -87,7 +87,7 @@ MUTANTS: Final = (
         "if fence ~= ARGV[4] then\n",
         "if fence ~= ARGV[4] then redis.call('ZREM', ARGV[1] .. ':ready', ARGV[3])\n",
     ),
-    Mutant("a timer is not checked", "recover", "'status') ~= 'suspended' then", "'x') == '' then"),
+    Mutant("a timer is not checked", "recover", "run.status ~= 'suspended' then", "false then"),
     Mutant("a timer fires twice", "recover", "  redis.call('ZREM', TIMERS, id)\n", ""),
     Mutant("an answer leaves the timer", "reopen", "redis.call('ZREM', TIMERS, id)\n", ""),
     Mutant("a wake leaves the timer", "wake", "redis.call('ZREM', TIMERS, id)\n", ""),
