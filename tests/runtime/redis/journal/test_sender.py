@@ -142,7 +142,7 @@ def test_what_cannot_be_sent_at_all_ends_its_own_attempt_alone(redis_saver: Redi
 class Letters:
     """An outbox that is told when the sender looks into it."""
 
-    is_due = False
+    is_due = can_wait = False
 
     def __init__(self) -> None:
         self.sending = threading.Lock()
@@ -184,4 +184,26 @@ def test_what_is_written_as_the_sender_falls_asleep_is_sent(
     sender.start()
 
     assert letters.opened.wait(1)
+    sender.close(1)
+
+
+@pytest.mark.parametrize(("patient", "sent_first"), [(True, 1), (False, 4)])
+def test_where_many_have_something_to_send_those_wait_that_can(
+    redis_saver: RedisSaver, patient: bool, sent_first: int
+) -> None:
+    sender = Sender(redis_saver.connection)
+    urgent, others = Letters(), [Letters() for _ in range(3)]
+    for each in others:
+        each.can_wait = patient
+    for each in (*others, urgent):
+        vars(sender)["_dirty"][each] = None
+
+    sender.start()
+
+    assert urgent.opened.wait(1)
+    opened = [each for each in (urgent, *others) if each.opened.is_set()]
+    assert len(opened) == sent_first
+    for each in others:
+        each.can_wait = False
+    assert all(each.opened.wait(1) for each in others)
     sender.close(1)

@@ -153,6 +153,9 @@ class Sender:
             outboxes = list(self._dirty)
             if len(outboxes) >= CROWD:
                 outboxes = [outbox for outbox in outboxes if not outbox.can_wait]
+            if not outboxes:
+                self._pace = LINGER
+                continue
             for outbox in outboxes:
                 self._dirty.pop(outbox, None)
             if self._send_free(outboxes):
