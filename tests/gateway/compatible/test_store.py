@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from langgraph_sdk.errors import UnprocessableEntityError
 
@@ -60,10 +62,10 @@ def test_namespaces_are_listed(sdk: Sdk) -> None:
 def test_w14_what_the_store_cannot_do_is_refused(sdk: Sdk) -> None:
     with pytest.raises(UnprocessableEntityError, match="has no index"):
         sdk.store.search_items(["many"], query="soup")
-    dotted = {"namespace": ["a.b"], "key": "k", "value": {}}
+    dotted: dict[str, Any] = {"namespace": ["a.b"], "key": "k", "value": {}}
     assert sdk.http.put("/store/items", json=dotted).status_code == 422
     assert sdk.http.put("/store/items", json={**dotted, "namespace": []}).status_code == 422
-    odd = {"namespace_prefix": ["many"], "filter": {"n": {"$odd": 1}}}
+    odd: dict[str, Any] = {"namespace_prefix": ["many"], "filter": {"n": {"$odd": 1}}}
     assert sdk.http.post("/store/items/search", json=odd).status_code == 422
 
 

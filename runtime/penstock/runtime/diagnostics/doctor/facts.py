@@ -17,6 +17,7 @@ from penstock.runtime.diagnostics.doctor.cluster import is_cluster
 from penstock.runtime.diagnostics.doctor.encryption import read_encryption
 from penstock.runtime.diagnostics.doctor.finding import Encryption, Reading
 from penstock.runtime.diagnostics.doctor.listed import counts
+from penstock.runtime.diagnostics.doctor.listed_threads import read_unlisted
 from penstock.runtime.redis.facets import ALL
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.world import World
@@ -69,6 +70,7 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
         paused=reader("paused", False, lambda: bool(connection.exists(keys.suspended))),
         orphans=reader("orphans", list[str](), lambda: _stuck(connection, keys, queued)),
         expired=reader("expired", dict[str, float](), lambda: _expired(connection, keys)),
+        unlisted=reader("unlisted", list[str](), lambda: read_unlisted(connection, keys)),
         leaks=leaks,
         keys_read=count,
         all_keys_read=whole,

@@ -76,6 +76,8 @@ class Reading:
     """Queued runs that no queue and no thread holds."""
     expired: Mapping[str, float] = field(default_factory=dict[str, float])
     """Running runs whose lease is over -> for how many seconds."""
+    unlisted: Sequence[str] = ()
+    """Ids of threads that the lists of threads name wrongly, or not at all."""
     leaks: Sequence[str] = ()
     """Keys that will never expire."""
     keys_read: int = 0

@@ -24,13 +24,16 @@ class Fixed:
     """Runs that are queued again."""
     given_up: tuple[str, ...] = ()
     """Runs that have failed, because their workers kept dying."""
+    relisted: tuple[str, ...] = ()
+    """Threads that are in the right lists again."""
 
     def left(self, reading: Reading) -> Reading:
         """Return a reading without the runs that are fixed."""
         done = {*self.requeued, *self.given_up}
         orphans = [run_id for run_id in reading.orphans if run_id not in done]
         expired = {run_id: late for run_id, late in reading.expired.items() if run_id not in done}
-        return replace(reading, orphans=orphans, expired=expired)
+        unlisted = [each for each in reading.unlisted if each not in set(self.relisted)]
+        return replace(reading, orphans=orphans, expired=expired, unlisted=unlisted)
 
 
 def fix_runs(connection: Redis, keys: Keys, orphans: Iterable[str], crashes: int) -> Fixed:

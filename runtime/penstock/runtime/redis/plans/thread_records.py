@@ -84,6 +84,21 @@ class ThreadRecords:
         if word == "UNKNOWN":
             raise ThreadNotFoundError(f"no thread {thread_id!r}.")
 
+    def relist(self, thread_id: str) -> Plan[None]:
+        """Put a thread that has a record into the lists that it belongs in.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread, or it has no record.
+        """
+        word, place = "MOVED", ("HGET", self.keys.thread(thread_key(thread_id)), "record")
+        while word == "MOVED":
+            before: bytes = (yield place) or b""
+            if not before:
+                raise ThreadNotFoundError(f"thread {thread_id!r} has no record.")
+            metadata = self._metadata(thread_id, before)
+            keeping = self._keeping(thread_id, "known", before, metadata, None)
+            word = (yield self.calls.keep(keeping)).decode()
+
     def find(self, thread_id: str) -> Plan[ThreadRecord | None]:
         """Read the record of a thread; None if it has none."""
         found = yield from self.read([thread_id])

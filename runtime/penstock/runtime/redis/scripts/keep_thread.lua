@@ -28,7 +28,7 @@ elseif (redis.call('HGET', key('thread', thread), 'record') or '') ~= ARGV[7] th
   return 'MOVED'
 end
 
--- The status of a thread that is in no list yet.
+-- The status of a thread at a run; nil if that is gone.
 local function status_of(active)
   local status, busy = standing(active)
   if busy then
@@ -38,7 +38,7 @@ local function status_of(active)
   elseif status == 'suspended' or status == 'cancelled' and redis.call('HGET', key('run', active), 'reason') ~= 'rollback' then
     return 'interrupted'
   end
-  return 'idle'
+  return (status or not active) and 'idle' or nil
 end
 
 -- When the oldest checkpoint was made that is kept; now if there is none.
@@ -48,12 +48,15 @@ local function since()
   return time or NOW
 end
 
-local status = at.listed or status_of(at.run)
+local status = status_of(at.run) or at.listed or 'idle'
 redis.call('HSET', key('thread', thread), 'id', id, 'record', ARGV[8], 'listed', status)
+local created = redis.call('HGET', key('thread', thread), 'created') or since()
+redis.call('HSET', key('thread', thread), 'created', created)
+redis.call('ZADD', key('threads', 'created'), created, id)
+for _, other in ipairs({ 'idle', 'busy', 'interrupted', 'error' }) do
+  redis.call('ZREM', key('threads', other), id)
+end
 if not at.listed then
-  local created = since()
-  redis.call('HSET', key('thread', thread), 'created', created)
-  redis.call('ZADD', key('threads', 'created'), created, id)
   if at.run and redis.call('EXISTS', key('run', at.run)) == 1 then
     redis.call('HSET', key('run', at.run), 'listed', '1')
   end

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["doctor"]
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -21,6 +22,7 @@ from penstock.runtime.diagnostics.doctor.examination import (
     refused,
 )
 from penstock.runtime.diagnostics.doctor.fix import Fixed, fix_runs
+from penstock.runtime.diagnostics.doctor.listed_threads import relist
 from penstock.runtime.diagnostics.doctor.permissions import ROLES, rights
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
@@ -92,6 +94,8 @@ def _examine(
         if not fix or is_cluster(reading.info):
             return examine(reading), None
         fixed = fix_runs(connection, keys, reading.orphans, settings.crashes)
+        relisted = relist(connection, keys, settings.codec(), reading.unlisted)
+        fixed = replace(fixed, relisted=tuple(relisted))
         return examine(fixed.left(reading)), fixed
 
 
@@ -116,5 +120,7 @@ def _print_fixed(fixed: Fixed) -> None:
     if fixed.given_up:
         text = f"\ngiven up, because their workers kept dying: {', '.join(fixed.given_up)}"
         print_line(Text(text, style="yellow"))
-    if not fixed.requeued and not fixed.given_up:
+    if fixed.relisted:
+        print_line(Text(f"\nlisted again: {', '.join(fixed.relisted)}", style="green"))
+    if not fixed.requeued and not fixed.given_up and not fixed.relisted:
         print_line(Text("\nnothing to requeue", style="dim"))
