@@ -5,10 +5,8 @@ from __future__ import annotations
 __all__ = ["aperform", "park"]
 
 import asyncio
-from functools import partial
 from typing import Any
 
-from penstock.publisher.plan import afollow
 from penstock.runtime.engine.effects import Park
 from penstock.runtime.engine.lifecycle import perform
 from penstock.runtime.engine.pauses import until
@@ -22,22 +20,40 @@ from penstock.runtime.errors import Suspend
 
 async def aperform(step: Step) -> Any:
     """Perform a step; its caller gets to know of its end when its turn comes."""
-    place, runner = step.place, step.runner
+    plan, do = perform(step), step.runner.aeffect
     try:
-        try:
-            if step.gate is not None:
-                await _admitted(step, step.gate)
-            value = await afollow(perform(step), partial(runner.aeffect, step))
-        except BaseException as error:
-            return await _broken_off(step, error)
-        if place is not None:
-            place.future = step.task
-            if not place.is_next():
-                await _turn(step, place)
-        return value
+        if step.gate is not None:
+            await _admitted(step, step.gate)
+        effect = next(plan)
+        while True:  # as `afollow`, which takes one coroutine more
+            try:
+                answer = await do(step, effect)
+            except BaseException as error:
+                effect = plan.throw(error)
+            else:
+                effect = plan.send(answer)
+    except StopIteration as stop:
+        return stop.value if _is_known(step) else await _in_turn(step, stop.value)
+    except BaseException as error:
+        return await _broken_off(step, error)
     finally:
         if step.task is not None:
-            runner.running_steps.task_ended(step.task)
+            step.runner.running_steps.task_ended(step.task)
+
+
+def _is_known(step: Step) -> bool:
+    """Tell whether the caller of a step that has ended well may know it at once."""
+    place = step.place
+    if place is None:
+        return True
+    place.future = step.task
+    return place.is_next()
+
+
+async def _in_turn(step: Step, value: Any) -> Any:
+    if step.place is not None:
+        await _turn(step, step.place)
+    return value
 
 
 async def _turn(step: Step, place: Place) -> None:

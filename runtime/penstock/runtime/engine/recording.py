@@ -68,7 +68,8 @@ def start_step(step: Step) -> None:
     attempt = step.attempt
     if not attempt.is_observed:
         return
-    take_back(attempt, step.id)
+    if attempt.uncommitted.by_step:
+        take_back(attempt, step.id)
     called = (step.args, step.kwargs)
     data: dict[str, Any] = {"id": step.id, "input": called, "function": step.function}
     if attempt.observer is not None:
@@ -143,7 +144,8 @@ def finish_step(step: Step, value: Any, *, cached: bool = False) -> None:
     stamp = _conclude(step, outcome, cached=cached)
     if step.is_recorded and attempt.journal.stores:
         attempt.replay.remember(step.id, outcome._replace(at=stamp) if stamp else outcome)
-        attempt.uncommitted.keep(step.id)
+        if attempt.uncommitted.by_step:
+            attempt.uncommitted.keep(step.id)
 
 
 def fail_step(step: Step, error: BaseException) -> None:
@@ -159,7 +161,8 @@ def fail_step(step: Step, error: BaseException) -> None:
     if note not in getattr(error, "__notes__", ()):
         error.add_note(note)
     attempt.failures.add(step.id, error, step.use)
-    _conclude(step, Outcome(error=error, digest=step.digest))
+    if attempt.is_observed:
+        _conclude(step, Outcome(error=error, digest=step.digest))
 
 
 def give_up_step(step: Step) -> None:
@@ -191,9 +194,7 @@ def stamp_cancelled_step(step: Step, place: Place) -> bool:
 
 def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> str:
     """Record how a step ended; returns the stamp of its end, "" for none."""
-    attempt = step.attempt
-    if not attempt.is_observed:
-        return ""
+    attempt, place = step.attempt, step.place
     ended = {"value": outcome.value} if outcome.error is None else {"error": outcome.error}
     data: dict[str, Any] = {"id": step.id, "outcome": ended}
     if cached:
@@ -207,10 +208,11 @@ def _conclude(step: Step, outcome: Outcome, *, cached: bool = False) -> str:
         written = f'{{"id":{quote(step.id)}' + (',"cached":true' if cached else "")
         if step.is_recorded:
             text = encode_outcome(outcome, attempt.codec, step.id, f"result of step {step.id!r}")
-            if step.place is not None and (requests := step.place.requests()):
-                text = f'{text[:-1]},"cancels":{requests}}}'
-            if step.place is not None and (stamp := step.place.claim()):
-                text = f'{text[:-1]},"at":"{stamp}"}}'
+            if place is not None:
+                if requests := place.requests():
+                    text = f'{text[:-1]},"cancels":{requests}}}'
+                if stamp := place.claim():
+                    text = f'{text[:-1]},"at":"{stamp}"}}'
         else:
             written += _told(step, outcome)
         written += "}"

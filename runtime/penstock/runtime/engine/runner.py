@@ -108,7 +108,7 @@ class Runner:
             )
         use = OutcomeUse(scope, step_id)
         order = (scope.order or self.orders.of(scope)) if on_loop and stores else None
-        if stores:
+        if stores and attempt.replay.may_know(step_id):
             known = self._known(branch, task, args, kwargs, digest, use, order)
             if known is not None:
                 return known

@@ -264,9 +264,10 @@ class Branch:
 
     def identify(self, name: str, digest: str, key: str | None) -> str:
         """Give the id of the call made now."""
+        if key is None and flow() == self.owner:
+            return f"{self.prefix}{name}:{self._count(name)}"
         label = self._label(name, digest, key)
-        number = self._count(label)
-        return self._id(label, number, key) if key is not None else f"{self.prefix}{label}:{number}"
+        return self._id(label, self._count(label), key)
 
     def next_id(self, name: str, digest: str, key: str | None) -> str:
         """Return the id that a call made now would have, without counting it."""

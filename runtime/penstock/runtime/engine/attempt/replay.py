@@ -81,6 +81,12 @@ class Replay:
         if self._journal.stores:
             self._done[step_id] = outcome
 
+    def may_know(self, step_id: str) -> bool:
+        """Tell whether there can be a record of a step, or of what makes its call a wrong one."""
+        if self._journal.has_past or step_id in self._done:
+            return True
+        return self._journal.recorded(step_id) is not None
+
     def recall(
         self, branch: CallingBranch, step_id: str, name: str, digest: str, changed: str
     ) -> Outcome | None:

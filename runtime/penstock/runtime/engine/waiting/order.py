@@ -175,7 +175,8 @@ class Order:
         if isinstance(first, PastTimer) and first.is_before(place):
             return False
         self._record.forget_places()
-        self._pass(place)
+        self._is_moving, self._turns = True, 0
+        self._count(place)
         return True
 
     def pass_at_once(self, place: Place) -> bool:

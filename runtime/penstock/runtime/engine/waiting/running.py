@@ -42,7 +42,9 @@ class RunningSteps:
             left = self._in_threads.pop(step_id) - 1
             if left:  # it was counted in more than once
                 self._in_threads[step_id] = left
-        self._tell()
+        self.on_end()
+        if self._idle is not None:
+            self._tell(self._idle)
 
     def task_began(self, step_id: str, task: asyncio.Task[Any]) -> None:
         """Count a step in that has an asyncio task; call it on the loop."""
@@ -51,7 +53,9 @@ class RunningSteps:
     def task_ended(self, task: asyncio.Task[Any]) -> None:
         """Count a step out that has an asyncio task, once; call it on the loop."""
         if self._tasks.pop(id(task), None) is not None:
-            self._tell()
+            self.on_end()
+            if self._idle is not None:
+                self._tell(self._idle)
 
     def watch_task(self, step_id: str, task: asyncio.Task[Any]) -> None:
         """Count a step in until its asyncio task is done; call it on the loop."""
@@ -59,10 +63,9 @@ class RunningSteps:
         task.add_done_callback(retrieve)
         task.add_done_callback(self.task_ended)
 
-    def _tell(self) -> None:
-        self.on_end()
-        if self._idle is not None and self._is_idle:
-            self._idle()
+    def _tell(self, idle: Callable[[], object]) -> None:
+        if self._is_idle:
+            idle()
 
     @property
     def _is_idle(self) -> bool:
