@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from penstock.runtime.engine.injection import injected
 from penstock.runtime.engine.step import Step, current
@@ -76,9 +76,11 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
 
 
 def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
-    if isinstance(awaited, Coroutine):
-        return cast("Coroutine[Any, Any, Any]", awaited)
-    return _awaited(awaited)
+    return awaited if _is_coroutine(awaited) else _awaited(awaited)
+
+
+def _is_coroutine(awaited: object) -> bool:
+    return isinstance(awaited, Coroutine)
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:
