@@ -13,8 +13,10 @@ BOOKS = 600_000
 """Milliseconds after which RQ's books of a run that ended well are gone."""
 
 WHY = (
-    "enqueue to end, as Redis counts it; the run has no step, and no thread. More than a quarter "
-    "of the commands keep RQ's books."
+    "enqueue to end, as Redis counts it; the run has no step, and no thread. 40 commands belong to "
+    "the run itself, a quarter of them RQ's books. Each look of a worker at its queues adds 11, "
+    "which all runs share that it takes then; a write of its own for the word that the run has "
+    "begun adds 5."
 )
 
 
