@@ -14,6 +14,7 @@ import redis
 
 from penstock.runtime import Client
 from tests.faults.support.invariants import Checker
+from tests.faults.support.workers import QUICK, Fleet
 from tests.support.attempts import end
 from tests.support.server import RedisServer
 from tests.worker.commands import program
@@ -70,6 +71,24 @@ def test_i36_killed_repeated_and_twice_at_once_each_run_is_changed_once(
     assert changes(client, action, names) == dict.fromkeys(names, 1)
     assert len(set(changed)) == len(changed)
     checker.check(over=action == "cancel")
+
+
+def test_f108_a_bulk_on_a_worker_goes_on_where_the_worker_dies(
+    server: RedisServer, client: Client, checker: Checker, fleet: Fleet
+) -> None:
+    names = [client.enqueue("main", number, queue="idle").run_id for number in range(COUNT)]
+    run = client.start_bulk("cancel", queue="idle", rate=100)
+    first = fleet.start(environ=QUICK)
+    next(iter(run.stream("custom")))
+    first.kill()
+    fleet.start(environ=QUICK)
+
+    found = run.result(60)
+
+    assert changes(client, "cancel", names) == dict.fromkeys(names, 1)
+    assert found["done"] + found["skipped"] <= COUNT
+    assert client.counts() == {"cancelled": COUNT, "completed": 1}
+    checker.check(over=True)
 
 
 def changes(client: Client, action: str, names: list[str]) -> dict[str, int]:

@@ -39,15 +39,22 @@ async def failures(call: Call[FailuresQuery, Empty]) -> Response:
 async def bulk(call: Call[Empty, BulkBody]) -> Response:
     """Do the same to all runs that pass filters; answers with a line of JSON for each progress.
 
-    It ends if the client leaves, and may be repeated: no run is changed twice.
+    It ends if the client leaves, and may be repeated: no run is changed twice. With `detach` a
+    worker does it, and the answer names the run that it is.
     """
     body = call.body
     if body.action == "delete" and not call.identity.role.may(Role.ADMIN):
         raise RequestError(403, f"{call.identity.name!r} may not delete: this needs an admin.")
-    steps = call.client.bulk(
-        body.action, rate=body.rate, dry_run=body.dry_run, all=body.all, **body.filters()
+    steps: Any = {"accept": body.accept, "forget": body.forget, "after_step": body.after_step}
+    if body.detach:
+        run = await call.client.start_bulk(
+            body.action, rate=body.rate, all=body.all, **steps, **body.filters()
+        )
+        return answer_json({"run_id": run.run_id})
+    progress = call.client.bulk(
+        body.action, rate=body.rate, dry_run=body.dry_run, all=body.all, **steps, **body.filters()
     )
-    return StreamingResponse(_lines(steps), media_type="application/x-ndjson")
+    return StreamingResponse(_lines(progress), media_type="application/x-ndjson")
 
 
 async def _lines(steps: AsyncIterator[BulkProgress]) -> AsyncIterator[str]:

@@ -22,6 +22,7 @@ __all__ = [
     "Update",
 ]
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -219,10 +220,18 @@ class Copy(_Model):
 class BulkBody(FilterQuery):
     """What is done to which runs."""
 
-    action: Literal["cancel", "resume", "rerun", "delete", "unpin"]
+    action: Literal["cancel", "resume", "rerun", "fork", "delete", "unpin"]
     dry_run: bool = False
     """Name the runs, and change none."""
     all: bool = False
     """Needed where there is no filter."""
     rate: float = Field(100, gt=0)
     """Runs a second."""
+    accept: Sequence[Text] = ()
+    """Of runs that are resumed: the steps whose records stand."""
+    forget: Sequence[Text] = ()
+    """Of runs that are resumed: the steps that are executed again."""
+    after_step: Text | None = None
+    """Of runs that are forked: the last step that is not executed again."""
+    detach: bool = False
+    """Have a worker do it, as a run of its own, which the answer names."""

@@ -23,7 +23,13 @@ from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.redis.plans.failures import failures
 from penstock.runtime.redis.plans.queues import queue_states
 from penstock.runtime.types.breakpoints import Nodes, with_breakpoints
-from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
+from penstock.runtime.types.bulk import (
+    BULK,
+    BulkAction,
+    BulkOptions,
+    BulkProgress,
+    bulk_order,
+)
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
 from penstock.runtime.types.feed_entry import FeedQuery, feed_filter
@@ -116,20 +122,44 @@ class AsyncClient(AsyncTransport):
         rate: float = 100.0,
         dry_run: bool = False,
         all: bool = False,
+        accept: str | Iterable[str] = (),
+        forget: str | Iterable[str] = (),
+        after_step: str | None = None,
         **query: Unpack[StatusQuery],
     ) -> AsyncIterator[BulkProgress]:
         """As `Client.bulk`."""
-        wanted = bulk_filter(action, RunFilter.of(**query), is_all=all)
-        bulk = Bulk(self.plans, self.search, self.settings, action, wanted, dry_run)
-        return self._each_step(bulk, checked_rate(rate))
+        options = BulkOptions(
+            rate=rate, all=all, accept=accept, forget=forget, after_step=after_step
+        )
+        order = bulk_order(action, query, options)
+        return self._each_step(Bulk(self.threads, self.search, self.settings, order, dry_run))
 
-    async def _each_step(self, bulk: Bulk, rate: float) -> AsyncIterator[BulkProgress]:
+    async def start_bulk(
+        self,
+        action: BulkAction,
+        *,
+        rate: float = 100.0,
+        all: bool = False,
+        accept: str | Iterable[str] = (),
+        forget: str | Iterable[str] = (),
+        after_step: str | None = None,
+        worker_queue: str | None = None,
+        **query: Unpack[StatusQuery],
+    ) -> AsyncRunHandle:
+        """As `Client.start_bulk`."""
+        options = BulkOptions(
+            rate=rate, all=all, accept=accept, forget=forget, after_step=after_step
+        )
+        order = bulk_order(action, query, options)
+        return await self.enqueue(BULK, order.written(), queue=worker_queue)
+
+    async def _each_step(self, bulk: Bulk) -> AsyncIterator[BulkProgress]:
         while not bulk.is_over:
             began = time.monotonic()
             progress = await self.do(bulk.step())
             yield progress
             if progress.run_ids and not bulk.is_dry and not bulk.is_over:
-                due = began + len(progress.run_ids) / rate
+                due = began + len(progress.run_ids) / bulk.order.rate
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     def follow(self, *, after: str | None = None, **query: Unpack[FeedQuery]) -> AsyncFeed:

@@ -21,7 +21,13 @@ from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.redis.plans.failures import failures
 from penstock.runtime.redis.plans.queues import queue_states
 from penstock.runtime.types.breakpoints import Nodes, check_no_breakpoints, with_breakpoints
-from penstock.runtime.types.bulk import BulkAction, BulkProgress, bulk_filter, checked_rate
+from penstock.runtime.types.bulk import (
+    BULK,
+    BulkAction,
+    BulkOptions,
+    BulkProgress,
+    bulk_order,
+)
 from penstock.runtime.types.config import merged
 from penstock.runtime.types.durability import Durability
 from penstock.runtime.types.failure_group import FailureGroup
@@ -166,29 +172,65 @@ class Client(Transport):
         rate: float = 100.0,
         dry_run: bool = False,
         all: bool = False,
+        accept: str | Iterable[str] = (),
+        forget: str | Iterable[str] = (),
+        after_step: str | None = None,
         **query: Unpack[StatusQuery],
     ) -> Iterator[BulkProgress]:
         """Do the same to all runs that pass the filters, `rate` runs a second; yields the progress.
 
-        `cancel` and `unpin` are for open runs, `resume` for failed ones, `rerun` and `delete` for
-        those that are over. Each run is changed only if nobody has changed it since it was read: a
-        bulk that was killed can be repeated, and two may be under way, and no run is changed twice.
-        With `dry_run`, nothing is changed, and the progress names the runs that would be.
+        `cancel` and `unpin` are for open runs, `resume` for failed ones, `rerun`, `fork` and
+        `delete` for those that are over. Each run is changed only if nobody has changed it since it
+        was read: a bulk that was killed can be repeated, and two may be under way, and no run is
+        changed twice. With `dry_run`, nothing is changed, and the progress names the runs that
+        would be. `accept` and `forget` are steps of runs that are resumed, as `RunHandle.resume`
+        takes them; `after_step` is the last step of runs that are forked which is not executed
+        again. Runs without such a step are skipped.
 
         Raises:
             ConfigurationError: there is neither a filter nor `all`, or no run could be meant.
         """
-        wanted = bulk_filter(action, RunFilter.of(**query), is_all=all)
-        bulk = Bulk(self.plans, self.search, self.settings, action, wanted, dry_run)
-        return self._each_step(bulk, checked_rate(rate))
+        options = BulkOptions(
+            rate=rate, all=all, accept=accept, forget=forget, after_step=after_step
+        )
+        order = bulk_order(action, query, options)
+        return self._each_step(Bulk(self.threads, self.search, self.settings, order, dry_run))
 
-    def _each_step(self, bulk: Bulk, rate: float) -> Iterator[BulkProgress]:
+    def start_bulk(
+        self,
+        action: BulkAction,
+        *,
+        rate: float = 100.0,
+        all: bool = False,
+        accept: str | Iterable[str] = (),
+        forget: str | Iterable[str] = (),
+        after_step: str | None = None,
+        worker_queue: str | None = None,
+        **query: Unpack[StatusQuery],
+    ) -> RunHandle:
+        """Have a worker do the same to all runs that pass the filters, as a run of its own.
+
+        The run is of the entrypoint `penstock.bulk`, which each `penstock worker` has. It tells its
+        progress in custom events, goes on where a worker dies, and can be cancelled; its result
+        says how many runs it has changed. It is on the queue `worker_queue`, by default that of the
+        settings; all else is as `bulk` takes it.
+
+        Raises:
+            ConfigurationError: as `bulk`.
+        """
+        options = BulkOptions(
+            rate=rate, all=all, accept=accept, forget=forget, after_step=after_step
+        )
+        order = bulk_order(action, query, options)
+        return self.enqueue(BULK, order.written(), queue=worker_queue)
+
+    def _each_step(self, bulk: Bulk) -> Iterator[BulkProgress]:
         while not bulk.is_over:
             began = time.monotonic()
             progress = self.do(bulk.step())
             yield progress
             if progress.run_ids and not bulk.is_dry and not bulk.is_over:
-                due = began + len(progress.run_ids) / rate
+                due = began + len(progress.run_ids) / bulk.order.rate
                 time.sleep(max(0.0, due - time.monotonic()))
 
     def follow(self, *, after: str | None = None, **query: Unpack[FeedQuery]) -> Feed:

@@ -27,6 +27,8 @@ class Change:
     nonce: str
     entrypoint: str = ""
     metadata: str = ""
+    run_id: str = ""
+    """The run that a fork is made for, which makes it only once; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class ThreadCalls:
             self._history,
             self._retention,
             _bytes(change.thread_id),
+            change.run_id,
         )
 
     def copy(self, copied: Copy, nonce: str) -> Call:

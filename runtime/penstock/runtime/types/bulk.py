@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-__all__ = ["ACTIONS", "BulkAction", "BulkProgress", "bulk_filter", "checked_rate"]
+__all__ = [
+    "ACTIONS",
+    "BULK",
+    "BulkAction",
+    "BulkOptions",
+    "BulkOrder",
+    "BulkProgress",
+    "bulk_order",
+]
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypedDict, cast
 
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.types.run import OPEN, RunStatus
-from penstock.runtime.types.run_filter import RunFilter
+from penstock.runtime.types.run_filter import RunFilter, StatusQuery
 
-BulkAction = Literal["cancel", "resume", "rerun", "delete", "unpin"]
+BulkAction = Literal["cancel", "resume", "rerun", "fork", "delete", "unpin"]
+
+BULK: Final = "penstock.bulk"
+"""The entrypoint that workers have to do the same to many runs."""
 
 _OVER: Final = frozenset(RunStatus) - OPEN
 
@@ -21,6 +32,7 @@ ACTIONS: Final[Mapping[str, frozenset[RunStatus]]] = {
     "cancel": OPEN,
     "resume": frozenset({RunStatus.FAILED}),
     "rerun": _OVER,
+    "fork": _OVER,
     "delete": _OVER,
     "unpin": OPEN,
 }
@@ -39,16 +51,68 @@ class BulkProgress:
     """The runs that it was done to since the last progress; of a dry run, those it would be."""
 
 
-def bulk_filter(action: str, wanted: RunFilter, *, is_all: bool) -> RunFilter:
-    """Return the filter of the runs that something is done to.
+class BulkOptions(TypedDict, total=False):
+    """What is done to many runs beyond the action itself."""
+
+    rate: float
+    """How many runs a second are changed at most; by default 100."""
+    all: bool
+    """Whether all runs are meant, where no filter is given."""
+    accept: str | Iterable[str]
+    """Of runs that are resumed: the steps whose records stand."""
+    forget: str | Iterable[str]
+    """Of runs that are resumed: the steps that are executed again."""
+    after_step: str | None
+    """Of runs that are forked: the last step that is not executed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOrder:
+    """What is done to which runs."""
+
+    action: str
+    wanted: RunFilter
+    rate: float = 100.0
+    accept: tuple[str, ...] = ()
+    forget: tuple[str, ...] = ()
+    after_step: str | None = None
+
+    def written(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        fields: dict[str, Any] = {
+            each.name: getattr(self, each.name) for each in dataclasses.fields(self)
+        }
+        return {**fields, "wanted": self.wanted.written()}
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> BulkOrder:
+        """Read what `written` returned.
+
+        Raises:
+            ConfigurationError: it is something else.
+        """
+        try:
+            steps = {name: tuple(written[name]) for name in ("accept", "forget")}
+            wanted = RunFilter.read(written["wanted"])
+            return cls(**{**written, **steps, "wanted": wanted})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"this is no bulk as client.start_bulk writes it: {error!r}."
+            ) from error
+
+
+def bulk_order(action: str, query: StatusQuery, options: BulkOptions | None = None) -> BulkOrder:
+    """Check what is to be done to which runs.
 
     Raises:
-        ConfigurationError: there is no such action, it can be done to none of these runs, or
-            neither a filter nor `all` says which are meant.
+        ConfigurationError: there is no such action, it can be done to none of these runs or has no
+            such option, or neither a filter nor `all` says which are meant.
     """
+    options = options or {}
     if action not in ACTIONS:
         raise ConfigurationError(f"there is no action {action!r}; there are {', '.join(ACTIONS)}.")
-    if wanted.is_empty and not is_all:
+    wanted = RunFilter.of(**query)
+    if wanted.is_empty and not options.get("all"):
         raise ConfigurationError(
             f"{action} all runs? Give a filter, such as entrypoint or tag, or all=True (--all)."
         )
@@ -57,15 +121,21 @@ def bulk_filter(action: str, wanted: RunFilter, *, is_all: bool) -> RunFilter:
         raise ConfigurationError(
             f"{action} is for runs that are {', '.join(sorted(ACTIONS[action]))}."
         )
-    return dataclasses.replace(wanted, statuses=statuses)
+    accept, forget = (_listed(options.get(name, ())) for name in ("accept", "forget"))
+    after_step = options.get("after_step")
+    if (accept or forget) and action != "resume":
+        raise ConfigurationError(f"accept and forget are of resume, not of {action}.")
+    if after_step is not None and action != "fork":
+        raise ConfigurationError(f"after_step is of fork, not of {action}.")
+    wanted = dataclasses.replace(wanted, statuses=statuses)
+    return BulkOrder(action, wanted, _rate(options.get("rate", 100.0)), accept, forget, after_step)
 
 
-def checked_rate(rate: float) -> float:
-    """Return how many runs a second are changed at most.
+def _listed(steps: object) -> tuple[str, ...]:
+    return (steps,) if isinstance(steps, str) else tuple(cast("Iterable[str]", steps))
 
-    Raises:
-        ConfigurationError: it is no number above 0.
-    """
+
+def _rate(rate: float) -> float:
     if not rate > 0:
         raise ConfigurationError(f"rate is a number of runs a second, above 0, not {rate!r}.")
     return rate

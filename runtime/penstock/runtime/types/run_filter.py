@@ -4,10 +4,11 @@ from __future__ import annotations
 
 __all__ = ["RunFilter", "RunPage", "RunQuery", "StatusQuery"]
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.types.run import OPEN, Run, RunStatus
@@ -97,6 +98,16 @@ class RunFilter:
             _checked("error", error),
             _checked("version", version),
         )
+
+    def written(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return {**fields, "statuses": sorted(self.statuses), "tags": dict(self.tags)}
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> RunFilter:
+        """Read what `written` returned."""
+        return cls(**{**written, "statuses": frozenset(map(RunStatus, written["statuses"]))})
 
     @property
     def status(self) -> RunStatus | None:

@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from penstock.publisher.redis.script import Call
 from penstock.publisher.redis.script import run as send
-from penstock.runtime import Client, entrypoint, interrupt
+from penstock.runtime import Client, entrypoint, interrupt, task
 from penstock.runtime.errors import ConfigurationError, RunNotFoundError
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.requests import Reads, Request
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
-from penstock.runtime.types.bulk import BulkProgress
-from penstock.runtime.types.run_filter import RunFilter, RunPage
+from penstock.runtime.types.bulk import BulkOrder, BulkProgress, bulk_order
+from penstock.runtime.types.run_filter import RunPage
 from tests.faults.support.invariants import Checker
 from tests.support.attempts import end
 from tests.support.requests import sent
 
 KEYS = Keys()
 works: set[int] = set()
+stepped: list[int] = []
+
+
+@task
+def first(number: int) -> int:
+    stepped.append(number)
+    return number
+
+
+@task
+def second(number: int) -> int:
+    if number not in works:
+        raise ValueError(number)
+    return number
+
+
+@entrypoint()
+def two(number: int) -> int:
+    return first(number).result() + second(number).result()
 
 
 @entrypoint()
@@ -38,8 +61,9 @@ def pay(number: int) -> int:
 @pytest.fixture(params=["", "k:" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="])
 def worker(request: pytest.FixtureRequest) -> Iterator[InMemoryWorker]:
     works.clear()
+    stepped.clear()
     settings = Settings(encryption_keys=request.param, index=("tag:kind",))
-    with InMemoryWorker([pay, approve], settings=settings) as worker:
+    with InMemoryWorker([pay, approve, two], settings=settings) as worker:
         yield worker
 
 
@@ -137,8 +161,8 @@ def test_a_run_that_goes_on_before_it_is_run_again_is_left_alone(
     worker: InMemoryWorker, client: Client
 ) -> None:
     (name,) = failed(worker, 1)
-    wanted = RunFilter.of(status="failed")
-    bulk = Bulk(client.plans, client.search, client.settings, "rerun", wanted)
+    order = bulk_order("rerun", {"status": "failed"})
+    bulk = Bulk(client.threads, client.search, client.settings, order)
 
     def resume(request: Request) -> None:
         if isinstance(request, Reads) and any(each[0] == "HMGET" for each in request.commands):
@@ -186,6 +210,81 @@ def test_runs_are_run_again_once_for_each_attempt(worker: InMemoryWorker, client
     assert client.count() == 4
     assert len(client.runs(tag={"kind": "odd"})) == 2
     Checker(client.connection).check(over=True)
+
+
+def test_runs_are_forked_once_for_each_attempt(worker: InMemoryWorker, client: Client) -> None:
+    """A thread that has gone on is not taken back by a bulk that is repeated."""
+    for number in (1, 2):
+        client.enqueue(two, number, thread_id=f"t{number}")
+    worker.work()
+    other = failed(worker, 3)
+    works.update((1, 2, 3))
+    del stepped[:]
+
+    steps = list(client.bulk("fork", status="failed", after_step="first:0"))
+    worker.work()
+    client.enqueue(two, 2, thread_id="t2")
+    worker.work()
+    before = [len(list(client.thread(f"t{number}").history())) for number in (1, 2)]
+    again = last(client.bulk("fork", status="failed", after_step="first:0"))
+
+    assert (steps[-1].done, steps[-1].skipped, again) == (2, 1, (0, 3))
+    assert sorted(client.get(name).result() for name in steps[-1].run_ids) == [2, 4]
+    assert stepped == [2], "only of the run that came later"
+    assert [len(list(client.thread(f"t{number}").history())) for number in (1, 2)] == before
+    assert statuses(client, other) == ["failed"]
+    Checker(client.connection).check(over=True)
+
+
+def test_two_forks_at_once_are_one(worker: InMemoryWorker, client: Client) -> None:
+    """The other takes the thread back after the first one has read that there is no new run."""
+    client.enqueue(two, 1, thread_id="t")
+    worker.work()
+    works.add(1)
+    order = bulk_order("fork", {"status": "failed"})
+    bulks = [Bulk(client.threads, client.search, client.settings, order) for _ in range(2)]
+    meanwhile: list[int] = []
+
+    def fork(request: Request) -> None:
+        is_fork = isinstance(request, Call) and request.script.name.endswith("fork")
+        if is_fork and not meanwhile:
+            meanwhile.append(client.do(bulks[1].step()).done)
+            worker.work()
+            meanwhile.append(len(list(client.thread("t").history())))
+
+    progress, _ = sent(client, bulks[0].step(), fork)
+
+    assert (progress.done, progress.skipped) == (0, 1)
+    assert meanwhile == [1, len(list(client.thread("t").history()))]
+    assert client.thread("t").state().values == 2
+
+
+def test_steps_of_failed_runs_are_accepted_and_forgotten(
+    worker: InMemoryWorker, client: Client
+) -> None:
+    names = [client.enqueue(two, number).run_id for number in (1, 2)]
+    worker.work()
+    failed(worker, 3)
+    works.update((1, 2))
+    del stepped[:]
+
+    done = last(client.bulk("resume", status="failed", forget="first:0"))
+    worker.work()
+
+    assert done == (2, 1), "one has no such step"
+    assert sorted(stepped) == [1, 2]
+    assert [client.get(name).result() for name in names] == [2, 4]
+    assert last(client.bulk("resume", status="failed", accept=["first:0"])) == (0, 1)
+
+
+def test_an_order_is_read_as_it_was_written() -> None:
+    query: Any = {"tag": {"kind": "odd"}, "since": datetime(2026, 1, 1, tzinfo=UTC)}
+    options: Any = {"accept": "a:0", "rate": 7}
+    order = bulk_order("resume", query, options)
+
+    assert BulkOrder.read(json.loads(json.dumps(order.written()))) == order
+    with pytest.raises(ConfigurationError, match="no bulk as"):
+        BulkOrder.read({"action": "resume"})
 
 
 def test_a_run_is_run_again_with_all_it_was_given(worker: InMemoryWorker, client: Client) -> None:
@@ -241,8 +340,8 @@ def test_a_bulk_reads_the_lists_of_runs_once(client: Client, action: str, comman
         run = client.enqueue(pay, number)
         if action == "resume":
             end(client, run.run_id, "failed")
-    wanted = RunFilter.of(status="queued" if action == "cancel" else "failed")
-    bulk = Bulk(client.plans, client.search, client.settings, action, wanted)
+    order = bulk_order(action, {"status": "queued" if action == "cancel" else "failed"})
+    bulk = Bulk(client.threads, client.search, client.settings, order)
 
     requests: list[Request] = []
     while not bulk.is_over:
@@ -269,6 +368,10 @@ def test_a_bulk_that_is_meant_for_no_run_is_refused(client: Client) -> None:
         client.bulk("resume")
     with pytest.raises(ConfigurationError, match="resume is for runs that are failed"):
         client.bulk("resume", status="completed")
+    with pytest.raises(ConfigurationError, match="accept and forget are of resume, not of rerun"):
+        client.bulk("rerun", all=True, accept="first:0")
+    with pytest.raises(ConfigurationError, match="after_step is of fork, not of resume"):
+        client.bulk("resume", all=True, after_step="first:0")
     with pytest.raises(ConfigurationError, match="rate"):
         client.bulk("resume", all=True, rate=0)
     with pytest.raises(ConfigurationError, match="no action 'explode'"):

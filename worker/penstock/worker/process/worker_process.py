@@ -10,10 +10,14 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from penstock.runtime.executor.app import App
+from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.client.bulk_run import bulk_entrypoint
+from penstock.runtime.executor.app import AnyExecutable, App
 from penstock.runtime.executor.observer import Observer, Observers
 from penstock.runtime.journal.trace_context import open_tracer
+from penstock.runtime.settings import Settings
 from penstock.runtime.telemetry.log_filter import add_to_all_handlers
+from penstock.runtime.types.bulk import BULK
 from penstock.worker.health.exposition import new_metrics, process_metrics
 from penstock.worker.process.app_loader import load_app
 from penstock.worker.process.deadline import Deadline
@@ -108,13 +112,17 @@ def _run_worker(
     return 0
 
 
+def _bulk(settings: Settings) -> AnyExecutable:
+    return bulk_entrypoint(lambda: AsyncClient(settings=settings))
+
+
 def _worker(options: WorkerOptions, app: App, monitor: Monitor | None) -> Worker:
     from penstock.worker.process.worker import Worker  # RQ takes its time to import
 
     metrics = new_metrics() if options.health else None  # else nobody can ask
     worker = Worker(
         options.queues,
-        entrypoints=app.entrypoints,
+        entrypoints={BULK: _bulk(options.settings), **app.entrypoints},
         tasks=app.tasks,
         settings=options.settings,
         concurrency=options.concurrency,

@@ -11,7 +11,13 @@ from penstock.runtime.errors import ConfigurationError, ResumeError
 from penstock.runtime.journal.checkpoint_names import ACCEPTED_STEP, PATCH, TIMER
 from penstock.runtime.journal.remote_call import ARGUMENTS
 from penstock.runtime.journal.step_id import is_step
-from penstock.runtime.redis.plans.requests import Plan, RequestPlans, resumed_event
+from penstock.runtime.redis.plans.requests import (
+    Plan,
+    Reads,
+    RequestPlans,
+    found_fields,
+    resumed_event,
+)
 from penstock.runtime.types.run import RunStatus
 
 SHOWN: Final = 20
@@ -22,21 +28,33 @@ SIGNS: Final = ("", "@", TIMER, ARGUMENTS, PATCH, "!^", ACCEPTED_STEP)
 
 
 def amend_run(
-    plans: RequestPlans, run_id: str, accept: Sequence[str], forget: Sequence[str]
+    plans: RequestPlans,
+    run_id: str,
+    accept: Sequence[str],
+    forget: Sequence[str],
+    *,
+    epoch: str | None = None,
 ) -> Plan[None]:
     """Let a failed run go on, with some records that stand and without some others.
+
+    With `epoch`, only after this attempt.
 
     Raises:
         RunNotFoundError: there is no such run.
         ConfigurationError: it has recorded no such step.
         ResumeError: it has not failed, or has gone on meanwhile.
     """
-    fields = yield from plans.fields(run_id)
+    record, recorded = yield Reads(
+        [plans.record(run_id), ("HKEYS", plans.keys.checkpoints(run_id))]
+    )
+    fields = found_fields(run_id, record)
     if (status := fields["status"]) != RunStatus.FAILED:
         raise ResumeError(
             f"run {run_id!r} is {status}: what it has recorded can be changed once it has failed."
         )
-    names: list[str] = [name.decode() for name in (yield ("HKEYS", plans.keys.checkpoints(run_id)))]
+    if epoch not in (None, fields.get("epoch", "")):
+        raise _refusal(run_id, "moved")
+    names: list[str] = [name.decode() for name in recorded]
     _check(run_id, names, [*accept, *forget])
     kept = {f"{ACCEPTED_STEP}{step_id}": "1" for step_id in accept}
     dropped = [name for step_id in forget for name in _of_step(names, step_id)]
@@ -45,8 +63,12 @@ def amend_run(
     call = plans.calls.amend(run_id, event, fields.get("epoch", ""), kept, dropped)
     word = plans.calls.word((yield call))
     if word != "queued":
-        said = "it has gone on meanwhile" if word == "moved" else f"it is {word or 'gone'}"
-        raise ResumeError(f"run {run_id!r} cannot be resumed: {said}.")
+        raise _refusal(run_id, word)
+
+
+def _refusal(run_id: str, word: str) -> ResumeError:
+    said = "it has gone on meanwhile" if word == "moved" else f"it is {word or 'gone'}"
+    return ResumeError(f"run {run_id!r} cannot be resumed: {said}.")
 
 
 def _check(run_id: str, names: Iterable[str], step_ids: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Move", "fork_run"]
+__all__ = ["Move", "fork_run", "prepare_fork"]
 
 import dataclasses
 import json
@@ -20,6 +20,7 @@ from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.journal.thread_values import Kept
 from penstock.runtime.redis.calls import Creation, OnBusy
 from penstock.runtime.redis.keys import thread_key
+from penstock.runtime.redis.plans.as_read import AsRead
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
 from penstock.runtime.redis.plans.requests import Plan, Reads, found_fields
 from penstock.runtime.redis.plans.threads import ThreadPlans
@@ -61,11 +62,47 @@ def fork_run(
         ThreadBusyError: a run is at work on the thread.
     """
     thread_id, run_id = past
-    record, hosted, reply = yield Reads(
+    new_id = checked_run_id(None)
+    found = yield from _read(threads, run_id, thread_id, new_id)
+    creation = yield from _forked(threads, settings, found, after_step)
+    return (yield from threads.plans.create(creation))
+
+
+def prepare_fork(
+    threads: ThreadPlans, settings: Settings, past: AsRead, after_step: str | None, new_id: str
+) -> Plan[Creation | None]:
+    """Take a thread back to where a run on it began, and write down a run that starts there.
+
+    None, and nothing is changed, if that run is there already, or the other is not as it was read.
+
+    Raises: as `fork_run` does.
+    """
+    fields = yield from threads.plans.fields(past.run_id)
+    found = yield from _read(threads, past.run_id, fields["thread"], new_id)
+    if found.is_made or not past.is_still(found.fields):
+        return None
+    return (yield from _forked(threads, settings, found, after_step))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A run that is to be forked, as it is stored."""
+
+    run_id: str
+    thread_id: str
+    new_id: str
+    fields: Mapping[str, str]
+    recorded: Mapping[str, bytes]
+    is_made: bool
+
+
+def _read(threads: ThreadPlans, run_id: str, thread_id: str, new_id: str) -> Plan[_Found]:
+    record, hosted, reply, is_made = yield Reads(
         [
             threads.plans.record(run_id),
             ("HGET", threads.keys.graph(thread_key(thread_id)), "hosted"),
             ("HGETALL", threads.keys.checkpoints(run_id)),
+            ("HGET", threads.keys.run(new_id), "status"),
         ]
     )
     fields = found_fields(run_id, record)
@@ -83,17 +120,24 @@ def fork_run(
     if "checkpoint" not in fields:
         raise UnknownCheckpointError(f"run {run_id!r} has not begun: there is nothing to fork.")
     recorded: dict[str, bytes] = {name.decode(): text for name, text in reply.items()}
+    return _Found(run_id, thread_id, new_id, fields, recorded, is_made is not None)
+
+
+def _forked(
+    threads: ThreadPlans, settings: Settings, found: _Found, after_step: str | None
+) -> Plan[Creation]:
     done = _Past()
     if after_step is not None:
-        done = yield from _past(threads, run_id, after_step)
+        done = yield from _past(threads, found.run_id, after_step)
         if not done.is_found:
-            raise _unknown_step(run_id, after_step, done)
-    move = Move(threads.codec, run_id, checked_run_id(None), recorded)
-    creation = move.creation(fields, settings, thread_id, "reject")
+            raise _unknown_step(found.run_id, after_step, done)
+    move = Move(threads.codec, found.run_id, found.new_id, found.recorded)
+    creation = move.creation(found.fields, settings, found.thread_id, "reject")
     kept = {**creation.recorded, **move.patches(), **move.kept(done)}
-    ref = CheckpointRef(thread_id, fields["checkpoint"])
-    yield from threads.changes.fork(threads.changes.change(ref, fields["entrypoint"]))
-    return (yield from threads.plans.create(dataclasses.replace(creation, recorded=kept)))
+    ref = CheckpointRef(found.thread_id, found.fields["checkpoint"])
+    change = threads.changes.change(ref, found.fields["entrypoint"])
+    yield from threads.changes.fork(dataclasses.replace(change, run_id=found.new_id))
+    return dataclasses.replace(creation, recorded=kept)
 
 
 def _past(threads: ThreadPlans, run_id: str, after_step: str) -> Plan[_Past]:

@@ -2,9 +2,9 @@
 --
 -- ARGV[3] thread key, ARGV[4] nonce, ARGV[5] number of the checkpoint ('' for the head), ARGV[6] entrypoint,
 -- ARGV[7] metadata, ARGV[8] how many checkpoints to keep, ARGV[9] retention of a thread,
--- ARGV[10] thread id.
+-- ARGV[10] thread id, ARGV[11] the run that it is made for ('' for none): if that is there, it was made.
 -- Returns as update does. What is pending on the thread is cancelled.
--- Keys: those of thread_update, separate, standing and settle.
+-- Keys: run:<id>, those of thread_update, separate, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -23,6 +23,10 @@ local thread, nonce = ARGV[3], ARGV[4]
 local number = made(nonce)
 if number then
   return { 'OK', number }
+end
+local is_made = ARGV[11] ~= '' and redis.call('HGET', key('run', ARGV[11]), 'checkpoint')
+if is_made then
+  return { 'OK', is_made }
 end
 local at = place_of(ARGV[10], thread)
 local active = at.run

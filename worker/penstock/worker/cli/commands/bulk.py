@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["bulk", "follow_bulk"]
+__all__ = ["bulk", "detached", "follow_bulk", "say_started", "steps_of_resume"]
 
-from collections.abc import Iterable
-from typing import Any, Final
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -15,11 +16,28 @@ from penstock.worker.cli.filters import filters, query_of
 from penstock.worker.cli.options import as_json, common, open_client
 from penstock.worker.cli.output import emit, print_line
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 SHOWN: Final = 10
 """Runs that a dry run names."""
 
 
-@click.command(short_help="Cancel, resume, rerun, delete or unpin all runs that pass filters.")
+def steps_of_resume(function: F) -> F:
+    """Give a command the steps of runs that are resumed, as `accept` and `forget`."""
+    for name, about in (
+        ("--forget", "Of runs that are resumed: STEP is executed again."),
+        ("--accept", "Of runs that are resumed: the record of STEP stands."),
+    ):
+        function = click.option(name, metavar="STEP", multiple=True, help=about)(function)
+    return function
+
+
+detached: Final = click.option(
+    "--detach", is_flag=True, help="Have a worker do it, as a run of its own, and name the run."
+)
+
+
+@click.command(short_help="Cancel, resume, rerun, fork, delete or unpin runs that pass filters.")
 @click.argument("action", type=click.Choice(list(ACTIONS)))
 @filters
 @click.option("--all", "is_all", is_flag=True, help="All runs, where no filter is given.")
@@ -32,6 +50,13 @@ SHOWN: Final = 10
     show_default=True,
     help="How many runs a second at most.",
 )
+@steps_of_resume
+@click.option(
+    "--after-step",
+    metavar="STEP",
+    help="Of runs that are forked: the last step that is not executed again.",
+)
+@detached
 @as_json
 @common
 def bulk(
@@ -39,6 +64,10 @@ def bulk(
     is_all: bool,
     dry_run: bool,
     rate: float,
+    accept: tuple[str, ...],
+    forget: tuple[str, ...],
+    after_step: str | None,
+    detach: bool,
     as_json: bool,
     redis: str | None,
     **options: Any,
@@ -46,12 +75,28 @@ def bulk(
     """Do the same to all runs that pass all filters.
 
     A run that somebody has changed since it was read is skipped. So the command may be stopped and
-    repeated: no run is changed twice.
+    repeated: no run is changed twice. With --detach a worker does it, and another one goes on where
+    it dies; `penstock tail` shows the progress, `penstock cancel` stops it.
     """
+    if detach and dry_run:
+        raise click.UsageError("--dry-run goes without --detach.")
     query = query_of(options)
+    steps: Any = {"accept": accept, "forget": forget, "after_step": after_step}
     with open_client(redis) as client:
-        steps = client.bulk(action, rate=rate, dry_run=dry_run, all=is_all, **query)
-        follow_bulk(steps, action, is_dry=dry_run, as_json=as_json)
+        if detach:
+            run = client.start_bulk(action, rate=rate, all=is_all, **steps, **query)
+            say_started(run.run_id, action, as_json=as_json)
+            return
+        done = client.bulk(action, rate=rate, dry_run=dry_run, all=is_all, **steps, **query)
+        follow_bulk(done, action, is_dry=dry_run, as_json=as_json)
+
+
+def say_started(run_id: str, action: str, *, as_json: bool) -> None:
+    """Name the run that does it."""
+    if as_json:
+        print_line(json.dumps({"run_id": run_id}))
+    else:
+        print_line(f"{action}: run {run_id} does it; penstock tail {run_id} follows it")
 
 
 def follow_bulk(

@@ -10,7 +10,12 @@ import click
 from rich.text import Text
 
 from penstock.runtime.types.failure_group import FailureGroup
-from penstock.worker.cli.commands.bulk import follow_bulk
+from penstock.worker.cli.commands.bulk import (
+    detached,
+    follow_bulk,
+    say_started,
+    steps_of_resume,
+)
 from penstock.worker.cli.errors import note
 from penstock.worker.cli.options import as_json, common, open_client
 from penstock.worker.cli.output import Grid, age, emit, one_line
@@ -19,6 +24,8 @@ from penstock.worker.cli.output import Grid, age, emit, one_line
 @click.command(short_help="Show what runs failed of, in groups; resume a group.")
 @click.argument("cause", required=False)
 @click.option("--resume", is_flag=True, help="Resume all runs of CAUSE.")
+@steps_of_resume
+@detached
 @click.option(
     "--limit",
     "-n",
@@ -30,7 +37,16 @@ from penstock.worker.cli.output import Grid, age, emit, one_line
 )
 @as_json
 @common
-def failures(cause: str | None, resume: bool, limit: int, as_json: bool, redis: str | None) -> None:
+def failures(
+    cause: str | None,
+    resume: bool,
+    accept: tuple[str, ...],
+    forget: tuple[str, ...],
+    detach: bool,
+    limit: int,
+    as_json: bool,
+    redis: str | None,
+) -> None:
     """Show what runs failed of, the cause that was met last first.
 
     Failures of one cause have the same entrypoint, task, class of error, and function of the app in
@@ -38,9 +54,16 @@ def failures(cause: str | None, resume: bool, limit: int, as_json: bool, redis: 
     """
     if resume and not cause:
         raise click.UsageError("--resume needs the CAUSE whose runs are resumed.")
+    if not resume and (accept or forget or detach):
+        raise click.UsageError("--accept, --forget and --detach go with --resume.")
     with open_client(redis) as client:
+        if cause and resume and detach:
+            run = client.start_bulk("resume", error=cause, accept=accept, forget=forget)
+            say_started(run.run_id, "resume", as_json=as_json)
+            return
         if cause and resume:
-            follow_bulk(client.bulk("resume", error=cause), "resume", as_json=as_json)
+            steps = client.bulk("resume", error=cause, accept=accept, forget=forget)
+            follow_bulk(steps, "resume", as_json=as_json)
             return
         found = client.failures(limit, cause=cause)
     if as_json:

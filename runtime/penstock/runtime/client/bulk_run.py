@@ -1,0 +1,60 @@
+"""The entrypoint of workers that does the same to many runs, as a run of its own."""
+
+from __future__ import annotations
+
+__all__ = ["bulk_entrypoint"]
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.func.entrypoint import entrypoint
+from penstock.runtime.func.task import task
+from penstock.runtime.redis.plans.bulk import Bulk
+from penstock.runtime.types.bulk import BULK, BulkOrder
+from penstock.runtime.types.runtime import Runtime
+from penstock.runtime.workflow.entrypoint import Entrypoint
+
+
+def bulk_entrypoint(open_client: Callable[[], AsyncClient]) -> Entrypoint[Any, Any]:
+    """Return the entrypoint: each page of runs is a step, so that another worker goes on.
+
+    A page is done again where a worker dies before it is recorded. No run is changed twice, as each
+    must be as it was read; those of that page that were changed before do not count.
+    """
+
+    @task(name="page")
+    async def page(
+        order: Mapping[str, Any], place: Mapping[str, Any], pause: float, runtime: Runtime[Any]
+    ) -> dict[str, Any]:
+        await asyncio.sleep(pause)
+        async with open_client() as client:
+            bulk = Bulk(
+                client.threads,
+                client.search,
+                client.settings,
+                BulkOrder.read(order),
+                own=runtime.execution_info.run_id,
+                after=place["after"],
+                done=place["done"],
+                skipped=place["skipped"],
+            )
+            await client.do(bulk.step())
+        runtime.stream_writer({"done": bulk.done, "skipped": bulk.skipped})
+        return {"after": bulk.after, "done": bulk.done, "skipped": bulk.skipped}
+
+    @entrypoint(name=BULK)
+    async def bulk(order: dict[str, Any]) -> dict[str, int]:
+        """Do the same to all runs that pass filters: see `client.start_bulk`."""
+        rate = BulkOrder.read(order).rate
+        place: dict[str, Any] = {"after": None, "done": 0, "skipped": 0}
+        pause = 0.0
+        while True:
+            before = place["done"]
+            place = await page(order, place, pause)
+            if place["after"] is None:
+                return {"done": place["done"], "skipped": place["skipped"]}
+            pause = (place["done"] - before) / rate
+
+    return bulk
