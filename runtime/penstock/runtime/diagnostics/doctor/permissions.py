@@ -56,7 +56,7 @@ ROLES: Final[Mapping[str, Role]] = {
         "{p}:channel{d}:* {p}:control{d}",
     ),
     "gateway": Role(
-        f"{_ASK} del scard sismember smembers zcount zrangebylex",
+        f"{_ASK} del pubsub scard sismember smembers zcount zrangebylex",
         f"{_ASKED} {{p}}:api_keys {{p}}:session_secret {{p}}:store:* {{p}}:assistants "
         "{p}:assistant:* {p}:entrypoint:* {rq}:workers "
         "{rq}:workers:* "
@@ -102,6 +102,7 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "pexpire": (_KEY, "1"),
     "ping": (),
     "publish": (_CHANNEL, ""),
+    "pubsub": ("NUMSUB",),
     "rpush": (_KEY, "v"),
     "sadd": (_KEY, "v"),
     "set": (_KEY, "v"),
