@@ -147,7 +147,7 @@ def test_a_run_is_not_found_on_another_thread(served: Served) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"after_seconds": 5},
+        {"after_seconds": -5},
         {"webhook": "https://example.org"},
         {"strict_resume": True},
         {"command": {"goto": "last"}},
@@ -215,6 +215,30 @@ def test_a_run_that_waits_for_another_is_pending_and_can_be_cancelled(served: Se
     assert [run["status"] for run in runs] == ["interrupted"] * len(runs)
     with pytest.raises(NotFoundError):
         served.sdk.runs.cancel(thread, first["run_id"])
+
+
+def test_a_run_that_begins_later_is_pending_until_then(served: Served) -> None:
+    thread = served.thread()
+
+    run = served.create(thread, "doubled", input=1, after_seconds=1.5)
+    behind = served.create(thread, "doubled", input=2, after_seconds=0.1)
+
+    assert (run["status"], behind["status"]) == ("pending", "pending")
+    assert served.sdk.runs.join(thread, behind["run_id"]) == {"result": 4}
+    shown = served.sdk.runs.get(thread, run["run_id"])
+    assert (shown["status"], shown["kwargs"]["after_seconds"]) == ("success", 1.5)
+    begun = served.client.get(run["run_id"]).info()
+    assert begun.started_at is not None
+    assert (begun.started_at - begun.created_at).total_seconds() >= 1.5
+
+
+def test_a_run_that_begins_later_can_be_cancelled(served: Served) -> None:
+    thread = served.thread()
+    run = served.create(thread, "doubled", input=1, after_seconds=600)
+
+    served.sdk.runs.cancel(thread, run["run_id"], wait=True)
+
+    assert served.sdk.runs.get(thread, run["run_id"])["status"] == "interrupted"
 
 
 def test_a_run_is_deleted_also_while_it_works(served: Served) -> None:

@@ -74,8 +74,6 @@ def _check_supported(body: RunBody) -> None:
     Raises:
         RequestError: there is such a field.
     """
-    if body.after_seconds is not None:
-        raise RequestError(422, "after_seconds: runs cannot be delayed yet.")
     if body.webhook is not None:
         raise RequestError(422, "webhook: follow the run, or ask for its status.")
     if body.strict_resume:
@@ -171,7 +169,7 @@ async def _enqueue(
     wanted = wanted_run(assistant.entrypoint, body.input, options)
     kept = _request(body, assistant, is_first=True)
     request = write_request(client.plans.codec, run_id, kept) if kept else ""
-    wanted = dataclasses.replace(wanted, request=request)
+    wanted = dataclasses.replace(wanted, request=request, delay=body.after_seconds)
     await client.do(client.threads.changes.enqueue(wanted))
     if thread_id is not None:
         about = {"graph_id": assistant.entrypoint, "assistant_id": assistant.assistant_id}

@@ -61,6 +61,8 @@ def _status(run: Run) -> LegStatus:
         case RunStatus.RUNNING:
             return "running"
         case RunStatus.SUSPENDED:
+            if run.started_at is None:
+                return "pending"  # it is to begin later
             return "success" if run.asks else "running"
         case RunStatus.COMPLETED:
             return "success"

@@ -61,7 +61,8 @@ class RunBody(RequestModel):
     checkpoint_during: bool | None = None
     """The older name of durability: false is exit."""
     strict_resume: bool = False
-    after_seconds: float | None = None
+    after_seconds: float = Field(0.0, ge=0.0, le=10 * 365 * 86400.0)
+    """When the run begins; until then it is pending, and others on its thread wait for it."""
     webhook: str | None = None
 
     @model_validator(mode="before")

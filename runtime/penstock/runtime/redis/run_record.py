@@ -33,6 +33,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "batch": "0",
     "crashes": "0",
     "config": CONFIG,
+    "delay": "0",
     "durability": "async",
     "facets": "",
     "feed": "0",

@@ -57,6 +57,8 @@ class Wanted:
     """The input before that: a request that is repeated is known by it."""
     trace: str = ""
     """The trace that it belongs to; "" for none."""
+    delay: float = 0.0
+    """Seconds until it begins; meanwhile its thread is busy."""
     request: str = ""
     """What is kept of the request with the run's first leg, as it is stored; "" for nothing."""
 
@@ -116,6 +118,7 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
             "facets": facets_field(tags, settings.index, shared),
             "feed": settings.feed,
             "request": wanted.request,
+            "delay": round(wanted.delay * 1000),
         },
         recorded={
             **({ACCEPTED: ""} if wanted.is_accepted else {}),

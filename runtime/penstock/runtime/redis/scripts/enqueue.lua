@@ -13,7 +13,7 @@
 -- the word is created, exists, conflict (the id has another input) or busy (rejected).
 -- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it.
 -- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints,
--- and those of facets, feed, standing, separate and settle.
+-- and those of delay, facets, feed, standing, separate and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -25,6 +25,7 @@
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate as separating(place_of)
 -- include: penstock.runtime.redis.scripts/settle as settling(settle_here, start_next)
+-- include: penstock.runtime.redis.scripts/delay as delaying(offer_when_due)
 -- include: penstock.runtime.redis.scripts/standing
 
 local id, thread, on_busy = ARGV[3], ARGV[4], ARGV[5]
@@ -79,6 +80,10 @@ if not busy and not is_gone then
     run[#run + 1], run[#run + 2], run[#run + 3], run[#run + 4] = 'checkpoint', head, 'step', step
   end
 end
+if told.delay then
+  told.wakes = ms(now + tonumber(told.delay))
+  run[#run + 1], run[#run + 2] = 'wakes', told.wakes
+end
 redis.call(unpack(run))
 for first = 12, fields - 1, 1000 do
   redis.call('HSET', key('checkpoints', id), unpack(ARGV, first, math.min(first + 999, fields - 1)))
@@ -126,5 +131,10 @@ if status == 'suspended' or status == 'queued' then
   local takes_back = on_busy == 'rollback' and redis.call('HEXISTS', key('run', active), 'graph') == 1
   settling().settle_here(active, 'cancelled', takes_back and 'rollback' or 'superseded')
 end
-offer(id, false, { told.queue, told.entrypoint, told.created_at })
+local ticket = { told.queue, told.entrypoint, told.created_at }
+if told.wakes then
+  delaying().offer_when_due(id, told, ticket)
+else
+  offer(id, false, ticket)
+end
 return created()

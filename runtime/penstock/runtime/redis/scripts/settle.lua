@@ -13,13 +13,20 @@ local function drop(id, status)
   end
 end
 
+-- include: penstock.runtime.redis.scripts/delay as delaying(offer_when_due)
+
 local function start_next(thread)
   local following = redis.call('LPOP', key('waiting', thread))
   if following then
     local at = place(thread)
-    begin(thread, at, following, fields_of(following, 'entrypoint', 'metadata', 'history'))
+    local run = fields_of(following, 'entrypoint', 'metadata', 'history', 'created', 'wakes')
+    begin(thread, at, following, run)
     redis.call('HSET', key('run', following), 'checkpoint', at.head, 'step', at.step)
-    offer(following, false)
+    if run.wakes then
+      delaying().offer_when_due(following, run)
+    else
+      offer(following, false)
+    end
   end
 end
 
