@@ -13,6 +13,7 @@ import httpx
 import pytest
 import redis
 import rq
+from langgraph_sdk import get_sync_client
 from redis.exceptions import NoPermissionError
 from rq.command import send_shutdown_command
 from rq.suspension import resume, suspend
@@ -124,11 +125,29 @@ def test_a_gateway_does_all_that_is_asked_over_http(
         done = {path: api.post(path, json=body).status_code for path, body in given.items()}
         read = {path: api.get(path).status_code for path in READ}
         changed = api.patch("/threads/t", json={"values": 1}).status_code
+    sdk: Any = get_sync_client(url=gateway.url, api_key=None)
+    thread = sdk.threads.create(metadata={"x": 1}, ttl=5)["thread_id"]
+    sdk.threads.update(thread, metadata={"x": 2})
+    sdk.threads.update_state(thread, {"y": 1})
+    listed = sdk.threads.search(metadata={"x": 2}, status="idle")
+    counted = sdk.threads.count(metadata={"x": 2}, status="idle")
+    made = sdk.assistants.create("main", name="mine")["assistant_id"]
+    sdk.assistants.update(made, name="yours")
+    assistants = sdk.assistants.search(name="yours")
+    sdk.store.put_item(["a"], "k", {"v": 1}, ttl=5)
+    found = sdk.store.search_items(["a"])["items"]
+    namespaces = sdk.store.list_namespaces()["namespaces"]
+    sdk.store.delete_item(["a"], "k")
+    sdk.assistants.delete(made)
+    sdk.threads.delete(thread)
+    sdk.http.client.close()
 
     assert (asked["status"], answered, result["status"]) == ("suspended", 202, "completed")
     assert done == dict.fromkeys(given, 202) | {"/bulk": 200, "/threads/r/copy": 201}
     assert read == dict.fromkeys(READ, 200)
     assert changed == 200
+    assert ([each["values"] for each in listed], counted) == ([{"y": 1}], 1)
+    assert (len(assistants), len(found), namespaces) == (1, 1, [["a"]])
 
 
 READ = (
