@@ -170,3 +170,28 @@ def test_the_thread_of_a_hosted_graph_has_the_states_of_the_graph(sdk: Sdk) -> N
     after = sdk.threads.get_state(name)
     assert after["checkpoint"] == made["checkpoint"]
     assert after["values"]["log"] == ["ask", "first", "by hand"]
+
+
+def test_w14_the_thread_of_a_graph_has_no_state_before_the_first_run(sdk: Sdk) -> None:
+    until(lambda: sdk.assistants.get_schemas("steps")["input_schema"], 20, "a description")
+    name = sdk.new(graph_id="steps")
+    steps = [{"updates": [{"values": {"log": ["one"]}, "as_node": "first"}]}]
+
+    with pytest.raises(UnprocessableEntityError, match="before the first run"):
+        sdk.threads.update_state(name, {"log": ["before"]}, as_node="first")
+    with pytest.raises(UnprocessableEntityError, match="before the first run"):
+        sdk.threads.create(thread_id="never", graph_id="steps", supersteps=steps)
+    with pytest.raises(NotFoundError):
+        sdk.threads.get("never")
+
+
+def test_a_thread_is_made_with_the_states_of_another(sdk: Sdk) -> None:
+    steps = [
+        {"updates": [{"values": {"messages": [user(1)]}, "as_node": "chat"}]},
+        {"updates": [{"values": {"messages": [user(2)]}, "as_node": "chat"}]},
+    ]
+
+    made = sdk.threads.create(graph_id="chat", supersteps=steps)
+
+    assert made["values"] == {"messages": [user(2)]}
+    assert len(sdk.threads.get_history(made["thread_id"])) == 2

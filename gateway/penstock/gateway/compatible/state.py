@@ -13,6 +13,7 @@ from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
 from penstock.gateway.compatible.request_model import NoFields
 from penstock.gateway.compatible.selection import selected
+from penstock.gateway.compatible.state_update import update_state
 from penstock.gateway.compatible.state_view import checkpoint_view
 from penstock.gateway.compatible.thread_bodies import (
     CheckpointState,
@@ -23,7 +24,7 @@ from penstock.gateway.compatible.thread_bodies import (
 )
 from penstock.gateway.compatible.thread_reading import ThreadReader
 from penstock.gateway.endpoint import Endpoint, answer_json
-from penstock.runtime.types.state import CheckpointRef, checkpoint_config
+from penstock.runtime.types.state import CheckpointRef
 
 
 async def show(call: Call[StateQuery, NoFields]) -> Response:
@@ -49,9 +50,7 @@ async def update(call: Call[NoFields, UpdateState]) -> Response:
     body, thread_id = call.body, call.path["thread_id"]
     record = await ThreadReader(call.client).record(thread_id)
     ref = _ref(thread_id, body.checkpoint or {}, body.checkpoint_id or "")
-    place = checkpoint_config(thread_id, ref.checkpoint_id, ref.namespace)
-    as_node = None if body.as_node == record.metadata.get("graph_id") else body.as_node
-    made = await call.client.thread(thread_id).update(body.values, place, as_node=as_node)
+    made = await update_state(call.client, record, ref, body.values, body.as_node)
     checkpoint = checkpoint_view(made)
     checkpoint_id = made["configurable"]["checkpoint_id"]
     return answer_json({**made, "checkpoint": checkpoint, "checkpoint_id": checkpoint_id})

@@ -13,6 +13,7 @@ from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
 from penstock.gateway.compatible.ids import new_id
 from penstock.gateway.compatible.request_model import NoFields
+from penstock.gateway.compatible.state_update import check_supersteps, make_supersteps
 from penstock.gateway.compatible.thread_bodies import (
     NewThread,
     PatchThread,
@@ -33,15 +34,17 @@ async def create(call: Call[NoFields, NewThread]) -> Response:
     """Make a thread; with `if_exists` do_nothing, one that is there stays as it is."""
     body, reader = call.body, ThreadReader(call.client)
     thread_id = body.thread_id or new_id()
-    if body.supersteps:
-        raise RequestError(422, "supersteps: update the state of the thread once it is made.")
     plan = reader.records.create(
         thread_id,
         body.metadata or {},
         if_exists=body.if_exists or "raise",
         ttl=seconds_of(body.ttl),
     )
-    await call.client.do(plan)
+    supersteps = body.supersteps or []
+    await check_supersteps(call.client, body.metadata or {}, supersteps)
+    is_made = await call.client.do(plan)
+    if is_made:
+        await make_supersteps(call.client, await reader.record(thread_id), supersteps)
     return answer_json(await reader.thread(thread_id))
 
 
