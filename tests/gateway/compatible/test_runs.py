@@ -241,6 +241,24 @@ def test_a_run_that_begins_later_can_be_cancelled(served: Served) -> None:
     assert served.sdk.runs.get(thread, run["run_id"])["status"] == "interrupted"
 
 
+def test_many_runs_are_cancelled_at_once(served: Served) -> None:
+    thread, slow = served.thread(), {"numbers": 600, "pause": 0.05}
+    runs = [served.create(thread, "paced", input=slow) for _ in range(3)]
+    ids = [run["run_id"] for run in runs]
+
+    served.sdk.runs.cancel_many(thread_id=thread, run_ids=ids[1:])
+    waiting = [served.sdk.runs.get(thread, each)["status"] for each in ids[1:]]
+    served.sdk.runs.cancel_many(status="all")
+    served.sdk.runs.join(thread, ids[0])
+
+    assert waiting == ["interrupted", "interrupted"]
+    assert served.sdk.runs.get(thread, ids[0])["status"] == "interrupted"
+    for body in ({}, {"thread_id": thread}, {"status": "all", "thread_id": "t", "run_ids": ids}):
+        assert served.http.post("/runs/cancel", json=body).status_code == 422
+    with pytest.raises(NotFoundError):
+        served.sdk.runs.cancel_many(thread_id=thread, run_ids=["unknown"])
+
+
 def test_a_run_is_deleted_also_while_it_works(served: Served) -> None:
     thread = served.thread()
     run = served.create(thread, "paced", input={"numbers": 200, "pause": 0.05})

@@ -9,7 +9,16 @@ from typing import Any, Final
 
 from starlette.routing import Route
 
-from penstock.gateway.compatible import assistants, graphs, runs, search, state, store, threads
+from penstock.gateway.compatible import (
+    assistants,
+    graphs,
+    many_runs,
+    runs,
+    search,
+    state,
+    store,
+    threads,
+)
 from penstock.gateway.compatible.system import system_routes
 from penstock.gateway.endpoint import Endpoint
 from penstock.gateway.shared import Shared
@@ -22,6 +31,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     *state.ENDPOINTS,
     *store.ENDPOINTS,
     *runs.ENDPOINTS,
+    *many_runs.ENDPOINTS,
 )
 """The routes that need a role, in the order of their reference."""
 

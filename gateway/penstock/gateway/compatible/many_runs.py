@@ -1,0 +1,82 @@
+"""Many runs, cancelled at once."""
+
+from __future__ import annotations
+
+__all__ = ["ENDPOINTS"]
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, model_validator
+from starlette.responses import Response
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.call import Call
+from penstock.gateway.compatible.legs import find_leg
+from penstock.gateway.compatible.request_model import RequestModel
+from penstock.gateway.endpoint import Endpoint
+from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.errors import RunNotFoundError
+from penstock.runtime.types.run import Run, RunStatus
+
+_PAGE: Final = 100
+
+_STATUSES: Final = {
+    "pending": (RunStatus.QUEUED,),
+    "running": (RunStatus.RUNNING, RunStatus.SUSPENDED),
+    "all": (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUSPENDED),
+}
+
+
+class CancelBody(RequestModel):
+    """Which runs are cancelled: some of a thread, or all that have a status."""
+
+    thread_id: str | None = None
+    run_ids: list[str] = Field(default_factory=list[str])
+    status: Literal["pending", "running", "all"] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        names_runs = self.thread_id is not None and bool(self.run_ids)
+        if names_runs == (self.status is not None):
+            raise ValueError("give either thread_id and run_ids, or status")
+        return self
+
+
+class ActionQuery(RequestModel):
+    """How they are cancelled."""
+
+    action: Literal["interrupt", "rollback"] = "interrupt"
+
+
+async def cancel_many(call: Call[ActionQuery, CancelBody]) -> Response:
+    """Cancel runs of a thread, or all that are pending or running; one that is over stays so."""
+    client, body = call.client, call.body
+    reason = "rollback" if call.query.action == "rollback" else "cancelled"
+    if body.status is None:
+        found = [await find_leg(client, each, body.thread_id) for each in body.run_ids]
+        ids = [each.run.run_id for each in found if not each.is_over]
+    else:
+        ids = [run.run_id async for run in _open_runs(client, body.status) if not run.asks]
+    for run_id in ids:
+        try:
+            await client.do(client.plans.cancel(run_id, reason))
+        except RunNotFoundError:  # it was deleted meanwhile
+            continue
+    return Response(status_code=204)
+
+
+async def _open_runs(client: AsyncClient, status: str) -> AsyncGenerator[Run]:
+    after: str | None = None
+    while True:
+        page = await client.runs(_STATUSES[status], _PAGE, after=after)
+        for run in page:
+            yield run
+        after = page.after
+        if after is None:
+            return
+
+
+ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+    Endpoint("POST", "/runs/cancel", Role.OPERATOR, ActionQuery, CancelBody, cancel_many, 204),
+)
