@@ -228,11 +228,18 @@ MUTANTS: Final = (
         "'' .. status .. ' '",
     ),
     Mutant("what a graph goes on from may be gone", "puts", ") == 0 then", ") == 7 then"),
-    Mutant("the feed is not told of an end", "settle", "if run.feed then", "if false then"),
-    Mutant("the feed is not told of an input", "enqueue", "if told.feed then", "if false then"),
-    Mutant("the feed is not told of a question", "suspend", "if run[9] and", "if false and"),
-    Mutant("the feed is not told of an answer", "reopen", "if run.feed then", "if false then"),
-    Mutant("the feed is not told of news", "resume", "if run.feed then", "if false then"),
+    Mutant(
+        "the feed is not told of an end",
+        "settle",
+        "if run.feed or run.hooks then",
+        "if run.hooks then",
+    ),
+    Mutant(
+        "the feed is not told of an input", "enqueue", "if told.feed or told", "if false or told"
+    ),
+    Mutant("the feed is not told of a question", "suspend", "if (run[9] or", "if (false or"),
+    Mutant("the feed is not told of an answer", "reopen", "if run.feed or run", "if false or run"),
+    Mutant("the feed is not told of news", "resume", "if run.feed or run", "if false or run"),
     Mutant("the feed names another event", "feed", "last_seq(key('events', id))", "0"),
     Mutant(
         "the feed keeps an old status",

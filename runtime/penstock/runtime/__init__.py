@@ -36,6 +36,7 @@ from penstock.runtime.types.run_filter import RunPage
 from penstock.runtime.types.runtime import Runtime
 from penstock.runtime.types.state import StateSnapshot, StateTask, StateUpdate
 from penstock.runtime.types.timeout import StepTimeoutError, TimeoutPolicy
+from penstock.runtime.types.webhook import Webhook, WebhookDelivery
 from penstock.runtime.workflow.drawing import Edge, Graph, Node
 from penstock.runtime.workflow.entrypoint import Entrypoint
 
@@ -74,6 +75,8 @@ __all__ = [
     "StreamEvent",
     "StreamWriter",
     "TimeoutPolicy",
+    "Webhook",
+    "WebhookDelivery",
     "asleep",
     "entrypoint",
     "get_config",

@@ -22,6 +22,7 @@ PenstockError (penstock.publisher.errors)
 ├── LeaseLostError             another attempt owns the run
 ├── FeedExpiredError           entries of the feed behind a cursor are no longer kept
 ├── FeedRewoundError           the feed has lost entries that were read
+├── WebhookNotFoundError       there is no webhook of an id
 └── RunError                   has run_id
     ├── RunNotFoundError
     ├── RunConflictError       the run id is taken by another input
@@ -81,6 +82,7 @@ __all__ = [
     "UnknownCheckpointError",
     "UnknownEntrypointError",
     "UnknownTaskError",
+    "WebhookNotFoundError",
     "WrongKindError",
 ]
 
@@ -233,6 +235,16 @@ class FeedRewoundError(PenstockError):
         )
         self.after = after
         self.newest = newest
+
+
+class WebhookNotFoundError(PenstockError):
+    """There is no webhook of this id."""
+
+    def __init__(self, webhook_id: str) -> None:
+        super().__init__(
+            f"there is no webhook {webhook_id!r}: `penstock webhooks` lists those that there are."
+        )
+        self.webhook_id = webhook_id
 
 
 class RunCancelledError(RunError):

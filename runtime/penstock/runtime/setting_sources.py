@@ -19,6 +19,9 @@ _SWITCH: Final = {
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
 
+_SECRET: Final = frozenset({"encryption_keys", "webhook_secret"})
+"""Settings that are not read from files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -78,10 +81,10 @@ def project(folder: Path) -> dict[str, Any]:
             except tomllib.TOMLDecodeError as error:
                 raise ConfigurationError(f"{path} cannot be read: {error}") from error
             table: dict[str, Any] = tree.get("tool", {}).get("penstock", {})
-            if "encryption_keys" in table:
+            for secret in _SECRET & table.keys():
                 raise ConfigurationError(
-                    f"{path} holds encryption_keys, and files are read by many: take it out, "
-                    "replace the keys, and set PENSTOCK_ENCRYPTION_KEYS."
+                    f"{path} holds {secret}, and files are read by many: take it out, replace it, "
+                    f"and set PENSTOCK_{secret.upper()}."
                 )
             return table
     return {}

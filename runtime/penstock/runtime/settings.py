@@ -58,6 +58,10 @@ class Settings:
     """What runs are also listed by: `queue`, `tag:<key>`; all processes need the same."""
     feed: int = 0
     """Changes of runs that are kept for `follow`, 0 for none; all who enqueue need the same."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Hosts and networks that webhooks may be sent to though they are not on the internet."""
+    webhook_secret: str = ""
+    """What deliveries to the `webhook` of a run are signed with; never from pyproject.toml."""
     app: tuple[str, ...] = ()
     """Modules or files that define the entrypoints."""
     version: str = ""
@@ -72,6 +76,7 @@ class Settings:
         hidden = {
             "redis": redacted(self.redis),
             "encryption_keys": "***" * bool(self.encryption_keys),
+            "webhook_secret": "***" * bool(self.webhook_secret),
         }
         shown = [
             f"{field.name}={hidden.get(field.name, getattr(self, field.name))!r}"

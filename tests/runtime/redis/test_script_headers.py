@@ -29,6 +29,7 @@ KINDS = {
     "cause",
     "feed",
 } | {
+    *("hooks", "webhooks", "webhook"),
     *("thread", "history", "waiting", "made", "taken", "leases", "ready", "timers", "entrypoints"),
     *("over", "app", "parked", "job", "queue", "queues", "intermediate", "wip", "finished"),
     *("failed", "execution", "executions", "worker", "workers", "suspended", "presence", "graph"),
@@ -39,7 +40,7 @@ KINDS = {
 BUILT = {
     r"\b(?:key|rq)\('(\w+)'": "",
     r"\brq_queue\([^,]*, '(\w+)'\)": "",
-    r"':(entrypoints|causes|feed|queues|suspended|executions|workers|threads)\b": "",
+    r"':(entrypoints|causes|feed|hooks|webhooks|queues|suspended|executions|workers|threads)\b": "",
     r"\b(rq_queue)\([^,()]*\)": "queue",
     r"\b(rq_job)\(": "job",
     r"\b(presence)\(": "",

@@ -16,6 +16,7 @@ from penstock.runtime.client.feed import AsyncFeed
 from penstock.runtime.client.run import AsyncRunHandle
 from penstock.runtime.client.thread import run_id_of, thread_name
 from penstock.runtime.client.transport import AsyncTransport
+from penstock.runtime.client.webhooks import AsyncWebhooks
 from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.bulk import Bulk
@@ -45,6 +46,11 @@ class AsyncClient(AsyncTransport):
     All streams of a client share one subscribed connection.
     """
 
+    @property
+    def webhooks(self) -> AsyncWebhooks:
+        """The webhooks: URLs that are told of changes of runs."""
+        return AsyncWebhooks(self)
+
     async def enqueue(
         self,
         entrypoint: Entrypoint[Any, Any] | Accepting | str,
@@ -62,6 +68,7 @@ class AsyncClient(AsyncTransport):
         durability: Durability = "async",
         interrupt_before: Nodes | None = None,
         interrupt_after: Nodes | None = None,
+        webhook: str | None = None,
     ) -> AsyncRunHandle:
         """As `Client.enqueue`."""
         options = Wanted(
@@ -77,6 +84,7 @@ class AsyncClient(AsyncTransport):
             retention=retention,
             retention_failed=retention_failed,
             durability=durability,
+            webhook=webhook,
         )
         wanted = wanted_run(entrypoint, input, options)
         with enqueue_span(self.settings, wanted) as traced:

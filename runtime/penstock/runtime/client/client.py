@@ -13,6 +13,7 @@ from penstock.runtime.client.feed import Feed
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.client.thread import ThreadHandle, run_id_of, thread_name
 from penstock.runtime.client.transport import Transport
+from penstock.runtime.client.webhooks import Webhooks
 from penstock.runtime.errors import ConfigurationError, ResumeError, WrongKindError
 from penstock.runtime.journal.run_input import Accepting
 from penstock.runtime.redis.calls import OnBusy
@@ -46,6 +47,11 @@ NAME_LIMIT: Final = 1000
 class Client(Transport):
     """Enqueues runs and gives handles on them; safe to share between threads."""
 
+    @property
+    def webhooks(self) -> Webhooks:
+        """The webhooks: URLs that are told of changes of runs."""
+        return Webhooks(self)
+
     def enqueue(
         self,
         entrypoint: Entrypoint[Any, Any] | Accepting | str,
@@ -63,6 +69,7 @@ class Client(Transport):
         durability: Durability = "async",
         interrupt_before: Nodes | None = None,
         interrupt_after: Nodes | None = None,
+        webhook: str | None = None,
     ) -> RunHandle:
         """Enqueue a run; returns its handle at once.
 
@@ -74,6 +81,7 @@ class Client(Transport):
         given itself, else as the settings say.
         `interrupt_before` and `interrupt_after` are nodes of a LangGraph graph, "*" for all, that
         the run is to stop at, in the place of those that it was compiled with.
+        `webhook` is a URL that is told when the run is over, besides the webhooks of `webhooks`.
 
         Raises:
             InputError: pydantic refuses the input; nothing was written.
@@ -100,6 +108,7 @@ class Client(Transport):
                 retention=retention,
                 retention_failed=retention_failed,
                 durability=durability,
+                webhook=webhook,
             ),
         )
         with enqueue_span(self.settings, wanted) as traced:
@@ -306,6 +315,7 @@ def wanted_run(
         context=context,
         config=config,
         durability=wanted.durability,
+        webhook=wanted.webhook,
         tags=checked_tags(wanted.tags),
         retention=_first(wanted.retention, declared.retention),
         retention_failed=_first(wanted.retention_failed, declared.retention_failed),

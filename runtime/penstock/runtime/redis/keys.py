@@ -19,6 +19,10 @@ PERMANENT = (
     "open:*",
     "entrypoints",
     "feed",
+    "hooks",
+    "webhooks",
+    "webhooks:due",
+    "webhook:*",
     "parked:*",
     "thread:*",
     "threads",
@@ -27,7 +31,7 @@ PERMANENT = (
     "cache:*",
     "graph:*",
 )
-"""Kinds of keys that have no TTL: indexes, the feed, the state of threads, cached values."""
+"""Kinds of keys without a TTL: indexes, the feed, webhooks, the state of threads, cached values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,34 @@ class Keys(EventKeys):
     def entrypoint(self, name: str) -> str:
         """What workers say of an entrypoint or a graph: schemas and drawing; TTL: 7 days."""
         return f"{self.prefix}:entrypoint:{name}"
+
+    @property
+    def hooks(self) -> str:
+        """Stream of the changes of runs that no worker has made webhooks' deliveries of yet."""
+        return f"{self.prefix}:hooks"
+
+    @property
+    def webhooks(self) -> str:
+        """Hash of webhooks: id -> URL, events, filters and secrets, sealed. Permanent."""
+        return f"{self.prefix}:webhooks"
+
+    @property
+    def webhooks_due(self) -> str:
+        """Sorted set of webhooks by when their next delivery is due (ms). Permanent."""
+        return f"{self.prefix}:webhooks:due"
+
+    def webhook(self, webhook_id: str) -> str:
+        """Hash of a webhook's state: whether it is disabled, since when it fails, counts.
+
+        `<id>:waiting` is the hash of its deliveries that wait, `<id>:due` the sorted set of these
+        by when they are sent (ms), `<id>:sending` by when a claim ends, `<id>:log` the list of its
+        last tries. Permanent, until it is deleted.
+        """
+        return f"{self.prefix}:webhook:{webhook_id}"
+
+    def webhook_part(self, webhook_id: str, part: str) -> str:
+        """A key of a webhook besides its hash: `waiting`, `due`, `sending`, `log`."""
+        return self.webhook(f"{webhook_id}:{part}")
 
     def app(self, digest: str) -> str:
         """Set of what a worker's app can execute: `e:<entrypoint>`, `t:<task>`; TTL: 15 seconds.

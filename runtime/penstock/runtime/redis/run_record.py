@@ -38,6 +38,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "facets": "",
     "feed": "0",
     "history": "1000",
+    "hooks": "",
     "keep": "0",
     "metadata": "",
     "request": "",

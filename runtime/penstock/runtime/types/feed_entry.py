@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FeedEntry", "FeedQuery", "feed_filter"]
+__all__ = ["FeedEntry", "FeedQuery", "feed_filter", "passes"]
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -63,3 +63,13 @@ def feed_filter(
         ConfigurationError: one of them has a value that no run could have.
     """
     return RunFilter.of(entrypoint=entrypoint, thread=thread, tag=tag, status=status)
+
+
+def passes(wanted: RunFilter, entry: FeedEntry) -> bool:
+    """Tell whether an entry passes filters."""
+    return (
+        entry.status in wanted.statuses
+        and wanted.entrypoint in (None, entry.entrypoint)
+        and wanted.thread in (None, entry.thread_id)
+        and wanted.tags.items() <= entry.tags.items()
+    )

@@ -42,6 +42,7 @@ class Upkeep:
         ordinary: OrdinaryJobs,
         capacity: Capacity,
         on_replaced: Callable[[], None],
+        on_webhooks: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._worker = worker
         self._registration = registration
@@ -49,6 +50,7 @@ class Upkeep:
         self._ordinary = ordinary
         self._capacity = capacity
         self._on_replaced = on_replaced
+        self._on_webhooks = on_webhooks
         self._due: dict[str, float] = {}
         self._began = time.time()
 
@@ -76,9 +78,9 @@ class Upkeep:
             self._clean()
 
     def announce(self) -> None:
-        """Announce what this worker can execute."""
+        """Announce what this worker can execute, and learn whether there are webhooks."""
         call = self._executor.calls.announce(self._executor.app, 3 * ANNOUNCE_EVERY)
-        run(self._worker.connection, call)
+        self._on_webhooks(run(self._worker.connection, call) == 1)
 
     def _clean(self) -> None:
         """Let RQ clean its registries; an error there is no reason to end."""

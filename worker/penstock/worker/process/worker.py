@@ -44,6 +44,7 @@ from penstock.worker.process.rq_worker import RQWorker
 from penstock.worker.process.shutdown import Shutdown
 from penstock.worker.process.signals import handled
 from penstock.worker.process.upkeep import Upkeep
+from penstock.worker.webhooks.sender import Sender
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +108,7 @@ class Worker(RQWorker):
             self._executor.on_message,
             lambda: presence.note(self.connection),
         )
+        self._sender = Sender(given, self.settings, codec)
         self._upkeep = Upkeep(
             self,
             self._registration,
@@ -114,6 +116,7 @@ class Worker(RQWorker):
             self._ordinary,
             self._capacity,
             self._end_replaced,
+            self._sender.need,
         )
         self.vitals = Vitals()
         self._recovery = Recovery(
@@ -301,6 +304,7 @@ class Worker(RQWorker):
         self._poller.close()
         self._ordinary.close(0.0 if self.is_cut else LEAVING)
         self._recovery.close(self.shutdown.left(LEAVING))
+        self._sender.close(0.0 if self.is_cut else min(LEAVING, self.shutdown.left(LEAVING)))
         self._control.close()
         self._executor.close(self.shutdown.left(LEAVING))
         self._loop.close()

@@ -46,6 +46,7 @@ _ASK: Final = (
 
 _ASKED: Final = (
     f"{_RUNS} {{p}}:made:* {{p}}:graph:* {{p}}:parked:* {{p}}:timers "
+    "{p}:hooks {p}:webhooks {p}:webhooks:due {p}:webhook:* "
     "{rq}:queues {rq}:job:* {rq}:finished:* {rq}:failed:*"
 )
 
@@ -65,7 +66,7 @@ ROLES: Final[Mapping[str, Role]] = {
     ),
     "worker": Role(
         f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove scard sinter "
-        "sismember smembers type unwatch watch zcount zpopmin zrandmember "
+        "sismember smembers type unwatch watch xdel xlen zcount zpopmin zrandmember "
         "zremrangebyscore zrevrangebylex",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",
@@ -113,6 +114,7 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "unsubscribe": (_CHANNEL,),
     "unwatch": (),
     "xadd": (_KEY, "*", "f", "v"),
+    "xdel": (_KEY, "1-1"),
     "xrange": (_KEY, "-", "+"),
     "xread": ("STREAMS", _KEY, "0"),
     "xrevrange": (_KEY, "+", "-"),

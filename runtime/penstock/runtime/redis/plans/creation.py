@@ -29,9 +29,13 @@ from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.queue import checked_queue
 from penstock.runtime.types.retention import checked_retention
 from penstock.runtime.types.tags import Tags, checked_tags
+from penstock.runtime.types.webhook_url import AllowedHosts, checked_url
 
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 THREAD_ID_LIMIT = 65_536
+
+WEBHOOK = "webhook"
+"""The checkpoint that is the URL of a run's own webhook; `feed.lua` has the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Wanted:
     """Seconds until it begins; meanwhile its thread is busy."""
     request: str = ""
     """What is kept of the request with the run's first leg, as it is stored; "" for nothing."""
+    webhook: str | None = None
+    """The URL that is told of its end."""
 
 
 def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
@@ -119,12 +125,21 @@ def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:
             "feed": settings.feed,
             "request": wanted.request,
             "delay": round(wanted.delay * 1000),
+            "hooks": "own" if wanted.webhook else "",
         },
         recorded={
             **({ACCEPTED: ""} if wanted.is_accepted else {}),
             **({FIELD: wanted.trace} if wanted.trace else {}),
+            **_webhook(wanted.webhook, settings, codec),
         },
     )
+
+
+def _webhook(url: str | None, settings: Settings, codec: Codec) -> dict[str, str]:
+    if not url:
+        return {}
+    checked_url(url, AllowedHosts(settings.webhook_hosts))
+    return {WEBHOOK: codec.at(WEBHOOK).dumps(url)}
 
 
 def _retention(wanted: Wanted, settings: Settings) -> dict[str, int]:

@@ -14,7 +14,7 @@ from penstock.runtime.errors import ConfigurationError, FeedExpiredError, FeedRe
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.redis.run_record import read_tags
-from penstock.runtime.types.feed_entry import FeedEntry
+from penstock.runtime.types.feed_entry import FeedEntry, passes
 from penstock.runtime.types.run import RunStatus
 from penstock.runtime.types.run_filter import RunFilter
 
@@ -81,7 +81,7 @@ class FeedTail:
         entries = [self._entry(row) for row in rows]  # before the cursor is behind them
         if rows:
             self._cursor = _cursor(rows[-1])
-        return [entry for entry in entries if self._admits(entry)]
+        return [entry for entry in entries if passes(self._wanted, entry)]
 
     def _rows(self) -> Plan[Sequence[Row]]:
         after = self._cursor or START
@@ -118,15 +118,6 @@ class FeedTail:
         if text and self._wanted.tags:  # a filter tells that it cannot read them
             return cast("Mapping[str, str]", codec.at("tags").loads(text))
         return read_tags(text, codec)
-
-    def _admits(self, entry: FeedEntry) -> bool:
-        wanted = self._wanted
-        return (
-            entry.status in wanted.statuses
-            and wanted.entrypoint in (None, entry.entrypoint)
-            and wanted.thread in (None, entry.thread_id)
-            and wanted.tags.items() <= entry.tags.items()
-        )
 
 
 def _cursor(row: Any) -> str:

@@ -12,7 +12,7 @@
 -- the caller knows };
 -- the word is created, exists, conflict (the id has another input) or busy (rejected).
 -- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it.
--- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints,
+-- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints, webhooks,
 -- and those of delay, facets, feed, standing, separate and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
@@ -29,9 +29,13 @@
 -- include: penstock.runtime.redis.scripts/standing
 
 local id, thread, on_busy = ARGV[3], ARGV[4], ARGV[5]
-local known = redis.call('HMGET', key('run', id), 'digest', 'thread')
-if known[1] then
-  return { string.find(ARGV[7], known[1], 1, true) and 'exists' or 'conflict', known[2] or id, '1' }
+local has_webhooks = false
+if redis.call('EXISTS', key('run', id), ARGV[1] .. ':webhooks') > 0 then -- one command for an ordinary run
+  local known = redis.call('HMGET', key('run', id), 'digest', 'thread')
+  if known[1] then
+    return { string.find(ARGV[7], known[1], 1, true) and 'exists' or 'conflict', known[2] or id, '1' }
+  end
+  has_webhooks = redis.call('EXISTS', ARGV[1] .. ':webhooks') == 1
 end
 
 local told = {}
@@ -72,6 +76,10 @@ local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', string.match
 for each = fields, #ARGV, 2 do
   run[#run + 1], run[#run + 2] = ARGV[each], ARGV[each + 1]
 end
+if has_webhooks and not (told.hooks or told.op) then
+  told.hooks = 'all'
+  run[#run + 1], run[#run + 2] = 'hooks', 'all'
+end
 if not busy and not is_gone then
   if is_alone then
     run[#run + 1], run[#run + 2] = 'lone', '1'
@@ -98,8 +106,8 @@ if not told.op then -- else it is in no list of runs
 end
 
 local function created()
-  if told.feed then
-    feed().tell_change(id, told.feed, 'run.queued', 'queued', told)
+  if told.feed or told.hooks then
+    feed().tell_change(id, told, 'run.queued', 'queued', told)
   end
   local until_when = not string.find(ARGV[6], 'a', 1, true)
     and redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint)

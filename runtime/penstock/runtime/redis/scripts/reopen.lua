@@ -6,7 +6,7 @@
 -- go_on(id, status, thread, event, request): does so and queues it, which it is not yet.
 -- resumed_text(thread): the event of one that goes on without an answer; thread: the id of its thread, nil if its own.
 -- Field 'pardoned' counts the deaths that do not count against it any more.
--- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers;
+-- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers, webhooks;
 -- those of relist, feed, graph_keys, thread_lists and ticket.
 -- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
 -- include: penstock.runtime.redis.scripts/legs
@@ -25,7 +25,7 @@ local function reopen(id, thread, event, request)
   redis.call('PERSIST', key('history', thread))
   graph_keys().keep_graph(thread, 0)
   local run = fields_of(id, 'status', 'finished', 'retention', 'entrypoint', 'queue', 'facets', 'created',
-    'retention_failed', 'cause', 'op', 'deaths', 'pardoned', 'feed', 'listed')
+    'retention_failed', 'cause', 'op', 'deaths', 'pardoned', 'feed', 'hooks', 'listed')
   if run.finished and not run.op then
     relist().list_again(id, run)
   end
@@ -34,8 +34,12 @@ local function reopen(id, thread, event, request)
   redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'alone', 0, 'lonely', 0, 'pardoned', pardoned)
   redis.call('ZREM', TIMERS, id)
   local seq = say(id, 0, { event, '' })
-  if run.feed then
-    feed().tell_change(id, run.feed, 'run.resumed', 'queued')
+  if run.finished and not (run.op or run.hooks) and redis.call('EXISTS', ARGV[1] .. ':webhooks') == 1 then
+    run.hooks = 'all' -- it was over when the first webhook was put
+    redis.call('HSET', key('run', id), 'hooks', 'all')
+  end
+  if run.feed or run.hooks then
+    feed().tell_change(id, run, 'run.resumed', 'queued')
   end
   if run.listed then
     thread_lists().show_thread(thread, 'busy')

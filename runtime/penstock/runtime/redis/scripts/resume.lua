@@ -22,7 +22,7 @@
 -- include: penstock.runtime.redis.scripts/reopen
 
 local id = ARGV[3]
-local run = fields_of(id, 'status', 'thread_key', 'lone', 'epoch', 'feed')
+local run = fields_of(id, 'status', 'thread_key', 'lone', 'epoch', 'feed', 'hooks')
 local status = run.status or ''
 local request, answers = ARGV[6], #ARGV > 6
 local fresh = 0
@@ -57,8 +57,8 @@ local leg
 if status == 'running' then
   local seq = say(id, 0, { ARGV[4], '' })
   leg = open_leg(id, status, seq, request)
-  if run.feed then
-    feed().tell_change(id, run.feed, 'run.resumed', status)
+  if run.feed or run.hooks then
+    feed().tell_change(id, run, 'run.resumed', status)
   end
   tell_news(id)
 elseif status == 'queued' then

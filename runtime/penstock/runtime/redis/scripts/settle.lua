@@ -94,8 +94,8 @@ local function settle_as(id, run, status, reason, by, ...)
   if run.home then
     return remote_end().come_home(id, run, status, reason)
   end
-  if run.feed then
-    feed().tell_change(id, run.feed, 'run.finished', status, run)
+  if run.feed or run.hooks then
+    feed().tell_change(id, run, 'run.finished', status, run)
   end
   if run.sends then
     remote_end().call_off(id)

@@ -44,9 +44,9 @@ local function call_off_others(home)
   end
 end
 local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home', 'sends',
-  'created', 'feed', 'listed')
-if run[9] and ARGV[at + 2 + away] then
-  feed().tell_change(id, run[9], 'run.interrupted', 'suspended')
+  'created', 'feed', 'listed', 'hooks')
+if (run[9] or run[11]) and ARGV[at + 2 + away] then
+  feed().tell_change(id, { feed = run[9], hooks = run[11] }, 'run.interrupted', 'suspended')
 end
 if run[6] or run[7] then
   call_off_others(run[6] or id)

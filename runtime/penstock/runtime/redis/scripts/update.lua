@@ -34,7 +34,7 @@ local told = { source = 'update', entrypoint = ARGV[9], metadata = ARGV[10], kee
 
 -- The pending run ends with the values as its result; its own terminal event tells so.
 local function complete(id, status)
-  local run = fields_of(id, 'entrypoint', 'thread', 'keep', 'attempt', 'feed')
+  local run = fields_of(id, 'entrypoint', 'thread', 'keep', 'attempt', 'feed', 'hooks')
   redis.call('HSET', key('checkpoints', id), 'result', ARGV[14], 'saved', ARGV[7])
   if ARGV[8] ~= '' then
     redis.call('HSET', key('checkpoints', id), 'value', ARGV[8])
@@ -49,8 +49,8 @@ local function complete(id, status)
   local texts = { head .. '},"ref":"result"' .. tail, #published > 65536 and '*' or published }
   if status == 'failed' then
     say(id, 0, { '{"mode":"run.resumed","data":{"interrupts":[]}' .. tail, '' })
-    if run.feed then
-      feed().tell_change(id, run.feed, 'run.resumed', 'queued')
+    if run.feed or run.hooks then
+      feed().tell_change(id, run, 'run.resumed', 'queued')
     end
   end
   say(id, tonumber(run.keep or 0), texts)

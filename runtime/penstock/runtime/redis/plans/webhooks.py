@@ -1,0 +1,253 @@
+"""Webhooks: written, read and switched, as plans without IO."""
+
+from __future__ import annotations
+
+__all__ = ["WebhookPlans", "read_record"]
+
+import dataclasses
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from penstock.publisher.codec.codec import Codec
+from penstock.runtime.errors import ConfigurationError, WebhookNotFoundError
+from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
+from penstock.runtime.redis.run_record import texts
+from penstock.runtime.settings import Settings
+from penstock.runtime.types.feed_entry import FeedQuery, feed_filter
+from penstock.runtime.types.webhook import (
+    TEST,
+    Webhook,
+    WebhookDelivery,
+    WebhookRecord,
+    checked_events,
+    checked_secret,
+    checked_webhook_id,
+    new_secret,
+)
+from penstock.runtime.types.webhook_url import AllowedHosts, checked_url
+
+MOST: Final = 100
+"""Webhooks of one Redis, at most: a worker compares each change with all of them."""
+
+ROTATION: Final = 24 * 3600.0
+"""Seconds for which deliveries are signed with the secret before as well, when it is replaced."""
+
+AT_ONCE: Final = 1000
+"""Open runs that one call looks at."""
+
+
+class WebhookPlans:
+    """The plans of a client for webhooks."""
+
+    def __init__(self, plans: RequestPlans, settings: Settings) -> None:
+        self._calls: Calls = plans.calls
+        self._keys = plans.keys
+        self._codec = plans.codec
+        self._allowed = AllowedHosts(settings.webhook_hosts)
+
+    def put(
+        self,
+        webhook_id: str,
+        url: str,
+        events: Iterable[str],
+        where: FeedQuery | None,
+        secret: str | None,
+    ) -> Plan[Webhook]:
+        """Write a webhook; returns it with its secret if that is new.
+
+        Raises:
+            ConfigurationError: a part of it cannot be used, or there are too many.
+        """
+        webhook_id = checked_webhook_id(webhook_id)
+        checked_url(url, self._allowed)
+        given = WebhookRecord(
+            url,
+            checked_events(events),
+            _checked_where(where),
+            checked_secret(secret or "") if secret else "",
+        )
+        while True:
+            before = yield ("HGET", self._keys.webhooks, webhook_id)
+            record = self._following(webhook_id, before, given)
+            text = self._codec.at("webhook", webhook_id).dumps(dataclasses.asdict(record))
+            word = yield self._calls.put_webhook(webhook_id, before or "", text, MOST)
+            if word == b"OK":
+                break
+            if word == b"FULL":
+                raise ConfigurationError(
+                    f"there are {MOST} webhooks already, as many as there may be: delete one."
+                )
+        if before is None:
+            yield from self._mark()
+        written = yield from self.get(webhook_id)
+        is_new = before is None or bool(secret)
+        return dataclasses.replace(written, secret=record.secret if is_new else "")
+
+    def _following(
+        self, webhook_id: str, before: bytes | None, given: WebhookRecord
+    ) -> WebhookRecord:
+        if before is None:
+            return dataclasses.replace(given, secret=given.secret or new_secret())
+        known = read_record(self._codec, webhook_id, before)
+        if given.secret in ("", known.secret):
+            others = known.secret, known.previous, known.previous_until
+        else:
+            others = given.secret, known.secret, time.time() + ROTATION
+        return WebhookRecord(given.url, given.events, given.where, *others)
+
+    def _mark(self) -> Plan[None]:
+        """Let runs that are open already tell of their changes."""
+        at = "+inf"
+        while at:
+            reply = yield self._calls.mark_for_webhooks(at, AT_ONCE)
+            at = reply.decode()
+
+    def get(self, webhook_id: str) -> Plan[Webhook]:
+        """Read a webhook.
+
+        Raises:
+            WebhookNotFoundError: there is none of this id.
+        """
+        text = yield ("HGET", self._keys.webhooks, checked_webhook_id(webhook_id))
+        if text is None:
+            raise WebhookNotFoundError(webhook_id)
+        return (yield from self._read([(webhook_id, text)]))[0]
+
+    def all(self) -> Plan[list[Webhook]]:
+        """Read all webhooks, by id."""
+        found = yield ("HGETALL", self._keys.webhooks)
+        return (
+            yield from self._read(sorted((name.decode(), text) for name, text in found.items()))
+        )
+
+    def _read(self, stored: list[tuple[str, bytes]]) -> Plan[list[Webhook]]:
+        keys = self._keys
+        commands: list[tuple[str, ...]] = []
+        for webhook_id, _ in stored:
+            commands.append(("HGETALL", keys.webhook(webhook_id)))
+            commands.append(("ZCARD", keys.webhook_part(webhook_id, "due")))
+        replies = yield Reads(commands)
+        return [
+            _webhook(
+                each, read_record(self._codec, each, text), texts(replies[at]), replies[at + 1]
+            )
+            for (each, text), at in zip(stored, range(0, len(replies), 2), strict=True)
+        ]
+
+    def delete(self, webhook_id: str) -> Plan[bool]:
+        """Delete a webhook, with what waits; tells whether there was one."""
+        webhook_id = checked_webhook_id(webhook_id)
+        while True:
+            before = yield ("HGET", self._keys.webhooks, webhook_id)
+            if before is None:
+                return False
+            word = yield self._calls.put_webhook(webhook_id, before, "", MOST)
+            if word == b"OK":
+                return True
+
+    def switch(self, webhook_id: str, disabled: str) -> Plan[None]:
+        """Disable a webhook for a reason, or enable it by ''.
+
+        Raises:
+            WebhookNotFoundError: there is none of this id.
+        """
+        word = yield self._calls.switch_webhook(checked_webhook_id(webhook_id), disabled)
+        if word == b"UNKNOWN":
+            raise WebhookNotFoundError(webhook_id)
+
+    def test(self, webhook_id: str) -> Plan[str]:
+        """Have workers deliver something that tells of no run; returns the id of the delivery.
+
+        Raises:
+            WebhookNotFoundError: there is none of this id.
+            ConfigurationError: it is disabled.
+        """
+        webhook = yield from self.get(webhook_id)
+        if webhook.disabled:
+            raise ConfigurationError(
+                f"webhook {webhook_id!r} is disabled ({webhook.disabled}): enable it first."
+            )
+        delivery = f"test.{uuid.uuid4().hex}"
+        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        body = json.dumps({"type": TEST, "timestamp": stamp, "data": {"webhook": webhook_id}})
+        codec = self._codec.at("webhook", webhook_id, delivery)
+        record = codec.dumps({"event": TEST, "body": body, "url": ""})
+        yield self._calls.route_change("", "", "", [(webhook_id, delivery, record)])
+        return delivery
+
+    def deliveries(self, webhook_id: str, limit: int) -> Plan[list[WebhookDelivery]]:
+        """Read the last tries of a webhook, the newest first.
+
+        Raises:
+            WebhookNotFoundError: there is none of this id.
+        """
+        yield from self.get(webhook_id)
+        rows = yield ("LRANGE", self._keys.webhook_part(webhook_id, "log"), 0, limit - 1)
+        return [_delivery(json.loads(row)) for row in rows]
+
+
+def read_record(codec: Codec, webhook_id: str, text: bytes) -> WebhookRecord:
+    """Read what is stored of a webhook, by the codec of the prefix.
+
+    Raises:
+        EncryptionError: there is no key for it here.
+    """
+    fields: Any = codec.at("webhook", webhook_id).loads(text)
+    events: Any = tuple(fields["events"])
+    return WebhookRecord(**{**fields, "events": events})
+
+
+def _checked_where(where: FeedQuery | None) -> dict[str, Any]:
+    given: dict[str, Any] = dict(where or {})
+    try:
+        feed_filter(**given)
+    except TypeError:
+        raise ConfigurationError(
+            "the filters of a webhook are entrypoint, thread, tag and status, not "
+            f"{', '.join(map(repr, given))}."
+        ) from None
+    status = given.get("status")
+    if status is not None and not isinstance(status, str):
+        given["status"] = [str(each) for each in status]
+    if given.get("tag"):
+        given["tag"] = dict(given["tag"])
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _webhook(
+    webhook_id: str, record: WebhookRecord, state: Mapping[str, str], waiting: int
+) -> Webhook:
+    return Webhook(
+        webhook_id,
+        record.url,
+        record.events,
+        record.where,
+        state.get("disabled", ""),
+        waiting,
+        delivered=_count(state, "delivered"),
+        failed=_count(state, "failed"),
+        dropped=_count(state, "dropped"),
+        skipped=_count(state, "skipped"),
+        failing_since=_moment(state, "failing"),
+        last_delivered=_moment(state, "last_delivered"),
+        last_failed=_moment(state, "last_failed"),
+        error=state.get("error", ""),
+    )
+
+
+def _count(state: Mapping[str, str], name: str) -> int:
+    return int(state.get(name, 0))
+
+
+def _moment(state: Mapping[str, str], name: str) -> datetime | None:
+    return datetime.fromtimestamp(int(state[name]) / 1000, UTC) if name in state else None
+
+
+def _delivery(fields: Mapping[str, Any]) -> WebhookDelivery:
+    at: Any = datetime.fromtimestamp(fields["at"], UTC)
+    return WebhookDelivery(**{**fields, "at": at})
