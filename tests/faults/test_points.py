@@ -22,6 +22,9 @@ from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
 CALLS = ["pop:2", "take:1", "take:2", "record:1", "record:3", "suspend:1", "finish:1", "finish:2"]
+STARTING = 60.0
+"""Seconds for the starts of sixteen processes at once, each of which imports for more than one."""
+
 POINTS = [f"{call}:{when}" for call, when in product(CALLS, ["before", "after"])]
 
 
@@ -60,7 +63,11 @@ def come_later(fleet: Fleet, client: Client, victim: Victim) -> Victim:
     if not victim.point.startswith("take:2"):
         return victim
     # On a busy machine the second of its runs may have come later already.
-    until(lambda: fleet.journal(victim.walk.run_id) or is_struck(victim.worker), 20, victim.point)
+    until(
+        lambda: fleet.journal(victim.walk.run_id) or is_struck(victim.worker),
+        STARTING,
+        victim.point,
+    )
     queue = victim.point.replace(":", "-")
     return replace(victim, later=client.enqueue("main", {"x": 1}, queue=queue))
 
@@ -99,7 +106,7 @@ def test_f01_to_f07_a_kill_at_any_point_loses_nothing(
             reaches(victim.ask, RunStatus.SUSPENDED, timeout=20, what=victim.point)
             victim.ask.resume("yes")
     for victim in dying:
-        assert victim.worker.wait(20) == -9, victim.point
+        assert victim.worker.wait(STARTING) == -9, victim.point
     checker.check()
 
     relieve(fleet, victims)
@@ -120,7 +127,7 @@ def test_f11_a_zombie_is_fenced_wherever_it_stopped(
 ) -> None:
     victims = strike(fleet, client, POINTS[:-2], "stop")
     for victim in victims:
-        until(partial(is_stopped, victim.worker), 20, victim.point)
+        until(partial(is_stopped, victim.worker), STARTING, victim.point)
 
     relieve(fleet, victims)
     see_through(victims)
