@@ -77,11 +77,12 @@ def _arguments(events: Iterable[RunEvent], step_id: str, codec: Codec) -> Any:
     """Return the arguments of a step: a list, or an object if they have names."""
     for event in events:
         if event["mode"] == "step.started" and event["data"]["id"] == step_id:
-            given = codec.fact(event["mode"], event["data"]).get("input")
+            given: Any = codec.fact(event["mode"], event["data"]).get("input")
             if given is None:
                 return None
-            positional, named = given
-            return {**dict(enumerate(positional)), **named} if named else list(positional)
+            positional: list[Any] = list(given[0])
+            named: dict[Any, Any] = given[1]
+            return {**dict(enumerate(positional)), **named} if named else positional
     return None
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.engine.context import get_runtime
 from penstock.runtime.func.entrypoint import entrypoint
 from penstock.runtime.func.task import task
 from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.types.bulk import BULK, BulkOrder
-from penstock.runtime.types.runtime import Runtime
 from penstock.runtime.workflow.entrypoint import Entrypoint
 
 
@@ -26,8 +26,9 @@ def bulk_entrypoint(open_client: Callable[[], AsyncClient]) -> Entrypoint[Any, A
 
     @task(name="page")
     async def page(
-        order: Mapping[str, Any], place: Mapping[str, Any], pause: float, runtime: Runtime[Any]
+        order: Mapping[str, Any], place: Mapping[str, Any], pause: float
     ) -> dict[str, Any]:
+        runtime = get_runtime()
         await asyncio.sleep(pause)
         async with open_client() as client:
             bulk = Bulk(

@@ -92,9 +92,9 @@ class BulkOrder:
             ConfigurationError: it is something else.
         """
         try:
-            steps = {name: tuple(written[name]) for name in ("accept", "forget")}
-            wanted = RunFilter.read(written["wanted"])
-            return cls(**{**written, **steps, "wanted": wanted})
+            fields: dict[str, Any] = {**written, "wanted": RunFilter.read(written["wanted"])}
+            fields |= {name: tuple(written[name]) for name in ("accept", "forget")}
+            return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"this is no bulk as client.start_bulk writes it: {error!r}."

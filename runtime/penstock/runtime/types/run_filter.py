@@ -107,7 +107,9 @@ class RunFilter:
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> RunFilter:
         """Read what `written` returned."""
-        return cls(**{**written, "statuses": frozenset(map(RunStatus, written["statuses"]))})
+        fields: dict[str, Any] = {**written}
+        fields["statuses"] = frozenset(map(RunStatus, written["statuses"]))
+        return cls(**fields)
 
     @property
     def status(self) -> RunStatus | None:

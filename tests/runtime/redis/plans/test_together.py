@@ -70,7 +70,8 @@ def test_what_plans_read_next_is_read_in_one_round_trip() -> None:
 
 
 def test_no_plan_asks_for_nothing() -> None:
-    assert follow(together([]), Server().do) == []
+    plans: list[Plan[str]] = []
+    assert follow(together(plans), Server().do) == []
 
 
 def test_script_calls_are_sent_one_by_one() -> None:
