@@ -31,7 +31,7 @@ from tests.faults.support.workers import Fleet, WorkerProcess
 
 APP: Final = str(journeys.__file__)
 SHORT: Final = {"PENSTOCK_LEASE": "2", "PENSTOCK_RENEW": "0.4"}
-PATIENCE: Final = 30.0
+PATIENCE: Final = 90.0
 """Seconds for what takes two on a machine that is not busy."""
 
 

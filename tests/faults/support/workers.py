@@ -47,8 +47,8 @@ class WorkerProcess:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def ready(self, workers: int = 1, timeout: float = 20.0) -> WorkerProcess:
-        """Return once this many workers take runs."""
+    def ready(self, workers: int = 1, timeout: float = 60.0) -> WorkerProcess:
+        """Return once this many workers take runs; a busy machine starts many at once."""
 
         def started() -> bool:
             assert self.running, self.text()
