@@ -61,6 +61,9 @@ local function claim(id, run, nonce, worker, versions)
     end
     return nil
   end
+  if not run.queue then
+    error('a run without a queue') -- before anything is written, as nobody could give it a lease
+  end
   local queue, parked = run.queue, run.parked
   local is_marked = run.isolated or run.company or run.reserved
   local epoch = string.format('%.0f', (run.epoch or 0) + 1)
