@@ -73,6 +73,9 @@ def _value(client: redis.Redis, key: bytes) -> dict[str, Any]:
         case "hash":
             reply = client.hgetall(name)
             return {"hash": {_text(field): _text(value) for field, value in reply.items()}}
+        case "string":
+            reply = client.get(name)
+            return {"string": _text(reply)}
         case "list":
             reply = client.lrange(name, 0, -1)
             return {"list": [_text(item) for item in reply]}
@@ -105,6 +108,8 @@ def restore(client: redis.Redis, file: Path) -> None:
 def _write(client: redis.Redis, key: str, told: Mapping[str, Any]) -> None:
     if "hash" in told:
         client.hset(key, mapping=told["hash"])
+    elif "string" in told:
+        client.set(key, told["string"])
     elif "list" in told:
         client.rpush(key, *told["list"])
     elif "set" in told:
