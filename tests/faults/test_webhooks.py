@@ -224,7 +224,7 @@ def finish(worker: InMemoryWorker, sender: Sender) -> None:
             break
         assert time.monotonic() < end
         for each in waiting:
-            due, sending = keys.webhook_part(each, "due"), keys.webhook_part(each, "sending")
+            due, sending = keys.webhook(f"{each}:due"), keys.webhook(f"{each}:sending")
             for delivery in connection.zrange(due, 0, -1):
                 if connection.zscore(sending, delivery) is None:
                     connection.zadd(due, {delivery: 1})

@@ -56,7 +56,7 @@ def lua(expression: str, keys: Keys = KEYS) -> str:
         ("ARGV[1] .. ':webhooks'", KEYS.webhooks),
         ("ARGV[1] .. ':webhooks:due'", KEYS.webhooks_due),
         ("key('webhook', 'w')", KEYS.webhook("w")),
-        ("key('webhook', 'w' .. ':due')", KEYS.webhook_part("w", "due")),
+        ("key('webhook', 'w' .. ':due')", KEYS.webhook("w:due")),
         ("key('open', 'all')", KEYS.open("all")),
         ("SUSPENDED", KEYS.open("suspended")),
         ("key('over', 'all')", KEYS.over("all")),

@@ -77,8 +77,8 @@ def end(client: Client, run_id: str = "r", **options: Any) -> None:
 
 def due_now(connection: Any, webhook: str = "w") -> None:
     """Let what waits for its next try be due."""
-    for each in connection.zrange(KEYS.webhook_part(webhook, "due"), 0, -1):
-        connection.zadd(KEYS.webhook_part(webhook, "due"), {each: 1})
+    for each in connection.zrange(KEYS.webhook(f"{webhook}:due"), 0, -1):
+        connection.zadd(KEYS.webhook(f"{webhook}:due"), {each: 1})
     connection.zadd(KEYS.webhooks_due, {webhook: 1})
 
 
@@ -221,7 +221,7 @@ def test_f110_a_receiver_that_fails_and_comes_back_gets_the_delivery_under_the_s
     assert failed.failing_since is not None
     assert sender.look() == 0  # not before its time
     connection: Any = client.connection
-    due = connection.zrange(KEYS.webhook_part("w", "due"), 0, 0, withscores=True)[0][1]
+    due = connection.zrange(KEYS.webhook("w:due"), 0, 0, withscores=True)[0][1]
     assert 4 < due / 1000 - time.time() <= 6.5
 
     receiver.behaviour = well
@@ -268,7 +268,7 @@ def test_f110_a_receiver_that_is_gone_is_told_of_nothing_more(
     assert gone.disabled == "it answered 410: it wants no more"
     assert client.webhooks.get("w").skipped == 1
     assert sender.look() == 0
-    assert 0 < client.connection.ttl(KEYS.webhook_part("w", "waiting")) <= 5 * 24 * 3600
+    assert 0 < client.connection.ttl(KEYS.webhook("w:waiting")) <= 5 * 24 * 3600
 
     receiver.behaviour = well
     client.webhooks.enable("w")

@@ -183,10 +183,6 @@ class Keys(EventKeys):
         """
         return f"{self.prefix}:webhook:{webhook_id}"
 
-    def webhook_part(self, webhook_id: str, part: str) -> str:
-        """A key of a webhook besides its hash: `waiting`, `due`, `sending`, `log`."""
-        return self.webhook(f"{webhook_id}:{part}")
-
     def app(self, digest: str) -> str:
         """Set of what a worker's app can execute: `e:<entrypoint>`, `t:<task>`; TTL: 15 seconds.
 

@@ -130,7 +130,7 @@ class WebhookPlans:
         commands: list[tuple[str, ...]] = []
         for webhook_id, _ in stored:
             commands.append(("HGETALL", keys.webhook(webhook_id)))
-            commands.append(("ZCARD", keys.webhook_part(webhook_id, "due")))
+            commands.append(("ZCARD", keys.webhook(f"{webhook_id}:due")))
         replies = yield Reads(commands)
         return [
             _webhook(
@@ -187,7 +187,7 @@ class WebhookPlans:
             WebhookNotFoundError: there is none of this id.
         """
         yield from self.get(webhook_id)
-        rows = yield ("LRANGE", self._keys.webhook_part(webhook_id, "log"), 0, limit - 1)
+        rows = yield ("LRANGE", self._keys.webhook(f"{webhook_id}:log"), 0, limit - 1)
         return [_delivery(json.loads(row)) for row in rows]
 
 
