@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ class Running:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self.said = ""
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -50,6 +51,12 @@ class Running:
         self.process.send_signal(signum)
         return self.process.wait(20)
 
+    def close(self) -> None:
+        """Kill it with its children, who write to the same pipe, before the pipe is closed."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self._reader.join(20)
+
 
 @contextmanager
 def running(folder: Path, url: str, *arguments: str) -> Generator[Running]:
@@ -62,10 +69,11 @@ def running(folder: Path, url: str, *arguments: str) -> Generator[Running]:
         text=True,
         start_new_session=True,
     ) as process:
+        program_that_runs = Running(process)
         try:
-            yield Running(process)
+            yield program_that_runs
         finally:
-            process.kill()
+            program_that_runs.close()
 
 
 @pytest.fixture
