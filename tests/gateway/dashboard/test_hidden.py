@@ -13,6 +13,7 @@ from tests.gateway.dashboard.flows import FLOWS
 from tests.gateway.dashboard.pages import Pages
 
 SECRET = "the secret"
+JOINED = ("join", "stream")
 
 
 @pytest.fixture
@@ -76,3 +77,15 @@ def test_viewers_get_no_values_of_the_api(hiding: Pages) -> None:
         shown = hiding.ask("GET", path, headers=hiding.key(Role.CLIENT))
         assert SECRET in shown.text
     assert hiding.ask("GET", "/api/runs", headers=hiding.key(Role.VIEWER)).status_code == 200
+
+
+def test_viewers_get_no_values_of_the_api_of_langgraphs_clients(hiding: Pages) -> None:
+    run_id = hiding.run("saying", SECRET, thread_id="t")
+    own = [f"/threads/t/runs/{run_id}", f"/runs/{run_id}"]
+    paths = ["/threads/t/runs", own[0], *(f"{each}/{of}" for each in own for of in JOINED)]
+
+    for path in paths:
+        refused = hiding.ask("GET", path, headers=hiding.key(Role.VIEWER))
+        assert refused.status_code == 403, path
+        assert "hides values" in refused.text
+        assert hiding.ask("GET", path, headers=hiding.key(Role.CLIENT)).status_code == 200, path
