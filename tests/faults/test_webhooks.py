@@ -9,25 +9,26 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from penstock.runtime import Client, entrypoint, interrupt
+from penstock.runtime import Client
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.worker.webhooks.sender import Sender
+from tests.faults.support.until import until
 from tests.support.receiver import Handler, Receiver, is_signed, status, well
+from tests.support.webhook_flow import HERE, flow
 
 pytestmark = [
     pytest.mark.open_runs,
     pytest.mark.filterwarnings("ignore:no live worker has announced"),
 ]
 
-HERE = Settings(webhook_hosts=("127.0.0.1",))
 EVENTS = ("run.queued", "run.interrupted", "run.resumed", "run.finished")
 
 SENDING = """
@@ -41,24 +42,10 @@ sys.stdin.read()
 """
 
 
-@entrypoint()
-def flow(what: str) -> Any:
-    if what == "fail":
-        raise ValueError("broken")
-    return interrupt("?") if what == "ask" else what
-
-
 @pytest.fixture
 def client(redis_url: str) -> Iterator[Client]:
     with Client(redis_url, settings=HERE) as client:
         yield client
-
-
-def until(is_so: Callable[[], object], timeout: float = 15.0) -> None:
-    end = time.monotonic() + timeout
-    while not is_so():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)
 
 
 def test_f110_what_a_worker_sent_before_it_was_killed_is_sent_again_under_the_same_id(
@@ -81,12 +68,12 @@ def test_f110_what_a_worker_sent_before_it_was_killed_is_sent_again_under_the_sa
         secret = client.webhooks.put("w", receiver.url).secret
         client.enqueue("flow", "x", run_id="r", queue="nobody").cancel()
         receiver.wait_for(1)
-        until(lambda: killed)
+        until(lambda: killed, 15.0)
 
         other = Sender(redis_url, HERE, claim=0.5)
         other.need(True)
         first, second = receiver.wait_for(2)
-        until(lambda: client.webhooks.get("w").delivered == 1)
+        until(lambda: client.webhooks.get("w").delivered == 1, 15.0)
         other.close(5.0)
 
         assert (first.id, first.body) == (second.id, second.body)
@@ -144,7 +131,7 @@ def test_two_senders_deliver_each_change_once_while_nothing_fails(
             client.enqueue("flow", "x", run_id=str(number), queue="nobody").cancel()
 
         receiver.wait_for(60, 30.0)
-        until(lambda: client.webhooks.get("w").delivered == 60)
+        until(lambda: client.webhooks.get("w").delivered == 60, 15.0)
         for each in senders:
             each.close(5.0)
 

@@ -35,7 +35,7 @@ class Received:
         return json.loads(self.body)
 
 
-Behaviour = Callable[["Handler"], None]
+Behaviour = Callable[["Handler"], object]
 
 
 class Handler(BaseHTTPRequestHandler):

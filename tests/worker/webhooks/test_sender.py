@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from penstock.publisher.codec.encrypted import EncryptedCodec
-from penstock.runtime import Client, Webhook, entrypoint, interrupt
+from penstock.runtime import Client, Webhook
 from penstock.runtime.errors import ConfigurationError, WebhookNotFoundError
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.worker.webhooks.sender import Sender
+from tests.faults.support.until import until
 from tests.support.receiver import Handler, Receiver, is_signed, status, well
+from tests.support.webhook_flow import HERE, flow
 
 pytestmark = [
     pytest.mark.open_runs,
     pytest.mark.filterwarnings("ignore:no live worker has announced"),
 ]
 
-HERE = Settings(webhook_hosts=("127.0.0.1",))
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 OTHER = "whsec_" + base64.b64encode(b"another one of the right length!").decode()
 KEYS = Keys()
-
-
-@entrypoint()
-def flow(what: str) -> Any:
-    if what == "fail":
-        raise ValueError("broken")
-    return interrupt("?") if what == "ask" else what
 
 
 @pytest.fixture
@@ -53,13 +47,6 @@ def sender(redis_url: str) -> Iterator[Sender]:
     sender = Sender(redis_url, HERE)
     yield sender
     sender.close(5.0)
-
-
-def until(is_so: Callable[[], object], timeout: float = 10.0) -> None:
-    end = time.monotonic() + timeout
-    while not is_so():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.01)
 
 
 def settled(client: Client, sender: Sender, webhook: str = "w") -> Webhook:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 __all__ = ["graph_description"]
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from penstock.langgraph.hosting.graph import Graph
 from penstock.langgraph.hosting.input_schema import input_schema
-
-logger = logging.getLogger(__name__)
+from penstock.runtime.executor.describing import tried
 
 
 def graph_description(graph: Graph) -> Mapping[str, Any]:
@@ -19,9 +17,9 @@ def graph_description(graph: Graph) -> Mapping[str, Any]:
     whole: Any = graph
     return {
         "schemas": _schemas(whole),
-        "drawing": _tried(lambda: whole.get_graph().to_json()) or {},
-        "deep_drawing": _tried(lambda: whole.get_graph(xray=True).to_json()) or {},
-        "subgraphs": _tried(
+        "drawing": tried(lambda: whole.get_graph().to_json()) or {},
+        "deep_drawing": tried(lambda: whole.get_graph(xray=True).to_json()) or {},
+        "subgraphs": tried(
             lambda: {name: _schemas(each) for name, each in whole.get_subgraphs(recurse=True)}
         )
         or {},
@@ -30,10 +28,10 @@ def graph_description(graph: Graph) -> Mapping[str, Any]:
 
 def _schemas(graph: Any) -> dict[str, Any]:
     return {
-        "input": _tried(lambda: input_schema(graph)),
-        "output": _tried(graph.get_output_jsonschema),
-        "state": _tried(lambda: _state_schema(graph)),
-        "context": _tried(graph.get_context_jsonschema),
+        "input": tried(lambda: input_schema(graph)),
+        "output": tried(graph.get_output_jsonschema),
+        "state": tried(lambda: _state_schema(graph)),
+        "context": tried(graph.get_context_jsonschema),
     }
 
 
@@ -47,11 +45,3 @@ def _state_schema(graph: Any) -> Any:
     properties = {**inner["properties"], **schema["properties"]}
     found = {**schema, "properties": properties}
     return {**found, "$defs": defs} if defs else found
-
-
-def _tried(make: Callable[[], Any]) -> Any:
-    try:
-        return make()
-    except Exception:
-        logger.debug("a description could not be made", exc_info=True)
-        return None

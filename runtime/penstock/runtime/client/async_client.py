@@ -136,10 +136,8 @@ class AsyncClient(AsyncTransport):
         **query: Unpack[StatusQuery],
     ) -> AsyncIterator[BulkProgress]:
         """As `Client.bulk`."""
-        options = BulkOptions(
-            rate=rate, all=all, accept=accept, forget=forget, after_step=after_step
-        )
-        order = bulk_order(action, query, options)
+        given = BulkOptions(rate=rate, all=all, accept=accept, forget=forget, after_step=after_step)
+        order = bulk_order(action, query, **given)
         return self._each_step(Bulk(self.threads, self.search, self.settings, order, dry_run))
 
     async def start_bulk(
@@ -155,10 +153,8 @@ class AsyncClient(AsyncTransport):
         **query: Unpack[StatusQuery],
     ) -> AsyncRunHandle:
         """As `Client.start_bulk`."""
-        options = BulkOptions(
-            rate=rate, all=all, accept=accept, forget=forget, after_step=after_step
-        )
-        order = bulk_order(action, query, options)
+        given = BulkOptions(rate=rate, all=all, accept=accept, forget=forget, after_step=after_step)
+        order = bulk_order(action, query, **given)
         return await self.enqueue(BULK, order.written(), queue=worker_queue)
 
     async def _each_step(self, bulk: Bulk) -> AsyncIterator[BulkProgress]:

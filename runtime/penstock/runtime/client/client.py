@@ -199,10 +199,8 @@ class Client(Transport):
         Raises:
             ConfigurationError: there is neither a filter nor `all`, or no run could be meant.
         """
-        options = BulkOptions(
-            rate=rate, all=all, accept=accept, forget=forget, after_step=after_step
-        )
-        order = bulk_order(action, query, options)
+        given = BulkOptions(rate=rate, all=all, accept=accept, forget=forget, after_step=after_step)
+        order = bulk_order(action, query, **given)
         return self._each_step(Bulk(self.threads, self.search, self.settings, order, dry_run))
 
     def start_bulk(
@@ -227,10 +225,8 @@ class Client(Transport):
         Raises:
             ConfigurationError: as `bulk`.
         """
-        options = BulkOptions(
-            rate=rate, all=all, accept=accept, forget=forget, after_step=after_step
-        )
-        order = bulk_order(action, query, options)
+        given = BulkOptions(rate=rate, all=all, accept=accept, forget=forget, after_step=after_step)
+        order = bulk_order(action, query, **given)
         return self.enqueue(BULK, order.written(), queue=worker_queue)
 
     def _each_step(self, bulk: Bulk) -> Iterator[BulkProgress]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["describe"]
+__all__ = ["describe", "tried"]
 
 import inspect
 import json
@@ -39,16 +39,17 @@ def describe(connection: Redis, keys: Keys, app: App, since: float | None = None
 
 def _described(each: AnyExecutable) -> Mapping[str, Any]:
     if isinstance(each, Hosted):
-        return {"about": each.about, "is_graph": True, **(_tried(each.description) or {})}
+        return {"about": each.about, "is_graph": True, **(tried(each.description) or {})}
+    output = tried(each.get_output_jsonschema)  # what a thread keeps of it, too
     return {
         "about": _first_line(each.body.function),
         "schemas": {
-            "input": _tried(each.get_input_jsonschema),
-            "output": _tried(each.get_output_jsonschema),
-            "state": _tried(each.get_output_jsonschema),
-            "context": _tried(each.get_context_jsonschema),
+            "input": tried(each.get_input_jsonschema),
+            "output": output,
+            "state": output,
+            "context": tried(each.get_context_jsonschema),
         },
-        "drawing": _tried(lambda: each.get_graph().to_json()) or {},
+        "drawing": tried(lambda: each.get_graph().to_json()) or {},
     }
 
 
@@ -57,7 +58,7 @@ def _first_line(function: object) -> str:
     return (inspect.getdoc(function) or "").partition("\n")[0]
 
 
-def _tried(make: Callable[[], Any]) -> Any:
+def tried(make: Callable[[], Any]) -> Any:
     """Return what is made; None where types have no schema, which is no reason not to work."""
     try:
         return make()

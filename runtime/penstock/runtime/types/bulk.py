@@ -15,7 +15,7 @@ __all__ = [
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypedDict, cast
+from typing import Any, Final, Literal, TypedDict, Unpack, cast
 
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.types.run import OPEN, RunStatus
@@ -101,14 +101,13 @@ class BulkOrder:
             ) from error
 
 
-def bulk_order(action: str, query: StatusQuery, options: BulkOptions | None = None) -> BulkOrder:
+def bulk_order(action: str, query: StatusQuery, **options: Unpack[BulkOptions]) -> BulkOrder:
     """Check what is to be done to which runs.
 
     Raises:
         ConfigurationError: there is no such action, it can be done to none of these runs or has no
             such option, or neither a filter nor `all` says which are meant.
     """
-    options = options or {}
     if action not in ACTIONS:
         raise ConfigurationError(f"there is no action {action!r}; there are {', '.join(ACTIONS)}.")
     wanted = RunFilter.of(**query)

@@ -280,7 +280,7 @@ def test_steps_of_failed_runs_are_accepted_and_forgotten(
 def test_an_order_is_read_as_it_was_written() -> None:
     query: Any = {"tag": {"kind": "odd"}, "since": datetime(2026, 1, 1, tzinfo=UTC)}
     options: Any = {"accept": "a:0", "rate": 7}
-    order = bulk_order("resume", query, options)
+    order = bulk_order("resume", query, **options)
 
     assert BulkOrder.read(json.loads(json.dumps(order.written()))) == order
     with pytest.raises(ConfigurationError, match="no bulk as"):
