@@ -21,6 +21,8 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 MAKEFLAGS += --no-print-directory
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+# The tests start hundreds of processes, each of which would compile the whole project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: all install demo demo-agent test lint types format bench soak mutants floors
 .DELETE_ON_ERROR:
