@@ -60,7 +60,7 @@ class _Strand(greenlet):
     in a class whose base is written in C.
     """
 
-    __slots__ = ("coroutine", "failure", "has_ended", "home", "owner", "scope")
+    __slots__ = ("coroutine", "failure", "has_ended", "home", "owner", "scope", "value")
 
     def __init__(self, home: list[_Strand]) -> None:
         super().__init__(_drive)
@@ -75,6 +75,8 @@ class _Strand(greenlet):
         """What stands for the coroutine outside, once it has to wait."""
         self.failure: BaseException | None = None
         """What the coroutine has raised, until that is taken."""
+        self.value: Any = None
+        """What it has returned, until that is taken."""
 
 
 class _Idle(threading.local):
@@ -95,7 +97,7 @@ def begin(coroutine: Coroutine[Any, Any, T], scope: Any) -> tuple[T | None, Park
     strand = _taken(coroutine, scope)
     came = strand.switch()
     if strand.has_ended:
-        return _give_back(strand, came), None
+        return _give_back(strand), None
     owner = strand.owner
     assert owner is not None
     owner.first = (came,)
@@ -111,10 +113,10 @@ def _taken(coroutine: Any, scope: Any) -> _Strand:
     return strand
 
 
-def _give_back(strand: _Strand, value: Any) -> Any:
+def _give_back(strand: _Strand) -> Any:
     """Let a strand drive others; returns, or raises, what came of what it drove."""
-    owner, failure = strand.owner, strand.failure
-    strand.coroutine = strand.scope = strand.gr_context = None
+    owner, value, failure = strand.owner, strand.value, strand.failure
+    strand.coroutine = strand.scope = strand.gr_context = strand.value = None
     strand.has_ended = False
     if owner is not None:
         strand.owner = None
@@ -133,24 +135,23 @@ def _give_back(strand: _Strand, value: Any) -> Any:
 def _drive() -> None:
     """Drive coroutines, one after the other: what a strand does for all its life.
 
-    It hands out what a coroutine waits for, and its value at the end. It keeps none of them alive
-    while it is idle, not even in its arguments.
+    It hands out what a coroutine waits for. While it is idle it keeps neither a coroutine nor its
+    value alive, not even in its variables and in the arguments of its calls.
     """
     strand: Any = getcurrent()
     while True:
-        value: Any = None
         try:
             awaited = strand.coroutine.send(None)
             _owner_of(strand).drive(awaited)
             raise AssertionError("a coroutine is driven to its end")
         except StopIteration as stop:
-            value = stop.value
+            strand.value = stop.value
         except GreenletExit:
             raise
         except BaseException as error:
             strand.failure = error
         awaited, strand.has_ended = None, True
-        strand.parent.switch(value)
+        strand.parent.switch()
 
 
 def _owner_of(strand: _Strand) -> Parkable[Any]:
@@ -222,7 +223,7 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
                 strand.parent = here
             came = leaf.switch(None)
         if strand.has_ended:
-            raise StopIteration(_give_back(strand, came))
+            raise StopIteration(_give_back(strand))
         return came
 
     def send(self, value: Any, /) -> Any:
@@ -240,7 +241,7 @@ class Parkable(Coroutine[Any, Any, T], Generic[T]):
             strand.parent = here
         came = leaf.throw(error if value is None else value)
         if strand.has_ended:
-            raise StopIteration(_give_back(strand, came))
+            raise StopIteration(_give_back(strand))
         return came
 
     def close(self) -> None:
