@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import redis
 
+from tests.faults.support.forked import ForkedProcess
 from tests.faults.support.until import until
 
 ROOT = Path(__file__).parents[3]
@@ -26,18 +27,9 @@ QUICK: Final[Mapping[str, str]] = {"PENSTOCK_LEASE": "2", "PENSTOCK_RENEW": "0.5
 class WorkerProcess:
     """One `penstock worker`, or a supervisor of several."""
 
-    def __init__(self, command: list[str], log: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | ForkedProcess, log: Path) -> None:
+        self._process = process
         self.log_file = log
-        with log.open("wb") as out:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                cwd=ROOT,
-                env=os.environ | environ,
-                start_new_session=True,
-            )
 
     @property
     def pid(self) -> int:
@@ -120,20 +112,44 @@ class Fleet:
         **options: Any,
     ) -> WorkerProcess:
         """Start a worker; options are those of `WorkerOptions`, and `processes`."""
-        told = json.dumps({"app": [app] if app else APPS, "queues": queues, **options})
-        worker = self.run(
-            [sys.executable, "-m", "tests.faults.support.main", told],
-            {"PENSTOCK_REDIS": url or self.url, **environ},
-        )
+        whole = {"app": [app] if app else APPS, "queues": queues, **options}
+        told = {"PENSTOCK_REDIS": url or self.url, **environ}
+        if all(name.startswith("PENSTOCK_") for name in environ):
+            log = self._next_log()
+            worker = self._started(ForkedProcess(whole, log, self._environ(told)), log)
+        else:  # the interpreter, or the C library, reads the environment as it starts
+            command = [sys.executable, "-m", "tests.faults.support.main", json.dumps(whole)]
+            worker = self.run(command, told)
         return worker.ready(max(options.get("processes", 1), 1)) if ready else worker
 
     def run(self, command: list[str], environ: Mapping[str, str]) -> WorkerProcess:
         """Start any other process that executes runs."""
-        log = self.folder / f"worker-{len(self._workers)}.log"
-        journal = {"PENSTOCK_TEST_JOURNAL": str(self.journal_file), "TMPDIR": str(self.folder)}
-        worker = WorkerProcess(command, log, {**journal, **environ})
+        log = self._next_log()
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=self._environ(environ),
+                start_new_session=True,
+            )
+        return self._started(process, log)
+
+    def _started(
+        self, process: subprocess.Popen[bytes] | ForkedProcess, log: Path
+    ) -> WorkerProcess:
+        worker = WorkerProcess(process, log)
         self._workers.append(worker)
         return worker
+
+    def _next_log(self) -> Path:
+        return self.folder / f"worker-{len(self._workers)}.log"
+
+    def _environ(self, environ: Mapping[str, str]) -> dict[str, str]:
+        journal = {"PENSTOCK_TEST_JOURNAL": str(self.journal_file), "TMPDIR": str(self.folder)}
+        return {**os.environ, **journal, **environ}
 
     def journal(self, run_id: str = "", step: str = "") -> list[dict[str, Any]]:
         """The executions of bodies, oldest first, of one run, or of a step named so."""
