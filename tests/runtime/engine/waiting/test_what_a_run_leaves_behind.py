@@ -70,7 +70,7 @@ def test_stacks_kept_for_the_next_coroutines_hold_nothing_of_a_run() -> None:
 def test_stacks_kept_for_the_next_coroutines_hold_nothing_that_one_returned() -> None:
     @entrypoint(checkpointer=InMemorySaver())
     async def flow(_: str) -> str:
-        for _ in range(2):
+        for _again in range(2):
             await made_at_once()
             await made_after_a_wait()
         await asyncio.gather(made_at_once(), made_after_a_wait(), made_at_once())
