@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import redis
 from hypothesis import HealthCheck, Phase, settings
@@ -18,23 +18,17 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from penstock.publisher.redis import script
 from tests.faults.support.graph_schedules import GRAPH_SCHEDULES, Hosted
+from tests.faults.support.hook_mutants import HOOK_MUTANTS
+from tests.faults.support.hook_schedules import HOOK_SCHEDULES, Outbox
 from tests.faults.support.machine import ProtocolMachine
+from tests.faults.support.mutant import Mutant
 from tests.faults.support.protocol import Protocol
 from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, follow
 from tests.faults.support.schedules import SCHEDULES
 from tests.faults.support.wait_schedules import WAIT_SCHEDULES
 from tests.support.server import RedisServer
 
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One text in one file put in place of another."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-
+T = TypeVar("T")
 
 MUTANTS: Final = (
     Mutant("no fence", "commit", "if fence ~= ARGV[4] then", "if false then"),
@@ -270,6 +264,7 @@ MUTANTS: Final = (
         "  if false then",
     ),
     Mutant("a run does not say that it has a graph", "commit", "return 'graph', '1'", "return"),
+    *HOOK_MUTANTS,
 )
 
 SCRIPTS: Final = "penstock.runtime.redis.scripts"
@@ -332,28 +327,38 @@ def killer(mutant: Mutant, server: RedisServer) -> str:
 
 def unhappy(client: redis.Redis) -> str:
     """Return the first schedule that fails, '' for none."""
-    for schedule in (*SCHEDULES, *WAIT_SCHEDULES):
+    for schedule, tried in _schedules(client):
         try:
-            protocol = Protocol(client)
-            schedule(protocol)
-            protocol.check()
-            protocol.end()
+            tried()
         except Exception as error:
             _check_compiles(error)
             return schedule.__name__.replace("_", " ")
-    for graph in GRAPH_SCHEDULES:
-        try:
-            graph(Hosted(client))
-        except Exception as error:
-            _check_compiles(error)
-            return graph.__name__.replace("_", " ")
-    for remote in REMOTE_SCHEDULES:
-        try:
-            follow(remote, client)
-        except Exception as error:
-            _check_compiles(error)
-            return remote.__name__.replace("_", " ")
     return ""
+
+
+def _schedules(client: redis.Redis) -> Iterator[tuple[Callable[..., None], Callable[[], None]]]:
+    """Give all schedules, each with what follows it on a Redis that is emptied."""
+    for schedule in (*SCHEDULES, *WAIT_SCHEDULES):
+        yield schedule, partial(_follow, schedule, client)
+    for graph in GRAPH_SCHEDULES:
+        yield graph, partial(_with, Hosted, graph, client)
+    for hooked in HOOK_SCHEDULES:
+        yield hooked, partial(_with, Outbox, hooked, client)
+    for remote in REMOTE_SCHEDULES:
+        yield remote, partial(follow, remote, client)
+
+
+def _with(
+    world: Callable[[redis.Redis], T], schedule: Callable[[T], None], client: redis.Redis
+) -> None:
+    schedule(world(client))
+
+
+def _follow(schedule: Callable[[Protocol], None], client: redis.Redis) -> None:
+    protocol = Protocol(client)
+    schedule(protocol)
+    protocol.check()
+    protocol.end()
 
 
 def _check_compiles(error: Exception) -> None:

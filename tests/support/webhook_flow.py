@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.runtime import entrypoint, interrupt
+from penstock.runtime import Client, entrypoint, interrupt
 from penstock.runtime.settings import Settings
 
 HERE = Settings(webhook_hosts=("127.0.0.1",))
@@ -17,3 +17,8 @@ def flow(what: str) -> Any:
     if what == "fail":
         raise ValueError("broken")
     return interrupt("?") if what == "ask" else what
+
+
+def end(client: Client, run_id: str = "r", **options: Any) -> None:
+    """Enqueue a run, and let it end."""
+    client.enqueue("flow", "x", run_id=run_id, queue="nobody", **options).cancel()

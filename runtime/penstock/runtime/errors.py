@@ -242,7 +242,7 @@ class WebhookNotFoundError(PenstockError):
 
     def __init__(self, webhook_id: str) -> None:
         super().__init__(
-            f"there is no webhook {webhook_id!r}: `penstock webhooks` lists those that there are."
+            f"there is no webhook {webhook_id!r}: `penstock webhooks list` names those there are."
         )
         self.webhook_id = webhook_id
 

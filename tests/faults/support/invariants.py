@@ -16,6 +16,7 @@ I24  a remote step is performed by one run, which its home expects; none waits f
 I35  each run is found by each of its facets, once
 I36  a failed run is resumed once, whoever resumes it
 I37  the feed tells of each change of a run once, in order
+I38  what is to be delivered to a webhook waits, is due, and is sent by somebody
 RQ   RQ's registries name what is being executed, and nothing else
 """
 
@@ -28,6 +29,7 @@ import redis
 
 from penstock.publisher.event import Event
 from tests.faults.support.fed import fed_wrongly
+from tests.faults.support.hooked import hooked_wrongly
 from tests.faults.support.listed import kept_for, listed_wrongly
 from tests.faults.support.snapshot import Entry, Snapshot
 from tests.faults.support.voids import left_standing, remote_steps, speaks_for
@@ -95,6 +97,7 @@ def _violations(now: Snapshot) -> Iterator[str]:
     yield from _histories(now)
     yield from listed_wrongly(now)
     yield from fed_wrongly(now)
+    yield from hooked_wrongly(now)
 
 
 def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:

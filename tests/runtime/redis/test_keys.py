@@ -53,6 +53,8 @@ def lua(expression: str, keys: Keys = KEYS) -> str:
         ("ARGV[1] .. ':entrypoints'", KEYS.entrypoints),
         ("ARGV[1] .. ':feed'", KEYS.feed),
         ("ARGV[1] .. ':hooks'", KEYS.hooks),
+        ("ARGV[1] .. ':hooks:reader'", KEYS.hooks_reader),
+        ("ARGV[1] .. ':hooks:lost'", KEYS.hooks_lost),
         ("ARGV[1] .. ':webhooks'", KEYS.webhooks),
         ("ARGV[1] .. ':webhooks:due'", KEYS.webhooks_due),
         ("key('webhook', 'w')", KEYS.webhook("w")),

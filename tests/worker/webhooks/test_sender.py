@@ -13,12 +13,13 @@ from penstock.publisher.codec.encrypted import EncryptedCodec
 from penstock.runtime import Client, Webhook
 from penstock.runtime.errors import ConfigurationError, WebhookNotFoundError
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.webhooks import WebhookPlans
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.worker.webhooks.sender import Sender
 from tests.faults.support.until import until
 from tests.support.receiver import Handler, Receiver, is_signed, status, well
-from tests.support.webhook_flow import HERE, flow
+from tests.support.webhook_flow import HERE, end, flow
 
 pytestmark = [
     pytest.mark.open_runs,
@@ -55,11 +56,6 @@ def settled(client: Client, sender: Sender, webhook: str = "w") -> Webhook:
     begun = sender.look()
     until(lambda: len(client.webhooks.deliveries(webhook, 100)) == min(100, count + begun))
     return client.webhooks.get(webhook)
-
-
-def end(client: Client, run_id: str = "r", **options: Any) -> None:
-    """Enqueue a run, and let it end."""
-    client.enqueue("flow", "x", run_id=run_id, queue="nobody", **options).cancel()
 
 
 def due_now(connection: Any, webhook: str = "w") -> None:
@@ -239,6 +235,8 @@ def test_f110_a_delivery_is_given_up_after_the_last_try(
         after = settled(client, sender)
 
     assert (after.failed, after.waiting, after.disabled) == (1, 0, "")
+    assert after.failing_since is None  # as nothing is tried any more
+    assert client.connection.exists(KEYS.webhook("w:waiting")) == 0
     assert [each.number for each in client.webhooks.deliveries("w")] == [9, 8, 7, 6, 5, 4, 3, 2, 1]
 
 
@@ -252,14 +250,13 @@ def test_f110_a_receiver_that_is_gone_is_told_of_nothing_more(
     end(client, "s")
     sender.look()
 
-    assert gone.disabled == "it answered 410: it wants no more"
+    assert gone.disabled == "it answered 410: it asks for no more deliveries"
     assert client.webhooks.get("w").skipped == 1
     assert sender.look() == 0
     assert 0 < client.connection.ttl(KEYS.webhook("w:waiting")) <= 5 * 24 * 3600
 
     receiver.behaviour = well
-    client.webhooks.enable("w")
-    due_now(client.connection)
+    client.webhooks.enable("w")  # at once, not when it was to be tried again
     after = settled(client, sender)
     assert (after.disabled, after.delivered) == ("", 1)
     assert client.connection.ttl(KEYS.webhook("w")) == -1
@@ -388,7 +385,7 @@ def test_a_worker_without_the_key_leaves_everything_to_others(
         end(client)
 
         blind.need(True)
-        until(lambda: "delivers no webhooks" in caplog.text)
+        until(lambda: "this worker has no key for it" in caplog.text)
         assert client.connection.xlen(KEYS.hooks) == 2
         assert settled(client, sender).delivered == 1
         blind.close(5.0)
@@ -427,6 +424,8 @@ def test_a_test_is_delivered(client: Client, sender: Sender, receiver: Receiver)
 def test_a_webhook_that_is_not_there_is_named(client: Client, act: str) -> None:
     with pytest.raises(WebhookNotFoundError, match="'nix'"):
         getattr(client.webhooks, act)("nix")
+
+    assert client.connection.keys("*hook*") == []
 
 
 @pytest.mark.parametrize(
@@ -472,3 +471,34 @@ def test_a_long_thread_id_does_not_make_a_long_body(
 
     assert len(receiver.received[0].body) <= 64 * 1024
     assert receiver.received[0].json["data"]["thread_id"] is None
+
+
+def test_the_statuses_of_a_filter_may_come_from_a_generator(client: Client) -> None:
+    statuses = (each for each in ("failed", "cancelled"))
+
+    made = client.webhooks.put("w", "https://example.com/in", where={"status": statuses})
+
+    assert made.where == {"status": ["failed", "cancelled"]}
+
+
+def test_how_many_tries_are_read_is_a_number_from_one(client: Client) -> None:
+    client.webhooks.put("w", "https://example.com/in")
+
+    with pytest.raises(ConfigurationError, match="limit"):
+        client.webhooks.deliveries("w", 0)
+
+
+def test_put_marks_open_runs_though_one_before_it_died_in_between(
+    client: Client, sender: Sender, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(self: WebhookPlans) -> Any:
+        raise KeyboardInterrupt
+
+    run = client.enqueue("flow", "x", queue="nobody")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(WebhookPlans, "_mark", die)
+        client.webhooks.put("w", receiver.url)
+    client.webhooks.put("w", receiver.url)
+    run.cancel()
+
+    assert settled(client, sender).delivered == 1

@@ -61,7 +61,7 @@ class Webhooks:
         return self._client.do(self._plans.delete(id))
 
     def enable(self, id: str) -> None:
-        """Send to a webhook again; what waited when it was disabled is sent, for five days.
+        """Send to a webhook again, at once also what waits; a disabled one keeps it for five days.
 
         Raises:
             WebhookNotFoundError: there is none.
@@ -81,7 +81,7 @@ class Webhooks:
 
         Raises:
             WebhookNotFoundError: there is none.
-            ConfigurationError: it is disabled.
+            ConfigurationError: it is disabled, or 100,000 deliveries wait for it.
         """
         return self._client.do(self._plans.test(id))
 
@@ -90,6 +90,7 @@ class Webhooks:
 
         Raises:
             WebhookNotFoundError: there is none.
+            ConfigurationError: the limit is less than 1.
         """
         return self._client.do(self._plans.deliveries(id, limit))
 

@@ -36,8 +36,11 @@ _HOOKS_AT_ONCE: Final = 4
 _HOOKS_WAITING: Final = 100_000
 """Deliveries of one webhook that may wait."""
 
+_HOOKS_FAILING: Final = 5 * 24 * 3600 * 1000
+"""Milliseconds of failures that disable a webhook."""
+
 _HOOKS_KEPT: Final = 5 * 24 * 3600 * 1000
-"""Milliseconds of failures that disable a webhook, and for which it keeps what waits then."""
+"""Milliseconds for which deliveries are kept of a webhook that is disabled, or of one run alone."""
 
 _HOOKS_LOGGED: Final = 100
 """Tries that are remembered of a webhook."""
@@ -300,13 +303,20 @@ class Calls:
         return self._call("hook_mark", until, count)
 
     def switch_webhook(self, webhook_id: str, disabled: str) -> Call:
-        """Disable a webhook for a reason, or enable it by ''."""
+        """Disable a webhook for a reason, or enable it by '', perhaps in several calls."""
         return self._call("hook_switch", webhook_id, disabled, _HOOKS_KEPT)
+
+    def changes_for_webhooks(self, reader: str, claim: int, after: str, count: int) -> Call:
+        """Read the oldest changes behind one, unless another reads; count 0: read no more."""
+        return self._call("hook_changes", reader, claim, after, count)
 
     def route_change(
         self, change: str, run_id: str, seq: str, targets: Iterable[tuple[str, str, str]]
     ) -> Call:
-        """Make deliveries of a change: each its webhook, its id and its record."""
+        """Make deliveries of a change: each its webhook, its id and its record.
+
+        The record is '' where no worker can read the webhook.
+        """
         parts = [part for target in targets for part in target]
         return self._call("hook_route", change, run_id, seq, _HOOKS_WAITING, _HOOKS_KEPT, *parts)
 
@@ -327,7 +337,7 @@ class Calls:
         """Note how a try to deliver went, and when the next one is, in ms."""
         after = "" if delay is None else delay
         told = (webhook_id, delivery, number, word, after, line, error)
-        return self._call("hook_sent", *told, _HOOKS_KEPT, _HOOKS_KEPT, _HOOKS_LOGGED)
+        return self._call("hook_sent", *told, _HOOKS_FAILING, _HOOKS_KEPT, _HOOKS_LOGGED)
 
     def forgo(self, leases: Iterable[Lease]) -> Call:
         """Tell that this process lives, and has given leases up."""

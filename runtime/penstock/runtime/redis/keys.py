@@ -165,6 +165,16 @@ class Keys(EventKeys):
         return f"{self.prefix}:hooks"
 
     @property
+    def hooks_reader(self) -> str:
+        """Text: the worker that reads `hooks`, as long as it does; TTL: 5 seconds."""
+        return f"{self.prefix}:hooks:reader"
+
+    @property
+    def hooks_lost(self) -> str:
+        """Text: how many changes were lost as 100,000 waited in `hooks`; TTL: 30 days."""
+        return f"{self.prefix}:hooks:lost"
+
+    @property
     def webhooks(self) -> str:
         """Hash of webhooks: id -> URL, events, filters and secrets, sealed. Permanent."""
         return f"{self.prefix}:webhooks"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "DEFAULT_EVENTS",
+    "EVENTS",
     "Webhook",
     "WebhookDelivery",
     "WebhookRecord",
@@ -12,10 +13,12 @@ __all__ = [
     "checked_webhook_id",
     "new_secret",
     "secret_bytes",
+    "webhook_fields",
 ]
 
 import base64
 import binascii
+import dataclasses
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -58,9 +61,9 @@ class Webhook:
     dropped: int = 0
     """Changes that it was not told of, as too many deliveries waited."""
     skipped: int = 0
-    """Changes that it was not told of, as it was disabled."""
+    """Changes that it was not told of, as it was disabled, or no worker had the key for it."""
     failing_since: datetime | None = None
-    """The first failure since the last success."""
+    """The first failure since the last success, while something waits."""
     last_delivered: datetime | None = None
     last_failed: datetime | None = None
     error: str = ""
@@ -87,6 +90,12 @@ class WebhookDelivery:
     """What went wrong; empty if it was delivered."""
     seconds: float
     at: datetime
+
+
+def webhook_fields(webhook: Webhook) -> dict[str, Any]:
+    """Return what is shown of a webhook: its secret only where it has just been made or given."""
+    fields = {each.name: getattr(webhook, each.name) for each in dataclasses.fields(webhook)}
+    return {name: value for name, value in fields.items() if value or name != "secret"}
 
 
 @dataclass(frozen=True, slots=True)

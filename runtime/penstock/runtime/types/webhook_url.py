@@ -114,7 +114,7 @@ def _check_address(host: str, allowed: AllowedHosts) -> None:
     if is_refused:
         raise ConfigurationError(
             f"host {host!r} of a webhook is not on the internet: name it in the setting "
-            "webhook_hosts of the workers and of this process if it is to be told."
+            "webhook_hosts of the workers and of this process if webhooks may be sent there."
         )
 
 

@@ -46,7 +46,7 @@ def checked_addresses(
         if not allowed.admits(receiver.host, str(address[0])):
             raise RefusedAddressError(
                 f"host {receiver.host} has the address {address[0]}, which is not on the internet: "
-                "name it in the setting webhook_hosts if it is to be told"
+                "name it in the setting webhook_hosts if webhooks may be sent there"
             )
     return found
 
@@ -89,14 +89,16 @@ class PinnedConnection(http.client.HTTPConnection):
 
     def _first(self) -> socket.socket:
         error: OSError = TimeoutError("no address was tried")
-        for family, address in self._addresses:
+        for number, (family, address) in enumerate(self._addresses):
             left = self._ends - time.monotonic()
             if left <= 0:
                 break
             found = socket.socket(family, socket.SOCK_STREAM)
             try:
-                found.settimeout(left)
+                # The others have their share of the time, too, if this one does not answer.
+                found.settimeout(left / (len(self._addresses) - number))
                 found.connect(address)
+                found.settimeout(left)
             except OSError as refusal:
                 found.close()
                 error = refusal

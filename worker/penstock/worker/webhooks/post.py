@@ -35,7 +35,7 @@ def post(
     seconds: float = SECONDS,
     context: ssl.SSLContext | None = None,
 ) -> Outcome:
-    """Post a delivery, and say how it went; raises nothing."""
+    """Post a delivery, and say what came of it; raises nothing that a receiver causes."""
     began, at = time.monotonic(), time.time()
     try:
         status, error = _posted(url, headers, body, allowed, resolve, seconds, context)
@@ -99,5 +99,5 @@ def _problem(status: int) -> str:
     if 300 <= status < 400:
         return f"it answered {status}, a redirect, which is not followed"
     if status == 410:
-        return "it answered 410: it wants no more"
+        return "it answered 410: it asks for no more deliveries"
     return f"it answered {status}"

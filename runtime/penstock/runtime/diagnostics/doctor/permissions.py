@@ -31,7 +31,8 @@ class Role:
 
 _READ: Final = (
     "hget hgetall hkeys hmget lindex llen lpos lrange ping subscribe time unsubscribe "
-    "xrange xread xrevrange zcard zinter zrange zrangebyscore zrevrange zrevrangebyscore zscore"
+    "xlen xrange xread xrevrange zcard zinter zrange zrangebyscore zrevrange zrevrangebyscore "
+    "zscore"
 )
 _RUNS: Final = (
     "{p}:run:* {p}:open:* {p}:over:* {p}:causes {p}:cause:* {p}:feed {p}:checkpoints:* "
@@ -46,7 +47,7 @@ _ASK: Final = (
 
 _ASKED: Final = (
     f"{_RUNS} {{p}}:made:* {{p}}:graph:* {{p}}:parked:* {{p}}:timers "
-    "{p}:hooks {p}:webhooks {p}:webhooks:due {p}:webhook:* "
+    "{p}:hooks {p}:hooks:lost {p}:webhooks {p}:webhooks:due {p}:webhook:* "
     "{rq}:queues {rq}:job:* {rq}:finished:* {rq}:failed:*"
 )
 
@@ -66,7 +67,7 @@ ROLES: Final[Mapping[str, Role]] = {
     ),
     "worker": Role(
         f"{_ASK} blmove blpop del exec expire hincrby hrandfield lmove scard sinter "
-        "sismember smembers type unwatch watch xdel xlen zcount zpopmin zrandmember "
+        "sismember smembers type unwatch watch xdel zcount zpopmin zrandmember "
         "zremrangebyscore zrevrangebylex",
         "{p}:* {rq}:*",
         "{p}:* {rq}:pubsub:*",

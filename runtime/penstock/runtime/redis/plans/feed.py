@@ -6,16 +6,15 @@ __all__ = ["FeedTail"]
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from penstock.publisher.codec.codec import Codec
 from penstock.runtime.errors import ConfigurationError, FeedExpiredError, FeedRewoundError
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.feed_row import FeedRow, read_cursor, read_entry, row_fields
 from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.redis.run_record import read_tags
 from penstock.runtime.types.feed_entry import FeedEntry, passes
-from penstock.runtime.types.run import RunStatus
 from penstock.runtime.types.run_filter import RunFilter
 
 PAGE: Final = 500
@@ -28,8 +27,6 @@ START: Final = "0-0"
 """The cursor before the first entry."""
 
 _CURSOR: Final = re.compile(r"(\d{1,20})(?:-(\d{1,20}))?", re.ASCII)
-
-Row = tuple[bytes, Mapping[bytes, bytes]]
 
 
 class FeedTail:
@@ -63,7 +60,7 @@ class FeedTail:
                 "are to be kept, in all processes that enqueue."
             )
         if self._cursor is None:
-            self._cursor = _cursor(newest[0]) if newest else START
+            self._cursor = read_cursor(newest[0]) if newest else START
 
     def page(self) -> Plan[list[FeedEntry]]:
         """Read the next entries that pass; waits some seconds for one, and may find none.
@@ -80,38 +77,24 @@ class FeedTail:
             rows = yield from self._rows()
         entries = [self._entry(row) for row in rows]  # before the cursor is behind them
         if rows:
-            self._cursor = _cursor(rows[-1])
+            self._cursor = read_cursor(rows[-1])
         return [entry for entry in entries if passes(self._wanted, entry)]
 
-    def _rows(self) -> Plan[Sequence[Row]]:
+    def _rows(self) -> Plan[Sequence[FeedRow]]:
         after = self._cursor or START
         if after == START:
-            rows: Sequence[Row] = yield ("XRANGE", self._key, "-", "+", "COUNT", PAGE)
+            rows: Sequence[FeedRow] = yield ("XRANGE", self._key, "-", "+", "COUNT", PAGE)
             return rows
         rows = yield ("XRANGE", self._key, after, "+", "COUNT", PAGE + 1)
-        if not rows or _cursor(rows[0]) != after:
+        if not rows or read_cursor(rows[0]) != after:
             oldest = yield ("XRANGE", self._key, "-", "+", "COUNT", 1)
             newest = yield ("XREVRANGE", self._key, "+", "-", "COUNT", 1)
             raise _lost(after, _end(oldest), _end(newest))
         return rows[1:]
 
-    def _entry(self, row: Row) -> FeedEntry:
-        fields = {
-            name.decode(): text.decode("utf-8", "surrogatepass") for name, text in row[1].items()
-        }
-        run_id, cursor = fields["run"], _cursor(row)
-        return FeedEntry(
-            cursor=cursor,
-            run_id=run_id,
-            thread_id=fields["thread"] or run_id,
-            entrypoint=fields["entrypoint"],
-            event=fields["event"],
-            seq=int(fields["seq"]),
-            status=RunStatus(fields["status"]),
-            time=datetime.fromtimestamp(_order(cursor)[0] / 1000, UTC),
-            cause=fields["cause"],
-            tags=self._tags(run_id, fields["tags"]),
-        )
+    def _entry(self, row: FeedRow) -> FeedEntry:
+        fields = row_fields(row)
+        return read_entry(read_cursor(row), fields, self._tags(fields["run"], fields["tags"]))
 
     def _tags(self, run_id: str, text: str) -> Mapping[str, str]:
         codec = self._codec.at("run", run_id)
@@ -120,12 +103,8 @@ class FeedTail:
         return read_tags(text, codec)
 
 
-def _cursor(row: Any) -> str:
-    return str(row[0].decode())
-
-
-def _end(rows: Sequence[Row]) -> str:
-    return _cursor(rows[0]) if rows else ""
+def _end(rows: Sequence[FeedRow]) -> str:
+    return read_cursor(rows[0]) if rows else ""
 
 
 def _order(cursor: str) -> tuple[int, int]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["FINAL", "Change", "HookOutbox", "Outcome", "Taken", "backoff"]
+__all__ = ["FINAL", "PAGE", "Hook", "HookOutbox", "Outcome", "Taken", "backoff", "own_webhook_id"]
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Literal
 
 from penstock.publisher.chance import chance
 from penstock.publisher.codec.codec import Codec
@@ -18,11 +17,11 @@ from penstock.publisher.errors import EncryptionError
 from penstock.publisher.redis.script import Call
 from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.plans.creation import WEBHOOK
+from penstock.runtime.redis.plans.feed_row import FeedRow, read_cursor, read_entry, row_fields
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.redis.plans.webhooks import read_record
-from penstock.runtime.redis.run_record import read_tags
 from penstock.runtime.types.feed_entry import FeedEntry, feed_filter, passes
-from penstock.runtime.types.run import RunStatus
+from penstock.runtime.types.run_filter import RunFilter
 from penstock.runtime.types.webhook import WebhookRecord
 
 PAGE: Final = 100
@@ -37,7 +36,26 @@ AFTER: Final = (5, 300, 1800, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 360
 FINAL: Final = len(AFTER) + 1
 """The number of the last try."""
 
-Change: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]
+PATIENCE: Final = 60.0
+"""Seconds for which a change that a worker cannot read is left to workers with the key."""
+
+LATER: Final = 15.0
+"""Seconds after which a delivery that a worker could not read may be claimed again."""
+
+READING: Final = 5.0
+"""Seconds after which another worker reads changes, if the one that reads them has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook, as a worker reads it once for many changes."""
+
+    record: WebhookRecord
+    wanted: RunFilter
+
+    def is_told(self, entry: FeedEntry) -> bool:
+        """Whether it asks for a change."""
+        return entry.event in self.record.events and passes(self.wanted, entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +65,20 @@ class Taken:
     webhook_id: str
     """`~` and a digest for a URL that a run was given itself."""
     id: str
+    claim: int
+    """Which claim of it this is: what comes of an older one is not noted."""
     number: int
+    """Which try this will be, from 1."""
     event: str
-    body: str
+    body: str | None
+    """None where there is no key for it here."""
     url: str
     """Where that is not the webhook's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a try went: the HTTP status, 0 without an answer, and what is wrong."""
+    """What came of a try to deliver: the HTTP status, 0 without an answer, and what is wrong."""
 
     status: int
     error: str
@@ -72,92 +94,90 @@ def backoff(number: int) -> int | None:
 
 
 class HookOutbox:
-    """Makes deliveries of changes, claims them, and notes how they went."""
+    """Makes deliveries of changes, claims them, and notes what came of each try."""
 
     def __init__(self, plans: RequestPlans) -> None:
         self._calls: Calls = plans.calls
         self._keys = plans.keys
         self._codec: Codec = plans.codec
 
-    def records(self) -> Plan[dict[str, WebhookRecord]]:
-        """Read all webhooks.
-
-        Raises:
-            EncryptionError: there is no key for one here.
-        """
+    def hooks(self) -> Plan[dict[str, Hook | None]]:
+        """Read all webhooks; None for one that there is no key for here."""
         found = yield ("HGETALL", self._keys.webhooks)
-        return {
-            name.decode(): read_record(self._codec, name.decode(), text)
-            for name, text in found.items()
-        }
+        return {name.decode(): self._hook(name.decode(), text) for name, text in found.items()}
 
-    def changes(self) -> Plan[Sequence[Change]]:
-        """Read the oldest changes."""
-        rows: Sequence[Change] = yield ("XRANGE", self._keys.hooks, "-", "+", "COUNT", PAGE)
-        return rows
+    def _hook(self, webhook_id: str, text: bytes) -> Hook | None:
+        try:
+            record = read_record(self._codec, webhook_id, text)
+        except EncryptionError:
+            return None
+        return Hook(record, feed_filter(**record.where))
 
-    def route(self, row: Change, records: Mapping[str, WebhookRecord]) -> Call:
-        """Make the deliveries of a change."""
-        fields = {
-            name.decode(): text.decode("utf-8", "surrogatepass") for name, text in row[1].items()
-        }
-        entry = self._entry(row[0].decode(), fields)
+    def changes(self, reader: str, after: str = "") -> Plan[Sequence[FeedRow]]:
+        """Read the oldest changes behind one, as the only worker that does."""
+        rows = yield self._calls.changes_for_webhooks(reader, _ms(READING), after, PAGE)
+        return [(row[0], dict(zip(row[1][::2], row[1][1::2], strict=True))) for row in rows]
+
+    def let_others_read(self, reader: str) -> Plan[None]:
+        """Let other workers read changes."""
+        yield self._calls.changes_for_webhooks(reader, 0, "", 0)
+
+    def route(self, row: FeedRow, hooks: Mapping[str, Hook | None], now: float) -> Call | None:
+        """Make the deliveries of a change; None: it is left to a worker with the key for it.
+
+        What no worker has read for a minute keeps nothing from the others: a webhook counts it as
+        skipped, and the URL of a run is not told.
+        """
+        fields = row_fields(row)
+        is_end = fields["event"] == "run.finished"  # of which alone the run's own URL is told
+        tags, url = self._opened(fields, "tags"), self._opened(fields, "url") if is_end else ""
+        entry = read_entry(read_cursor(row), fields, tags or {})
+        is_whole = None not in (tags, url, *hooks.values())
+        if not is_whole and now - entry.time.timestamp() < PATIENCE:
+            return None
         delivery, body = f"{entry.run_id}.{entry.seq}", _body(entry)
-        urls = {
-            webhook_id: ""
-            for webhook_id, record in records.items()
-            if entry.event in record.events and passes(feed_filter(**record.where), entry)
-        }
-        url = self._url(entry, fields["url"])
-        if url and entry.event == "run.finished":
-            urls[_own(url)] = url
+        urls = {each: "" for each, hook in hooks.items() if hook is None or hook.is_told(entry)}
+        if url:
+            urls[own_webhook_id(url)] = url
         targets: list[tuple[str, str, str]] = []
-        for webhook_id, url in urls.items():
+        for webhook_id, to in urls.items():
             codec = self._codec.at("webhook", webhook_id, delivery)
-            record = codec.dumps({"event": entry.event, "body": body, "url": url})
-            targets.append((webhook_id, delivery, record))
+            record = codec.dumps({"event": entry.event, "body": body, "url": to})
+            is_unread = not to and hooks[webhook_id] is None
+            targets.append((webhook_id, delivery, "" if is_unread else record))
         return self._calls.route_change(entry.cursor, entry.run_id, str(entry.seq), targets)
 
-    def _url(self, entry: FeedEntry, sealed: str) -> str:
-        """Return the URL that a run was given itself; "" for none, or without a key for it."""
-        if not sealed:
-            return ""
+    def _opened(self, fields: Mapping[str, str], name: Literal["tags", "url"]) -> Any:
+        """Read a field of a change that is sealed as in its run; None without a key for it."""
+        if not fields[name]:
+            return {} if name == "tags" else ""
+        place = "tags" if name == "tags" else WEBHOOK
         try:
-            return cast(str, self._codec.at("run", entry.run_id, WEBHOOK).loads(sealed))
+            return self._codec.at("run", fields["run"], place).loads(fields[name])
         except EncryptionError:
-            return ""
-
-    def _entry(self, cursor: str, fields: Mapping[str, str]) -> FeedEntry:
-        run_id = fields["run"]
-        return FeedEntry(
-            cursor=cursor,
-            run_id=run_id,
-            thread_id=fields["thread"] or run_id,
-            entrypoint=fields["entrypoint"],
-            event=fields["event"],
-            seq=int(fields["seq"]),
-            status=RunStatus(fields["status"]),
-            time=datetime.fromtimestamp(int(cursor.partition("-")[0]) / 1000, UTC),
-            cause=fields["cause"],
-            tags=read_tags(fields["tags"], self._codec.at("run", run_id)),
-        )
+            return None
 
     def take(self, room: int, claim: float) -> Plan[list[Taken]]:
-        """Claim deliveries that are due, for so many seconds; those that cannot be read stay."""
-        replies = yield self._calls.take_deliveries(room, round(claim * 1000))
-        return list(self._readable(replies))
+        """Claim deliveries that are due, for so many seconds."""
+        replies = yield self._calls.take_deliveries(room, _ms(claim))
+        return [self._taken(*reply) for reply in replies]
 
-    def _readable(self, replies: Iterable[Sequence[Any]]) -> Iterable[Taken]:
-        for name, delivery, text, number in replies:
-            webhook_id, each = name.decode(), delivery.decode()
-            try:
-                fields = self._codec.at("webhook", webhook_id, each).loads(text)
-            except EncryptionError:
-                continue  # a worker with the key may claim it after this one
-            yield Taken(webhook_id, each, int(number), **fields)
+    def _taken(self, name: bytes, delivery: bytes, text: bytes, claim: int, tries: bytes) -> Taken:
+        webhook_id, each = name.decode(), delivery.decode()
+        try:
+            fields: Any = self._codec.at("webhook", webhook_id, each).loads(text)
+        except EncryptionError:
+            fields = {"event": "", "body": None, "url": ""}
+        return Taken(webhook_id, each, int(claim), int(tries) + 1, **fields)
+
+    def leave(self, taken: Taken) -> Plan[None]:
+        """Leave a delivery to a worker that can read it, after a moment."""
+        yield self._calls.note_delivery(
+            taken.webhook_id, taken.id, taken.claim, "later", _ms(LATER), "", ""
+        )
 
     def sent(self, taken: Taken, outcome: Outcome) -> Plan[bool]:
-        """Note how a try went; tells whether the webhook is disabled for it."""
+        """Note what came of a try; tells whether the webhook is disabled for it."""
         if not outcome.error:
             word, delay = "ok", None
         else:
@@ -166,13 +186,17 @@ class HookOutbox:
         told = {"id": taken.id, "event": taken.event, "number": taken.number}
         line = json.dumps(told | dataclasses.asdict(outcome))
         reply = yield self._calls.note_delivery(
-            taken.webhook_id, taken.id, taken.number, word, delay, line, outcome.error
+            taken.webhook_id, taken.id, taken.claim, word, delay, line, outcome.error
         )
         return bool(reply == b"DISABLED")
 
 
-def _own(url: str) -> str:
-    """Return what stands for a URL that is no webhook of its own."""
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def own_webhook_id(url: str) -> str:
+    """Return the id that stands for a URL that a run was given itself."""
     return "~" + hashlib.blake2b(url.encode(), digest_size=12).hexdigest()
 
 

@@ -69,7 +69,7 @@ class WebhookPlans:
             url,
             checked_events(events),
             _checked_where(where),
-            checked_secret(secret or "") if secret else "",
+            "" if secret is None else checked_secret(secret),
         )
         while True:
             before = yield ("HGET", self._keys.webhooks, webhook_id)
@@ -82,11 +82,10 @@ class WebhookPlans:
                 raise ConfigurationError(
                     f"there are {MOST} webhooks already, as many as there may be: delete one."
                 )
-        if before is None:
-            yield from self._mark()
-        written = yield from self.get(webhook_id)
-        is_new = before is None or bool(secret)
-        return dataclasses.replace(written, secret=record.secret if is_new else "")
+        yield from self._mark()  # always: who put it first may have died before this
+        written = yield from self._read([(webhook_id, record)])
+        is_new = before is None or secret is not None
+        return dataclasses.replace(written[0], secret=record.secret if is_new else "")
 
     def _following(
         self, webhook_id: str, before: bytes | None, given: WebhookRecord
@@ -116,16 +115,17 @@ class WebhookPlans:
         text = yield ("HGET", self._keys.webhooks, checked_webhook_id(webhook_id))
         if text is None:
             raise WebhookNotFoundError(webhook_id)
-        return (yield from self._read([(webhook_id, text)]))[0]
+        record = read_record(self._codec, webhook_id, text)
+        return (yield from self._read([(webhook_id, record)]))[0]
 
     def all(self) -> Plan[list[Webhook]]:
         """Read all webhooks, by id."""
         found = yield ("HGETALL", self._keys.webhooks)
-        return (
-            yield from self._read(sorted((name.decode(), text) for name, text in found.items()))
-        )
+        stored = sorted((name.decode(), text) for name, text in found.items())
+        records = [(each, read_record(self._codec, each, text)) for each, text in stored]
+        return (yield from self._read(records))
 
-    def _read(self, stored: list[tuple[str, bytes]]) -> Plan[list[Webhook]]:
+    def _read(self, stored: list[tuple[str, WebhookRecord]]) -> Plan[list[Webhook]]:
         keys = self._keys
         commands: list[tuple[str, ...]] = []
         for webhook_id, _ in stored:
@@ -133,10 +133,8 @@ class WebhookPlans:
             commands.append(("ZCARD", keys.webhook(f"{webhook_id}:due")))
         replies = yield Reads(commands)
         return [
-            _webhook(
-                each, read_record(self._codec, each, text), texts(replies[at]), replies[at + 1]
-            )
-            for (each, text), at in zip(stored, range(0, len(replies), 2), strict=True)
+            _webhook(each, record, texts(replies[at]), replies[at + 1])
+            for (each, record), at in zip(stored, range(0, len(replies), 2), strict=True)
         ]
 
     def delete(self, webhook_id: str) -> Plan[bool]:
@@ -156,7 +154,9 @@ class WebhookPlans:
         Raises:
             WebhookNotFoundError: there is none of this id.
         """
-        word = yield self._calls.switch_webhook(checked_webhook_id(webhook_id), disabled)
+        word = b"MORE"
+        while word == b"MORE":
+            word = yield self._calls.switch_webhook(checked_webhook_id(webhook_id), disabled)
         if word == b"UNKNOWN":
             raise WebhookNotFoundError(webhook_id)
 
@@ -165,28 +165,42 @@ class WebhookPlans:
 
         Raises:
             WebhookNotFoundError: there is none of this id.
-            ConfigurationError: it is disabled.
+            ConfigurationError: it is disabled, or too much waits for it.
         """
-        webhook = yield from self.get(webhook_id)
-        if webhook.disabled:
-            raise ConfigurationError(
-                f"webhook {webhook_id!r} is disabled ({webhook.disabled}): enable it first."
-            )
+        webhook_id = checked_webhook_id(webhook_id)
         delivery = f"test.{uuid.uuid4().hex}"
         stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         body = json.dumps({"type": TEST, "timestamp": stamp, "data": {"webhook": webhook_id}})
         codec = self._codec.at("webhook", webhook_id, delivery)
         record = codec.dumps({"event": TEST, "body": body, "url": ""})
-        yield self._calls.route_change("", "", "", [(webhook_id, delivery, record)])
+        if not (yield self._calls.route_change("", "", "", [(webhook_id, delivery, record)])):
+            yield from self._refuse(webhook_id)
         return delivery
+
+    def _refuse(self, webhook_id: str) -> Plan[None]:
+        """Raise why nothing is delivered to a webhook."""
+        yield from self._check_exists(webhook_id)
+        disabled = yield ("HGET", self._keys.webhook(webhook_id), "disabled")
+        raise ConfigurationError(
+            f"webhook {webhook_id!r} is disabled ({disabled.decode()}): enable it first."
+            if disabled
+            else f"too many deliveries wait for webhook {webhook_id!r}: see what it fails of."
+        )
+
+    def _check_exists(self, webhook_id: str) -> Plan[None]:
+        if (yield ("HGET", self._keys.webhooks, webhook_id)) is None:
+            raise WebhookNotFoundError(webhook_id)
 
     def deliveries(self, webhook_id: str, limit: int) -> Plan[list[WebhookDelivery]]:
         """Read the last tries of a webhook, the newest first.
 
         Raises:
             WebhookNotFoundError: there is none of this id.
+            ConfigurationError: the limit is less than 1.
         """
-        yield from self.get(webhook_id)
+        if limit < 1:
+            raise ConfigurationError(f"limit is how many tries are read, 1 or more, not {limit}.")
+        yield from self._check_exists(checked_webhook_id(webhook_id))
         rows = yield ("LRANGE", self._keys.webhook(f"{webhook_id}:log"), 0, limit - 1)
         return [_delivery(json.loads(row)) for row in rows]
 
@@ -204,19 +218,19 @@ def read_record(codec: Codec, webhook_id: str, text: bytes) -> WebhookRecord:
 
 def _checked_where(where: FeedQuery | None) -> dict[str, Any]:
     given: dict[str, Any] = dict(where or {})
+    status = given.get("status")
     try:
+        if status is not None and not isinstance(status, str):
+            given["status"] = [str(each) for each in status]
         feed_filter(**given)
     except TypeError:
         raise ConfigurationError(
             "the filters of a webhook are entrypoint, thread, tag and status, not "
             f"{', '.join(map(repr, given))}."
         ) from None
-    status = given.get("status")
-    if status is not None and not isinstance(status, str):
-        given["status"] = [str(each) for each in status]
     if given.get("tag"):
         given["tag"] = dict(given["tag"])
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in given.items() if value}
 
 
 def _webhook(

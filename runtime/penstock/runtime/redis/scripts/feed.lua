@@ -8,7 +8,9 @@
 -- own is told as well, whose URL is the run's checkpoint 'webhook'.
 -- An entry has the event and its seq, and of the run its id, entrypoint, thread ('' for its own), status, cause, tags;
 -- in hooks, the URL before that, or ''.
--- Keys: feed (stream), hooks (stream, until it is delivered), run:<id>, events:<id>, checkpoints:<id>.
+-- Where no worker takes them, hooks is full at some time: what is lost then is counted, for 30 days.
+-- Keys: feed (stream), hooks (stream, until it is delivered), hooks:lost (a count), run:<id>, events:<id>, checkpoints:<id>.
+local MOST_HOOKS = 100000
 local function tell_change(id, to, event, status, run)
   run = run or fields_of(id, 'entrypoint', 'thread', 'cause', 'tags')
   local entry = { 'event', event, 'run', id,
@@ -17,8 +19,12 @@ local function tell_change(id, to, event, status, run)
   if to.feed then
     redis.call('XADD', ARGV[1] .. ':feed', 'MAXLEN', '~', to.feed, '*', unpack(entry))
   end
-  if to.hooks then
+  local HOOKS = ARGV[1] .. ':hooks'
+  if to.hooks and redis.call('XLEN', HOOKS) >= MOST_HOOKS then
+    local lost = (redis.call('GET', HOOKS .. ':lost') or 0) + 1
+    redis.call('SET', HOOKS .. ':lost', string.format('%d', lost), 'PX', 2592000000)
+  elseif to.hooks then
     local url = to.hooks == 'own' and redis.call('HGET', key('checkpoints', id), 'webhook') or ''
-    redis.call('XADD', ARGV[1] .. ':hooks', '*', 'url', url, unpack(entry))
+    redis.call('XADD', HOOKS, '*', 'url', url, unpack(entry))
   end
 end

@@ -2,10 +2,10 @@
 --
 -- ARGV[3] id of the change in hooks ('' for none), ARGV[4] its run, ARGV[5] its seq, ARGV[6] how many deliveries may wait
 -- for one webhook, ARGV[7] ms that keys of a URL that is no webhook of its own (its id begins with '~') are kept, then
--- for each webhook that is told its id, the delivery's id and its record.
--- Returns 1, or 0 where another worker has made them.
--- A webhook that is disabled, or has too many, counts what it is not told of.
--- Keys: hooks (stream), webhooks:due, webhook:<id>, those of hook_state.
+-- for each webhook that is told its id, the delivery's id and its record, '' where no worker can read the webhook.
+-- Returns how many of these wait now: 0 where another worker has made them.
+-- A webhook that is disabled, has too many or cannot be read counts what it is not told of; one that was deleted does not.
+-- Keys: hooks (stream), webhooks, webhooks:due, webhook:<id>, those of hook_state.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 
@@ -21,26 +21,25 @@ local function is_there()
   return told.run == ARGV[4] and told.seq == ARGV[5]
 end
 
--- Apps have no right to HINCRBY.
+-- Apps have no right to HINCRBY. What is tried by hand is no change, and not counted.
 local function count(id, what)
-  redis.call('HSET', key('webhook', id), what, ms((redis.call('HGET', key('webhook', id), what) or 0) + 1))
+  if ARGV[3] ~= '' then
+    redis.call('HSET', key('webhook', id), what, ms((redis.call('HGET', key('webhook', id), what) or 0) + 1))
+  end
+  return 0
 end
 
 local function add(id, delivery, record)
   local due, waiting = key('webhook', id .. ':due'), key('webhook', id .. ':waiting')
-  if redis.call('HEXISTS', key('webhook', id), 'disabled') == 1 then
-    count(id, 'skipped')
+  if redis.call('HEXISTS', key('webhook', id), 'disabled') == 1 or record == '' then
+    return count(id, 'skipped')
   elseif redis.call('ZCARD', due) >= tonumber(ARGV[6]) then
-    count(id, 'dropped')
+    return count(id, 'dropped')
   elseif redis.call('HSETNX', waiting, delivery, record) == 1 then
     redis.call('ZADD', due, NOW, delivery)
     redis.call('ZADD', ARGV[1] .. ':webhooks:due', 'LT', NOW, id)
   end
-  if string.sub(id, 1, 1) == '~' then
-    for _, name in ipairs({ key('webhook', id), due, waiting }) do
-      redis.call('PEXPIRE', name, ARGV[7])
-    end
-  end
+  return 1
 end
 
 if ARGV[3] ~= '' then
@@ -52,7 +51,15 @@ if ARGV[3] ~= '' then
     redis.call('PEXPIRE', HOOKS, 0)
   end
 end
+local made = 0
 for at = 8, #ARGV, 3 do
-  add(ARGV[at], ARGV[at + 1], ARGV[at + 2])
+  local id = ARGV[at]
+  local is_own = string.sub(id, 1, 1) == '~'
+  if is_own or redis.call('HEXISTS', ARGV[1] .. ':webhooks', id) == 1 then
+    made = made + add(id, ARGV[at + 1], ARGV[at + 2])
+  end
+  for _, part in ipairs(is_own and { '', ':waiting', ':due' } or {}) do
+    redis.call('PEXPIRE', key('webhook', id .. part), ARGV[7])
+  end
 end
-return 1
+return made

@@ -2,8 +2,9 @@
 --
 -- disable(id, reason, kept): sends no more to it; what waits is kept for so many ms.
 -- webhook:<id> is a hash: disabled, disabled_at, failing (since), delivered, failed, dropped, skipped (counts),
--- last_delivered, last_failed, error. webhook:<id>:waiting is a hash: delivery -> record, `<delivery>/n` -> claims;
--- webhook:<id>:due a zset of these by when they are sent, :sending by when a claim ends, :log a list of tries.
+-- last_delivered, last_failed, unread (when a worker could not read what it had claimed), error. webhook:<id>:waiting is
+-- a hash: delivery -> record, `<delivery>/n` -> claims, `<delivery>/t` -> tries that failed; webhook:<id>:due a zset of
+-- these by when they are sent, :sending by when a claim ends, :log a list of tries.
 -- Keys: webhook:<id>, webhooks:due (zset of ids by when the next delivery is due).
 local function disable(id, reason, kept)
   redis.call('HSETNX', key('webhook', id), 'disabled', reason)

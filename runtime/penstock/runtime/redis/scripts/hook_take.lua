@@ -2,7 +2,7 @@
 --
 -- ARGV[3] how many in all, ARGV[4] how many of one webhook may be sent at once, ARGV[5] ms after which another worker may
 -- claim them again.
--- Returns for each the id of its webhook, its own, its record, and how often it was claimed.
+-- Returns for each the id of its webhook, its own, its record, how often it was claimed, and how often it was tried.
 -- Keys: webhooks:due, webhook:<id>, those of hook_state.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
@@ -22,7 +22,9 @@ local function claim(id, delivery)
   redis.call('ZADD', key('webhook', id .. ':due'), until_when, delivery)
   redis.call('ZADD', key('webhook', id .. ':sending'), until_when, delivery)
   redis.call('PEXPIRE', key('webhook', id .. ':sending'), ARGV[5])
-  taken[#taken + 1] = { id, delivery, record, redis.call('HINCRBY', waiting, delivery .. '/n', 1) }
+  local number = redis.call('HINCRBY', waiting, delivery .. '/n', 1)
+  local tries = redis.call('HGET', waiting, delivery .. '/t') or '0'
+  taken[#taken + 1] = { id, delivery, record, number, tries }
   room = room - 1
 end
 
