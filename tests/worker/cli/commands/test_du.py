@@ -47,6 +47,20 @@ def test_bytes_are_shown_by_kind_of_key(redis_url: str, client: Client) -> None:
     assert rows(penstock("du", "--redis", redis_url, "--json"))[-1]["total"] == sum(kinds)
 
 
+def test_webhooks_are_kinds_of_their_own(redis_url: str, client: Client) -> None:
+    client.webhooks.put("w", "https://example.com/in")
+    client.enqueue("main", 1).cancel()
+    client.webhooks.test("w")
+
+    found = weights(redis_url)
+
+    assert found["penstock:webhooks"]["keys"] == 1
+    assert found["penstock:webhook:*"]["keys"] == 2  # what waits, and when
+    assert found["penstock:webhooks:due"]["keys"] == 1
+    assert found["penstock:hooks"]["keys"] == 1
+    assert "other" not in found
+
+
 def test_the_largest_runs_and_threads_are_named(redis_url: str, client: Client) -> None:
     sizes = {name: 50_000 * number for number, name in enumerate("abc", start=1)}
     for name, length in sizes.items():

@@ -40,6 +40,7 @@ SECTIONS: Final = {
     },
     "Operations": {
         "workers": "Show the live workers: what they serve, and what they execute.",
+        "webhooks": "List, make and test webhooks: URLs that are told of runs.",
         "backlog": "Count the work of queues: the numbers to scale workers by.",
         "exporter": "Serve the metrics of a Redis to Prometheus.",
         "doctor": "Check the settings of your Redis, and find runs that are stuck.",
