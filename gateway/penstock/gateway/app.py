@@ -22,7 +22,7 @@ from penstock.gateway.dashboard.routes import dashboard as dashboard_routes
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError, refusal, status_of
 from penstock.gateway.guard import Guard, allowed_origins
-from penstock.gateway.native import many, runs, threads, world
+from penstock.gateway.native import many, runs, threads, webhooks, world
 from penstock.gateway.openapi import description
 from penstock.gateway.settings import GatewaySettings, load_gateway_settings
 from penstock.gateway.shared import Shared
@@ -36,6 +36,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     *many.ENDPOINTS,
     *runs.ENDPOINTS,
     *threads.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *world.ENDPOINTS,
 )
 """All of the native API, in the order of its reference."""

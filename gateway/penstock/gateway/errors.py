@@ -28,6 +28,7 @@ from penstock.runtime.errors import (
     ThreadExistsError,
     ThreadNotFoundError,
     UnknownCheckpointError,
+    WebhookNotFoundError,
 )
 
 HIDES_VALUES: Final = "this gateway hides values from viewers: see its setting `values`."
@@ -37,6 +38,7 @@ _STATUSES: Final[tuple[tuple[type[PenstockError], int], ...]] = (
     (RunNotFoundError, 404),
     (ThreadNotFoundError, 404),
     (UnknownCheckpointError, 404),
+    (WebhookNotFoundError, 404),
     (RunConflictError, 409),
     (ThreadBusyError, 409),
     (ThreadExistsError, 409),

@@ -1,1 +1,1 @@
-"""The native API, below /api: runs, threads, failures, queues and workers."""
+"""The native API, below /api: runs, threads, failures, webhooks, queues and workers."""

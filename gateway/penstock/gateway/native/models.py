@@ -7,6 +7,7 @@ __all__ = [
     "BulkBody",
     "Copy",
     "CountQuery",
+    "Disabling",
     "EventsQuery",
     "FailuresQuery",
     "FilterQuery",
@@ -20,6 +21,7 @@ __all__ = [
     "RunsQuery",
     "StateQuery",
     "Update",
+    "WebhookBody",
 ]
 
 from collections.abc import Sequence
@@ -28,8 +30,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from penstock.runtime.types.feed_entry import FeedQuery
 from penstock.runtime.types.run_filter import StatusQuery
 from penstock.runtime.types.tags import checked_tags
+from penstock.runtime.types.webhook import DEFAULT_EVENTS
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -235,3 +239,34 @@ class BulkBody(FilterQuery):
     """Of runs that are forked: the last step that is not executed again."""
     detach: bool = False
     """Have a worker do it, as a run of its own, which the answer names."""
+
+
+class WebhookFilters(_Model):
+    """Which runs a webhook is told of: those that have all that is asked for."""
+
+    entrypoint: Text | None = None
+    thread: Text | None = None
+    tag: dict[str, str] = {}
+    status: Text | Annotated[list[Text], Field(min_length=1)] | None = None
+    """The status after the change, or several."""
+
+    def filters(self) -> FeedQuery:
+        """Return the filters as a client takes them."""
+        found: FeedQuery = {"entrypoint": self.entrypoint, "thread": self.thread}
+        return {**found, "tag": self.tag, "status": self.status}
+
+
+class WebhookBody(_Model):
+    """A webhook."""
+
+    url: Text
+    events: list[Text] = [*DEFAULT_EVENTS]
+    where: WebhookFilters = WebhookFilters()
+    secret: Text | None = None
+    """By default a new one is made, and that of another is kept."""
+
+
+class Disabling(_Model):
+    """Why a webhook is disabled."""
+
+    reason: str = Field("", max_length=300)
