@@ -412,7 +412,7 @@ def test_the_doctor_tells_a_reader_what_it_may_not_read_and_raises_no_alarm(
     found = {each["check"]: each for each in shown(server, "reader", "doctor")}
 
     unknown = {name for name, each in found.items() if each["level"] == "unknown"}
-    assert unknown == {"server", "workers", "retention"}
+    assert unknown == {"server", "workers", "retention", "webhooks"}
     assert all(found[name]["message"].startswith("not allowed to read") for name in unknown)
     assert found["workers"]["message"].endswith("; runs: 1 queued")
     assert {each["level"] for name, each in found.items() if name not in unknown} == {"ok"}

@@ -30,9 +30,11 @@ from penstock.gateway.settings import GatewaySettings
 from penstock.langgraph.redis.keys import GraphKeys
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.hook_states import FeedState, HookState, OutboxState
 from penstock.runtime.redis.plans.queues import Overview, QueueState
 from penstock.runtime.settings import Settings
 from penstock.runtime.store.keys import StoreKeys
+from penstock.runtime.telemetry.hook_metrics import HookMetrics
 from penstock.runtime.telemetry.metrics import RunMetrics
 from penstock.runtime.telemetry.redis_metrics import RedisMetrics
 from penstock.worker.cli import SECTIONS, main
@@ -95,7 +97,9 @@ def redis_metrics() -> Iterator[str]:
     """The metrics of a Redis."""
     one = {"x": 1}
     overview = Overview([QueueState("x", 1, 1, 1.0)], one, one, one)
+    hooks = OutboxState([HookState("x", counts={"delivered": 1})])
     families = list(RedisMetrics(lambda: overview).collect())
+    families += HookMetrics(lambda: (hooks, FeedState())).collect()
     labels = {each.name: tuple(each.samples[0].labels) for each in families}
     yield from _metrics(families, labels)
 

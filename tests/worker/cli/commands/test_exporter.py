@@ -53,6 +53,11 @@ def test_the_metrics_of_a_redis(client: Client, redis_url: str) -> None:
         "penstock_open_runs queued": 2,
         "penstock_open_runs running": 0,
         "penstock_open_runs suspended": 0,
+        "penstock_webhook_changes": 0,
+        "penstock_webhook_changes_oldest_seconds": 0,
+        "penstock_webhook_changes_lost": 0,
+        "penstock_feed_entries": 0,
+        "penstock_feed_span_seconds": 0,
     }
 
 

@@ -11,7 +11,16 @@ from types import FrameType
 from prometheus_client import CollectorRegistry, generate_latest
 
 from penstock.runtime.client.client import Client
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.hook_states import (
+    FeedState,
+    OutboxState,
+    feed_state,
+    outbox_state,
+)
 from penstock.runtime.redis.plans.queues import overview
+from penstock.runtime.redis.plans.requests import Plan
+from penstock.runtime.telemetry.hook_metrics import HookMetrics
 from penstock.runtime.telemetry.redis_metrics import RedisMetrics
 from penstock.worker.health.address import Address
 from penstock.worker.health.http import HTTPServer
@@ -25,6 +34,7 @@ class Exporter:
     def __init__(self, client: Client) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(RedisMetrics(lambda: client.do(overview(client.plans.calls))))
+        self._registry.register(HookMetrics(lambda: client.do(_changes(client.plans.keys))))
         self._ended = threading.Event()
 
     def metrics(self) -> str:
@@ -48,3 +58,8 @@ class Exporter:
     def stop(self, signum: int = 0, frame: FrameType | None = None) -> None:
         """Let `serve` return within a second; fit for a handler of signals."""
         self._ended.set()
+
+
+def _changes(keys: Keys) -> Plan[tuple[OutboxState, FeedState]]:
+    outbox = yield from outbox_state(keys)
+    return outbox, (yield from feed_state(keys))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 __all__ = ["Finding", "Level", "Reading", "examine", "risks"]
 
-from penstock.runtime.diagnostics.doctor import encryption, listed_threads, runs, server
+from penstock.runtime.diagnostics.doctor import encryption, listed_threads, runs, server, webhooks
 from penstock.runtime.diagnostics.doctor.cluster import is_cluster
 from penstock.runtime.diagnostics.doctor.finding import Finding, Level, Reading
 
@@ -16,7 +16,13 @@ def examine(reading: Reading) -> list[Finding]:
     """Make all checks; for a server in cluster mode only the check of its version."""
     if is_cluster(reading.info):
         return list(server.version(reading))
-    checks = (*server.checks(reading), *encryption.CHECKS, *runs.CHECKS, *listed_threads.CHECKS)
+    checks = (
+        *server.checks(reading),
+        *encryption.CHECKS,
+        *runs.CHECKS,
+        *listed_threads.CHECKS,
+        *webhooks.CHECKS,
+    )
     return [finding for check in checks for finding in check(reading)]
 
 

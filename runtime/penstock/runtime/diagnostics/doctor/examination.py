@@ -34,7 +34,12 @@ def examined(settings: Settings) -> Sequence[Finding]:
 def read_redis(connection: Redis, settings: Settings, *, all_keys: bool = False) -> Reading:
     """Read what the checks need to know."""
     keys, cli = Keys.of(settings, connection), redis_cli(connection, settings.redis)
-    return read(connection, keys, settings.codec(), cli=cli, all_keys=all_keys)
+    return read(
+        *(connection, keys, settings.codec()),
+        cli=cli,
+        all_keys=all_keys,
+        feed_limit=settings.feed,
+    )
 
 
 def no_answer(error: Exception, settings: Settings) -> Finding:

@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from penstock.publisher.codec.codec import Codec
+from penstock.publisher.plan import follow
 from penstock.runtime.diagnostics.doctor.cluster import is_cluster
 from penstock.runtime.diagnostics.doctor.encryption import read_encryption
 from penstock.runtime.diagnostics.doctor.finding import Encryption, Reading
@@ -20,6 +21,14 @@ from penstock.runtime.diagnostics.doctor.listed import counts
 from penstock.runtime.diagnostics.doctor.listed_threads import read_unlisted
 from penstock.runtime.redis.facets import ALL
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.hook_states import (
+    FeedState,
+    OutboxState,
+    feed_state,
+    outbox_state,
+)
+from penstock.runtime.redis.plans.requests import Plan
+from penstock.runtime.redis.transport import send
 from penstock.runtime.redis.world import World
 from penstock.runtime.types.run import OPEN, RunStatus
 
@@ -36,7 +45,15 @@ _CONFIG: Final = ("save", "appendfsync", "client-output-buffer-limit")
 _OF_RUNS: Final = ("run", "checkpoints", "questions", "remote", "events")
 
 
-def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: bool) -> Reading:
+def read(
+    connection: Redis,
+    keys: Keys,
+    codec: Codec,
+    *,
+    cli: str,
+    all_keys: bool,
+    feed_limit: int = 0,
+) -> Reading:
     """Read a Redis, as far as its user may.
 
     Raises:
@@ -77,6 +94,9 @@ def read(connection: Redis, keys: Keys, codec: Codec, *, cli: str, all_keys: boo
         encryption=reader(
             "encryption", Encryption(), lambda: read_encryption(connection, keys, codec)
         ),
+        outbox=reader("outbox", OutboxState(), lambda: _follow(connection, outbox_state(keys))),
+        feed=reader("feed", FeedState(), lambda: _follow(connection, feed_state(keys))),
+        feed_limit=feed_limit,
         refused=reader.refused,
         cli=cli,
     )
@@ -94,6 +114,10 @@ class _Reader:
         except NoPermissionError:
             self.refused.add(name)
             return nothing
+
+
+def _follow(connection: Redis, plan: Plan[T]) -> T:
+    return follow(plan, lambda request: send(connection, request))
 
 
 def read_server(connection: Redis) -> Reading:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from penstock.runtime.redis.plans.hook_states import FeedState, OutboxState
+
 
 class Level(StrEnum):
     """How bad a finding is."""
@@ -83,6 +85,10 @@ class Reading:
     keys_read: int = 0
     all_keys_read: bool = True
     encryption: Encryption = field(default_factory=Encryption)
+    outbox: OutboxState = field(default_factory=OutboxState)
+    feed: FeedState = field(default_factory=FeedState)
+    feed_limit: int = 0
+    """How many changes the feed keeps, as the settings here say; 0 if there is none."""
     cli: str = "redis-cli"
     """How a command for this Redis begins."""
 
