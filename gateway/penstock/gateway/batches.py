@@ -44,7 +44,7 @@ class _Reader:
         self._comment = comment.encode()
         self._ready = bytearray()
         self._changed = asyncio.Event()
-        self._room = asyncio.Event()
+        self._has_capacity = asyncio.Event()
         self._is_over = False
 
     async def read(self) -> None:
@@ -53,8 +53,8 @@ class _Reader:
                 self._ready += frame.encode()
                 self._changed.set()
                 if len(self._ready) >= self._most:
-                    self._room.clear()
-                    await self._room.wait()
+                    self._has_capacity.clear()
+                    await self._has_capacity.wait()
         finally:
             self._is_over = True
             self._changed.set()
@@ -70,5 +70,5 @@ class _Reader:
                 return self._comment
         piece = bytes(self._ready)
         self._ready.clear()
-        self._room.set()
+        self._has_capacity.set()
         return piece

@@ -12,8 +12,9 @@ from penstock.runtime.diagnostics.plain import plain
 
 
 def json_text(value: Any) -> str:
-    """Write a value as the closest JSON, on one line."""
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    """Write a value as the closest JSON, on one line; half a surrogate pair is escaped."""
+    text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def event_frame(event: Event) -> str:

@@ -67,9 +67,9 @@ _ERROR: Final[dict[str, Any]] = {
 def _operation(endpoint: Endpoint[Any, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {str(endpoint.status): {"description": "Done."}}
     responses |= {status: {"$ref": f"#/components/responses/{status}"} for status in _REFUSED}
-    room = endpoint.answer.__module__.rpartition(".")[2]
+    module = endpoint.answer.__module__.rpartition(".")[2]
     found: dict[str, Any] = {
-        "operationId": f"{room}_{endpoint.answer.__name__}",
+        "operationId": f"{module}_{endpoint.answer.__name__}",
         "summary": endpoint.summary,
         "x-role": endpoint.needs,
         "parameters": list(_parameters(endpoint, schemas)),

@@ -35,9 +35,8 @@ class Streams:
     def __len__(self) -> int:
         return len(self._cuts)
 
-    @contextmanager
-    def slot(self, identity: Identity) -> Generator[asyncio.Event]:
-        """Count a stream while it is open; the event that is given is set when it is to be cut.
+    def check(self, identity: Identity) -> None:
+        """Refuse a stream before anything is begun for it.
 
         Those of one API key are limited; visitors who need no key cannot be told apart.
 
@@ -56,6 +55,15 @@ class Streams:
                 f"{identity.name!r} has {self._most_each} streams open here, its limit.",
                 headers=AGAIN,
             )
+
+    @contextmanager
+    def slot(self, identity: Identity) -> Generator[asyncio.Event]:
+        """Count a stream while it is open; the event that is given is set when it is to be cut.
+
+        Raises:
+            RequestError: there are too many, or the process is about to end.
+        """
+        self.check(identity)
         cut = asyncio.Event()
         self._cuts.add(cut)
         self._of[identity.key_id] += 1

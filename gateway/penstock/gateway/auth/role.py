@@ -13,7 +13,11 @@ class Role(StrEnum):
     VIEWER = "viewer"
     """Reads runs, threads and streams."""
     CLIENT = "client"
-    """Enqueues runs, answers and cancels them."""
+    """Enqueues runs, answers and cancels them.
+
+    Those of LangGraph's clients also let a failed or cancelled run of a thread go on, as a request
+    without input asks for.
+    """
     OPERATOR = "operator"
     """Resumes, repeats and forks runs, changes threads, and does the same to many runs."""
     ADMIN = "admin"

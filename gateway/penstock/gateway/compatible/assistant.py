@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["Assistant", "Settings", "system_assistant"]
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,6 +27,10 @@ class Settings:
     context: Mapping[str, Any] = field(default_factory=dict[str, Any])
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    def view(self) -> dict[str, Any]:
+        """Return them by their names, as they are stored."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
@@ -45,15 +49,20 @@ class Assistant:
         """Return it as clients know it."""
         return {
             "assistant_id": self.assistant_id,
-            **asdict(self.settings),
+            **self.settings.view(),
             "version": self.version,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
         }
 
 
-def system_assistant(told: Description) -> Assistant:
+def system_assistant(description: Description) -> Assistant:
     """Return the assistant that stands for an entrypoint."""
-    since = told.since or _LONG_AGO
-    settings = Settings(told.name, told.name, told.about or None, metadata={"created_by": "system"})
-    return Assistant(assistant_of(told.name), settings, 1, since, since, is_system=True)
+    since = description.since or _LONG_AGO
+    settings = Settings(
+        description.name,
+        description.name,
+        description.about or None,
+        metadata={"created_by": "system"},
+    )
+    return Assistant(assistant_of(description.name), settings, 1, since, since, is_system=True)

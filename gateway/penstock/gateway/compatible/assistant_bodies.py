@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from penstock.gateway.compatible.request_model import RequestModel
+from penstock.gateway.compatible.request_model import Config, PathId, RequestModel
 
 Text = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -27,7 +27,7 @@ class PatchAssistant(RequestModel):
     """What is to be another in the next version; metadata is merged."""
 
     graph_id: Text | None = None
-    config: dict[str, Any] | None = None
+    config: Config | None = None
     context: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
     name: Text | None = None
@@ -37,7 +37,7 @@ class PatchAssistant(RequestModel):
 class NewAssistant(PatchAssistant):
     """An assistant to be made."""
 
-    assistant_id: Text | None = None
+    assistant_id: Annotated[PathId, Field(max_length=255)] | None = None
     if_exists: Literal["raise", "do_nothing"] | None = None
 
 

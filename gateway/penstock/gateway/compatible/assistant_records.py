@@ -4,13 +4,13 @@ from __future__ import annotations
 
 __all__ = ["AssistantRecords"]
 
-import dataclasses
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from penstock.gateway.compatible.assistant import Assistant, Settings, system_assistant
+from penstock.gateway.compatible.run_view import assistant_of
 from penstock.gateway.errors import RequestError
 from penstock.gateway.keys import GatewayKeys
 from penstock.publisher.codec.codec import Codec
@@ -18,9 +18,10 @@ from penstock.publisher.redis.script import Call, load
 from penstock.runtime.diagnostics.descriptions import read_descriptions
 from penstock.runtime.diagnostics.entrypoints import read_entrypoints
 from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
-from penstock.runtime.redis.run_record import texts
 
-_VERSION = "v:"
+_VERSION: Final = "v:"
+
+_HEAD: Final = ("latest", "created", "updated")
 
 
 class AssistantRecords:
@@ -36,47 +37,43 @@ class AssistantRecords:
         Raises:
             RequestError: there is none.
         """
+        name = yield from self.entrypoint_of(named)
+        if name is not None:
+            (description,) = yield from read_descriptions(self._plans, [name])
+            return system_assistant(description)
+        return (yield from self._made(named))
+
+    def entrypoint_of(self, named: str) -> Plan[str | None]:
+        """Return the entrypoint that an assistant stands for, by its name or id; None for none."""
         names = yield from read_entrypoints(self._plans)
-        for told in (yield from read_descriptions(self._plans, names)):
-            found = system_assistant(told)
-            if named in (told.name, found.assistant_id):
-                return found
-        made = yield from self.made(named)
-        if made is None:
-            raise RequestError(404, f"no assistant {named!r}.")
-        return made
+        return next((name for name in names if named in (name, assistant_of(name))), None)
 
     def made(self, assistant_id: str) -> Plan[Assistant | None]:
         """Read an assistant that somebody has made; None if nobody has."""
-        reply = yield ("HGETALL", self._keys.assistant(assistant_id))
-        return self._read(assistant_id, texts(reply)) if reply else None
+        (found,) = yield from self._read([assistant_id])
+        return found
 
     def all(self) -> Plan[list[Assistant]]:
         """Read all assistants."""
         names = yield from read_entrypoints(self._plans)
-        told = yield from read_descriptions(self._plans, names)
-        found = [system_assistant(each) for each in told]
+        descriptions = yield from read_descriptions(self._plans, names)
         ids = [each.decode() for each in (yield ("ZRANGE", self._keys.assistants(), 0, -1))]
-        if not ids:
-            return found
-        replies = yield Reads([("HGETALL", self._keys.assistant(each)) for each in ids])
-        made = zip(ids, replies, strict=True)
-        return found + [self._read(name, texts(reply)) for name, reply in made if reply]
+        made = yield from self._read(ids)
+        found = [system_assistant(each) for each in descriptions]
+        return found + [each for each in made if each is not None]
 
     def versions(self, assistant: Assistant) -> Plan[list[Assistant]]:
         """Read the versions of an assistant, the newest first."""
         if assistant.is_system:
             return [assistant]
-        fields = texts((yield ("HGETALL", self._keys.assistant(assistant.assistant_id))))
-        numbers = sorted(
-            (int(name[len(_VERSION) :]) for name in fields if name.startswith(_VERSION)),
-            reverse=True,
-        )
+        stored = yield ("HGETALL", self._keys.assistant(assistant.assistant_id))
         found = list[Assistant]()
-        for number in numbers:
-            made, settings = self._version(assistant.assistant_id, fields, number)
-            found.append(Assistant(assistant.assistant_id, settings, number, made, made))
-        return found
+        for name, text in stored.items():
+            if name.startswith(_VERSION.encode()):
+                made, settings = self._version(assistant.assistant_id, text)
+                number = int(name[len(_VERSION) :])
+                found.append(Assistant(assistant.assistant_id, settings, number, made, made))
+        return sorted(found, key=lambda each: each.version, reverse=True)
 
     def create(self, assistant_id: str, settings: Settings) -> Plan[bool]:
         """Make an assistant; tells whether there was none of this id."""
@@ -96,7 +93,7 @@ class AssistantRecords:
             text = self._text(own.assistant_id, changed(own.settings))
             kept = self._keep(own.assistant_id, "next", str(own.version), text, nonce)
             word, _ = yield from kept
-        return (yield from self.find(named))
+        return (yield from self._made(named))
 
     def choose(self, named: str, version: int) -> Plan[Assistant]:
         """Make a version the one that counts.
@@ -108,7 +105,7 @@ class AssistantRecords:
         word, _ = yield from self._keep(own.assistant_id, "choose", str(version), "")
         if word != "OK":
             raise RequestError(404, f"assistant {named!r} has no version {version}.")
-        return (yield from self.find(named))
+        return (yield from self._made(named))
 
     def delete(self, named: str) -> Plan[None]:
         """Delete an assistant.
@@ -125,13 +122,21 @@ class AssistantRecords:
         Raises:
             RequestError: there is no such assistant, or it is that of an entrypoint.
         """
-        found = yield from self.find(named)
-        if found.is_system:
-            raise RequestError(
-                422,
-                f"assistant {named!r} stands for an entrypoint, and stays as it is: make another "
-                f"one with graph_id {found.settings.graph_id!r}.",
-            )
+        found = yield from self.made(named)
+        if found is not None:  # perhaps one whose id an entrypoint has got since
+            return found
+        if (name := (yield from self.entrypoint_of(named))) is None:
+            raise _unknown(named)
+        raise RequestError(
+            422,
+            f"assistant {named!r} stands for an entrypoint, and stays as it is: make another "
+            f"one with graph_id {name!r}.",
+        )
+
+    def _made(self, assistant_id: str) -> Plan[Assistant]:
+        found = yield from self.made(assistant_id)
+        if found is None:
+            raise _unknown(assistant_id)
         return found
 
     def _keep(
@@ -148,25 +153,40 @@ class AssistantRecords:
         word, now = cast("Sequence[bytes]", reply)
         return word.decode(), now.decode()
 
-    def _read(self, assistant_id: str, fields: Mapping[str, str]) -> Assistant:
-        version = int(fields["latest"])
-        _, settings = self._version(assistant_id, fields, version)
-        created, updated = _moment(fields["created"]), _moment(fields["updated"])
-        return Assistant(assistant_id, settings, version, created, updated)
+    def _read(self, ids: Sequence[str]) -> Plan[list[Assistant | None]]:
+        """Read assistants at the versions that count; None where there is none."""
+        if not ids:
+            return []
+        keys = [self._keys.assistant(each) for each in ids]
+        heads = yield Reads([("HMGET", key, *_HEAD) for key in keys])
+        latest = [(head[0] or b"").decode() for head in heads]
+        texts = yield Reads(
+            [("HGET", key, f"{_VERSION}{each}") for key, each in zip(keys, latest, strict=True)]
+        )
+        return [
+            None if text is None else self._assistant(name, head, text)
+            for name, head, text in zip(ids, heads, texts, strict=True)
+        ]
 
-    def _version(
-        self, assistant_id: str, fields: Mapping[str, str], number: int
-    ) -> tuple[datetime, Settings]:
-        time, _, text = fields[f"{_VERSION}{number}"].partition(" ")
+    def _assistant(self, assistant_id: str, head: Sequence[bytes], text: bytes) -> Assistant:
+        latest, created, updated = (each.decode() for each in head)
+        _, settings = self._version(assistant_id, text)
+        return Assistant(assistant_id, settings, int(latest), _moment(created), _moment(updated))
+
+    def _version(self, assistant_id: str, stored: bytes) -> tuple[datetime, Settings]:
+        time, _, text = stored.partition(b" ")
         tree: dict[str, Any] = self._at(assistant_id).loads(text)
-        return _moment(time), Settings(**tree)
+        return _moment(time.decode()), Settings(**tree)
 
     def _text(self, assistant_id: str, settings: Settings) -> str:
-        tree = dataclasses.asdict(settings)
-        return self._at(assistant_id).dumps(tree, f"assistant {assistant_id!r}")
+        return self._at(assistant_id).dumps(settings.view(), f"assistant {assistant_id!r}")
 
     def _at(self, assistant_id: str) -> Codec:
         return self._plans.codec.at("assistant", assistant_id)
+
+
+def _unknown(named: str) -> RequestError:
+    return RequestError(404, f"no assistant {named!r}.")
 
 
 def _moment(milliseconds: str) -> datetime:

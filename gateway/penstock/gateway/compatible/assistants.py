@@ -6,7 +6,7 @@ __all__ = ["ENDPOINTS"]
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -25,6 +25,7 @@ from penstock.gateway.compatible.assistant_bodies import (
 )
 from penstock.gateway.compatible.assistant_records import AssistantRecords
 from penstock.gateway.compatible.ids import new_id
+from penstock.gateway.compatible.pages import answer_page
 from penstock.gateway.compatible.request_model import NoFields
 from penstock.gateway.compatible.selection import selected
 from penstock.gateway.compatible.thread_deletion import delete_thread
@@ -39,16 +40,10 @@ async def search(call: Call[NoFields, SearchAssistants]) -> Response:
     """List assistants: those of entrypoints that workers have, and those that somebody has made."""
     body = call.body
     found = [each for each in await _all(call) if _is_wanted(each, body)]
-    by = body.sort_by or "created_at"
-    found.sort(key=lambda each: (each.view()[by], each.assistant_id))
-    if body.sort_order != "asc":
-        found.reverse()
+    found.sort(key=_order(body.sort_by or "created_at"), reverse=body.sort_order != "asc")
     page = found[body.offset : body.offset + body.limit]
-    answer = answer_json([selected(each.view(), body.select) for each in page])
-    answer.headers["X-Pagination-Total"] = str(len(found))
-    if len(found) > body.offset + len(page):
-        answer.headers["X-Pagination-Next"] = str(body.offset + len(page))
-    return answer
+    shown = [selected(each.view(), body.select) for each in page]
+    return answer_page(shown, len(found), body.offset)
 
 
 async def count(call: Call[NoFields, CountAssistants]) -> Response:
@@ -70,7 +65,8 @@ async def create(call: Call[NoFields, NewAssistant]) -> Response:
     settings = _changed(Settings(body.graph_id), body)
     assistant_id = body.assistant_id or new_id()
     records = AssistantRecords(call.client.plans)
-    is_made = await call.client.do(records.create(assistant_id, settings))
+    is_taken = await call.client.do(records.entrypoint_of(assistant_id)) is not None
+    is_made = not is_taken and await call.client.do(records.create(assistant_id, settings))
     if not is_made and body.if_exists != "do_nothing":
         raise RequestError(
             409, f"there is an assistant {assistant_id!r}: give another id, or if_exists."
@@ -135,6 +131,14 @@ async def _check_graph(call: Call[Any, Any], name: str) -> None:
     if name not in names:
         known = json.dumps(names)[1:-1] or "none"
         raise RequestError(404, f"no graph {name!r}; workers have {known}.")
+
+
+def _order(by: str) -> Callable[[Assistant], tuple[Any, str]]:
+    def place(each: Assistant) -> tuple[Any, str]:
+        holder: Any = each.settings if by in ("graph_id", "name") else each
+        return getattr(holder, by), each.assistant_id
+
+    return place
 
 
 def _is_wanted(assistant: Assistant, wanted: CountAssistants) -> bool:

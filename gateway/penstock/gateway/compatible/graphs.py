@@ -21,15 +21,19 @@ from penstock.runtime.types.description import SCHEMAS, Description
 
 async def draw(call: Call[GraphQuery, NoFields]) -> Response:
     """Draw the graph of an assistant, as nodes and edges."""
-    told = await _described(call)
-    drawing = told.deep_drawing if call.query.xray and told.deep_drawing else told.drawing
+    description = await _described(call)
+    drawing = (
+        description.deep_drawing
+        if call.query.xray and description.deep_drawing
+        else description.drawing
+    )
     return answer_json(drawing or {"nodes": [], "edges": []})
 
 
 async def schemas(call: Call[NoFields, NoFields]) -> Response:
     """Show the JSON schemas of an assistant's input, output and context."""
-    told = await _described(call)
-    return answer_json(_shown(told.name, told.schemas))
+    description = await _described(call)
+    return answer_json(_shown(description.name, description.schemas))
 
 
 async def subgraphs(call: Call[SubgraphsQuery, NoFields]) -> Response:
@@ -43,10 +47,10 @@ async def subgraphs_below(call: Call[SubgraphsQuery, NoFields]) -> Response:
 
 
 async def _subgraphs(call: Call[SubgraphsQuery, NoFields], below: str) -> Response:
-    told = await _described(call)
+    description = await _described(call)
     found = {
-        name: _shown(told.name, found)
-        for name, found in told.subgraphs.items()
+        name: _shown(description.name, found)
+        for name, found in description.subgraphs.items()
         if (not below or name == below or name.startswith(f"{below}|"))
         and (call.query.recurse or name.count("|") == (below.count("|") if below else 0))
     }
@@ -56,8 +60,8 @@ async def _subgraphs(call: Call[SubgraphsQuery, NoFields], below: str) -> Respon
 async def _described(call: Call[Any, Any]) -> Description:
     plans = call.client.plans
     found = await call.client.do(AssistantRecords(plans).find(call.path["assistant_id"]))
-    (told,) = await call.client.do(read_descriptions(plans, [found.settings.graph_id]))
-    return told
+    (description,) = await call.client.do(read_descriptions(plans, [found.settings.graph_id]))
+    return description
 
 
 def _shown(name: str, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,8 +59,8 @@ def _error_in(last: Event) -> dict[str, str]:
     outcome: Mapping[str, Any] = last.data.get("outcome") or {}
     error = outcome.get("error")
     if isinstance(error, Mapping):  # as it is described where it is stored
-        told = cast("Mapping[str, Any]", error)
-        return {"error": str(told["type"]).rpartition(".")[2], "message": str(told["message"])}
+        stored = cast("Mapping[str, Any]", error)
+        return {"error": str(stored["type"]).rpartition(".")[2], "message": str(stored["message"])}
     if isinstance(error, BaseException):
         return {"error": type(error).__name__, "message": str(error)}
     name, _, message = str(last.data.get("reason", "")).partition(": ")
@@ -82,5 +82,7 @@ def is_breakpoint(question: Mapping[str, Any]) -> bool:
     value: Any = question.get("value")
     if not isinstance(value, Mapping) or not value:
         return False
-    told = cast("Mapping[str, Any]", value)
-    return told.keys() <= {"before", "after"} and all(isinstance(v, list) for v in told.values())
+    fields = cast("Mapping[str, Any]", value)
+    return fields.keys() <= {"before", "after"} and all(
+        isinstance(v, list) for v in fields.values()
+    )

@@ -185,8 +185,8 @@ def _config(body: RunBody, assistant: RunAssistant) -> Mapping[str, Any]:
     if body.checkpoint_named:
         configurable["checkpoint_id"] = body.checkpoint_named
     metadata = {**assistant.metadata, **own, **body.metadata}
-    told: dict[str, Any] = {"configurable": configurable, "metadata": metadata}
-    return {**config, **{name: value for name, value in told.items() if value}}
+    parts: dict[str, Any] = {"configurable": configurable, "metadata": metadata}
+    return {**config, **{name: value for name, value in parts.items() if value}}
 
 
 def _request(body: RunBody, assistant: RunAssistant, *, is_first: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["ENDPOINTS"]
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,27 +12,21 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.legs import find_leg
+from penstock.gateway.compatible.legs import find_legs, leg_status
 from penstock.gateway.compatible.request_model import RequestModel
 from penstock.gateway.endpoint import Endpoint
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunNotFoundError
-from penstock.runtime.types.run import Run, RunStatus
+from penstock.runtime.types.run import OPEN, Run
 
 _PAGE: Final = 100
-
-_STATUSES: Final = {
-    "pending": (RunStatus.QUEUED,),
-    "running": (RunStatus.RUNNING, RunStatus.SUSPENDED),
-    "all": (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUSPENDED),
-}
 
 
 class CancelBody(RequestModel):
     """Which runs are cancelled: some of a thread, or all that have a status."""
 
     thread_id: str | None = None
-    run_ids: list[str] = Field(default_factory=list[str])
+    run_ids: list[str] = Field(default_factory=list[str], max_length=1000)
     status: Literal["pending", "running", "all"] | None = None
 
     @model_validator(mode="after")
@@ -54,27 +48,31 @@ async def cancel_many(call: Call[ActionQuery, CancelBody]) -> Response:
     client, body = call.client, call.body
     reason = "rollback" if call.query.action == "rollback" else "cancelled"
     if body.status is None:
-        found = [await find_leg(client, each, body.thread_id) for each in body.run_ids]
-        ids = [each.run.run_id for each in found if not each.is_over]
-    else:
-        ids = [run.run_id async for run in _open_runs(client, body.status) if not run.asks]
-    for run_id in ids:
-        try:
-            await client.do(client.plans.cancel(run_id, reason))
-        except RunNotFoundError:  # it was deleted meanwhile
-            continue
+        found = await find_legs(client, body.run_ids, body.thread_id)
+        await _cancel(client, (each.run for each in found if not each.is_over), reason)
+        return Response(status_code=204)
+    shown = ("pending", "running") if body.status == "all" else (body.status,)
+    async for page in _open_runs(client):
+        await _cancel(client, (run for run in page if leg_status(run) in shown), reason)
     return Response(status_code=204)
 
 
-async def _open_runs(client: AsyncClient, status: str) -> AsyncGenerator[Run]:
+async def _open_runs(client: AsyncClient) -> AsyncGenerator[Sequence[Run]]:
     after: str | None = None
     while True:
-        page = await client.runs(_STATUSES[status], _PAGE, after=after)
-        for run in page:
-            yield run
+        page = await client.runs(OPEN, _PAGE, after=after)
+        yield page
         after = page.after
         if after is None:
             return
+
+
+async def _cancel(client: AsyncClient, runs: Iterable[Run], reason: str) -> None:
+    for run in runs:
+        try:
+            await client.do(client.plans.cancel(run.run_id, reason))
+        except RunNotFoundError:  # it was deleted meanwhile
+            continue
 
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Said", "SaidMessages", "wire_message"]
+__all__ = ["StreamedMessage", "StreamedMessages", "wire_message"]
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ def wire_message(message: Any, message_id: Any = None, *, whole: bool = True) ->
 
 
 @dataclass(slots=True)
-class Said:
+class StreamedMessage:
     """One message, as far as it has come."""
 
     seq: int
@@ -57,46 +57,48 @@ class Said:
 
     def add(self, chunk: Mapping[str, Any]) -> None:
         """Join another chunk to it."""
-        said = self.message
+        message = self.message
         for name, value in chunk.items():
-            before: Any = said.get(name)
+            before: Any = message.get(name)
             if name == "content":
-                said[name] = _joined(before, value)
+                message[name] = _joined(before, value)
             elif name == "tool_call_chunks":
-                said[name] = _joined_calls(before or [], value or [])
+                message[name] = _joined_calls(before or [], value or [])
             elif isinstance(before, list) and isinstance(value, list):
-                said[name] = [*before, *value]
+                message[name] = [*before, *value]
             elif value not in (None, "", {}):
-                said[name] = value
+                message[name] = value
 
 
 @dataclass(slots=True)
-class SaidMessages:
-    """The messages that the steps of a run have said, by step and id."""
+class StreamedMessages:
+    """The messages that the steps of a run have streamed, by step and id."""
 
-    by_step: dict[str, dict[str, Said]] = field(default_factory=dict[str, dict[str, Said]])
+    by_step: dict[str, dict[str, StreamedMessage]] = field(
+        default_factory=dict[str, dict[str, StreamedMessage]]
+    )
     ids: set[str] = field(default_factory=set[str])
 
     def take(
         self, step_id: str, seq: int, chunk: dict[str, Any], metadata: Mapping[str, Any]
-    ) -> tuple[Said, bool]:
+    ) -> tuple[StreamedMessage, bool]:
         """Take a chunk; returns its message, and whether it is the first of it."""
-        said = self.by_step.setdefault(step_id, {})
+        messages = self.by_step.setdefault(step_id, {})
         name = str(chunk["id"])
         self.ids.add(name)
-        if name in said:
-            said[name].add(chunk)
-            return said[name], False
-        said[name] = Said(seq, dict(chunk), metadata)
-        return said[name], True
+        if name in messages:
+            messages[name].add(chunk)
+            return messages[name], False
+        messages[name] = StreamedMessage(seq, dict(chunk), metadata)
+        return messages[name], True
 
-    def take_back(self, step_id: str, void_from: int) -> Iterator[Said]:
+    def take_back(self, step_id: str, void_from: int) -> Iterator[StreamedMessage]:
         """Give the messages that a step has begun since a seq, and forget them."""
-        said = self.by_step.get(step_id, {})
-        for name, each in list(said.items()):
+        messages = self.by_step.get(step_id, {})
+        for name, each in list(messages.items()):
             if each.seq >= void_from:
                 self.ids.discard(name)
-                yield said.pop(name)
+                yield messages.pop(name)
 
 
 def _joined(before: Any, more: Any) -> Any:

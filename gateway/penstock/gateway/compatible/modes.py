@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from penstock.gateway.compatible.chunks import NumberedChunk, RunChunks
 from penstock.gateway.compatible.legs import FoundLeg
-from penstock.gateway.compatible.messages import SaidMessages, wire_message
+from penstock.gateway.compatible.messages import StreamedMessages, wire_message
 from penstock.gateway.compatible.run_view import assistant_of
 from penstock.gateway.compatible.task_ids import body_id
 from penstock.publisher.event import Event
@@ -57,7 +57,7 @@ class ModeEvents:
         self._chunks = RunChunks(found.legs)
         self._modes = frozenset(modes)
         self._subgraphs = subgraphs
-        self._said = SaidMessages()
+        self._streamed = StreamedMessages()
         self._run_id = found.run.run_id
         self._about = {
             "run_id": found.leg.leg_id,
@@ -73,7 +73,7 @@ class ModeEvents:
         return not _FOLDED.isdisjoint(self._modes)
 
     @property
-    def tells_messages(self) -> bool:
+    def shows_messages(self) -> bool:
         """Whether messages are among what is shown."""
         return _TUPLE in self._modes or _WHOLE in self._modes
 
@@ -81,7 +81,7 @@ class ModeEvents:
         """Give the events of a fact."""
         for chunk in self._chunks.of(event):
             if chunk.mode == "messages":
-                if self.tells_messages:
+                if self.shows_messages:
                     yield from self._message(event, chunk)
                 continue
             if chunk.mode not in self._modes or not self._is_shown(event, chunk):
@@ -89,7 +89,7 @@ class ModeEvents:
             show = _SHOWN.get(chunk.mode)
             data = chunk.payload if show is None else show(self._run_id, chunk.payload)
             yield WireEvent(chunk.number, self._named(chunk.mode, chunk), data)
-        if event.mode == "step.retry" and self.tells_messages:
+        if event.mode == "step.retry" and self.shows_messages:
             yield from self._taken_back(event)
         if _FACTS in self._modes:
             yield WireEvent(_FACT, _FACTS, event)
@@ -115,24 +115,24 @@ class ModeEvents:
             return
         message, metadata = self._read(event, chunk)
         is_piece = self._is_piece(event) and message["type"].endswith("Chunk")
-        if event.mode != "message" and str(message["id"]) in self._said.ids and not is_piece:
+        if event.mode != "message" and str(message["id"]) in self._streamed.ids and not is_piece:
             if event.mode != "graph":
                 return  # its chunks have come already
-        said, is_new = self._said.take(chunk.speaker, event.seq, message, metadata)
+        streamed, is_new = self._streamed.take(chunk.speaker, event.seq, message, metadata)
         if _TUPLE in self._modes:
             yield WireEvent(chunk.number, self._named("messages", chunk), [message, metadata])
         if _WHOLE not in self._modes:
             return
         if is_new:
-            told = {str(message["id"]): {"metadata": metadata}}
-            yield WireEvent(chunk.number + 1, "messages/metadata", told)
+            about = {str(message["id"]): {"metadata": metadata}}
+            yield WireEvent(chunk.number + 1, "messages/metadata", about)
         name = "messages/partial" if is_piece else "messages/complete"
-        whole = said.message if is_piece else message
+        whole = streamed.message if is_piece else message
         yield WireEvent(chunk.number + 2, name, [dict(whole)])
 
     def _take(self, event: Event, chunk: NumberedChunk) -> None:
         message, metadata = self._read(event, chunk)
-        self._said.take(chunk.speaker, event.seq, message, metadata)
+        self._streamed.take(chunk.speaker, event.seq, message, metadata)
 
     def _is_piece(self, event: Event) -> bool:
         return event.mode in ("message", "graph")
@@ -151,10 +151,10 @@ class ModeEvents:
         """Take back the words of a step that is executed again; see `docs/reference/events.md`."""
         step_id: str = event.data["id"]
         number = _TAKEN_BACK
-        for said in self._said.take_back(step_id, event.data["void_from"]):
-            gone = {"type": "remove", "id": said.message["id"], "content": ""}
+        for each in self._streamed.take_back(step_id, event.data["void_from"]):
+            gone = {"type": "remove", "id": each.message["id"], "content": ""}
             if _TUPLE in self._modes:
-                metadata = {**place(step_id, self._about["graph_id"], 0), **said.metadata}
+                metadata = {**place(step_id, self._about["graph_id"], 0), **each.metadata}
                 yield WireEvent(number, "messages", [gone, metadata])
             number += 1
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["NoFields", "RequestModel"]
+__all__ = ["Config", "NoFields", "PathId", "RequestModel"]
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Any, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from penstock.publisher.errors import ConfigurationError
+from penstock.runtime.types.config import merged
 
 
 class RequestModel(BaseModel):
@@ -15,3 +20,34 @@ class RequestModel(BaseModel):
 
 class NoFields(RequestModel):
     """A query or a body of which nothing is read."""
+
+
+def _for_paths(name: str) -> str:
+    if "/" in name or name in (".", ".."):
+        raise ValueError(f"{name!r} could not be asked for: leave out '/', and more than dots")
+    return name
+
+
+PathId = Annotated[str, Field(min_length=1), AfterValidator(_for_paths)]
+"""An id that something is given; paths are made of it."""
+
+
+def _are_texts(given: object) -> bool:
+    return isinstance(given, list) and all(
+        isinstance(each, str) for each in cast("list[object]", given)
+    )
+
+
+def _checked_config(config: dict[str, Any]) -> dict[str, Any]:
+    tags: Any = config.get("tags")
+    if tags is not None and not _are_texts(tags):
+        raise ValueError(f"'tags' of a config is a list of texts, not {tags!r}")
+    try:
+        merged({}, config)
+    except ConfigurationError as error:
+        raise ValueError(str(error).rstrip(".")) from error
+    return config
+
+
+Config = Annotated[dict[str, Any], AfterValidator(_checked_config)]
+"""The config of a run or of an assistant."""

@@ -1,4 +1,4 @@
-"""The assistant that a run is asked of: an entrypoint, with what its settings add."""
+"""The assistant of a run."""
 
 from __future__ import annotations
 
@@ -35,16 +35,15 @@ async def find_assistant(client: AsyncClient, named: str) -> RunAssistant:
     Raises:
         RequestError: there is none.
     """
-    names = await client.do(read_entrypoints(client.plans))
-    for name in names:
-        if named in (name, assistant_of(name)):
-            return RunAssistant(name, assistant_of(name))
-    own = await client.do(AssistantRecords(client.plans).made(named))
+    records = AssistantRecords(client.plans)
+    name = await client.do(records.entrypoint_of(named))
+    if name is not None:
+        return RunAssistant(name, assistant_of(name))
+    own = await client.do(records.made(named))
     if own is not None:
-        told = own.settings
+        given = own.settings
         return RunAssistant(
-            told.graph_id, named, told.config, told.context or None, told.metadata, is_own=True
+            given.graph_id, named, given.config, given.context or None, given.metadata, is_own=True
         )
-    raise RequestError(
-        422, f"no assistant or graph {named!r}; workers have {json.dumps(names)[1:-1] or 'none'}."
-    )
+    known = json.dumps(await client.do(read_entrypoints(client.plans)))[1:-1]
+    raise RequestError(422, f"no assistant or graph {named!r}; workers have {known or 'none'}.")

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, cast
 from pydantic import BeforeValidator, Field, model_validator
 
 from penstock.gateway.compatible.modes import StreamMode
-from penstock.gateway.compatible.request_model import RequestModel
+from penstock.gateway.compatible.request_model import Config, RequestModel
 
 DEFAULT_MODES: Final[Sequence[StreamMode]] = ("values",)
 
@@ -41,7 +41,7 @@ class RunBody(RequestModel):
     input: Any = None
     command: dict[str, Any] = Field(default_factory=dict[str, Any])
     """`resume`: the answer to a question, which may be null."""
-    config: dict[str, Any] = Field(default_factory=dict[str, Any])
+    config: Config = Field(default_factory=dict[str, Any])
     context: Any = None
     metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
     stream_mode: Modes = Field(default_factory=lambda: list(DEFAULT_MODES))

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from penstock.gateway.compatible.legs import FoundLeg
+from penstock.gateway.compatible.run_inputs import read_inputs
 from penstock.runtime.client.async_client import AsyncClient
-from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
 
 _SYSTEM: Final = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 """The namespace of the ids of assistants that stand for an entrypoint."""
@@ -55,13 +55,5 @@ def _metadata(found: FoundLeg) -> Mapping[str, Any]:
 
 async def read_run_views(client: AsyncClient, found: Sequence[FoundLeg]) -> list[dict[str, Any]]:
     """Return legs as runs, with the inputs that they were given."""
-    inputs = await client.do(_inputs(client.plans, [each.run.run_id for each in found]))
+    inputs = await client.do(read_inputs(client.plans, [each.run.run_id for each in found]))
     return [run_view(each, given) for each, given in zip(found, inputs, strict=True)]
-
-
-def _inputs(plans: RequestPlans, run_ids: Sequence[str]) -> Plan[list[Any]]:
-    replies = yield Reads([("HGET", plans.keys.checkpoints(each), "input") for each in run_ids])
-    return [
-        None if text is None else plans.codec.at("run", run_id, "input").loads(text)
-        for run_id, text in zip(run_ids, replies, strict=True)
-    ]

@@ -25,14 +25,11 @@ from penstock.gateway.compatible.run_body import (
     RunBody,
     RunsQuery,
 )
+from penstock.gateway.compatible.run_ending import delete_run, has_ended
 from penstock.gateway.compatible.run_list import list_legs
 from penstock.gateway.compatible.run_view import read_run_views
-from penstock.gateway.compatible.streams import (
-    StreamOptions,
-    event_frames,
-    outcome_text,
-    until_over,
-)
+from penstock.gateway.compatible.selection import selected
+from penstock.gateway.compatible.streams import StreamOptions, event_frames, outcome_text
 from penstock.gateway.compatible.thread_reading import ThreadReader
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.runtime.errors import RunNotFoundError
@@ -49,6 +46,7 @@ async def create(call: Call[NoFields, RunBody]) -> Response:
 
 async def stream(call: Call[NoFields, RunBody]) -> Response:
     """Begin a run, or answer what one asks, and follow it as server-sent events."""
+    call.shared.streams.check(call.identity)
     found = await _start(call)
     options = StreamOptions(call.body.stream_mode, call.body.stream_subgraphs)
     return LegStream(
@@ -62,6 +60,7 @@ async def stream(call: Call[NoFields, RunBody]) -> Response:
 
 async def wait(call: Call[NoFields, RunBody]) -> Response:
     """Begin a run, or answer what one asks, and wait for what comes of it."""
+    call.shared.streams.check(call.identity)
     found = await _start(call)
     return LegWait(
         outcome_text(call.client, found),
@@ -79,9 +78,7 @@ async def listed(call: Call[RunsQuery, NoFields]) -> Response:
         call.client, call.path["thread_id"], query.offset + query.limit, query.status
     )
     views = await read_run_views(call.client, found[query.offset :])
-    if query.select:
-        views = [{name: view[name] for name in query.select if name in view} for view in views]
-    return answer_json(views)
+    return answer_json([selected(view, query.select) for view in views])
 
 
 async def show(call: Call[NoFields, NoFields]) -> Response:
@@ -92,6 +89,7 @@ async def show(call: Call[NoFields, NoFields]) -> Response:
 
 async def join(call: Call[JoinQuery, NoFields]) -> Response:
     """Wait for what comes of a run."""
+    _check_leaving(call)
     found = await _find(call)
     text = outcome_text(call.client, found)
     headers = {"Location": _locations(call, found, "join")["Location"]}
@@ -99,7 +97,8 @@ async def join(call: Call[JoinQuery, NoFields]) -> Response:
 
 
 async def join_stream(call: Call[JoinStreamQuery, NoFields]) -> Response:
-    """Follow a run as server-sent events, from its begin or behind Last-Event-ID."""
+    """Follow a run as server-sent events, from the beginning or behind Last-Event-ID."""
+    _check_leaving(call)
     found, query = await _find(call), call.query
     kwargs = found.leg.request.get("kwargs", {})
     options = StreamOptions(
@@ -126,23 +125,26 @@ async def cancel(call: Call[CancelQuery, NoFields]) -> Response:
     is_rollback = call.query.action == "rollback"
     reason = "rollback" if is_rollback else "cancelled"
     await call.client.do(call.client.plans.cancel(found.run.run_id, reason))
-    if not call.query.wait:
+    if not call.query.wait or not await has_ended(call.client, found):
         return Response(status_code=202)
-    try:
-        await until_over(call.client, found)
-    except RunNotFoundError:
-        pass
     return answer_json({})
 
 
 async def delete(call: Call[NoFields, NoFields]) -> Response:
-    """Delete a run; one that is not over is cancelled first."""
-    client, found = call.client, await _find(call)
-    if found.run.finished_at is None:
-        await client.do(client.plans.cancel(found.run.run_id))
-        await until_over(client, found)
-    await client.do(client.threads.delete_run(found.run.thread_id, found.run.run_id))
+    """Delete a run with all its legs; one that is not over is cancelled first."""
+    found = await _find(call)
+    await delete_run(call.client, found.run.run_id)
     return Response(status_code=204)
+
+
+def _check_leaving(call: Call[JoinQuery, NoFields] | Call[JoinStreamQuery, NoFields]) -> None:
+    """Refuse to cancel a run for a reader who may only look at it.
+
+    Raises:
+        RequestError: 403.
+    """
+    if call.query.cancel_on_disconnect:
+        call.identity.check(Role.CLIENT)
 
 
 async def _start(call: Call[NoFields, RunBody]) -> FoundLeg:
@@ -173,7 +175,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     Endpoint("POST", "/runs", Role.CLIENT, NoFields, RunBody, create),
     Endpoint("GET", _RUNS, Role.VIEWER, RunsQuery, NoFields, listed, has_values=True),
     Endpoint("GET", _RUN, Role.VIEWER, NoFields, NoFields, show, has_values=True),
-    Endpoint("DELETE", _RUN, Role.OPERATOR, NoFields, NoFields, delete, 204),
+    Endpoint("DELETE", _RUN, Role.ADMIN, NoFields, NoFields, delete, 204),
     Endpoint("GET", f"{_RUN}/join", Role.VIEWER, JoinQuery, NoFields, join, has_values=True),
     Endpoint("GET", "/runs/{run_id}/join", Role.VIEWER, JoinQuery, NoFields, join, has_values=True),
     Endpoint(

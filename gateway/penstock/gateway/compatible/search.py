@@ -11,10 +11,11 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
+from penstock.gateway.compatible.pages import answer_page
 from penstock.gateway.compatible.request_model import NoFields
 from penstock.gateway.compatible.selection import extracted, selected
 from penstock.gateway.compatible.thread_bodies import CountThreads, SearchThreads
-from penstock.gateway.compatible.thread_reading import ThreadReader
+from penstock.gateway.compatible.thread_reading import ReadState, ThreadReader, shown_as
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.runtime.diagnostics.plain import plain
 from penstock.runtime.redis.plans.thread_search import EXAMINED
@@ -35,14 +36,10 @@ async def search(call: Call[NoFields, SearchThreads]) -> Response:
     )
     finder = _Finder(reader, call, query, body.values)
     page, total = await finder.page(body.offset, body.limit)
-    needs_state = not body.select or body.extract or not _OF_STATE.isdisjoint(body.select)
-    shown = [await _shown(reader, body, each, bool(needs_state)) for each in page]
-    headers = {"X-Pagination-Total": str(total)}
-    if total > body.offset + len(page):
-        headers["X-Pagination-Next"] = str(body.offset + len(page))
-    answer = answer_json(shown)
-    answer.headers.update(headers)
-    return answer
+    if not body.select or body.extract or not _OF_STATE.isdisjoint(body.select):
+        await finder.read(page)
+    shown = [_shown(body, each, finder.states.get(each.thread_id)) for each in page]
+    return answer_page(shown, total, body.offset)
 
 
 async def count(call: Call[NoFields, CountThreads]) -> Response:
@@ -51,7 +48,7 @@ async def count(call: Call[NoFields, CountThreads]) -> Response:
     query = ThreadQuery(status=body.status, metadata=body.metadata or {})
     if not body.values:
         return answer_json(await call.client.do(reader.search.count(query)))
-    _, total = await _Finder(reader, call, query, body.values).page(0, EXAMINED)
+    _, total = await _Finder(reader, call, query, body.values).page(EXAMINED, 1)
     return answer_json(total)
 
 
@@ -65,6 +62,8 @@ class _Finder:
         self._client = call.client
         self._query = query
         self._values = values
+        self.states: dict[str, ReadState] = {}
+        """States that were read and may be shown, by thread."""
 
     async def page(self, offset: int, limit: int) -> tuple[Sequence[ThreadRecord], int]:
         """Return a page, and how many there are, as far as that is known without reading them."""
@@ -76,23 +75,36 @@ class _Finder:
             if records is None:
                 is_over = True
                 break
-            found += [each for each in records if await self._has_values(each)]
+            found += await self._admitted(records)
+            self._forget_but(found[offset : offset + limit])
         total = len(found)
         if not is_over and not self._values and search.exact_lists(self._query) is not None:
             total = await self._client.do(search.count(self._query))
         return found[offset : offset + limit], total
 
-    async def _has_values(self, record: ThreadRecord) -> bool:
+    async def read(self, records: Sequence[ThreadRecord]) -> None:
+        """Read the states of threads that were not read yet."""
+        names = [each.thread_id for each in records if each.thread_id not in self.states]
+        states = await self._reader.newest_of(names)
+        self.states.update(zip(names, states, strict=True))
+
+    async def _admitted(self, records: Sequence[ThreadRecord]) -> Sequence[ThreadRecord]:
         if not self._values:
-            return True
-        read = await self._reader.newest(record.thread_id)
-        return contains(plain(read.values), self._values)
+            return records
+        await self.read(records)
+        return [
+            each
+            for each in records
+            if contains(plain(self.states[each.thread_id].values), self._values)
+        ]
+
+    def _forget_but(self, shown: Sequence[ThreadRecord]) -> None:
+        names = {each.thread_id for each in shown}
+        self.states = {name: read for name, read in self.states.items() if name in names}
 
 
-async def _shown(
-    reader: ThreadReader, body: SearchThreads, record: ThreadRecord, needs_state: bool
-) -> dict[str, Any]:
-    shown = await reader.shown_thread(record, has_state=needs_state)
+def _shown(body: SearchThreads, record: ThreadRecord, read: ReadState | None) -> dict[str, Any]:
+    shown = shown_as(record, read)
     found = selected(shown, body.select)
     if body.extract:
         found["extracted"] = extracted(shown, body.extract)

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from penstock.gateway.errors import RequestError
 
-_STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+|\*)\]")
+_STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(-?\d{1,9}|\*)\]")
 
 
 def selected(

@@ -57,8 +57,8 @@ async def _check_graph(client: AsyncClient, metadata: Mapping[str, Any]) -> None
     name = metadata.get("graph_id")
     if not isinstance(name, str):
         return
-    (told,) = await client.do(read_descriptions(client.plans, [name]))
-    if told.is_graph:
+    (description,) = await client.do(read_descriptions(client.plans, [name]))
+    if description.is_graph:
         raise RequestError(
             422, f"a thread of graph {name!r} has no state to change before the first run on it."
         )

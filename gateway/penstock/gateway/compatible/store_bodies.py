@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from penstock.gateway.compatible.request_model import RequestModel
+from penstock.gateway.compatible.thread_bodies import LONGEST
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -37,7 +38,7 @@ class PutItem(RequestModel):
     key: Text
     value: dict[str, Any]
     index: Literal[False] | list[str] | None = None
-    ttl: float | None = Field(None, gt=0)
+    ttl: float | None = Field(None, gt=0, le=LONGEST, allow_inf_nan=False)
     """Minutes."""
 
 

@@ -43,7 +43,7 @@ async def event_frames(
     try:
         async with aclosing(facts.follow(first)) as followed:
             async for fact in followed:
-                if fact.mode == "step.retry" and events.tells_messages:
+                if fact.mode == "step.retry" and events.shows_messages:
                     await _remember(facts, events, fact.data["void_from"])
                 for number, name, data in events.of(fact):
                     place = Cursor(fact.seq, number)

@@ -20,11 +20,11 @@ __all__ = [
 ]
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, Field
 
-from penstock.gateway.compatible.request_model import RequestModel
+from penstock.gateway.compatible.request_model import PathId, RequestModel
 from penstock.runtime.types.thread_record import ThreadOrder, ThreadStatus
 
 Text = Annotated[str, Field(min_length=1)]
@@ -32,16 +32,20 @@ Text = Annotated[str, Field(min_length=1)]
 SortBy = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
 
 
+LONGEST: Final = 100 * 365 * 1440.0
+"""Minutes that a thread or an item is kept at most, if at all for a time."""
+
+
 class Ttl(RequestModel):
     """How long a thread is kept after its last run."""
 
-    ttl: float = Field(gt=0)
-    """Minutes."""
+    ttl: float = Field(ge=1.0, le=LONGEST, allow_inf_nan=False)
+    """Minutes; whoever may delete nothing can still not make a thread vanish at once."""
     strategy: Literal["delete"] = "delete"
 
 
 def seconds_of(ttl: Ttl | None) -> float | None:
-    """Return how long a thread is kept, in seconds; None if nothing is said."""
+    """Return how long a thread is kept, in seconds; None for as long as the settings say."""
     return None if ttl is None else ttl.ttl * 60
 
 
@@ -62,7 +66,7 @@ class Supersteps(RequestModel):
 class NewThread(RequestModel):
     """A thread to be made."""
 
-    thread_id: Text | None = None
+    thread_id: PathId | None = None
     metadata: dict[str, Any] | None = None
     if_exists: Literal["raise", "do_nothing"] | None = None
     ttl: Ttl | None = None
@@ -143,10 +147,13 @@ class UpdateState(RequestModel):
 
 def _checkpoint_id(given: Any) -> Any:
     """Return the id of a checkpoint that is given by itself, as a checkpoint or as a config."""
-    if isinstance(given, Mapping):
-        place = cast("Mapping[str, Any]", given)
-        return place.get("configurable", place).get("checkpoint_id")
-    return given
+    if not isinstance(given, Mapping):
+        return given
+    fields = cast("Mapping[str, Any]", given)
+    place: Any = fields.get("configurable", fields)
+    if not isinstance(place, Mapping):
+        return fields
+    return cast("Mapping[str, Any]", place).get("checkpoint_id")
 
 
 class HistoryQuery(RequestModel):

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 __all__ = ["delete_thread"]
 
-from typing import Final
-
+from penstock.gateway.compatible.run_ending import PATIENCE
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunError, RunNotFoundError, ThreadBusyError
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.requests import Plan
-
-PATIENCE: Final = 10.0
-"""Seconds that a run at work has to end once it is cancelled."""
 
 
 async def delete_thread(client: AsyncClient, thread_id: str) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["ReadState", "ThreadReader"]
+__all__ = ["ReadState", "ThreadReader", "shown_as"]
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from penstock.gateway.compatible.open_chat import chat_values, is_open_chat
+from penstock.gateway.compatible.run_inputs import read_inputs
 from penstock.gateway.compatible.state_view import state_view
 from penstock.gateway.compatible.thread_view import thread_view
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.diagnostics.plain import plain
 from penstock.runtime.errors import ThreadNotFoundError
-from penstock.runtime.redis.plans.requests import Plan, Reads
 from penstock.runtime.redis.plans.snapshots import no_snapshot
 from penstock.runtime.redis.plans.thread_records import ThreadRecords
 from penstock.runtime.redis.plans.thread_search import ThreadSearch
@@ -24,6 +25,9 @@ from penstock.runtime.types.thread_record import ThreadRecord
 
 _SHOWN = ("graph_id", "assistant_id")
 """What of a thread's metadata is shown with its states."""
+
+AT_ONCE: Final = 16
+"""States that one request reads at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,9 @@ class ThreadReader:
 
     async def with_values(self, states: Sequence[StateSnapshot]) -> list[ReadState]:
         """Add the values that are shown of each state."""
-        plans = self._client.plans
-        chats = [state for state in states if is_open_chat(state)]
-        if not chats:
-            return [ReadState(state, state.values) for state in states]
-        commands = [("HGET", plans.keys.checkpoints(chat.run_id), "input") for chat in chats]
-        inputs: dict[str, Any] = {}
-        for chat, text in zip(chats, await self._client.do(_read(commands)), strict=True):
-            codec = plans.codec.at("run", chat.run_id, "input")
-            inputs[chat.run_id] = None if text is None else codec.loads(text)
+        chats = [state.run_id for state in states if is_open_chat(state)]
+        given = await self._client.do(read_inputs(self._client.plans, chats))
+        inputs = dict(zip(chats, given, strict=True))
         return [
             ReadState(state, chat_values(state, inputs[state.run_id]))
             if is_open_chat(state)
@@ -101,6 +99,14 @@ class ThreadReader:
         """Read the newest state of a thread."""
         return await self.state(CheckpointRef(thread_id))
 
+    async def newest_of(self, thread_ids: Sequence[str]) -> list[ReadState]:
+        """Read the newest states of threads, several at once."""
+        found: list[ReadState] = []
+        for at in range(0, len(thread_ids), AT_ONCE):
+            some = [self.newest(each) for each in thread_ids[at : at + AT_ONCE]]
+            found += await asyncio.gather(*some)
+        return found
+
     async def thread(self, thread_id: str, *, has_ttl: bool = False) -> dict[str, Any]:
         """Return a thread as clients know it.
 
@@ -109,17 +115,9 @@ class ThreadReader:
         """
         return await self.shown_thread(await self.record(thread_id), has_ttl=has_ttl)
 
-    async def shown_thread(
-        self, record: ThreadRecord, *, has_state: bool = True, has_ttl: bool = False
-    ) -> dict[str, Any]:
-        """Return a thread as clients know it; without its state where that is not asked for."""
-        if has_state:
-            read = await self.newest(record.thread_id)
-        else:
-            read = ReadState(no_snapshot(CheckpointRef(record.thread_id)), None)
-        shown = thread_view(record, read.snapshot, read.values, has_ttl=has_ttl)
-        found: dict[str, Any] = plain(shown)
-        return found
+    async def shown_thread(self, record: ThreadRecord, *, has_ttl: bool = False) -> dict[str, Any]:
+        """Return a thread as clients know it."""
+        return shown_as(record, await self.newest(record.thread_id), has_ttl=has_ttl)
 
     @staticmethod
     def shown(read: ReadState, record: ThreadRecord) -> dict[str, Any]:
@@ -129,6 +127,11 @@ class ThreadReader:
         return found
 
 
-def _read(commands: Sequence[tuple[str, ...]]) -> Plan[list[Any]]:
-    found: list[Any] = yield Reads(commands)
+def shown_as(
+    record: ThreadRecord, read: ReadState | None, *, has_ttl: bool = False
+) -> dict[str, Any]:
+    """Return a thread as clients know it; without its state where that was not read."""
+    if read is None:
+        read = ReadState(no_snapshot(CheckpointRef(record.thread_id)), None)
+    found: dict[str, Any] = plain(thread_view(record, read.snapshot, read.values, has_ttl=has_ttl))
     return found

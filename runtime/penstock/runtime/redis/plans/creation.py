@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Wanted", "checked_run_id", "create"]
+__all__ = ["Wanted", "checked_run_id", "create", "is_run_id"]
 
 import json
 import math
@@ -176,11 +176,16 @@ def checked_run_id(run_id: str | None) -> str:
     """
     if run_id is None:
         return uuid.uuid4().hex
-    if not _RUN_ID.fullmatch(run_id):
+    if not is_run_id(run_id):
         raise ConfigurationError(
             f"run id {run_id[:80]!r}: use letters, digits, '_' and '-', at most 128 of them."
         )
     return run_id
+
+
+def is_run_id(text: str) -> bool:
+    """Tell whether a text can be the id of a run."""
+    return _RUN_ID.fullmatch(text) is not None
 
 
 def _checked_thread_id(thread_id: str | None) -> str | None:

@@ -152,7 +152,7 @@ class ThreadRecords:
             before,
             self._at(thread_id).dumps(dict(metadata), f"metadata of thread {thread_id!r}"),
             pairs_of(metadata, self.codec),
-            None if ttl is None else round(ttl * 1000),
+            None if ttl is None else max(1, round(ttl * 1000)),
             self._retention,
         )
 
