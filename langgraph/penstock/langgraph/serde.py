@@ -42,6 +42,11 @@ class ClosedSerializer:
             allowed_msgpack_modules=True if allowed is None else allowed.names
         )
 
+    @property
+    def takes_any(self) -> bool:
+        """Whether there is no list, so that what is stored may call anything as it is read."""
+        return self._allowed is None
+
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """Return the name of a form, and a value in it.
 

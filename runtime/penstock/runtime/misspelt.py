@@ -19,8 +19,8 @@ _OF_KUBERNETES: Final = re.compile(
 )
 """What Kubernetes sets in each container for a service called penstock, or penstock-something."""
 
-_OF_OTHERS: Final = ("TEST_", "GATEWAY_")
-"""What test suites set for code of their own, and what the gateway checks itself."""
+_OF_OTHERS: Final = ("TEST_", "GATEWAY_", "LANGGRAPH_")
+"""What test suites set for code of their own, and what other rooms check themselves."""
 
 
 class UnknownSettingWarning(UserWarning):

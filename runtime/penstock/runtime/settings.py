@@ -22,7 +22,7 @@ DEFAULT_URL = "redis://localhost:6379"
 
 _POSITIVE = ("lease", "renew", "retention", "retention_failed", "value_limit", "crashes")
 
-TABLES = ("gateway",)
+TABLES = ("gateway", "langgraph")
 """Tables in [tool.penstock] that hold the settings of other rooms."""
 
 

@@ -65,7 +65,7 @@ class HostedGraph(Hosted):
         name: str = "",
         types: Types = (),
         serde: SerializerProtocol | None = None,
-        modes: Sequence[str] = MODES,
+        modes: Sequence[str] | None = None,
         factory: Factory | None = None,
     ) -> None:
         self.graph = graph
@@ -73,7 +73,7 @@ class HostedGraph(Hosted):
         own = graph.get_name()
         self.name = name or (own if own != UNNAMED else "")
         self._serde = serializer_for(types, serde)
-        self._modes = _checked(modes)
+        self._modes = None if modes is None else _checked(modes)
         self._input = GraphInput(graph)
         self._has_said = False
         self._store_options: Mapping[str, Any] = {}
@@ -85,12 +85,22 @@ class HostedGraph(Hosted):
         self.name = self.name or name
         return self
 
-    def configured(self, types: Types = (), store: Mapping[str, Any] | None = None) -> Self:
-        """Let more types be stored, and set the options of the store that the graph is given.
+    def configured(
+        self,
+        types: Types = (),
+        store: Mapping[str, Any] | None = None,
+        modes: Sequence[str] = (),
+    ) -> Self:
+        """Let more types be stored, and set what the graph does not say itself.
+
+        That is the options of the store that it is given, and the modes that are stored.
 
         Raises:
-            ConfigurationError: a class cannot be read again, or the options of a store cannot.
+            ConfigurationError: a class cannot be read again, the options of a store cannot be
+                used, or there is no such mode.
         """
+        if modes and self._modes is None:
+            self._modes = _checked(modes)
         if isinstance(self._serde, ClosedSerializer):
             more = AllowList.of(types)
             self._serde = (
@@ -122,14 +132,16 @@ class HostedGraph(Hosted):
 
     def description(self) -> Mapping[str, Any]:
         """Return the schemas and the drawing of the graph."""
-        return graph_description(self.graph)
+        takes_any = isinstance(self._serde, ClosedSerializer) and self._serde.takes_any
+        return {**graph_description(self.graph), "takes_any_type": takes_any}
 
     async def run(self, run: HostedRun) -> Result:
         """Execute an attempt."""
         if isinstance(run.argument, GraphUpdate):
             return await self._update(run, run.argument)
         journal, thread_id = run.journal, run.attempt.assignment.thread_id
-        teller = Teller(run.attempt, journal, self._modes, _soon())
+        modes = _checked(MODES) if self._modes is None else self._modes
+        teller = Teller(run.attempt, journal, modes, _soon())
         saver = RunSaver(journal, thread_id, run.settings, self._serde, teller, name=self.name)
         async with self._made(run) as made:
             own = {"checkpointer": saver, "name": self.name, **self._parts(made, run)}
@@ -226,7 +238,7 @@ def host(
     name: str | None = None,
     types: Types = (),
     serde: SerializerProtocol | None = None,
-    modes: Sequence[str] = MODES,
+    modes: Sequence[str] | None = None,
 ) -> HostedGraph:
     """Make a graph, a builder, or a function that makes one, an entrypoint of workers.
 
@@ -236,7 +248,8 @@ def host(
     Without it, workers take each compiled graph at the top of a module, under its own name or that
     of its variable. `types` are the classes of your own that its state may hold, "any" for all;
     `serde` is a serializer in place of LangGraph's form. `modes` are the stream modes that are
-    stored as events; what tasks return and how they end is always among them.
+    stored as events, without it values, updates, custom, messages and tasks; what tasks return and
+    how they end is always among them.
 
     Raises:
         ConfigurationError: it is no compiled graph; there is no such mode; both types and serde, or

@@ -31,6 +31,7 @@ def _description(name: str, text: bytes) -> Description:
         datetime.fromtimestamp(told["since"], UTC),
         told.get("about") or "",
         bool(told.get("is_graph")),
+        bool(told.get("takes_any_type")),
         told.get("schemas") or {},
         told.get("drawing") or {},
         told.get("deep_drawing") or {},

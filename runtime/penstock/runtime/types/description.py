@@ -23,6 +23,8 @@ class Description:
     about: str = ""
     """What it does, in a line."""
     is_graph: bool = False
+    takes_any_type: bool = False
+    """Whether it reads whatever its state names as a class, so that a writer of it can run code."""
     schemas: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """By the names in SCHEMAS; None, or nothing, where there is none."""
     drawing: Mapping[str, Any] = field(default_factory=dict[str, Any])

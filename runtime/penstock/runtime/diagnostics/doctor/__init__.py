@@ -7,7 +7,14 @@ from __future__ import annotations
 
 __all__ = ["Finding", "Level", "Reading", "examine", "risks"]
 
-from penstock.runtime.diagnostics.doctor import encryption, listed_threads, runs, server, webhooks
+from penstock.runtime.diagnostics.doctor import (
+    encryption,
+    graphs,
+    listed_threads,
+    runs,
+    server,
+    webhooks,
+)
 from penstock.runtime.diagnostics.doctor.cluster import is_cluster
 from penstock.runtime.diagnostics.doctor.finding import Finding, Level, Reading
 
@@ -22,6 +29,7 @@ def examine(reading: Reading) -> list[Finding]:
         *runs.CHECKS,
         *listed_threads.CHECKS,
         *webhooks.CHECKS,
+        *graphs.CHECKS,
     )
     return [finding for check in checks for finding in check(reading)]
 

@@ -17,6 +17,7 @@ from penstock.publisher.plan import follow
 from penstock.runtime.diagnostics.doctor.cluster import is_cluster
 from penstock.runtime.diagnostics.doctor.encryption import read_encryption
 from penstock.runtime.diagnostics.doctor.finding import Encryption, Reading
+from penstock.runtime.diagnostics.doctor.graphs import read_trusting
 from penstock.runtime.diagnostics.doctor.listed import counts
 from penstock.runtime.diagnostics.doctor.listed_threads import read_unlisted
 from penstock.runtime.redis.facets import ALL
@@ -88,6 +89,7 @@ def read(
         orphans=reader("orphans", list[str](), lambda: _stuck(connection, keys, queued)),
         expired=reader("expired", dict[str, float](), lambda: _expired(connection, keys)),
         unlisted=reader("unlisted", list[str](), lambda: read_unlisted(connection, keys)),
+        trusting=reader("trusting", list[str](), lambda: read_trusting(connection, keys)),
         leaks=leaks,
         keys_read=count,
         all_keys_read=whole,

@@ -80,6 +80,8 @@ class Reading:
     """Running runs whose lease is over -> for how many seconds."""
     unlisted: Sequence[str] = ()
     """Ids of threads that the lists of threads name wrongly, or not at all."""
+    trusting: Sequence[str] = ()
+    """Names of LangGraph graphs that read objects of any type."""
     leaks: Sequence[str] = ()
     """Keys that will never expire."""
     keys_read: int = 0
