@@ -8,6 +8,8 @@ import pytest
 import redis
 
 from tests.faults.support.hook_schedules import HOOK_SCHEDULES, Outbox
+from tests.faults.support.hooked import hooked_wrongly
+from tests.faults.support.snapshot import Snapshot
 
 pytestmark = pytest.mark.open_runs
 
@@ -16,3 +18,5 @@ pytestmark = pytest.mark.open_runs
 def test_schedule_of_webhooks(redis_url: str, schedule: Callable[[Outbox], None]) -> None:
     with redis.Redis.from_url(redis_url) as client:
         schedule(Outbox(client))
+
+        assert list(hooked_wrongly(Snapshot.take(client))) == []

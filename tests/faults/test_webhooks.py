@@ -20,6 +20,8 @@ from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.worker.webhooks.sender import Sender
+from tests.faults.support.hooked import hooked_wrongly
+from tests.faults.support.snapshot import Snapshot
 from tests.faults.support.until import until
 from tests.support.receiver import Handler, Receiver, is_signed, status, well
 from tests.support.webhook_flow import HERE, flow
@@ -148,6 +150,7 @@ def test_i38_each_change_has_a_delivery_or_a_record_that_says_why_not(seed: int)
         sender = Sender(worker.connection, FED)
         for _ in range(40):
             program.step(worker, sender, receiver)
+            assert list(hooked_wrongly(Snapshot.take(worker.connection))) == []
         receiver.behaviour = well
         for each in client.webhooks.list():
             client.webhooks.enable(each.id)

@@ -284,6 +284,7 @@ def test_an_enabled_webhook_is_sent_all_that_waits(client: Client, receiver: Rec
     client.webhooks.put("w", receiver.url)
     later = {f"d{at}": 9e12 for at in range(2500)}
     client.connection.zadd(KEYS.webhook("w:due"), later)
+    client.connection.hset(KEYS.webhook("w:waiting"), mapping=dict.fromkeys(later, "a record"))
     client.webhooks.disable("w")
 
     client.webhooks.enable("w")
