@@ -73,8 +73,9 @@ def _data_classes(module: ModuleType) -> Iterator[str]:
 
 
 def _is_data(given: type) -> bool:
+    is_named_tuple = tuple in given.__mro__ and "_fields" in vars(given)
     return (
-        dataclasses.is_dataclass(given)
-        or issubclass(given, BaseModel | Enum)
-        or (tuple in given.__mro__ and "_fields" in vars(given))
+        is_named_tuple
+        or dataclasses.is_dataclass(given)
+        or any(each in given.__mro__ for each in (BaseModel, Enum))
     )
