@@ -15,7 +15,7 @@ from tests.gateway.flows import FLOWS
 @pytest.fixture
 def named() -> Iterator[Api]:
     """A gateway with a name, and a page that may use it."""
-    settings = GatewaySettings(hosts=("flows.example",), origins=("https://app.example",))
+    settings = GatewaySettings(hosts=("Flows.example",), origins=("https://app.example",))
     with InMemoryWorker(FLOWS) as worker, Api(worker, settings) as api:
         yield api
 

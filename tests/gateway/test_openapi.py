@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from penstock.gateway.app import ENDPOINTS
+from penstock.gateway.openapi import description_text
 from tests.gateway.api import Api
 
 
@@ -26,6 +27,10 @@ def test_each_route_is_described_with_what_it_takes(api: Api) -> None:
         assert named == {*re.findall(r"{(\w+)}", endpoint.path), *endpoint.query.model_fields}
     ids = [operation["operationId"] for operation in described.values()]
     assert len(set(ids)) == len(ids)
+
+
+def test_it_is_made_once() -> None:
+    assert description_text(ENDPOINTS) is description_text(ENDPOINTS)
 
 
 def test_what_it_refers_to_is_there(api: Api) -> None:

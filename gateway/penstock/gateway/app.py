@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["create_app", "guarded"]
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError, refusal, status_of
 from penstock.gateway.guard import Guard, allowed_origins
 from penstock.gateway.native import many, runs, threads, webhooks, world
-from penstock.gateway.openapi import description
+from penstock.gateway.openapi import description_text
 from penstock.gateway.settings import GatewaySettings, load_gateway_settings
 from penstock.gateway.shared import Shared
 from penstock.publisher.errors import PenstockError
@@ -32,7 +32,7 @@ from penstock.runtime.redis.plans.requests import Plan
 
 logger = logging.getLogger(__name__)
 
-ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+ENDPOINTS: Final[tuple[Endpoint[Any, Any], ...]] = (
     *many.ENDPOINTS,
     *runs.ENDPOINTS,
     *threads.ENDPOINTS,
@@ -108,7 +108,7 @@ def _app(shared: Shared, dashboard: bool = True, compatible: bool = True) -> Sta
         return await _health(shared, request)
 
     async def described(request: Request) -> Response:
-        return answer_json(description(ENDPOINTS))
+        return Response(description_text(ENDPOINTS), media_type="application/json")
 
     routes: list[BaseRoute] = [
         Route("/ok", ok),

@@ -46,6 +46,11 @@ class Call(Generic[Q, B]):
         """The client of the gateway."""
         return self.shared.client
 
+    @property
+    def sees_values(self) -> bool:
+        """Whether inputs, results and messages of errors are for this sender."""
+        return self.shared.settings.shows_values(self.identity.role)
+
 
 def read_query(model: type[Q], request: Request) -> Q:
     """Read the query of a request; a list may be given as one name several times.

@@ -11,12 +11,12 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call, address_of, read_body, read_query
 from penstock.gateway.errors import HIDES_VALUES, RequestError
 from penstock.gateway.json_text import json_text
+from penstock.gateway.raw_route import RawRoute
 from penstock.gateway.shared import Shared
 
 Q = TypeVar("Q", bound=BaseModel)
@@ -43,13 +43,13 @@ class Endpoint(Generic[Q, B]):
         """What it does, in a sentence."""
         return (self.answer.__doc__ or "").strip().partition("\n")[0]
 
-    def route(self, shared: Shared) -> Route:
+    def route(self, shared: Shared) -> RawRoute:
         """Return the route of a gateway."""
 
         async def answered(request: Request) -> Response:
             return await self._answer(shared, request)
 
-        return Route(self.path, answered, methods=[self.method], name=self.answer.__name__)
+        return RawRoute(self.path, answered, methods=[self.method], name=self.answer.__name__)
 
     async def _answer(self, shared: Shared, request: Request) -> Response:
         await shared.open()

@@ -57,7 +57,7 @@ _STATUSES: Final[tuple[tuple[type[PenstockError], int], ...]] = (
 
 
 class RequestError(PenstockError):
-    """A request that is refused before anything is asked of Redis."""
+    """A request that is refused with a status of its own."""
 
     def __init__(
         self,

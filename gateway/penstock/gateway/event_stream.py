@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["EventStream", "FrameStream"]
+__all__ = ["EventStream", "Events", "FrameStream", "event_response"]
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeAlias
 
 from redis.exceptions import RedisError
 from starlette.responses import Response
@@ -22,9 +22,15 @@ from penstock.gateway.streams import StreamCut
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
 from penstock.publisher.sse import KEEP_ALIVE, write_sse
-from penstock.runtime.client.run_stream import AsyncRunStream
+from penstock.runtime.client.run_stream import AsyncRunStream, resumption
 
 logger = logging.getLogger(__name__)
+
+Events: TypeAlias = AsyncRunStream | AsyncGenerator[Event]
+"""The events of a run, as they come."""
+
+OVER: Final = 204
+"""The status that keeps an EventSource from coming back: it has seen the end."""
 
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """Caches and proxies pass each piece on at once."""
@@ -116,15 +122,29 @@ class FrameStream(Response):
 class EventStream(FrameStream):
     """The events of a run."""
 
-    def __init__(
-        self, events: AsyncRunStream | AsyncGenerator[Event], shared: Shared, identity: Identity
-    ) -> None:
+    def __init__(self, events: Events, shared: Shared, identity: Identity) -> None:
         super().__init__(write_sse(events, event_frame), shared, identity)
         self._events = events
 
     async def _send(self, send: Send) -> None:
         async with aclosing(self._events):
             await super()._send(send)
+
+
+async def event_response(
+    shared: Shared, identity: Identity, run_id: str, cursor: str, follow: Callable[[int], Events]
+) -> Response:
+    """Send the events of a run that `follow` gives after a cursor; none if that is the end.
+
+    Raises:
+        InvalidCursorError: the cursor is not the number of an event.
+        RunNotFoundError: there is no such run.
+        CursorExpiredError: the next event is no longer kept, or does not exist.
+    """
+    after = await shared.client.do(resumption(shared.client.plans, run_id, cursor))
+    if after is None:
+        return Response(status_code=OVER)
+    return EventStream(follow(after), shared, identity)
 
 
 async def _left(receive: Receive) -> None:

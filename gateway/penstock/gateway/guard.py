@@ -34,7 +34,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] | None, origins: re.Pattern[str]) -> None:
         self._app = app
-        self._hosts = None if hosts is None else _LOOPBACK_HOSTS | set(hosts)
+        self._hosts = None if hosts is None else _LOOPBACK_HOSTS | {each.lower() for each in hosts}
         """Names by which it may be asked for; None for all."""
         self._origins = origins
 

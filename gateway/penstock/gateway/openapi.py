@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["description"]
+__all__ = ["description", "description_text"]
 
 import importlib.metadata
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 
 from penstock.gateway.call import has_body
 from penstock.gateway.endpoint import Endpoint
+from penstock.gateway.json_text import json_text
 
 _REFUSED: Final = {
-    "400": "The cursor is none.",
+    "400": "The cursor is invalid.",
     "401": "There is no API key, or a wrong one.",
     "403": "The role of the key does not allow it.",
     "404": "There is no such run or thread.",
@@ -25,6 +27,12 @@ _REFUSED: Final = {
     "429": "There are too many streams of this key, or wrong keys of this address.",
     "503": "Redis does not answer, or the process is about to end.",
 }
+
+
+@cache
+def description_text(endpoints: tuple[Endpoint[Any, Any], ...]) -> str:
+    """Write the description of endpoints as JSON; once, as whoever asks for it needs no key."""
+    return json_text(description(endpoints))
 
 
 def description(endpoints: Sequence[Endpoint[Any, Any]]) -> dict[str, Any]:

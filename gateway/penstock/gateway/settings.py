@@ -75,8 +75,8 @@ def load_gateway_settings(
         ConfigurationError: a setting has a value that cannot be read, or is not known.
     """
     environ = os.environ if environ is None else environ
-    for said in misspelt(environ, (variable for variable, _ in _VARIABLES), PREFIX):
-        warnings.warn(said, UnknownSettingWarning, stacklevel=2)
+    for sentence in misspelt(environ, (variable for variable, _ in _VARIABLES), PREFIX):
+        warnings.warn(sentence, UnknownSettingWarning, stacklevel=2)
     sources = (
         ("pyproject.toml", project(folder or Path.cwd()).get("gateway", {})),
         ("the environment", environment(environ, _VARIABLES)),

@@ -8,11 +8,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 
 from penstock.gateway.auth.identity import Identity
 from penstock.gateway.errors import RequestError
 
-AGAIN = {"Retry-After": "1"}
+_SOON: Final = {"Retry-After": "1"}
 
 
 class StreamCut(BaseException):
@@ -44,16 +45,16 @@ class Streams:
             RequestError: there are too many, or the process is about to end.
         """
         if self.is_draining:
-            raise RequestError(503, "this gateway is about to end; ask again.", headers=AGAIN)
+            raise RequestError(503, "this gateway is about to end; ask again.", headers=_SOON)
         if len(self._cuts) >= self._most:
             raise RequestError(
-                503, f"this gateway has {self._most} streams open, its limit.", headers=AGAIN
+                503, f"this gateway has {self._most} streams open, its limit.", headers=_SOON
             )
         if identity.key_id and self._of[identity.key_id] >= self._most_each:
             raise RequestError(
                 429,
                 f"{identity.name!r} has {self._most_each} streams open here, its limit.",
-                headers=AGAIN,
+                headers=_SOON,
             )
 
     @contextmanager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock.runtime import (
     RetryPolicy,
@@ -117,7 +117,22 @@ def chatting(_: None) -> None:
     speak().result()
 
 
+@task(retry_policy=RetryPolicy(initial_interval=0.01, jitter=False, max_attempts=2))
+def refuse(text: str) -> None:
+    raise ConnectionError(text)
+
+
+@entrypoint()
+def refusing(text: str) -> None:
+    refuse(text).result()
+
+
+@entrypoint()
+def describing(text: str) -> Any:
+    return interrupt("well?", response_schema=Annotated[str, Field(description=text)])
+
+
 FLOWS: list[Any] = [
     *(doubled, many, broken, asking, ordering, anything, saying, counting),
-    *(confirming, stumbling, chatting),
+    *(confirming, stumbling, chatting, refusing, describing),
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
+import pytest
+
 from penstock.gateway.dashboard.changes import CHANGED, Changes
 from penstock.publisher.sse import KEEP_ALIVE
 from penstock.runtime.testing import InMemoryWorker
@@ -60,6 +62,36 @@ def test_nobody_looks_when_nobody_watches_and_again_when_somebody_does() -> None
 
     with InMemoryWorker(FLOWS) as worker:
         asyncio.run(watched(worker))
+
+
+def test_an_error_does_not_end_the_looks(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("penstock.gateway.dashboard.changes.EVERY", 0.01)
+    client = pages.worker.aclient
+    read, looks = client.counts, 0
+
+    async def counts() -> dict[str, int]:
+        nonlocal looks
+        looks += 1
+        if looks < 3:
+            raise ValueError("what nobody expects")
+        return {**await read(), "look": looks}
+
+    monkeypatch.setattr(client, "counts", counts)
+
+    async def watched() -> None:
+        frames = Changes(client).frames()
+        async with asyncio.timeout(10):
+            for _ in range(3):  # the last is of a look after the errors
+                await anext(frames)
+        await frames.aclose()
+
+    pages.do(watched())
+
+    assert [record.message for record in caplog.records].count(
+        "looking for changes of runs has failed"
+    ) == 1
 
 
 def test_a_page_hears_of_changes_over_its_stream(pages: Pages) -> None:

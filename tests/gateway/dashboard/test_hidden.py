@@ -28,8 +28,15 @@ def paths(pages: Pages) -> list[str]:
     """Make runs that know the secret; returns where a page could show it."""
     asking, saying = (pages.run(name, SECRET, thread_id=name) for name in ("asking", "saying"))
     pages.run("saying", SECRET, thread_id="asking-not")
+    describing = pages.run("describing", SECRET)
+    failed = [pages.run(name, SECRET) for name in ("broken", "refusing")]
+    causes = [group.cause for group in pages.worker.client.failures()]
     return [
         *("/", "/runs", "/questions", "/threads/saying", "/threads/asking"),
+        *("/runs?status=failed", "/failures", *(f"/failures/{cause}" for cause in causes)),
+        *(f"/runs/{run_id}{tab}" for run_id in failed for tab in ("", "?tab=attempts")),
+        f"/runs/{failed[1]}?step=refuse:0",
+        f"/runs/{describing}",
         *(
             f"/runs/{run_id}{query}"
             for run_id in (asking, saying)
@@ -61,6 +68,28 @@ def test_viewers_may_not_load_a_value(hiding: Pages) -> None:
     page = hiding.open(f"/runs/{run_id}/value", 403, name="result")
 
     assert "hides values from viewers" in page
+
+
+def test_viewers_see_the_class_of_an_error(hiding: Pages) -> None:
+    run_id = hiding.run("broken", SECRET)
+    (group,) = hiding.worker.client.failures()
+    hiding.log_in(Role.VIEWER)
+
+    assert "Failed:</strong> ValueError" in hiding.open(f"/runs/{run_id}")
+    assert "ValueError" in hiding.open("/runs")
+    assert "ValueError" in hiding.open(f"/failures/{group.cause}")
+
+
+def test_viewers_get_no_messages_of_errors_of_the_api(hiding: Pages) -> None:
+    hiding.run("broken", SECRET)
+    viewer, other = hiding.key(Role.VIEWER), hiding.key(Role.CLIENT)
+
+    (run,) = hiding.get("/api/runs", viewer)["runs"]
+    (group,) = hiding.get("/api/failures", viewer)["failures"]
+
+    assert (run["reason"], group["reason"]) == ("ValueError", "ValueError")
+    assert SECRET in hiding.get("/api/runs", other)["runs"][0]["reason"]
+    assert SECRET in hiding.get("/api/failures", other)["failures"][0]["reason"]
 
 
 def test_viewers_get_no_values_of_the_api(hiding: Pages) -> None:

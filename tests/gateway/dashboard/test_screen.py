@@ -141,6 +141,21 @@ def test_a_form_needs_the_token_of_its_session(closed: Pages) -> None:
     assert closed.status(run_id) == "cancelled"
 
 
+def test_who_asks_is_read_in_one_round_trip(closed: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed.log_in(Role.VIEWER)
+    client, asked = closed.worker.aclient, list[Any]()
+    do = client.do
+
+    async def counted(plan: Any) -> Any:
+        asked.append(plan)
+        return await do(plan)
+
+    monkeypatch.setattr(client, "do", counted)
+    closed.open("/nothing", 404)
+
+    assert len(asked) == 1
+
+
 def test_each_action_asks_for_a_role() -> None:
     needs = {screen.path: screen.needs for screen in SCREENS if screen.method == "POST"}
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from penstock.gateway.auth.role import Role
+from penstock.gateway.native.facts import facts
+from penstock.runtime.client.run import AsyncRunHandle
+from penstock.runtime.types.bulk import BULK
 from tests.gateway.api import Api
 
 
@@ -159,6 +164,62 @@ def test_a_run_is_repeated_and_forked(api: Api) -> None:
     assert api.get(f"/api/runs/{again}")["rerun_of"] == run_id
     assert [api.get(f"/api/runs/{each}")["result"] for each in (again, forked)] == [8, 8]
     assert len({run_id, again, forked}) == 3
+
+
+def test_a_result_is_that_of_the_status_beside_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = api.run("asking", 4)
+    wait = AsyncRunHandle.result
+
+    async def late(run: AsyncRunHandle, timeout: float | None = None) -> Any:
+        found = await wait(run, timeout)
+        monkeypatch.setattr(AsyncRunHandle, "result", wait)
+        await run.resume(True)
+        await asyncio.to_thread(api.worker.work)
+        return found
+
+    monkeypatch.setattr(AsyncRunHandle, "result", late)
+    found = api.get(f"/api/runs/{run_id}/result")
+
+    assert (found["status"], found["result"]) == ("completed", "8 True")
+
+
+def test_the_stream_of_a_run_that_was_deleted_ends(api: Api) -> None:
+    run_id = api.run("doubled", 4)
+
+    async def followed() -> list[str]:
+        client, modes = api.worker.aclient, list[str]()
+        async for event in facts(client, run_id, 0):
+            modes.append(event.mode)
+            if event.terminal:
+                async for _ in client.bulk("delete", entrypoint="doubled"):
+                    pass
+        return modes
+
+    assert api.runner.run(followed())[-1] == "run.finished"
+
+
+def test_nobody_enqueues_what_changes_many_runs_as_a_run(closed: Api) -> None:
+    body = {"entrypoint": BULK, "input": {"action": "delete"}}
+
+    for role in (Role.CLIENT, Role.ADMIN):
+        refused = closed.ask("POST", "/api/runs", json=body, headers=closed.key(role))
+        assert refused.status_code == 403
+        assert "POST /api/bulk" in refused.json()["detail"]
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+@pytest.mark.parametrize("action", ["resume", "rerun", "fork"])
+def test_only_an_admin_executes_again_what_changes_many_runs(closed: Api, action: str) -> None:
+    run_id = closed.worker.client.start_bulk("delete", entrypoint="doubled").run_id
+    path = f"/api/runs/{run_id}/{action}"
+
+    operator = closed.ask("POST", path, headers=closed.key(Role.OPERATOR))
+    admin = closed.ask("POST", path, headers=closed.key(Role.ADMIN))
+
+    assert operator.status_code == 403
+    assert admin.status_code != 403
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
+import pytest
+
 from tests.gateway.api import Api
 
 
@@ -18,6 +22,18 @@ def test_a_thread_has_a_state_and_a_history(api: Api) -> None:
     assert [state["values"] for state in states] == [6, 3, 3, 1, 1, None]
     assert rest["before"] is None
     assert api.get("/api/threads/t", checkpoint=first["before"]) == first["states"][-1]
+
+
+@pytest.mark.parametrize(
+    "thread_id", ["a/b", "/", "a%2Fb", "50% off", "\u00e4/\u00f6", "a/history"]
+)
+def test_the_id_of_a_thread_may_have_any_signs(api: Api, thread_id: str) -> None:
+    api.run("counting", 1, thread_id=thread_id)
+    path = f"/api/threads/{quote(thread_id, safe='')}"
+
+    assert api.get(path)["values"] == 1
+    assert len(api.get(f"{path}/history")["states"]) == 2
+    assert api.ask("GET", "/api/threads/a/b").status_code == 404
 
 
 def test_a_thread_is_changed_copied_and_deleted(api: Api) -> None:

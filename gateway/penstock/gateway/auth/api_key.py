@@ -79,7 +79,7 @@ def new_key(name: str, role: Role, lasts: timedelta | None = None) -> tuple[ApiK
 
 
 def parsed(text: str) -> tuple[str, str] | None:
-    """Return the id and the secret of a key; None if the text is none."""
+    """Return the id and the secret of a key; None if the text is not a key."""
     match text.split("_"):
         case [mark, key_id, secret] if mark == MARK and key_id and secret:
             return key_id, secret

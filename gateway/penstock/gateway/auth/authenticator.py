@@ -7,7 +7,7 @@ __all__ = ["Authenticator"]
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NoReturn
 
 from penstock.gateway.auth.api_key import parsed
 from penstock.gateway.auth.api_keys import find_key
@@ -45,20 +45,21 @@ class Authenticator:
                 "`penstock key new NAME` makes one.",
                 headers=_CHALLENGE,
             )
-        seconds = self._wrong.wait(address, time.monotonic())
-        if seconds:
+        identity = await self._find(text)
+        if identity is None:
+            self._refuse(address, time.monotonic())
+        return identity
+
+    def _refuse(self, address: str, now: float) -> NoReturn:
+        """Refuse a wrong key. A good one never gets here: behind a proxy all have one address."""
+        if seconds := self._wrong.wait(address, now):
             raise RequestError(
                 429,
                 f"too many wrong API keys came from {address}.",
                 headers={"Retry-After": str(int(seconds) + 1)},
             )
-        identity = await self._find(text)
-        if identity is None:
-            self._wrong.add(address, time.monotonic())
-            raise RequestError(
-                401, "this API key is wrong, expired or removed.", headers=_CHALLENGE
-            )
-        return identity
+        self._wrong.add(address, now)
+        raise RequestError(401, "this API key is wrong, expired or removed.", headers=_CHALLENGE)
 
     async def _find(self, text: str) -> Identity | None:
         parts = parsed(text)

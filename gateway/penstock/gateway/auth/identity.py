@@ -27,7 +27,9 @@ class Identity:
             RequestError: 403.
         """
         if not self.role.may(needs):
-            raise RequestError(403, f"{self.name!r} is a {self.role}: this needs the role {needs}.")
+            raise RequestError(
+                403, f"{self.name!r} is {self.role.article}: this needs the role {needs}."
+            )
 
 
 LOCAL: Final = Identity("local", Role.ADMIN)

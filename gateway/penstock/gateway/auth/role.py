@@ -23,6 +23,11 @@ class Role(StrEnum):
     ADMIN = "admin"
     """Deletes threads and runs."""
 
+    @property
+    def article(self) -> str:
+        """The name with its article."""
+        return f"{'an' if self.value[0] in 'aeiou' else 'a'} {self.value}"
+
     def may(self, needed: Role) -> bool:
         """Tell whether this role has the rights of another."""
         order = list(Role)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NEEDS", "Action", "actions_of", "refusal_of"]
+__all__ = ["AGAIN", "NEEDS", "Action", "actions_of", "refusal_of"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import Final
 
 from penstock.gateway.auth.identity import Identity
 from penstock.gateway.auth.role import Role
+from penstock.runtime.types.bulk import BULK
 from penstock.runtime.types.run import OPEN, Run, RunStatus
 
 NEEDS: Final[Mapping[str, Role]] = {
@@ -21,6 +22,9 @@ NEEDS: Final[Mapping[str, Role]] = {
 }
 """The role that an action needs: the same as over the API."""
 
+AGAIN: Final = ("resume", "rerun", "fork")
+"""Actions that execute a run again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -30,11 +34,16 @@ class Action:
     refusal: str
 
 
+def needs_of(action: str, run: Run) -> Role:
+    """Return the role that an action on a run needs; some change many runs when executed again."""
+    return Role.ADMIN if run.entrypoint == BULK and action in AGAIN else NEEDS[action]
+
+
 def refusal_of(identity: Identity | None, needs: Role) -> str:
     """Say why somebody may not do what needs a role; empty if they may."""
     if identity is not None and identity.role.may(needs):
         return ""
-    role = "nobody" if identity is None else f"a {identity.role}"
+    role = "nobody" if identity is None else identity.role.article
     return f"you are {role}: this needs the role {needs}"
 
 
@@ -49,6 +58,6 @@ def actions_of(run: Run, identity: Identity | None) -> dict[str, Action]:
         "fork": "it is still open: a fork needs its thread" if is_open else "",
     }
     return {
-        name: Action(name, refusal_of(identity, NEEDS[name]) or reason)
+        name: Action(name, refusal_of(identity, needs_of(name, run)) or reason)
         for name, reason in not_now.items()
     }

@@ -5,12 +5,15 @@ from __future__ import annotations
 __all__ = ["Changes"]
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from penstock.publisher.errors import PenstockError
 from penstock.publisher.sse import KEEP_ALIVE
 from penstock.runtime.client.async_client import AsyncClient
+
+logger = logging.getLogger(__name__)
 
 EVERY: Final = 1.0
 """Seconds between two looks."""
@@ -53,11 +56,18 @@ class Changes:
 
     async def _look(self) -> None:
         seen: Any = None
+        is_failing = False
         while True:
             try:
                 found = await self._read()
+                is_failing = False
             except PenstockError:  # pages say themselves that Redis is away
                 found = seen
+            except Exception:  # whoever watches is told of changes once it works again
+                found = seen
+                if not is_failing:
+                    logger.exception("looking for changes of runs has failed")
+                is_failing = True
             if seen is not None and found != seen:
                 for watcher in self._watchers:
                     watcher.set()

@@ -1,4 +1,4 @@
-"""Events as somebody sees them who may not see values."""
+"""Events without their values, for viewers."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from penstock.gateway.dashboard.templates import one_line
 from penstock.gateway.dashboard.visit import Visit
+from penstock.gateway.redaction import error_class
 from penstock.runtime.diagnostics.waiting import Waiting, read_waiting
 from penstock.runtime.redis.plans.together import together
 from penstock.runtime.types.run import Run
@@ -22,14 +23,14 @@ class RunRow:
     run: Run
     waiting: Waiting
     has_values: bool = True
-    """Whether what it asks is shown."""
+    """Whether what it asks, and the message of its error, is shown."""
 
     @property
     def note(self) -> str:
         """What it waits for, or why it ended."""
         run, waiting = self.run, self.waiting
         if not waiting.waits_for:
-            return run.reason
+            return run.reason if self.has_values else error_class(run.reason)
         asked = (
             f": {one_line(waiting.questions[0].value)}"
             if waiting.questions and self.has_values

@@ -15,11 +15,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from penstock.gateway.auth.api_keys import find_key
+from penstock.gateway.auth.api_key import ApiKey
 from penstock.gateway.auth.identity import Identity
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import received
-from penstock.gateway.dashboard.session import Session, is_token, read_session, token_of
+from penstock.gateway.dashboard.session import (
+    Session,
+    claimed_key,
+    is_token,
+    read_session,
+    token_of,
+)
 from penstock.gateway.dashboard.site import Site
 from penstock.gateway.dashboard.visit import SEE_OTHER, Visit
 from penstock.gateway.errors import RequestError, status_of
@@ -74,18 +80,18 @@ def _login(visit: Visit, method: str) -> str:
 
 async def _visit(site: Site, request: Request) -> Visit:
     """Find out who asks: somebody with a session, or anybody if the gateway is open."""
-    secret = await site.secret()
-    session = read_session(request.cookies.get(COOKIE, ""), secret, time.time())
-    identity = None if session is None else await _holder(site, session)
+    cookie = request.cookies.get(COOKIE, "")
+    secret, key = await site.read_access(claimed_key(cookie))
+    session = read_session(cookie, secret, time.time())
+    identity = None if session is None else _holder(session, key)
     if identity is None:
         session, identity = None, await _anybody(site)
     return Visit(site, request, identity, session, token_of(session, secret))
 
 
-async def _holder(site: Site, session: Session) -> Identity | None:
+def _holder(session: Session, key: ApiKey | None) -> Identity | None:
     """Return who holds the key of a session, as long as there is that key."""
-    key = await site.shared.client.do(find_key(site.keys, session.key_id))
-    if key is None or not key.is_good(datetime.now(UTC)):
+    if key is None or key.key_id != session.key_id or not key.is_good(datetime.now(UTC)):
         return None
     return Identity(key.name, key.role, key.key_id)
 

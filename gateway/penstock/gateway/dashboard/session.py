@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LASTS", "Session", "is_token", "new_session", "read_session", "token_of"]
+__all__ = ["LASTS", "Session", "claimed_key", "is_token", "new_session", "read_session", "token_of"]
 
 import base64
 import hashlib
@@ -37,6 +37,15 @@ class Session:
 def new_session(key_id: str, now: float) -> Session:
     """Make the session of a login."""
     return Session(key_id, secrets.token_hex(_NONCE_BYTES), now + LASTS)
+
+
+def claimed_key(value: str) -> str:
+    """Return the id of the key that a cookie says it was made with; `read_session` checks it."""
+    try:
+        key_id, _, _ = json.loads(base64.urlsafe_b64decode(value.partition(".")[0]))
+    except (ValueError, TypeError):
+        return ""
+    return key_id if isinstance(key_id, str) else ""
 
 
 def read_session(value: str, secret: bytes, now: float) -> Session | None:

@@ -23,7 +23,7 @@ class Gap:
     """A wait that is drawn shorter than it was."""
 
     start: float
-    """Seconds from the begin of the axis."""
+    """Seconds from the beginning of the axis."""
     seconds: float
     drawn: float
     """The seconds that it is drawn as."""
@@ -31,7 +31,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
-    """From the begin of a run to its end, or to now."""
+    """From the beginning of a run to its end, or to now."""
 
     start: datetime
     seconds: float

@@ -77,7 +77,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The begin of an attempt that is not the first."""
+    """The beginning of an attempt that is not the first."""
 
     attempt: AttemptStart
     left: float
@@ -105,7 +105,7 @@ def timeline(
     now: datetime | None = None,
     wanted: Collection[str] = (),
 ) -> Timeline:
-    """Place steps on the axis from the begin of a run to its end, or to now.
+    """Place steps on the axis from the beginning of a run to its end, or to now.
 
     The steps `wanted`, by their ids, have rows of their own, whatever their neighbours are.
     """

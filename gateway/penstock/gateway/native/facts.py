@@ -10,6 +10,7 @@ from typing import Final
 from penstock.publisher.event import Event
 from penstock.publisher.hub import asubscribe
 from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.types.run import OPEN
 
 FACTS: Final = "facts"
@@ -26,6 +27,9 @@ async def facts(client: AsyncClient, run_id: str, after: int) -> AsyncGenerator[
             async for event in events:
                 after = event.seq
                 yield event
-        run = await client.do(client.plans.info(run_id))
+        try:
+            run = await client.do(client.plans.info(run_id))
+        except RunNotFoundError:  # it was deleted, or its retention has ended
+            return
         if run.status not in OPEN and await client.do(client.plans.last_seq(run_id)) <= after:
             return

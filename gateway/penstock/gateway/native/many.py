@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["ENDPOINTS"]
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 from starlette.responses import Response, StreamingResponse
@@ -15,6 +16,7 @@ from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError
 from penstock.gateway.json_text import json_text
 from penstock.gateway.native.models import BulkBody, CountQuery, FailuresQuery, RunsQuery
+from penstock.gateway.redaction import redacted_group, redacted_run
 from penstock.runtime.types.bulk import BulkProgress
 
 
@@ -22,7 +24,8 @@ async def runs(call: Call[RunsQuery, Empty]) -> Response:
     """List runs: first the open ones, then by their end, newest first; page by page."""
     query = call.query
     page = await call.client.runs(limit=query.limit, after=query.after, **query.filters())
-    return answer_json({"runs": list(page), "after": page.after})
+    shown = list(page) if call.sees_values else [redacted_run(run) for run in page]
+    return answer_json({"runs": shown, "after": page.after})
 
 
 async def counts(call: Call[CountQuery, Empty]) -> Response:
@@ -33,7 +36,8 @@ async def counts(call: Call[CountQuery, Empty]) -> Response:
 async def failures(call: Call[FailuresQuery, Empty]) -> Response:
     """List the groups of failures, the one that grew last first."""
     found = await call.client.failures(call.query.limit, cause=call.query.cause)
-    return answer_json({"failures": found})
+    shown = found if call.sees_values else [redacted_group(group) for group in found]
+    return answer_json({"failures": shown})
 
 
 async def bulk(call: Call[Empty, BulkBody]) -> Response:
@@ -57,9 +61,10 @@ async def bulk(call: Call[Empty, BulkBody]) -> Response:
     return StreamingResponse(_lines(progress), media_type="application/x-ndjson")
 
 
-async def _lines(steps: AsyncIterator[BulkProgress]) -> AsyncIterator[str]:
-    async for progress in steps:
-        yield json_text(progress) + "\n"
+async def _lines(steps: AsyncGenerator[BulkProgress]) -> AsyncIterator[str]:
+    async with aclosing(steps):
+        async for progress in steps:
+            yield json_text(progress) + "\n"
 
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (

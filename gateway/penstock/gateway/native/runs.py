@@ -4,16 +4,19 @@ from __future__ import annotations
 
 __all__ = ["ENDPOINTS"]
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.responses import Response
 
+from penstock.gateway.auth.bulk_access import check_entrypoint, check_repeat
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call, Empty
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError
-from penstock.gateway.event_stream import EventStream
+from penstock.gateway.event_stream import Events, event_response
 from penstock.gateway.native.facts import FACTS, facts
 from penstock.gateway.native.models import (
     Answer,
@@ -24,17 +27,16 @@ from penstock.gateway.native.models import (
     Resume,
     RunQuery,
 )
+from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.client.run import AsyncRunHandle
 from penstock.runtime.diagnostics.run_report import as_object, read_report
-from penstock.runtime.errors import RunCancelledError, RunError, RunFailedError
+from penstock.runtime.errors import RunCancelledError, RunFailedError
 from penstock.runtime.types.run import RunStatus
-
-AGAIN: Final = 204
-"""The status that keeps an EventSource from coming back: it has seen the end."""
 
 
 async def enqueue(call: Call[Empty, NewRun]) -> Response:
     """Enqueue a run."""
+    check_entrypoint(call.body.entrypoint)
     given = call.body.model_dump(exclude={"entrypoint", "input"})
     run = await call.client.enqueue(call.body.entrypoint, call.body.input, **given)
     return _named(run)
@@ -54,37 +56,52 @@ async def show(call: Call[RunQuery, Empty]) -> Response:
 
 async def events(call: Call[EventsQuery, Empty]) -> Response:
     """Follow a run: its events as server-sent events, from the first or after a cursor on."""
-    run = AsyncRunHandle(call.client, call.path["run_id"], "")  # of which thread is not asked here
-    cursor = await run.cursor(call.headers.get("last-event-id") or str(call.query.after))
-    if cursor is None:
-        return Response(status_code=AGAIN)
     modes = call.query.mode
-    if FACTS not in modes:
-        stream = run.stream(modes, after=cursor, subgraphs=call.query.subgraphs)
-        return EventStream(stream, call.shared, call.identity)
-    if len(modes) > 1:
+    if FACTS in modes and len(modes) > 1:
         raise RequestError(422, "mode: facts are everything; ask for them alone.")
-    return EventStream(facts(call.client, run.run_id, cursor), call.shared, call.identity)
+
+    def streamed(after: int) -> Events:
+        if FACTS in modes:
+            return facts(call.client, run.run_id, after)
+        return run.stream(modes, after=after, subgraphs=call.query.subgraphs)
+
+    run = AsyncRunHandle(call.client, call.path["run_id"], "")  # of which thread is not asked here
+    given = call.headers.get("last-event-id") or str(call.query.after)
+    return await event_response(call.shared, call.identity, run.run_id, given, streamed)
 
 
 async def result(call: Call[ResultQuery, Empty]) -> Response:
     """Wait until a run is over or asks something; 202 if it is not so after the timeout."""
     run = await call.client.get(call.path["run_id"])
     found: dict[str, Any] = {"run_id": run.run_id, "thread_id": run.thread_id}
+    limit = asyncio.timeout(call.query.timeout)
     try:
-        value = await run.result(call.query.timeout)
-    except (RunFailedError, RunCancelledError):
-        info = await run.info()
-        return answer_json(found | {"status": info.status, "reason": info.reason})
-    except RunError:
-        raise
+        async with limit:
+            ended = await _ended(call.client, run)
     except TimeoutError:
+        if not limit.expired():
+            raise
         return answer_json(found | {"status": await run.status()}, 202)
-    info = await run.info()
-    if info.status is RunStatus.COMPLETED:
-        return answer_json(found | {"status": info.status, "result": value})
-    questions = await call.client.do(call.client.plans.interrupts(run.run_id))
-    return answer_json(found | {"status": info.status, "interrupts": questions})
+    return answer_json(found | ended)
+
+
+async def _ended(client: AsyncClient, run: AsyncRunHandle) -> dict[str, Any]:
+    """Wait until a run is over or asks, and return what came of it: all read of one moment."""
+    while True:
+        with suppress(RunFailedError, RunCancelledError):
+            await run.result()
+        info = await run.info()
+        match info.status:
+            case RunStatus.COMPLETED:
+                value = await client.do(client.plans.outcome(info))
+                return {"status": info.status, "result": value}
+            case RunStatus.FAILED | RunStatus.CANCELLED:
+                return {"status": info.status, "reason": info.reason}
+            case _:  # it asks, unless it was answered meanwhile
+                if info.asks and (
+                    questions := await client.do(client.plans.interrupts(run.run_id))
+                ):
+                    return {"status": info.status, "interrupts": questions}
 
 
 async def answer(call: Call[Empty, Answer]) -> Response:
@@ -97,6 +114,7 @@ async def answer(call: Call[Empty, Answer]) -> Response:
 async def resume(call: Call[Empty, Resume]) -> Response:
     """Let a failed run continue, with the steps that it has recorded."""
     run = await call.client.get(call.path["run_id"])
+    await check_repeat(call.identity, run)
     await run.resume(accept=call.body.accept, forget=call.body.forget)
     return _named(run)
 
@@ -111,12 +129,14 @@ async def cancel(call: Call[Empty, Empty]) -> Response:
 async def rerun(call: Call[Empty, Empty]) -> Response:
     """Enqueue a run of the same input."""
     run = await call.client.get(call.path["run_id"])
+    await check_repeat(call.identity, run)
     return _named(await run.rerun())
 
 
 async def fork(call: Call[Empty, Fork]) -> Response:
     """Enqueue a copy of a run that has its first steps behind it."""
     run = await call.client.get(call.path["run_id"])
+    await check_repeat(call.identity, run)
     thread = call.client.thread(run.thread_id)
     return _named(await thread.fork(run, after_step=call.body.after_step))
 

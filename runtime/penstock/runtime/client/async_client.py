@@ -6,7 +6,7 @@ __all__ = ["AsyncClient"]
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any, Unpack
 
 from penstock.runtime.client.async_thread import AsyncThreadHandle
@@ -134,7 +134,7 @@ class AsyncClient(AsyncTransport):
         forget: str | Iterable[str] = (),
         after_step: str | None = None,
         **query: Unpack[StatusQuery],
-    ) -> AsyncIterator[BulkProgress]:
+    ) -> AsyncGenerator[BulkProgress]:
         """As `Client.bulk`."""
         given = BulkOptions(rate=rate, all=all, accept=accept, forget=forget, after_step=after_step)
         order = bulk_order(action, query, **given)
@@ -157,7 +157,7 @@ class AsyncClient(AsyncTransport):
         order = bulk_order(action, query, **given)
         return await self.enqueue(BULK, order.written(), queue=worker_queue)
 
-    async def _each_step(self, bulk: Bulk) -> AsyncIterator[BulkProgress]:
+    async def _each_step(self, bulk: Bulk) -> AsyncGenerator[BulkProgress]:
         while not bulk.is_over:
             began = time.monotonic()
             progress = await self.do(bulk.step())

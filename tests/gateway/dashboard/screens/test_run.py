@@ -197,8 +197,10 @@ def test_what_a_role_may_not_do_is_off_with_the_reason(closed: Pages) -> None:
         closed.log_in(role)
         page = closed.open(f"/runs/{run_id}")
         form = page.partition('class="answer"')[2].partition("</form>")[0]
-        assert (f"you are a {role}: this needs the role client" in form) == (role is Role.VIEWER)
-        assert (f"rerun: you are a {role}" in page) == (not role.may(Role.OPERATOR))
+        assert (f"you are {role.article}: this needs the role client" in form) == (
+            role is Role.VIEWER
+        )
+        assert (f"rerun: you are {role.article}" in page) == (not role.may(Role.OPERATOR))
 
 
 @pytest.mark.parametrize("action", NEEDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from penstock.gateway.auth.role import Role
 from tests.gateway.dashboard.pages import Pages
 
 
@@ -92,6 +93,21 @@ def test_a_failed_run_is_resumed(pages: Pages) -> None:
 
     assert sent.url.path == f"/dashboard/runs/{run_id}"
     assert pages.status(run_id) == "queued"
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+def test_only_an_admin_executes_again_what_changes_many_runs(closed: Pages) -> None:
+    run_id = closed.worker.client.start_bulk("delete", entrypoint="doubled").run_id
+
+    closed.log_in(Role.OPERATOR)
+    page = closed.open(f"/runs/{run_id}")
+    for action in ("resume", "rerun", "fork"):
+        closed.send(f"/runs/{run_id}/{action}", status=403)
+    closed.log_in(Role.ADMIN)
+    sent = closed.send(f"/runs/{run_id}/rerun")
+
+    assert "rerun: you are an operator: this needs the role admin" in page
+    assert sent.url.path != f"/dashboard/runs/{run_id}"
 
 
 def test_a_run_is_done_again_and_the_new_one_is_shown(pages: Pages) -> None:

@@ -20,7 +20,7 @@ from penstock.runtime.redis.plans.bulk import Bulk
 from penstock.runtime.redis.plans.requests import Reads, Request
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
-from penstock.runtime.types.bulk import BulkOrder, BulkProgress, bulk_order
+from penstock.runtime.types.bulk import BulkAction, BulkOrder, BulkProgress, bulk_order
 from penstock.runtime.types.run_filter import RunPage
 from tests.faults.support.invariants import Checker
 from tests.support.attempts import end
@@ -210,6 +210,15 @@ def test_runs_are_run_again_once_for_each_attempt(worker: InMemoryWorker, client
     assert client.count() == 4
     assert len(client.runs(tag={"kind": "odd"})) == 2
     Checker(client.connection).check(over=True)
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+@pytest.mark.parametrize("action", ["rerun", "resume", "fork"])
+def test_a_bulk_executes_no_other_bulk_again(client: Client, action: BulkAction) -> None:
+    client.start_bulk("delete", entrypoint="pay").cancel()
+
+    assert last(client.bulk(action, all=True)) == (0, 0)
+    assert last(client.bulk("delete", all=True)) == (1, 0)
 
 
 def test_runs_are_forked_once_for_each_attempt(worker: InMemoryWorker, client: Client) -> None:

@@ -6,13 +6,15 @@ __all__ = ["SCREENS"]
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.actions import refusal_of
+from penstock.gateway.dashboard.failure_groups import read_groups
 from penstock.gateway.dashboard.run_rows import read_rows
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
@@ -35,7 +37,7 @@ RATE: Final = 1000.0
 
 async def failures(visit: Visit) -> Response:
     """List the causes of failures, the one that grew last first."""
-    groups = await visit.client.failures(SHOWN)
+    groups = await read_groups(visit, SHOWN)
     return visit.page(
         "failures", groups=groups, done=visit.number("done"), left=visit.number("left")
     )
@@ -72,26 +74,29 @@ async def cancel(visit: Visit) -> Response:
     return await _done(visit, visit.client.bulk("cancel", rate=RATE, entrypoint=group.entrypoint))
 
 
-async def _done(visit: Visit, steps: AsyncIterator[BulkProgress]) -> Response:
+async def _done(visit: Visit, steps: AsyncGenerator[BulkProgress]) -> Response:
     """Change runs until all are, or for as long as a browser may wait."""
     began, done, is_left = time.monotonic(), 0, False
-    async for progress in steps:
-        done = progress.done
-        if is_left := time.monotonic() - began > LONG:
-            break
+    async with aclosing(steps):
+        async for progress in steps:
+            done = progress.done
+            if is_left := time.monotonic() - began > LONG:
+                break
     return visit.go(f"/failures?done={done}&left={int(is_left)}")
 
 
 async def _group(visit: Visit) -> FailureGroup:
     name = visit.path["cause"]
-    found = await visit.client.failures(1, cause=name)
+    found = await read_groups(visit, 1, cause=name)
     if not found:
         raise RequestError(404, f"no run has failed of the cause {name!r}, or none is kept.")
     return found[0]
 
 
 async def _traceback(visit: Visit, group: FailureGroup) -> list[tuple[str, str]]:
-    """Return the traceback of the run that failed last."""
+    """Return the traceback of the run that failed last, to those who may see its messages."""
+    if not visit.sees_values:
+        return []
     try:
         report = await visit.client.do(read_report(visit.client.plans, group.sample))
     except RunNotFoundError:

@@ -14,12 +14,8 @@ from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.hidden import without_values
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
-from penstock.gateway.event_stream import EventStream, FrameStream
+from penstock.gateway.event_stream import Events, FrameStream, event_response
 from penstock.gateway.native.facts import facts
-from penstock.runtime.client.run_stream import resumption
-
-_OVER: Final = 204
-"""The status that keeps an EventSource from coming back."""
 
 
 async def changes(visit: Visit) -> Response:
@@ -29,14 +25,14 @@ async def changes(visit: Visit) -> Response:
 
 async def events(visit: Visit) -> Response:
     """Follow a run: its stored events, from the first or after a cursor on."""
-    client, run_id = visit.client, visit.path["run_id"]
+    run_id = visit.path["run_id"]
     given = visit.request.headers.get("last-event-id") or visit.query.get("after", "0")
-    cursor = await client.do(resumption(client.plans, run_id, given))
-    if cursor is None:
-        return Response(status_code=_OVER)
-    found = facts(client, run_id, cursor)
-    shown = found if visit.sees_values else without_values(found)
-    return EventStream(shown, visit.site.shared, visit.identity or LOCAL)
+
+    def streamed(after: int) -> Events:
+        found = facts(visit.client, run_id, after)
+        return found if visit.sees_values else without_values(found)
+
+    return await event_response(visit.site.shared, visit.identity or LOCAL, run_id, given, streamed)
 
 
 SCREENS: Final[Sequence[Screen]] = (

@@ -11,6 +11,7 @@ from typing import Final
 from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.failure_groups import read_groups
 from penstock.gateway.dashboard.run_rows import read_rows
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
@@ -34,7 +35,7 @@ async def overview(visit: Visit) -> Response:
         client.runs(RunStatus.SUSPENDED, LOOKED_AT),
         client.runs(_MOVING, LOOKED_AT),
         client.do(read_overview(client.plans.calls)),
-        client.failures(SHOWN),
+        read_groups(visit, SHOWN),
     )
     asks = [each for each in suspended if each.asks]
     asking, rows = await asyncio.gather(read_rows(visit, asks[:SHOWN]), read_rows(visit, moving))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.actions import NEEDS, refusal_of
-from penstock.gateway.dashboard.answer_form import fields_of
+from penstock.gateway.dashboard.answer_form import form_of
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
 from penstock.runtime.redis.plans.together import together
@@ -28,7 +28,7 @@ async def questions(visit: Visit) -> Response:
     runs = [run for run in page if run.asks]
     found = await client.do(together(client.plans.interrupts(run.run_id) for run in runs))
     asked = [
-        (run, question, fields_of(question.response_schema))
+        (run, form_of(question, has_values=visit.sees_values))
         for run, questions in zip(runs, found, strict=True)
         for question in questions
     ]

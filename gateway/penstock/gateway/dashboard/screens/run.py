@@ -12,15 +12,18 @@ from starlette.responses import PlainTextResponse, Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.actions import actions_of
-from penstock.gateway.dashboard.answer_form import fields_of
+from penstock.gateway.dashboard.answer_form import form_of
 from penstock.gateway.dashboard.facts_page import FactLine, read_facts
+from penstock.gateway.dashboard.hidden_report import hidden_history, hidden_report
 from penstock.gateway.dashboard.run_rows import seconds_of
+from penstock.gateway.dashboard.schema_form import FormError
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.step_detail import StepDetail, finished_before, read_details
 from penstock.gateway.dashboard.templates import as_text
 from penstock.gateway.dashboard.timeline import timeline
 from penstock.gateway.dashboard.visit import Visit
-from penstock.gateway.errors import RequestError
+from penstock.gateway.errors import RequestError, status_of
+from penstock.publisher.errors import PenstockError
 from penstock.runtime.diagnostics.history import history
 from penstock.runtime.diagnostics.run_report import RunReport, read_report
 from penstock.runtime.diagnostics.traceback import own_traceback
@@ -46,7 +49,7 @@ async def run(visit: Visit) -> Response:
 
 
 async def show(
-    visit: Visit, status: int = 200, error: str = "", given: Mapping[str, str] | None = None
+    visit: Visit, refused: PenstockError | None = None, given: Mapping[str, str] | None = None
 ) -> Response:
     """Show a run, after something that was refused with the error and the form that was given."""
     client, tab = visit.client, visit.query.get("tab", TABS[0])
@@ -54,18 +57,23 @@ async def show(
     last_seq = await client.do(client.plans.last_seq(visit.path["run_id"]))
     report = await _report(visit, has_values=tab == "values" and visit.sees_values)
     past = history(report.events, report.deaths)
+    if not visit.sees_values:
+        report, past = hidden_report(report), hidden_history(past)
     fork = _fork(visit, report)
     facts, after = await _facts(visit) if tab == "facts" else ((), 0)
     return visit.page(
         "run",
-        status,
-        error=error,
+        200 if refused is None else status_of(refused) or 500,
+        error="" if refused is None else str(refused),
+        problems=refused.problems if isinstance(refused, FormError) else {},
         given=given or {},
         report=report,
         run=report.run,
         seconds=seconds_of(report.run),
         actions=actions_of(report.run, visit.identity),
-        questions=[(each, fields_of(each.response_schema)) for each in report.waiting.questions],
+        questions=[
+            form_of(each, has_values=visit.sees_values) for each in report.waiting.questions
+        ],
         tab=tab if tab in TABS else TABS[0],
         tabs=TABS,
         timeline=timeline(report.run, report.steps, past, wanted=visit.all("step")),
@@ -76,7 +84,7 @@ async def show(
         facts=facts,
         after=after,
         next_after=facts[-1].seq if facts and facts[-1].seq < last_seq else 0,
-        traceback=list(own_traceback(report.outcome)) if visit.sees_values else [],
+        traceback=list(own_traceback(report.outcome)),
         last_seq=last_seq,
     )
 

@@ -10,8 +10,10 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from penstock.gateway.dashboard.actions import NEEDS
-from penstock.gateway.dashboard.answer_form import read_answer
+from penstock.gateway.auth.bulk_access import check_repeat
+from penstock.gateway.dashboard.actions import AGAIN, NEEDS
+from penstock.gateway.dashboard.answer_form import ROOT
+from penstock.gateway.dashboard.schema_form import read_form
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.screens.run import show
 from penstock.gateway.dashboard.visit import Visit
@@ -30,7 +32,7 @@ async def answer(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
     question = next((each for each in questions if each.id == asked), None)
     if question is None:
         raise RequestError(409, "this question is not open: it was answered, or the run is over.")
-    return await run.resume({question.id: read_answer(question.response_schema, visit.form)})
+    return await run.resume({question.id: read_form(question.response_schema, visit.form, ROOT)})
 
 
 async def cancel(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
@@ -58,13 +60,14 @@ async def fork(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
 def _screen(act: Act) -> Screen:
     async def acted(visit: Visit) -> Response:
         run = await visit.client.get(visit.path["run_id"])
+        if name in AGAIN and visit.identity is not None:
+            await check_repeat(visit.identity, run)
         try:
             made = await act(visit, run)
         except PenstockError as error:
-            status = status_of(error)
-            if status is None:
+            if status_of(error) is None:
                 raise
-            return await show(visit, status, str(error), visit.form)
+            return await show(visit, error, visit.form)
         return visit.go(f"/runs/{quote(made.run_id, safe='')}")
 
     name = act.__name__

@@ -24,7 +24,7 @@ from penstock.runtime.redis.plans.rerun import read_past, write_rerun
 from penstock.runtime.redis.plans.search import SearchPlans, Stages
 from penstock.runtime.redis.plans.threads import ThreadPlans
 from penstock.runtime.settings import Settings
-from penstock.runtime.types.bulk import BulkOrder, BulkProgress
+from penstock.runtime.types.bulk import BULK, BulkOrder, BulkProgress
 
 PAGE: Final = 100
 """Runs that one script call changes at most: it takes a few milliseconds."""
@@ -61,7 +61,7 @@ class Bulk:
         runs = [
             AsRead(run.run_id, str(run.status), page.epochs[run.run_id])
             for run in page
-            if run.run_id != self.own
+            if run.run_id != self.own and not (run.entrypoint == BULK and self._executes)
         ]
         changed = [run.run_id for run in runs]
         if runs and not self.is_dry:
@@ -71,6 +71,11 @@ class Bulk:
         self.after = page.after
         self.is_over = page.after is None
         return BulkProgress(self.done, self.skipped, tuple(changed))
+
+    @property
+    def _executes(self) -> bool:
+        """Whether runs are executed again: those that change many runs are left alone."""
+        return self.order.action in ("resume", "rerun", "fork")
 
     def _change(self, runs: Sequence[AsRead]) -> Plan[list[str]]:
         order = self.order
