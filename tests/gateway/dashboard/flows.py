@@ -132,7 +132,13 @@ def describing(text: str) -> Any:
     return interrupt("well?", response_schema=Annotated[str, Field(description=text)])
 
 
+@entrypoint()
+def placing(order: Order) -> str:
+    """Place an order."""
+    return f"{order.count} {order.size} {order.name} {order.note}"
+
+
 FLOWS: list[Any] = [
     *(doubled, many, broken, asking, ordering, anything, saying, counting),
-    *(confirming, stumbling, chatting, refusing, describing),
+    *(confirming, stumbling, chatting, refusing, describing, placing),
 ]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx
 
 from penstock.gateway.auth.role import Role
+from penstock.publisher.redis.script import run
+from penstock.runtime.diagnostics.workers import APP, RELEASE
+from penstock.runtime.executor.describing import describe
 from tests.gateway.api import Api
 
 T = TypeVar("T")
@@ -69,6 +73,17 @@ class Pages(Api):
         run = self.worker.client.enqueue(entrypoint, input, **options)
         self.worker.work()
         return run.run_id
+
+    def join(self, name: str, *queues: str, version: str = "") -> None:
+        """Have a worker that is listed, with the code of this one and what it tells of it."""
+        keys, app = self.worker.client.plans.keys, replace(self.worker.app, version=version)
+        run(self.worker.connection, self.worker.client.plans.calls.announce(app, 3600.0))
+        describe(self.worker.connection, keys, app)
+        fields = {"queues": ",".join(queues), "birth": "2026-11-30T10:00:00+00:00", "pid": "7"}
+        self.worker.connection.hset(
+            keys.worker(name), mapping={**fields, APP: app.token, RELEASE: "0.1.0"}
+        )
+        self.worker.connection.sadd(keys.workers, keys.worker(name))
 
     def status(self, run_id: str) -> str:
         """Return the status of a run."""

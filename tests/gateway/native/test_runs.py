@@ -222,6 +222,16 @@ def test_only_an_admin_executes_again_what_changes_many_runs(closed: Api, action
     assert admin.status_code != 403
 
 
+def test_a_run_is_repeated_with_another_input(api: Api) -> None:
+    run_id = api.run("doubled", 4)
+
+    again = api.post(f"/api/runs/{run_id}/rerun", {"input": 5})["run_id"]
+    api.worker.work()
+
+    found = api.get(f"/api/runs/{again}", input=True)
+    assert (found["input"], found["result"], found["rerun_of"]) == (5, 10, run_id)
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

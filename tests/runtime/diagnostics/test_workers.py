@@ -7,10 +7,42 @@ import redis
 
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.plan import follow
-from penstock.runtime.diagnostics.workers import read_workers
+from penstock.runtime.diagnostics.workers import APP, RELEASE, Worker, read_workers
 from penstock.runtime.redis.plans.requests import Request, RequestPlans
 from penstock.runtime.redis.transport import send
 from penstock.runtime.settings import Settings
+
+
+def test_workers_have_the_versions_that_they_tell() -> None:
+    own = Worker("w", (), "", 0, None, None, (), "0.1.0", "abc", {"": "2", "pay": "3"})
+    silent = Worker("v", (), "", 0, None, None, ())
+
+    assert [own.version_of(name) for name in ("pay", "ship")] == ["3", "2"]
+    assert silent.version_of("pay") == ""
+
+
+@pytest.mark.parametrize(
+    ("app", "digest", "versions"),
+    [
+        ("", "", {}),
+        ("abc", "abc", {}),
+        ('abc {"": ["2"], "pay": ["3", "1"]}', "abc", {"": "2", "pay": "3"}),
+    ],
+)
+def test_the_code_of_a_worker_is_read(
+    redis_client: redis.Redis, app: str, digest: str, versions: dict[str, str]
+) -> None:
+    redis_client.sadd("rq:workers", "rq:worker:w")
+    fields: dict[Any, Any] = {"queues": "default", "birth": "2026-11-30T10:00:00+00:00"}
+    told: dict[Any, Any] = {APP: app, RELEASE: "0.1.0"} if app else {}
+    redis_client.hset("rq:worker:w", mapping={**fields, **told})
+    plans = RequestPlans(Settings(), Codec(), redis_client)
+
+    (found,) = follow(read_workers(plans), lambda request: send(redis_client, request))
+    redis_client.delete("rq:workers", "rq:worker:w")
+
+    assert (found.app, found.versions) == (digest, versions)
+    assert found.release == ("0.1.0" if app else "")
 
 
 @pytest.mark.parametrize(

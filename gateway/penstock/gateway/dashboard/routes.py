@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.screens import (
+    entrypoints,
     failures,
     live,
     login,
@@ -59,6 +60,7 @@ SCREENS: Final[Sequence[Screen]] = (
     *run.SCREENS,
     *run_actions.SCREENS,
     *overview.SCREENS,
+    *entrypoints.SCREENS,
     *questions.SCREENS,
     *failures.SCREENS,
     *queues.SCREENS,

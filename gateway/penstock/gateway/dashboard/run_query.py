@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-__all__ = ["RunQuery", "read_query"]
+__all__ = ["SLOW", "SLOW_AFTER", "RunQuery", "read_query", "read_tags"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
 from penstock.gateway.errors import RequestError
+from penstock.runtime.types.run import RunStatus
 from penstock.runtime.types.run_filter import StatusQuery
+
+SLOW: Final = "slow"
+"""What stands for a status: queued or at work, long after the enqueue."""
+
+SLOW_AFTER: Final = timedelta(minutes=5)
+"""How long after it."""
+
+_AT_WORK: Final = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 _TEXTS: Final = ("entrypoint", "queue", "thread", "error", "version")
 
@@ -33,14 +43,20 @@ class RunQuery:
     def filters(self) -> StatusQuery:
         """Return the filters as a client takes them."""
         return {
-            "status": self.statuses or None,
-            "tag": dict(each.split("=", 1) for each in self.tags),
+            "status": (_AT_WORK if self.is_slow else self.statuses) or None,
+            "until": datetime.now(UTC) - SLOW_AFTER if self.is_slow else None,
+            "tag": read_tags(self.tags),
             "entrypoint": self.texts.get("entrypoint"),
             "queue": self.texts.get("queue"),
             "thread": self.texts.get("thread"),
             "error": self.texts.get("error"),
             "version": self.texts.get("version"),
         }
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether runs are meant that workers have not brought on for long."""
+        return SLOW in self.statuses
 
     def address(self, statuses: Sequence[str] | None = None, after: str | None = None) -> str:
         """Return the address of this list, or of that of other statuses, or of a later page."""
@@ -60,8 +76,18 @@ def read_query(given: QueryParams) -> RunQuery:
         RequestError: a tag is no `KEY=VALUE`.
     """
     tags = [each for each in given.getlist("tag") if each]
-    wrong = next((each for each in tags if "=" not in each), None)
-    if wrong is not None:
-        raise RequestError(422, f"a tag is given as KEY=VALUE, not {wrong!r}.")
+    read_tags(tags)
     texts = {name: given[name] for name in _TEXTS if given.get(name)}
     return RunQuery([each for each in given.getlist("status") if each], texts, tags)
+
+
+def read_tags(given: Sequence[str]) -> dict[str, str]:
+    """Read tags that are written as `KEY=VALUE`.
+
+    Raises:
+        RequestError: one is not.
+    """
+    wrong = next((each for each in given if "=" not in each), None)
+    if wrong is not None:
+        raise RequestError(422, f"a tag is given as KEY=VALUE, not {wrong!r}.")
+    return dict(each.split("=", 1) for each in given)

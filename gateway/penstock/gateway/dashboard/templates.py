@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from penstock.gateway.auth.role import Role
 from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.plain import plain
 
@@ -18,13 +19,14 @@ CUT: Final = 64 * 1024
 """Characters of a value that a page shows."""
 
 SCREENS: Final = (
-    ("/", "Overview"),
-    ("/runs", "Runs"),
-    ("/questions", "Questions"),
-    ("/failures", "Failures"),
-    ("/queues", "Queues"),
+    ("/", "Overview", Role.VIEWER),
+    ("/runs", "Runs", Role.VIEWER),
+    ("/questions", "Questions", Role.VIEWER),
+    ("/failures", "Failures", Role.VIEWER),
+    ("/queues", "Queues", Role.VIEWER),
+    ("/entrypoints", "Entrypoints", Role.VIEWER),
 )
-"""What the head of each page leads to."""
+"""What the head of each page leads to, and who may go there."""
 
 _LINE: Final = 200
 

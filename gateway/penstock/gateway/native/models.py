@@ -15,6 +15,7 @@ __all__ = [
     "HistoryQuery",
     "LimitQuery",
     "NewRun",
+    "Rerun",
     "ResultQuery",
     "Resume",
     "RunQuery",
@@ -31,6 +32,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from penstock.runtime.types.feed_entry import FeedQuery
+from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.run_filter import StatusQuery
 from penstock.runtime.types.tags import checked_tags
 from penstock.runtime.types.webhook import DEFAULT_EVENTS
@@ -182,6 +184,18 @@ class Resume(_Model):
     """Steps whose records stand."""
     forget: list[str] = []
     """Steps that are to be executed again."""
+
+
+class Rerun(_Model):
+    """What a run is given when it is executed once more."""
+
+    input: Any = None
+    """Instead of its own input; without this field it is given the same."""
+
+    @property
+    def given(self) -> Any:
+        """The input as a client takes it."""
+        return self.input if "input" in self.model_fields_set else NOTHING
 
 
 class Fork(_Model):

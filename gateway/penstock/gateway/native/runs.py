@@ -23,6 +23,7 @@ from penstock.gateway.native.models import (
     EventsQuery,
     Fork,
     NewRun,
+    Rerun,
     ResultQuery,
     Resume,
     RunQuery,
@@ -126,11 +127,11 @@ async def cancel(call: Call[Empty, Empty]) -> Response:
     return answer_json({"run_id": run.run_id, "thread_id": run.thread_id, "status": status}, 202)
 
 
-async def rerun(call: Call[Empty, Empty]) -> Response:
-    """Enqueue a run of the same input."""
+async def rerun(call: Call[Empty, Rerun]) -> Response:
+    """Enqueue a run of the same input, or of another one."""
     run = await call.client.get(call.path["run_id"])
     await check_repeat(call.identity, run)
-    return _named(await run.rerun())
+    return _named(await run.rerun(call.body.given))
 
 
 async def fork(call: Call[Empty, Fork]) -> Response:
@@ -155,6 +156,6 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     Endpoint("POST", f"{_RUN}/answer", Role.CLIENT, Empty, Answer, answer, 202),
     Endpoint("POST", f"{_RUN}/cancel", Role.CLIENT, Empty, Empty, cancel, 202),
     Endpoint("POST", f"{_RUN}/resume", Role.OPERATOR, Empty, Resume, resume, 202),
-    Endpoint("POST", f"{_RUN}/rerun", Role.OPERATOR, Empty, Empty, rerun, 202),
+    Endpoint("POST", f"{_RUN}/rerun", Role.OPERATOR, Empty, Rerun, rerun, 202),
     Endpoint("POST", f"{_RUN}/fork", Role.OPERATOR, Empty, Fork, fork, 202),
 )

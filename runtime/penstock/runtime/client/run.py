@@ -166,16 +166,19 @@ class RunHandle(_Handle):
         self._client.do(_resume(self._client.plans, self._run_id, answer, accept, forget))
         return self
 
-    def rerun(self) -> RunHandle:
+    def rerun(self, input: Any = NOTHING) -> RunHandle:
         """Enqueue a run of the same input, context, config, tags, queue and thread.
 
-        The new run begins at its first step; `info().rerun_of` names this one.
+        With an `input`, the new run is given that instead. It begins at its first step;
+        `info().rerun_of` names this one.
 
         Raises:
             RunNotFoundError: its retention is over.
+            CodecError: the input cannot be written.
         """
         client = self._client
-        return RunHandle(client, *client.do(rerun(client.plans, client.settings, self._run_id)))
+        plan = rerun(client.plans, client.settings, self._run_id, input)
+        return RunHandle(client, *client.do(plan))
 
 
 class AsyncRunHandle(_Handle):
@@ -242,11 +245,11 @@ class AsyncRunHandle(_Handle):
         await self._client.do(_resume(self._client.plans, self._run_id, answer, accept, forget))
         return self
 
-    async def rerun(self) -> AsyncRunHandle:
+    async def rerun(self, input: Any = NOTHING) -> AsyncRunHandle:
         """As `RunHandle.rerun`."""
         client = self._client
-        names = await client.do(rerun(client.plans, client.settings, self._run_id))
-        return AsyncRunHandle(client, *names)
+        plan = rerun(client.plans, client.settings, self._run_id, input)
+        return AsyncRunHandle(client, *await client.do(plan))
 
 
 def _resume(

@@ -18,4 +18,4 @@ def test_a_queue_without_workers_says_how_to_start_one(pages: Pages) -> None:
 def test_entrypoints_of_workers_are_named(pages: Pages) -> None:
     page = pages.open("/queues")
 
-    assert 'href="/dashboard/runs?entrypoint=ordering"' in page
+    assert 'href="/dashboard/entrypoints/ordering"' in page

@@ -122,6 +122,41 @@ def test_a_run_is_done_again_and_the_new_one_is_shown(pages: Pages) -> None:
     assert pages.worker.client.get(made).result(1) == 8
 
 
+def test_a_run_is_done_again_with_an_input_that_was_changed(pages: Pages) -> None:
+    pages.join("w", "default")
+    order = {"name": "bolts", "count": 3, "size": "large"}
+    run_id = pages.run("placing", order, tags={"team": "blue"})
+
+    page = pages.open(f"/runs/{run_id}", again="1")
+    form = {"edited": "fields", "input.name": "nuts", "input.count": "4", "input.size": '"small"'}
+    refused = pages.send(f"/runs/{run_id}/rerun", {**form, "input.count": "x"}, 422)
+    sent = pages.send(f"/runs/{run_id}/rerun", form)
+    pages.worker.work()
+    made = pages.worker.client.get(sent.url.path.rpartition("/")[2])
+
+    assert 'name="edited" value="fields"' in page
+    assert 'value="3"' in page
+    assert ">nuts</textarea>" in refused.text
+    assert "is not a value of type integer" in refused.text.partition('id="again"')[2]
+    assert made.result(1) == "4 small nuts None"
+    assert (made.info().rerun_of, made.info().tags) == (run_id, {"team": "blue"})
+
+
+def test_an_input_that_does_not_fit_its_schema_is_changed_as_json(pages: Pages) -> None:
+    pages.join("w", "default")
+    run_id = pages.run("placing", {"name": "bolts", "colour": "red"})
+
+    page = pages.open(f"/runs/{run_id}", again="1")
+    text = '{"name": "nuts", "count": 4, "size": "small"}'
+    sent = pages.send(f"/runs/{run_id}/rerun", {"edited": "json", "input": text})
+    pages.worker.work()
+
+    assert 'name="edited" value="json"' in page
+    assert '>{"name": "bolts", "colour": "red"}</textarea>' in page
+    made = pages.worker.client.get(sent.url.path.rpartition("/")[2])
+    assert made.result(1) == "4 small nuts None"
+
+
 def test_a_run_is_forked_from_a_step(pages: Pages) -> None:
     run_id = pages.run("many", 3)
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
+import pytest
+
+from penstock.gateway.dashboard import run_query
 from tests.gateway.dashboard.pages import Pages
 
 
@@ -83,6 +87,24 @@ def test_runs_are_found_by_the_beginning_of_an_id_and_by_a_thread(pages: Pages) 
     assert run_id in pages.open("/runs", q=run_id[:10])
     assert other in pages.open("/runs", q="ann")
     assert "No run has the id" in pages.open("/runs", q="nothing")
+
+
+def test_runs_are_slow_that_no_worker_has_brought_on_for_long(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, asks = pages.run("doubled", 2), pages.run("asking", "may I?")
+    queued = pages.worker.client.enqueue("doubled", 1).run_id
+
+    fresh = pages.open("/runs", status="slow")
+    monkeypatch.setattr(run_query, "SLOW_AFTER", timedelta(0))
+    page = pages.open("/runs", status="slow", entrypoint="doubled")
+
+    assert queued not in fresh
+    assert queued in page
+    assert done not in page
+    assert asks not in page
+    assert 'href="/dashboard/runs?status=slow&entrypoint=doubled" aria-current="true"' in page
+    assert 'name="status" value="slow"' in page
 
 
 def test_an_empty_list_says_how_runs_come(pages: Pages) -> None:

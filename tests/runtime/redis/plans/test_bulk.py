@@ -331,6 +331,22 @@ def test_a_run_is_run_again_with_all_it_was_given(worker: InMemoryWorker, client
     worker.work()
 
 
+def test_a_run_is_run_again_with_another_input(worker: InMemoryWorker, client: Client) -> None:
+    run = client.enqueue(pay, 1, tags={"kind": "odd"})
+    worker.work()
+    works.add(2)
+
+    again = run.rerun(2)
+    worker.work()
+
+    assert again.result(1) == 2
+    info = again.info()
+    assert (info.rerun_of, info.tags) == (run.run_id, {"kind": "odd"})
+    refused = run.rerun("much")
+    worker.work()
+    assert refused.info().reason.startswith("InputError")
+
+
 def test_async_code_does_the_same(worker: InMemoryWorker, client: Client) -> None:
     names = failed(worker, 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Registration", "identity", "running"]
 
+import importlib.metadata
 import logging
 import os
 import time
@@ -19,6 +20,7 @@ from rq import worker_registration
 from rq.utils import now
 
 from penstock.publisher.errors import ConfigurationError
+from penstock.runtime.diagnostics.workers import APP, RELEASE
 from penstock.worker.process.presence import PRESENCE
 from penstock.worker.process.rq_worker import RQWorker
 
@@ -71,8 +73,9 @@ class Registration:
     check whether the process still runs, that decides; otherwise its heartbeat does.
     """
 
-    def __init__(self, worker: RQWorker, end_leases: Callable[[str], None]) -> None:
+    def __init__(self, worker: RQWorker, end_leases: Callable[[str], None], app: str = "") -> None:
         self._worker = worker
+        self._about = {APP: app, RELEASE: importlib.metadata.version("penstock")}
         self._end_leases = end_leases
         self._token = uuid.uuid4().hex
         self._process = identity(os.getpid())
@@ -152,7 +155,7 @@ class Registration:
             if not self._is_known:  # else it is what this worker executes
                 pipeline.delete(worker.executions_key)
             worker.birth_date = worker.last_heartbeat = now()
-            own = {_TOKEN: self._token, _PROCESS: self._process}
+            own = {_TOKEN: self._token, _PROCESS: self._process, **self._about}
             pipeline.hset(worker.key, mapping=worker.serialize() | own)
             worker_registration.register(worker, pipeline)
             pipeline.expire(worker.key, worker.worker_ttl + 60)

@@ -100,7 +100,7 @@ class Worker(RQWorker):
         )
         self._poller = Poller(self, consumer, self._capacity)
         self._ordinary = OrdinaryJobs(self, on_end=self._capacity.leave)
-        self._registration = Registration(self, self._end_leases)
+        self._registration = Registration(self, self._end_leases, app)
         presence = Presence(calls.keys, self.name, self._registration.note_presence)
         self._control = ControlListener(
             connect(given),

@@ -15,6 +15,7 @@ from penstock.gateway.dashboard.actions import actions_of
 from penstock.gateway.dashboard.answer_form import form_of
 from penstock.gateway.dashboard.facts_page import FactLine, read_facts
 from penstock.gateway.dashboard.hidden_report import hidden_history, hidden_report
+from penstock.gateway.dashboard.rerun_form import read_rerun_form
 from penstock.gateway.dashboard.run_rows import seconds_of
 from penstock.gateway.dashboard.schema_form import FormError
 from penstock.gateway.dashboard.screen import Screen
@@ -81,6 +82,7 @@ async def show(
         details=await _details(visit, report),
         open_steps=visit.all("step"),
         fork=fork,
+        again=await read_rerun_form(visit, report.run),
         facts=facts,
         after=after,
         next_after=facts[-1].seq if facts and facts[-1].seq < last_seq else 0,

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from penstock.gateway.auth.bulk_access import check_repeat
 from penstock.gateway.dashboard.actions import AGAIN, NEEDS
 from penstock.gateway.dashboard.answer_form import ROOT
+from penstock.gateway.dashboard.rerun_form import EDITED, read_edited
 from penstock.gateway.dashboard.schema_form import read_form
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.screens.run import show
@@ -47,8 +48,10 @@ async def resume(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
 
 
 async def rerun(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
-    """Enqueue a run of the same input."""
-    return await run.rerun()
+    """Enqueue a run of the same input, or of what somebody has made of it."""
+    if EDITED not in visit.form:
+        return await run.rerun()
+    return await run.rerun(await read_edited(visit, await run.info()))
 
 
 async def fork(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:

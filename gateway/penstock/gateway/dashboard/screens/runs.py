@@ -12,7 +12,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
-from penstock.gateway.dashboard.run_query import RunQuery, read_query
+from penstock.gateway.dashboard.run_query import SLOW, SLOW_AFTER, RunQuery, read_query
 from penstock.gateway.dashboard.run_rows import read_rows
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
@@ -29,6 +29,7 @@ _CHIPS: Final[Mapping[str, Sequence[str]]] = {
     "all": (),
     "open": tuple(each for each in RunStatus if each in OPEN),
     **{str(each): (each,) for each in RunStatus},
+    SLOW: (SLOW,),
 }
 """What statuses are looked for by one click."""
 
@@ -78,6 +79,7 @@ async def _listed(
         entrypoints=entrypoints,
         wanted=wanted,
         chips=chips,
+        slow_after=SLOW_AFTER,
         words=words,
         is_first="after" not in visit.query,
         newest=wanted.address(),

@@ -60,7 +60,7 @@ ROLES: Final[Mapping[str, Role]] = {
     "gateway": Role(
         f"{_ASK} del pubsub scard sismember smembers zcount zrangebylex",
         f"{_ASKED} {{p}}:api_keys {{p}}:session_secret {{p}}:store:* {{p}}:assistants "
-        "{p}:assistant:* {p}:entrypoint:* {rq}:workers "
+        "{p}:assistant:* {p}:entrypoint:* {p}:app:* {rq}:workers "
         "{rq}:workers:* "
         "{rq}:worker:* {rq}:executions:* {rq}:suspended",
         "{p}:channel{d}:* {p}:control{d}",

@@ -7,6 +7,7 @@ __all__ = ["Past", "read_past", "rerun", "write_rerun"]
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from penstock.runtime.errors import ConfigurationError, RunNotFoundError
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
@@ -16,6 +17,7 @@ from penstock.runtime.redis.plans.fork_run import Move
 from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
 from penstock.runtime.redis.run_record import texts, whole
 from penstock.runtime.settings import Settings
+from penstock.runtime.types.interrupt import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,29 @@ class Past:
     recorded: Mapping[str, bytes]
 
 
-def rerun(plans: RequestPlans, settings: Settings, run_id: str) -> Plan[tuple[str, str]]:
-    """Create a run of the same input; returns its id and its thread's.
+def rerun(
+    plans: RequestPlans, settings: Settings, run_id: str, given: Any = NOTHING
+) -> Plan[tuple[str, str]]:
+    """Create a run of the same input, or of the one that is given; returns its and its thread's id.
 
     Raises:
         RunNotFoundError: there is no such run.
         ConfigurationError: it executes a step of another one.
+        CodecError: the input that is given cannot be written.
     """
     past = yield from read_past(plans, run_id)
-    return (yield from plans.create(write_rerun(plans, settings, past, None)))
+    creation = write_rerun(plans, settings, past, None)
+    if given is not NOTHING:
+        creation = _with_input(plans, creation, given)
+    return (yield from plans.create(creation))
+
+
+def _with_input(plans: RequestPlans, creation: Creation, given: Any) -> Creation:
+    """Replace the input of a new run: the first attempt validates it."""
+    codec = plans.codec.at("run", creation.run_id, "input")
+    what = f"input of entrypoint {creation.fields['entrypoint']!r}"
+    recorded = {name: text for name, text in creation.recorded.items() if name != ACCEPTED}
+    return dataclasses.replace(creation, input=codec.dumps(given, what), recorded=recorded)
 
 
 def read_past(plans: RequestPlans, run_id: str) -> Plan[Past]:
