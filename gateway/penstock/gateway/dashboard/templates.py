@@ -23,6 +23,7 @@ SCREENS: Final = (
     ("/runs", "Runs", Role.VIEWER),
     ("/questions", "Questions", Role.VIEWER),
     ("/failures", "Failures", Role.VIEWER),
+    ("/threads", "Threads", Role.VIEWER),
     ("/queues", "Queues", Role.VIEWER),
     ("/entrypoints", "Entrypoints", Role.VIEWER),
 )

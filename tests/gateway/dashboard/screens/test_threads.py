@@ -2,9 +2,110 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import pytest
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.screens import threads
+from penstock.runtime.redis.plans.thread_records import ThreadRecords
 from tests.gateway.dashboard.pages import Pages
 
 SCRIPT = "<script>alert(1)</script>"
+
+
+def record(pages: Pages, thread_id: str, metadata: Any = None) -> None:
+    """Give a thread a record, as LangGraph's clients do."""
+    client = pages.worker.client
+    records = ThreadRecords(client.plans.keys, client.plans.codec, client.settings)
+    client.do(records.create(thread_id, metadata or {}))
+
+
+def linked(page: str) -> list[str]:
+    """Return the threads that a page leads to, in their order."""
+    found = re.findall(r'<a class="id" href="/dashboard/threads/([^"]+)"', page)
+    return list(dict.fromkeys(found))
+
+
+def test_threads_are_listed_those_that_changed_last_first(pages: Pages) -> None:
+    for name in ("a", "b/c", "d"):
+        record(pages, name, {"owner": "ann"})
+    run_id = pages.run("asking", "may I?", thread_id="a")
+    pages.run("counting", 1, thread_id="without")
+
+    page = pages.open("/threads")
+
+    assert linked(page) == ["a", "d", "b/c", "without"]
+    assert f'href="/dashboard/runs/{run_id}"' in page
+    assert '{"owner": "ann"}' in page
+    assert linked(pages.open("/threads", status="interrupted")) == ["a"]
+    assert linked(pages.open("/threads", status="idle")) == ["d", "b/c"]
+    assert "No thread is error" in pages.open("/threads", status="error")
+    assert "no thread is 'lost'" in pages.open("/threads", 422, status="lost")
+
+
+def test_an_empty_list_of_threads_says_how_they_come(pages: Pages) -> None:
+    assert "No threads yet" in pages.open("/threads")
+
+
+def test_the_list_of_threads_has_pages(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "LISTED", 3)
+    names = [f"t{number}" for number in range(8)]
+    for name in names:
+        record(pages, name)
+
+    found, path = list[str](), "/threads?status=idle"
+    while path:
+        page = pages.open(path)
+        found += linked(page)
+        older = re.search(r'rel="next" href="/dashboard(/threads[^"]+)"', page)
+        path = older[1] if older else ""
+
+    assert sorted(found) == names
+    assert "is the cursor of a page" in pages.open("/threads", 422, after="x")
+
+
+def test_a_thread_is_copied(pages: Pages) -> None:
+    record(pages, "a/b", {"owner": "ann"})
+    pages.run("counting", 1, thread_id="a/b")
+
+    sent = pages.send("/threads/a/b/copy", {"target": "c d"})
+    taken = pages.send("/threads/a/b/copy", {"target": "c d"}, 422)
+    unnamed = pages.send("/threads/a/b/copy", {"target": " "}, 422)
+
+    assert sent.url.path == "/dashboard/threads/c d"
+    assert '<pre class="value" tabindex="0">1</pre>' in sent.text
+    assert "has a history of its own" in taken.text.partition('role="alert"')[2]
+    assert "needs a name" in unnamed.text
+    assert set(linked(pages.open("/threads"))) == {"a/b", "c%20d"}
+
+
+def test_a_thread_is_deleted_unless_a_run_is_at_work_on_it(pages: Pages) -> None:
+    record(pages, "a")
+    pages.run("counting", 1, thread_id="a")
+    waiting = pages.worker.client.enqueue("counting", 1, thread_id="a")
+
+    busy = pages.send("/threads/a/delete", status=409)
+    waiting.cancel()
+    sent = pages.send("/threads/a/delete")
+
+    assert waiting.run_id in busy.text.partition('role="alert"')[2].partition("</p>")[0]
+    assert sent.url.path == "/dashboard/threads"
+    assert linked(sent.text) == []
+    assert "there is no thread 'a'" in pages.open("/threads/a", 404)
+
+
+def test_who_may_not_change_threads_is_told(closed: Pages) -> None:
+    closed.run("counting", 1, thread_id="a")
+
+    for role, refused in ((Role.CLIENT, ("copy", "delete")), (Role.OPERATOR, ("delete",))):
+        closed.log_in(role)
+        page = closed.open("/threads/a")
+        for action in refused:
+            assert f"{action}: you are {role.article}" in page
+            closed.send(f"/threads/a/{action}", {"target": "b"}, 403)
+    assert "copy: you are" not in page
 
 
 def test_a_thread_shows_its_state_its_history_and_its_runs(pages: Pages) -> None:

@@ -1,45 +1,160 @@
-"""A thread: what it is at, how it came there, its runs."""
+"""Threads: which there are; what one is at, how it came there, and what is done with it."""
 
 from __future__ import annotations
 
 __all__ = ["SCREENS"]
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.actions import refusal_of
 from penstock.gateway.dashboard.run_rows import read_rows
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
-from penstock.gateway.errors import RequestError
+from penstock.gateway.errors import RequestError, status_of
+from penstock.publisher.errors import PenstockError
+from penstock.runtime.redis.plans.thread_page import read_thread_page
+from penstock.runtime.redis.plans.thread_records import ThreadRecords
+from penstock.runtime.types.run import Run
 from penstock.runtime.types.state import checkpoint_id_of
+from penstock.runtime.types.thread_record import ThreadStatus
+
+LISTED: Final = 50
+"""Threads of a page."""
+
+NEWEST: Final = 200
+"""Runs whose threads are shown though they have no record."""
 
 PAGE: Final = 20
-"""Checkpoints, and runs, of a page."""
+"""Checkpoints, and runs, of the page of a thread."""
+
+COPY: Final = Role.OPERATOR
+DELETE: Final = Role.ADMIN
+
+
+async def threads(visit: Visit) -> Response:
+    """List threads, those that changed last first."""
+    client, after = visit.client, visit.query.get("after")
+    status = _status(visit)
+    records = _records(visit)
+    page = await client.do(read_thread_page(records, after, LISTED, status))
+    others = [] if after or status else await _without_record(visit, records)
+    return visit.page(
+        "threads",
+        page=page,
+        others=others,
+        wanted=status,
+        statuses=list(ThreadStatus),
+        is_first=after is None,
+    )
+
+
+def _status(visit: Visit) -> ThreadStatus | None:
+    given = visit.query.get("status")
+    if given is None:
+        return None
+    try:
+        return ThreadStatus(given)
+    except ValueError:
+        known = ", ".join(ThreadStatus)
+        raise RequestError(422, f"no thread is {given!r}; threads are {known}.") from None
+
+
+def _records(visit: Visit) -> ThreadRecords:
+    client = visit.client
+    return ThreadRecords(client.plans.keys, client.plans.codec, client.settings)
+
+
+async def _without_record(visit: Visit, records: ThreadRecords) -> list[Run]:
+    """Return the newest run of each thread that has a name and no record, of the newest runs."""
+    found: dict[str, Run] = {}
+    for run in await visit.client.runs(limit=NEWEST):
+        if run.thread_id != run.run_id:
+            found.setdefault(run.thread_id, run)
+    known = await visit.client.do(records.read(list(found)))
+    return [run for run, record in zip(found.values(), known, strict=True) if record is None]
 
 
 async def thread(visit: Visit) -> Response:
     """Show a thread: its state, its history, its runs."""
+    return await _show(visit)
+
+
+async def copy(visit: Visit) -> Response:
+    """Copy a thread, with its history, under another name."""
+    name, target = visit.path["thread_id"], visit.form.get("target", "").strip()
+    try:
+        if not target:
+            raise RequestError(422, "the copy needs a name of its own.")
+        await visit.client.thread(name).copy(target)
+        await _copy_record(visit, name, target)
+    except PenstockError as error:
+        return await _refused(visit, error)
+    return visit.go(f"/threads/{quote(target)}")
+
+
+async def _copy_record(visit: Visit, name: str, target: str) -> None:
+    records = _records(visit)
+    record = await visit.client.do(records.find(name))
+    if record is not None:
+        made = records.create(target, record.metadata, if_exists="do_nothing", ttl=record.ttl)
+        await visit.client.do(made)
+
+
+async def delete(visit: Visit) -> Response:
+    """Delete a thread, with its history and its runs."""
+    try:
+        await visit.client.thread(visit.path["thread_id"]).delete()
+    except PenstockError as error:
+        return await _refused(visit, error)
+    return visit.go("/threads")
+
+
+async def _refused(visit: Visit, error: PenstockError) -> Response:
+    if status_of(error) is None:
+        raise error
+    return await _show(visit, error)
+
+
+async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
     name, client = visit.path["thread_id"], visit.client
     found = client.thread(name)
     before = visit.query.get("before")
     states = [each async for each in found.history(before=before, limit=PAGE)]
-    runs = await client.runs(thread=name, limit=PAGE)
-    if not states and not runs:
+    runs, record = await asyncio.gather(
+        client.runs(thread=name, limit=PAGE), client.do(_records(visit).find(name))
+    )
+    if not states and not runs and record is None:
         raise RequestError(404, f"there is no thread {name!r}, or it is no longer kept.")
     return visit.page(
         "thread",
+        200 if refused is None else status_of(refused) or 500,
+        error="" if refused is None else str(refused),
         thread_id=name,
+        record=record,
         state=await found.state(),
         states=[(checkpoint_id_of(each), each) for each in states],
         before=checkpoint_id_of(states[-1]) if len(states) == PAGE else "",
         rows=await read_rows(visit, runs),
         is_first=before is None,
+        refusals={
+            "copy": refusal_of(visit.identity, COPY),
+            "delete": refusal_of(visit.identity, DELETE),
+        },
+        target=visit.form.get("target", ""),
     )
 
 
+_THREAD: Final = "/threads/{thread_id:path}"
+
 SCREENS: Final[Sequence[Screen]] = (
-    Screen("GET", "/threads/{thread_id:path}", Role.VIEWER, thread),
+    Screen("GET", "/threads", Role.VIEWER, threads),
+    Screen("POST", f"{_THREAD}/copy", COPY, copy),
+    Screen("POST", f"{_THREAD}/delete", DELETE, delete),
+    Screen("GET", _THREAD, Role.VIEWER, thread),
 )

@@ -1,0 +1,69 @@
+"""Pages of the list of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.redis.plans.thread_page import ThreadPage, read_thread_page
+from penstock.runtime.redis.plans.thread_records import ThreadRecords
+from penstock.runtime.testing import InMemoryWorker
+
+
+@pytest.fixture
+def worker() -> Iterator[InMemoryWorker]:
+    with InMemoryWorker([]) as worker:
+        yield worker
+
+
+def records_of(worker: InMemoryWorker) -> ThreadRecords:
+    plans = worker.client.plans
+    return ThreadRecords(plans.keys, plans.codec, worker.settings)
+
+
+def page(worker: InMemoryWorker, after: str | None, limit: int) -> ThreadPage:
+    return worker.client.do(read_thread_page(records_of(worker), after, limit))
+
+
+def pages(worker: InMemoryWorker, limit: int) -> list[str]:
+    found, after = list[str](), None
+    while True:
+        read = page(worker, after, limit)
+        found += [each.thread_id for each in read.threads]
+        if (after := read.after) is None:
+            return found
+
+
+def make(worker: InMemoryWorker, *names: str) -> None:
+    for name in names:
+        worker.client.do(records_of(worker).create(name, {}))
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10, 100])
+def test_each_thread_is_on_one_page_also_of_those_that_changed_at_once(
+    worker: InMemoryWorker, limit: int
+) -> None:
+    names = [f"t{number}" for number in range(10)]
+    make(worker, *names)
+    key = worker.client.plans.keys.threads
+    worker.connection.zadd(key, {name: 1000 + at // 4 for at, name in enumerate(names)})
+
+    found = pages(worker, limit)
+
+    assert found == sorted(names, reverse=True)
+
+
+def test_a_thread_that_is_gone_is_on_no_page_and_no_longer_listed(worker: InMemoryWorker) -> None:
+    make(worker, "a", "b", "c")
+    worker.connection.delete(*worker.connection.keys("penstock:thread:*"))
+    make(worker, "d")
+
+    assert pages(worker, 2) == ["d"]
+    assert worker.connection.zcard(worker.client.plans.keys.threads) == 1
+
+
+def test_what_is_no_cursor_is_refused(worker: InMemoryWorker) -> None:
+    with pytest.raises(ConfigurationError, match="cursor"):
+        page(worker, "x", 2)
