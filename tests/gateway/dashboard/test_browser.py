@@ -160,6 +160,26 @@ def test_a_question_is_answered(window: Open, client: Client) -> None:
     assert run.result(5) == "3 large bolts None"
 
 
+def test_a_run_is_started_and_done_again_with_changes(window: Open, client: Client) -> None:
+    page = window("/entrypoints")
+    page.get_by_role("link", name="placing").click()
+    page.get_by_label("Name", exact=True).fill("bolts")
+    page.get_by_label("Count").fill("3")
+    page.get_by_label("Size").select_option("large")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("h1 .status")).to_have_text("completed")
+    first = page.url.rpartition("/")[2]
+
+    page.get_by_role("link", name="Run again with changes").click()
+    expect(page.get_by_label("Count")).to_have_value("3")
+    page.get_by_label("Count").fill("5")
+    page.locator("#again").get_by_role("button", name="Run again").click()
+
+    expect(page.locator("h1 .status")).to_have_text("completed")
+    made = client.get(page.url.rpartition("/")[2])
+    assert (made.result(5), made.info().rerun_of) == ("5 large bolts None", first)
+
+
 def test_what_is_being_written_survives_changes(window: Open, client: Client) -> None:
     first = asks(client, "anything")
     page = window("/questions")
@@ -208,10 +228,11 @@ def test_a_run_is_forked_from_a_step(window: Open, client: Client) -> None:
 def test_keys_lead_everywhere(window: Open, client: Client) -> None:
     run = asks(client)
     page = window("/")
-    for key, path in (("r", "/runs"), ("q", "/questions"), ("f", "/failures"), ("u", "/queues")):
+    places = {"r": "runs", "q": "questions", "f": "failures", "u": "queues", "t": "threads"}
+    for key, path in (places | {"e": "entrypoints", "s": "system"}).items():
         page.keyboard.press("g")
         page.keyboard.press(key)
-        page.wait_for_url(f"**/dashboard{path}")
+        page.wait_for_url(f"**/dashboard/{path}")
 
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
@@ -277,7 +298,8 @@ def test_all_screens_fit_a_telephone(window: Open, client: Client, scheme: str) 
         *("/", "/runs", "/questions", "/failures", f"/failures/{cause}", "/queues"),
         *(f"/runs/{failed.run_id}", f"/runs/{failed.run_id}?tab=values"),
         *(f"/runs/{run.run_id}?tab={tab}" for tab in ("timeline", "stream", "values", "attempts")),
-        f"/threads/{run.thread_id}",
+        *("/threads", f"/threads/{run.thread_id}", "/entrypoints", "/entrypoints/placing"),
+        *("/system", f"/runs/{failed.run_id}?again=1"),
     ):
         page.goto(f"/dashboard{path}")
         expect(page.locator("main")).to_be_visible()

@@ -27,6 +27,7 @@ from penstock.gateway.dashboard.screens import (
     run,
     run_actions,
     runs,
+    system,
     threads,
 )
 from penstock.gateway.dashboard.site import Site
@@ -65,6 +66,7 @@ SCREENS: Final[Sequence[Screen]] = (
     *failures.SCREENS,
     *queues.SCREENS,
     *threads.SCREENS,
+    *system.SCREENS,
     Screen("GET", "/{rest:path}", Role.VIEWER, missing),
 )
 

@@ -26,6 +26,7 @@ SCREENS: Final = (
     ("/threads", "Threads", Role.VIEWER),
     ("/queues", "Queues", Role.VIEWER),
     ("/entrypoints", "Entrypoints", Role.VIEWER),
+    ("/system", "System", Role.OPERATOR),
 )
 """What the head of each page leads to, and who may go there."""
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call, Empty
 from penstock.gateway.endpoint import Endpoint, answer_json
-from penstock.runtime.diagnostics.doctor.examination import examined
+from penstock.runtime.diagnostics.doctor.examination import examination
 from penstock.runtime.diagnostics.entrypoints import read_entrypoints
 from penstock.runtime.diagnostics.workers import read_workers
 from penstock.runtime.redis.plans.queues import overview
@@ -36,8 +36,8 @@ async def entrypoints(call: Call[Empty, Empty]) -> Response:
 
 async def doctor(call: Call[Empty, Empty]) -> Response:
     """Check the settings of the Redis, and find runs that are stuck."""
-    findings = await asyncio.to_thread(examined, call.client.settings)
-    return answer_json({"findings": findings})
+    found = await asyncio.to_thread(examination, call.client.settings)
+    return answer_json({"findings": found.findings})
 
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (

@@ -3,11 +3,11 @@
 const base = document.body.dataset.base ?? "";
 /** @type {Record<string, string>} */
 const PLACES = {
-  o: "/", r: "/runs", q: "/questions", f: "/failures", u: "/queues", t: "/threads", e: "/entrypoints",
+  o: "/", r: "/runs", q: "/questions", f: "/failures", u: "/queues", t: "/threads", e: "/entrypoints", s: "/system",
 };
 const HELP = [
   ["/", "search"], ["j k", "next, previous line"], ["Enter", "open it"], ["Esc", "leave, or go back"],
-  ["g o", "overview"], ["g r", "runs"], ["g q", "questions"], ["g f", "failures"], ["g t", "threads"], ["g u", "queues"], ["g e", "entrypoints"],
+  ["g o", "overview"], ["g r", "runs"], ["g q", "questions"], ["g f", "failures"], ["g t", "threads"], ["g u", "queues"], ["g e", "entrypoints"], ["g s", "system"],
   ["a", "answer"], ["c", "cancel"], ["r", "resume"], ["f", "follow the stream, or stop"], ["?", "these keys"],
 ];
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["examined", "no_answer", "read_redis", "redis_cli", "refused"]
+__all__ = ["Examination", "examination", "no_answer", "read_redis", "redis_cli", "refused"]
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from redis import Redis
@@ -20,15 +21,25 @@ from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 
 
-def examined(settings: Settings) -> Sequence[Finding]:
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found, and what the server says of itself."""
+
+    findings: Sequence[Finding]
+    info: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The reply to INFO; empty if it cannot be read."""
+
+
+def examination(settings: Settings) -> Examination:
     """Examine the Redis of some settings; that it does not answer is a finding too."""
     try:
         with connect(settings.redis) as connection:
-            return examine(read_redis(connection, settings))
+            reading = read_redis(connection, settings)
+            return Examination(examine(reading), reading.info)
     except NoPermissionError as error:
-        return [refused(error, "Nothing could be checked.")]
+        return Examination([refused(error, "Nothing could be checked.")])
     except (RedisError, OSError) as error:
-        return [no_answer(error, settings)]
+        return Examination([no_answer(error, settings)])
 
 
 def read_redis(connection: Redis, settings: Settings, *, all_keys: bool = False) -> Reading:

@@ -1,0 +1,43 @@
+"""Whether all is well: the doctor's findings, the server, the settings, workers and webhooks."""
+
+from __future__ import annotations
+
+__all__ = ["SCREENS"]
+
+import asyncio
+import importlib.metadata
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.screen import Screen
+from penstock.gateway.dashboard.shown_settings import shown_settings
+from penstock.gateway.dashboard.visit import Visit
+from penstock.runtime.diagnostics.doctor.examination import examination
+from penstock.runtime.diagnostics.workers import read_workers
+
+
+async def system(visit: Visit) -> Response:
+    """Show what the doctor finds, and what is set."""
+    client = visit.client
+    found, workers, webhooks = await asyncio.gather(
+        asyncio.to_thread(examination, client.settings),
+        client.do(read_workers(client.plans)),
+        client.webhooks.list(),
+    )
+    return visit.page(
+        "system",
+        findings=found.findings,
+        info=found.info,
+        workers=workers,
+        webhooks=[(each, urlsplit(each.url).hostname or "") for each in webhooks],
+        release=importlib.metadata.version("penstock"),
+        settings=list(shown_settings(client.settings)),
+        own=list(shown_settings(visit.site.shared.settings)),
+    )
+
+
+SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/system", Role.OPERATOR, system),)
