@@ -214,6 +214,7 @@ def test_what_nobody_can_read_keeps_nothing_from_the_others(
     senders: Callable[..., Sender],
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(f"{PLANS}.PATIENCE", 0.0)
     client.webhooks.put("w", receiver.url)
@@ -225,6 +226,33 @@ def test_what_nobody_can_read_keeps_nothing_from_the_others(
     assert [each.path for each in receiver.received] == ["/in"]
     assert client.connection.hget(KEYS.webhook("lost"), "skipped") == b"2"
     assert client.connection.exists(KEYS.hooks) == 0
+    assert "the webhook of run r is not told of its end" in caplog.text
+
+
+def test_what_is_corrupt_or_of_a_later_release_keeps_nothing_from_the_others(
+    client: Client,
+    senders: Callable[..., Sender],
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(f"{PLANS}.PATIENCE", 0.0)
+    client.webhooks.put("w", receiver.url)
+    end(client)
+    connection: Any = client.connection
+    connection.hset(KEYS.webhooks, "odd", '{"url": "https://example.com/"}')
+    (first, fields), *_ = connection.xrange(KEYS.hooks, count=1)
+    connection.xdel(KEYS.hooks, first)
+    connection.xadd(KEYS.hooks, fields | {b"status": b"dreaming"})
+    client.webhooks.test("w")
+    client.connection.hset(KEYS.webhook("w:waiting"), "x", "no JSON")
+    client.connection.zadd(KEYS.webhook("w:due"), {"x": 1})
+
+    senders().look()
+
+    until(lambda: client.connection.hget(KEYS.webhook("w"), "delivered") == b"2")
+    assert len(receiver.received) == 2
+    assert client.connection.xlen(KEYS.hooks) == 1
+    assert client.connection.zcard(KEYS.webhook("w:due")) == 1
 
 
 def test_changes_that_nobody_takes_are_counted_when_there_are_too_many(client: Client) -> None:

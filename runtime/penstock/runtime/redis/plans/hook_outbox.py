@@ -7,13 +7,14 @@ __all__ = ["FINAL", "PAGE", "Hook", "HookOutbox", "Outcome", "Taken", "backoff",
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from penstock.publisher.chance import chance
 from penstock.publisher.codec.codec import Codec
-from penstock.publisher.errors import EncryptionError
+from penstock.publisher.errors import CodecError, ConfigurationError
 from penstock.publisher.redis.script import Call
 from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.plans.creation import WEBHOOK
@@ -23,6 +24,8 @@ from penstock.runtime.redis.plans.webhooks import read_record
 from penstock.runtime.types.feed_entry import FeedEntry, feed_filter, passes
 from penstock.runtime.types.run_filter import RunFilter
 from penstock.runtime.types.webhook import WebhookRecord
+
+logger = logging.getLogger(__name__)
 
 PAGE: Final = 100
 """Changes that are read at once."""
@@ -37,13 +40,16 @@ FINAL: Final = len(AFTER) + 1
 """The number of the last try."""
 
 PATIENCE: Final = 60.0
-"""Seconds for which a change that a worker cannot read is left to workers with the key."""
+"""Seconds for which a change that a worker cannot read is left to others."""
 
 LATER: Final = 15.0
 """Seconds after which a delivery that a worker could not read may be claimed again."""
 
 READING: Final = 5.0
 """Seconds after which another worker reads changes, if the one that reads them has died."""
+
+UNREADABLE: Final = (CodecError, ConfigurationError, KeyError, TypeError, ValueError)
+"""What text raises that there is no key for, that is corrupt, or of a later release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +115,9 @@ class HookOutbox:
     def _hook(self, webhook_id: str, text: bytes) -> Hook | None:
         try:
             record = read_record(self._codec, webhook_id, text)
-        except EncryptionError:
+            return Hook(record, feed_filter(**record.where))
+        except UNREADABLE:
             return None
-        return Hook(record, feed_filter(**record.where))
 
     def changes(self, reader: str, after: str = "") -> Plan[Sequence[FeedRow]]:
         """Read the oldest changes behind one, as the only worker that does."""
@@ -123,38 +129,56 @@ class HookOutbox:
         yield self._calls.changes_for_webhooks(reader, 0, "", 0)
 
     def route(self, row: FeedRow, hooks: Mapping[str, Hook | None], now: float) -> Call | None:
-        """Make the deliveries of a change; None: it is left to a worker with the key for it.
+        """Make the deliveries of a change; None: it is left to a worker that can read it.
 
         What no worker has read for a minute keeps nothing from the others: a webhook counts it as
         skipped, and the URL of a run is not told.
         """
         fields = row_fields(row)
-        is_end = fields["event"] == "run.finished"  # of which alone the run's own URL is told
-        tags, url = self._opened(fields, "tags"), self._opened(fields, "url") if is_end else ""
-        entry = read_entry(read_cursor(row), fields, tags or {})
+        tags, url = self._tags(fields), self._url(fields)
+        try:
+            entry = read_entry(read_cursor(row), fields, tags or {})
+        except UNREADABLE:  # of a later release, which knows what this one does not
+            return None
         is_whole = None not in (tags, url, *hooks.values())
         if not is_whole and now - entry.time.timestamp() < PATIENCE:
             return None
-        delivery, body = f"{entry.run_id}.{entry.seq}", _body(entry)
-        urls = {each: "" for each, hook in hooks.items() if hook is None or hook.is_told(entry)}
-        if url:
-            urls[own_webhook_id(url)] = url
-        targets: list[tuple[str, str, str]] = []
-        for webhook_id, to in urls.items():
-            codec = self._codec.at("webhook", webhook_id, delivery)
-            record = codec.dumps({"event": entry.event, "body": body, "url": to})
-            is_unread = not to and hooks[webhook_id] is None
-            targets.append((webhook_id, delivery, "" if is_unread else record))
+        if url is None:
+            logger.error(
+                "the webhook of run %s is not told of its end: no worker had the key for it",
+                entry.run_id,
+                extra={"run_id": entry.run_id, "event": "webhook.lost"},
+            )
+        targets = list(self._targets(entry, url or "", hooks))
         return self._calls.route_change(entry.cursor, entry.run_id, str(entry.seq), targets)
 
-    def _opened(self, fields: Mapping[str, str], name: Literal["tags", "url"]) -> Any:
-        """Read a field of a change that is sealed as in its run; None without a key for it."""
-        if not fields[name]:
-            return {} if name == "tags" else ""
-        place = "tags" if name == "tags" else WEBHOOK
+    def _targets(
+        self, entry: FeedEntry, own: str, hooks: Mapping[str, Hook | None]
+    ) -> Iterator[tuple[str, str, str]]:
+        """Give what is told of a change: the id of a webhook, that of the delivery, its record."""
+        delivery, body = f"{entry.run_id}.{entry.seq}", _body(entry)
+        urls = {
+            name: "" for name, hook in hooks.items() if hook is not None and hook.is_told(entry)
+        }
+        for webhook_id, url in (urls | ({own_webhook_id(own): own} if own else {})).items():
+            codec = self._codec.at("webhook", webhook_id, delivery)
+            record = codec.dumps({"event": entry.event, "body": body, "url": url})
+            yield webhook_id, delivery, record
+        yield from ((name, delivery, "") for name, hook in hooks.items() if hook is None)
+
+    def _tags(self, fields: Mapping[str, str]) -> Mapping[str, str] | None:
+        return self._opened(fields, "tags", fields["tags"]) if fields["tags"] else {}
+
+    def _url(self, fields: Mapping[str, str]) -> str | None:
+        """Read the URL that a run was given itself, which is told of its end alone."""
+        is_told = fields["url"] and fields["event"] == "run.finished"
+        return self._opened(fields, WEBHOOK, fields["url"]) if is_told else ""
+
+    def _opened(self, fields: Mapping[str, str], place: str, text: str) -> Any:
+        """Read what is sealed as in the hash of its run; None without a key for it."""
         try:
-            return self._codec.at("run", fields["run"], place).loads(fields[name])
-        except EncryptionError:
+            return self._codec.at("run", fields["run"], place).loads(text)
+        except UNREADABLE:
             return None
 
     def take(self, room: int, claim: float) -> Plan[list[Taken]]:
@@ -164,11 +188,12 @@ class HookOutbox:
 
     def _taken(self, name: bytes, delivery: bytes, text: bytes, claim: int, tries: bytes) -> Taken:
         webhook_id, each = name.decode(), delivery.decode()
+        numbers = int(claim), int(tries) + 1
         try:
             fields: Any = self._codec.at("webhook", webhook_id, each).loads(text)
-        except EncryptionError:
-            fields = {"event": "", "body": None, "url": ""}
-        return Taken(webhook_id, each, int(claim), int(tries) + 1, **fields)
+            return Taken(webhook_id, each, *numbers, fields["event"], fields["body"], fields["url"])
+        except UNREADABLE:
+            return Taken(webhook_id, each, *numbers, event="", body=None, url="")
 
     def leave(self, taken: Taken) -> Plan[None]:
         """Leave a delivery to a worker that can read it, after a moment."""
