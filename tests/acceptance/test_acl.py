@@ -26,12 +26,15 @@ from penstock.runtime import AsyncClient, Client, RedisStore
 from penstock.runtime.diagnostics.doctor.permissions import ROLES, rights
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings, load_settings
+from penstock.worker.webhooks.sender import Sender
 from tests.faults.support import remote_flows
 from tests.faults.support.gateways import QUICK as QUICK_GATEWAY
 from tests.faults.support.gateways import Gateways
 from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
+from tests.support.receiver import Receiver
 from tests.support.server import RedisServer
+from tests.support.webhook_flow import HERE, end
 from tests.worker.commands import penstock, rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
@@ -263,6 +266,30 @@ def test_an_app_counts_the_backlog_and_an_exporter_has_the_rights_of_a_worker(
     assert app.backlog("urgent") == 1
     told = penstock("exporter", "--once", "--redis", url(server, "worker")).stdout
     assert 'penstock_backlog{queue="urgent"} 1.0' in told
+
+
+@pytest.mark.parametrize("user", ["app", "gateway"])
+def test_who_enqueues_manages_webhooks_and_a_worker_sends_them(
+    server: RedisServer, user: str
+) -> None:
+    sender = Sender(url(server, "worker"), HERE)
+    with Client(url(server, user), settings=HERE) as client, Receiver() as receiver:
+        client.webhooks.put("w", receiver.url)
+        client.webhooks.put("w", receiver.url, events=["run.finished"])
+        end(client, webhook=receiver.url + "?own")
+        client.webhooks.test("w")
+        sender.look()
+        until(lambda: client.webhooks.get("w").delivered == 2, 10, "the deliveries")
+        assert len(receiver.wait_for(3)) == 3
+        assert len(client.webhooks.deliveries("w")) == 2
+        client.webhooks.disable("w")
+        client.webhooks.enable("w")
+        fill = "for at = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'a', 'b') end"
+        server.client().eval(fill, 1, "penstock:hooks")
+        end(client, "late")
+        assert server.client().get("penstock:hooks:lost") == b"2"
+        assert client.webhooks.delete("w")
+    sender.close(5.0)
 
 
 def test_a_worker_uses_store_and_doctor(server: RedisServer) -> None:
