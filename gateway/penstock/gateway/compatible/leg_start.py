@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+from penstock.gateway.auth.bulk_access import check_entrypoint
 from penstock.gateway.compatible.ids import new_id
 from penstock.gateway.compatible.leg_outcome import is_breakpoint
 from penstock.gateway.compatible.legs import FoundLeg, newest_leg
@@ -113,12 +114,17 @@ async def _resume(
 async def _go_on(
     client: AsyncClient, body: RunBody, assistant: RunAssistant, thread_id: str
 ) -> FoundLeg | None:
-    """Go on where the thread's run stands; None if it has none that could."""
+    """Go on where the thread's run stands; None if it has none that could.
+
+    Raises:
+        RequestError: 403, of one that changes many runs.
+    """
     run_id = await client.do(client.plans.last_run(thread_id))
     if run_id is None:
         return None
     found = await newest_leg(client, run_id)
     run = found.run
+    check_entrypoint(run.entrypoint)
     if run.status is RunStatus.FAILED:
         return await _resume(client, body, assistant, run_id, NOTHING)
     if run.status is RunStatus.SUSPENDED and run.asks:

@@ -13,14 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.gateway.endpoint import Endpoint, answer_json
-from penstock.gateway.openapi import description
+from penstock.gateway.openapi import description_text
 
 
 def system_routes(endpoints: Sequence[Endpoint[Any, Any]]) -> list[Route]:
     """Return the routes that tell clients what this gateway is, and what it can do."""
 
     async def openapi(request: Request) -> Response:
-        return answer_json(description(endpoints))
+        return Response(description_text(tuple(endpoints)), media_type="application/json")
 
     return [Route("/info", _info), Route("/openapi.json", openapi)]
 
