@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["PenstockSaver"]
 
 import copy
+import math
 import uuid
 from collections.abc import Collection, Sequence
 from functools import cached_property
@@ -23,6 +24,7 @@ from penstock.langgraph.redis.refusals import Refusals
 from penstock.langgraph.redis.storage import Storage
 from penstock.langgraph.saver_plans import SaverPlans
 from penstock.langgraph.serde import ClosedSerializer, serializer_for
+from penstock.publisher.errors import ConfigurationError
 from penstock.runtime.settings import Settings, load_settings
 from penstock.runtime.store.connections import Served
 
@@ -35,7 +37,9 @@ class PenstockSaver(Served, PlannedSaver):
     Its methods are for sync code, their `a` twins for asyncio. `types` are the classes of your own
     that the state may hold, "any" for all; `serde` is a serializer in place of LangGraph's form. If
     there are encryption keys in the settings, values, writes and metadata are sealed with them.
-    Safe to share between threads and loops; async code ends its connections with `aclose()`.
+    `ttl` are the seconds that a thread is kept after its last write, without it until it is
+    deleted; what workers execute is kept as the settings say. Safe to share between threads and
+    loops; async code ends its connections with `aclose()`.
     """
 
     def __init__(
@@ -45,13 +49,16 @@ class PenstockSaver(Served, PlannedSaver):
         types: Types = (),
         serde: SerializerProtocol | None = None,
         settings: Settings | None = None,
+        ttl: float | None = None,
     ) -> None:
         """Take a URL or a client of either kind; without one, the Redis of the settings.
 
         Raises:
-            ConfigurationError: both types and serde, or a class that cannot be read again.
+            ConfigurationError: both types and serde, a class that cannot be read again, or a `ttl`
+                that is not a number of seconds greater than 0.
         """
         super().__init__(serde=serializer_for(types, serde))
+        self._ttl = _checked_ttl(ttl)
         self._settings = settings
         self._connections = Followed(lambda: connection or self.settings.redis)
         self._lists = KnownLists()
@@ -70,6 +77,7 @@ class PenstockSaver(Served, PlannedSaver):
             lists=self._lists,
             refusals=self._refusals,
             grows=isinstance(self.serde, ClosedSerializer),
+            ttl=self._ttl,
         )
         return SaverPlans(storage)
 
@@ -148,3 +156,9 @@ class PenstockSaver(Served, PlannedSaver):
     async def aclose(self) -> None:
         """Close the connections of the running loop, and that of sync code."""
         await self._connections.aclose()
+
+
+def _checked_ttl(ttl: float | None) -> float | None:
+    if ttl is not None and not 0 < ttl < math.inf:
+        raise ConfigurationError(f"ttl is a number of seconds greater than 0, not {ttl!r}.")
+    return ttl

@@ -79,10 +79,11 @@ class NewWrite:
 
 
 class GraphCalls:
-    """Builds the calls of one prefix."""
+    """Builds the calls of one prefix; ttl: seconds that a thread is kept after its last write."""
 
-    def __init__(self, keys: GraphKeys) -> None:
+    def __init__(self, keys: GraphKeys, ttl: float | None = None) -> None:
         self.keys = keys
+        self._ttl = "" if ttl is None else max(1, round(ttl * 1000))
 
     def put(
         self, space: Space, root: str, point_id: str, record: bytes, values: Iterable[NewValue]
@@ -94,7 +95,7 @@ class GraphCalls:
             parts += (to_bytes(value_field(value.channel, value.version)), to_bytes(base))
             parts.append(value.record)
         start = (to_bytes(space.thread_id), space.digest, to_bytes(space.namespace), root)
-        return self._call("put", space, *start, to_bytes(point_id), record, *parts)
+        return self._call("put", space, *start, to_bytes(point_id), record, self._ttl, *parts)
 
     def put_writes(self, space: Space, point_id: str, writes: Iterable[NewWrite]) -> Request:
         """Store pending writes of a point, which may come later than they."""
@@ -102,7 +103,7 @@ class GraphCalls:
         for write in writes:
             parts += (write.name, int(write.first_wins), write.record)
         start = (to_bytes(space.thread_id), space.digest, to_bytes(space.namespace))
-        return self._call("put_writes", space, *start, to_bytes(point_id), *parts)
+        return self._call("put_writes", space, *start, to_bytes(point_id), self._ttl, *parts)
 
     def points(self, space: Space, ids: Sequence[str], depth: Depth = WHOLE) -> Call:
         """Read points by their ids; what is not there is left out."""
@@ -127,6 +128,10 @@ class GraphCalls:
     def delete(self, thread: str) -> Call:
         """Delete a thread."""
         return Call(load(SCRIPTS, "delete"), (self.keys.thread(thread),), ())
+
+    def keep(self, thread: str) -> Call:
+        """Keep a thread as long as one that was written just now."""
+        return Call(load(SCRIPTS, "keep_thread"), (self.keys.thread(thread),), (self._ttl,))
 
     def copy(self, source: str, target: Space, nonce: str, *, whole: bool) -> Call:
         """Copy a thread, or only say that its copy is about to be made."""

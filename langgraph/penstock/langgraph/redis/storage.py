@@ -35,13 +35,17 @@ class Storage:
         serializer: Serializer,
         *,
         calls: GraphCalls | None = None,
+        ttl: float | None = None,
         lists: KnownLists | None = None,
         refusals: Refusals | None = None,
         grows: bool = False,
     ) -> Self:
-        """Return that of some settings and a serializer; lists and refusals may be shared."""
+        """Return that of some settings and a serializer; lists and refusals may be shared.
+
+        `ttl` are the seconds that a thread is kept after its last write, None for ever.
+        """
         return cls(
-            calls or GraphCalls(GraphKeys(settings.prefix)),
+            calls or GraphCalls(GraphKeys(settings.prefix), ttl),
             Records.of(settings),
             Values(serializer, settings.value_limit),
             lists or KnownLists(),

@@ -125,6 +125,7 @@ def copy(storage: Storage, source_id: str, target_id: str, nonce: str) -> Plan[N
     if sealed:
         for space in (yield from reading.spaces_of(storage, source_id)):
             yield from _copy_sealed(storage, space, Space(target_id, space.namespace))
+    yield storage.calls.keep(target.thread)
 
 
 def _copy_sealed(storage: Storage, source: Space, target: Space) -> Plan[None]:

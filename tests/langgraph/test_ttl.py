@@ -1,0 +1,107 @@
+"""Threads of a saver with a TTL: kept so long after their last write, all keys together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypedDict, cast
+
+import pytest
+import redis
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, interrupt
+
+from penstock.langgraph import PenstockSaver
+from penstock.langgraph.redis.keys import GraphKeys, Space
+from penstock.publisher.errors import ConfigurationError
+from penstock.runtime.settings import Settings
+from tests.langgraph.keys import ENCRYPTION_KEYS
+
+Saver = Callable[..., PenstockSaver]
+THREAD: Any = {"configurable": {"thread_id": "t"}}
+
+
+class State(TypedDict, total=False):
+    words: list[str]
+
+
+def asking(saver: PenstockSaver) -> Any:
+    """A graph with a subgraph that remembers, and with one that asks."""
+
+    def say(state: State) -> Any:
+        return {"words": [*state.get("words", []), "word"]}
+
+    def ask(state: State) -> Any:
+        return {"words": [*state.get("words", []), interrupt("?")]}
+
+    memory = StateGraph(State).add_node("say", say).add_edge(START, "say").compile(True)
+    question = StateGraph(State).add_node("ask", ask).add_edge(START, "ask").compile()
+    whole = StateGraph(State).add_node("memory", memory).add_node("question", question)
+    return whole.add_edge(START, "memory").add_edge("memory", "question").compile(saver)
+
+
+def names(client: redis.Redis) -> list[bytes]:
+    """The keys of all threads."""
+    return cast("list[bytes]", client.keys("penstock:graph:*"))
+
+
+def ttls(client: redis.Redis) -> set[int]:
+    """The seconds that they have left; -1 for ever."""
+    return {client.ttl(name) for name in names(client)}
+
+
+@pytest.mark.parametrize("keys", ["", ENCRYPTION_KEYS], ids=["plain", "encrypted"])
+def test_all_keys_of_a_thread_are_kept_from_its_last_write_on(
+    make_saver: Saver, redis_client: redis.Redis, keys: str
+) -> None:
+    saver = make_saver(ttl=100, settings=Settings(encryption_keys=keys))
+    graph = asking(saver)
+
+    graph.invoke({"words": []}, THREAD)
+    assert len(names(redis_client)) == 7, "a hash, three spaces"
+    assert ttls(redis_client) <= {99, 100}
+
+    for name in names(redis_client):
+        redis_client.expire(name, 10)
+    graph.get_state(THREAD, subgraphs=True)
+    assert ttls(redis_client) <= {9, 10}, "to read keeps nothing"
+    graph.invoke(Command(resume="yes"), THREAD)
+    assert ttls(redis_client) <= {99, 100}
+
+    saver.copy_thread("t", "copy")
+    assert graph.get_state({"configurable": {"thread_id": "copy"}}).values["words"]
+    assert ttls(redis_client) <= {98, 99, 100}
+
+
+def test_a_thread_that_is_gone_begins_anew(make_saver: Saver, redis_client: redis.Redis) -> None:
+    graph = asking(make_saver(ttl=0.05))
+    graph.invoke({"words": ["one"] * 20}, THREAD)
+    deadline = time.monotonic() + 5
+    while names(redis_client):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+    assert graph.get_state(THREAD).values == {}
+    assert graph.invoke({"words": ["two"]}, THREAD)["words"] == ["two", "word"]
+
+
+def test_without_a_ttl_threads_are_kept(make_saver: Saver, redis_client: redis.Redis) -> None:
+    asking(make_saver()).invoke({"words": []}, THREAD)
+
+    assert ttls(redis_client) == {-1}
+
+
+def test_a_thread_that_workers_execute_is_kept_as_they_say(
+    make_saver: Saver, redis_client: redis.Redis
+) -> None:
+    redis_client.hset(GraphKeys().thread(Space("t").thread), "hosted", "agent default")
+
+    asking(make_saver(ttl=100)).invoke({"words": []}, THREAD)
+
+    assert ttls(redis_client) == {-1}
+
+
+@pytest.mark.parametrize("ttl", [0, -1, float("inf"), float("nan")])
+def test_a_ttl_is_a_time(ttl: float) -> None:
+    with pytest.raises(ConfigurationError, match="ttl is a number of seconds"):
+        PenstockSaver(ttl=ttl)
