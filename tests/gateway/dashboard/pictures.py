@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock.runtime import Client, RetryPolicy, entrypoint, get_runtime, interrupt, task
 from tests.faults.support.gateways import Gateways
@@ -65,6 +65,22 @@ def ship(item: str) -> None:
     raise ValueError(f"no address for {item}")
 
 
+class Restock(BaseModel):
+    """What is bought."""
+
+    item: str
+    count: int = Field(10, description="in boxes of twelve")
+    is_urgent: bool
+    supplier: Literal["north", "south"] = "north"
+
+
+@entrypoint()
+def restock(wanted: Restock) -> str:
+    """Buy what runs low."""
+    check_stock(wanted.item).result()
+    return f"{wanted.count} boxes of {wanted.item} from {wanted.supplier}"
+
+
 def main() -> None:
     """Take the pictures."""
     with (
@@ -80,8 +96,14 @@ def main() -> None:
             run = client.enqueue("order", "lamp", tags={"customer": "acme"})
             failed = [client.enqueue("ship", item) for item in ("chair", "desk")]
             waiting = client.enqueue("order", "shelf", queue="warehouse")
+            for count in (5, 20):
+                client.enqueue("restock", {"item": "lamp", "count": count, "is_urgent": True})
             until(lambda: run.info().asks and all(each.info().reason for each in failed))
-            for name, path in (("run", f"/runs/{run.run_id}"), ("overview", "/")):
+            for name, path in (
+                ("run", f"/runs/{run.run_id}"),
+                ("overview", "/"),
+                ("start", "/entrypoints/restock"),
+            ):
                 with opened(browser, address, viewport=SIZE) as page:
                     page.goto(f"/dashboard{path}")
                     page.get_by_text("live", exact=True).wait_for()

@@ -65,6 +65,14 @@ def test_a_schema_gives_an_input_of_its_kind(kind: Any, expected: str) -> None:
     assert field.name == "answer"
 
 
+def test_a_lone_input_is_not_named_after_its_entrypoint() -> None:
+    made, own = {"type": "string", "title": "order_input"}, {"type": "string", "title": "Item"}
+
+    labels = [fields_of(schema, "input")[0].label for schema in (made, own, {"type": "string"})]
+
+    assert labels == ["input", "Item", "input"]
+
+
 def test_without_a_schema_an_answer_is_json() -> None:
     assert [each.kind for each in fields_of(None, "answer")] == ["json"]
 

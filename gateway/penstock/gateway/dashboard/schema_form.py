@@ -77,7 +77,9 @@ def _fields(
 ) -> Iterator[Field]:
     schema, is_nullable = _resolved(schema, form.schema)
     is_required = is_required and not is_nullable
-    label = str(schema.get("title") or label or form.root)
+    title = str(schema.get("title") or "")
+    is_made = not path and title.endswith(f"_{form.root}")  # from the name of an entrypoint
+    label = ("" if is_made else title) or label or form.root
     properties = schema.get("properties")
     if isinstance(properties, Mapping) and properties and is_required and len(path) < DEEP:
         required = schema.get("required") or ()

@@ -72,6 +72,8 @@ def test_what_is_wrong_with_an_input_is_said_at_its_field(pages: Pages) -> None:
 
 
 def test_an_input_without_a_schema_is_json(pages: Pages) -> None:
+    pages.join("w", "default")
+    pages.worker.connection.delete("penstock:entrypoint:doubled")
     sent = pages.send("/entrypoints/doubled/start", {"input": "21"})
     pages.worker.work()
 

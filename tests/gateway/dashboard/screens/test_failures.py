@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from typing import Any
+
 import pytest
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.screens import failures
+from penstock.runtime.types.bulk import BulkProgress
 from tests.gateway.dashboard.pages import Pages
 
 
@@ -54,6 +58,27 @@ def test_what_takes_longer_than_a_page_may_is_to_be_done_again(
     sent = pages.send(f"/failures/{cause_of(pages)}/resume")
 
     assert "1 run was changed in the time that a page has: do the same again" in sent.text
+
+
+def test_a_bulk_that_is_left_is_closed_at_once(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages.run("broken", "bad luck")
+    monkeypatch.setattr(failures, "LONG", -1.0)
+    closed: list[str] = []
+
+    async def bulk(action: str, **_: Any) -> AsyncGenerator[BulkProgress]:
+        try:
+            while True:
+                yield BulkProgress(1, 0, ())
+        except GeneratorExit:
+            closed.append(action)
+            raise
+
+    monkeypatch.setattr(pages.worker.aclient, "bulk", bulk)
+    pages.send(f"/failures/{cause_of(pages)}/resume")
+
+    assert closed == ["resume"]
 
 
 def test_all_open_runs_of_what_fails_are_cancelled(pages: Pages) -> None:
