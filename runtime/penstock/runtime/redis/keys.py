@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["PERMANENT", "Keys", "first_arguments", "thread_key"]
+__all__ = ["PERMANENT", "Keys", "first_arguments", "thread_bytes", "thread_key", "thread_text"]
 
 import hashlib
 from dataclasses import dataclass
@@ -263,4 +263,14 @@ def first_arguments(keys: Keys) -> tuple[str, str]:
 
 def thread_key(thread_id: str) -> str:
     """Return the part of key names that stands for a thread id, whatever characters it has."""
-    return hashlib.blake2b(thread_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.blake2b(thread_bytes(thread_id), digest_size=16).hexdigest()
+
+
+def thread_bytes(thread_id: str) -> bytes:
+    """Return a thread id as it is stored, in which half of a surrogate pair may stand."""
+    return thread_id.encode("utf-8", "surrogatepass")
+
+
+def thread_text(stored: bytes) -> str:
+    """Read a thread id that is stored."""
+    return stored.decode("utf-8", "surrogatepass")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from penstock.publisher.redis.script import Call, load
-from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
+from penstock.runtime.redis.keys import Keys, first_arguments, thread_bytes, thread_key, thread_text
 
 FIELDS: Final = ("listed", "created", "record", "ttl", "run")
 """What is read of a thread's hash for its record."""
@@ -45,7 +45,7 @@ class RecordCalls:
         return self._call(
             "keep_thread",
             thread_key(kept.thread_id),
-            kept.thread_id.encode("utf-8", "surrogatepass"),
+            thread_bytes(kept.thread_id),
             kept.nonce,
             kept.wanted,
             kept.before,
@@ -57,7 +57,7 @@ class RecordCalls:
 
     def unlist(self, thread_ids: Iterable[bytes]) -> Call:
         """Take threads that are gone out of the lists."""
-        names = ((thread_key(each.decode("utf-8", "surrogatepass")), each) for each in thread_ids)
+        names = ((thread_key(thread_text(each)), each) for each in thread_ids)
         return self._call("unlist_threads", *(part for pair in names for part in pair))
 
     def _call(self, name: str, *args: str | bytes | int) -> Call:

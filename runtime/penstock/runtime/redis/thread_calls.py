@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from penstock.publisher.redis.script import Call, Reply, load
 from penstock.runtime.journal.graph_host import GraphHost
-from penstock.runtime.redis.keys import Keys, first_arguments, thread_key
+from penstock.runtime.redis.keys import Keys, first_arguments, thread_bytes, thread_key
 from penstock.runtime.settings import Settings
 
 
@@ -94,12 +94,12 @@ class ThreadCalls:
 
     def state(self, thread_id: str, first: str = "", count: int = 1, *, whole: bool = True) -> Call:
         """Read checkpoints, from the first backwards; with `whole`, what runs have recorded."""
-        name = _bytes(thread_id)
+        name = thread_bytes(thread_id)
         return self._call("state", thread_key(thread_id), first, count, int(whole), name)
 
     def own(self, thread_id: str) -> Call:
         """Make the keys of a thread that is a run's own, for what is about to read them."""
-        return self._call("own", thread_key(thread_id), _bytes(thread_id))
+        return self._call("own", thread_key(thread_id), thread_bytes(thread_id))
 
     @staticmethod
     def host(reply: Reply) -> GraphHost | None:
@@ -116,7 +116,7 @@ class ThreadCalls:
         return self._call(
             "update",
             thread_key(change.thread_id),
-            _bytes(change.thread_id),
+            thread_bytes(change.thread_id),
             change.nonce,
             change.checkpoint_id,
             amendment.saved,
@@ -140,7 +140,7 @@ class ThreadCalls:
             change.metadata,
             self._history,
             self._retention,
-            _bytes(change.thread_id),
+            thread_bytes(change.thread_id),
             change.run_id,
         )
 
@@ -152,7 +152,7 @@ class ThreadCalls:
             "copy",
             thread_key(copied.source),
             thread_key(copied.target),
-            _bytes(copied.target),
+            thread_bytes(copied.target),
             nonce,
             self._retention,
             copied.state.get("head", ""),
@@ -164,11 +164,11 @@ class ThreadCalls:
     def expire(self, thread_id: str, seconds: float | None) -> Call:
         """Say how long a thread is kept after its last run; None for ever."""
         ms = round((seconds or 0) * 1000)
-        return self._call("expire", thread_key(thread_id), ms, _bytes(thread_id))
+        return self._call("expire", thread_key(thread_id), ms, thread_bytes(thread_id))
 
     def delete(self, thread_id: str, run_ids: Iterable[str] = ()) -> Call:
         """Forget a thread, or runs of it."""
-        return self._call("delete", thread_key(thread_id), _bytes(thread_id), *run_ids)
+        return self._call("delete", thread_key(thread_id), thread_bytes(thread_id), *run_ids)
 
     def thread_runs(self, thread_id: str, name: str, start: str) -> Call:
         """Look through a part of a list of runs that are over for those of a thread."""
@@ -214,10 +214,6 @@ def _record(
         questions=[_text(item) for item in questions],
         standing=_text(standing),
     )
-
-
-def _bytes(thread_id: str) -> bytes:
-    return thread_id.encode("utf-8", "surrogatepass")
 
 
 def _text(raw: bytes) -> str:

@@ -28,11 +28,11 @@ def wanted_pairs(metadata: Mapping[str, Any], codec: Codec) -> list[Sequence[str
 
 def _texts(metadata: Mapping[str, Any]) -> Iterator[str]:
     for name, value in metadata.items():
-        values = cast("Sequence[Any]", value if isinstance(value, list) else (value,))
-        for each in values:
+        is_array = isinstance(value, list | tuple)  # a thread with 1 is not one of those with [1]
+        for each in cast("Sequence[Any]", value if is_array else (value,)):
             if isinstance(each, float) and each.is_integer():
                 each = int(each)  # which is the same number
             if each is None or isinstance(each, str | int | float):
                 text = json.dumps(each)
                 if len(text) <= LONGEST:
-                    yield f"{name}\0{text}"
+                    yield f"{name}\0{'[' if is_array else ''}{text}"

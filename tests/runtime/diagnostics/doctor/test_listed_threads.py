@@ -9,7 +9,7 @@ import pytest
 
 from penstock.publisher.codec.codec import Codec
 from penstock.runtime import Client
-from penstock.runtime.diagnostics.doctor import examine
+from penstock.runtime.diagnostics.doctor import examine, listed_threads
 from penstock.runtime.diagnostics.doctor.examination import read_redis
 from penstock.runtime.diagnostics.doctor.listed_threads import read_unlisted, relist
 from penstock.runtime.redis.keys import thread_key
@@ -50,6 +50,22 @@ def counts(client: Client) -> list[int]:
 
 def test_lists_that_are_right_are_not_complained_of(client: Client) -> None:
     assert wrong(client) == []
+
+
+def test_more_threads_than_are_looked_at_are_not_complained_of(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lists are in different orders, so that each has others for its newest."""
+    monkeypatch.setattr(listed_threads, "LOOKED_AT", 3)
+    monkeypatch.setattr(listed_threads, "AT_ONCE", 2)
+    records = ThreadRecords(client.plans.keys, client.plans.codec, client.settings)
+    for number in range(6):
+        client.do(records.create(f"t{number}", {}))
+    client.do(records.merge("t0", {"n": 1}))
+
+    assert wrong(client) == []
+    client.connection.zrem("penstock:threads", "t5")
+    assert wrong(client) == ["t5"]
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,19 @@ import pytest
 import redis
 
 from penstock.runtime import Client
+from penstock.runtime.diagnostics.doctor.listed_threads import misplaced
 from penstock.runtime.errors import ThreadExistsError, ThreadNotFoundError
+from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans import thread_search
+from penstock.runtime.redis.plans.creation import Wanted
+from penstock.runtime.redis.plans.requests import Plan, Reads
 from penstock.runtime.redis.plans.thread_records import ThreadRecords
 from penstock.runtime.redis.plans.thread_search import ThreadSearch
+from penstock.runtime.redis.transport import ask as send
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.thread_record import ThreadQuery, ThreadRecord, ThreadStatus
 from tests.support.attempts import ask, end
+from tests.support.requests import sent
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:no live worker has announced"),
@@ -40,8 +46,13 @@ class Threads:
     def create(self, thread_id: str, metadata: Any = None, **options: Any) -> bool:
         return self.client.do(self.records.create(thread_id, metadata or {}, **options))
 
-    def merge(self, thread_id: str, **metadata: Any) -> None:
-        self.client.do(self.records.merge(thread_id, metadata))
+    def merge(self, thread_id: str, ttl: float | None = None, **metadata: Any) -> None:
+        self.client.do(self.records.merge(thread_id, metadata, ttl))
+
+    def begin_here(self, thread_id: str) -> str:
+        """Begin a run in this process, which no worker is to take; returns its id."""
+        wanted = Wanted("main", 1, thread_id=thread_id, queue="", on_busy="reject")
+        return self.client.do(self.client.plans.enqueue(wanted))[0]
 
     def get(self, thread_id: str) -> ThreadRecord:
         found = self.client.do(self.records.find(thread_id))
@@ -209,6 +220,49 @@ def test_a_thread_that_works_is_not_over_before_its_run_is(threads: Threads) -> 
     assert threads.get("t").expires_at is not None
 
 
+def test_a_run_of_this_process_keeps_its_thread_busy_and_there(threads: Threads) -> None:
+    threads.create("t")
+    threads.begin_here("t")
+
+    threads.merge("t", ttl=60, owner="ann")
+    threads.client.do(threads.records.relist("t"))
+
+    assert status(threads) == "busy"
+    assert threads.get("t").expires_at is None
+
+
+def test_a_thread_whose_run_was_cancelled_may_be_given_a_time(threads: Threads) -> None:
+    threads.create("t")
+    threads.client.enqueue("main", 1, thread_id="t").cancel()
+
+    threads.merge("t", ttl=60)
+
+    assert status(threads) == "interrupted"
+    assert threads.get("t").expires_at is not None
+
+
+def test_a_copy_that_has_a_record_keeps_its_own_retention(threads: Threads) -> None:
+    end(threads.client, threads.client.enqueue("main", 1, thread_id="t").run_id)
+    threads.create("u", ttl=60)
+
+    threads.client.thread("t").copy("u")
+
+    assert threads.get("u").expires_at is not None
+    assert 0 < threads.client.connection.pttl(f"penstock:history:{thread_key('u')}") <= 60_000
+
+
+def test_a_run_with_the_id_of_a_recorded_thread_is_on_it(threads: Threads) -> None:
+    threads.create("t", ttl=60)
+
+    run = threads.client.enqueue("main", 1, run_id="t")
+    assert status(threads) == "busy"
+    end(threads.client, run.run_id)
+
+    assert status(threads) == "idle"
+    assert threads.get("t").run_id == "t"
+    assert threads.get("t").ttl == 60
+
+
 def test_a_thread_without_a_record_costs_no_command_more(
     threads: Threads, redis_client: redis.Redis
 ) -> None:
@@ -240,13 +294,51 @@ def test_threads_come_by_what_they_are_sorted_by(threads: Threads) -> None:
     assert threads.found(ids=["a", "none", "c"], is_descending=False) == ["a", "c"]
 
 
+def test_an_element_of_an_array_is_another_value(threads: Threads) -> None:
+    threads.create("t", {"a": 1})
+    threads.create("u", {"a": [1]})
+
+    for wanted, found in (({"a": 1}, ["t"]), ({"a": [1]}, ["u"])):
+        assert threads.found(metadata=wanted) == found
+        assert threads.count(metadata=wanted) == 1
+
+
+def test_a_search_reads_only_so_many_threads(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thread_search, "EXAMINED", 4)
+    monkeypatch.setattr(thread_search, "SMALL", 1)
+    monkeypatch.setattr(thread_search, "AT_ONCE", 2)
+    monkeypatch.setattr(thread_search, "COUNTED", 2)
+    for number in range(9):
+        threads.create(f"t{number}", {"n": number % 2, "all": True, "in": {"x": 1}})
+
+    def read(plan: Plan[Any]) -> tuple[Any, int]:
+        found, requests = sent(threads.client, plan)
+        sizes = [0]
+        for each in requests:
+            for command in each.commands if isinstance(each, Reads) else [each]:
+                if isinstance(command, tuple) and command[0] in ("ZRANGE", "ZREVRANGE"):
+                    sizes.append(len(send(threads.client.connection, command)))
+        return found, max(sizes)
+
+    common = ThreadQuery(status=ThreadStatus.IDLE, metadata={"n": 0, "all": True})
+    assert read(threads.search.count(common)) == (5, 2)
+    nested = ThreadQuery(metadata={"in": {"x": 1}})
+    assert read(threads.search.count(nested))[0] == 4
+    walk, most = read(threads.search.walk(ThreadQuery(sort_by="thread_id")))
+    assert most == 4
+    assert [each.thread_id for each in threads.client.do(walk.look())] == ["t8", "t7"]
+
+
 @pytest.mark.parametrize("limit", [0, 1000], ids=["as many threads", "as few threads"])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_programs_find_what_an_oracle_finds(
     threads: Threads, monkeypatch: pytest.MonkeyPatch, limit: int, seed: int
 ) -> None:
     monkeypatch.setattr(thread_search, "SMALL", limit)
     monkeypatch.setattr(thread_search, "AT_ONCE", 3)
+    monkeypatch.setattr(thread_search, "COUNTED", 3)
     program = Program(threads, random.Random(seed))
 
     for _ in range(40):
@@ -280,6 +372,15 @@ class Known:
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     run: str = ""
     asked: str = ""
+    """The question that it waits with, if it does."""
+    ttl: float | None = None
+    is_new: bool = True
+    """Whether nothing was ever on it."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is there for ever, or as long as its run is open."""
+        return self.ttl is None or self.status == "busy" or bool(self.asked)
 
 
 class Program:
@@ -306,27 +407,52 @@ class Program:
             "busy": self._busy,
         }
         if self.chance.random() < 0.3:
-            self._patch(name, known)
+            self.chance.choice([self._patch, self._patch, self._relist, self._expire])(name, known)
         else:
             at_work[known.status](name, known)
 
     def _metadata(self) -> dict[str, Any]:
         pick = self.chance.choice
-        given = {"n": pick([1, 2, "1"]), "tags": pick([["x"], ["x", "y"], []]), "flag": True}
+        given: dict[str, Any] = {"n": pick([1, 2, "1", [1], [2, "1"]]), "flag": True}
+        given["tags"] = pick([["x"], ["x", "y"], []])
         return {name: given[name] for name in self.chance.sample(sorted(given), 2)}
 
     def _patch(self, name: str, known: Known) -> None:
-        more = self._metadata()
+        more, ttl = self._metadata(), self.chance.choice([None, None, 60.0])
         known.metadata |= more
-        self.threads.merge(name, **more)
+        known.ttl = known.ttl if ttl is None else ttl
+        self.threads.merge(name, ttl, **more)
+
+    def _relist(self, name: str, known: Known) -> None:
+        self.client.do(self.threads.records.relist(name))
+
+    def _expire(self, name: str, known: Known) -> None:
+        known.ttl = self.chance.choice([None, 70.0])
+        self.client.thread(name).expire(known.ttl)
 
     def _idle(self, name: str, known: Known) -> None:
-        if self.chance.random() < 0.2:
-            self.client.thread(name).delete()
-            del self.known[name]
-            return
-        known.run = self.client.enqueue("main", 1, thread_id=name).run_id
-        known.status = "busy"
+        known.asked = ""
+        match self.chance.choice(["delete", "here", "fork", "copy", "", "", ""]):
+            case "delete":
+                self.client.thread(name).delete()
+                del self.known[name]
+                return
+            case "here":
+                known.run = self.threads.begin_here(name)
+            case "fork" if known.run:
+                known.run = self.client.thread(name).fork(known.run).run_id
+            case "copy" if known.is_new and (others := self._with_history()):
+                self.client.thread(self.chance.choice(others)).copy(name)
+                known.is_new = False
+                return
+            case _ if known.is_new and self.chance.random() < 0.5:
+                known.run = self.client.enqueue("main", 1, run_id=name).run_id
+            case _:
+                known.run = self.client.enqueue("main", 1, thread_id=name).run_id
+        known.status, known.is_new = "busy", False
+
+    def _with_history(self) -> list[str]:
+        return [name for name, known in self.known.items() if not known.is_new]
 
     def _busy(self, name: str, known: Known) -> None:
         match self.chance.choice(["end", "fail", "ask", "cancel"]):
@@ -356,15 +482,19 @@ class Program:
     def _asking(self, name: str, known: Known) -> None:
         if self.client.get(known.run).status() == "suspended" and self.chance.random() < 0.5:
             self.client.get(known.run).resume({known.asked: 1})
-            known.status = "busy"
+            known.status, known.asked = "busy", ""
         else:
             self._idle(name, known)
 
     def check(self) -> None:
         wanted: list[dict[str, Any]] = [{}, {"n": 1}, {"n": "1"}, {"tags": ["x"]}, {"flag": True}]
         wanted += [{"n": 2, "tags": ["y"]}, {"tags": []}, {"flag": True, "n": 1}]
+        wanted += [{"n": [1]}, {"n": ["1"]}]
         for status in (None, *ThreadStatus):
             self._check_one(status, self.chance.choice(wanted))
+        kept = {name: self.threads.get(name).expires_at is None for name in self.known}
+        assert kept == {name: known.is_kept for name, known in self.known.items()}
+        assert misplaced(self.client.connection, self.client.plans.keys) == set()
 
     def _check_one(self, status: ThreadStatus | None, metadata: dict[str, Any]) -> None:
         right = {

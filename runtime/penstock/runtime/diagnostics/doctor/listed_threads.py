@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["CHECKS", "read_unlisted", "relist"]
+__all__ = ["CHECKS", "misplaced", "read_unlisted", "relist"]
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
@@ -16,7 +17,7 @@ from penstock.publisher.plan import follow
 from penstock.publisher.redis.script import run
 from penstock.runtime.diagnostics.doctor.finding import Finding, Level, Reading
 from penstock.runtime.errors import ThreadNotFoundError
-from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.redis.keys import Keys, thread_bytes, thread_key, thread_text
 from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.redis.plans.thread_records import ThreadRecords
 from penstock.runtime.redis.transport import send
@@ -25,7 +26,10 @@ from penstock.runtime.types.run import OPEN
 from penstock.runtime.types.thread_record import ThreadStatus
 
 LOOKED_AT: Final = 10_000
-"""Threads that are looked at: those whose lists changed last."""
+"""Threads that are looked at: those that changed last."""
+
+AT_ONCE: Final = 1000
+"""Threads that one command looks for in a list."""
 
 SECOND_LOOK: Final = 0.3
 """Seconds after which a thread is looked at again: it may have changed between two reads."""
@@ -35,11 +39,11 @@ NAMED: Final = 3
 
 def read_unlisted(connection: Redis, keys: Keys) -> list[str]:
     """Return the ids of the threads that a list names wrongly, or not at all, in two looks."""
-    wrong = _wrong(connection, keys)
+    wrong = misplaced(connection, keys)
     if wrong:
         time.sleep(SECOND_LOOK)
-        wrong &= _wrong(connection, keys)
-    return sorted(_text(each) for each in wrong)
+        wrong &= misplaced(connection, keys)
+    return sorted(thread_text(each) for each in wrong)
 
 
 def relist(connection: Redis, keys: Keys, codec: Codec, found: Iterable[str]) -> list[str]:
@@ -50,31 +54,47 @@ def relist(connection: Redis, keys: Keys, codec: Codec, found: Iterable[str]) ->
         try:
             _follow(connection, records.relist(thread_id))
         except ThreadNotFoundError:
-            run(connection, records.calls.unlist([thread_id.encode("utf-8", "surrogatepass")]))
+            run(connection, records.calls.unlist([thread_bytes(thread_id)]))
         except (EncryptionError, CodecError):
             continue  # its metadata cannot be read here
         done.append(thread_id)
     return done
 
 
-def _wrong(connection: Redis, keys: Keys) -> set[bytes]:
+def misplaced(connection: Redis, keys: Keys) -> set[bytes]:
+    """Name the newest threads that are listed wrongly, and those that other lists have alone."""
     statuses = list(ThreadStatus)
-    names = (keys.threads, keys.threads_of("created"), *map(keys.threads_of, statuses))
+    others = [keys.threads_of("created"), *map(keys.threads_of, statuses)]
+    newest, *heads = _newest(connection, [keys.threads, *others])
+    unknown = sorted(set[bytes]().union(*heads).difference(newest))
+    wrong = set(unknown) - _members(connection, keys.threads, unknown)
+    created, *by_status = (_members(connection, name, newest) for name in others)
+    threads = _read(
+        connection, [(keys.thread(thread_key(thread_text(each))), _THREAD) for each in newest]
+    )
+    runs = _read(connection, [(keys.run((run or b"").decode()), _RUN) for _, run in threads])
+    for each, (listed, _), run_fields in zip(newest, threads, runs, strict=True):
+        shown = {status for status, found in zip(statuses, by_status, strict=True) if each in found}
+        is_right = each in created and {(listed or b"").decode()} == shown
+        if not is_right or not _fits(listed, run_fields):
+            wrong.add(each)
+    return wrong
+
+
+def _newest(connection: Redis, names: Sequence[str]) -> list[list[bytes]]:
     with connection.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.zrevrange(name, 0, LOOKED_AT - 1)
-        replies: list[Any] = pipeline.execute()
-    every, created, *by_status = (set[bytes](reply) for reply in replies)
-    ids = sorted(every.union(created, *by_status))[:LOOKED_AT]
-    threads = _read(connection, [(keys.thread(thread_key(_text(each))), _THREAD) for each in ids])
-    runs = _read(connection, [(keys.run((run or b"").decode()), _RUN) for _, run in threads])
-    wrong = set[bytes]()
-    for each, (listed, _), run_fields in zip(ids, threads, runs, strict=True):
-        shown = {status for status, found in zip(statuses, by_status, strict=True) if each in found}
-        is_named = each in every and each in created
-        if not is_named or {(listed or b"").decode()} != shown or not _fits(listed, run_fields):
-            wrong.add(each)
-    return wrong
+        return cast("list[list[bytes]]", pipeline.execute())
+
+
+def _members(connection: Redis, name: str, ids: Sequence[bytes]) -> set[bytes]:
+    """Return those of some threads that are in a list."""
+    with connection.pipeline(transaction=False) as pipeline:
+        for at in range(0, len(ids), AT_ONCE):
+            pipeline.execute_command("ZMSCORE", name, *ids[at : at + AT_ONCE])
+        scores = itertools.chain.from_iterable(cast("list[list[Any]]", pipeline.execute()))
+    return {each for each, score in zip(ids, scores, strict=True) if score is not None}
 
 
 _THREAD: Final = ("listed", "run")
@@ -108,10 +128,6 @@ def _read(
 
 def _follow(connection: Redis, plan: Plan[None]) -> None:
     follow(plan, lambda request: send(connection, request))
-
-
-def _text(member: bytes) -> str:
-    return member.decode("utf-8", "surrogatepass")
 
 
 def _threads(reading: Reading) -> Iterator[Finding]:

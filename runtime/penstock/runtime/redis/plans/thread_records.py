@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from penstock.publisher.codec.codec import Codec
 from penstock.runtime.errors import ConfigurationError, ThreadExistsError, ThreadNotFoundError
-from penstock.runtime.redis.keys import Keys, thread_key
+from penstock.runtime.redis.keys import Keys, thread_bytes, thread_key
 from penstock.runtime.redis.plans.requests import Plan, ReadingCommand, Reads
 from penstock.runtime.redis.record_calls import FIELDS, Keeping, RecordCalls
 from penstock.runtime.redis.thread_pairs import pairs_of
@@ -108,7 +108,7 @@ class ThreadRecords:
         """Read records; None where a thread has none."""
         commands: list[ReadingCommand] = []
         for each in thread_ids:
-            name, member = thread_key(each), each.encode("utf-8", "surrogatepass")
+            name, member = thread_key(each), thread_bytes(each)
             commands.append(("HMGET", self.keys.thread(name), *FIELDS))
             commands.append(("ZSCORE", self.keys.threads, member))
             commands.append(("ZSCORE", self.keys.threads_of("ending"), member))
@@ -170,7 +170,7 @@ def checked_thread_id(thread_id: str) -> str:
     Raises:
         ConfigurationError: it is empty or too long.
     """
-    if not 0 < len(thread_id.encode("utf-8", "surrogatepass")) <= LARGEST:
+    if not 0 < len(thread_bytes(thread_id)) <= LARGEST:
         raise ConfigurationError(f"the id of a thread has 1 to {LARGEST} bytes.")
     return thread_id
 

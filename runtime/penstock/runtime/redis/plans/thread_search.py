@@ -7,23 +7,28 @@ from __future__ import annotations
 
 __all__ = ["EXAMINED", "ThreadSearch", "ThreadWalk"]
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+from penstock.runtime.redis.keys import thread_bytes, thread_text
 from penstock.runtime.redis.plans.requests import Plan, Reads
 from penstock.runtime.redis.plans.thread_records import ThreadRecords
 from penstock.runtime.redis.thread_pairs import wanted_pairs
 from penstock.runtime.types.thread_record import ThreadQuery, ThreadRecord, ThreadStatus
 
 EXAMINED: Final = 10_000
-"""Threads that one search looks at, at most."""
+"""Threads that one search looks at, or one count that has to read their records, at most."""
 
 SMALL: Final = 1000
 """Threads up to which all of a list are read and put in order here."""
 
 AT_ONCE: Final = 200
 """Threads read in one round trip."""
+
+COUNTED: Final = 1000
+"""Threads that are looked for in lists in one round trip."""
 
 Lists = tuple[str, ...]
 """The lists of one thing: one, or for a pair of encrypted metadata one for each key."""
@@ -37,32 +42,51 @@ class ThreadSearch:
         self._keys = records.keys
 
     def walk(self, query: ThreadQuery) -> Plan[ThreadWalk]:
-        """Begin to walk through the threads that are looked for, in their order."""
+        """Begin to walk through the threads that are looked for, in their order.
+
+        By their ids, the newest EXAMINED are put in order.
+        """
         yield from self._forget_gone()
         if query.ids is not None:
             return ThreadWalk(self.records, query, list(dict.fromkeys(query.ids)))
         candidates = self._candidates(query)
         sizes = yield from self._sizes(candidates)
-        if candidates and min(sizes) <= SMALL:
+        smallest: Lists = (self._keys.threads,)
+        if candidates:
             smallest = candidates[sizes.index(min(sizes))]
-            return ThreadWalk(self.records, query, (yield from self._members(smallest)))
+        if candidates and min(sizes) <= SMALL:
+            return ThreadWalk(self.records, query, (yield from self._newest(smallest)))
         if query.sort_by == "thread_id":
-            every = yield from self._members((self._keys.threads,))
-            every.sort(reverse=query.is_descending)
-            return ThreadWalk(self.records, query, every, is_sorted=True)
+            names = yield from self._newest(smallest)
+            names.sort(reverse=query.is_descending)
+            return ThreadWalk(self.records, query, names, is_sorted=True)
         return ThreadWalk(self.records, query, lists=self._ordered(query))
 
     def count(self, query: ThreadQuery) -> Plan[int]:
-        """Count the threads that are looked for."""
+        """Count the threads that are looked for: of those that it has to read, EXAMINED at most."""
         yield from self._forget_gone()
         exact = self.exact_lists(query)
-        if exact is not None and len(exact) == 1:
-            return int((yield ("ZCARD", exact[0])))
         if exact is not None:
-            return len((yield ("ZINTER", len(exact), *exact)))
-        walk, found = (yield from self.walk(query)), 0
-        while (records := (yield from walk.look())) is not None:
+            return (yield from self._count_common(exact))
+        walk = yield from self.walk(dataclasses.replace(query, sort_by="thread_id"))
+        found = 0
+        while walk.examined < EXAMINED and (records := (yield from walk.look())) is not None:
             found += len(records)
+        return found
+
+    def _count_common(self, lists: Sequence[str]) -> Plan[int]:
+        """Count the threads that several lists have in common, a part of the smallest at a time."""
+        sizes: list[int] = yield Reads([("ZCARD", name) for name in lists])
+        if len(lists) == 1:
+            return sizes[0]
+        smallest = lists[sizes.index(min(sizes))]
+        others, found = [name for name in lists if name != smallest], 0
+        for at in range(0, min(sizes), COUNTED):
+            names = yield ("ZRANGE", smallest, at, at + COUNTED - 1)
+            if not names:
+                break
+            scores = yield Reads([("ZMSCORE", name, *names) for name in others])
+            found += sum(None not in each for each in zip(*scores, strict=True))
         return found
 
     def exact_lists(self, query: ThreadQuery) -> list[str] | None:
@@ -109,10 +133,10 @@ class ThreadSearch:
         size = dict(zip(names, counts, strict=True))
         return [sum(size[name] for name in each) for each in candidates]
 
-    def _members(self, lists: Lists) -> Plan[list[str]]:
-        replies = yield Reads([("ZRANGE", name, 0, -1) for name in lists])
+    def _newest(self, lists: Lists) -> Plan[list[str]]:
+        replies = yield Reads([("ZREVRANGE", name, 0, EXAMINED - 1) for name in lists])
         members = dict.fromkeys(member for reply in replies for member in reply)
-        return [_text(member) for member in members]
+        return [thread_text(member) for member in members]
 
     def _forget_gone(self) -> Plan[None]:
         """Take threads whose time is over out of the lists."""
@@ -177,7 +201,7 @@ class ThreadWalk:
             reply = yield (order, self._lists[0], self._at, self._at + AT_ONCE - 1)
             if reply:
                 self._at += len(reply)
-                return [_text(member) for member in reply]
+                return [thread_text(member) for member in reply]
             self._lists.pop(0)
             self._at = 0
         return []
@@ -190,11 +214,7 @@ class ThreadWalk:
         records = yield from self._records.read(fresh)
         gone = [name for name, each in zip(fresh, records, strict=True) if each is None]
         if gone and self._query.ids is None:
-            members = [name.encode("utf-8", "surrogatepass") for name in gone]
+            members = [thread_bytes(name) for name in gone]
             yield self._records.calls.unlist(members)
             self._at = max(0, self._at - len(gone)) if self._lists else self._at
         return [each for each in records if each is not None and self._query.admits(each)]
-
-
-def _text(member: bytes) -> str:
-    return member.decode("utf-8", "surrogatepass")

@@ -35,7 +35,7 @@ def read_standing(plans: RequestPlans, thread_id: str) -> Plan[ThreadRecord | No
 
 
 def status_left(run: Run | None) -> ThreadStatus:
-    """Return the status of a thread that is at a run; None if it is at none, or that is gone."""
+    """Return the status in which a run leaves its thread; None stands for no run or a gone one."""
     if run is None or run.status is RunStatus.COMPLETED:
         return ThreadStatus.IDLE
     if run.status in OPEN:

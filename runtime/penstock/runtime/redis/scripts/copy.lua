@@ -1,4 +1,5 @@
 -- copy: give a thread the history and the values of another; what is pending there is not pending here.
+-- A copy that has a record already keeps it, and its own retention.
 --
 -- ARGV[3] key of the thread, ARGV[4] key of the copy, ARGV[5] id of the copy, ARGV[6] nonce, ARGV[7] retention of
 -- a thread, ARGV[8] head of the thread as far as the caller knows, ARGV[9] number of fields of the copy's hash, then
@@ -15,7 +16,8 @@ local source, target = ARGV[3], ARGV[4]
 if redis.call('EXISTS', key('made', ARGV[6])) == 1 then
   return 'OK'
 end
-if place_of(ARGV[5], target).head then
+local at = place_of(ARGV[5], target)
+if at.head then
   return 'TAKEN'
 end
 local head = redis.call('HGET', key('thread', source), 'head')
@@ -30,6 +32,9 @@ for each = 10 + fields, #ARGV do
   redis.call('RPUSH', key('history', target), ARGV[each])
 end
 redis.call('HSET', key('thread', target), 'id', ARGV[5], unpack(ARGV, 10, 9 + fields))
-rest(target, ARGV[7])
+rest(target, at.ttl or ARGV[7])
+if at.listed then
+  thread_lists().show_thread(target, at.listed)
+end
 redis.call('SET', key('made', ARGV[6]), '', 'PX', 60000) -- so that the same call sent again is not refused
 return 'OK'

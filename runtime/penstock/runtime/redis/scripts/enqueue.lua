@@ -11,7 +11,8 @@
 -- Returns { word, thread id or the id of the run at work, 1 if a live worker announces the entrypoint, '' also where
 -- the caller knows };
 -- the word is created, exists, conflict (the id has another input) or busy (rejected).
--- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it.
+-- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it; if a
+-- thread of its id has a record, it is on that.
 -- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints, webhooks,
 -- and those of delay, facets, feed, standing, separate and settle.
 -- include: penstock.runtime.redis.scripts/names
@@ -52,17 +53,17 @@ end
 
 -- seldom
 local function begin_at(at)
-  if is_own then
+  if is_own and not at.listed then
     begin(thread, at, id, told, 'id', id, 'ttl', told.retention or RETENTION)
   else
-    begin(thread, at, id, told, 'id', told.thread)
+    begin(thread, at, id, told, 'id', told.thread or id)
   end
   return at.head, at.step
 end
 
 local is_new = string.find(ARGV[6], 'n', 1, true)
 local at = is_own and is_new and {} or place_at()
-local is_alone = is_own and not at.head
+local is_alone = is_own and not at.head and not at.listed
 local active = at.run
 local status, busy = standing(active)
 if busy and on_busy == 'reject' then

@@ -2,7 +2,7 @@
 --
 -- ARGV[3] thread key, ARGV[4] ms (0: for ever), ARGV[5] thread id.
 -- Returns OK, or UNKNOWN where nobody knows the thread.
--- Keys: thread:<key>, history:<key>, run:<id>, those of separate.
+-- Keys: thread:<key>, history:<key>, those of separate, standing and thread_lists.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/history

@@ -6,7 +6,7 @@
 -- run, 0 for ever, '' as before, ARGV[11] the same for a thread that is made.
 -- Returns OK, TAKEN (there is such a thread, or it has a record), UNKNOWN (there is none) or MOVED (it has another
 -- record).
--- Keys: run:<id>, graph:<key>, made:<nonce>; those of separate and thread_lists.
+-- Keys: run:<id>, graph:<key>, made:<nonce>; those of separate, standing and thread_lists.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/history
@@ -28,10 +28,9 @@ elseif (redis.call('HGET', key('thread', thread), 'record') or '') ~= ARGV[7] th
   return 'MOVED'
 end
 
--- The status of a thread at a run; nil if that is gone.
-local function status_of(active)
-  local status, busy = standing(active)
-  if busy then
+-- The status of a thread at a run in a status; nil if that is gone.
+local function status_of(active, status, busy)
+  if busy or status == 'queued' then
     return 'busy'
   elseif status == 'failed' then
     return 'error'
@@ -48,7 +47,8 @@ local function since()
   return time or NOW
 end
 
-local status = status_of(at.run) or at.listed or 'idle'
+local left, busy = standing(at.run)
+local status = status_of(at.run, left, busy) or at.listed or 'idle'
 redis.call('HSET', key('thread', thread), 'id', id, 'record', ARGV[8], 'listed', status)
 local created = redis.call('HGET', key('thread', thread), 'created') or since()
 redis.call('HSET', key('thread', thread), 'created', created)
@@ -69,7 +69,7 @@ if ttl ~= '' then
   if ARGV[10] ~= '' then
     redis.call('HSET', key('thread', thread), 'ttl', ttl)
   end
-  if status ~= 'busy' and status ~= 'interrupted' then
+  if not busy and left ~= 'suspended' and left ~= 'queued' then
     rest(thread, ttl)
   end
 end
