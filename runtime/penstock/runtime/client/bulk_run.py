@@ -1,4 +1,4 @@
-"""The entrypoint of workers that does the same to many runs, as a run of its own."""
+"""The entrypoint of workers for one action on many runs, as a run of its own."""
 
 from __future__ import annotations
 
@@ -23,39 +23,45 @@ def bulk_entrypoint(open_client: Callable[[], AsyncClient]) -> Entrypoint[Any, A
     A page is done again where a worker dies before it is recorded. No run is changed twice, as each
     must be as it was read; those of that page that were changed before do not count.
     """
+    clients: dict[str, AsyncClient] = {}  # of each attempt at work, by its run
 
     @task(name="page")
     async def page(
         order: Mapping[str, Any], place: Mapping[str, Any], pause: float
     ) -> dict[str, Any]:
         runtime = get_runtime()
+        own = runtime.execution_info.run_id
         await asyncio.sleep(pause)
-        async with open_client() as client:
-            bulk = Bulk(
-                client.threads,
-                client.search,
-                client.settings,
-                BulkOrder.read(order),
-                own=runtime.execution_info.run_id,
-                after=place["after"],
-                done=place["done"],
-                skipped=place["skipped"],
-            )
-            await client.do(bulk.step())
+        client = clients[own]
+        bulk = Bulk(
+            client.threads,
+            client.search,
+            client.settings,
+            BulkOrder.read(order),
+            own=own,
+            after=place["after"],
+            done=place["done"],
+            skipped=place["skipped"],
+        )
+        await client.do(bulk.step())
         runtime.stream_writer({"done": bulk.done, "skipped": bulk.skipped})
         return {"after": bulk.after, "done": bulk.done, "skipped": bulk.skipped}
 
     @entrypoint(name=BULK)
     async def bulk(order: dict[str, Any]) -> dict[str, int]:
         """Do the same to all runs that pass filters: see `client.start_bulk`."""
-        rate = BulkOrder.read(order).rate
+        rate, own = BulkOrder.read(order).rate, get_runtime().execution_info.run_id
         place: dict[str, Any] = {"after": None, "done": 0, "skipped": 0}
         pause = 0.0
-        while True:
-            before = place["done"]
-            place = await page(order, place, pause)
-            if place["after"] is None:
-                return {"done": place["done"], "skipped": place["skipped"]}
-            pause = (place["done"] - before) / rate
+        async with open_client() as clients[own]:
+            try:
+                while True:
+                    before = place["done"]
+                    place = await page(order, place, pause)
+                    if place["after"] is None:
+                        return {"done": place["done"], "skipped": place["skipped"]}
+                    pause = (place["done"] - before) / rate
+            finally:
+                del clients[own]
 
     return bulk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AT_ONCE", "FOR_NOW", "SCHEMA", "Calls", "Creation", "Death", "Write"]
+__all__ = ["AT_ONCE", "FOR_NOW", "SCHEMA", "Calls", "Creation", "Death", "ForkPoint", "Write"]
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,6 +47,20 @@ _HOOKS_LOGGED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
+class ForkPoint:
+    """The checkpoint of a thread to which that goes back for a run that forks another."""
+
+    checkpoint: str
+    as_read: tuple[str, str, str] | None = None
+    """The other run's id, status and epoch, if it must be as it was read."""
+
+    @property
+    def text(self) -> str:
+        """What `enqueue` is given in the place of `on_busy`."""
+        return " ".join(("fork", self.checkpoint, *(self.as_read or ())))
+
+
+@dataclass(frozen=True, slots=True)
 class Creation:
     """A run to be created."""
 
@@ -63,6 +77,8 @@ class Creation:
     """Whether the id was made for this run just now, so that nobody else can know it."""
     recorded: Mapping[str, str | bytes] = field(default_factory=dict[str, "str | bytes"])
     """Checkpoints that it begins with, of the run that it forks."""
+    fork: ForkPoint | None = None
+    """Where it begins if it forks another run; it then begins only where its thread is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +150,7 @@ class Calls:
             "enqueue",
             creation.run_id,
             thread_key(creation.thread_id),
-            creation.on_busy,
+            creation.on_busy if creation.fork is None else creation.fork.text,
             ("n" if creation.is_new else "") + ("" if asks else "a"),
             creation.digest,
             creation.input,

@@ -27,8 +27,6 @@ class Change:
     nonce: str
     entrypoint: str = ""
     metadata: str = ""
-    run_id: str = ""
-    """The run that a fork is made for, which makes it only once; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,6 @@ class ThreadCalls:
             self._history,
             self._retention,
             thread_bytes(change.thread_id),
-            change.run_id,
         )
 
     def copy(self, copied: Copy, nonce: str) -> Call:

@@ -1,4 +1,4 @@
-"""The same done to many runs."""
+"""One action on many runs: which one, on which runs, and how far it is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from penstock.runtime.types.run_filter import RunFilter, StatusQuery
 BulkAction = Literal["cancel", "resume", "rerun", "fork", "delete", "unpin"]
 
 BULK: Final = "penstock.bulk"
-"""The entrypoint that workers have to do the same to many runs."""
+"""The entrypoint by which a worker takes one action on many runs."""
 
 _OVER: Final = frozenset(RunStatus) - OPEN
 
@@ -48,7 +48,8 @@ class BulkProgress:
     skipped: int
     """Runs that had changed since they were read, or that it was done to before."""
     run_ids: tuple[str, ...]
-    """The runs that it was done to since the last progress; of a dry run, those it would be."""
+    """The runs that it was done to since the last progress, for rerun and fork the new ones; of a
+    dry run, those that it would be done to."""
 
 
 class BulkOptions(TypedDict, total=False):
@@ -93,12 +94,14 @@ class BulkOrder:
         """
         try:
             fields: dict[str, Any] = {**written, "wanted": RunFilter.read(written["wanted"])}
-            fields |= {name: tuple(written[name]) for name in ("accept", "forget")}
-            return cls(**fields)
+            fields |= {name: _listed(written[name]) for name in ("accept", "forget")}
+            order = cls(**fields)
+            _check(order)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"this is no bulk as client.start_bulk writes it: {error!r}."
             ) from error
+        return order
 
 
 def bulk_order(action: str, query: StatusQuery, **options: Unpack[BulkOptions]) -> BulkOrder:
@@ -108,33 +111,41 @@ def bulk_order(action: str, query: StatusQuery, **options: Unpack[BulkOptions]) 
         ConfigurationError: there is no such action, it can be done to none of these runs or has no
             such option, or neither a filter nor `all` says which are meant.
     """
-    if action not in ACTIONS:
-        raise ConfigurationError(f"there is no action {action!r}; there are {', '.join(ACTIONS)}.")
     wanted = RunFilter.of(**query)
     if wanted.is_empty and not options.get("all"):
         raise ConfigurationError(
             f"{action} all runs? Give a filter, such as entrypoint or tag, or all=True (--all)."
         )
-    statuses = wanted.statuses & ACTIONS[action]
-    if not statuses:
+    accept, forget = (_listed(options.get(name, ())) for name in ("accept", "forget"))
+    rate, after_step = options.get("rate", 100.0), options.get("after_step")
+    statuses = wanted.statuses & ACTIONS.get(action, frozenset())
+    wanted = dataclasses.replace(wanted, statuses=statuses)
+    order = BulkOrder(action, wanted, rate, accept, forget, after_step)
+    _check(order)
+    return order
+
+
+def _check(order: BulkOrder) -> None:
+    """Check that an order can be carried out.
+
+    Raises:
+        ConfigurationError: there is no such action, it can be done to none of these runs or has no
+            such option, or the rate is none.
+    """
+    action = order.action
+    if action not in ACTIONS:
+        raise ConfigurationError(f"there is no action {action!r}; there are {', '.join(ACTIONS)}.")
+    if not order.wanted.statuses or not order.wanted.statuses <= ACTIONS[action]:
         raise ConfigurationError(
             f"{action} is for runs that are {', '.join(sorted(ACTIONS[action]))}."
         )
-    accept, forget = (_listed(options.get(name, ())) for name in ("accept", "forget"))
-    after_step = options.get("after_step")
-    if (accept or forget) and action != "resume":
+    if (order.accept or order.forget) and action != "resume":
         raise ConfigurationError(f"accept and forget are of resume, not of {action}.")
-    if after_step is not None and action != "fork":
+    if order.after_step is not None and action != "fork":
         raise ConfigurationError(f"after_step is of fork, not of {action}.")
-    wanted = dataclasses.replace(wanted, statuses=statuses)
-    return BulkOrder(action, wanted, _rate(options.get("rate", 100.0)), accept, forget, after_step)
+    if not order.rate > 0:
+        raise ConfigurationError(f"rate is a number of runs a second, above 0, not {order.rate!r}.")
 
 
 def _listed(steps: object) -> tuple[str, ...]:
     return (steps,) if isinstance(steps, str) else tuple(cast("Iterable[str]", steps))
-
-
-def _rate(rate: float) -> float:
-    if not rate > 0:
-        raise ConfigurationError(f"rate is a number of runs a second, above 0, not {rate!r}.")
-    return rate

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from penstock.publisher.codec.tree_reader import SEALED
 from penstock.publisher.redis.script import Call
 from penstock.publisher.redis.script import run as send
 from penstock.runtime import Client, entrypoint, interrupt, task
@@ -21,12 +22,14 @@ from penstock.runtime.redis.plans.requests import Reads, Request
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.types.bulk import BulkAction, BulkOrder, BulkProgress, bulk_order
-from penstock.runtime.types.run_filter import RunPage
+from penstock.runtime.types.run_filter import RunFilter, RunPage
+from penstock.runtime.types.state import StateSnapshot
 from tests.faults.support.invariants import Checker
 from tests.support.attempts import end
 from tests.support.requests import sent
 
 KEYS = Keys()
+KEY = "k:" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
 works: set[int] = set()
 stepped: list[int] = []
 
@@ -58,7 +61,7 @@ def pay(number: int) -> int:
     return number
 
 
-@pytest.fixture(params=["", "k:" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="])
+@pytest.fixture(params=["", KEY])
 def worker(request: pytest.FixtureRequest) -> Iterator[InMemoryWorker]:
     works.clear()
     stepped.clear()
@@ -245,6 +248,60 @@ def test_runs_are_forked_once_for_each_attempt(worker: InMemoryWorker, client: C
     Checker(client.connection).check(over=True)
 
 
+@pytest.mark.parametrize("goes_on", [True, False], ids=["the run", "another run of its thread"])
+def test_a_fork_that_cannot_be_made_leaves_the_thread_as_it_is(
+    worker: InMemoryWorker, client: Client, goes_on: bool
+) -> None:
+    run = client.enqueue(two, 1, thread_id="t")
+    worker.work()
+    bulk = Bulk(
+        client.threads, client.search, client.settings, bulk_order("fork", {"status": "failed"})
+    )
+    before: list[StateSnapshot] = []
+
+    def change(request: Request) -> None:
+        if isinstance(request, Call) and not before:
+            if goes_on:  # it has failed again, in another attempt
+                run.resume()
+                worker.work()
+            else:
+                client.enqueue(two, 2, thread_id="t")
+            before.extend(client.thread("t").history())
+
+    progress, _ = sent(client, bulk.step(), change)
+
+    assert (progress.done, progress.skipped) == (0, 1)
+    assert list(client.thread("t").history()) == before
+    Checker(client.connection).check()
+
+
+def test_a_fork_is_made_in_one_step(worker: InMemoryWorker, client: Client) -> None:
+    client.enqueue(two, 1, thread_id="t")
+    worker.work()
+    bulk = Bulk(
+        client.threads, client.search, client.settings, bulk_order("fork", {"status": "failed"})
+    )
+
+    progress, requests = sent(client, bulk.step())
+
+    assert progress.done == 1
+    assert len([each for each in requests if isinstance(each, Call)]) == 1
+
+
+@pytest.mark.parametrize("action", ["rerun", "fork"])
+def test_a_run_that_cannot_be_read_is_skipped(action: Any) -> None:
+    works.clear()
+    with InMemoryWorker([two], settings=Settings(encryption_keys=KEY)) as worker:
+        client = worker.client
+        names = [client.enqueue(two, number, thread_id=f"t{number}").run_id for number in (1, 2)]
+        worker.work()
+        sealed = f'{{"{SEALED}":"gone:AAAA"}}'  # by a key that is not here
+        client.connection.hset(KEYS.checkpoints(names[1]), "input", sealed)
+
+        assert last(client.bulk(action, status="failed")) == (1, 1)
+        worker.work()
+
+
 def test_two_forks_at_once_are_one(worker: InMemoryWorker, client: Client) -> None:
     """The other takes the thread back after the first one has read that there is no new run."""
     client.enqueue(two, 1, thread_id="t")
@@ -255,8 +312,7 @@ def test_two_forks_at_once_are_one(worker: InMemoryWorker, client: Client) -> No
     meanwhile: list[int] = []
 
     def fork(request: Request) -> None:
-        is_fork = isinstance(request, Call) and request.script.name.endswith("fork")
-        if is_fork and not meanwhile:
+        if isinstance(request, Call) and not meanwhile:
             meanwhile.append(client.do(bulks[1].step()).done)
             worker.work()
             meanwhile.append(len(list(client.thread("t").history())))
@@ -294,6 +350,27 @@ def test_an_order_is_read_as_it_was_written() -> None:
     assert BulkOrder.read(json.loads(json.dumps(order.written()))) == order
     with pytest.raises(ConfigurationError, match="no bulk as"):
         BulkOrder.read({"action": "resume"})
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"rate": 0}, "rate"),
+        ({"rate": "x"}, "no bulk as"),
+        ({"action": "explode"}, "no action 'explode'"),
+        ({"action": "fork"}, "accept and forget are of resume"),
+        ({"after_step": "a:0"}, "after_step is of fork"),
+        ({"wanted": RunFilter().written()}, "resume is for runs that are failed"),
+        ({"wanted": {**RunFilter().written(), "statuses": []}}, "resume is for runs"),
+    ],
+)
+def test_an_order_that_nobody_may_give_is_refused_where_it_is_read(
+    change: Mapping[str, Any], match: str
+) -> None:
+    order = bulk_order("resume", {"status": "failed"}, accept="a:0")
+
+    with pytest.raises(ConfigurationError, match=match):
+        BulkOrder.read({**order.written(), **change})
 
 
 def test_a_run_is_run_again_with_all_it_was_given(worker: InMemoryWorker, client: Client) -> None:

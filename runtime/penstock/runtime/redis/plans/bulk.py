@@ -1,4 +1,4 @@
-"""The same done to many runs, a page of them at a time, as plans without IO."""
+"""One action on many runs, a page of them at a time, as plans without IO."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from penstock.publisher.errors import CodecError
 from penstock.runtime.errors import (
     ConfigurationError,
     ResumeError,
@@ -86,8 +87,8 @@ class Bulk:
                     changed.append(name)
             return changed
         calls = self.threads.plans.calls
-        told = [(run.run_id, run.status, run.epoch) for run in runs]
-        done = yield calls.bulk(order.action, told)
+        as_read = [(run.run_id, run.status, run.epoch) for run in runs]
+        done = yield calls.bulk(order.action, as_read)
         return [run.run_id for run, is_done in zip(runs, done, strict=True) if is_done]
 
     def _change_one(self, run: AsRead) -> Plan[str]:
@@ -102,13 +103,14 @@ class Bulk:
                 self.threads.plans, run.run_id, order.accept, order.forget, epoch=run.epoch
             )
         except (
+            CodecError,
             ConfigurationError,
             ResumeError,
             RunNotFoundError,
             ThreadBusyError,
             UnknownCheckpointError,
         ):
-            return ""  # it has changed meanwhile, or it has no such step
+            return ""  # it has changed meanwhile, has no such step, or cannot be read here
         return run.run_id
 
     def _rerun(self, run: AsRead) -> Plan[str]:
@@ -124,7 +126,7 @@ class Bulk:
         creation = yield from prepare_fork(
             self.threads, self.settings, run, self.order.after_step, new_id
         )
-        return (yield from self._create(creation)) if creation is not None else ""
+        return "" if creation is None else (yield from self._create(creation))
 
     def _create(self, creation: Creation) -> Plan[str]:
         """Create a new run, whose id says whose it is and of which attempt: so there is one."""

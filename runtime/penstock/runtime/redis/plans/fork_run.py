@@ -18,7 +18,7 @@ from penstock.runtime.journal.checkpoint_names import PATCH, TAKEN, TIMER, VOID
 from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.journal.run_input import ACCEPTED, ACCEPTED_CONTEXT
 from penstock.runtime.journal.thread_values import Kept
-from penstock.runtime.redis.calls import Creation, OnBusy
+from penstock.runtime.redis.calls import Creation, ForkPoint
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.as_read import AsRead
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
@@ -27,7 +27,6 @@ from penstock.runtime.redis.plans.threads import ThreadPlans
 from penstock.runtime.redis.run_record import CONFIG, read_tags
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.interrupt import interrupt_id
-from penstock.runtime.types.state import CheckpointRef
 
 SHOWN: Final = 20
 """Steps that an error names."""
@@ -64,16 +63,16 @@ def fork_run(
     thread_id, run_id = past
     new_id = checked_run_id(None)
     found = yield from _read(threads, run_id, thread_id, new_id)
-    creation = yield from _forked(threads, settings, found, after_step)
+    creation = yield from _write(threads, settings, found, after_step)
     return (yield from threads.plans.create(creation))
 
 
 def prepare_fork(
     threads: ThreadPlans, settings: Settings, past: AsRead, after_step: str | None, new_id: str
 ) -> Plan[Creation | None]:
-    """Take a thread back to where a run on it began, and write down a run that starts there.
+    """Write down a run that forks another, and is made only if that still is as it was read.
 
-    None, and nothing is changed, if that run is there already, or the other is not as it was read.
+    None if it is there already, or the other is not as it was read.
 
     Raises: as `fork_run` does.
     """
@@ -81,7 +80,7 @@ def prepare_fork(
     found = yield from _read(threads, past.run_id, fields["thread"], new_id)
     if found.is_made or not past.is_still(found.fields):
         return None
-    return (yield from _forked(threads, settings, found, after_step))
+    return (yield from _write(threads, settings, found, after_step, past))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +122,12 @@ def _read(threads: ThreadPlans, run_id: str, thread_id: str, new_id: str) -> Pla
     return _Found(run_id, thread_id, new_id, fields, recorded, is_made is not None)
 
 
-def _forked(
-    threads: ThreadPlans, settings: Settings, found: _Found, after_step: str | None
+def _write(
+    threads: ThreadPlans,
+    settings: Settings,
+    found: _Found,
+    after_step: str | None,
+    as_read: AsRead | None = None,
 ) -> Plan[Creation]:
     done = _Past()
     if after_step is not None:
@@ -132,12 +135,11 @@ def _forked(
         if not done.is_found:
             raise _unknown_step(found.run_id, after_step, done)
     move = Move(threads.codec, found.run_id, found.new_id, found.recorded)
-    creation = move.creation(found.fields, settings, found.thread_id, "reject")
+    creation = move.creation(found.fields, settings, found.thread_id)
     kept = {**creation.recorded, **move.patches(), **move.kept(done)}
-    ref = CheckpointRef(found.thread_id, found.fields["checkpoint"])
-    change = threads.changes.change(ref, found.fields["entrypoint"])
-    yield from threads.changes.fork(dataclasses.replace(change, run_id=found.new_id))
-    return dataclasses.replace(creation, recorded=kept)
+    past = None if as_read is None else (as_read.run_id, as_read.status, as_read.epoch)
+    point = ForkPoint(found.fields["checkpoint"], past)
+    return dataclasses.replace(creation, recorded=kept, fork=point)
 
 
 def _past(threads: ThreadPlans, run_id: str, after_step: str) -> Plan[_Past]:
@@ -177,7 +179,6 @@ class Move:
         fields: Mapping[str, str],
         settings: Settings,
         thread_id: str | None,
-        on_busy: OnBusy = "queue",
     ) -> Creation:
         """Write down the new run with all that the old one was given; `fields` is its whole hash.
 
@@ -189,7 +190,6 @@ class Move:
             thread_id=thread_id,
             run_id=self._new_id,
             queue=fields["queue"] or settings.queue,
-            on_busy=on_busy,
             durability=fields["durability"],
             tags=read_tags(fields["tags"], self._old),
         )

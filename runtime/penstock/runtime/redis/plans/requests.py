@@ -36,6 +36,7 @@ from penstock.runtime.errors import (
     RunFailedError,
     RunNotFoundError,
     ThreadBusyError,
+    UnknownCheckpointError,
 )
 from penstock.runtime.redis.calls import SCHEMA, Calls, Creation
 from penstock.runtime.redis.facets import check_index
@@ -99,7 +100,13 @@ class RequestPlans:
         return (yield from self.create(create(wanted, self._settings, self.codec)))
 
     def create(self, creation: Creation) -> Plan[tuple[str, str]]:
-        """Create a run that is written down; returns its id and its thread's."""
+        """Create a run that is written down; returns its id and its thread's.
+
+        Raises:
+            RunConflictError: the run id is taken by another input.
+            ThreadBusyError: the thread is busy, which this run does not wait for.
+            UnknownCheckpointError: it forks another run, whose checkpoint is no longer kept.
+        """
         name, asked = str(creation.fields["entrypoint"]), time.monotonic()
         asks = name not in self._warned and asked > self._announced.get(name, 0.0)
         asks = asks and bool(creation.queue)
@@ -112,10 +119,11 @@ class RequestPlans:
                 "thread; give each request an id of its own.",
             )
         if enqueued.word == "busy":
-            raise ThreadBusyError(
-                enqueued.other,
-                f"thread {creation.thread_id!r} is busy: run {enqueued.other!r} is at work on it. "
-                'Enqueue with on_busy="queue" to wait for it, or "interrupt" to replace it.',
+            raise _busy(creation, enqueued.other)
+        if enqueued.word == "unknown" and creation.fork is not None:
+            raise UnknownCheckpointError(
+                f"thread {creation.thread_id!r} has no checkpoint {creation.fork.checkpoint!r}: it "
+                "is no longer kept (setting history)."
             )
         if enqueued.announced:
             self._announced[name] = asked + ANNOUNCED
@@ -297,6 +305,16 @@ class RequestPlans:
             lone = yield ("HGET", self.keys.run(thread_id), "lone")
             return thread_id if lone == b"1" else None
         return str(name.decode())
+
+
+def _busy(creation: Creation, run_id: str) -> ThreadBusyError:
+    advice = 'Enqueue with on_busy="queue" to wait for it, or "interrupt" to replace it.'
+    if creation.fork is not None:
+        advice = "Wait for its result, or cancel it."
+    return ThreadBusyError(
+        run_id,
+        f"thread {creation.thread_id!r} is busy: run {run_id!r} is at work on it. {advice}",
+    )
 
 
 def found_fields(run_id: str, reply: Any) -> dict[str, str]:

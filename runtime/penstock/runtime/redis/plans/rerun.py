@@ -64,7 +64,7 @@ def read_past(plans: RequestPlans, run_id: str) -> Plan[Past]:
     names = ("input", "context", ACCEPTED, ACCEPTED_CONTEXT)
     record, found = yield Reads(
         [
-            ("HGETALL", plans.keys.run(checked_run_id(run_id))),
+            plans.record(run_id),
             ("HMGET", plans.keys.checkpoints(run_id), *names),
         ]
     )

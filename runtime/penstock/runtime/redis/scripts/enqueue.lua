@@ -1,6 +1,8 @@
 -- enqueue: create a run and queue it, once, however often the call is sent.
 --
--- ARGV[3] run id, ARGV[4] thread key, ARGV[5] on_busy (queue, reject, interrupt, rollback),
+-- ARGV[3] run id, ARGV[4] thread key, ARGV[5] on_busy (queue, reject, interrupt, rollback), or of a run that forks one
+-- of its thread 'fork <checkpoint>': reject, else the thread goes back to this checkpoint first. If '<run id> <status>
+-- <epoch>' of the other run follow, it does so only where that still is as it was read.
 -- ARGV[6] what the caller knows already: 'n' the id is new, so that nobody else can know it or its own thread,
 -- 'a' whether a live worker announces the entrypoint; or both, or '',
 -- ARGV[7] digests that what is asked for may be known by (the first is kept), ARGV[8] input as a checkpoint,
@@ -10,11 +12,12 @@
 -- others only where they differ from what is said of a run without them).
 -- Returns { word, thread id or the id of the run at work, 1 if a live worker announces the entrypoint, '' also where
 -- the caller knows };
--- the word is created, exists, conflict (the id has another input) or busy (rejected).
+-- the word is created, exists, conflict (the id has another input), busy (rejected), unknown (no such checkpoint) or
+-- changed (the other run is not as it was read).
 -- A run that is given no thread is alone on one of its own, which has no keys as long as nobody asks for it; if a
 -- thread of its id has a record, it is on that.
 -- Keys: run:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, waiting:<key>, entrypoints, webhooks,
--- and those of delay, facets, feed, standing, separate and settle.
+-- and those of ancestor, delay, facets, feed, standing, separate and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -25,6 +28,7 @@
 -- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate as separating(place_of)
+-- include: penstock.runtime.redis.scripts/ancestor as ancestry(ancestor)
 -- include: penstock.runtime.redis.scripts/settle as settling(settle_here, start_next)
 -- include: penstock.runtime.redis.scripts/delay as delaying(offer_when_due)
 -- include: penstock.runtime.redis.scripts/standing
@@ -61,13 +65,36 @@ local function begin_at(at)
   return at.head, at.step
 end
 
+-- The thread is as it was at a checkpoint; returns the word of a refusal.
+-- seldom
+local function go_back(at, back)
+  local number, other, left, epoch = string.match(back, '^(%d+) ?([%w_-]*) ?(%a*) ?(%d*)$')
+  if other ~= '' then
+    local known = fields_of(other, 'status', 'epoch')
+    if known.status ~= left or (known.epoch or '') ~= epoch then
+      return 'changed'
+    end
+  end
+  local step, values = ancestry().ancestor(thread, at, number)
+  if not step then
+    return 'unknown'
+  end
+  redis.call(unpack(remember(thread, at, { source = 'fork', parent = number, step = step, entrypoint = told.entrypoint,
+    keep = told.history or HISTORY }, values)))
+end
+
 local is_new = string.find(ARGV[6], 'n', 1, true)
 local at = is_own and is_new and {} or place_at()
 local is_alone = is_own and not at.head and not at.listed
 local active = at.run
 local status, busy = standing(active)
-if busy and on_busy == 'reject' then
+local back = string.match(on_busy, '^fork (.*)$')
+if busy and (back or on_busy == 'reject') then
   return { 'busy', active, '1' }
+end
+local refusal = back and go_back(at, back)
+if refusal then
+  return { refusal, '', '1' }
 end
 -- The run that the thread was at may be gone, and others wait behind it: then the first of those is next.
 local is_gone = not status and not is_alone and redis.call('LLEN', key('waiting', thread)) > 0

@@ -1,10 +1,9 @@
 -- fork: go on from a checkpoint of a thread: a copy of it becomes the thread's head.
 --
 -- ARGV[3] thread key, ARGV[4] nonce, ARGV[5] number of the checkpoint ('' for the head), ARGV[6] entrypoint,
--- ARGV[7] metadata, ARGV[8] how many checkpoints to keep, ARGV[9] retention of a thread,
--- ARGV[10] thread id, ARGV[11] the run that it is made for ('' for none): if that is there, it was made.
+-- ARGV[7] metadata, ARGV[8] how many checkpoints to keep, ARGV[9] retention of a thread, ARGV[10] thread id.
 -- Returns as update does. What is pending on the thread is cancelled.
--- Keys: run:<id>, those of thread_update, separate, standing and settle.
+-- Keys: those of ancestor, thread_update, thread_lists, separate, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -13,6 +12,7 @@
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate
+-- include: penstock.runtime.redis.scripts/ancestor
 -- include: penstock.runtime.redis.scripts/facets
 -- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/settle
@@ -23,10 +23,6 @@ local thread, nonce = ARGV[3], ARGV[4]
 local number = made(nonce)
 if number then
   return { 'OK', number }
-end
-local is_made = ARGV[11] ~= '' and redis.call('HGET', key('run', ARGV[11]), 'checkpoint')
-if is_made then
-  return { 'OK', is_made }
 end
 local at = place_of(ARGV[10], thread)
 local active = at.run

@@ -8,7 +8,7 @@
 -- Returns { OK, number of the new checkpoint }, { BUSY, run id }, { UNKNOWN, '' } (no such checkpoint),
 -- { MOVED, '' } where the thread is at another run, or { GRAPH, what says so } where a graph is executed on it.
 -- A run that waits or failed is completed by the values; from another checkpoint than the head, it is cancelled.
--- Keys: graph:<key>, those of thread_update, separate, standing and settle.
+-- Keys: graph:<key>, those of ancestor, thread_update, thread_lists, separate, standing and settle.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
@@ -17,6 +17,7 @@
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate
+-- include: penstock.runtime.redis.scripts/ancestor
 -- include: penstock.runtime.redis.scripts/facets
 -- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
 -- include: penstock.runtime.redis.scripts/settle
