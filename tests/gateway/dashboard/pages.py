@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -78,7 +79,7 @@ class Pages(Api):
         """Have a worker that is listed, with the code of this one and what it tells of it."""
         keys, app = self.worker.client.plans.keys, replace(self.worker.app, version=version)
         run(self.worker.connection, self.worker.client.plans.calls.announce(app, 3600.0))
-        describe(self.worker.connection, keys, app)
+        describe(self.worker.connection, keys, app, time.time())
         fields = {"queues": ",".join(queues), "birth": "2026-11-30T10:00:00+00:00", "pid": "7"}
         self.worker.connection.hset(
             keys.worker(name), mapping={**fields, APP: app.token, RELEASE: "0.1.0"}

@@ -7,14 +7,16 @@ __all__ = ["describe", "tried"]
 import inspect
 import json
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
+from penstock.publisher.redis.script import run_all
 from penstock.runtime.executor.app import AnyExecutable, App
 from penstock.runtime.executor.hosted import Hosted
+from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.keys import Keys
 
 logger = logging.getLogger(__name__)
@@ -23,26 +25,39 @@ KEPT: Final = 7 * 86400
 """Seconds that a description is kept, after the last worker that has told it."""
 
 
-def describe(connection: Redis, keys: Keys, app: App, since: float | None = None) -> None:
-    """Tell what clients may know of each entrypoint of an app.
+def describe(connection: Redis, keys: Keys, app: App, since: float) -> None:
+    """Tell what clients may know of each entrypoint of an app; `since` is when this worker began.
+
+    What a worker has told that began later stands.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer, or refuses.
     """
-    began = time.time() if since is None else since
-    with connection.pipeline(transaction=False) as pipeline:
-        for name, each in app.entrypoints.items():
-            text = json.dumps({"since": began, **_described(each)}, default=str)
-            pipeline.set(keys.entrypoint(name), text, ex=KEPT)
-        pipeline.execute()
+    calls = Calls(keys)
+    sent = [
+        calls.describe(name, since, _text(each, since), KEPT)
+        for name, each in app.entrypoints.items()
+    ]
+    for reply in run_all(connection, sent):
+        if isinstance(reply, ResponseError):
+            raise reply
+
+
+def _text(each: AnyExecutable, since: float) -> str:
+    known = {"since": since, "about": _about(each)}  # in this order: `describe.lua` looks for it
+    text = tried(lambda: json.dumps({**known, **_described(each)}, default=str))
+    return text or json.dumps(known)
+
+
+def _about(each: AnyExecutable) -> str:
+    return each.about if isinstance(each, Hosted) else _first_line(each.body.function)
 
 
 def _described(each: AnyExecutable) -> Mapping[str, Any]:
     if isinstance(each, Hosted):
-        return {"about": each.about, "is_graph": True, **(tried(each.description) or {})}
+        return {"is_graph": True, **(tried(each.description) or {})}
     output = tried(each.get_output_jsonschema)  # what a thread keeps of it, too
     return {
-        "about": _first_line(each.body.function),
         "schemas": {
             "input": tried(each.get_input_jsonschema),
             "output": output,

@@ -306,6 +306,10 @@ class Calls:
         """Say for a while what a live worker can execute."""
         return self._call("announce", _ms(seconds), app.digest, *app.names)
 
+    def describe(self, name: str, since: float, text: str, seconds: float) -> Call:
+        """Say what clients may know of an entrypoint, unless a worker that began later has."""
+        return self._call("describe", name, since, text, _ms(seconds))
+
     def backlog(self, queues: Iterable[str]) -> Call:
         """Count what the workers of some queues have to do."""
         return self._call("backlog", *queues)

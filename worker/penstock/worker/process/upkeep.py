@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 ANNOUNCE_EVERY: Final = 5.0
 DESCRIBE_EVERY: Final = 3600.0
+DESCRIBE_AGAIN: Final = 60.0
+"""Seconds after which a description that Redis refused is tried again."""
 HEARTBEAT_EVERY: Final = 2.0
 MAINTENANCE_EVERY: Final = 600.0
 
@@ -66,9 +68,6 @@ class Upkeep:
             worker.set_state(state)
         if self._is_due("announce", ANNOUNCE_EVERY):
             self.announce()
-        if self._is_due("describe", DESCRIBE_EVERY):
-            executor = self._executor
-            describe(self._worker.connection, executor.calls.keys, executor.app, self._began)
         if self._is_due("heartbeat", HEARTBEAT_EVERY):
             with worker.connection.pipeline(transaction=False) as pipeline:
                 worker.heartbeat(pipeline=pipeline)
@@ -76,6 +75,10 @@ class Upkeep:
                 pipeline.execute()
         if self._is_due("maintenance", MAINTENANCE_EVERY):
             self._clean()
+        if self._is_due("describe", DESCRIBE_AGAIN):
+            executor = self._executor
+            describe(worker.connection, executor.calls.keys, executor.app, self._began)
+            self._due["describe"] = time.monotonic() + DESCRIBE_EVERY
 
     def announce(self) -> None:
         """Announce what this worker can execute, and learn whether there are webhooks."""
