@@ -51,6 +51,7 @@ async def bulk(call: Call[Empty, BulkBody]) -> Response:
         raise RequestError(403, f"{call.identity.name!r} may not delete: this needs an admin.")
     steps: Any = {"accept": body.accept, "forget": body.forget, "after_step": body.after_step}
     if body.detach:
+        steps["worker_queue"] = body.worker_queue
         run = await call.client.start_bulk(
             body.action, rate=body.rate, all=body.all, **steps, **body.filters()
         )

@@ -253,6 +253,8 @@ class BulkBody(FilterQuery):
     """Of runs that are forked: the last step that is not executed again."""
     detach: bool = False
     """Have a worker do it, as a run of its own, which the answer names."""
+    worker_queue: Text | None = None
+    """With `detach`: the queue whose workers do it."""
 
 
 class WebhookFilters(_Model):

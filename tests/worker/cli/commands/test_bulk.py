@@ -68,16 +68,23 @@ def test_a_dry_run_names_runs_and_changes_nothing(redis_url: str, names: list[st
 def test_a_worker_does_it_where_the_command_only_starts_it(
     redis_url: str, names: list[str]
 ) -> None:
-    shown = penstock("bulk", "fork", "--all", "--detach", url=redis_url).stdout
+    shown = penstock(
+        "bulk", "fork", "--all", "--detach", "--worker-queue", "bulks", url=redis_url
+    ).stdout
     (started,) = rows(penstock("bulk", "rerun", "--all", "--detach", "--json", url=redis_url))
     cause = rows(penstock("failures", "--json", url=redis_url))
 
     assert shown.startswith("fork: run ")
     assert shown.split()[2] != started["run_id"]
     assert "penstock.bulk" in penstock("show", started["run_id"], url=redis_url).stdout
+    with Client(redis_url) as client:
+        queues = [client.get(name).info().queue for name in (shown.split()[2], started["run_id"])]
+    assert queues == ["bulks", "default"]
     assert cause == []
     for refusal in (("bulk", "fork", "--all", "--detach", "--dry-run"), ("failures", "--detach")):
         assert penstock(*refusal, url=redis_url).exit_code == 2
+    for other in (("bulk", "fork", "--all"), ("failures", "c", "--resume")):
+        assert penstock(*other, "--worker-queue", "q", url=redis_url).exit_code == 2
     assert "after_step is of fork" in refused(
         penstock("bulk", "resume", "--all", "--after-step", "a:0", url=redis_url)
     )

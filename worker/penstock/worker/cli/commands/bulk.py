@@ -1,8 +1,8 @@
-"""`penstock bulk`: the same done to many runs."""
+"""`penstock bulk`: one action on many runs."""
 
 from __future__ import annotations
 
-__all__ = ["bulk", "detached", "follow_bulk", "say_started", "steps_of_resume"]
+__all__ = ["bulk", "check_detached", "detached", "follow_bulk", "say_started", "steps_of_resume"]
 
 import json
 from collections.abc import Callable, Iterable
@@ -32,9 +32,24 @@ def steps_of_resume(function: F) -> F:
     return function
 
 
-detached: Final = click.option(
-    "--detach", is_flag=True, help="Have a worker do it, as a run of its own, and name the run."
-)
+def detached(function: F) -> F:
+    """Let a command have its work done by a worker, as `detach` and `worker_queue`."""
+    function = click.option(
+        "--worker-queue", metavar="NAME", help="With --detach: the queue whose workers do it."
+    )(function)
+    return click.option(
+        "--detach", is_flag=True, help="Have a worker do it, as a run of its own, and name the run."
+    )(function)
+
+
+def check_detached(detach: bool, worker_queue: str | None) -> None:
+    """Refuse a queue for work that no worker does.
+
+    Raises:
+        click.UsageError: there is one.
+    """
+    if worker_queue is not None and not detach:
+        raise click.UsageError("--worker-queue goes with --detach.")
 
 
 @click.command(short_help="Cancel, resume, rerun, fork, delete or unpin runs that pass filters.")
@@ -68,6 +83,7 @@ def bulk(
     forget: tuple[str, ...],
     after_step: str | None,
     detach: bool,
+    worker_queue: str | None,
     as_json: bool,
     redis: str | None,
     **options: Any,
@@ -80,10 +96,12 @@ def bulk(
     """
     if detach and dry_run:
         raise click.UsageError("--dry-run goes without --detach.")
+    check_detached(detach, worker_queue)
     query = query_of(options)
     steps: Any = {"accept": accept, "forget": forget, "after_step": after_step}
     with open_client(redis) as client:
         if detach:
+            steps["worker_queue"] = worker_queue
             run = client.start_bulk(action, rate=rate, all=is_all, **steps, **query)
             say_started(run.run_id, action, as_json=as_json)
             return

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from penstock.runtime.types.failure_group import FailureGroup
 from penstock.worker.cli.commands.bulk import (
+    check_detached,
     detached,
     follow_bulk,
     say_started,
@@ -43,6 +44,7 @@ def failures(
     accept: tuple[str, ...],
     forget: tuple[str, ...],
     detach: bool,
+    worker_queue: str | None,
     limit: int,
     as_json: bool,
     redis: str | None,
@@ -56,9 +58,12 @@ def failures(
         raise click.UsageError("--resume needs the CAUSE whose runs are resumed.")
     if not resume and (accept or forget or detach):
         raise click.UsageError("--accept, --forget and --detach go with --resume.")
+    check_detached(detach, worker_queue)
     with open_client(redis) as client:
         if cause and resume and detach:
-            run = client.start_bulk("resume", error=cause, accept=accept, forget=forget)
+            run = client.start_bulk(
+                "resume", error=cause, accept=accept, forget=forget, worker_queue=worker_queue
+            )
             say_started(run.run_id, "resume", as_json=as_json)
             return
         if cause and resume:
