@@ -35,7 +35,7 @@ from tests.faults.support.snapshot import Entry, Snapshot
 from tests.faults.support.voids import left_standing, remote_steps, speaks_for
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
-KINDS = ("run", "checkpoints", "questions", "remote", "events")
+KINDS = ("run", "checkpoints", "questions", "remote", "events", "legs")
 
 Run = Mapping[str, str]
 

@@ -42,6 +42,7 @@ def lua(expression: str, keys: Keys = KEYS) -> str:
         ("key('channel', 'r')", KEYS.channel("r")),
         ("key('checkpoints', 'r')", KEYS.checkpoints("r")),
         ("key('questions', 'r')", KEYS.questions("r")),
+        ("key('legs', 'r')", KEYS.legs("r")),
         ("key('thread', 't')", KEYS.thread("t")),
         ("key('history', 't')", KEYS.history("t")),
         ("key('made', 'n')", KEYS.made("n")),

@@ -78,6 +78,25 @@ def test_each_answer_of_a_plain_client_begins_a_leg(worker: InMemoryWorker) -> N
     assert [modes[leg.after] for leg in legs] == ["run.queued", "run.resumed", "run.resumed"]
 
 
+def test_what_is_kept_of_legs_is_not_moved_with_the_run_and_goes_with_it(
+    worker: InMemoryWorker,
+) -> None:
+    connection, run = worker.client.connection, worker.client.enqueue(asking, 1)
+    key = worker.client.plans.keys.legs(run.run_id)
+    for answer in ("a", "b"):
+        worker.work()
+        run.resume(answer)
+    assert connection.ttl(key) == -1
+
+    worker.work()
+
+    legs = {name: text for name, text in fields_of(worker, run.run_id).items() if "leg" in name}
+    assert legs == {"legs": "3"}
+    assert connection.pttl(key) > 0
+    list(worker.client.bulk("delete", status="completed"))
+    assert not connection.exists(key)
+
+
 def test_a_failed_run_that_goes_on_has_another_leg(worker: InMemoryWorker) -> None:
     state["is_broken"] = True
     run = worker.client.enqueue(failing, 1)

@@ -20,6 +20,7 @@ KINDS = {
     "run",
     "checkpoints",
     "questions",
+    "legs",
     "remote",
     "events",
     "channel",

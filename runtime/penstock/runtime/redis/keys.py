@@ -53,6 +53,10 @@ class Keys(EventKeys):
         """Hash of a run's open interrupts: id -> value, `<id>/schema` -> JSON schema."""
         return f"{self.prefix}:questions:{run_id}"
 
+    def legs(self, run_id: str) -> str:
+        """List of a run's legs from the second one on; runs that never went on have none."""
+        return f"{self.prefix}:legs:{run_id}"
+
     def remote(self, run_id: str) -> str:
         """Hash of a run's remote steps under way: step id -> the run that performs it.
 

@@ -15,8 +15,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from penstock.publisher.codec.codec import Codec
-from penstock.runtime.redis.plans.creation import checked_run_id
-from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
+from penstock.runtime.redis.plans.requests import (
+    Plan,
+    ReadingCommand,
+    Reads,
+    RequestPlans,
+    found_fields,
+)
 from penstock.runtime.redis.run_record import read_run, texts, whole
 from penstock.runtime.types.leg import Leg, RunLegs
 from penstock.runtime.types.run import RunStatus
@@ -37,26 +42,33 @@ def read_legs(plans: RequestPlans, run_id: str) -> Plan[RunLegs]:
     Raises:
         RunNotFoundError: there is none.
     """
-    return _legs(run_id, (yield from plans.fields(run_id)), plans.codec)
+    record, noted = yield Reads([plans.record(run_id), _noted(plans, run_id)])
+    return _legs(run_id, found_fields(run_id, record), noted, plans.codec)
 
 
 def read_many_legs(plans: RequestPlans, run_ids: Sequence[str]) -> Plan[list[RunLegs]]:
     """Read several runs with their legs, without those that are no longer there."""
-    keys = [plans.keys.run(checked_run_id(run_id)) for run_id in run_ids]
-    replies = yield Reads([("HGETALL", key) for key in keys])
-    found = [whole(run_id, texts(reply)) for run_id, reply in zip(run_ids, replies, strict=True)]
+    replies = yield Reads(
+        [each for run_id in run_ids for each in (plans.record(run_id), _noted(plans, run_id))]
+    )
     return [
-        _legs(run_id, fields, plans.codec)
-        for run_id, fields in zip(run_ids, found, strict=True)
-        if "status" in fields
+        _legs(run_id, fields, noted, plans.codec)
+        for run_id, record, noted in zip(run_ids, replies[::2], replies[1::2], strict=True)
+        if "status" in (fields := whole(run_id, texts(record)))
     ]
 
 
-def _legs(run_id: str, fields: Mapping[str, str], codec: Codec) -> RunLegs:
+def _noted(plans: RequestPlans, run_id: str) -> ReadingCommand:
+    """Return the command that reads the legs of a run but for the first one."""
+    return ("LRANGE", plans.keys.legs(run_id), 0, -1)
+
+
+def _legs(run_id: str, fields: Mapping[str, str], noted: Sequence[bytes], codec: Codec) -> RunLegs:
+    """Read the legs that a run had as its hash was read; `noted` was read after that."""
     run, place = read_run(run_id, fields, codec), _place(codec, run_id)
     legs = [Leg(run_id, 1, 0, run.created_at, _request(place, fields["request"]))]
-    for number in range(2, int(fields.get("legs", 1)) + 1):
-        after, status, began, text = fields[f"leg:{number}"].split(" ", 3)
+    for number, line in enumerate(noted[: int(fields.get("legs", 1)) - 1], 2):
+        after, status, began, text = line.decode("utf-8", "surrogatepass").split(" ", 3)
         moment = datetime.fromtimestamp(int(began) / 1000, UTC)
         legs[-1] = replace(legs[-1], end=int(after), left_as=RunStatus(status), left_at=moment)
         legs.append(Leg(run_id, number, int(after), moment, _request(place, text)))

@@ -7,11 +7,11 @@
 -- resumed_text(thread): the event of one that goes on without an answer; thread: the id of its thread, nil if its own.
 -- Field 'pardoned' counts the deaths that do not count against it any more.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id>, channel:<id>, thread:<key>, history:<key>, timers, webhooks;
--- those of relist, feed, graph_keys, thread_lists and ticket.
--- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph)
+-- those of legs, relist, feed, graph_keys, thread_lists and ticket.
+-- include: penstock.runtime.redis.scripts/graph_keys as graph_keys(keep_graph, roll_back)
 -- include: penstock.runtime.redis.scripts/legs
 -- include: penstock.runtime.redis.scripts/relist as relist(list_again)
--- include: penstock.runtime.redis.scripts/thread_lists as thread_lists(show_thread)
+-- include: penstock.runtime.redis.scripts/thread_lists as thread_lists(show_thread, hide_thread)
 
 local function is_at(id, thread, is_lone)
   return is_lone == '1' or redis.call('HGET', key('thread', thread), 'run') == id
@@ -25,7 +25,10 @@ local function reopen(id, thread, event, request)
   redis.call('PERSIST', key('history', thread))
   graph_keys().keep_graph(thread, 0)
   local run = fields_of(id, 'status', 'finished', 'retention', 'entrypoint', 'queue', 'facets', 'created',
-    'retention_failed', 'cause', 'op', 'deaths', 'pardoned', 'feed', 'hooks', 'listed')
+    'retention_failed', 'cause', 'op', 'deaths', 'pardoned', 'feed', 'hooks', 'listed', 'legs')
+  if run.legs then
+    redis.call('PERSIST', key('legs', id))
+  end
   if run.finished and not run.op then
     relist().list_again(id, run)
   end

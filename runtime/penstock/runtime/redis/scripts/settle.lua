@@ -1,9 +1,9 @@
 -- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append, say, facets, feed and history.
 --
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
--- Keys: run:<id>, checkpoints:<id>, questions:<id>, events:<id> get the retention as TTL; channel:<id>;
+-- Keys: run:<id>, checkpoints:<id>, questions:<id>, legs:<id>, events:<id> get the retention as TTL; channel:<id>;
 -- thread:<key> (hash: id, run, children, saved:<name>, and what history says), waiting:<key> (list of run ids);
--- those of history, ended_lists, feed, remote_end and ticket; leases, ready and timers lose the run.
+-- those of delay, history, ended_lists, feed, remote_end and ticket; leases, ready and timers lose the run.
 local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
 
 -- Takes an open run out of the index that its status has.
@@ -107,6 +107,9 @@ local function settle_as(id, run, status, reason, by, ...)
   redis.call('PEXPIRE', key('events', id), retention)
   if run.asks then -- or it has asked nothing
     redis.call('PEXPIRE', key('questions', id), is_at_work and 0 or retention) -- which asks nothing any more
+  end
+  if run.legs then
+    redis.call('PEXPIRE', key('legs', id), retention)
   end
   if not run.lone then
     leave_thread(id, run, status, reason, by)
