@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 import redis
@@ -57,6 +58,30 @@ def test_functions_that_only_seldom_ones_need_are_made_in_these() -> None:
     assert leaving.startswith("local function leave_thread(...)\n")
     assert "  local function remember(thread, at, told, values)\n" in leaving
     assert leaving.endswith("  return leave_thread(...)")
+
+
+def test_a_chunk_that_is_included_twice_is_there_once() -> None:
+    text = load("penstock.runtime.redis.scripts", "bulk").text
+    at_once = re.findall(r"^local function (\w+)", text, re.MULTILINE)
+
+    assert len(at_once) == len(set(at_once))
+    assert "return { keep_graph = keep_graph, roll_back = roll_back }" in text
+
+
+def test_two_functions_of_one_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "twice"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "one.lua").write_text("local function f()\n  return 1\nend\n")
+    (package / "script.lua").write_text(
+        "-- include: twice/one\nlocal function f()\n  return 2\nend\nreturn f()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    with pytest.raises(ValueError, match="two functions 'f'"):
+        load("twice", "script")
 
 
 def test_a_constant_that_nothing_needs_is_left_out() -> None:

@@ -82,7 +82,7 @@ def _included(line: re.Match[str]) -> str:
 
 def _slim(text: str) -> str:
     """Leave out what a script does not use, and move what few calls use to where it is used."""
-    found = {each[2]: each for each in _FUNCTION.finditer(text)}
+    found = _functions(text)
     texts = {name: each[0].removeprefix("-- seldom\n") for name, each in found.items()}
     seldom = {name for name, each in found.items() if each[1]}
     outermost = _used(_FUNCTION.sub("", text), texts, seldom)
@@ -91,9 +91,24 @@ def _slim(text: str) -> str:
         texts[name] = _with_inner(
             name, texts[name], [texts[each] for each in texts if each in inner]
         )
-    return _without_constants(
-        _FUNCTION.sub(lambda each: texts[each[2]] if each[2] in outermost else "", text)
-    )
+    written = {name: texts[name] for name in outermost}
+    return _without_constants(_FUNCTION.sub(lambda each: written.pop(each[2], ""), text))
+
+
+def _functions(text: str) -> dict[str, re.Match[str]]:
+    """Find the functions of a text by name; a chunk that is included twice is there twice.
+
+    Raises:
+        ValueError: two functions have one name.
+    """
+    found: dict[str, re.Match[str]] = {}
+    for each in _FUNCTION.finditer(text):
+        if found.setdefault(each[2], each)[0] != each[0]:
+            raise ValueError(
+                f"a script has two functions {each[2]!r}: rename one, or let both includes of the "
+                "chunk have the same functions."
+            )
+    return found
 
 
 def _used(text: str, texts: Mapping[str, str], seldom: Set[str]) -> set[str]:
