@@ -166,10 +166,18 @@ def open_runs(plans: RequestPlans, thread_id: str) -> Plan[dict[str, int]]:
     ids = [*([] if at is None else [at]), *(each.decode() for each in waiting)]
     if not ids:
         return {}
-    statuses = yield Reads([("HGET", plans.keys.run(run_id), "status") for run_id in ids])
-    newest = yield Reads([("LINDEX", plans.keys.events(run_id), -1) for run_id in ids])
+    found = yield Reads(
+        [
+            command
+            for run_id in ids
+            for command in (
+                ("HGET", plans.keys.run(run_id), "status"),
+                ("LINDEX", plans.keys.events(run_id), -1),
+            )
+        ]
+    )
     return {
         run_id: event_of(event)[0] if event else 0
-        for run_id, status, event in zip(ids, statuses, newest, strict=True)
+        for run_id, status, event in zip(ids, found[::2], found[1::2], strict=True)
         if status is not None and status.decode() in OPEN
     }

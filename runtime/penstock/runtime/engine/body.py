@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
-from typing import Any, Final
+from typing import Any
 
 from penstock.runtime.engine.injection import injected
 from penstock.runtime.engine.step import Step, current
@@ -16,9 +16,6 @@ from penstock.runtime.engine.unawaited import Unawaited, finished, returned
 from penstock.runtime.engine.waiting.parking import begin
 from penstock.runtime.errors import StepCancelledError
 from penstock.runtime.types.timeout import Deadline
-
-_COROUTINES: Final = frozenset((CoroutineType,))
-"""The type of what most async functions return, which needs no closer look."""
 
 
 def call(step: Step) -> Any:
@@ -53,8 +50,11 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
             if rest is not None
             else step.function(*step.args, **(injected(step) if step.injects else step.kwargs))
         )
-        if type(awaited) not in _COROUTINES:
-            awaited = _as_coroutine(awaited)
+        kind: Any = awaited.__class__
+        if kind is not CoroutineType and not issubclass(
+            kind, Coroutine
+        ):  # as are most, but not all
+            awaited = _awaited(awaited)
         value, body = begin(awaited, branch.scope)
         if body is not None:
             body.task = task
@@ -73,14 +73,6 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
         raise _own_doing(step, error) from error
     finally:
         current.reset(token)
-
-
-def _as_coroutine(awaited: Any) -> Coroutine[Any, Any, Any]:
-    return awaited if _is_coroutine(awaited) else _awaited(awaited)
-
-
-def _is_coroutine(awaited: object) -> bool:
-    return isinstance(awaited, Coroutine)
 
 
 async def _awaited(awaited: Awaitable[Any]) -> Any:
