@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["Runner"]
 
 import asyncio
-import contextvars
 from asyncio import events
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -20,14 +19,14 @@ from penstock.runtime.engine.effects import BODY, Do, Effect, Keep, Park, Pause
 from penstock.runtime.engine.exit import Exit
 from penstock.runtime.engine.function.step_function import StepFunction
 from penstock.runtime.engine.idle import IdleWatch
-from penstock.runtime.engine.lifecycle import call_of, drained, perform
+from penstock.runtime.engine.lifecycle import call_of, perform
 from penstock.runtime.engine.on_loop import aperform, park
 from penstock.runtime.engine.orders import Orders
-from penstock.runtime.engine.pauses import until
 from penstock.runtime.engine.recall import cancel_mark, cancelled, recalled, stamped
 from penstock.runtime.engine.recording import give_up_step, replay_step
 from penstock.runtime.engine.slots import LoopJob, ThreadJob
 from penstock.runtime.engine.step import Branch, Step
+from penstock.runtime.engine.step_pauses import StepPauses
 from penstock.runtime.engine.unawaited import Unawaited, reject_unawaited_arguments, waiting
 from penstock.runtime.engine.waiting.future import (
     LoopFuture,
@@ -39,9 +38,7 @@ from penstock.runtime.engine.waiting.future import (
 )
 from penstock.runtime.engine.waiting.order import Order
 from penstock.runtime.engine.waiting.running import RunningSteps
-from penstock.runtime.engine.waiting.short_pauses import ShortPauses
 from penstock.runtime.errors import ConfigurationError, Stop, Suspend
-from penstock.runtime.journal.step_id import ancestry
 
 THREADS: Final = 32
 """Sync bodies of one attempt that run at once, unless `max_concurrency` says otherwise."""
@@ -72,9 +69,7 @@ class Runner:
         if self.watch is not None:
             self.watch.orders = self.orders
         self._limited = limit is not None
-        self._pauses = ShortPauses()
-        self._given_up = set[str]()
-        self._is_closed = False
+        self._pauses = StepPauses(attempt, loop)
         attempt.control.watch(self._drain)
 
     @property
@@ -201,8 +196,7 @@ class Runner:
         self.attempt.waits.withdraw_below(step.id)
         give_up_step(step)
         # Its thread cannot be stopped, but what that waits for.
-        self._given_up.add(step.id)
-        self._look_at_pauses()
+        self._pauses.give_up(step)
         self.running_steps.cancel_below(step.id)
 
     def _launch(self, step: Step, use: OutcomeUse) -> StepFuture[Any]:
@@ -242,7 +236,7 @@ class Runner:
 
         def arrive(done: asyncio.Future[Any]) -> None:
             watch.left_behind.pop(step.id, None)
-            if done.cancelled() and self._is_given_up(step):
+            if done.cancelled() and self._pauses.is_given_up(step):
                 future.set_exception(Suspend(f"nobody waits for step {step.id!r} any more"))
             else:
                 relay(done, future)
@@ -286,7 +280,7 @@ class Runner:
             case Do.CHILDREN:
                 return self.running_steps.join()
             case Pause():
-                return self._pause(step, effect)
+                return self._pauses.wait(step, effect)
             case Park(away):
                 raise away
             case Do.FIND | Keep():
@@ -307,7 +301,7 @@ class Runner:
             case Do.CHILDREN:
                 return self.running_steps.ajoin() if self.exit is None else self.exit.children()
             case Pause():
-                return self._apause(step, effect)
+                return self._pauses.await_(step, effect)
             case Park():
                 return self._root(park(step, effect), step)
             case _:
@@ -329,67 +323,21 @@ class Runner:
         """Let the run leave its process during what a body does on the loop."""
         return work if step.parent is not None or self.exit is None else self.exit.root(work)
 
-    def _pause(self, step: Step, pause: Pause) -> None:
-        self._pauses.wait(pause.seconds, lambda: self._ends_early(step, pause))
-        self.attempt.check()
-        if self._is_given_up(step):
-            raise Suspend(f"nobody waits for step {step.id!r} any more")
-        if self._is_left(step, pause):
-            raise drained(step)
-
-    async def _apause(self, step: Step, pause: Pause) -> None:
-        await self._pauses.await_(pause.seconds, lambda: self._ends_early(step, pause))
-        self.attempt.check()
-        if self._is_left(step, pause):
-            (name,) = drained(step).waits
-            await until(step, name, None, None)
-
-    def _ends_early(self, step: Step, pause: Pause) -> bool:
-        """Tell whether there is no reason to pause any more."""
-        if self.attempt.stopping is not None or self._is_given_up(step):
-            return True
-        return self.attempt.control.drain_requested and (
-            pause.is_between_tries or self._is_left(step, pause)
-        )
-
-    def _is_given_up(self, step: Step) -> bool:
-        """Tell whether nobody waits for a step: it, or one around it, was cancelled in a thread."""
-        return self._is_closed or not self._given_up.isdisjoint(ancestry(step.id))
-
-    def _is_left(self, step: Step, pause: Pause) -> bool:
-        """Tell whether code that pauses is left here, as its run drains.
-
-        A step at work is not: it pauses, and goes on to its end. Between two tries, the plan of the
-        step sees to it.
-        """
-        if pause.is_between_tries or not self.attempt.control.drain_requested:
-            return False
-        return step.performer() is not step
-
     def stop(self, stop: Stop) -> None:
         """End the attempt: at its next step, or where it sleeps between tries."""
         self.attempt.stopping = stop
-        self._look_at_pauses()
+        self._pauses.look_again()
         if self.watch is not None:
             self.watch.changed()
-
-    def _look_at_pauses(self) -> None:
-        """End the pauses that there is a reason to end; from any thread."""
-        self._pauses.look_again()
-        if self.loop is not None:
-            self.loop.call_soon_threadsafe(
-                self._pauses.look_again_on_loop, context=contextvars.Context()
-            )
 
     def close(self) -> None:
         """Heed the run's control no more, and let threads that pause go: the attempt is over."""
         self.attempt.control.forget(self._drain)
-        self._is_closed = True
-        self._pauses.look_again()
+        self._pauses.close()
 
     def _drain(self, _: str) -> None:
         """Leave the process once the steps at work have ended: nothing new begins from now on."""
-        self._look_at_pauses()
+        self._pauses.look_again()
         if self.watch is not None:
             self.watch.look_now()
 
