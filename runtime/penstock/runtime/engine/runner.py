@@ -6,28 +6,25 @@ __all__ = ["Runner"]
 
 import asyncio
 from asyncio import events
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, cast
 
-from penstock.publisher.plan import follow
 from penstock.runtime.concurrency.limiter import Limiter
 from penstock.runtime.concurrency.thread_pool import ThreadPool
 from penstock.runtime.engine.attempt.attempt import Attempt
-from penstock.runtime.engine.body import acall, call, timed
-from penstock.runtime.engine.effects import BODY, Do, Effect, Keep, Park, Pause
 from penstock.runtime.engine.exit import Exit
 from penstock.runtime.engine.function.step_function import StepFunction
 from penstock.runtime.engine.idle import IdleWatch
-from penstock.runtime.engine.lifecycle import call_of, perform
-from penstock.runtime.engine.on_loop import aperform, park
+from penstock.runtime.engine.on_loop import aperform
 from penstock.runtime.engine.orders import Orders
+from penstock.runtime.engine.performer import Performer
 from penstock.runtime.engine.recall import cancel_mark, cancelled, recalled, stamped
 from penstock.runtime.engine.recording import give_up_step, replay_step
 from penstock.runtime.engine.slots import LoopJob, ThreadJob
 from penstock.runtime.engine.step import Branch, Step
 from penstock.runtime.engine.step_pauses import StepPauses
-from penstock.runtime.engine.unawaited import Unawaited, reject_unawaited_arguments, waiting
+from penstock.runtime.engine.unawaited import reject_unawaited_arguments
 from penstock.runtime.engine.waiting.future import (
     LoopFuture,
     OutcomeUse,
@@ -45,7 +42,7 @@ THREADS: Final = 32
 
 
 class Runner:
-    """Starts the steps of one attempt, and does what their plans ask for."""
+    """Starts the steps of one attempt, and ends it."""
 
     def __init__(
         self,
@@ -70,6 +67,10 @@ class Runner:
             self.watch.orders = self.orders
         self._limited = limit is not None
         self._pauses = StepPauses(attempt, loop)
+        performer = Performer(attempt, threads, self.running_steps, self._pauses, self.exit)
+        self.perform = performer.perform
+        self.effect = performer.effect
+        self.aeffect = performer.aeffect
         attempt.control.watch(self._drain)
 
     @property
@@ -260,10 +261,6 @@ class Runner:
         assert step.use is not None
         return self._launch_from_thread(step, step.use).result()
 
-    def perform(self, step: Step) -> Any:
-        """Perform a step in this thread."""
-        return follow(perform(step), partial(self.effect, step))
-
     async def _in_slot(self, job: LoopJob) -> Any:
         self.limiter.enter(job)
         try:
@@ -271,57 +268,6 @@ class Runner:
             return await aperform(job.step)
         finally:
             self.limiter.leave(job)
-
-    def effect(self, step: Step, effect: Effect) -> Any:
-        """Do what a plan asks for, in this thread."""
-        if effect is BODY:
-            return waiting(step, step.context.run(call, step), acall)
-        match effect:
-            case Do.CHILDREN:
-                return self.running_steps.join()
-            case Pause():
-                return self._pauses.wait(step, effect)
-            case Park(away):
-                raise away
-            case Do.FIND | Keep():
-                return _ask_cache(step, effect)
-            case _:
-                return _ask_journal(step, effect)
-
-    def aeffect(self, step: Step, effect: Effect) -> Awaitable[Any]:
-        """Do what a plan asks for, on the loop."""
-        if effect is BODY:
-            if step.timeout is not None:
-                return timed(step, self._abody)
-            is_plain = step.is_async and step.parent is not None
-            return acall(step) if is_plain else self._abody(step)
-        match effect:
-            case Do.STORE:
-                return self.attempt.journal.aflush()
-            case Do.CHILDREN:
-                return self.running_steps.ajoin() if self.exit is None else self.exit.children()
-            case Pause():
-                return self._pauses.await_(step, effect)
-            case Park():
-                return self._root(park(step, effect), step)
-            case _:
-                return asyncio.to_thread(self.effect, step, effect)
-
-    def _abody(self, step: Step) -> Awaitable[Any]:
-        if not step.is_async:
-            return self._acall_in_thread(step)
-        return self._root(acall(step), step)
-
-    async def _acall_in_thread(self, step: Step) -> Any:
-        loop, pool = asyncio.get_running_loop(), self.threads.executor
-        value = await loop.run_in_executor(pool, lambda: step.context.run(call, step))
-        if not isinstance(value, Unawaited):
-            return value
-        return await self._root(acall(step, value), step)
-
-    def _root(self, work: Awaitable[Any], step: Step) -> Awaitable[Any]:
-        """Let the run leave its process during what a body does on the loop."""
-        return work if step.parent is not None or self.exit is None else self.exit.root(work)
 
     def stop(self, stop: Stop) -> None:
         """End the attempt: at its next step, or where it sleeps between tries."""
@@ -340,19 +286,6 @@ class Runner:
         self._pauses.look_again()
         if self.watch is not None:
             self.watch.look_now()
-
-
-def _ask_journal(step: Step, effect: Effect) -> Any:
-    journal = step.attempt.journal
-    if effect is Do.SEND:
-        return journal.send(call_of(step))
-    return journal.flush() if effect is Do.STORE else journal.unfinished()
-
-
-def _ask_cache(step: Step, effect: Effect) -> Any:
-    if step.cached is None:
-        return None
-    return step.cached.keep(effect.value) if isinstance(effect, Keep) else step.cached.find()
 
 
 def _check_remote(step: Step, queue: str) -> None:
