@@ -37,7 +37,7 @@ MUTANTS: Final = (
     Mutant("a hand-over ignores a cancel", "handover", "if run.cancel then", "if false then"),
     Mutant("repeated writes are done again", "commit", "last >= batch", "false"),
     Mutant("seqs begin anew with each write", "commit", "= 'seq', seq", "= 'seq', 0"),
-    Mutant("an answer is not counted", "say", "'seq', seq)", "'seq', seq - 1)"),
+    Mutant("an answer is not counted", "emit", "'seq', seq)", "'seq', seq - 1)"),
     Mutant("all events of a write have one seq", "append", "      seq = seq + 1\n", ""),
     Mutant("writes are not counted", "commit", "'batch', ARGV[5],", "'batch', 0,"),
     Mutant("progress does not clear deaths", "commit", "if not gets_on() then", "if true then"),
@@ -229,7 +229,7 @@ MUTANTS: Final = (
         "if run.hooks then",
     ),
     Mutant(
-        "the feed is not told of an input", "enqueue", "if told.feed or told", "if false or told"
+        "the feed is not told of an input", "enqueue", "if given.feed or given", "if false or given"
     ),
     Mutant("the feed is not told of a question", "suspend", "if (run[9] or", "if (false or"),
     Mutant("the feed is not told of an answer", "reopen", "if run.feed or run", "if false or run"),

@@ -14,9 +14,9 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/say
+-- include: penstock.runtime.redis.scripts/emit
 -- include: penstock.runtime.redis.scripts/ticket
--- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
+-- include: penstock.runtime.redis.scripts/feed as feed(emit_change)
 -- include: penstock.runtime.redis.scripts/parked
 -- include: penstock.runtime.redis.scripts/requeued as requeuing(requeued)
 -- include: penstock.runtime.redis.scripts/claim

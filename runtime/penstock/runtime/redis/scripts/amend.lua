@@ -10,9 +10,9 @@
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/say
+-- include: penstock.runtime.redis.scripts/emit
 -- include: penstock.runtime.redis.scripts/ticket
--- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
+-- include: penstock.runtime.redis.scripts/feed as feed(emit_change)
 -- include: penstock.runtime.redis.scripts/reopen
 
 local id, size = ARGV[3], tonumber(ARGV[7])

@@ -1,4 +1,4 @@
--- The part that all writes of an attempt share. Needs names, append, say, remote and puts.
+-- The part that all writes of an attempt share. Needs names, append, emit, remote and puts.
 -- Keys: those of puts; run:<id>; checkpoints:<home>, events:<home>, channel:<home> of the run that it writes for:
 -- itself, or the one whose remote step it is, which has to be under way and to wait for this very run (run:<home>,
 -- remote:<home>).

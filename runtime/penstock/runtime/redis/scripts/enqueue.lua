@@ -22,10 +22,10 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/say
+-- include: penstock.runtime.redis.scripts/emit
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/facets
--- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
+-- include: penstock.runtime.redis.scripts/feed as feed(emit_change)
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate as separating(place_of)
 -- include: penstock.runtime.redis.scripts/ancestor as ancestry(ancestor)
@@ -43,24 +43,24 @@ if redis.call('EXISTS', key('run', id), ARGV[1] .. ':webhooks') > 0 then -- one 
   has_webhooks = redis.call('EXISTS', ARGV[1] .. ':webhooks') == 1
 end
 
-local told = {}
+local given = {}
 local fields = 12 + 2 * tonumber(ARGV[11])
 for each = fields, #ARGV, 2 do
-  told[ARGV[each]] = ARGV[each + 1]
+  given[ARGV[each]] = ARGV[each + 1]
 end
-local is_own = not told.thread
+local is_own = not given.thread
 
 -- seldom
 local function place_at()
-  return is_own and place(thread) or separating().place_of(told.thread, thread)
+  return is_own and place(thread) or separating().place_of(given.thread, thread)
 end
 
 -- seldom
 local function begin_at(at)
   if is_own and not at.listed then
-    begin(thread, at, id, told, 'id', id, 'ttl', told.retention or RETENTION)
+    begin(thread, at, id, given, 'id', id, 'ttl', given.retention or RETENTION)
   else
-    begin(thread, at, id, told, 'id', told.thread or id)
+    begin(thread, at, id, given, 'id', given.thread or id)
   end
   return at.head, at.step
 end
@@ -79,8 +79,8 @@ local function go_back(at, back)
   if not step then
     return 'unknown'
   end
-  redis.call(unpack(remember(thread, at, { source = 'fork', parent = number, step = step, entrypoint = told.entrypoint,
-    keep = told.history or HISTORY }, values)))
+  redis.call(unpack(remember(thread, at, { source = 'fork', parent = number, step = step, entrypoint = given.entrypoint,
+    keep = given.history or HISTORY }, values)))
 end
 
 local is_new = string.find(ARGV[6], 'n', 1, true)
@@ -104,8 +104,8 @@ local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', string.match
 for each = fields, #ARGV, 2 do
   run[#run + 1], run[#run + 2] = ARGV[each], ARGV[each + 1]
 end
-if has_webhooks and not (told.hooks or told.op) then
-  told.hooks = 'all'
+if has_webhooks and not (given.hooks or given.op) then
+  given.hooks = 'all'
   run[#run + 1], run[#run + 2] = 'hooks', 'all'
 end
 if not busy and not is_gone then
@@ -116,9 +116,9 @@ if not busy and not is_gone then
     run[#run + 1], run[#run + 2], run[#run + 3], run[#run + 4] = 'checkpoint', head, 'step', step
   end
 end
-if told.delay then
-  told.wakes = ms(now + tonumber(told.delay))
-  run[#run + 1], run[#run + 2] = 'wakes', told.wakes
+if given.delay then
+  given.wakes = ms(now + tonumber(given.delay))
+  run[#run + 1], run[#run + 2] = 'wakes', given.wakes
 end
 redis.call(unpack(run))
 for first = 12, fields - 1, 1000 do
@@ -128,17 +128,17 @@ redis.call('HSET', key('checkpoints', id), 'input', ARGV[8])
 if ARGV[9] ~= '' then
   redis.call('HSET', key('checkpoints', id), 'context', ARGV[9])
 end
-told.created = NOW
-if not told.op then -- else it is in no list of runs
-  list_open(id, told)
+given.created = NOW
+if not given.op then -- else it is in no list of runs
+  list_open(id, given)
 end
 
 local function created()
-  if told.feed or told.hooks then
-    feed().tell_change(id, told, 'run.queued', 'queued', told)
+  if given.feed or given.hooks then
+    feed().emit_change(id, given, 'run.queued', 'queued', given)
   end
   local until_when = not string.find(ARGV[6], 'a', 1, true)
-    and redis.call('ZSCORE', ARGV[1] .. ':entrypoints', told.entrypoint)
+    and redis.call('ZSCORE', ARGV[1] .. ':entrypoints', given.entrypoint)
   return { 'created', '', tonumber(until_when or 0) > now and '1' or '' }
 end
 
@@ -167,9 +167,9 @@ if status == 'suspended' or status == 'queued' then
   local takes_back = on_busy == 'rollback' and redis.call('HEXISTS', key('run', active), 'graph') == 1
   settling().settle_here(active, 'cancelled', takes_back and 'rollback' or 'superseded')
 end
-local ticket = { told.queue, told.entrypoint, told.created_at }
-if told.wakes then
-  delaying().offer_when_due(id, told, ticket)
+local ticket = { given.queue, given.entrypoint, given.created_at }
+if given.wakes then
+  delaying().offer_when_due(id, given, ticket)
 else
   offer(id, false, ticket)
 end

@@ -1,17 +1,19 @@
--- The feed: an entry for each change of a run, for those who follow many runs, and the same for webhooks. Needs names and append.
+-- The feed: an entry for each change of a run, for those who follow many runs, and the same for webhooks. Needs names
+-- and append.
 --
--- tell_change(id, to, event, status, run): the newest event of a run is a change of it: run.queued, run.interrupted,
--- run.resumed or run.finished; status: the one that it has now. to: who is told, fields 'feed' and 'hooks' of the run's
--- hash; runs without both are not told of, nor are those of remote steps. run: its entrypoint, thread, cause and tags,
--- where they are known, else nil.
--- 'feed': how many entries of the feed are kept. 'hooks': 'all' where webhooks are told, 'own' where one of the run's
--- own is told as well, whose URL is the run's checkpoint 'webhook'.
+-- emit_change(id, to, event, status, run): the newest event of a run is a change of it: run.queued, run.interrupted,
+-- run.resumed or run.finished; status: the one that it has now. to: where the entry goes, fields 'feed' and 'hooks' of
+-- the run's hash; there is none of a run without both, nor of one of a remote step. run: its entrypoint, thread, cause
+-- and tags, where they are known, else nil.
+-- 'feed': how many entries of the feed are kept. 'hooks': 'all' where there are webhooks, 'own' where the run has one of
+-- its own as well, whose URL is its checkpoint 'webhook'.
 -- An entry has the event and its seq, and of the run its id, entrypoint, thread ('' for its own), status, cause, tags;
 -- in hooks, the URL before that, or ''.
 -- Where no worker takes them, hooks is full at some time: what is lost then is counted, for 30 days.
--- Keys: feed (stream), hooks (stream, until it is delivered), hooks:lost (a count), run:<id>, events:<id>, checkpoints:<id>.
+-- Keys: feed (stream), hooks (stream, until it is delivered), hooks:lost (a count), run:<id>, events:<id>,
+-- checkpoints:<id>.
 local MOST_HOOKS = 100000
-local function tell_change(id, to, event, status, run)
+local function emit_change(id, to, event, status, run)
   run = run or fields_of(id, 'entrypoint', 'thread', 'cause', 'tags')
   local entry = { 'event', event, 'run', id,
     'seq', string.format('%d', last_seq(key('events', id))), 'entrypoint', run.entrypoint,

@@ -4,7 +4,7 @@
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/say
+-- include: penstock.runtime.redis.scripts/emit
 -- include: penstock.runtime.redis.scripts/commit
 
 local at, answer = commit()

@@ -1,4 +1,4 @@
--- A run that waited or is over goes on. Needs names, clock, append, say, feed and ticket.
+-- A run that waited or is over goes on. Needs names, clock, append, emit, feed and ticket.
 --
 -- is_at(id, thread, lone): whether a run is the one that its thread is at; as long as it is lone, it is.
 -- reopen(id, thread, event, request): keeps all it has for as long as it is open again, and says so in its stream;
@@ -36,13 +36,13 @@ local function reopen(id, thread, event, request)
   local pardoned = ms((run.deaths or 0) + (run.pardoned or 0))
   redis.call('HSET', key('run', id), 'crashes', 0, 'deaths', 0, 'alone', 0, 'lonely', 0, 'pardoned', pardoned)
   redis.call('ZREM', TIMERS, id)
-  local seq = say(id, 0, { event, '' })
+  local seq = emit(id, 0, { event, '' })
   if run.finished and not (run.op or run.hooks) and redis.call('EXISTS', ARGV[1] .. ':webhooks') == 1 then
     run.hooks = 'all' -- it was over when the first webhook was put
     redis.call('HSET', key('run', id), 'hooks', 'all')
   end
   if run.feed or run.hooks then
-    feed().tell_change(id, run, 'run.resumed', 'queued')
+    feed().emit_change(id, run, 'run.resumed', 'queued')
   end
   if run.listed then
     thread_lists().show_thread(thread, 'busy')

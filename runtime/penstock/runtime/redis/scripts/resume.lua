@@ -16,9 +16,9 @@
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/say
+-- include: penstock.runtime.redis.scripts/emit
 -- include: penstock.runtime.redis.scripts/ticket
--- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
+-- include: penstock.runtime.redis.scripts/feed as feed(emit_change)
 -- include: penstock.runtime.redis.scripts/reopen
 
 local id = ARGV[3]
@@ -55,10 +55,10 @@ for at = 7, #ARGV, 2 do
 end
 local leg
 if status == 'running' then
-  local seq = say(id, 0, { ARGV[4], '' })
+  local seq = emit(id, 0, { ARGV[4], '' })
   leg = open_leg(id, status, seq, request)
   if run.feed or run.hooks then
-    feed().tell_change(id, run, 'run.resumed', status)
+    feed().emit_change(id, run, 'run.resumed', status)
   end
   tell_news(id)
 elseif status == 'queued' then

@@ -1,4 +1,5 @@
--- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append, say, facets, feed and history.
+-- Ends a run, and lets the next run of its thread begin. Needs names, remote, clock, ticket, append, emit, facets, feed
+-- and history.
 --
 -- Its remote steps end with it. The run of a remote step has no thread: it lets the run go on that waits for it.
 -- Keys: run:<id>, checkpoints:<id>, questions:<id>, legs:<id>, events:<id> get the retention as TTL; channel:<id>;
@@ -95,7 +96,7 @@ local function settle_as(id, run, status, reason, by, ...)
     return remote_end().come_home(id, run, status, reason)
   end
   if run.feed or run.hooks then
-    feed().tell_change(id, run, 'run.finished', status, run)
+    feed().emit_change(id, run, 'run.finished', status, run)
   end
   if run.sends then
     remote_end().call_off(id)
@@ -142,7 +143,7 @@ local function settle_here(id, status, reason)
   end
   local text = '{"mode":"run.finished","data":' .. data .. thread
     .. ',"time":' .. string.format('%.3f', now / 1000) .. '}'
-  say(id, tonumber(run.keep or 0), { text, '' })
+  emit(id, tonumber(run.keep or 0), { text, '' })
   settle(id, status, reason)
 end
 

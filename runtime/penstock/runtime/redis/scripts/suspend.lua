@@ -11,11 +11,11 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/say
+-- include: penstock.runtime.redis.scripts/emit
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/facets
--- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
+-- include: penstock.runtime.redis.scripts/feed as feed(emit_change)
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/questions
 -- include: penstock.runtime.redis.scripts/commit
@@ -46,7 +46,7 @@ end
 local run = redis.call('HMGET', key('run', id), 'queue', 'worker', 'fence', 'thread_key', 'cancel', 'home', 'sends',
   'created', 'feed', 'listed', 'hooks')
 if (run[9] or run[11]) and ARGV[at + 2 + away] then
-  feed().tell_change(id, { feed = run[9], hooks = run[11] }, 'run.interrupted', 'suspended')
+  feed().emit_change(id, { feed = run[9], hooks = run[11] }, 'run.interrupted', 'suspended')
 end
 if run[6] or run[7] then
   call_off_others(run[6] or id)

@@ -13,13 +13,13 @@
 -- include: penstock.runtime.redis.scripts/remote
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.publisher/append
--- include: penstock.runtime.redis.scripts/say
+-- include: penstock.runtime.redis.scripts/emit
 -- include: penstock.runtime.redis.scripts/ticket
 -- include: penstock.runtime.redis.scripts/history
 -- include: penstock.runtime.redis.scripts/separate
 -- include: penstock.runtime.redis.scripts/ancestor
 -- include: penstock.runtime.redis.scripts/facets
--- include: penstock.runtime.redis.scripts/feed as feed(tell_change)
+-- include: penstock.runtime.redis.scripts/feed as feed(emit_change)
 -- include: penstock.runtime.redis.scripts/settle
 -- include: penstock.runtime.redis.scripts/standing
 -- include: penstock.runtime.redis.scripts/thread_update
@@ -49,12 +49,12 @@ local function complete(id, status)
   local published = head .. ',"outcome":' .. ARGV[14] .. '}' .. tail
   local texts = { head .. '},"ref":"result"' .. tail, #published > 65536 and '*' or published }
   if status == 'failed' then
-    say(id, 0, { '{"mode":"run.resumed","data":{"interrupts":[]}' .. tail, '' })
+    emit(id, 0, { '{"mode":"run.resumed","data":{"interrupts":[]}' .. tail, '' })
     if run.feed or run.hooks then
-      feed().tell_change(id, run, 'run.resumed', 'queued')
+      feed().emit_change(id, run, 'run.resumed', 'queued')
     end
   end
-  say(id, tonumber(run.keep or 0), texts)
+  emit(id, tonumber(run.keep or 0), texts)
   settle(id, 'completed', '', told)
 end
 
