@@ -65,13 +65,19 @@ def kinds_in(code: str) -> set[str]:
 
 def needed(name: str) -> set[str]:
     """Name the chunks that a script includes, or that a chunk says it needs, with theirs."""
+    found, ahead = set[str](), [name]
+    while ahead:
+        new = named_by(ahead.pop()) - found
+        found |= new
+        ahead += new
+    return found
+
+
+def named_by(name: str) -> set[str]:
     included = CHUNKS & set(re.findall(r"-- include: [\w.]+/(\w+)", text_of(name)))
-    if name not in CHUNKS:
-        return included.union(*(needed(each) for each in included))
-    needs = re.search(r"Needs ([\w, ]+)\.", header_of(name))
-    direct = CHUNKS & set(re.findall(r"\w+", needs[1])) if needs else set[str]()
-    direct |= included
-    return direct.union(*(needed(each) for each in direct))
+    header = re.sub(r"\n-- ?", " ", header_of(name))
+    needs = re.search(r"Needs ([\w, ]+)\.", header) if name in CHUNKS else None
+    return included | (CHUNKS & set(re.findall(r"\w+", needs[1])) if needs else set[str]())
 
 
 def reached(name: str) -> set[str]:
@@ -96,13 +102,22 @@ def reached(name: str) -> set[str]:
 
 def listed(name: str, *, of_others: bool = True) -> set[str]:
     """Return the kinds of keys that a header lists, with those of the chunks that it refers to."""
+    found, seen, ahead = set[str](), set[str](), [name]
+    while ahead:
+        seen.add(each := ahead.pop())
+        kinds, others = listed_by(each)
+        found |= kinds
+        ahead += others - seen if of_others else ()
+    return found
+
+
+def listed_by(name: str) -> tuple[set[str], set[str]]:
+    """Return the kinds of keys that a header names, and the chunks that it refers to."""
     keys = header_of(name).partition("eys: ")[2].partition("include: ")[0]
     keys = re.sub(r"\n-- ?", " ", keys)
     found = {kind for kind in KINDS if re.search(rf"(?<!<)\b{kind}\b(?!>)", keys)}
-    for names in re.findall(r"those of ([\w, ]*)", keys) if of_others else ():
-        for chunk in CHUNKS & set(re.findall(r"\w+", names)):
-            found |= listed(chunk)
-    return found
+    named = " ".join(re.findall(r"those of ([\w, ]*)", keys))
+    return found, CHUNKS & set(re.findall(r"\w+", named))
 
 
 def header_of(name: str) -> str:

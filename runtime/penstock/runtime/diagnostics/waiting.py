@@ -6,7 +6,7 @@ __all__ = ["Waiting", "read_waiting"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from penstock.publisher.errors import RedisRightsError
@@ -18,6 +18,7 @@ from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 from penstock.runtime.redis.world import World
 from penstock.runtime.types.code_name import describe
 from penstock.runtime.types.interrupt import Interrupt
+from penstock.runtime.types.moment import moment_of
 from penstock.runtime.types.run import Run, RunStatus
 
 LOOK: Final = timedelta(hours=1)
@@ -160,7 +161,7 @@ def _limits(keys: Keys, run: Run, questions: Sequence[Interrupt]) -> Plan[list[d
         return []
     names = [f"{TIMER}{question.id}" for question in questions]
     limits = yield ("HMGET", keys.checkpoints(run.run_id), *names)
-    return sorted(_moment(limit) for limit in limits if limit is not None)
+    return sorted(moment_of(limit) for limit in limits if limit is not None)
 
 
 def _answers(keys: Keys, questions: Sequence[Interrupt], limits: Sequence[datetime]) -> Plan[str]:
@@ -174,7 +175,7 @@ def _answers(keys: Keys, questions: Sequence[Interrupt], limits: Sequence[dateti
 def _looks(keys: Keys, run: Run) -> Plan[bool]:
     """Return whether a run wakes only to check its steps elsewhere."""
     updated = yield ("HGET", keys.run(run.run_id), "updated")
-    return updated is not None and _moment(updated) + LOOK == run.wakes_at
+    return updated is not None and moment_of(updated) + LOOK == run.wakes_at
 
 
 def _away(keys: Keys, steps: Mapping[str, Run]) -> Plan[Waiting]:
@@ -195,10 +196,6 @@ def _away(keys: Keys, steps: Mapping[str, Run]) -> Plan[Waiting]:
 def _until(keys: Keys, moment: datetime) -> Plan[str]:
     now = yield from _now(keys)
     return duration(max(0.0, moment.timestamp() - now / 1000))
-
-
-def _moment(milliseconds: bytes) -> datetime:
-    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 
 
 def _now(keys: Keys) -> Plan[float]:

@@ -6,10 +6,11 @@ __all__ = ["OPEN", "Run", "RunStatus"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from penstock.publisher.codec.registry import register_type
+from penstock.runtime.types.moment import moment_of
 
 
 @register_type
@@ -90,15 +91,11 @@ class Run:
             version=fields.get("version", ""),
             is_pinned="pin" in fields,
             reason="" if is_open else fields.get("reason", ""),
-            created_at=_moment(fields["created"]),
+            created_at=moment_of(fields["created"]),
             started_at=_time(fields.get("started")),
             finished_at=None if is_open else _time(fields.get("finished")),
         )
 
 
 def _time(milliseconds: str | None) -> datetime | None:
-    return _moment(milliseconds) if milliseconds else None
-
-
-def _moment(milliseconds: str) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+    return moment_of(milliseconds) if milliseconds else None

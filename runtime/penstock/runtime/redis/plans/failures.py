@@ -6,7 +6,6 @@ __all__ = ["failures"]
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from penstock.publisher.codec.codec import Codec
@@ -17,6 +16,7 @@ from penstock.runtime.redis.plans.run_lists import parts_of
 from penstock.runtime.redis.plans.search import SearchPlans
 from penstock.runtime.redis.run_record import texts
 from penstock.runtime.types.failure_group import FailureGroup
+from penstock.runtime.types.moment import moment_of
 
 AT_ONCE: Final = 100
 """Groups whose runs are counted in one round trip."""
@@ -62,11 +62,7 @@ def _group(cause: str, fields: Mapping[str, str], failed: int, codec: Codec) -> 
         read_reason(fields["reason"], codec.at("run", fields["run"])),
         failed,
         int(fields["count"]),
-        _moment(fields["first"]),
-        _moment(fields["last"]),
+        moment_of(fields["first"]),
+        moment_of(fields["last"]),
         fields["run"],
     )
-
-
-def _moment(milliseconds: str) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -11,7 +11,6 @@ __all__ = ["read_legs", "read_many_legs", "write_request"]
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from penstock.publisher.codec.codec import Codec
@@ -24,6 +23,7 @@ from penstock.runtime.redis.plans.requests import (
 )
 from penstock.runtime.redis.run_record import read_run, texts, whole
 from penstock.runtime.types.leg import Leg, RunLegs
+from penstock.runtime.types.moment import moment_of
 from penstock.runtime.types.run import RunStatus
 
 _UNIQUE: Final = "nonce"
@@ -69,7 +69,7 @@ def _legs(run_id: str, fields: Mapping[str, str], noted: Sequence[bytes], codec:
     legs = [Leg(run_id, 1, 0, run.created_at, _request(place, fields["request"]))]
     for number, line in enumerate(noted[: int(fields.get("legs", 1)) - 1], 2):
         after, status, began, text = line.decode("utf-8", "surrogatepass").split(" ", 3)
-        moment = datetime.fromtimestamp(int(began) / 1000, UTC)
+        moment = moment_of(began)
         legs[-1] = replace(legs[-1], end=int(after), left_as=RunStatus(status), left_at=moment)
         legs.append(Leg(run_id, number, int(after), moment, _request(place, text)))
     config = codec.at("run", run_id, "config").loads(fields["config"])

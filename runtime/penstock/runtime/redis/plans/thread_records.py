@@ -6,7 +6,6 @@ __all__ = ["ThreadRecords"]
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from penstock.publisher.codec.codec import Codec
@@ -16,6 +15,7 @@ from penstock.runtime.redis.plans.requests import Plan, ReadingCommand, Reads
 from penstock.runtime.redis.record_calls import FIELDS, Keeping, RecordCalls
 from penstock.runtime.redis.thread_pairs import pairs_of
 from penstock.runtime.settings import Settings
+from penstock.runtime.types.moment import moment_of
 from penstock.runtime.types.thread_record import ThreadRecord, ThreadStatus
 
 LARGEST: Final = 255
@@ -128,11 +128,11 @@ class ThreadRecords:
         return ThreadRecord(
             thread_id,
             ThreadStatus(listed.decode()),
-            _moment(created),
-            _moment(created if changed is None else changed),
+            moment_of(created),
+            moment_of(created if changed is None else changed),
             self._metadata(thread_id, record or b""),
             float(ttl) / 1000 if ttl and float(ttl) else None,
-            None if ending is None else _moment(ending),
+            None if ending is None else moment_of(ending),
             (run or b"").decode(),
         )
 
@@ -173,7 +173,3 @@ def checked_thread_id(thread_id: str) -> str:
     if not 0 < len(thread_bytes(thread_id)) <= LARGEST:
         raise ConfigurationError(f"the id of a thread has 1 to {LARGEST} bytes.")
     return thread_id
-
-
-def _moment(milliseconds: bytes | float | str) -> datetime:
-    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)

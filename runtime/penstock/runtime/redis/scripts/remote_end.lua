@@ -4,7 +4,8 @@
 -- come_home(id, run, status, reason): the run of a remote step is over, its caller may go on; run: what its hash says.
 -- call_off(home): the remote steps of a run that is over are not waited for any more.
 -- give_up(home, step, by): one remote step that is not waited for any more.
--- Keys: remote:<home>, checkpoints:<home>, run:<id>, timers, control; those of thread_lists and ticket.
+-- Keys: remote:<home>, checkpoints:<home>, run:<id>, timers, control; those of thread_lists, ticket
+-- and settle.
 local CROWD = 32 -- remote steps at work from which on those that end wake their caller together
 
 -- Where a step was begun and has no value, its arguments stay: whoever performs it again has to look at what is
