@@ -88,8 +88,8 @@ class _Tally:
     def __init__(self, keys: Keys, each: int) -> None:
         self._each = each
         self._forms = sorted(_forms(keys), key=lambda form: -len(form.head + form.tail))
-        of_runs = (keys.run, keys.checkpoints, keys.questions, keys.remote, keys.events, keys.job)
-        self._of_runs = tuple(name("") for name in of_runs)
+        of_runs = (keys.run, keys.checkpoints, keys.questions, keys.legs, keys.remote)
+        self._of_runs = tuple(name("") for name in (*of_runs, keys.events, keys.job))
         self._of_threads = (keys.thread(""), keys.waiting(""))
         self._counts: dict[str, int] = defaultdict(int)
         self._bytes: dict[str, int] = defaultdict(int)

@@ -43,7 +43,7 @@ SECOND_LOOK: Final = 0.3
 """Seconds after which a run that looks stuck is checked again: its ticket may be on its way."""
 
 _CONFIG: Final = ("save", "appendfsync", "client-output-buffer-limit")
-_OF_RUNS: Final = ("run", "checkpoints", "questions", "remote", "events")
+_OF_RUNS: Final = ("run", "checkpoints", "questions", "legs", "remote", "events")
 
 
 def read(

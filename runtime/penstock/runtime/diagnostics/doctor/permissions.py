@@ -31,12 +31,12 @@ class Role:
 
 _READ: Final = (
     "hget hgetall hkeys hmget lindex llen lpos lrange ping subscribe time unsubscribe "
-    "xlen xrange xread xrevrange zcard zinter zrange zrangebyscore zrevrange zrevrangebyscore "
-    "zscore"
+    "xlen xrange xread xrevrange zcard zinter zmscore zrange zrangebyscore zrevrange "
+    "zrevrangebyscore zscore"
 )
 _RUNS: Final = (
     "{p}:run:* {p}:open:* {p}:over:* {p}:causes {p}:cause:* {p}:feed {p}:checkpoints:* "
-    "{p}:questions:* {p}:events:* {p}:remote:* "
+    "{p}:questions:* {p}:legs:* {p}:events:* {p}:remote:* "
     "{p}:thread:* {p}:threads {p}:threads:* {p}:history:* "
     "{p}:waiting:* {p}:leases {p}:ready {p}:entrypoints {rq}:queue:*"
 )
@@ -130,6 +130,7 @@ _ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "zremrangebyscore": (_KEY, "0", "1"),
     "zrevrange": (_KEY, "0", "1"),
     "zrevrangebyscore": (_KEY, "0", "1"),
+    "zmscore": (_KEY, "v"),
     "zscore": (_KEY, "v"),
 }
 """What follows a command, where that is not just a key."""
