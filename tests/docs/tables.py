@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 from prometheus_client.metrics_core import Metric
+from pydantic import RootModel
 
 import penstock.publisher.errors
 import penstock.runtime.errors
@@ -132,6 +133,8 @@ def routes(endpoints: Iterable[Endpoint[Any, Any]]) -> Iterator[str]:
     for each in endpoints:
         fields = [*each.query.model_fields, *each.body.model_fields]
         takes = ", ".join(f"`{field}`" for field in fields)
+        if issubclass(each.body, RootModel):
+            takes = "a list, each as one alone"
         yield f"| `{each.method} {each.path}` | {each.needs} | {each.summary} | {takes} |"
 
 

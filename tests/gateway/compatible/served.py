@@ -12,11 +12,14 @@ import httpx
 from langgraph_sdk import get_sync_client
 
 from penstock.runtime import Client
+from tests.faults.support import gateways, workers
 from tests.faults.support.gateways import Gateway, Gateways
 from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 
 FLOWS = str(Path(__file__).with_name("flows.py"))
+
+ENVIRON = {**gateways.QUICK, **workers.QUICK, "PENSTOCK_WEBHOOK_HOSTS": "127.0.0.1"}
 
 
 class Served:
@@ -28,8 +31,9 @@ class Served:
         self.gateways = Gateways(fleet)
 
     def __enter__(self) -> Self:
-        self.gateway: Gateway = self.gateways.start()
-        self.worker = self.fleet.start(app=FLOWS, ready=False).ready(timeout=60.0)
+        self.gateway: Gateway = self.gateways.start(ENVIRON)
+        worker = self.fleet.start(app=FLOWS, environ=ENVIRON, ready=False)
+        self.worker = worker.ready(timeout=60.0)
         self.client = Client(self.redis_url)
         self.url = self.gateway.url
         self.sdk: Any = get_sync_client(url=self.url, api_key=None)

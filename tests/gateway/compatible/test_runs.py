@@ -148,7 +148,7 @@ def test_a_run_is_not_found_on_another_thread(served: Served) -> None:
     "body",
     [
         {"after_seconds": -5},
-        {"webhook": "https://example.org"},
+        {"webhook": "ftp://example.org"},
         {"strict_resume": True},
         {"command": {"goto": "last"}},
         {"command": {"update": {"log": []}}},

@@ -81,7 +81,7 @@ def test_what_nobody_knows_is_not_found(sdk: Sdk) -> None:
 def test_w14_what_cannot_be_done_is_refused(sdk: Sdk) -> None:
     name = sdk.new()
     refused: list[Callable[[], Any]] = [
-        lambda: sdk.threads.prune([name], strategy="keep_latest"),
+        lambda: sdk.threads.prune([name], strategy="keep_some"),
         lambda: sdk.threads.create(ttl={"ttl": 1, "strategy": "keep_latest"}),
         lambda: sdk.threads.search(sort_by="colour"),
         lambda: sdk.threads.search(select=["colour"]),
@@ -206,6 +206,25 @@ def test_threads_are_pruned(sdk: Sdk) -> None:
 
     assert sdk.threads.prune([*names, "nobody"])["pruned_count"] == 2
     assert sdk.threads.count(metadata={"kind": "pruned"}) == 0
+
+
+def test_of_a_thread_the_newest_state_alone_is_kept(sdk: Sdk) -> None:
+    names = [sdk.new(kind="trimmed") for _ in range(3)]
+    message = {"role": "user", "content": "hi", "id": "u"}
+    for _ in range(2):
+        sdk.run(names[0], "chat", {"messages": [message]})
+    sdk.run(names[1], "steps", {"log": []})
+    sdk.run(names[2], "chat", {"messages": [message]})
+    sdk.run(names[2], "chat", {"messages": [], "ask": "sure?"})
+    before = [sdk.threads.get_state(name)["values"] for name in names]
+
+    assert sdk.threads.prune([*names, "nobody"], strategy="keep_latest")["pruned_count"] == 2
+
+    assert [sdk.threads.get_state(name)["values"] for name in names] == before
+    assert [len(sdk.threads.get_history(name)) for name in names] == [1, 1, 3]
+    assert len(sdk.run(names[0], "chat", {"messages": []})["values"]["messages"]) == 5
+    assert sdk.run(names[1], "steps", {"log": ["ask"]})["status"] == "interrupted"
+    assert sdk.threads.search(metadata={"kind": "trimmed"}, status="idle", select=["thread_id"])
 
 
 def test_a_thread_is_copied_with_its_history(sdk: Sdk) -> None:

@@ -43,7 +43,7 @@ def read_cursor(last_event_id: str | None) -> Cursor | None:
     return Cursor(int(found[1]), int(found[2]))
 
 
-def frame(event: str, data: Any, cursor: Cursor | None = None) -> str:
+def frame(event: str, data: Any, cursor: Cursor | str | None = None) -> str:
     """Write a frame; one without a cursor is not counted by those who come back."""
     place = "" if cursor is None else f"id: {cursor}\r\n"
     return f"event: {event}\r\ndata: {json_text(data)}\r\n{place}\r\n"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["start_leg"]
+__all__ = ["begin_run", "start_leg"]
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from penstock.gateway.auth.bulk_access import check_entrypoint
+from penstock.gateway.compatible.graph_command import read_command
 from penstock.gateway.compatible.ids import new_id
 from penstock.gateway.compatible.leg_outcome import is_breakpoint
 from penstock.gateway.compatible.legs import FoundLeg, newest_leg
-from penstock.gateway.compatible.run_assistant import RunAssistant
+from penstock.gateway.compatible.run_assistant import RunAssistant, find_assistant
 from penstock.gateway.compatible.run_body import RunBody
 from penstock.gateway.compatible.thread_reading import ThreadReader
 from penstock.gateway.errors import RequestError
@@ -24,7 +25,7 @@ from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.redis.plans.legs import write_request
 from penstock.runtime.types.breakpoints import with_breakpoints
 from penstock.runtime.types.config import merged
-from penstock.runtime.types.interrupt import NOTHING
+from penstock.runtime.types.interrupt import NOTHING, Command
 from penstock.runtime.types.run import Run, RunStatus
 
 _ON_BUSY: Final[Mapping[str, OnBusy]] = {"enqueue": "queue", **{x: x for x in get_args(OnBusy)}}
@@ -45,9 +46,20 @@ _KEPT: Final[set[str]] = {
     "checkpoint",
     "checkpoint_id",
     "after_seconds",
-    "webhook",
 }
 """The fields of a body that are kept with a leg, where they are not as by default."""
+
+
+async def begin_run(client: AsyncClient, body: RunBody, thread_id: str | None) -> FoundLeg:
+    """Begin a run of an assistant, or answer what one asks.
+
+    Raises:
+        ThreadNotFoundError: there is no such thread, and it is not to be made.
+        RequestError: there is no such assistant, or what is asked cannot be done.
+    """
+    if thread_id is not None and body.if_not_exists == "reject":
+        await ThreadReader(client).record(thread_id)
+    return await start_leg(client, body, await find_assistant(client, body.assistant_id), thread_id)
 
 
 async def start_leg(
@@ -60,13 +72,16 @@ async def start_leg(
         ThreadBusyError, ResumeError, AnswerError: the thread or its run is in no state for it.
     """
     _check_supported(body)
+    command = await read_command(client, assistant.entrypoint, body.command)
+    if command is not None:
+        return await _enqueue(client, body, assistant, thread_id, command)
     if "resume" in body.command:
         return await _answer(client, body, assistant, thread_id, body.command["resume"])
     if body.input is None and thread_id is not None and not body.checkpoint_named:
         found = await _go_on(client, body, assistant, thread_id)
         if found is not None:
             return found
-    return await _enqueue(client, body, assistant, thread_id)
+    return await _enqueue(client, body, assistant, thread_id, body.input)
 
 
 def _check_supported(body: RunBody) -> None:
@@ -75,14 +90,8 @@ def _check_supported(body: RunBody) -> None:
     Raises:
         RequestError: there is such a field.
     """
-    if body.webhook is not None:
-        raise RequestError(422, "webhook: follow the run, or ask for its status.")
     if body.strict_resume:
         raise RequestError(422, "strict_resume: an answer to no open question is always refused.")
-    if body.command.get("update") or body.command.get("goto"):
-        raise RequestError(
-            422, "command: update and goto cannot be given; change the thread's state instead."
-        )
     if body.context is not None and body.config.get("configurable"):
         raise RequestError(400, "context and config.configurable: give one of them.")
 
@@ -96,10 +105,23 @@ async def _answer(
 ) -> FoundLeg:
     if thread_id is None:
         raise RequestError(422, "command.resume: an answer is given on the thread of its question.")
+    _check_no_webhook(body)
     run_id = await client.do(client.plans.last_run(thread_id))
     if run_id is None:
         raise ResumeError(f"thread {thread_id!r} has no run that waits for an answer.")
     return await _resume(client, body, assistant, run_id, answer)
+
+
+def _check_no_webhook(body: RunBody) -> None:
+    """Refuse what is given to a run when it begins, and not to a leg of it.
+
+    Raises:
+        RequestError: there is such a field.
+    """
+    if body.webhook is not None:
+        raise RequestError(
+            422, "webhook: it is told of whole runs, and this one has begun: give it with an input."
+        )
 
 
 async def _resume(
@@ -125,13 +147,16 @@ async def _go_on(
     found = await newest_leg(client, run_id)
     run = found.run
     check_entrypoint(run.entrypoint)
+    if not found.is_over:
+        return None
+    _check_no_webhook(body)
     if run.status is RunStatus.FAILED:
         return await _resume(client, body, assistant, run_id, NOTHING)
-    if run.status is RunStatus.SUSPENDED and run.asks:
+    if run.status is RunStatus.SUSPENDED:
         return await _pass_breakpoints(client, body, assistant, run) or found
     if run.status is RunStatus.CANCELLED:
         return await _fork(client, run)
-    return found if run.status is RunStatus.COMPLETED else None
+    return found
 
 
 async def _fork(client: AsyncClient, run: Run) -> FoundLeg | None:
@@ -154,7 +179,11 @@ async def _pass_breakpoints(
 
 
 async def _enqueue(
-    client: AsyncClient, body: RunBody, assistant: RunAssistant, thread_id: str | None
+    client: AsyncClient,
+    body: RunBody,
+    assistant: RunAssistant,
+    thread_id: str | None,
+    argument: Any,
 ) -> FoundLeg:
     run_id = new_id()
     if thread_id is None and body.on_completion == "keep":
@@ -171,11 +200,15 @@ async def _enqueue(
             _config(body, assistant), body.interrupt_before, body.interrupt_after
         ),
         durability=body.stored_durability,
+        webhook=body.webhook,
     )
-    wanted = wanted_run(assistant.entrypoint, body.input, options)
+    is_command = isinstance(argument, Command)
+    wanted = wanted_run(assistant.entrypoint, None if is_command else argument, options)
     kept = _request(body, assistant, is_first=True)
     request = write_request(client.plans.codec, run_id, kept) if kept else ""
     wanted = dataclasses.replace(wanted, request=request, delay=body.after_seconds)
+    if is_command:
+        wanted = dataclasses.replace(wanted, argument=argument)
     await client.do(client.threads.changes.enqueue(wanted))
     if thread_id is not None:
         about = {"graph_id": assistant.entrypoint, "assistant_id": assistant.assistant_id}

@@ -1,4 +1,4 @@
-"""Many runs, cancelled at once."""
+"""Many runs, begun or cancelled at once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
+from penstock.gateway.compatible.leg_start import begin_run
 from penstock.gateway.compatible.legs import find_legs, leg_status
-from penstock.gateway.compatible.request_model import RequestModel
-from penstock.gateway.endpoint import Endpoint
+from penstock.gateway.compatible.request_model import NoFields, RequestModel
+from penstock.gateway.compatible.run_assistant import find_assistant
+from penstock.gateway.compatible.run_body import RunBatch
+from penstock.gateway.compatible.run_view import read_run_views
+from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.types.run import OPEN, Run
@@ -41,6 +45,15 @@ class ActionQuery(RequestModel):
     """How they are cancelled."""
 
     action: Literal["interrupt", "rollback"] = "interrupt"
+
+
+async def create_many(call: Call[NoFields, RunBatch]) -> Response:
+    """Begin several runs, one after the other; answers at once."""
+    client, bodies = call.client, call.body.root
+    for named in {each.assistant_id for each in bodies}:
+        await find_assistant(client, named)  # before any of them is begun
+    found = [await begin_run(client, each, each.thread_id) for each in bodies]
+    return answer_json(await read_run_views(client, found))
 
 
 async def cancel_many(call: Call[ActionQuery, CancelBody]) -> Response:
@@ -76,5 +89,6 @@ async def _cancel(client: AsyncClient, runs: Iterable[Run], reason: str) -> None
 
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
+    Endpoint("POST", "/runs/batch", Role.CLIENT, NoFields, RunBatch, create_many),
     Endpoint("POST", "/runs/cancel", Role.OPERATOR, ActionQuery, CancelBody, cancel_many, 204),
 )

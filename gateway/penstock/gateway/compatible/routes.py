@@ -17,6 +17,7 @@ from penstock.gateway.compatible import (
     search,
     state,
     store,
+    thread_stream,
     threads,
 )
 from penstock.gateway.compatible.system import system_routes
@@ -32,6 +33,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     *store.ENDPOINTS,
     *runs.ENDPOINTS,
     *many_runs.ENDPOINTS,
+    *thread_stream.ENDPOINTS,
 )
 """The routes that need a role, in the order of their reference."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 __all__ = [
     "DEFAULT_MODES",
+    "BatchedRun",
     "CancelQuery",
     "JoinQuery",
     "JoinStreamQuery",
+    "RunBatch",
     "RunBody",
     "RunsQuery",
 ]
@@ -14,10 +16,11 @@ __all__ = [
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel, model_validator
 
+from penstock.gateway.compatible.graph_command import check_command
 from penstock.gateway.compatible.modes import StreamMode
-from penstock.gateway.compatible.request_model import Config, RequestModel
+from penstock.gateway.compatible.request_model import Config, PathId, RequestModel
 
 DEFAULT_MODES: Final[Sequence[StreamMode]] = ("values",)
 
@@ -39,8 +42,10 @@ class RunBody(RequestModel):
     assistant_id: str = Field(min_length=1)
     """The id of an assistant, or the name of an entrypoint."""
     input: Any = None
-    command: dict[str, Any] = Field(default_factory=dict[str, Any])
-    """`resume`: the answer to a question, which may be null."""
+    command: Annotated[dict[str, Any], AfterValidator(check_command)] = Field(
+        default_factory=dict[str, Any]
+    )
+    """`resume`: the answer to a question, which may be null; `update` and `goto` move a graph."""
     config: Config = Field(default_factory=dict[str, Any])
     context: Any = None
     metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
@@ -64,6 +69,7 @@ class RunBody(RequestModel):
     after_seconds: float = Field(0.0, ge=0.0, le=10 * 365 * 86400.0)
     """When the run begins; until then it is pending, and others on its thread wait for it."""
     webhook: str | None = None
+    """The URL that is told when the run is over, through all of its legs."""
 
     @model_validator(mode="before")
     @classmethod
@@ -85,6 +91,16 @@ class RunBody(RequestModel):
         """The id of the checkpoint to go on from; "" for the newest."""
         named = self.checkpoint_id or (self.checkpoint or {}).get("checkpoint_id")
         return str(named or "")
+
+
+class BatchedRun(RunBody):
+    """One of several runs that are asked for together."""
+
+    thread_id: PathId | None = None
+
+
+class RunBatch(RootModel[Annotated[list[BatchedRun], Field(max_length=1000)]]):
+    """Runs that are asked for together."""
 
 
 class RunsQuery(RequestModel):

@@ -11,6 +11,7 @@ from typing import Any, Final
 from penstock.gateway.compatible.legs import FoundLeg
 from penstock.gateway.compatible.run_inputs import read_inputs
 from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.types.interrupt import Command
 
 _SYSTEM: Final = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 """The namespace of the ids of assistants that stand for an entrypoint."""
@@ -27,7 +28,7 @@ def run_view(found: FoundLeg, input: Any = None) -> dict[str, Any]:
     request = leg.request
     kwargs: dict[str, Any] = {"config": dict(found.legs.config), **request.get("kwargs", {})}
     if leg.number == 1:
-        kwargs["input"] = input
+        kwargs["input"] = None if isinstance(input, Command) else input
     assistant_id = request.get("assistant_id") or assistant_of(run.entrypoint)
     about = {"graph_id": run.entrypoint, "assistant_id": assistant_id, "created_by": "system"}
     return {

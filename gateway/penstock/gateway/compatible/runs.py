@@ -12,11 +12,10 @@ from starlette.responses import Response
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
 from penstock.gateway.compatible.frames import read_cursor
-from penstock.gateway.compatible.leg_start import start_leg
+from penstock.gateway.compatible.leg_start import begin_run
 from penstock.gateway.compatible.legs import FoundLeg, find_leg
 from penstock.gateway.compatible.request_model import NoFields
 from penstock.gateway.compatible.responses import LegStream, LegWait, locations
-from penstock.gateway.compatible.run_assistant import find_assistant
 from penstock.gateway.compatible.run_body import (
     DEFAULT_MODES,
     CancelQuery,
@@ -30,7 +29,6 @@ from penstock.gateway.compatible.run_list import list_legs
 from penstock.gateway.compatible.run_view import read_run_views
 from penstock.gateway.compatible.selection import selected
 from penstock.gateway.compatible.streams import StreamOptions, event_frames, outcome_text
-from penstock.gateway.compatible.thread_reading import ThreadReader
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.runtime.errors import RunNotFoundError
 
@@ -148,11 +146,7 @@ def _check_leaving(call: Call[JoinQuery, NoFields] | Call[JoinStreamQuery, NoFie
 
 
 async def _start(call: Call[NoFields, RunBody]) -> FoundLeg:
-    thread_id = call.path.get("thread_id")
-    if thread_id is not None and call.body.if_not_exists == "reject":
-        await ThreadReader(call.client).record(thread_id)
-    assistant = await find_assistant(call.client, call.body.assistant_id)
-    return await start_leg(call.client, call.body, assistant, thread_id)
+    return await begin_run(call.client, call.body, call.path.get("thread_id"))
 
 
 async def _find(call: Call[Any, NoFields]) -> FoundLeg:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["StreamOptions", "event_frames", "outcome_text", "until_over"]
+__all__ = ["FrameWriter", "StreamOptions", "event_frames", "outcome_text", "until_over"]
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from penstock.gateway.compatible.frames import Cursor, frame
 from penstock.gateway.compatible.leg_events import LegEvents, read_last
@@ -29,14 +30,22 @@ class StreamOptions:
     """The place behind which it begins; None for the begin of the leg."""
 
 
+class FrameWriter(Protocol):
+    """Writes one frame."""
+
+    def __call__(self, event: str, data: Any, cursor: Cursor | None = None, /) -> str:
+        """Write it, with its place as its id if it has one."""
+        ...
+
+
 async def event_frames(
-    client: AsyncClient, found: FoundLeg, options: StreamOptions
+    client: AsyncClient, found: FoundLeg, options: StreamOptions, write: FrameWriter = frame
 ) -> AsyncGenerator[str]:
     """Give the frames of a leg: `metadata` first, `end` or `error` last."""
     leg, cursor = found.leg, options.cursor
     if cursor is None:
         cursor = Cursor(leg.after, 0)
-        yield frame("metadata", {"run_id": leg.leg_id, "attempt": 1}, cursor)
+        yield write("metadata", {"run_id": leg.leg_id, "attempt": 1}, cursor)
     events = ModeEvents(found, options.modes, subgraphs=options.subgraphs)
     facts = LegEvents(client, found)
     first = leg.after if events.is_folded else max(leg.after, cursor.seq - 1)
@@ -48,11 +57,11 @@ async def event_frames(
                 for number, name, data in events.of(fact):
                     place = Cursor(fact.seq, number)
                     if place > cursor:
-                        yield frame(name, data, place)
+                        yield write(name, data, place)
     except CursorExpiredError as error:
-        yield frame("error", {"error": type(error).__name__, "message": str(error)})
+        yield write("error", {"error": type(error).__name__, "message": str(error)})
         return
-    yield await _last_frame(client, found)
+    yield write(*await _last_part(client, found))
 
 
 async def _remember(facts: LegEvents, events: ModeEvents, void_from: int) -> None:
@@ -62,16 +71,17 @@ async def _remember(facts: LegEvents, events: ModeEvents, void_from: int) -> Non
             events.remember(each)
 
 
-async def _last_frame(client: AsyncClient, found: FoundLeg) -> str:
+async def _last_part(client: AsyncClient, found: FoundLeg) -> tuple[str, Any]:
+    """Return the name and the data of the last frame of a leg."""
     leg_id = found.leg.leg_id
     try:
         found = await find_leg(client, leg_id)
     except RunNotFoundError:  # it was rolled back, or deleted
-        return frame("end", {"run_id": leg_id, "status": "interrupted"})
+        return "end", {"run_id": leg_id, "status": "interrupted"}
     failure = failure_of(found, None if found.is_newest else await read_last(client, found))
     if failure is not None:
-        return frame("error", failure)
-    return frame("end", {"run_id": leg_id, "status": found.status})
+        return "error", failure
+    return "end", {"run_id": leg_id, "status": found.status}
 
 
 async def until_over(client: AsyncClient, found: FoundLeg) -> FoundLeg:

@@ -115,7 +115,7 @@ class SearchThreads(CountThreads):
 
 
 class Prune(RequestModel):
-    """Which threads are deleted."""
+    """Which threads are deleted, with all of their states or with those but the newest."""
 
     thread_ids: list[Text]
     strategy: Literal["delete", "keep_latest"] = "delete"

@@ -24,7 +24,6 @@ from penstock.gateway.compatible.thread_bodies import (
 from penstock.gateway.compatible.thread_deletion import delete_thread
 from penstock.gateway.compatible.thread_reading import ThreadReader
 from penstock.gateway.endpoint import Endpoint, answer_json
-from penstock.gateway.errors import RequestError
 from penstock.runtime.errors import ThreadNotFoundError
 
 MINIMAL: Final = "return=minimal"
@@ -87,17 +86,21 @@ async def copy(call: Call[NoFields, NoFields]) -> Response:
 
 
 async def prune(call: Call[NoFields, Prune]) -> Response:
-    """Delete several threads; those that nobody knows are passed over."""
-    if call.body.strategy == "keep_latest":
-        raise RequestError(422, "strategy: keep_latest is not supported; see the setting history.")
+    """Delete several threads, or their states but the newest; the unknown are passed over.
+
+    Those that a run is open on keep their states.
+    """
     reader, pruned = ThreadReader(call.client), 0
     for thread_id in dict.fromkeys(call.body.thread_ids):
         try:
             await reader.record(thread_id)
         except ThreadNotFoundError:
             continue
-        await delete_thread(call.client, thread_id)
-        pruned += 1
+        if call.body.strategy == "keep_latest":
+            pruned += await call.client.do(call.client.threads.keep_latest(thread_id))
+        else:
+            await delete_thread(call.client, thread_id)
+            pruned += 1
     return answer_json({"pruned_count": pruned})
 
 

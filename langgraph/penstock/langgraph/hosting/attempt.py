@@ -22,6 +22,7 @@ from langgraph.types import Command
 
 from penstock.langgraph.hosting.breakpoints import breakpoints_of, has_breakpoints
 from penstock.langgraph.hosting.graph import Graph
+from penstock.langgraph.hosting.graph_input import graph_command
 from penstock.langgraph.hosting.live_values import has_deltas, note_live_values
 from penstock.langgraph.hosting.questions import Asker, OpenQuestion, answers_of, open_questions
 from penstock.langgraph.hosting.records import LEG, NULL_WRITES, POINT
@@ -35,6 +36,7 @@ from penstock.runtime.errors import ReplayError, ResumeError
 from penstock.runtime.executor.hosted import HostedRun
 from penstock.runtime.journal.result import Result
 from penstock.runtime.types.breakpoints import without_breakpoints
+from penstock.runtime.types.interrupt import Command as PlainCommand
 
 logger = logging.getLogger(__name__)
 
@@ -140,12 +142,15 @@ class GraphAttempt:
             return Command(resume=answers)
         if self._has_point or self._journal.recorded(NULL_WRITES) is not None:
             return None
-        if getattr(self._run.argument, "resume", None) is not None:  # of a Command
+        given = self._run.argument
+        if isinstance(given, PlainCommand):
+            return graph_command(given)
+        if getattr(given, "resume", None) is not None:  # of a Command
             raise ResumeError(
                 "Command(resume=...) is not an input: answer by run.resume(answer), or where only "
                 "the thread is known by client.thread(thread_id).resume(answer)."
             )
-        return self._run.argument
+        return given
 
     async def _new_answers(self) -> Mapping[str, Any]:
         """Return the answers that no attempt has recorded as given to their questions yet.

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["GraphInput"]
+__all__ = ["GraphInput", "graph_command"]
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from langgraph.channels import BinaryOperatorAggregate
-from langgraph.types import Command
+from langgraph.types import Command, Send
 from pydantic import BaseModel, ValidationError
 
 from penstock.langgraph.hosting.graph import Graph
 from penstock.runtime.errors import InputError
 from penstock.runtime.types.graph_update import GraphUpdate
+from penstock.runtime.types.interrupt import Command as PlainCommand
+
+_NO_INPUTS: Final = (Command, PlainCommand, GraphUpdate)
 
 
 class GraphInput:
@@ -47,7 +50,7 @@ class GraphInput:
             InputError: the graph cannot take it, or pydantic refuses it.
         """
         value: object = given
-        if not self._takes_names or value is None or isinstance(value, Command | GraphUpdate):
+        if not self._takes_names or value is None or isinstance(value, _NO_INPUTS):
             return given
         fields = _fields(given)
         if fields is None:
@@ -71,6 +74,17 @@ class GraphInput:
     def _may_miss(self, kind: str, place: Sequence[int | str]) -> bool:
         """Tell whether an error is about what the thread may have, or a reducer put in."""
         return kind == "missing" and (len(place) == 1 or place[0] in self._reduced)
+
+
+def graph_command(given: PlainCommand) -> Command[Any]:
+    """Return LangGraph's command of one that apps without LangGraph have given."""
+    update: Any = given.update
+    if isinstance(update, list):
+        update = [(name, value) for name, value in cast("Sequence[Sequence[Any]]", update)]
+    goto = [
+        each if isinstance(each, str) else Send(each["node"], each["input"]) for each in given.goto
+    ]
+    return Command(update=update, goto=goto)
 
 
 def _place(parts: Sequence[int | str]) -> str:

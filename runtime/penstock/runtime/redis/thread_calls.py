@@ -163,6 +163,10 @@ class ThreadCalls:
         ms = round((seconds or 0) * 1000)
         return self._call("expire", thread_key(thread_id), ms, thread_bytes(thread_id))
 
+    def trim(self, thread_id: str) -> Call:
+        """Forget the checkpoints of a thread but its newest."""
+        return self._call("trim", thread_key(thread_id))
+
     def delete(self, thread_id: str, run_ids: Iterable[str] = ()) -> Call:
         """Forget a thread, or runs of it."""
         return self._call("delete", thread_key(thread_id), thread_bytes(thread_id), *run_ids)

@@ -69,6 +69,10 @@ class GraphStates:
         """
         return threads.copy(self._storage, source, target, nonce)
 
+    def keep_latest(self, thread_id: str) -> Plan[None]:
+        """Delete the points of a thread but the newest, and those that it needs."""
+        return threads.keep_latest(self._storage, thread_id)
+
     def delete(self, thread_id: str) -> Plan[None]:
         """Delete a thread."""
         return threads.delete(self._storage, thread_id)

@@ -33,6 +33,10 @@ class GraphThreads(Protocol):
         """Give a thread all that another one has."""
         ...
 
+    def keep_latest(self, thread_id: str) -> Plan[None]:
+        """Delete the states of a thread but its newest, and what that needs."""
+        ...
+
     def delete(self, thread_id: str) -> Plan[None]:
         """Delete the state of a thread."""
         ...

@@ -102,6 +102,16 @@ class ThreadPlans:
         word = self.plans.calls.word((yield self.calls.expire(thread_id, seconds)))
         check_known(thread_id, word)
 
+    def keep_latest(self, thread_id: str) -> Plan[bool]:
+        """Forget the states of a thread but its newest; tells whether no run is open on it.
+
+        Nothing is forgotten where one is: it may have to be rolled back.
+        """
+        word = self.plans.calls.word((yield self.calls.trim(thread_id)))
+        if word == "GRAPH":
+            yield from self.of_graphs.keep_latest(thread_id)
+        return word != "BUSY"
+
     def delete_run(self, thread_id: str, run_id: str) -> Plan[None]:
         """Forget a run that is over; nothing is done to any other."""
         yield self.calls.delete(thread_id, [run_id])

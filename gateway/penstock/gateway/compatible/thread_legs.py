@@ -1,0 +1,95 @@
+"""The legs of all runs of a thread, one after the other, as they come."""
+
+from __future__ import annotations
+
+__all__ = ["ALL", "follow_legs"]
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from penstock.gateway.compatible.legs import FoundLeg, find_leg, is_rolled_back
+from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.errors import RunNotFoundError
+from penstock.runtime.redis.keys import thread_key
+from penstock.runtime.redis.plans.legs import read_many_legs
+from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.types.leg import RunLegs
+from penstock.runtime.types.run import OPEN
+
+ALL: Final = "-1"
+"""Stands for the place before the first leg."""
+
+PAUSE: Final = 0.5
+"""Seconds between two looks for a leg that has begun."""
+
+
+async def follow_legs(
+    client: AsyncClient, thread_id: str, begin: str | None
+) -> AsyncGenerator[FoundLeg]:
+    """Give the legs of a thread from one on, and wait for more.
+
+    `begin` is the id of a leg, or `ALL`; by default they begin with the one that is not over, or
+    else with the next one that comes.
+
+    Raises:
+        RunNotFoundError: there is no such leg.
+    """
+    found = await _first(client, thread_id, begin)
+    if found is not None and (begin is not None or not found.is_over):
+        yield found
+    while True:
+        following = await _following(client, thread_id, found)
+        if following is None:
+            await asyncio.sleep(PAUSE)
+            continue
+        found = following
+        yield found
+
+
+async def _first(client: AsyncClient, thread_id: str, begin: str | None) -> FoundLeg | None:
+    if begin is None:
+        newest = await _runs(client, thread_id)
+        return FoundLeg(newest[-1], newest[-1].legs[-1]) if newest else None
+    return None if begin == ALL else await find_leg(client, begin, thread_id)
+
+
+async def _following(
+    client: AsyncClient, thread_id: str, found: FoundLeg | None
+) -> FoundLeg | None:
+    """Return the leg that comes behind one; None if it has not begun."""
+    if found is not None:
+        at = await client.do(client.plans.last_run(thread_id))
+        try:
+            now = await find_leg(client, found.leg.leg_id)
+        except RunNotFoundError:  # it was rolled back, or deleted
+            now = found
+        if now.leg.end is not None:
+            return FoundLeg(now.legs, now.legs.legs[now.leg.number])
+        if at == now.run.run_id or now.run.status in OPEN:
+            return None
+    runs = await _runs(client, thread_id)
+    known = [legs.run.run_id for legs in runs]
+    if found is None:
+        later = runs
+    elif found.run.run_id in known:
+        later = runs[known.index(found.run.run_id) + 1 :]
+    else:
+        later = [legs for legs in runs if legs.run.created_at > found.run.created_at]
+    return FoundLeg(later[0], later[0].legs[0]) if later else None
+
+
+async def _runs(client: AsyncClient, thread_id: str) -> list[RunLegs]:
+    """Read the runs of a thread that have begun and are kept, in their order."""
+    run_ids = await client.do(_run_ids(client.plans, thread_id))
+    if not run_ids:
+        return []
+    found = await client.do(read_many_legs(client.plans, run_ids))
+    return [legs for legs in found if not is_rolled_back(legs.run)]
+
+
+def _run_ids(plans: RequestPlans, thread_id: str) -> Plan[list[str]]:
+    entries = yield ("LRANGE", plans.keys.history(thread_key(thread_id)), 0, -1)
+    at = yield from plans.last_run(thread_id)
+    names = [each.split(b" ", 5)[4].decode() for each in entries] + ([at] if at else [])
+    return [name for name in dict.fromkeys(names) if name]
