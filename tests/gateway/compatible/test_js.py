@@ -1,0 +1,76 @@
+"""LangGraph's client for JavaScript, against a gateway and a worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.gateway.compatible.served import Served
+from tests.support.node import NEWEST, complaints, conversation, scripts_of
+
+VERSIONS = ("1.8.10", NEWEST)
+"""The one that agent-chat-ui has, and the newest."""
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def found(served: Served, request: pytest.FixtureRequest) -> Any:
+    """What came of a conversation."""
+    return conversation(request.param, served.url)
+
+
+def test_a_thread_is_made_and_found(found: Any) -> None:
+    assert found["threads"]["made"] in found["threads"]["found"]
+
+
+def test_a_run_is_streamed_named_joined_and_listed(found: Any) -> None:
+    streamed = found["streamed"]
+    run_id = streamed["created"]["run_id"]
+
+    assert streamed["created"]["thread_id"] == streamed["thread_id"]
+    assert ["custom", {"doubling": 4}] in streamed["live"]
+    assert ["values", {"result": 8}] in streamed["live"]
+    assert streamed["joined"] == streamed["live"]
+    assert streamed["runs"] == [[run_id, "success"]]
+
+
+def test_a_question_is_answered_once(found: Any) -> None:
+    answered = found["answered"]
+
+    (question,) = answered["asked"]
+    assert question["value"] == {"approve": 1}
+    assert answered["tasks"] == [[question]]
+    assert ["values", {"answer": True}] in answered["answer"]
+    assert answered["twice"] == 409
+    assert answered["runs"] == ["success", "success"]
+
+
+def test_a_graph_is_heard_word_by_word(found: Any) -> None:
+    assert "".join(found["graph"]["words"]) == "one two three"
+    assert found["graph"]["said"] == ["hi", "one two three"]
+    assert found["graph"]["history"] == 3
+
+
+def test_a_failure_ends_the_stream(found: Any) -> None:
+    assert found["failed"] == ["error", {"error": "ValueError", "message": "boom"}]
+
+
+def test_a_run_is_cancelled(found: Any) -> None:
+    assert found["cancelled"] == "interrupted"
+
+
+def test_a_thread_is_followed_and_runs_are_begun_together(found: Any) -> None:
+    assert found["followed"] == [2, 4]
+    assert found["batch"] == [{"result": 2}, {"result": 4}]
+
+
+def test_items_and_assistants_are_read(found: Any) -> None:
+    assert found["kept"] == {"item": {"text": "hello"}, "assistants": ["doubled"]}
+
+
+@pytest.mark.parametrize("page", ["javascript.md", "serve-it.md"])
+def test_scripts_of_pages_have_the_right_syntax(page: str) -> None:
+    scripts = scripts_of(page)
+
+    assert scripts
+    assert [complaints(each) for each in scripts] == [""] * len(scripts)

@@ -1,0 +1,91 @@
+"""Node, with LangGraph's client for JavaScript installed once and kept.
+
+A test is skipped where there is no Node, or the client cannot be had.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.docs.page import ROOT, Page
+
+SCRIPTS: Final = ROOT / "tests" / "gateway" / "js"
+
+CACHE: Final = Path(sys.prefix) / "js"
+"""Beside the packages of Python that the tests use."""
+
+PACKAGE: Final = "@langchain/langgraph-sdk"
+
+
+NEWEST: Final = "1.15.0"
+
+
+def conversation(version: str, url: str) -> Any:
+    """Execute the script `conversation.mjs` against a gateway; returns what came of its parts."""
+    return json.loads(_executed((SCRIPTS / "conversation.mjs").read_text(), version, url))
+
+
+def shown(page: str, name: str, url: str) -> str:
+    """Execute a script that a page shows, and names in its first line; returns what it prints."""
+    (text,) = (text for text in scripts_of(page) if text.startswith(f"// {name}\n"))
+    return _executed(text.replace("http://127.0.0.1:8000", url), NEWEST)
+
+
+def scripts_of(page: str) -> Sequence[str]:
+    """Return the scripts that a page of how-tos shows."""
+    blocks = Page(ROOT / "docs" / "how-to" / page).blocks()
+    return [block.text for block in blocks if block.language == "js"]
+
+
+def complaints(text: str) -> str:
+    """Return what Node says of the syntax of a script; nothing if that is right."""
+    command = [_node(), "--input-type=module", "--check"]
+    return subprocess.run(command, input=text, capture_output=True, text=True).stderr
+
+
+def _executed(text: str, version: str, *arguments: str) -> str:
+    executable, folder = _node(), _installed(version)
+    place = folder / f"{uuid.uuid4().hex}.mjs"  # it finds packages from where it lies
+    place.write_text(text)
+    try:
+        done = subprocess.run(
+            [executable, str(place), *arguments], capture_output=True, text=True, timeout=60
+        )
+    finally:
+        place.unlink()
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _node() -> str:
+    executable = shutil.which("node")
+    if executable is None:
+        pytest.skip("there is no node: install Node 20 or later to test LangGraph's JS client")
+    return executable
+
+
+def _installed(version: str) -> Path:
+    folder = CACHE / version
+    if (folder / "installed").exists():
+        return folder
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("there is no npm to install LangGraph's JS client with")
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [npm, "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit"]
+    done = subprocess.run(
+        [*command, "--no-fund", f"{PACKAGE}@{version}"], capture_output=True, text=True, timeout=120
+    )
+    if done.returncode != 0:
+        pytest.skip(f"npm cannot install {PACKAGE} {version}: {done.stderr.strip()[-300:]}")
+    (folder / "installed").touch()
+    return folder
