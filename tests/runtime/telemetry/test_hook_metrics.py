@@ -11,7 +11,7 @@ from penstock.runtime.telemetry.hook_metrics import HookMetrics
 
 def test_webhooks_and_the_feed_are_measured() -> None:
     counts = {"delivered": 7, "failed": 1}
-    outbox = OutboxState([HookState("w", "moved", 3, counts, 60.0)], 5, 2.0, 4)
+    outbox = OutboxState([HookState("w", "moved", 3, counts, 60.0)], 5, 2.0, lost=4)
     registry = CollectorRegistry()
     registry.register(HookMetrics(lambda: (outbox, FeedState(9, 30.0))))
 

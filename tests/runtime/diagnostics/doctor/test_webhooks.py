@@ -12,7 +12,9 @@ from penstock.runtime import Client
 from penstock.runtime.diagnostics.doctor import Finding, Level, Reading, examine
 from penstock.runtime.diagnostics.doctor.examination import read_redis
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.redis.plans.hook_outbox import own_webhook_id
 from penstock.runtime.redis.plans.hook_states import FeedState, HookState, OutboxState
+from penstock.runtime.redis.plans.requests import Plan, Request
 from penstock.runtime.settings import Settings
 from penstock.worker.webhooks.sender import Sender
 from tests.support.webhook_flow import end
@@ -34,6 +36,10 @@ def client(redis_url: str) -> Iterator[Client]:
 
 def found(reading: Reading) -> list[Finding]:
     return [each for each in examine(reading) if each.check in ("webhooks", "feed")]
+
+
+def ask(request: Request) -> Plan[Any]:
+    return (yield request)
 
 
 def reading(**facts: Any) -> Reading:
@@ -76,6 +82,10 @@ def test_webhooks_and_a_feed_that_are_well_are_counted() -> None:
             hooked(changes=7, oldest=3600.0),
             *("webhooks", Level.WARNING, "7 changes of runs wait, the first for 1 h 00 min"),
         ),
+        (
+            hooked(unread_urls=2),
+            *("webhooks", Level.WARNING, "could not read what 2 URLs of runs are to be told"),
+        ),
         (hooked(lost=7), "webhooks", Level.PROBLEM, "7 changes of runs were lost"),
         (
             reading(feed=FeedState(1000, 60.0), feed_limit=1000),
@@ -115,6 +125,8 @@ def test_what_redis_has_is_read_without_a_key(redis_url: str, client: Client) ->
     keyed.webhooks.put("v", "https://example.com/in")
     keyed.webhooks.disable("v", "moved")
     end(client)
+    own = (own_webhook_id("https://example.com/"), "r.2", "encrypted under a lost key")
+    client.do(ask(client.plans.calls.route_change("", "", "", [own])))
     keyed.close()
     client.connection.set(KEYS.hooks_lost, 4)
     sender = Sender(redis_url, Settings())
@@ -126,6 +138,7 @@ def test_what_redis_has_is_read_without_a_key(redis_url: str, client: Client) ->
     v, w = seen.outbox.webhooks
     assert (v.disabled, w.disabled, w.waiting) == ("moved", "", 1)
     assert w.unread is not None
+    assert seen.outbox.unread_urls == 1
     assert (seen.outbox.changes, seen.outbox.lost) == (2, 4)
     assert 0 <= seen.outbox.oldest < 60
     assert (seen.feed.entries, seen.feed_limit) == (2, 1000)

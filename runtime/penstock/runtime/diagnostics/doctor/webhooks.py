@@ -23,6 +23,8 @@ UNREAD: Final = 600.0
 SPAN: Final = 3600.0
 """Seconds that a feed should reach back, so that a follower may be away for a while."""
 
+KEYS: Final = "give all workers the same PENSTOCK_ENCRYPTION_KEYS"
+
 
 def _outbox(reading: Reading) -> Iterator[Finding]:
     outbox = reading.outbox
@@ -33,6 +35,14 @@ def _outbox(reading: Reading) -> Iterator[Finding]:
             f"{outbox.lost} changes of runs were lost in the last weeks, as too many waited",
             "No webhook was told of them. Changes wait while no `penstock worker` is alive.",
             "penstock worker flows.py",
+        )
+    if outbox.unread_urls:
+        yield Finding(
+            "webhooks",
+            Level.WARNING,
+            f"a worker could not read what {outbox.unread_urls} URLs of runs are to be told",
+            "It is left to workers with the key; if there is none, it is lost after five days.",
+            KEYS,
         )
     if outbox.changes and outbox.oldest > WAITS:
         yield Finding(
@@ -78,7 +88,7 @@ def _one(hook: HookState) -> Iterator[Finding]:
             Level.WARNING,
             f"a worker could not read deliveries to {name}, {hook.waiting} wait",
             "They are left to workers with the key; if there is none, they wait for ever.",
-            "give all workers the same PENSTOCK_ENCRYPTION_KEYS",
+            KEYS,
         )
 
 

@@ -6,11 +6,14 @@ __all__ = ["FeedState", "HookState", "OutboxState", "feed_state", "outbox_state"
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.requests import Plan, Reads
 from penstock.runtime.redis.run_record import texts
+
+LOOKED_AT: Final = 1000
+"""Webhooks, and URLs of runs, that are looked at: those that are due first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class OutboxState:
     """Changes of runs that no worker has made deliveries of."""
     oldest: float = 0.0
     """Seconds for which the first of them has waited."""
+    unread_urls: int = 0
+    """URLs that runs were given themselves, with deliveries that a worker has had no key for."""
     lost: int = 0
     """Changes that were lost in the last weeks, as too many waited."""
 
@@ -54,9 +59,10 @@ class FeedState:
 
 def outbox_state(keys: Keys) -> Plan[OutboxState]:
     """Read how all webhooks do."""
-    names, changes, first, lost, clock = yield Reads(
+    names, due, changes, first, lost, clock = yield Reads(
         [
             ("HKEYS", keys.webhooks),
+            ("ZRANGE", keys.webhooks_due, 0, LOOKED_AT - 1),
             ("XLEN", keys.hooks),
             ("XRANGE", keys.hooks, "-", "+", "COUNT", 1),
             ("GET", keys.hooks_lost),
@@ -64,6 +70,8 @@ def outbox_state(keys: Keys) -> Plan[OutboxState]:
         ]
     )
     ids, now = sorted(name.decode() for name in names), _seconds(clock)
+    own = {name.decode() for name in due} - {*ids}
+    unread = yield Reads([("HGET", keys.webhook(each), "unread") for each in own])
     replies = yield Reads(
         [
             *(("HGETALL", keys.webhook(each)) for each in ids),
@@ -74,7 +82,8 @@ def outbox_state(keys: Keys) -> Plan[OutboxState]:
         _state(each, texts(fields), waiting, now)
         for each, fields, waiting in zip(ids, replies[: len(ids)], replies[len(ids) :], strict=True)
     ]
-    return OutboxState(states, changes, _since(first, now), int(lost or 0))
+    waits = _since(first, now)
+    return OutboxState(states, changes, waits, len([*filter(None, unread)]), int(lost or 0))
 
 
 def feed_state(keys: Keys) -> Plan[FeedState]:
