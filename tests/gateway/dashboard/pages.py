@@ -15,6 +15,7 @@ from penstock.gateway.auth.role import Role
 from penstock.publisher.redis.script import run
 from penstock.runtime.diagnostics.workers import APP, RELEASE
 from penstock.runtime.executor.describing import describe
+from penstock.runtime.redis.plans.thread_records import ThreadRecords
 from tests.gateway.api import Api
 
 T = TypeVar("T")
@@ -85,6 +86,12 @@ class Pages(Api):
             keys.worker(name), mapping={**fields, APP: app.token, RELEASE: "0.1.0"}
         )
         self.worker.connection.sadd(keys.workers, keys.worker(name))
+
+    def record(self, thread_id: str, metadata: Mapping[str, Any] | None = None) -> None:
+        """Give a thread a record, as LangGraph's clients do."""
+        client = self.worker.client
+        records = ThreadRecords(client.plans.keys, client.plans.codec, client.settings)
+        client.do(records.create(thread_id, metadata or {}))
 
     def status(self, run_id: str) -> str:
         """Return the status of a run."""

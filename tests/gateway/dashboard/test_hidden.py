@@ -29,6 +29,7 @@ def paths(pages: Pages) -> list[str]:
     asking, saying = (pages.run(name, SECRET, thread_id=name) for name in ("asking", "saying"))
     pages.run("saying", SECRET, thread_id="asking-not")
     describing = pages.run("describing", SECRET)
+    pages.record("recorded", {"of": SECRET})
     failed = [pages.run(name, SECRET) for name in ("broken", "refusing")]
     causes = [group.cause for group in pages.worker.client.failures()]
     return [
@@ -36,7 +37,8 @@ def paths(pages: Pages) -> list[str]:
         *("/runs?status=failed", "/failures", *(f"/failures/{cause}" for cause in causes)),
         *(f"/runs/{run_id}{tab}" for run_id in failed for tab in ("", "?tab=attempts")),
         f"/runs/{failed[1]}?step=refuse:0",
-        f"/runs/{describing}",
+        *(f"/runs/{describing}", f"/runs/{saying}?again=1"),
+        *("/threads", "/threads/recorded", "/entrypoints/saying"),
         *(
             f"/runs/{run_id}{query}"
             for run_id in (asking, saying)

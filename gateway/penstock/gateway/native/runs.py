@@ -98,11 +98,11 @@ async def _ended(client: AsyncClient, run: AsyncRunHandle) -> dict[str, Any]:
                 return {"status": info.status, "result": value}
             case RunStatus.FAILED | RunStatus.CANCELLED:
                 return {"status": info.status, "reason": info.reason}
-            case _:  # it asks, unless it was answered meanwhile
-                if info.asks and (
-                    questions := await client.do(client.plans.interrupts(run.run_id))
-                ):
-                    return {"status": info.status, "interrupts": questions}
+            case _ if info.asks:
+                questions = await client.do(client.plans.interrupts(run.run_id))
+                return {"status": info.status, "interrupts": questions}
+            case _:  # it was answered, or resumed, meanwhile
+                continue
 
 
 async def answer(call: Call[Empty, Answer]) -> Response:

@@ -8,6 +8,7 @@ import pytest
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.settings import GatewaySettings
+from penstock.runtime import Client
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from tests.gateway.dashboard.flows import FLOWS
@@ -77,6 +78,17 @@ def test_webhooks_are_shown_by_their_hosts(real: Pages) -> None:
 
     assert "shop.example" in page
     assert not any(secret in page for secret in SECRETS)
+
+
+def test_webhooks_that_cannot_be_read_leave_the_rest_of_the_page(real: Pages) -> None:
+    keys = "other:" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
+    with Client(real.worker.connection, settings=Settings(encryption_keys=keys)) as other:
+        other.webhooks.put("shop", "https://shop.example/")
+
+    page = real.open("/system")
+
+    assert "'other'" in page.partition("<h2>Webhooks</h2>")[2].partition("</p>")[0]
+    assert "PENSTOCK_GATEWAY_PULSE" in page
 
 
 def test_the_system_is_for_operators(closed: Pages) -> None:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.screens import threads
-from penstock.runtime.redis.plans.thread_records import ThreadRecords
 from tests.gateway.dashboard.pages import Pages
 
 SCRIPT = "<script>alert(1)</script>"
-
-
-def record(pages: Pages, thread_id: str, metadata: Any = None) -> None:
-    """Give a thread a record, as LangGraph's clients do."""
-    client = pages.worker.client
-    records = ThreadRecords(client.plans.keys, client.plans.codec, client.settings)
-    client.do(records.create(thread_id, metadata or {}))
 
 
 def linked(page: str) -> list[str]:
@@ -30,7 +21,7 @@ def linked(page: str) -> list[str]:
 
 def test_threads_are_listed_those_that_changed_last_first(pages: Pages) -> None:
     for name in ("a", "b/c", "d"):
-        record(pages, name, {"owner": "ann"})
+        pages.record(name, {"owner": "ann"})
     run_id = pages.run("asking", "may I?", thread_id="a")
     pages.run("counting", 1, thread_id="without")
 
@@ -53,7 +44,7 @@ def test_the_list_of_threads_has_pages(pages: Pages, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(threads, "LISTED", 3)
     names = [f"t{number}" for number in range(8)]
     for name in names:
-        record(pages, name)
+        pages.record(name)
 
     found, path = list[str](), "/threads?status=idle"
     while path:
@@ -67,7 +58,7 @@ def test_the_list_of_threads_has_pages(pages: Pages, monkeypatch: pytest.MonkeyP
 
 
 def test_a_thread_is_copied(pages: Pages) -> None:
-    record(pages, "a/b", {"owner": "ann"})
+    pages.record("a/b", {"owner": "ann"})
     pages.run("counting", 1, thread_id="a/b")
 
     sent = pages.send("/threads/a/b/copy", {"target": "c d"})
@@ -82,7 +73,7 @@ def test_a_thread_is_copied(pages: Pages) -> None:
 
 
 def test_a_thread_is_deleted_unless_a_run_is_at_work_on_it(pages: Pages) -> None:
-    record(pages, "a")
+    pages.record("a")
     pages.run("counting", 1, thread_id="a")
     waiting = pages.worker.client.enqueue("counting", 1, thread_id="a")
 

@@ -16,17 +16,19 @@ from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.shown_settings import shown_settings
 from penstock.gateway.dashboard.visit import Visit
+from penstock.publisher.errors import PenstockError
 from penstock.runtime.diagnostics.doctor.examination import examination
 from penstock.runtime.diagnostics.workers import read_workers
+from penstock.runtime.types.webhook import Webhook
 
 
 async def system(visit: Visit) -> Response:
     """Show what the doctor finds, and what is set."""
     client = visit.client
-    found, workers, webhooks = await asyncio.gather(
+    found, workers, (webhooks, refused) = await asyncio.gather(
         asyncio.to_thread(examination, client.settings),
         client.do(read_workers(client.plans)),
-        client.webhooks.list(),
+        _webhooks(visit),
     )
     return visit.page(
         "system",
@@ -34,10 +36,19 @@ async def system(visit: Visit) -> Response:
         info=found.info,
         workers=workers,
         webhooks=[(each, urlsplit(each.url).hostname or "") for each in webhooks],
+        refused=refused,
         release=importlib.metadata.version("penstock"),
         settings=list(shown_settings(client.settings)),
         own=list(shown_settings(visit.site.shared.settings)),
     )
+
+
+async def _webhooks(visit: Visit) -> tuple[Sequence[Webhook], str]:
+    """Read the webhooks; why they cannot be read, as without the key of their encryption."""
+    try:
+        return await visit.client.webhooks.list(), ""
+    except PenstockError as error:
+        return (), str(error)
 
 
 SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/system", Role.OPERATOR, system),)
