@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from penstock.gateway.dashboard.input_form import INPUT, read_value, schema_of
 from penstock.gateway.dashboard.schema_form import (
-    INPUT,
     Field,
     FormError,
     Schema,
-    check_value,
     fields_of,
     read_form,
     texts_of,
@@ -22,7 +21,7 @@ from penstock.gateway.dashboard.visit import Visit
 from penstock.runtime.diagnostics.descriptions import read_descriptions
 from penstock.runtime.diagnostics.plain import plain
 from penstock.runtime.diagnostics.values import read_input
-from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.types.description import Description
 from penstock.runtime.types.run import Run
 
 EDITED: Final = "edited"
@@ -45,14 +44,14 @@ async def read_rerun_form(visit: Visit, run: Run) -> RerunForm | None:
     """Read the form of a run, if it is asked for, with the input of the run or what was sent."""
     if not visit.sees_values or not ("again" in visit.query or EDITED in visit.form):
         return None
-    schema = await visit.client.do(_schema(visit.client.plans, run.entrypoint))
+    schema = schema_of(await _described(visit, run))
     if EDITED in visit.form:
-        kind, given = visit.form[EDITED], visit.form
-    else:
-        value = await visit.client.do(read_input(visit.client.plans, run))
-        kind = FIELDS if _fits(schema, value) else "json"
-        given = texts_of(fields_of(schema if kind == FIELDS else None, INPUT), value)
-    return RerunForm(kind, fields_of(schema if kind == FIELDS else None, INPUT), given)
+        fields = fields_of(schema if visit.form[EDITED] == FIELDS else None, INPUT)
+        return RerunForm(visit.form[EDITED], fields, visit.form)
+    value = await visit.client.do(read_input(visit.client.plans, run))
+    kind = FIELDS if _fits(schema, value) else "json"
+    fields = fields_of(schema if kind == FIELDS else None, INPUT)
+    return RerunForm(kind, fields, texts_of(fields, value))
 
 
 async def read_edited(visit: Visit, run: Run) -> Any:
@@ -63,23 +62,20 @@ async def read_edited(visit: Visit, run: Run) -> Any:
         RequestError: this visitor may not see values.
     """
     visit.check_values()
-    schema = await visit.client.do(_schema(visit.client.plans, run.entrypoint))
-    schema = schema if visit.form[EDITED] == FIELDS else None
-    value = read_form(schema, visit.form, INPUT)
-    check_value(schema, value, INPUT)
-    return value
+    if visit.form[EDITED] != FIELDS:
+        return read_form(None, visit.form, INPUT)
+    return read_value(await _described(visit, run), visit.form)
 
 
-def _schema(plans: RequestPlans, entrypoint: str) -> Plan[Schema | None]:
-    (description,) = yield from read_descriptions(plans, [entrypoint])
-    return description.schemas.get(INPUT)
+async def _described(visit: Visit, run: Run) -> Description:
+    found = await visit.client.do(read_descriptions(visit.client.plans, [run.entrypoint]))
+    return found[0]
 
 
 def _fits(schema: Schema | None, value: Any) -> bool:
     """Tell whether the fields of a schema have all of a value."""
+    texts = texts_of(fields_of(schema, INPUT), value)
     try:
-        return bool(
-            read_form(schema, texts_of(fields_of(schema, INPUT), value), INPUT) == plain(value)
-        )
+        return bool(read_form(schema, texts, INPUT) == plain(value))
     except FormError:
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["INPUT", "Field", "FormError", "check_value", "fields_of", "read_form", "texts_of"]
+__all__ = ["Field", "FormError", "Schema", "check_value", "fields_of", "read_form", "texts_of"]
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +16,6 @@ from penstock.runtime.diagnostics.plain import plain
 from penstock.runtime.types.json_schema import type_of
 
 Schema = Mapping[str, Any]
-
-INPUT: Final = "input"
-"""The name of the input of a run that takes no object, and what the others begin with."""
 
 DEEP: Final = 4
 """Objects in objects; what is deeper is written as JSON."""

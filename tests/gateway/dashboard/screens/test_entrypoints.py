@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -80,6 +81,22 @@ def test_an_input_without_a_schema_is_json(pages: Pages) -> None:
     assert pages.worker.client.get(sent.url.path.rpartition("/")[2]).result(1) == 42
     refused = pages.send("/entrypoints/doubled/start", {"input": "{"}, 422)
     assert "is not JSON" in refused.text
+
+
+def test_a_graph_is_given_any_part_of_its_state(pages: Pages) -> None:
+    state = {"messages": {"type": "array", "items": {"type": "object"}}, "n": {"type": "integer"}}
+    schema = {"type": "object", "properties": state, "required": ["messages", "n"]}
+    told = {"since": 0, "is_graph": True, "schemas": {"input": schema}}
+    pages.worker.connection.set("penstock:entrypoint:saying", json.dumps(told))
+
+    page = pages.open("/entrypoints/saying")
+    form = {"input.messages": '[["human", "hi"]]', "input.n": ""}
+    sent = pages.send("/entrypoints/saying/start", form)
+    pages.worker.work()
+
+    run = pages.worker.client.get(sent.url.path.rpartition("/")[2])
+    assert run.result(1) == {"messages": [["human", "hi"]]}
+    assert " required" not in page.partition('name="input.messages"')[2].partition("</form>")[0]
 
 
 def test_what_else_is_wrong_is_said_on_the_page(pages: Pages) -> None:

@@ -6,7 +6,7 @@ __all__ = ["SCREENS"]
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -14,19 +14,15 @@ from starlette.responses import Response
 from penstock.gateway.auth.bulk_access import check_entrypoint
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.actions import refusal_of
+from penstock.gateway.dashboard.input_form import INPUT, read_value, schema_of
 from penstock.gateway.dashboard.run_query import read_tags
 from penstock.gateway.dashboard.run_rows import read_rows
-from penstock.gateway.dashboard.schema_form import (
-    INPUT,
-    FormError,
-    check_value,
-    fields_of,
-    read_form,
-)
+from penstock.gateway.dashboard.schema_form import FormError, fields_of
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError, status_of
 from penstock.publisher.errors import PenstockError
+from penstock.runtime.diagnostics.descriptions import read_descriptions
 from penstock.runtime.diagnostics.entrypoints import (
     EntrypointState,
     read_entrypoint,
@@ -55,11 +51,14 @@ async def start(visit: Visit) -> Response:
     name, form, client = visit.path["name"], visit.form, visit.client
     try:
         check_entrypoint(name)
-        state = await client.do(read_entrypoint(client.plans, name))
+        (description,) = await client.do(read_descriptions(client.plans, [name]))
+        context = None
+        if _is_filled(form, CONTEXT):
+            context = read_value(description, form, CONTEXT)
         run = await client.enqueue(
             name,
-            _value(state, INPUT, form),
-            context=_value(state, CONTEXT, form) if _is_filled(form, CONTEXT) else None,
+            read_value(description, form),
+            context=context,
             thread_id=form.get("thread") or None,
             queue=form.get("queue") or None,
             tags=read_tags([form["tag"]] if form.get("tag") else []),
@@ -70,13 +69,6 @@ async def start(visit: Visit) -> Response:
             raise
         return await _show(visit, error)
     return visit.go(f"/runs/{quote(run.run_id, safe='')}")
-
-
-def _value(state: EntrypointState, name: str, form: Mapping[str, str]) -> Any:
-    schema = state.description.schemas.get(name)
-    value = read_form(schema, form, name)
-    check_value(schema, value, name)
-    return value
 
 
 def _is_filled(form: Mapping[str, str], name: str) -> bool:
@@ -95,7 +87,7 @@ async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
         200 if refused is None else status_of(refused) or 500,
         state=state,
         schemas=schemas,
-        fields=fields_of(schemas.get(INPUT), INPUT),
+        fields=fields_of(schema_of(state.description), INPUT),
         context=fields_of(schemas[CONTEXT], CONTEXT) if CONTEXT in schemas else (),
         rows=await read_rows(visit, runs),
         refusal=refusal_of(visit.identity, Role.CLIENT),
