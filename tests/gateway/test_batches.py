@@ -62,16 +62,16 @@ def test_an_error_comes_after_what_was_read_before_it() -> None:
 
 
 def test_silence_is_broken_by_comments() -> None:
-    said = asyncio.Event()
+    spoken = asyncio.Event()
 
     async def frames() -> AsyncGenerator[str]:
-        await said.wait()
+        await spoken.wait()
         yield "a"
 
     async def main() -> list[bytes]:
         async with aclosing(batches(frames(), 0.01)) as pieces:
             found = [await anext(pieces), await anext(pieces)]
-            said.set()
+            spoken.set()
             return [*found, await anext(pieces)]
 
     assert asyncio.run(main()) == [KEEP_ALIVE.encode(), KEEP_ALIVE.encode(), b"a"]

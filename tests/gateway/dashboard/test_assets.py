@@ -19,10 +19,10 @@ def test_vendored_files_are_as_they_came() -> None:
     vendored = tomllib.loads((STATIC / "vendor.toml").read_text())
 
     assert vendored
-    for name, said in vendored.items():
-        assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == said["sha256"]
-        assert said["licence"]
-        assert said["version"] in (STATIC / name).read_text()
+    for name, entry in vendored.items():
+        assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == entry["sha256"]
+        assert entry["licence"]
+        assert entry["version"] in (STATIC / name).read_text()
 
 
 def test_all_files_together_are_small() -> None:

@@ -111,12 +111,12 @@ def test_words_stream_as_they_come_and_are_there_after_a_reload(
 ) -> None:
     run = asks(client, "confirming")
     page = window(f"/runs/{run.run_id}?tab=stream")
-    words = page.locator("run-stream li.custom .said")
+    words = page.locator("run-stream li.custom .output")
     expect(words).to_have_text(["before"])
 
     run.resume(True)
 
-    expect(page.locator("run-stream li.run-finished .said")).to_have_text("completed")
+    expect(page.locator("run-stream li.run-finished .output")).to_have_text("completed")
     expect(words).to_have_text(["before", "after"])
     page.reload()
     expect(words).to_have_text(["before", "after"])
@@ -128,10 +128,10 @@ def test_void_words_are_struck_through(window: Open, client: Client) -> None:
 
     page = window(f"/runs/{run.run_id}?tab=stream")
 
-    expect(page.locator("run-stream li.custom.void .said")).to_have_text(["try 1"])
-    expect(page.locator("run-stream li.custom:not(.void) .said")).to_have_text(["try 2"])
+    expect(page.locator("run-stream li.custom.void .output")).to_have_text(["try 1"])
+    expect(page.locator("run-stream li.custom:not(.void) .output")).to_have_text(["try 2"])
     assert (
-        page.locator("li.custom.void .said").evaluate(
+        page.locator("li.custom.void .output").evaluate(
             "each => getComputedStyle(each).textDecorationLine"
         )
         == "line-through"
@@ -144,7 +144,7 @@ def test_messages_are_joined(window: Open, client: Client) -> None:
 
     page = window(f"/runs/{run.run_id}?tab=stream")
 
-    expect(page.locator("run-stream li.message .said")).to_have_text(["Forty-two"])
+    expect(page.locator("run-stream li.message .output")).to_have_text(["Forty-two"])
 
 
 def test_a_question_is_answered(window: Open, client: Client) -> None:

@@ -57,10 +57,10 @@ def test_the_cookie_is_for_the_dashboard_alone_and_not_for_scripts(closed: Pages
 
     found = closed.ask("POST", "/dashboard/login", data=data, headers=OWN, follow_redirects=False)
 
-    said = found.headers["set-cookie"]
-    assert all(each in said for each in ("HttpOnly", "SameSite=strict", "Path=/dashboard;"))
-    assert "Max-Age=43200" in said
-    assert "Secure" not in said  # over plain http on loopback
+    cookie = found.headers["set-cookie"]
+    assert all(each in cookie for each in ("HttpOnly", "SameSite=strict", "Path=/dashboard;"))
+    assert "Max-Age=43200" in cookie
+    assert "Secure" not in cookie  # over plain http on loopback
     data["token"] = closed.token()
     secure = closed.ask(
         "POST", "https://localhost/dashboard/login", data=data, headers=OWN, follow_redirects=False

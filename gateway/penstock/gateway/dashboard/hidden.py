@@ -29,7 +29,7 @@ _MEMBERS: Final[Mapping[str, Any]] = {
 
 
 async def without_values(events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-    """Give events without what was given, returned, asked or said."""
+    """Give events without what was given, returned, asked or streamed."""
     try:
         async for event in events:
             yield replace(event, data=_plain(event))

@@ -17,7 +17,7 @@ from penstock.runtime.diagnostics.values import read_values
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
 
 WORDS: Final = 200
-"""Things that a step said, the last ones."""
+"""Things that a step has streamed, the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _arguments(events: Iterable[RunEvent], step_id: str, codec: Codec) -> Any:
 
 
 def _words(events: Sequence[RunEvent], step_id: str, codec: Codec) -> Iterator[Word]:
-    """Give what a step said: values one by one, the chunks of a message together."""
+    """Give what a step has streamed: values one by one, the chunks of a message together."""
     voids = [
         (int(event["data"]["void_from"]), int(event["seq"]))
         for event in events

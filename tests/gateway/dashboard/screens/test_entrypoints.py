@@ -86,8 +86,8 @@ def test_an_input_without_a_schema_is_json(pages: Pages) -> None:
 def test_a_graph_is_given_any_part_of_its_state(pages: Pages) -> None:
     state = {"messages": {"type": "array", "items": {"type": "object"}}, "n": {"type": "integer"}}
     schema = {"type": "object", "properties": state, "required": ["messages", "n"]}
-    told = {"since": 0, "is_graph": True, "schemas": {"input": schema}}
-    pages.worker.connection.set("penstock:entrypoint:saying", json.dumps(told))
+    description = {"since": 0, "is_graph": True, "schemas": {"input": schema}}
+    pages.worker.connection.set("penstock:entrypoint:saying", json.dumps(description))
 
     page = pages.open("/entrypoints/saying")
     form = {"input.messages": '[["human", "hi"]]', "input.n": ""}
@@ -129,6 +129,6 @@ def test_only_clients_start_runs_and_nobody_one_that_changes_many(closed: Pages)
 
 
 def test_an_entrypoint_that_nobody_knows_is_not_found(pages: Pages) -> None:
-    assert "no worker has told of an entrypoint 'nothing'" in pages.open(
+    assert "no worker has announced an entrypoint 'nothing'" in pages.open(
         "/entrypoints/nothing", 404
     )

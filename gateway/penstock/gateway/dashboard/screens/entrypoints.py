@@ -81,7 +81,9 @@ async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
     runs = await client.runs(entrypoint=name, limit=NEWEST)
     schemas = {each: schema for each, schema in state.description.schemas.items() if schema}
     if not (state.workers or schemas or runs):
-        raise RequestError(404, f"no worker has told of an entrypoint {name!r}, and it has no run.")
+        raise RequestError(
+            404, f"no worker has announced an entrypoint {name!r}, and it has no run."
+        )
     return visit.page(
         "entrypoint",
         200 if refused is None else status_of(refused) or 500,

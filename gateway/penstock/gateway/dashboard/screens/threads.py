@@ -27,7 +27,7 @@ from penstock.runtime.types.thread_record import ThreadStatus
 LISTED: Final = 50
 """Threads of a page."""
 
-NEWEST: Final = 200
+NEWEST: Final = 100
 """Runs whose threads are shown though they have no record."""
 
 PAGE: Final = 20

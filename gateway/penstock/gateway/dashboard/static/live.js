@@ -27,7 +27,7 @@ export function announce() {
  * Show whether changes come by themselves.
  * @param {string} state
  */
-export function say(state) {
+export function showState(state) {
   const place = document.getElementById("live-state");
   if (!place) return;
   place.textContent = state;
@@ -50,10 +50,10 @@ export function follow(address, names, take, cursor = () => address) {
     if (source || document.hidden) return;
     const made = new EventSource(cursor());
     source = made;
-    made.onopen = () => say("live");
+    made.onopen = () => showState("live");
     made.onerror = () => {
-      if (made.readyState !== EventSource.CLOSED) return say("connecting");
-      say("");
+      if (made.readyState !== EventSource.CLOSED) return showState("connecting");
+      showState("");
       source = null;
       timer = setTimeout(check, AGAIN);
     };

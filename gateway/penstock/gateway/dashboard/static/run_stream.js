@@ -110,14 +110,14 @@ class RunStream extends HTMLElement {
   /**
    * @param {Fact} fact
    * @param {string} step
-   * @param {string} said
+   * @param {string} output
    */
-  line(fact, step, said) {
+  line(fact, step, output) {
     const line = document.createElement("li");
     line.dataset.seq = String(fact.seq);
     line.dataset.step = step;
     line.className = fact.mode.replace(".", "-");
-    for (const [kind, words] of [["mode", fact.mode], ["step", step], ["said", said]]) {
+    for (const [kind, words] of [["mode", fact.mode], ["step", step], ["output", output]]) {
       const part = document.createElement("span");
       part.className = kind;
       part.textContent = words;
@@ -135,9 +135,9 @@ class RunStream extends HTMLElement {
   message(fact, step) {
     const { id, chunk } = fact.data;
     const known = this.messages.get(id);
-    const said = known?.querySelector(".said");
-    if (known?.isConnected && said && !known.classList.contains("void")) {
-      said.textContent += chunkText(chunk);
+    const output = known?.querySelector(".output");
+    if (known?.isConnected && output && !known.classList.contains("void")) {
+      output.textContent += chunkText(chunk);
     } else {
       this.messages.set(id, this.line(fact, step, chunkText(chunk)));
     }
@@ -147,7 +147,7 @@ class RunStream extends HTMLElement {
   }
 
   /**
-   * Strike what a step, and what is nested in it, has said in a try that is lost.
+   * Strike what a step, and what is nested in it, has streamed in a try that is lost.
    * @param {string} step
    * @param {number} from
    */
