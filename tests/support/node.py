@@ -28,16 +28,26 @@ PACKAGE: Final = "@langchain/langgraph-sdk"
 
 NEWEST: Final = "1.15.0"
 
+PAGES: Final = ("@langchain/core@1", "react@19", "react-dom@19", "jsdom@26")
+"""What a page with the client's React hook needs, beside it."""
+
 
 def conversation(version: str, url: str) -> Any:
     """Execute the script `conversation.mjs` against a gateway; returns what came of its parts."""
-    return json.loads(_executed((SCRIPTS / "conversation.mjs").read_text(), version, url))
+    folder = _installed(version)
+    return json.loads(_executed((SCRIPTS / "conversation.mjs").read_text(), folder, url))
+
+
+def use_stream(version: str, url: str) -> Any:
+    """Execute the script `use_stream.mjs` against a gateway; returns what its pages have shown."""
+    folder = _installed(version, PAGES)
+    return json.loads(_executed((SCRIPTS / "use_stream.mjs").read_text(), folder, url, version))
 
 
 def shown(page: str, name: str, url: str) -> str:
     """Execute a script that a page shows, and names in its first line; returns what it prints."""
     (text,) = (text for text in scripts_of(page) if text.startswith(f"// {name}\n"))
-    return _executed(text.replace("http://127.0.0.1:8000", url), NEWEST)
+    return _executed(text.replace("http://127.0.0.1:8000", url), _installed(NEWEST))
 
 
 def scripts_of(page: str) -> Sequence[str]:
@@ -52,8 +62,8 @@ def complaints(text: str) -> str:
     return subprocess.run(command, input=text, capture_output=True, text=True).stderr
 
 
-def _executed(text: str, version: str, *arguments: str) -> str:
-    executable, folder = _node(), _installed(version)
+def _executed(text: str, folder: Path, *arguments: str) -> str:
+    executable = _node()
     place = folder / f"{uuid.uuid4().hex}.mjs"  # it finds packages from where it lies
     place.write_text(text)
     try:
@@ -73,8 +83,8 @@ def _node() -> str:
     return executable
 
 
-def _installed(version: str) -> Path:
-    folder = CACHE / version
+def _installed(version: str, more: Sequence[str] = ()) -> Path:
+    folder = CACHE / (f"{version}-pages" if more else version)
     if (folder / "installed").exists():
         return folder
     npm = shutil.which("npm")
@@ -83,7 +93,10 @@ def _installed(version: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     command = [npm, "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit"]
     done = subprocess.run(
-        [*command, "--no-fund", f"{PACKAGE}@{version}"], capture_output=True, text=True, timeout=120
+        [*command, "--no-fund", f"{PACKAGE}@{version}", *more],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     if done.returncode != 0:
         pytest.skip(f"npm cannot install {PACKAGE} {version}: {done.stderr.strip()[-300:]}")

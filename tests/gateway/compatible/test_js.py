@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.compatible.served import Served
-from tests.support.node import NEWEST, complaints, conversation, scripts_of
+from tests.support.node import NEWEST, complaints, conversation, scripts_of, use_stream
 
 VERSIONS = ("1.8.10", NEWEST)
 """The one that agent-chat-ui has, and the newest."""
@@ -66,6 +66,33 @@ def test_a_thread_is_followed_and_runs_are_begun_together(found: Any) -> None:
 
 def test_items_and_assistants_are_read(found: Any) -> None:
     assert found["kept"] == {"item": {"text": "hello"}, "assistants": ["doubled"]}
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def pages(served: Served, request: pytest.FixtureRequest) -> Any:
+    """What pages with the React hook have shown."""
+    return use_stream(request.param, served.url)
+
+
+def test_w8_the_hook_shows_a_chat_word_by_word(pages: Any) -> None:
+    assert pages["chatted"]["shown"] == ["", "Hello", "Hello you", "hi | Hello you"]
+    assert pages["hosted"]["texts"] == ["hi", "one two three"]
+
+
+def test_w19_the_hook_shows_a_question_and_what_was_said_before(pages: Any) -> None:
+    assert pages["asked"] == {
+        "before": {"texts": ["hi"], "question": "sure?"},
+        "texts": ["hi", "yes"],
+    }
+    assert pages["reopened"] == {"texts": ["hello"], "question": "sure?"}
+
+
+def test_w10_the_hook_takes_void_words_back(pages: Any) -> None:
+    assert pages["takenBack"]["shown"] == ["", "half ", "", "half ", "half a sentence"]
+
+
+def test_the_hook_tells_of_a_failure(pages: Any) -> None:
+    assert pages["failed"] == {"error": "ValueError: boom"}
 
 
 @pytest.mark.parametrize("page", ["javascript.md", "serve-it.md"])
