@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["LegStream", "LegWait", "locations"]
+__all__ = ["LegStream", "LegWait", "locations", "with_query"]
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, ClassVar, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from penstock.gateway.call import Call
 from penstock.gateway.compatible.frames import HEARTBEAT
 from penstock.gateway.compatible.legs import FoundLeg, find_leg
+from penstock.gateway.compatible.request_model import RequestModel
 from penstock.gateway.event_stream import FrameStream
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunNotFoundError
@@ -60,6 +61,13 @@ def locations(found: FoundLeg, *, has_thread: bool, last: str) -> dict[str, str]
     thread = f"/threads/{quote(found.run.thread_id, safe='')}" if has_thread else ""
     run = f"{thread}/runs/{found.leg.leg_id}"
     return {"Content-Location": run, "Location": f"{run}/{last}"}
+
+
+def with_query(path: str, query: RequestModel) -> str:
+    """Return where a client that asked with a query comes back to: the same as it asked for."""
+    given = query.model_dump(mode="json", exclude_defaults=True)
+    values = {name: "true" if value is True else value for name, value in given.items()}
+    return f"{path}?{urlencode(values, doseq=True)}" if values else path
 
 
 async def _is_followed(client: AsyncClient, found: FoundLeg) -> bool:

@@ -15,7 +15,7 @@ from penstock.gateway.compatible.frames import read_cursor
 from penstock.gateway.compatible.leg_start import begin_run
 from penstock.gateway.compatible.legs import FoundLeg, find_leg
 from penstock.gateway.compatible.request_model import NoFields
-from penstock.gateway.compatible.responses import LegStream, LegWait, locations
+from penstock.gateway.compatible.responses import LegStream, LegWait, locations, with_query
 from penstock.gateway.compatible.run_body import (
     DEFAULT_MODES,
     CancelQuery,
@@ -90,7 +90,8 @@ async def join(call: Call[JoinQuery, NoFields]) -> Response:
     _check_leaving(call)
     found = await _find(call)
     text = outcome_text(call.client, found)
-    headers = {"Location": _locations(call, found, "join")["Location"]}
+    place = _locations(call, found, "join")["Location"]
+    headers = {"Location": with_query(place, call.query)}
     return LegWait(text, call, found, headers=headers, cancels=call.query.cancel_on_disconnect)
 
 
@@ -104,11 +105,12 @@ async def join_stream(call: Call[JoinStreamQuery, NoFields]) -> Response:
         query.stream_subgraphs or kwargs.get("stream_subgraphs", False),
         read_cursor(call.headers.get("last-event-id")),
     )
+    headers = _locations(call, found, "stream")
     return LegStream(
         event_frames(call.client, found, options),
         call,
         found,
-        headers=_locations(call, found, "stream"),
+        headers={**headers, "Location": with_query(headers["Location"], query)},
         cancels=query.cancel_on_disconnect,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
+from urllib.parse import quote
 
 from pydantic import Field
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from penstock.gateway.call import Call
 from penstock.gateway.compatible.frames import HEARTBEAT, Cursor, frame, read_cursor
 from penstock.gateway.compatible.legs import FoundLeg, find_leg
 from penstock.gateway.compatible.request_model import NoFields, RequestModel
+from penstock.gateway.compatible.responses import with_query
 from penstock.gateway.compatible.run_body import DEFAULT_MODES
 from penstock.gateway.compatible.streams import StreamOptions, event_frames
 from penstock.gateway.compatible.thread_legs import ALL, follow_legs
@@ -60,7 +62,8 @@ async def join(call: Call[ThreadStreamQuery, NoFields]) -> Response:
     if place.leg_id not in (None, ALL):
         await find_leg(call.client, place.leg_id, thread_id)  # before anything is sent
     frames = _frames(call.client, thread_id, call.query.stream_mode, place)
-    return ThreadStream(frames, call.shared, call.identity)
+    back = with_query(f"/threads/{quote(thread_id, safe='')}/stream", call.query)
+    return ThreadStream(frames, call.shared, call.identity, {"Location": back})
 
 
 def _read_place(last_event_id: str | None) -> _Place:
