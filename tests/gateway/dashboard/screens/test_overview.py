@@ -19,7 +19,7 @@ def test_it_counts_runs_and_names_what_needs_somebody(pages: Pages) -> None:
     assert "may I?" in page
     assert f"/dashboard/runs/{asks}" in page
     assert "ValueError: bad luck" in page
-    assert f"/dashboard/runs/{stuck}" in page.partition("Nothing brings these on")[2]
+    assert f"/dashboard/runs/{stuck}" in page.partition("Stuck runs")[2]
     assert "penstock worker flows.py -q elsewhere" in page
 
 
@@ -28,7 +28,7 @@ def test_an_empty_redis_is_no_error(pages: Pages) -> None:
 
     assert "Nobody is asked anything" in page
     assert "No run has failed" in page
-    assert "Nothing brings these on" not in page
+    assert "Stuck runs" not in page
 
 
 def test_the_path_without_its_slash_leads_there(pages: Pages) -> None:

@@ -22,7 +22,7 @@ SHOWN: Final = 5
 """Causes, questions and runs that the page names; it leads to the others."""
 
 LOOKED_AT: Final = 50
-"""Open runs that are looked at for those that nothing brings on."""
+"""Open runs that are checked for stuck ones."""
 
 _MOVING: Final = (RunStatus.QUEUED, RunStatus.RUNNING)
 
