@@ -108,6 +108,16 @@ def test_nothing_is_done_to_all_runs_unless_it_is_said(api: Api) -> None:
     assert len(named(done.text)) == 1
 
 
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+def test_a_worker_of_another_queue_does_it(api: Api) -> None:
+    body = {"action": "resume", "all": True, "detach": True, "worker_queue": "bulks"}
+
+    run_id = api.ask("POST", "/api/bulk", json=body).json()["run_id"]
+
+    assert api.get(f"/api/runs/{run_id}")["queue"] == "bulks"
+    api.worker.client.get(run_id).cancel()
+
+
 def test_only_an_admin_deletes_runs(closed: Api) -> None:
     body = {"action": "delete", "entrypoint": "doubled"}
 
