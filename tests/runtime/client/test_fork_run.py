@@ -29,9 +29,11 @@ from penstock.runtime.errors import (
     ThreadBusyError,
     UnknownCheckpointError,
 )
+from penstock.runtime.redis.plans.creation import Wanted
 from penstock.runtime.redis.plans.fork_run import fork_run
-from penstock.runtime.redis.plans.requests import Reads
+from penstock.runtime.redis.plans.requests import Reads, Request
 from penstock.runtime.types.run import RunStatus
+from penstock.runtime.types.state import StateSnapshot
 from tests.runtime.flows import Calls, thread
 from tests.runtime.hands import Hands, number, told
 from tests.support.requests import sent
@@ -330,6 +332,30 @@ def test_an_enqueue_goes_on_from_the_checkpoint_in_its_config(
     assert states[0].values == 1
     with pytest.raises(UnknownCheckpointError, match="'77'"):
         client.enqueue("main", 5, thread_id="t", config={"configurable": {"checkpoint_id": 77}})
+
+
+def test_an_enqueue_from_a_checkpoint_leaves_the_thread_alone_if_another_was_quicker(
+    client: Client,
+) -> None:
+    """The other one comes just before the new run would be on the thread."""
+    handle = client.thread("t")
+    handle.update(1)
+    place = handle.state().config
+    handle.update(2)
+    wanted = Wanted("main", 5, thread_id="t", config=place)
+    before: list[StateSnapshot] = []
+
+    def be_quicker(request: Request) -> None:
+        if isinstance(request, Call) and request.script.name == "enqueue":
+            client.enqueue("other", 1, thread_id="t")
+            before.extend(handle.history())
+
+    with pytest.raises(ThreadBusyError):
+        sent(client, client.threads.changes.enqueue(wanted), be_quicker)
+
+    assert list(handle.history()) == before
+    assert before[0].parent_config == handle.state("2").config
+    client.get(client.runs("queued")[0].run_id).cancel()
 
 
 def test_an_enqueue_from_a_checkpoint_sent_again_is_one(client: Client) -> None:

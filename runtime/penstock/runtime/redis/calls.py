@@ -48,16 +48,18 @@ _HOOKS_LOGGED: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class ForkPoint:
-    """The checkpoint of a thread to which that goes back for a run that forks another."""
+    """The checkpoint of a thread to which that goes back for a new run."""
 
     checkpoint: str
+    is_of_run: bool = False
+    """Whether a run is forked; else the thread stays where it is if it is there."""
     as_read: tuple[str, str, str] | None = None
     """The other run's id, status and epoch, if it must be as it was read."""
 
-    @property
-    def text(self) -> str:
-        """What `enqueue` is given in the place of `on_busy`."""
-        return " ".join(("fork", self.checkpoint, *(self.as_read or ())))
+    def text(self, on_busy: OnBusy) -> str:
+        """Return what `enqueue` is given in the place of `on_busy`."""
+        word = "fork" if self.is_of_run else on_busy
+        return " ".join((word, self.checkpoint, *(self.as_read or ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Creation:
     recorded: Mapping[str, str | bytes] = field(default_factory=dict[str, "str | bytes"])
     """Checkpoints that it begins with, of the run that it forks."""
     fork: ForkPoint | None = None
-    """Where it begins if it forks another run; it then begins only where its thread is free."""
+    """Where it begins if not at the head of its thread; it then does only if that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class Calls:
             "enqueue",
             creation.run_id,
             thread_key(creation.thread_id),
-            creation.on_busy if creation.fork is None else creation.fork.text,
+            creation.on_busy if creation.fork is None else creation.fork.text(creation.on_busy),
             ("n" if creation.is_new else "") + ("" if asks else "a"),
             creation.digest,
             creation.input,

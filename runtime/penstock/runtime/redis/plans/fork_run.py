@@ -138,7 +138,7 @@ def _write(
     creation = move.creation(found.fields, settings, found.thread_id)
     kept = {**creation.recorded, **move.patches(), **move.kept(done)}
     past = None if as_read is None else (as_read.run_id, as_read.status, as_read.epoch)
-    point = ForkPoint(found.fields["checkpoint"], past)
+    point = ForkPoint(found.fields["checkpoint"], is_of_run=True, as_read=past)
     return dataclasses.replace(creation, recorded=kept, fork=point)
 
 

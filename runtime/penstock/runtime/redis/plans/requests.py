@@ -12,9 +12,11 @@ __all__ = [
     "RequestPlans",
     "found_fields",
     "is_open",
+    "no_checkpoint",
     "resumed_event",
 ]
 
+import dataclasses
 import json
 import time
 import warnings
@@ -38,7 +40,7 @@ from penstock.runtime.errors import (
     ThreadBusyError,
     UnknownCheckpointError,
 )
-from penstock.runtime.redis.calls import SCHEMA, Calls, Creation
+from penstock.runtime.redis.calls import SCHEMA, Calls, Creation, ForkPoint
 from penstock.runtime.redis.facets import check_index
 from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
@@ -90,14 +92,16 @@ class RequestPlans:
 
     # -- create ---------------------------------------------------------------------------------
 
-    def enqueue(self, wanted: Wanted) -> Plan[tuple[str, str]]:
-        """Create a run; returns its id and its thread's.
+    def enqueue(self, wanted: Wanted, fork: ForkPoint | None = None) -> Plan[tuple[str, str]]:
+        """Create a run; returns its id and its thread's. With `fork`, it begins there.
 
         Raises:
             RunConflictError: the run id is taken by another input.
             ThreadBusyError: the thread is busy, and on_busy is "reject".
+            UnknownCheckpointError: the thread has no such checkpoint.
         """
-        return (yield from self.create(create(wanted, self._settings, self.codec)))
+        creation = create(wanted, self._settings, self.codec)
+        return (yield from self.create(dataclasses.replace(creation, fork=fork)))
 
     def create(self, creation: Creation) -> Plan[tuple[str, str]]:
         """Create a run that is written down; returns its id and its thread's.
@@ -105,7 +109,7 @@ class RequestPlans:
         Raises:
             RunConflictError: the run id is taken by another input.
             ThreadBusyError: the thread is busy, which this run does not wait for.
-            UnknownCheckpointError: it forks another run, whose checkpoint is no longer kept.
+            UnknownCheckpointError: the thread has no checkpoint where it could begin.
         """
         name, asked = str(creation.fields["entrypoint"]), time.monotonic()
         asks = name not in self._warned and asked > self._announced.get(name, 0.0)
@@ -121,10 +125,7 @@ class RequestPlans:
         if enqueued.word == "busy":
             raise _busy(creation, enqueued.other)
         if enqueued.word == "unknown" and creation.fork is not None:
-            raise UnknownCheckpointError(
-                f"thread {creation.thread_id!r} has no checkpoint {creation.fork.checkpoint!r}: it "
-                "is no longer kept (setting history)."
-            )
+            raise no_checkpoint(creation.thread_id, creation.fork.checkpoint)
         if enqueued.announced:
             self._announced[name] = asked + ANNOUNCED
         elif asks:
@@ -305,6 +306,18 @@ class RequestPlans:
             lone = yield ("HGET", self.keys.run(thread_id), "lone")
             return thread_id if lone == b"1" else None
         return str(name.decode())
+
+
+def no_checkpoint(thread_id: str, checkpoint_id: str) -> UnknownCheckpointError:
+    """Say that a thread has no such checkpoint; "" stands for its newest."""
+    if not checkpoint_id:
+        return UnknownCheckpointError(
+            f"thread {thread_id!r} has no checkpoint yet: nothing ever ran on it."
+        )
+    return UnknownCheckpointError(
+        f"thread {thread_id!r} has no checkpoint {checkpoint_id!r}: it never had, "
+        "or it is no longer kept (setting history); get_state_history lists those there are."
+    )
 
 
 def _busy(creation: Creation, run_id: str) -> ThreadBusyError:

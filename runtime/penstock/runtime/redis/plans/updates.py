@@ -13,14 +13,14 @@ from penstock.runtime.errors import (
     ConfigurationError,
     InvalidUpdateError,
     ThreadBusyError,
-    UnknownCheckpointError,
 )
 from penstock.runtime.journal.graph_host import GraphHost
 from penstock.runtime.journal.outcome import Outcome, encode_outcome
 from penstock.runtime.journal.thread_values import Kept
+from penstock.runtime.redis.calls import ForkPoint
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.creation import Wanted
-from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.redis.plans.requests import Plan, RequestPlans, no_checkpoint
 from penstock.runtime.redis.thread_calls import Amendment, Change, ThreadCalls
 from penstock.runtime.types.final import Final as FinalValue
 from penstock.runtime.types.state import CheckpointRef, Update, checkpoint_id_of
@@ -125,18 +125,13 @@ class ChangePlans:
             UnknownCheckpointError: the thread has no such checkpoint.
         """
         checkpoint = checkpoint_id_of(wanted.config)
-        if checkpoint and wanted.thread_id is not None:
-            if not is_number(checkpoint) and (yield from self._is_of_graph(wanted.thread_id)):
+        if not checkpoint or wanted.thread_id is None:
+            return (yield from self._plans.enqueue(wanted))
+        if not is_number(checkpoint):
+            if (yield from self._is_of_graph(wanted.thread_id)):
                 return (yield from self._plans.enqueue(wanted))  # which knows its points itself
-            place = ("HGET", self._plans.keys.thread(thread_key(wanted.thread_id)), "head")
-            head = yield place
-            if head is None and (yield self._calls.own(wanted.thread_id)):
-                head = yield place
-            known = wanted.run_id and (yield ("EXISTS", self._plans.keys.run(wanted.run_id)))
-            if not known and head != checkpoint.encode():
-                ref = CheckpointRef(wanted.thread_id, checkpoint)
-                yield from self.fork(self.change(ref, wanted.entrypoint, wanted.config))
-        return (yield from self._plans.enqueue(wanted))
+            raise no_checkpoint(wanted.thread_id, checkpoint)
+        return (yield from self._plans.enqueue(wanted, ForkPoint(checkpoint)))
 
     def _is_of_graph(self, thread_id: str) -> Plan[bool]:
         """Tell whether a thread has the state of a LangGraph graph, with points of its own."""
@@ -180,7 +175,7 @@ def made(change: Change, answer: tuple[str, str]) -> str:
             "Wait for its result, or cancel it.",
         )
     if word == "UNKNOWN":
-        raise _no_checkpoint(change)
+        raise no_checkpoint(change.thread_id, change.checkpoint_id)
     return other
 
 
@@ -208,15 +203,4 @@ def _check_node(update: Update) -> None:
 
 def _check(change: Change) -> None:
     if change.checkpoint_id and not is_number(change.checkpoint_id):
-        raise _no_checkpoint(change)
-
-
-def _no_checkpoint(change: Change) -> UnknownCheckpointError:
-    if not change.checkpoint_id:
-        return UnknownCheckpointError(
-            f"thread {change.thread_id!r} has no checkpoint yet: nothing ever ran on it."
-        )
-    return UnknownCheckpointError(
-        f"thread {change.thread_id!r} has no checkpoint {change.checkpoint_id!r}: it never had, "
-        "or it is no longer kept (setting history); get_state_history lists those there are."
-    )
+        raise no_checkpoint(change.thread_id, change.checkpoint_id)

@@ -1,8 +1,9 @@
 -- enqueue: create a run and queue it, once, however often the call is sent.
 --
--- ARGV[3] run id, ARGV[4] thread key, ARGV[5] on_busy (queue, reject, interrupt, rollback), or of a run that forks one
--- of its thread 'fork <checkpoint>': reject, else the thread goes back to this checkpoint first. If '<run id> <status>
--- <epoch>' of the other run follow, it does so only where that still is as it was read.
+-- ARGV[3] run id, ARGV[4] thread key, ARGV[5] on_busy (queue, reject, interrupt, rollback). If the number of a checkpoint
+-- follows, the thread goes back to that first, unless it is there; a busy thread is rejected then. So it is with 'fork',
+-- of a run that forks another one, also if the thread is there; if '<run id> <status> <epoch>' of the other run follow,
+-- only where that still is as it was read.
 -- ARGV[6] what the caller knows already: 'n' the id is new, so that nobody else can know it or its own thread,
 -- 'a' whether a live worker announces the entrypoint; or both, or '',
 -- ARGV[7] digests that what is asked for may be known by (the first is kept), ARGV[8] input as a checkpoint,
@@ -33,7 +34,8 @@
 -- include: penstock.runtime.redis.scripts/delay as delaying(offer_when_due)
 -- include: penstock.runtime.redis.scripts/standing
 
-local id, thread, on_busy = ARGV[3], ARGV[4], ARGV[5]
+local id, thread = ARGV[3], ARGV[4]
+local on_busy, back = string.match(ARGV[5], '^(%a+) ?(.*)$')
 local has_webhooks = false
 if redis.call('EXISTS', key('run', id), ARGV[1] .. ':webhooks') > 0 then -- one command for an ordinary run
   local known = redis.call('HMGET', key('run', id), 'digest', 'thread')
@@ -67,7 +69,7 @@ end
 
 -- The thread is as it was at a checkpoint; returns the word of a refusal.
 -- seldom
-local function go_back(at, back)
+local function go_back(at)
   local number, other, left, epoch = string.match(back, '^(%d+) ?([%w_-]*) ?(%a*) ?(%d*)$')
   if other ~= '' then
     local known = fields_of(other, 'status', 'epoch')
@@ -80,7 +82,7 @@ local function go_back(at, back)
     return 'unknown'
   end
   redis.call(unpack(remember(thread, at, { source = 'fork', parent = number, step = step, entrypoint = given.entrypoint,
-    keep = given.history or HISTORY }, values)))
+    metadata = given.metadata, keep = given.history or HISTORY }, values)))
 end
 
 local is_new = string.find(ARGV[6], 'n', 1, true)
@@ -88,11 +90,11 @@ local at = is_own and is_new and {} or place_at()
 local is_alone = is_own and not at.head and not at.listed
 local active = at.run
 local status, busy = standing(active)
-local back = string.match(on_busy, '^fork (.*)$')
-if busy and (back or on_busy == 'reject') then
+local goes_back = back ~= '' and (on_busy == 'fork' or back ~= at.head)
+if busy and (goes_back or on_busy == 'reject') then
   return { 'busy', active, '1' }
 end
-local refusal = back and go_back(at, back)
+local refusal = goes_back and go_back(at)
 if refusal then
   return { refusal, '', '1' }
 end
