@@ -31,6 +31,7 @@ def test_a_run_is_streamed_named_joined_and_listed(found: Any) -> None:
     assert ["custom", {"doubling": 4}] in streamed["live"]
     assert ["values", {"result": 8}] in streamed["live"]
     assert streamed["joined"] == streamed["live"]
+    assert streamed["others"] == ["metadata", "custom", "updates", "updates", "end"]
     assert streamed["runs"] == [[run_id, "success"]]
 
 

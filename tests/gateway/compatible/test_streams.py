@@ -208,3 +208,21 @@ def test_a_stream_may_be_joined_in_other_modes(served: Served) -> None:
 
     assert of_mode(parts, "custom") == [0, 1, 2]
     assert of_mode(parts, "values") == []
+
+
+def test_a_list_may_be_one_text_of_json_or_empty_as_older_clients_send_it(served: Served) -> None:
+    thread = served.thread()
+    run = served.create(thread, "doubled", input=1, stream_mode=["custom", "values"])
+    served.sdk.runs.join(thread, run["run_id"])
+    path = f"/threads/{thread}/runs/{run['run_id']}/stream"
+
+    assert wire(served, path, stream_mode="") == wire(served, path)
+    as_json = wire(served, path, stream_mode='["custom","updates"]')
+    assert as_json == wire(served, path, stream_mode=["custom", "updates"])
+    for wrong in ("[", "[5]", '["colour"]'):
+        assert served.http.get(path, params={"stream_mode": wrong}).status_code == 422
+    runs = served.http.get(f"/threads/{thread}/runs", params={"select": '["run_id"]'}).json()
+    assert runs == [{"run_id": run["run_id"]}]
+    for include in ("ttl", '["ttl"]', "ttl,other"):
+        found = served.http.get(f"/threads/{thread}", params={"include": include}).json()
+        assert found["ttl"] is None

@@ -53,3 +53,21 @@ def test_it_may_be_left_out(api: Api) -> None:
 
     assert "/info" not in paths
     assert "/ok" in paths
+
+
+def test_crons_are_refused_with_a_sentence(api: Api) -> None:
+    asked = [
+        ("POST", "/runs/crons"),
+        ("POST", "/threads/t/runs/crons"),
+        ("POST", "/runs/crons/search"),
+        ("POST", "/runs/crons/count"),
+        ("GET", "/runs/crons/c"),
+        ("PATCH", "/runs/crons/c"),
+        ("DELETE", "/runs/crons/c"),
+    ]
+
+    for method, path in asked:
+        found = api.ask(method, path, json={} if method == "POST" else None)
+        assert found.status_code == 501
+        assert "there are no schedules yet" in found.json()["detail"]
+    assert api.get("/info")["flags"]["crons"] is False

@@ -27,8 +27,10 @@ async function streamed() {
   };
   const live = await collected(client.runs.stream(thread_id, "doubled", options));
   const joined = await collected(client.runs.joinStream(thread_id, created.run_id));
-  const runs = await client.runs.list(thread_id);
-  return { thread_id, created, live, joined, runs: runs.map(({ run_id, status }) => [run_id, status]) };
+  const modes = { streamMode: ["custom", "updates"] };
+  const others = await collected(client.runs.joinStream(thread_id, created.run_id, modes));
+  const runs = await client.runs.list(thread_id, { select: ["run_id", "status"] });
+  return { thread_id, created, live, joined, others: others.map(([event]) => event), runs: runs.map(({ run_id, status }) => [run_id, status]) };
 }
 
 async function answered() {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Config", "NoFields", "PathId", "RequestModel"]
+__all__ = ["Config", "Listed", "NoFields", "PathId", "RequestModel"]
 
-from typing import Annotated, Any, cast
+import json
+from typing import Annotated, Any, Final, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from penstock.publisher.errors import ConfigurationError
 from penstock.runtime.types.config import merged
@@ -51,3 +52,25 @@ def _checked_config(config: dict[str, Any]) -> dict[str, Any]:
 
 Config = Annotated[dict[str, Any], AfterValidator(_checked_config)]
 """The config of a run or of an assistant."""
+
+
+def _members(given: object) -> list[object]:
+    found: list[object] = []
+    for each in cast("list[object]", given) if isinstance(given, list) else [given]:
+        if isinstance(each, str) and each.startswith("["):
+            found += _of_json(each)
+        elif each != "":
+            found.append(each)
+    return found
+
+
+def _of_json(text: str) -> list[object]:
+    try:
+        found: list[object] = json.loads(text)
+    except (ValueError, RecursionError):
+        return [text]
+    return found
+
+
+Listed: Final = BeforeValidator(_members)
+"""For a list in a query: older clients send it as one JSON text, and nothing as an empty one."""

@@ -20,6 +20,7 @@ from penstock.gateway.compatible import (
     thread_stream,
     threads,
 )
+from penstock.gateway.compatible.crons import CRON_ROUTES
 from penstock.gateway.compatible.system import system_routes
 from penstock.gateway.endpoint import Endpoint
 from penstock.gateway.shared import Shared
@@ -40,4 +41,8 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
 
 def compatible_routes(shared: Shared) -> list[Route]:
     """Return the routes, to be mounted at `/`."""
-    return [*system_routes(ENDPOINTS), *(endpoint.route(shared) for endpoint in ENDPOINTS)]
+    return [
+        *system_routes(ENDPOINTS),
+        *CRON_ROUTES,
+        *(endpoint.route(shared) for endpoint in ENDPOINTS),
+    ]

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, RootModel, model_va
 
 from penstock.gateway.compatible.graph_command import check_command
 from penstock.gateway.compatible.modes import StreamMode
-from penstock.gateway.compatible.request_model import Config, PathId, RequestModel
+from penstock.gateway.compatible.request_model import Config, Listed, PathId, RequestModel
 
 DEFAULT_MODES: Final[Sequence[StreamMode]] = ("values",)
 
@@ -111,7 +111,7 @@ class RunsQuery(RequestModel):
     status: Literal["pending", "running", "error", "success", "timeout", "interrupted"] | None = (
         None
     )
-    select: list[str] = Field(default_factory=list[str])
+    select: Annotated[list[str], Listed] = Field(default_factory=list[str])
     """Names of fields; none for all."""
 
 
@@ -132,6 +132,6 @@ class JoinQuery(RequestModel):
 class JoinStreamQuery(JoinQuery):
     """What is sent of a run."""
 
-    stream_mode: list[StreamMode] = Field(default_factory=list[StreamMode])
+    stream_mode: Annotated[list[StreamMode], Listed] = Field(default_factory=list[StreamMode])
     """Names of modes; by default those that the run was asked for with."""
     stream_subgraphs: bool = False

@@ -24,7 +24,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, Field
 
-from penstock.gateway.compatible.request_model import PathId, RequestModel
+from penstock.gateway.compatible.request_model import Listed, PathId, RequestModel
 from penstock.runtime.types.thread_record import ThreadOrder, ThreadStatus
 
 Text = Annotated[str, Field(min_length=1)]
@@ -83,8 +83,8 @@ class PatchThread(RequestModel):
 class ThreadQueryFields(RequestModel):
     """What is shown beside a thread."""
 
-    include: str | None = None
-    """`ttl`."""
+    include: Annotated[list[str], Listed] = Field(default_factory=list[str])
+    """`ttl`; names may have commas between them."""
 
 
 class CountThreads(RequestModel):
@@ -125,7 +125,7 @@ class StateQuery(RequestModel):
     """What is shown of a state."""
 
     subgraphs: bool = False
-    select: list[str] = Field(default_factory=list[str])
+    select: Annotated[list[str], Listed] = Field(default_factory=list[str])
 
 
 class CheckpointState(RequestModel):

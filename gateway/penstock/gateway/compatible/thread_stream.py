@@ -7,7 +7,7 @@ __all__ = ["ENDPOINTS"]
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import quote
 
 from pydantic import Field
@@ -17,7 +17,7 @@ from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
 from penstock.gateway.compatible.frames import HEARTBEAT, Cursor, frame, read_cursor
 from penstock.gateway.compatible.legs import FoundLeg, find_leg
-from penstock.gateway.compatible.request_model import NoFields, RequestModel
+from penstock.gateway.compatible.request_model import Listed, NoFields, RequestModel
 from penstock.gateway.compatible.responses import with_query
 from penstock.gateway.compatible.run_body import DEFAULT_MODES
 from penstock.gateway.compatible.streams import StreamOptions, event_frames
@@ -34,7 +34,9 @@ Mode = Literal["run_modes", "lifecycle", "state_update"]
 class ThreadStreamQuery(RequestModel):
     """What is sent of the runs of a thread."""
 
-    stream_mode: list[Mode] = Field(default_factory=lambda: list[Mode](["run_modes"]))
+    stream_mode: Annotated[list[Mode], Listed] = Field(
+        default_factory=lambda: list[Mode](["run_modes"])
+    )
     """What each run was asked for with; begins and ends alone; states."""
 
 

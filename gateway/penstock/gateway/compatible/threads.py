@@ -49,7 +49,7 @@ async def create(call: Call[NoFields, NewThread]) -> Response:
 
 async def get(call: Call[ThreadQueryFields, NoFields]) -> Response:
     """Show a thread, with its newest state."""
-    wanted = (call.query.include or "").split(",")
+    wanted = [name for each in call.query.include for name in each.split(",")]
     reader = ThreadReader(call.client)
     return answer_json(await reader.thread(call.path["thread_id"], has_ttl="ttl" in wanted))
 
