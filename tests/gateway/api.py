@@ -50,6 +50,21 @@ class Api:
         """Send a request."""
         return self.runner.run(self._http.request(method, path, **options))
 
+    def together(self, method: str, path: str, count: int, **options: Any) -> list[int]:
+        """Send the same request several times at once, and work meanwhile; returns the statuses."""
+
+        async def send() -> list[int]:
+            asked = [
+                asyncio.ensure_future(self._http.request(method, path, **options))
+                for _ in range(count)
+            ]
+            while not all(each.done() for each in asked):
+                await asyncio.sleep(0.01)
+                await self.worker.awork()
+            return [each.result().status_code for each in asked]
+
+        return self.runner.run(send())
+
     def get(self, path: str, headers: Mapping[str, str] | None = None, **query: Any) -> Any:
         """Read something; returns its JSON."""
         found = self.ask("GET", path, params=query, headers=headers)

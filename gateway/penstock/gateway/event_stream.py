@@ -18,7 +18,7 @@ from penstock.gateway.auth.identity import Identity
 from penstock.gateway.batches import batches
 from penstock.gateway.json_text import event_frame
 from penstock.gateway.shared import Shared
-from penstock.gateway.streams import StreamCut
+from penstock.gateway.streams import Slot, StreamCut
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.event import Event
 from penstock.publisher.sse import KEEP_ALIVE, write_sse
@@ -52,12 +52,14 @@ class FrameStream(Response):
         shared: Shared,
         identity: Identity,
         headers: Mapping[str, str] | None = None,
+        slot: Slot | None = None,
     ) -> None:
         super().__init__(headers={**_HEADERS, **(headers or {})})
         del self.headers["content-length"]
         self._frames = frames
         self._shared = shared
         self._identity = identity
+        self._slot = slot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events, until they end, the client leaves, or the stream is cut.
@@ -66,7 +68,7 @@ class FrameStream(Response):
             RequestError: too many streams are open; nothing was sent.
             StreamCut: the server is to close the connection without an end of the body.
         """
-        with self._shared.streams.slot(self._identity) as cut:
+        with self._slot or self._shared.streams.slot(self._identity) as cut:
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
             if scope["method"] == "HEAD":

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["StreamCut", "Streams"]
+__all__ = ["Slot", "StreamCut", "Streams"]
 
 import asyncio
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Final
 
 from penstock.gateway.auth.identity import Identity
@@ -23,6 +22,37 @@ class StreamCut(BaseException):
     """
 
 
+class Slot:
+    """A stream among those that are open; `cut` is set when it is to be cut."""
+
+    def __init__(
+        self, cuts: set[asyncio.Event], of: Counter[str | None], key_id: str | None
+    ) -> None:
+        self.cut = asyncio.Event()
+        self._cuts = cuts
+        self._of = of
+        self._key_id = key_id
+
+    def close(self) -> None:
+        """Count it no longer."""
+        if self.cut in self._cuts:
+            self._cuts.remove(self.cut)
+            self._of[self._key_id] -= 1
+            if not self._of[self._key_id]:
+                del self._of[self._key_id]
+
+    def __enter__(self) -> asyncio.Event:
+        return self.cut
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
 class Streams:
     """Counts streams, refuses those that are too many, and cuts all when the process ends."""
 
@@ -36,14 +66,21 @@ class Streams:
     def __len__(self) -> int:
         return len(self._cuts)
 
-    def check(self, identity: Identity) -> None:
-        """Refuse a stream before anything is begun for it.
+    def slot(self, identity: Identity) -> Slot:
+        """Count a stream from now on, until the slot is closed.
 
         Those of one API key are limited; visitors who need no key cannot be told apart.
 
         Raises:
             RequestError: there are too many, or the process is about to end.
         """
+        self._check(identity)
+        slot = Slot(self._cuts, self._of, identity.key_id)
+        self._cuts.add(slot.cut)
+        self._of[identity.key_id] += 1
+        return slot
+
+    def _check(self, identity: Identity) -> None:
         if self.is_draining:
             raise RequestError(503, "this gateway is about to end; ask again.", headers=_SOON)
         if len(self._cuts) >= self._most:
@@ -56,23 +93,6 @@ class Streams:
                 f"{identity.name!r} has {self._most_each} streams open here, its limit.",
                 headers=_SOON,
             )
-
-    @contextmanager
-    def slot(self, identity: Identity) -> Generator[asyncio.Event]:
-        """Count a stream while it is open; the event that is given is set when it is to be cut.
-
-        Raises:
-            RequestError: there are too many, or the process is about to end.
-        """
-        self.check(identity)
-        cut = asyncio.Event()
-        self._cuts.add(cut)
-        self._of[identity.key_id] += 1
-        try:
-            yield cut
-        finally:
-            self._cuts.remove(cut)
-            self._of -= Counter([identity.key_id])
 
     async def drain(self, seconds: float) -> None:
         """Refuse new streams, and cut those that are open, spread over so many seconds."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.gateway.compatible import run_ending
+from penstock.gateway.settings import GatewaySettings
 from penstock.runtime import entrypoint, interrupt
 from penstock.runtime.testing import InMemoryWorker
 from tests.gateway.api import Api
@@ -92,6 +93,19 @@ def test_a_run_is_not_begun_for_a_stream_that_is_refused(api: Api, way: str) -> 
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "1"
     assert list(api.worker.client.runs()) == []
+
+
+def test_as_many_runs_are_begun_as_streams_are_let_in() -> None:
+    body = {"assistant_id": "doubled", "input": 1}
+    settings = GatewaySettings(streams=2)
+    with InMemoryWorker(FLOWS) as worker, Api(worker, settings) as api:
+        codes = api.together("POST", "/runs/stream", 5, json=body)
+        refused = api.ask("POST", "/runs/stream", json={"assistant_id": "nobody"})
+
+        assert sorted(codes) == [200, 200, 503, 503, 503]
+        assert len(worker.client.runs()) == 2
+        assert refused.status_code == 422
+        assert len(api.shared.streams) == 0
 
 
 def test_runs_are_cancelled_by_the_status_that_is_shown(api: Api) -> None:

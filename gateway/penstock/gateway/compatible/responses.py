@@ -14,6 +14,7 @@ from penstock.gateway.compatible.frames import HEARTBEAT
 from penstock.gateway.compatible.legs import FoundLeg, find_leg
 from penstock.gateway.compatible.request_model import RequestModel
 from penstock.gateway.event_stream import FrameStream
+from penstock.gateway.streams import Slot
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunNotFoundError
 
@@ -34,8 +35,9 @@ class LegStream(FrameStream):
         *,
         headers: Mapping[str, str] | None = None,
         cancels: bool = False,
+        slot: Slot | None = None,
     ) -> None:
-        super().__init__(frames, call.shared, call.identity, headers)
+        super().__init__(frames, call.shared, call.identity, headers, slot)
         self._client = call.client
         self._found = found
         self._cancels = cancels

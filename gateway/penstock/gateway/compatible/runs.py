@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["ENDPOINTS"]
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -30,6 +31,7 @@ from penstock.gateway.compatible.run_view import read_run_views
 from penstock.gateway.compatible.selection import selected
 from penstock.gateway.compatible.streams import StreamOptions, event_frames, outcome_text
 from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.gateway.streams import Slot
 from penstock.runtime.errors import RunNotFoundError
 
 
@@ -44,8 +46,7 @@ async def create(call: Call[NoFields, RunBody]) -> Response:
 
 async def stream(call: Call[NoFields, RunBody]) -> Response:
     """Begin a run, or answer what one asks, and follow it as server-sent events."""
-    call.shared.streams.check(call.identity)
-    found = await _start(call)
+    found, slot = await _start_streamed(call)
     options = StreamOptions(call.body.stream_mode, call.body.stream_subgraphs)
     return LegStream(
         event_frames(call.client, found, options),
@@ -53,19 +54,20 @@ async def stream(call: Call[NoFields, RunBody]) -> Response:
         found,
         headers=_locations(call, found, "stream"),
         cancels=call.body.on_disconnect == "cancel",
+        slot=slot,
     )
 
 
 async def wait(call: Call[NoFields, RunBody]) -> Response:
     """Begin a run, or answer what one asks, and wait for what comes of it."""
-    call.shared.streams.check(call.identity)
-    found = await _start(call)
+    found, slot = await _start_streamed(call)
     return LegWait(
         outcome_text(call.client, found),
         call,
         found,
         headers=_locations(call, found, "join"),
         cancels=call.body.on_disconnect == "cancel",
+        slot=slot,
     )
 
 
@@ -149,6 +151,20 @@ def _check_leaving(call: Call[JoinQuery, NoFields] | Call[JoinStreamQuery, NoFie
 
 async def _start(call: Call[NoFields, RunBody]) -> FoundLeg:
     return await begin_run(call.client, call.body, call.path.get("thread_id"))
+
+
+async def _start_streamed(call: Call[NoFields, RunBody]) -> tuple[FoundLeg, Slot]:
+    """Begin a run for which a stream is let in: else its client would ask once more, and have two.
+
+    Raises:
+        RequestError: too many streams are open.
+    """
+    slot = call.shared.streams.slot(call.identity)
+    with ExitStack() as held:
+        held.callback(slot.close)
+        found = await _start(call)
+        held.pop_all()
+    return found, slot
 
 
 async def _find(call: Call[Any, NoFields]) -> FoundLeg:
