@@ -142,6 +142,11 @@ def test_a_gateway_does_all_that_is_asked_over_http(
     namespaces = sdk.store.list_namespaces()["namespaces"]
     sdk.store.delete_item(["a"], "k")
     sdk.assistants.delete(made)
+    pruned = sdk.threads.prune([thread], strategy="keep_latest")["pruned_count"]
+    batch = {"assistant_id": "ask", "input": "why?", "webhook": "https://example.org/in"}
+    (run,) = sdk.runs.create_batch([{**batch, "thread_id": thread}])
+    sdk.runs.join(thread, run["run_id"])
+    first = next(sdk.threads.join_stream(thread, last_event_id="-1"))
     sdk.threads.delete(thread)
     sdk.http.client.close()
 
@@ -151,6 +156,7 @@ def test_a_gateway_does_all_that_is_asked_over_http(
     assert changed == 200
     assert ([each["values"] for each in listed], counted) == ([{"y": 1}], 1)
     assert (len(assistants), len(found), namespaces) == (1, 1, [["a"]])
+    assert (pruned, first.data["run_id"]) == (1, run["run_id"])
 
 
 READ = (
@@ -620,7 +626,7 @@ def test_an_app_has_the_commands_of_its_scripts() -> None:
         load("penstock.runtime.redis.scripts", name)
         for name in (
             *("enqueue", "cancel", "resume", "wake", "bulk"),
-            *("state", "update", "fork", "copy", "expire", "delete", "thread_runs"),
+            *("state", "update", "fork", "copy", "expire", "delete", "thread_runs", "trim"),
         )
     ]
     of_executions = {"del"}  # which an app's calls never come to
