@@ -112,6 +112,19 @@ def test_a_failed_run_that_goes_on_has_another_leg(worker: InMemoryWorker) -> No
     assert run.result() == "done"
 
 
+def test_the_legs_of_a_run_that_failed_twice_and_goes_on_have_no_end(
+    worker: InMemoryWorker,
+) -> None:
+    state["is_broken"] = True
+    run = worker.client.enqueue(failing, 1)
+    for _ in range(2):
+        worker.work()
+        run.resume()
+
+    assert worker.client.connection.ttl(worker.client.plans.keys.legs(run.run_id)) == -1
+    run.cancel()
+
+
 def test_what_a_request_asked_is_kept_with_its_leg(worker: InMemoryWorker) -> None:
     plans = worker.client.plans
     run = worker.client.enqueue(asking, 1)

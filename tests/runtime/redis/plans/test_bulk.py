@@ -248,9 +248,9 @@ def test_runs_are_forked_once_for_each_attempt(worker: InMemoryWorker, client: C
     Checker(client.connection).check(over=True)
 
 
-@pytest.mark.parametrize("goes_on", [True, False], ids=["the run", "another run of its thread"])
+@pytest.mark.parametrize("meanwhile", ["goes on", "is given values", "is followed by another"])
 def test_a_fork_that_cannot_be_made_leaves_the_thread_as_it_is(
-    worker: InMemoryWorker, client: Client, goes_on: bool
+    worker: InMemoryWorker, client: Client, meanwhile: str
 ) -> None:
     run = client.enqueue(two, 1, thread_id="t")
     worker.work()
@@ -261,9 +261,11 @@ def test_a_fork_that_cannot_be_made_leaves_the_thread_as_it_is(
 
     def change(request: Request) -> None:
         if isinstance(request, Call) and not before:
-            if goes_on:  # it has failed again, in another attempt
+            if meanwhile == "goes on":  # it has failed again, in another attempt
                 run.resume()
                 worker.work()
+            elif meanwhile == "is given values":  # which complete it
+                client.thread("t").update(5)
             else:
                 client.enqueue(two, 2, thread_id="t")
             before.extend(client.thread("t").history())

@@ -241,9 +241,20 @@ def test_a_thread_whose_run_was_cancelled_may_be_given_a_time(threads: Threads) 
     assert threads.get("t").expires_at is not None
 
 
+def test_a_thread_that_asks_is_given_a_time_for_later(threads: Threads) -> None:
+    threads.create("t")
+    ask(threads.client, threads.client.enqueue("main", 1, thread_id="t").run_id)
+
+    threads.merge("t", ttl=60)
+
+    assert threads.get("t").expires_at is None
+    assert threads.get("t").ttl == 60
+
+
 def test_a_copy_that_has_a_record_keeps_its_own_retention(threads: Threads) -> None:
     end(threads.client, threads.client.enqueue("main", 1, thread_id="t").run_id)
     threads.create("u", ttl=60)
+    threads.client.connection.zrem("penstock:threads:ending", "u")
 
     threads.client.thread("t").copy("u")
 
