@@ -85,20 +85,31 @@ def _node() -> str:
 
 def _installed(version: str, more: Sequence[str] = ()) -> Path:
     folder = CACHE / (f"{version}-pages" if more else version)
-    if (folder / "installed").exists():
-        return folder
+    if not folder.exists():
+        _install(folder, [f"{PACKAGE}@{version}", *more])
+    return folder
+
+
+def _install(folder: Path, packages: Sequence[str]) -> None:
+    """Install packages beside the folder, which is there once all of them are."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("there is no npm to install LangGraph's JS client with")
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [npm, "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit"]
-    done = subprocess.run(
-        [*command, "--no-fund", f"{PACKAGE}@{version}", *more],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if done.returncode != 0:
-        pytest.skip(f"npm cannot install {PACKAGE} {version}: {done.stderr.strip()[-300:]}")
-    (folder / "installed").touch()
-    return folder
+    fresh = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
+    fresh.mkdir(parents=True)
+    command = [npm, "install", "--prefix", str(fresh), "--ignore-scripts", "--no-audit"]
+    try:
+        subprocess.run(
+            [*command, "--no-fund", *packages],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        fresh.rename(folder)
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"npm cannot install {' '.join(packages)}: {error}")
+    except OSError:
+        assert folder.exists()  # another process was faster
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
