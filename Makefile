@@ -39,7 +39,7 @@ demo-agent: .venv/.demo-agent
 	@$(BIN)/penstock demo agent
 
 # A test that hangs ends its process, and so the whole suite: others would not get the rest of its file.
-test: .venv/.dev
+test: .venv/.dev .venv/.js
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 lint: .venv/.dev
@@ -96,3 +96,7 @@ floors: .venv/.created
 	@echo "Installing Penstock, an embedded Redis and the tools of its tests into .venv (about a minute)"
 	@$(PIP_INSTALL) -e ".[dev,embedded,encryption,semantic,http,gateway,langgraph,otel,prometheus]"
 	@touch $@ .venv/.demo .venv/.demo-agent
+
+# Where it cannot be had, its tests say so.
+.venv/.js: .venv/.dev tests/support/js_client.py
+	@$(BIN)/python -m tests.support.js_client && touch $@ || true

@@ -1,14 +1,10 @@
-"""Node, with LangGraph's client for JavaScript installed once and kept.
-
-A test is skipped where there is no Node, or the client cannot be had.
-"""
+"""Node, with LangGraph's client for JavaScript: a test is skipped where one of them is missing."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,19 +13,9 @@ from typing import Any, Final
 import pytest
 
 from tests.docs.page import ROOT, Page
+from tests.support.js_client import NEWEST, folder_of
 
 SCRIPTS: Final = ROOT / "tests" / "gateway" / "js"
-
-CACHE: Final = Path(sys.prefix) / "js"
-"""Beside the packages of Python that the tests use."""
-
-PACKAGE: Final = "@langchain/langgraph-sdk"
-
-
-NEWEST: Final = "1.15.0"
-
-PAGES: Final = ("@langchain/core@1", "react@19", "react-dom@19", "jsdom@26")
-"""What a page with the client's React hook needs, beside it."""
 
 
 def conversation(version: str, url: str) -> Any:
@@ -40,7 +26,7 @@ def conversation(version: str, url: str) -> Any:
 
 def use_stream(version: str, url: str) -> Any:
     """Execute the script `use_stream.mjs` against a gateway; returns what its pages have shown."""
-    folder = _installed(version, PAGES)
+    folder = _installed(version)
     return json.loads(_executed((SCRIPTS / "use_stream.mjs").read_text(), folder, url, version))
 
 
@@ -83,33 +69,11 @@ def _node() -> str:
     return executable
 
 
-def _installed(version: str, more: Sequence[str] = ()) -> Path:
-    folder = CACHE / (f"{version}-pages" if more else version)
+def _installed(version: str) -> Path:
+    folder = folder_of(version)
     if not folder.exists():
-        _install(folder, [f"{PACKAGE}@{version}", *more])
-    return folder
-
-
-def _install(folder: Path, packages: Sequence[str]) -> None:
-    """Install packages beside the folder, which is there once all of them are."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("there is no npm to install LangGraph's JS client with")
-    fresh = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
-    fresh.mkdir(parents=True)
-    command = [npm, "install", "--prefix", str(fresh), "--ignore-scripts", "--no-audit"]
-    try:
-        subprocess.run(
-            [*command, "--no-fund", *packages],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
+        pytest.skip(
+            f"LangGraph's client for JavaScript {version} is not installed: `make test` installs "
+            "it where there is npm, or python -m tests.support.js_client"
         )
-        fresh.rename(folder)
-    except subprocess.SubprocessError as error:
-        pytest.skip(f"npm cannot install {' '.join(packages)}: {error}")
-    except OSError:
-        assert folder.exists()  # another process was faster
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    return folder

@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from tests.gateway.compatible.served import Served
-from tests.support.node import NEWEST, complaints, conversation, scripts_of, use_stream
-
-VERSIONS = ("1.8.10", NEWEST)
-"""The one that agent-chat-ui has, and the newest."""
+from tests.support.js_client import VERSIONS
+from tests.support.node import complaints, conversation, scripts_of, use_stream
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
