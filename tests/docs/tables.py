@@ -24,6 +24,7 @@ from pydantic import RootModel
 import penstock.publisher.errors
 import penstock.runtime.errors
 from penstock.gateway.app import ENDPOINTS
+from penstock.gateway.compatible.asks import Asks
 from penstock.gateway.compatible.routes import ENDPOINTS as COMPATIBLE
 from penstock.gateway.endpoint import Endpoint
 from penstock.gateway.keys import GatewayKeys
@@ -138,6 +139,17 @@ def routes(endpoints: Iterable[Endpoint[Any, Any]]) -> Iterator[str]:
         yield f"| `{each.method} {each.path}` | {each.needs} | {each.summary} | {takes} |"
 
 
+def asks() -> Iterator[str]:
+    """Actions that an Auth object is asked for, with the routes that ask."""
+    found: dict[str, list[str]] = {}
+    for each in COMPATIBLE:
+        if isinstance(each.asks, Asks):
+            found.setdefault(each.asks.name, []).append(f"`{each.method} {each.path}`")
+    yield from ("| action | routes |", "|---|---|")
+    for name in sorted(found):
+        yield f"| `{name}` | {', '.join(found[name])} |"
+
+
 def _attribute_docs(cls: type) -> dict[str, str]:
     """The texts that stand below the fields of a class."""
     body = ast.parse(inspect.getsource(cls)).body[0]
@@ -239,6 +251,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "settings:gateway": lambda: settings(GatewaySettings, "PENSTOCK_GATEWAY_"),
     "routes": lambda: routes(ENDPOINTS),
     "routes:compatible": lambda: routes(COMPATIBLE),
+    "asks": asks,
     "commands": commands,
     "metrics:process": process_metrics,
     "metrics:redis": redis_metrics,

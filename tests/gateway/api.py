@@ -23,11 +23,17 @@ class Api:
     """Sends requests to the app, without a network."""
 
     def __init__(
-        self, worker: InMemoryWorker, settings: GatewaySettings | None = None, is_open: bool = True
+        self,
+        worker: InMemoryWorker,
+        settings: GatewaySettings | None = None,
+        is_open: bool = True,
+        auth: Any = None,
     ) -> None:
         self.worker = worker
         settings = settings or GatewaySettings()
-        self.app, self.shared = guarded(worker.aclient, settings=settings, is_open=is_open)
+        self.app, self.shared = guarded(
+            worker.aclient, settings=settings, is_open=is_open, auth=auth
+        )
         self.runner = asyncio.Runner()
 
     def __enter__(self) -> Self:

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from penstock.gateway.app import create_app
+    from penstock.gateway.auth.auth import Auth
     from penstock.gateway.settings import GatewaySettings
 
-__all__ = ["GatewaySettings", "create_app"]
+__all__ = ["Auth", "GatewaySettings", "create_app"]
 
 
 def __getattr__(name: str) -> Any:
@@ -15,6 +16,10 @@ def __getattr__(name: str) -> Any:
         from penstock.gateway.app import create_app
 
         return create_app
+    if name == "Auth":
+        from penstock.gateway.auth.auth import Auth
+
+        return Auth
     if name == "GatewaySettings":
         from penstock.gateway.settings import GatewaySettings
 

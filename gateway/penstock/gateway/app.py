@@ -14,12 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from penstock.gateway.auth.handlers import Handlers
+from penstock.gateway.auth.loading import load_auth
 from penstock.gateway.compatible.routes import compatible_routes
 from penstock.gateway.dashboard.routes import dashboard as dashboard_routes
-from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.gateway.endpoint import CLOSED, Endpoint, answer_json
 from penstock.gateway.errors import RequestError, refusal, status_of
 from penstock.gateway.guard import Guard, allowed_origins
 from penstock.gateway.native import many, runs, threads, webhooks, world
@@ -59,6 +61,7 @@ def create_app(
     is_open: bool = False,
     dashboard: bool = True,
     compatible: bool = True,
+    auth: Any = None,
 ) -> Starlette:
     """Return an app to serve, or to mount into one of FastAPI, Starlette or Django.
 
@@ -66,10 +69,13 @@ def create_app(
     who may come. The dashboard is at /dashboard, and the API of LangGraph's clients at /, unless
     they are left out. By default, the client and the settings are those of the environment.
 
+    An `auth` object, of ours or of `langgraph_sdk`, decides instead of keys, wherever the app is;
+    routes that ask it for nothing are closed then, which are the dashboard and those below /api.
+
     Raises:
         ConfigurationError: a setting has a value that it cannot have.
     """
-    return _app(_shared(client, settings, is_open), dashboard, compatible)
+    return _app(_shared(client, settings, is_open, auth), dashboard, compatible)
 
 
 def guarded(
@@ -77,9 +83,10 @@ def guarded(
     *,
     settings: GatewaySettings | None = None,
     is_open: bool = False,
+    auth: Any = None,
 ) -> tuple[ASGIApp, Shared]:
     """Return the app for a process of its own, which checks hosts and origins, and its state."""
-    shared = _shared(client, settings, is_open)
+    shared = _shared(client, settings, is_open, auth)
     own = shared.settings
     origins = allowed_origins(own.origins)
     app = CORSMiddleware(
@@ -94,8 +101,14 @@ def guarded(
     ), shared
 
 
-def _shared(client: AsyncClient | None, settings: GatewaySettings | None, is_open: bool) -> Shared:
-    return Shared(client or AsyncClient(), settings or load_gateway_settings(), is_open=is_open)
+def _shared(
+    client: AsyncClient | None, settings: GatewaySettings | None, is_open: bool, auth: Any
+) -> Shared:
+    settings = settings or load_gateway_settings()
+    if auth is None and settings.auth:
+        auth = load_auth(settings.auth)
+    handlers = None if auth is None else Handlers(auth)
+    return Shared(client or AsyncClient(), settings, is_open=is_open, handlers=handlers)
 
 
 def _app(shared: Shared, dashboard: bool = True, compatible: bool = True) -> Starlette:
@@ -117,8 +130,10 @@ def _app(shared: Shared, dashboard: bool = True, compatible: bool = True) -> Sta
     ]
     if compatible:
         routes += compatible_routes(shared)
-    if dashboard:
+    if dashboard and shared.handlers is None:
         routes.append(dashboard_routes(shared))
+    elif dashboard:
+        routes.append(Mount("/dashboard", routes=[Route("/{rest:path}", _closed)]))
     handlers: Any = {
         PenstockError: _refused,
         HTTPException: _not_found,
@@ -139,6 +154,10 @@ async def _health(shared: Shared, request: Request) -> Response:
 
 def _ping() -> Plan[None]:
     yield ("PING",)
+
+
+async def _closed(request: Request) -> Response:
+    raise RequestError(403, CLOSED)
 
 
 async def _refused(request: Request, error: PenstockError) -> Response:

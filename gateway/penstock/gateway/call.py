@@ -6,13 +6,15 @@ __all__ = ["Call", "Empty", "address_of", "has_body", "read_body", "read_query",
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
 
+from penstock.gateway.auth.filters import Filter
 from penstock.gateway.auth.identity import Identity
+from penstock.gateway.auth.user import User
 from penstock.gateway.errors import RequestError
 from penstock.gateway.shared import Shared
 from penstock.runtime.client.async_client import AsyncClient
@@ -40,6 +42,21 @@ class Call(Generic[Q, B]):
     query: Q
     body: B
     headers: Mapping[str, str]
+    user: User | None = None
+    """Who sends it, as the Auth object says; None if the gateway has none."""
+    filter: Filter = field(default_factory=dict[str, Any])
+    """What the metadata has of the things that are for the user; empty for all."""
+
+    async def ask(self, resource: str, action: str, value: dict[str, Any]) -> Filter:
+        """Ask the Auth object, which may change `value`; without one, all is allowed.
+
+        Raises:
+            RequestError: it refuses.
+        """
+        handlers = self.shared.handlers
+        if handlers is None or self.user is None:
+            return {}
+        return await handlers.ask(self.user, resource, action, value)
 
     @property
     def client(self) -> AsyncClient:

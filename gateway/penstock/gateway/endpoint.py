@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["Endpoint", "answer_json"]
+__all__ = ["CLOSED", "Endpoint", "answer_json"]
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from penstock.gateway.auth.identity import Identity
 from penstock.gateway.auth.role import Role
+from penstock.gateway.auth.user import User, identity_of
 from penstock.gateway.call import Call, address_of, read_body, read_query
 from penstock.gateway.errors import HIDES_VALUES, RequestError
 from penstock.gateway.json_text import json_text
@@ -21,6 +23,8 @@ from penstock.gateway.shared import Shared
 
 Q = TypeVar("Q", bound=BaseModel)
 B = TypeVar("B", bound=BaseModel)
+
+CLOSED: Final = "this gateway has an Auth object, which is not asked for this route: it is closed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class Endpoint(Generic[Q, B]):
     """The status of a success."""
     has_values: bool = False
     """Whether its answers have inputs, results or words, which may be hidden from viewers."""
+    asks: Callable[[Call[Q, B]], Awaitable[Call[Q, B]]] | None = None
+    """Asks the Auth object, if the gateway has one; a route that asks nobody is closed then."""
 
     @property
     def summary(self) -> str:
@@ -53,8 +59,8 @@ class Endpoint(Generic[Q, B]):
 
     async def _answer(self, shared: Shared, request: Request) -> Response:
         await shared.open()
-        identity = await shared.authenticator.identify(request.headers, address_of(request))
-        identity.check(self.needs)
+        user = None if shared.handlers is None else await shared.handlers.user(request)
+        identity = await self._identity(shared, request, user)
         if self.has_values and not shared.settings.shows_values(identity.role):
             raise RequestError(403, HIDES_VALUES)
         call = Call(
@@ -64,8 +70,25 @@ class Endpoint(Generic[Q, B]):
             read_query(self.query, request),
             await read_body(self.body, request, shared.settings.body_limit),
             request.headers,
+            user,
         )
-        return await self.answer(call)
+        return await self.answer(
+            call if user is None or self.asks is None else await self.asks(call)
+        )
+
+    async def _identity(self, shared: Shared, request: Request, user: User | None) -> Identity:
+        """Return who sends a request, who may come here.
+
+        Raises:
+            RequestError: 401 or 403.
+        """
+        if user is None:
+            found = await shared.authenticator.identify(request.headers, address_of(request))
+            found.check(self.needs)
+            return found
+        if self.asks is None:
+            raise RequestError(403, CLOSED)
+        return identity_of(user)
 
 
 def answer_json(value: Any, status: int = 200) -> Response:

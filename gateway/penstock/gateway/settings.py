@@ -45,6 +45,8 @@ class GatewaySettings:
     """Whether viewers see inputs, results, questions and words; other roles always do."""
     drain: float = 5.0
     """How long a process that is to end takes to cut its streams, one after the other."""
+    auth: str = ""
+    """An Auth object, as `auth.py:auth`, that decides instead of API keys."""
 
     @property
     def is_loopback(self) -> bool:

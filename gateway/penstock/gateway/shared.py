@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from penstock.gateway.auth.authenticator import Authenticator
+from penstock.gateway.auth.handlers import Handlers
 from penstock.gateway.settings import GatewaySettings
 from penstock.gateway.streams import Streams
 from penstock.runtime.client.async_client import AsyncClient
@@ -17,11 +18,20 @@ from penstock.runtime.client.async_client import AsyncClient
 class Shared:
     """The client, the settings, and the open streams; opened by the first who needs it."""
 
-    def __init__(self, client: AsyncClient, settings: GatewaySettings, *, is_open: bool) -> None:
+    def __init__(
+        self,
+        client: AsyncClient,
+        settings: GatewaySettings,
+        *,
+        is_open: bool,
+        handlers: Handlers | None = None,
+    ) -> None:
         self.client = client
         self.settings = settings
         self.streams = Streams(settings.streams, settings.streams_each)
         self.authenticator = Authenticator(client, is_open=is_open)
+        self.handlers = handlers
+        """The functions of the Auth object that decides; None for API keys."""
         self._opening: asyncio.Future[AsyncClient] | None = None
 
     async def open(self) -> None:

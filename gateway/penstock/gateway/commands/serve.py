@@ -18,6 +18,7 @@ from penstock.publisher.errors import ConfigurationError
 @click.option("--name", "hosts", multiple=True, help="A name that it is asked for by; repeatable.")
 @click.option("--origin", "origins", multiple=True, help="An origin whose pages may use it.")
 @click.option("--insecure", is_flag=True, default=None, help="Ask for no API key at any address.")
+@click.option("--auth", metavar="FILE:OBJECT", help="An Auth object, instead of API keys.")
 @click.option("--json-logs", is_flag=True, help="Log one JSON object per line.")
 @common
 def serve(
@@ -26,6 +27,7 @@ def serve(
     hosts: tuple[str, ...],
     origins: tuple[str, ...],
     insecure: bool | None,
+    auth: str | None,
     json_logs: bool,
     redis: str | None,
 ) -> None:
@@ -42,6 +44,6 @@ def serve(
     from penstock.runtime.telemetry.logs import set_up_logging
 
     set_up_logging(as_json=json_logs)
-    given = {"host": host, "port": port, "insecure": insecure}
+    given = {"host": host, "port": port, "insecure": insecure, "auth": auth}
     lists = {"hosts": hosts or None, "origins": origins or None}
     run_server(AsyncClient(redis), load_gateway_settings(given | lists))

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from penstock.gateway.auth.filters import Filter
 from penstock.gateway.compatible.run_view import assistant_of
 from penstock.runtime.types.description import Description
+from penstock.runtime.types.thread_record import contains
 
 _LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
 
@@ -44,6 +46,10 @@ class Assistant:
     updated_at: datetime
     is_system: bool = False
     """Whether it stands for an entrypoint that workers have; nobody has made it."""
+
+    def is_for(self, own: Filter) -> bool:
+        """Tell whether a filter admits it; those of entrypoints are for everybody."""
+        return self.is_system or contains(self.settings.metadata, own)
 
     def view(self) -> dict[str, Any]:
         """Return it as clients know it."""

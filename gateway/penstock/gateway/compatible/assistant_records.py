@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AssistantRecords"]
+__all__ = ["AssistantRecords", "unknown_assistant"]
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -126,7 +126,7 @@ class AssistantRecords:
         if found is not None:  # perhaps one whose id an entrypoint has got since
             return found
         if (name := (yield from self.entrypoint_of(named))) is None:
-            raise _unknown(named)
+            raise unknown_assistant(named)
         raise RequestError(
             422,
             f"assistant {named!r} stands for an entrypoint, and stays as it is: make another "
@@ -136,7 +136,7 @@ class AssistantRecords:
     def _made(self, assistant_id: str) -> Plan[Assistant]:
         found = yield from self.made(assistant_id)
         if found is None:
-            raise _unknown(assistant_id)
+            raise unknown_assistant(assistant_id)
         return found
 
     def _keep(
@@ -185,7 +185,8 @@ class AssistantRecords:
         return self._plans.codec.at("assistant", assistant_id)
 
 
-def _unknown(named: str) -> RequestError:
+def unknown_assistant(named: str) -> RequestError:
+    """Return what a request is refused with that names an assistant which is none."""
     return RequestError(404, f"no assistant {named!r}.")
 
 

@@ -11,8 +11,17 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from penstock.gateway.auth.filters import kept_by, with_filter
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
+from penstock.gateway.compatible.access import is_own_thread
+from penstock.gateway.compatible.asks import (
+    ASSISTANTS_CREATE,
+    ASSISTANTS_DELETE,
+    ASSISTANTS_READ,
+    ASSISTANTS_SEARCH,
+    ASSISTANTS_UPDATE,
+)
 from penstock.gateway.compatible.assistant import Assistant, Settings
 from penstock.gateway.compatible.assistant_bodies import (
     ChooseVersion,
@@ -63,15 +72,18 @@ async def create(call: Call[NoFields, NewAssistant]) -> Response:
         raise RequestError(422, "graph_id: Field required.")
     await _check_graph(call, body.graph_id)
     settings = _changed(Settings(body.graph_id), body)
+    own = with_filter(settings.metadata, call.filter)
+    settings = dataclasses.replace(settings, metadata=own)
     assistant_id = body.assistant_id or new_id()
     records = AssistantRecords(call.client.plans)
     is_taken = await call.client.do(records.entrypoint_of(assistant_id)) is not None
     is_made = not is_taken and await call.client.do(records.create(assistant_id, settings))
-    if not is_made and body.if_exists != "do_nothing":
+    found = await call.client.do(records.find(assistant_id))
+    if not is_made and (body.if_exists != "do_nothing" or not found.is_for(call.filter)):
         raise RequestError(
             409, f"there is an assistant {assistant_id!r}: give another id, or if_exists."
         )
-    return answer_json((await call.client.do(records.find(assistant_id))).view())
+    return answer_json(found.view())
 
 
 async def patch(call: Call[NoFields, PatchAssistant]) -> Response:
@@ -79,6 +91,8 @@ async def patch(call: Call[NoFields, PatchAssistant]) -> Response:
     body, records = call.body, AssistantRecords(call.client.plans)
     if body.graph_id is not None:
         await _check_graph(call, body.graph_id)
+    if body.metadata:
+        body = body.model_copy(update={"metadata": kept_by(call.filter, body.metadata)})
     plan = records.change(call.path["assistant_id"], lambda before: _changed(before, body))
     return answer_json((await call.client.do(plan)).view())
 
@@ -92,7 +106,8 @@ async def delete(call: Call[DeleteQuery, NoFields]) -> Response:
         walk = await call.client.do(reader.search.walk(query))
         while (found := await call.client.do(walk.look())) is not None:
             for each in found:
-                await delete_thread(call.client, each.thread_id)
+                if await is_own_thread(call, "delete", each.thread_id):
+                    await delete_thread(call.client, each.thread_id)
     await call.client.do(records.delete(own.assistant_id))
     return Response(status_code=204)
 
@@ -113,7 +128,8 @@ async def choose(call: Call[NoFields, ChooseVersion]) -> Response:
 
 
 async def _all(call: Call[Any, Any]) -> list[Assistant]:
-    return await call.client.do(AssistantRecords(call.client.plans).all())
+    found = await call.client.do(AssistantRecords(call.client.plans).all())
+    return [each for each in found if each.is_for(call.filter)]
 
 
 async def _found(call: Call[Any, Any]) -> Assistant:
@@ -167,12 +183,50 @@ def _changed(before: Settings, body: PatchAssistant) -> Settings:
 _ASSISTANT: Final = "/assistants/{assistant_id}"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("POST", "/assistants/search", Role.VIEWER, NoFields, SearchAssistants, search),
-    Endpoint("POST", "/assistants/count", Role.VIEWER, NoFields, CountAssistants, count),
-    Endpoint("POST", "/assistants", Role.OPERATOR, NoFields, NewAssistant, create),
-    Endpoint("GET", _ASSISTANT, Role.VIEWER, NoFields, NoFields, get),
-    Endpoint("PATCH", _ASSISTANT, Role.OPERATOR, NoFields, PatchAssistant, patch),
-    Endpoint("DELETE", _ASSISTANT, Role.ADMIN, DeleteQuery, NoFields, delete, 204),
-    Endpoint("POST", f"{_ASSISTANT}/versions", Role.VIEWER, NoFields, SearchVersions, versions),
-    Endpoint("POST", f"{_ASSISTANT}/latest", Role.OPERATOR, NoFields, ChooseVersion, choose),
+    Endpoint(
+        "POST",
+        "/assistants/search",
+        Role.VIEWER,
+        NoFields,
+        SearchAssistants,
+        search,
+        asks=ASSISTANTS_SEARCH,
+    ),
+    Endpoint(
+        "POST",
+        "/assistants/count",
+        Role.VIEWER,
+        NoFields,
+        CountAssistants,
+        count,
+        asks=ASSISTANTS_SEARCH,
+    ),
+    Endpoint(
+        "POST", "/assistants", Role.OPERATOR, NoFields, NewAssistant, create, asks=ASSISTANTS_CREATE
+    ),
+    Endpoint("GET", _ASSISTANT, Role.VIEWER, NoFields, NoFields, get, asks=ASSISTANTS_READ),
+    Endpoint(
+        "PATCH", _ASSISTANT, Role.OPERATOR, NoFields, PatchAssistant, patch, asks=ASSISTANTS_UPDATE
+    ),
+    Endpoint(
+        "DELETE", _ASSISTANT, Role.ADMIN, DeleteQuery, NoFields, delete, 204, asks=ASSISTANTS_DELETE
+    ),
+    Endpoint(
+        "POST",
+        f"{_ASSISTANT}/versions",
+        Role.VIEWER,
+        NoFields,
+        SearchVersions,
+        versions,
+        asks=ASSISTANTS_READ,
+    ),
+    Endpoint(
+        "POST",
+        f"{_ASSISTANT}/latest",
+        Role.OPERATOR,
+        NoFields,
+        ChooseVersion,
+        choose,
+        asks=ASSISTANTS_UPDATE,
+    ),
 )

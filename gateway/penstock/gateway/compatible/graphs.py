@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
+from penstock.gateway.compatible.asks import ASSISTANTS_READ
 from penstock.gateway.compatible.assistant_bodies import GraphQuery, SubgraphsQuery
 from penstock.gateway.compatible.assistant_records import AssistantRecords
 from penstock.gateway.compatible.request_model import NoFields
@@ -71,9 +72,27 @@ def _shown(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
 _ASSISTANT: Final = "/assistants/{assistant_id}"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("GET", f"{_ASSISTANT}/graph", Role.VIEWER, GraphQuery, NoFields, draw),
-    Endpoint("GET", f"{_ASSISTANT}/schemas", Role.VIEWER, NoFields, NoFields, schemas),
-    Endpoint("GET", f"{_ASSISTANT}/subgraphs", Role.VIEWER, SubgraphsQuery, NoFields, subgraphs),
+    Endpoint(
+        "GET", f"{_ASSISTANT}/graph", Role.VIEWER, GraphQuery, NoFields, draw, asks=ASSISTANTS_READ
+    ),
+    Endpoint(
+        "GET",
+        f"{_ASSISTANT}/schemas",
+        Role.VIEWER,
+        NoFields,
+        NoFields,
+        schemas,
+        asks=ASSISTANTS_READ,
+    ),
+    Endpoint(
+        "GET",
+        f"{_ASSISTANT}/subgraphs",
+        Role.VIEWER,
+        SubgraphsQuery,
+        NoFields,
+        subgraphs,
+        asks=ASSISTANTS_READ,
+    ),
     Endpoint(
         "GET",
         f"{_ASSISTANT}/subgraphs/{{namespace}}",
@@ -81,5 +100,6 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
         SubgraphsQuery,
         NoFields,
         subgraphs_below,
+        asks=ASSISTANTS_READ,
     ),
 )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["begin_run", "start_leg"]
+__all__ = ["start_leg"]
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from penstock.gateway.auth.bulk_access import check_entrypoint
+from penstock.gateway.auth.user import CONFIGURABLE
 from penstock.gateway.compatible.graph_command import read_command
 from penstock.gateway.compatible.ids import new_id
 from penstock.gateway.compatible.leg_outcome import is_breakpoint
 from penstock.gateway.compatible.legs import FoundLeg, newest_leg
-from penstock.gateway.compatible.run_assistant import RunAssistant, find_assistant
+from penstock.gateway.compatible.run_assistant import RunAssistant
 from penstock.gateway.compatible.run_body import RunBody
 from penstock.gateway.compatible.thread_reading import ThreadReader
 from penstock.gateway.errors import RequestError
@@ -30,8 +31,15 @@ from penstock.runtime.types.run import Run, RunStatus
 
 _ON_BUSY: Final[Mapping[str, OnBusy]] = {"enqueue": "queue", **{x: x for x in get_args(OnBusy)}}
 
-_RESERVED: Final = ("thread_id", "run_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map")
-"""What of `configurable` says where a run is: the path and the body do."""
+_RESERVED: Final = (
+    "thread_id",
+    "run_id",
+    "checkpoint_id",
+    "checkpoint_ns",
+    "checkpoint_map",
+    *CONFIGURABLE,
+)
+"""What of `configurable` says where a run is, and whose: requests do not say it there."""
 
 _KEPT: Final[set[str]] = {
     "command",
@@ -48,18 +56,6 @@ _KEPT: Final[set[str]] = {
     "after_seconds",
 }
 """The fields of a body that are kept with a leg, where they are not as by default."""
-
-
-async def begin_run(client: AsyncClient, body: RunBody, thread_id: str | None) -> FoundLeg:
-    """Begin a run of an assistant, or answer what one asks.
-
-    Raises:
-        ThreadNotFoundError: there is no such thread, and it is not to be made.
-        RequestError: there is no such assistant, or what is asked cannot be done.
-    """
-    if thread_id is not None and body.if_not_exists == "reject":
-        await ThreadReader(client).record(thread_id)
-    return await start_leg(client, body, await find_assistant(client, body.assistant_id), thread_id)
 
 
 async def start_leg(
@@ -223,9 +219,11 @@ def _config(body: RunBody, assistant: RunAssistant) -> Mapping[str, Any]:
     configurable = {name: value for name, value in given.items() if name not in _RESERVED}
     if body.checkpoint_named:
         configurable["checkpoint_id"] = body.checkpoint_named
+    configurable |= assistant.user
     metadata = {**assistant.metadata, **own, **body.metadata}
     parts: dict[str, Any] = {"configurable": configurable, "metadata": metadata}
-    return {**config, **{name: value for name, value in parts.items() if value}}
+    rest = {name: value for name, value in config.items() if name not in parts}
+    return {**rest, **{name: value for name, value in parts.items() if value}}
 
 
 def _request(body: RunBody, assistant: RunAssistant, *, is_first: bool) -> dict[str, Any]:

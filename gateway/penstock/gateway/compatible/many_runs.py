@@ -4,23 +4,27 @@ from __future__ import annotations
 
 __all__ = ["ENDPOINTS"]
 
+import dataclasses
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, cast
 
 from pydantic import Field, model_validator
 from starlette.responses import Response
 
+from penstock.gateway.auth.filters import Filter
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.leg_start import begin_run
-from penstock.gateway.compatible.legs import find_legs, leg_status
+from penstock.gateway.compatible.access import admitted_legs, check_thread
+from penstock.gateway.compatible.asks import THREADS_CREATE_RUN, THREADS_UPDATE, asks_each
+from penstock.gateway.compatible.legs import FoundLeg, find_legs, leg_status
 from penstock.gateway.compatible.request_model import NoFields, RequestModel
-from penstock.gateway.compatible.run_assistant import find_assistant
-from penstock.gateway.compatible.run_body import RunBatch
+from penstock.gateway.compatible.run_body import BatchedRun, RunBatch
+from penstock.gateway.compatible.run_start import begin_run, find_own_assistant
 from penstock.gateway.compatible.run_view import read_run_views
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunNotFoundError
+from penstock.runtime.redis.plans.legs import read_many_legs
 from penstock.runtime.types.run import OPEN, Run
 
 _PAGE: Final = 100
@@ -49,25 +53,43 @@ class ActionQuery(RequestModel):
 
 async def create_many(call: Call[NoFields, RunBatch]) -> Response:
     """Begin several runs, one after the other; answers at once."""
-    client, bodies = call.client, call.body.root
-    for named in {each.assistant_id for each in bodies}:
-        await find_assistant(client, named)  # before any of them is begun
-    found = [await begin_run(client, each, each.thread_id) for each in bodies]
-    return answer_json(await read_run_views(client, found))
+    calls = [await _one(call, each) for each in call.body.root]
+    for each in {each.body.assistant_id: each for each in calls}.values():
+        await find_own_assistant(each)  # before any of them is begun
+    found = [await begin_run(each) for each in calls]
+    return answer_json(await read_run_views(call.client, found))
+
+
+async def _one(call: Call[NoFields, RunBatch], body: BatchedRun) -> Call[Any, Any]:
+    """Return the call that one of several runs would have been by itself."""
+    path = {} if body.thread_id is None else {"thread_id": body.thread_id}
+    one: Call[Any, Any] = dataclasses.replace(cast("Call[Any, Any]", call), path=path, body=body)
+    return await THREADS_CREATE_RUN(one)
 
 
 async def cancel_many(call: Call[ActionQuery, CancelBody]) -> Response:
     """Cancel runs of a thread, or all that are pending or running; one that is over stays so."""
-    client, body = call.client, call.body
+    client, body, own = call.client, call.body, call.filter
     reason = "rollback" if call.query.action == "rollback" else "cancelled"
     if body.status is None:
+        await check_thread(client, body.thread_id or "", own)
         found = await find_legs(client, body.run_ids, body.thread_id)
+        found = await admitted_legs(client, found, own)
         await _cancel(client, (each.run for each in found if not each.is_over), reason)
         return Response(status_code=204)
     shown = ("pending", "running") if body.status == "all" else (body.status,)
     async for page in _open_runs(client):
-        await _cancel(client, (run for run in page if leg_status(run) in shown), reason)
+        wanted = [run for run in page if leg_status(run) in shown]
+        await _cancel(client, await _admitted(client, wanted, own), reason)
     return Response(status_code=204)
+
+
+async def _admitted(client: AsyncClient, runs: Sequence[Run], own: Filter) -> Sequence[Run]:
+    if not own or not runs:
+        return runs
+    legs = await client.do(read_many_legs(client.plans, [run.run_id for run in runs]))
+    found = [FoundLeg(each, each.legs[-1]) for each in legs]
+    return [each.run for each in await admitted_legs(client, found, own)]
 
 
 async def _open_runs(client: AsyncClient) -> AsyncGenerator[Sequence[Run]]:
@@ -89,6 +111,15 @@ async def _cancel(client: AsyncClient, runs: Iterable[Run], reason: str) -> None
 
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("POST", "/runs/batch", Role.CLIENT, NoFields, RunBatch, create_many),
-    Endpoint("POST", "/runs/cancel", Role.OPERATOR, ActionQuery, CancelBody, cancel_many, 204),
+    Endpoint("POST", "/runs/batch", Role.CLIENT, NoFields, RunBatch, create_many, asks=asks_each),
+    Endpoint(
+        "POST",
+        "/runs/cancel",
+        Role.OPERATOR,
+        ActionQuery,
+        CancelBody,
+        cancel_many,
+        204,
+        asks=THREADS_UPDATE,
+    ),
 )

@@ -7,8 +7,10 @@ __all__ = ["RunAssistant", "find_assistant"]
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from penstock.gateway.auth.filters import Filter
 from penstock.gateway.compatible.assistant_records import AssistantRecords
 from penstock.gateway.compatible.run_view import assistant_of
 from penstock.gateway.errors import RequestError
@@ -27,10 +29,14 @@ class RunAssistant:
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     is_own: bool = False
     """Whether somebody has made it; else it stands for an entrypoint."""
+    user: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What `configurable` says of the user who asks for the run."""
 
 
-async def find_assistant(client: AsyncClient, named: str) -> RunAssistant:
-    """Find an assistant by its id, or by the name of an entrypoint.
+async def find_assistant(
+    client: AsyncClient, named: str, filter: Filter = MappingProxyType({})
+) -> RunAssistant:
+    """Find an assistant that a filter admits by its id, or by the name of an entrypoint.
 
     Raises:
         RequestError: there is none.
@@ -40,7 +46,7 @@ async def find_assistant(client: AsyncClient, named: str) -> RunAssistant:
     if name is not None:
         return RunAssistant(name, assistant_of(name))
     own = await client.do(records.made(named))
-    if own is not None:
+    if own is not None and own.is_for(filter):
         given = own.settings
         return RunAssistant(
             given.graph_id, named, given.config, given.context or None, given.metadata, is_own=True

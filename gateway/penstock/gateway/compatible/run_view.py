@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from penstock.gateway.auth.user import CONFIGURABLE
 from penstock.gateway.compatible.legs import FoundLeg
 from penstock.gateway.compatible.run_inputs import read_inputs
 from penstock.runtime.client.async_client import AsyncClient
@@ -26,7 +27,7 @@ def run_view(found: FoundLeg, input: Any = None) -> dict[str, Any]:
     """Return a leg as a run; `input` is what the run was given."""
     run, leg = found.run, found.leg
     request = leg.request
-    kwargs: dict[str, Any] = {"config": dict(found.legs.config), **request.get("kwargs", {})}
+    kwargs: dict[str, Any] = {"config": _config(found), **request.get("kwargs", {})}
     if leg.number == 1:
         kwargs["input"] = None if isinstance(input, Command) else input
     assistant_id = request.get("assistant_id") or assistant_of(run.entrypoint)
@@ -42,6 +43,16 @@ def run_view(found: FoundLeg, input: Any = None) -> dict[str, Any]:
         "kwargs": kwargs,
         "multitask_strategy": request.get("multitask_strategy", "enqueue"),
     }
+
+
+def _config(found: FoundLeg) -> dict[str, Any]:
+    """Return the config of a run, without its user, of whom the workflow may be told secrets."""
+    config = dict(found.legs.config)
+    given: Mapping[str, Any] = config.get("configurable") or {}
+    if not given.keys().isdisjoint(CONFIGURABLE):
+        shown = {name: value for name, value in given.items() if name not in CONFIGURABLE}
+        config["configurable"] = shown
+    return config
 
 
 def _began(found: FoundLeg) -> Any:

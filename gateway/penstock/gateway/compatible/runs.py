@@ -12,8 +12,14 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
+from penstock.gateway.compatible.access import check_leg
+from penstock.gateway.compatible.asks import (
+    THREADS_CREATE_RUN,
+    THREADS_DELETE,
+    THREADS_READ,
+    THREADS_UPDATE,
+)
 from penstock.gateway.compatible.frames import read_cursor
-from penstock.gateway.compatible.leg_start import begin_run
 from penstock.gateway.compatible.legs import FoundLeg, find_leg
 from penstock.gateway.compatible.request_model import NoFields
 from penstock.gateway.compatible.responses import LegStream, LegWait, locations, with_query
@@ -27,6 +33,7 @@ from penstock.gateway.compatible.run_body import (
 )
 from penstock.gateway.compatible.run_ending import delete_run, has_ended
 from penstock.gateway.compatible.run_list import list_legs
+from penstock.gateway.compatible.run_start import begin_run
 from penstock.gateway.compatible.run_view import read_run_views
 from penstock.gateway.compatible.selection import selected
 from penstock.gateway.compatible.streams import StreamOptions, event_frames, outcome_text
@@ -37,7 +44,7 @@ from penstock.runtime.errors import RunNotFoundError
 
 async def create(call: Call[NoFields, RunBody]) -> Response:
     """Begin a run, or answer what one asks; answers at once."""
-    found = await _start(call)
+    found = await begin_run(call)
     (view,) = await read_run_views(call.client, [found])
     answer = answer_json(view)
     answer.headers["Content-Location"] = _locations(call, found, "")["Content-Location"]
@@ -89,8 +96,8 @@ async def show(call: Call[NoFields, NoFields]) -> Response:
 
 async def join(call: Call[JoinQuery, NoFields]) -> Response:
     """Wait for what comes of a run."""
-    _check_leaving(call)
     found = await _find(call)
+    await _check_leaving(call, found)
     text = outcome_text(call.client, found)
     place = _locations(call, found, "join")["Location"]
     headers = {"Location": with_query(place, call.query)}
@@ -99,8 +106,8 @@ async def join(call: Call[JoinQuery, NoFields]) -> Response:
 
 async def join_stream(call: Call[JoinStreamQuery, NoFields]) -> Response:
     """Follow a run as server-sent events, from the beginning or behind Last-Event-ID."""
-    _check_leaving(call)
     found, query = await _find(call), call.query
+    await _check_leaving(call, found)
     kwargs = found.leg.request.get("kwargs", {})
     options = StreamOptions(
         query.stream_mode or kwargs.get("stream_mode", DEFAULT_MODES),
@@ -139,18 +146,20 @@ async def delete(call: Call[NoFields, NoFields]) -> Response:
     return Response(status_code=204)
 
 
-def _check_leaving(call: Call[JoinQuery, NoFields] | Call[JoinStreamQuery, NoFields]) -> None:
+async def _check_leaving(
+    call: Call[JoinQuery, NoFields] | Call[JoinStreamQuery, NoFields], found: FoundLeg
+) -> None:
     """Refuse to cancel a run for a reader who may only look at it.
 
     Raises:
         RequestError: 403.
+        RunNotFoundError: an Auth object says that it is not for the user.
     """
     if call.query.cancel_on_disconnect:
         call.identity.check(Role.CLIENT)
-
-
-async def _start(call: Call[NoFields, RunBody]) -> FoundLeg:
-    return await begin_run(call.client, call.body, call.path.get("thread_id"))
+        run = {"thread_id": found.run.thread_id, "run_id": found.leg.leg_id}
+        own = await call.ask("threads", "update", {**run, "action": "interrupt"})
+        await check_leg(call, found, own)
 
 
 async def _start_streamed(call: Call[NoFields, RunBody]) -> tuple[FoundLeg, Slot]:
@@ -162,13 +171,15 @@ async def _start_streamed(call: Call[NoFields, RunBody]) -> tuple[FoundLeg, Slot
     slot = call.shared.streams.slot(call.identity)
     with ExitStack() as held:
         held.callback(slot.close)
-        found = await _start(call)
+        found = await begin_run(call)
         held.pop_all()
     return found, slot
 
 
 async def _find(call: Call[Any, NoFields]) -> FoundLeg:
-    return await find_leg(call.client, call.path["run_id"], call.path.get("thread_id"))
+    found = await find_leg(call.client, call.path["run_id"], call.path.get("thread_id"))
+    await check_leg(call, found, call.filter)
+    return found
 
 
 def _locations(call: Call[Any, Any], found: FoundLeg, last: str) -> dict[str, str]:
@@ -179,17 +190,45 @@ _RUNS: Final = "/threads/{thread_id}/runs"
 _RUN: Final = f"{_RUNS}/{{run_id}}"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("POST", f"{_RUNS}/stream", Role.CLIENT, NoFields, RunBody, stream),
-    Endpoint("POST", "/runs/stream", Role.CLIENT, NoFields, RunBody, stream),
-    Endpoint("POST", f"{_RUNS}/wait", Role.CLIENT, NoFields, RunBody, wait),
-    Endpoint("POST", "/runs/wait", Role.CLIENT, NoFields, RunBody, wait),
-    Endpoint("POST", _RUNS, Role.CLIENT, NoFields, RunBody, create),
-    Endpoint("POST", "/runs", Role.CLIENT, NoFields, RunBody, create),
-    Endpoint("GET", _RUNS, Role.VIEWER, RunsQuery, NoFields, listed, has_values=True),
-    Endpoint("GET", _RUN, Role.VIEWER, NoFields, NoFields, show, has_values=True),
-    Endpoint("DELETE", _RUN, Role.ADMIN, NoFields, NoFields, delete, 204),
-    Endpoint("GET", f"{_RUN}/join", Role.VIEWER, JoinQuery, NoFields, join, has_values=True),
-    Endpoint("GET", "/runs/{run_id}/join", Role.VIEWER, JoinQuery, NoFields, join, has_values=True),
+    Endpoint(
+        "POST", f"{_RUNS}/stream", Role.CLIENT, NoFields, RunBody, stream, asks=THREADS_CREATE_RUN
+    ),
+    Endpoint(
+        "POST", "/runs/stream", Role.CLIENT, NoFields, RunBody, stream, asks=THREADS_CREATE_RUN
+    ),
+    Endpoint(
+        "POST", f"{_RUNS}/wait", Role.CLIENT, NoFields, RunBody, wait, asks=THREADS_CREATE_RUN
+    ),
+    Endpoint("POST", "/runs/wait", Role.CLIENT, NoFields, RunBody, wait, asks=THREADS_CREATE_RUN),
+    Endpoint("POST", _RUNS, Role.CLIENT, NoFields, RunBody, create, asks=THREADS_CREATE_RUN),
+    Endpoint("POST", "/runs", Role.CLIENT, NoFields, RunBody, create, asks=THREADS_CREATE_RUN),
+    Endpoint(
+        "GET", _RUNS, Role.VIEWER, RunsQuery, NoFields, listed, has_values=True, asks=THREADS_READ
+    ),
+    Endpoint(
+        "GET", _RUN, Role.VIEWER, NoFields, NoFields, show, has_values=True, asks=THREADS_READ
+    ),
+    Endpoint("DELETE", _RUN, Role.ADMIN, NoFields, NoFields, delete, 204, asks=THREADS_DELETE),
+    Endpoint(
+        "GET",
+        f"{_RUN}/join",
+        Role.VIEWER,
+        JoinQuery,
+        NoFields,
+        join,
+        has_values=True,
+        asks=THREADS_READ,
+    ),
+    Endpoint(
+        "GET",
+        "/runs/{run_id}/join",
+        Role.VIEWER,
+        JoinQuery,
+        NoFields,
+        join,
+        has_values=True,
+        asks=THREADS_READ,
+    ),
     Endpoint(
         "GET",
         f"{_RUN}/stream",
@@ -198,6 +237,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
         NoFields,
         join_stream,
         has_values=True,
+        asks=THREADS_READ,
     ),
     Endpoint(
         "GET",
@@ -207,6 +247,16 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
         NoFields,
         join_stream,
         has_values=True,
+        asks=THREADS_READ,
     ),
-    Endpoint("POST", f"{_RUN}/cancel", Role.CLIENT, CancelQuery, NoFields, cancel, 202),
+    Endpoint(
+        "POST",
+        f"{_RUN}/cancel",
+        Role.CLIENT,
+        CancelQuery,
+        NoFields,
+        cancel,
+        202,
+        asks=THREADS_UPDATE,
+    ),
 )

@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
+from penstock.gateway.compatible.access import narrowed
+from penstock.gateway.compatible.asks import THREADS_SEARCH
 from penstock.gateway.compatible.pages import answer_page
 from penstock.gateway.compatible.request_model import NoFields
 from penstock.gateway.compatible.selection import extracted, selected
@@ -31,10 +33,10 @@ async def search(call: Call[NoFields, SearchThreads]) -> Response:
     Those that only clients of Penstock and the native API have used have none.
     """
     body, reader = call.body, ThreadReader(call.client)
-    query = ThreadQuery(
+    wanted = ThreadQuery(
         body.ids, body.status, body.metadata or {}, body.order, body.sort_order != "asc"
     )
-    finder = _Finder(reader, call, query, body.values)
+    finder = _Finder(reader, call, narrowed(wanted, call.filter), body.values)
     page, total = await finder.page(body.offset, body.limit)
     if not body.select or body.extract or not _OF_STATE.isdisjoint(body.select):
         await finder.read(page)
@@ -45,7 +47,7 @@ async def search(call: Call[NoFields, SearchThreads]) -> Response:
 async def count(call: Call[NoFields, CountThreads]) -> Response:
     """Count threads that have a record."""
     body, reader = call.body, ThreadReader(call.client)
-    query = ThreadQuery(status=body.status, metadata=body.metadata or {})
+    query = narrowed(ThreadQuery(status=body.status, metadata=body.metadata or {}), call.filter)
     if not body.values:
         return answer_json(await call.client.do(reader.search.count(query)))
     _, total = await _Finder(reader, call, query, body.values).page(EXAMINED, 1)
@@ -113,7 +115,23 @@ def _shown(body: SearchThreads, record: ThreadRecord, read: ReadState | None) ->
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     Endpoint(
-        "POST", "/threads/search", Role.VIEWER, NoFields, SearchThreads, search, has_values=True
+        "POST",
+        "/threads/search",
+        Role.VIEWER,
+        NoFields,
+        SearchThreads,
+        search,
+        has_values=True,
+        asks=THREADS_SEARCH,
     ),
-    Endpoint("POST", "/threads/count", Role.VIEWER, NoFields, CountThreads, count, has_values=True),
+    Endpoint(
+        "POST",
+        "/threads/count",
+        Role.VIEWER,
+        NoFields,
+        CountThreads,
+        count,
+        has_values=True,
+        asks=THREADS_SEARCH,
+    ),
 )

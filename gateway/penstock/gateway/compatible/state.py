@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
+from penstock.gateway.compatible.asks import THREADS_READ, THREADS_UPDATE
 from penstock.gateway.compatible.request_model import NoFields
 from penstock.gateway.compatible.selection import selected
 from penstock.gateway.compatible.state_update import update_state
@@ -105,8 +106,10 @@ _STATE: Final = "/threads/{thread_id}/state"
 _HISTORY: Final = "/threads/{thread_id}/history"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("GET", _STATE, Role.VIEWER, StateQuery, NoFields, show, has_values=True),
-    Endpoint("POST", _STATE, Role.OPERATOR, NoFields, UpdateState, update),
+    Endpoint(
+        "GET", _STATE, Role.VIEWER, StateQuery, NoFields, show, has_values=True, asks=THREADS_READ
+    ),
+    Endpoint("POST", _STATE, Role.OPERATOR, NoFields, UpdateState, update, asks=THREADS_UPDATE),
     Endpoint(
         "POST",
         f"{_STATE}/checkpoint",
@@ -115,6 +118,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
         CheckpointState,
         show_at,
         has_values=True,
+        asks=THREADS_READ,
     ),
     Endpoint(
         "GET",
@@ -124,7 +128,26 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
         NoFields,
         show_one,
         has_values=True,
+        asks=THREADS_READ,
     ),
-    Endpoint("GET", _HISTORY, Role.VIEWER, HistoryQuery, NoFields, get_history, has_values=True),
-    Endpoint("POST", _HISTORY, Role.VIEWER, NoFields, History, history, has_values=True),
+    Endpoint(
+        "GET",
+        _HISTORY,
+        Role.VIEWER,
+        HistoryQuery,
+        NoFields,
+        get_history,
+        has_values=True,
+        asks=THREADS_READ,
+    ),
+    Endpoint(
+        "POST",
+        _HISTORY,
+        Role.VIEWER,
+        NoFields,
+        History,
+        history,
+        has_values=True,
+        asks=THREADS_READ,
+    ),
 )

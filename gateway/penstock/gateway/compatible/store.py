@@ -11,6 +11,13 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
+from penstock.gateway.compatible.asks import (
+    STORE_DELETE,
+    STORE_GET,
+    STORE_LIST_NAMESPACES,
+    STORE_PUT,
+    STORE_SEARCH,
+)
 from penstock.gateway.compatible.request_model import NoFields
 from penstock.gateway.compatible.store_bodies import (
     DeleteItem,
@@ -45,7 +52,7 @@ async def get(call: Call[GetItem, NoFields]) -> Response:
     """Show an item; null if there is none."""
     query = call.query
     refresh = query.refresh_ttl is not False
-    op = GetOp(tuple(query.namespace.split(".")), query.key, refresh)
+    op = GetOp(query.namespace, query.key, refresh)
     found = cast("Item | None", await StoreCalls(call.client).do(op))
     return answer_json(found and found.dict())
 
@@ -83,11 +90,26 @@ async def namespaces(call: Call[NoFields, FindNamespaces]) -> Response:
 _ITEMS: Final = "/store/items"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("PUT", _ITEMS, Role.CLIENT, NoFields, PutItem, put, 204),
-    Endpoint("GET", _ITEMS, Role.VIEWER, GetItem, NoFields, get, has_values=True),
-    Endpoint("DELETE", _ITEMS, Role.CLIENT, NoFields, DeleteItem, delete, 204),
+    Endpoint("PUT", _ITEMS, Role.CLIENT, NoFields, PutItem, put, 204, asks=STORE_PUT),
+    Endpoint("GET", _ITEMS, Role.VIEWER, GetItem, NoFields, get, has_values=True, asks=STORE_GET),
+    Endpoint("DELETE", _ITEMS, Role.CLIENT, NoFields, DeleteItem, delete, 204, asks=STORE_DELETE),
     Endpoint(
-        "POST", f"{_ITEMS}/search", Role.VIEWER, NoFields, SearchItems, search, has_values=True
+        "POST",
+        f"{_ITEMS}/search",
+        Role.VIEWER,
+        NoFields,
+        SearchItems,
+        search,
+        has_values=True,
+        asks=STORE_SEARCH,
     ),
-    Endpoint("POST", "/store/namespaces", Role.VIEWER, NoFields, FindNamespaces, namespaces),
+    Endpoint(
+        "POST",
+        "/store/namespaces",
+        Role.VIEWER,
+        NoFields,
+        FindNamespaces,
+        namespaces,
+        asks=STORE_LIST_NAMESPACES,
+    ),
 )

@@ -6,7 +6,7 @@ __all__ = ["DeleteItem", "FindNamespaces", "GetItem", "PutItem", "SearchItems"]
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from penstock.gateway.compatible.request_model import RequestModel
 from penstock.gateway.compatible.thread_bodies import LONGEST
@@ -14,10 +14,21 @@ from penstock.gateway.compatible.thread_bodies import LONGEST
 Text = Annotated[str, Field(min_length=1)]
 
 
+def _divided(given: Any) -> Any:
+    return tuple(given.split(".")) if isinstance(given, str) else given
+
+
+Labels = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_divided),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
+
+
 class GetItem(RequestModel):
     """Which item is shown."""
 
-    namespace: Text
+    namespace: Labels
     """Its labels, with dots between them."""
     key: Text
     refresh_ttl: bool | None = None

@@ -15,6 +15,8 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
+from penstock.gateway.compatible.access import is_admitted
+from penstock.gateway.compatible.asks import THREADS_READ
 from penstock.gateway.compatible.frames import HEARTBEAT, Cursor, frame, read_cursor
 from penstock.gateway.compatible.legs import FoundLeg, find_leg
 from penstock.gateway.compatible.request_model import Listed, NoFields, RequestModel
@@ -63,7 +65,7 @@ async def join(call: Call[ThreadStreamQuery, NoFields]) -> Response:
     place = _read_place(call.headers.get("last-event-id"))
     if place.leg_id not in (None, ALL):
         await find_leg(call.client, place.leg_id, thread_id)  # before anything is sent
-    frames = _frames(call.client, thread_id, call.query.stream_mode, place)
+    frames = _frames(call, thread_id, place)
     back = with_query(f"/threads/{quote(thread_id, safe='')}/stream", call.query)
     return ThreadStream(frames, call.shared, call.identity, {"Location": back})
 
@@ -84,10 +86,13 @@ def _read_place(last_event_id: str | None) -> _Place:
 
 
 async def _frames(
-    client: AsyncClient, thread_id: str, modes: Sequence[Mode], place: _Place
+    call: Call[ThreadStreamQuery, NoFields], thread_id: str, place: _Place
 ) -> AsyncGenerator[str]:
+    client, modes = call.client, call.query.stream_mode
     async with aclosing(follow_legs(client, thread_id, place.leg_id)) as legs:
         async for found in legs:
+            if not await is_admitted(client, thread_id, call.filter):
+                return  # it was deleted, and is of somebody else now
             is_begun = found.leg.leg_id == place.leg_id
             if is_begun and place.is_over:
                 continue
@@ -150,5 +155,6 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
         NoFields,
         join,
         has_values=True,
+        asks=THREADS_READ,
     ),
 )
