@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,21 @@ def test_a_question_is_answered_by_its_user(users: Users) -> None:
     assert found == {"answer": True}
     metadata = users.ann.threads.get("asked")["metadata"]
     assert metadata["owner"] == "ann"
+
+
+def test_who_follows_a_thread_sees_nothing_of_the_next_that_has_its_name(users: Users) -> None:
+    users.ann.threads.create(thread_id="shared")
+    users.ann.runs.wait("shared", "doubled", input=1)
+    parts = iter(users.ann.threads.join_stream("shared", last_event_id="-1"))
+    begun = list(itertools.takewhile(lambda each: "run_done" not in str(each.data), parts))
+    users.ann.threads.delete("shared")
+    users.bob.threads.create(thread_id="shared")
+    users.bob.runs.wait("shared", "doubled", input=2)
+
+    later = list(parts)
+
+    assert begun
+    assert later == []
 
 
 def test_items_are_in_the_namespace_of_their_user(users: Users) -> None:
