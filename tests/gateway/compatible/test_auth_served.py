@@ -121,8 +121,8 @@ def test_a_question_is_answered_by_its_user(users: Users) -> None:
 def test_who_follows_a_thread_sees_nothing_of_the_next_that_has_its_name(users: Users) -> None:
     users.ann.threads.create(thread_id="shared")
     users.ann.runs.wait("shared", "doubled", input=1)
-    parts = iter(users.ann.threads.join_stream("shared", last_event_id="-1"))
-    begun = list(itertools.takewhile(lambda each: "run_done" not in str(each.data), parts))
+    parts: Iterator[Any] = iter(users.ann.threads.join_stream("shared", last_event_id="-1"))
+    begun = list(itertools.takewhile(_is_within_run, parts))
     users.ann.threads.delete("shared")
     users.bob.threads.create(thread_id="shared")
     users.bob.runs.wait("shared", "doubled", input=2)
@@ -131,6 +131,10 @@ def test_who_follows_a_thread_sees_nothing_of_the_next_that_has_its_name(users: 
 
     assert begun
     assert later == []
+
+
+def _is_within_run(part: Any) -> bool:
+    return "run_done" not in str(part.data)
 
 
 def test_items_are_in_the_namespace_of_their_user(users: Users) -> None:
