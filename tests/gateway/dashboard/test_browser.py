@@ -106,6 +106,20 @@ def test_a_run_that_goes_on_is_seen_to_go_on(window: Open, client: Client) -> No
     expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("%231a7f37"))
 
 
+def test_a_page_shows_what_time_alone_changes(window: Open, client: Client) -> None:
+    """A worker that died says nothing: its lease ends."""
+    run = client.enqueue("doubled", 4, queue="nobody")
+    page = window(f"/runs/{run.run_id}")
+    expect(page.locator("#live-state")).to_have_text("live")
+    page.wait_for_timeout(1500)  # the loads that follow the opening of the page are over
+
+    for _ in range(2):
+        with page.expect_response(lambda got: got.url.endswith(run.run_id), timeout=8000) as got:
+            pass
+        assert got.value.status == 200
+    run.cancel()
+
+
 def test_words_stream_as_they_come_and_are_there_after_a_reload(
     window: Open, client: Client
 ) -> None:

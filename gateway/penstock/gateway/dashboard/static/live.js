@@ -2,6 +2,7 @@
 
 const EVERY = 700; // ms between two loads at most
 const AGAIN = 3000; // ms until a refused connection is tried again
+const STALE = 5000; // ms until a page shows what time alone changes: a lease that has ended, a wait that is longer
 const MODES = [
   "changed", "run.queued", "run.started", "run.interrupted", "run.suspended", "run.resumed",
   "run.finished", "step.started", "step.finished", "step.retry", "step.interrupted",
@@ -168,3 +169,7 @@ document.body.addEventListener("htmx:afterSwap", (found) => {
   const icon = loaded.querySelector("link[rel=icon]")?.getAttribute("href");
   if (icon) document.querySelector("link[rel=icon]")?.setAttribute("href", icon); // htmx sets the title
 });
+
+setInterval(() => {
+  if (!document.hidden) announce();
+}, STALE);
