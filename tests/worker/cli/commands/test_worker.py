@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -292,6 +292,26 @@ def test_dev_waits_for_a_file_to_be_mended(folder: Path, redis_url: str) -> None
         (folder / "flows.py").write_text(FLOWS)
         dev.says("takes 50 runs at once")
         assert dev.end(signal.SIGINT) == 0
+
+
+def test_dev_starts_a_worker_again_that_was_killed_but_not_for_ever(
+    folder: Path, redis_url: str, redis_client: redis.Redis
+) -> None:
+    def kill() -> None:
+        (name,) = until(lambda: cast("set[bytes]", redis_client.smembers("rq:workers")))
+        os.kill(int(cast(bytes, redis_client.hget(name, "pid"))), signal.SIGKILL)
+        redis_client.delete("rq:workers")
+
+    with running(folder, redis_url, "dev", "flows.py", "--redis", redis_url, "--http", "0") as dev:
+        dev.says("takes 50 runs at once")
+        kill()
+        dev.says("the worker has ended (signal SIGKILL); it starts again now")
+        dev.says("takes 50 runs at once", times=2)
+        with Client(redis_url) as client:
+            assert client.enqueue("main", {"x": 5}).result(20) == 10
+        kill()
+        dev.says("the worker has ended (signal SIGKILL); it starts again when a file changes")
+        assert dev.end(signal.SIGTERM) == 0
 
 
 def test_dev_goes_on_with_a_run_after_a_reload(folder: Path, redis_url: str) -> None:

@@ -21,6 +21,9 @@ EVERY: Final = 0.4
 SETTLE: Final = 0.15
 """Seconds that files have to stay the same before they are loaded: an editor saves several."""
 
+STEADY: Final = 30.0
+"""Seconds within which a command that was started again must not be killed once more."""
+
 _SKIPPED: Final = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 
 
@@ -53,9 +56,10 @@ def source_folders(app: Sequence[str]) -> list[Path]:
 class Reloader:
     """Keeps a command running; ends it and starts `again` when the watched files change.
 
-    The command is ended by SIGTERM, and by SIGKILL if it takes longer than `patience`. If it ends
-    by itself, it is started again at the next change. It has a process group of its own, so that it
-    gets Ctrl-C once, from here, and on Linux it ends with this process.
+    The command is ended by SIGTERM, and by SIGKILL if it takes longer than `patience`. If a signal
+    ends it, it is started again at once, but not twice within `STEADY` seconds, as its own code may
+    be the cause. If it ends otherwise, it is started again at the next change. It has a process
+    group of its own, so that it gets Ctrl-C once, from here; on Linux it ends with this process.
     """
 
     def __init__(
@@ -66,13 +70,18 @@ class Reloader:
         self._watch = watch
         self._patience = patience
         self._child: subprocess.Popen[bytes] | None = None
+        self._mended = -STEADY
+        """When a signal had ended the command, and it was started again."""
 
     def run(
         self,
         on_change: Callable[[Sequence[Path]], None],
-        on_end: Callable[[int], None],
+        on_end: Callable[[int, bool], None],
     ) -> None:
-        """Go on until an exception, such as KeyboardInterrupt, comes; then end the command."""
+        """Go on until an exception, such as KeyboardInterrupt, comes; then end the command.
+
+        `on_end` is given the status of a command that has ended, and whether it is started again.
+        """
         try:
             self._start(self._first)
             while True:
@@ -100,10 +109,16 @@ class Reloader:
     def _start(self, command: Sequence[str]) -> None:
         self._child = subprocess.Popen(ending_with_parent(command), process_group=0)
 
-    def _notice_end(self, on_end: Callable[[int], None]) -> None:
-        if self._child is not None and self._child.poll() is not None:
-            status, self._child = self._child.returncode, None
-            on_end(status)
+    def _notice_end(self, on_end: Callable[[int, bool], None]) -> None:
+        if self._child is None or self._child.poll() is None:
+            return
+        status, self._child = self._child.returncode, None
+        now = time.monotonic()
+        is_again = status < 0 and now - self._mended > STEADY
+        on_end(status, is_again)
+        if is_again:
+            self._mended = now
+            self._start(self._again)
 
     def _changed(self) -> list[Path]:
         changed = self._watch.changed()

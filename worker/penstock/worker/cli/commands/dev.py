@@ -178,8 +178,9 @@ def _note_change(changed: Sequence[Path]) -> None:
     note(f"\n{changed[0].name}{more} changed, reloading\n")
 
 
-def _note_end(status: int) -> None:
-    note(f"the worker has ended ({how_ended(status)}); it starts again when a file changes")
+def _note_end(status: int, is_again: bool) -> None:
+    when = "now" if is_again else "when a file changes"
+    note(f"the worker has ended ({how_ended(status)}); it starts again {when}")
 
 
 @contextmanager
