@@ -4,16 +4,14 @@ from __future__ import annotations
 
 __all__ = ["GatewaySettings", "load_gateway_settings"]
 
-import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from penstock.gateway.auth.role import Role
-from penstock.runtime.misspelt import UnknownSettingWarning, misspelt
-from penstock.runtime.setting_sources import Kind, chosen, environment, project
+from penstock.runtime.setting_sources import Kind
+from penstock.runtime.table_settings import table_settings
 
 PREFIX: Final = "PENSTOCK_GATEWAY_"
 
@@ -60,10 +58,6 @@ class GatewaySettings:
 
 _POSITIVE: Final = ("body_limit", "streams", "streams_each", "send_timeout", "pulse")
 
-_VARIABLES: Final = tuple(
-    (f"{PREFIX}{name.upper()}", name) for name in GatewaySettings.__dataclass_fields__
-)
-
 
 def load_gateway_settings(
     given: Mapping[str, Any] | None = None,
@@ -76,12 +70,5 @@ def load_gateway_settings(
     Raises:
         ConfigurationError: a setting has a value that cannot be read, or is not known.
     """
-    environ = os.environ if environ is None else environ
-    for sentence in misspelt(environ, (variable for variable, _ in _VARIABLES), PREFIX):
-        warnings.warn(sentence, UnknownSettingWarning, stacklevel=2)
-    sources = (
-        ("pyproject.toml", project(folder or Path.cwd()).get("gateway", {})),
-        ("the environment", environment(environ, _VARIABLES)),
-        ("arguments", {name: value for name, value in (given or {}).items() if value is not None}),
-    )
-    return GatewaySettings(**chosen(Kind.of(GatewaySettings, _POSITIVE), sources))
+    kind = Kind.of(GatewaySettings, _POSITIVE)
+    return GatewaySettings(**table_settings("gateway", kind, given, environ=environ, folder=folder))

@@ -30,18 +30,6 @@ MINE, OTHER = EncryptedCodec({"k": b"k" * 32}), EncryptedCodec({"other": b"o" * 
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator[Client]:
-    with Client(redis_url, settings=HERE) as client:
-        yield client
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def senders(redis_url: str) -> Iterator[Callable[..., Sender]]:
     made: list[Sender] = []
 

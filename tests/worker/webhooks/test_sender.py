@@ -32,18 +32,6 @@ KEYS = Keys()
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator[Client]:
-    with Client(redis_url, settings=HERE) as client:
-        yield client
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def sender(redis_url: str) -> Iterator[Sender]:
     sender = Sender(redis_url, HERE)
     yield sender

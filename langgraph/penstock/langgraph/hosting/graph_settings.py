@@ -4,19 +4,14 @@ from __future__ import annotations
 
 __all__ = ["GraphSettings", "load_graph_settings"]
 
-import os
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from penstock.langgraph.allow_list import TypeName, Types
 from penstock.runtime.errors import ConfigurationError
-from penstock.runtime.misspelt import UnknownSettingWarning, misspelt
-from penstock.runtime.setting_sources import Kind, chosen, environment, project
-
-PREFIX: Final = "PENSTOCK_LANGGRAPH_"
+from penstock.runtime.setting_sources import Kind
+from penstock.runtime.table_settings import table_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +32,6 @@ class GraphSettings:
         return "any" if self.types == ("any",) else [_type_name(name) for name in self.types]
 
 
-_VARIABLES: Final = tuple(
-    (f"{PREFIX}{name.upper()}", name) for name in GraphSettings.__dataclass_fields__
-)
-
-
 def load_graph_settings(
     *, environ: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> GraphSettings:
@@ -50,14 +40,8 @@ def load_graph_settings(
     Raises:
         ConfigurationError: a setting has a value that cannot be read, or is not known.
     """
-    environ = os.environ if environ is None else environ
-    for said in misspelt(environ, (variable for variable, _ in _VARIABLES), PREFIX):
-        warnings.warn(said, UnknownSettingWarning, stacklevel=2)
-    sources: Sequence[tuple[str, Mapping[str, object]]] = (
-        ("pyproject.toml", project(folder or Path.cwd()).get("langgraph", {})),
-        ("the environment", environment(environ, _VARIABLES)),
-    )
-    return GraphSettings(**chosen(Kind.of(GraphSettings, ()), sources))
+    kind = Kind.of(GraphSettings, ())
+    return GraphSettings(**table_settings("langgraph", kind, environ=environ, folder=folder))
 
 
 def _type_name(text: str) -> TypeName:

@@ -83,7 +83,9 @@ class GraphCalls:
 
     def __init__(self, keys: GraphKeys, ttl: float | None = None) -> None:
         self.keys = keys
-        self._ttl = "" if ttl is None else max(1, round(ttl * 1000))
+        self.ttl = None if ttl is None else max(1, round(ttl * 1000))
+        """The same in milliseconds; None for ever."""
+        self._ttl = "" if self.ttl is None else self.ttl
 
     def put(
         self, space: Space, root: str, point_id: str, record: bytes, values: Iterable[NewValue]
@@ -129,9 +131,9 @@ class GraphCalls:
         """Delete a thread."""
         return Call(load(SCRIPTS, "delete"), (self.keys.thread(thread),), ())
 
-    def keep(self, thread: str) -> Call:
-        """Keep a thread as long as one that was written just now."""
-        return Call(load(SCRIPTS, "keep_thread"), (self.keys.thread(thread),), (self._ttl,))
+    def keep(self, thread: str, ttl: int) -> Call:
+        """Keep a thread for so many milliseconds from now on."""
+        return Call(load(SCRIPTS, "keep_thread"), (self.keys.thread(thread),), (ttl,))
 
     def copy(self, source: str, target: Space, nonce: str, *, whole: bool) -> Call:
         """Copy a thread, or only say that its copy is about to be made."""

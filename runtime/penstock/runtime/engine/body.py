@@ -51,9 +51,8 @@ async def acall(step: Step, rest: Unawaited | None = None) -> Any:
             else step.function(*step.args, **(injected(step) if step.injects else step.kwargs))
         )
         kind: Any = awaited.__class__
-        if kind is not CoroutineType and not issubclass(
-            kind, Coroutine
-        ):  # as are most, but not all
+        # Most are of the first class, which needs no closer look.
+        if kind is not CoroutineType and not issubclass(kind, Coroutine):
             awaited = _awaited(awaited)
         value, body = begin(awaited, branch.scope)
         if body is not None:

@@ -170,6 +170,7 @@ document.body.addEventListener("htmx:afterSwap", (found) => {
   if (icon) document.querySelector("link[rel=icon]")?.setAttribute("href", icon); // htmx sets the title
 });
 
+// Only while the page is followed: nothing changes of a run that is over.
 setInterval(() => {
-  if (!document.hidden) announce();
+  if (!document.hidden && document.getElementById("live-state")?.dataset.state === "live") announce();
 }, STALE);

@@ -56,9 +56,9 @@ def _outbox(reading: Reading) -> Iterator[Finding]:
 
 def _webhooks(reading: Reading) -> Iterator[Finding]:
     hooks = reading.outbox.webhooks
-    for hook in hooks:
-        yield from _one(hook)
-    if hooks and not any(list(_one(each)) for each in hooks):
+    found = [finding for hook in hooks for finding in _one(hook)]
+    yield from found
+    if hooks and not found:
         waiting = sum(each.waiting for each in hooks)
         yield Finding("webhooks", Level.OK, f"{len(hooks)} enabled, {waiting} deliveries wait")
 
