@@ -24,6 +24,7 @@ from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.mutant import Mutant
 from tests.faults.support.protocol import Protocol
 from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, follow
+from tests.faults.support.repeat_schedules import REPEAT_SCHEDULES
 from tests.faults.support.schedules import SCHEDULES
 from tests.faults.support.wait_schedules import WAIT_SCHEDULES
 from tests.support.server import RedisServer
@@ -338,7 +339,7 @@ def unhappy(client: redis.Redis) -> str:
 
 def _schedules(client: redis.Redis) -> Iterator[tuple[Callable[..., None], Callable[[], None]]]:
     """Give all schedules, each with what follows it on a Redis that is emptied."""
-    for schedule in (*SCHEDULES, *WAIT_SCHEDULES):
+    for schedule in (*SCHEDULES, *WAIT_SCHEDULES, *REPEAT_SCHEDULES):
         yield schedule, partial(_follow, schedule, client)
     for graph in GRAPH_SCHEDULES:
         yield graph, partial(_with, Hosted, graph, client)

@@ -14,6 +14,7 @@ from tests.faults.support.graph_schedules import GRAPH_SCHEDULES, Hosted
 from tests.faults.support.machine import ProtocolMachine
 from tests.faults.support.protocol import COVERED, QUEUE, Protocol
 from tests.faults.support.remote_schedules import REMOTE_SCHEDULES, Remote, follow
+from tests.faults.support.repeat_schedules import REPEAT_SCHEDULES
 from tests.faults.support.schedules import SCHEDULES, ask, begin
 from tests.faults.support.wait_schedules import WAIT_SCHEDULES
 from tests.mutants import without_a_line
@@ -48,14 +49,14 @@ INTERESTING: Final = {
     "recover": "queued given_up requeued cancelled woken",
     "report_death": "queued",
 }
-"""Answers that a search which means anything has met, by operation."""
+"""Answers that matter, by operation."""
 
-ALONE: Final = (*SCHEDULES, *WAIT_SCHEDULES)
+ALONE: Final = (*SCHEDULES, *WAIT_SCHEDULES, *REPEAT_SCHEDULES)
 
 WANTED: Final = {(op, word) for op, words in INTERESTING.items() for word in words.split()}
 
 SEARCH: Final = settings(
-    max_examples=100,
+    max_examples=200,
     stateful_step_count=40,
     deadline=None,
     database=None,
@@ -99,18 +100,24 @@ def test_schedule_of_the_state_of_a_graph(
     schedule(Hosted(client))
 
 
-@pytest.mark.timeout(180)
+def test_the_schedules_meet_every_answer_that_matters(client: redis.Redis) -> None:
+    COVERED.clear()
+
+    for schedule in ALONE:
+        schedule(Protocol(client))
+
+    assert not sorted(pair for pair in WANTED if not COVERED[pair])
+
+
+@pytest.mark.timeout(300)  # it does as much on a slow machine as on a quick one
 def test_scripts_and_model_agree_in_any_order(client: redis.Redis) -> None:
     ProtocolMachine.client = client
     COVERED.clear()
 
-    missed: list[tuple[str, str]] = []
-    for _ in range(12):  # more of it where chance left something out
-        run_state_machine_as_test(ProtocolMachine, settings=SEARCH)
-        missed = sorted(pair for pair in WANTED if not COVERED[pair])
-        if not missed:
-            return
-    raise AssertionError(f"never seen: {missed}; seen: {sorted(COVERED)}")
+    run_state_machine_as_test(ProtocolMachine, settings=SEARCH)
+
+    missed = sorted(pair for pair in WANTED if not COVERED[pair])
+    assert len(missed) <= len(WANTED) / 4, f"a search that meets so little means little: {missed}"
 
 
 def test_an_answer_delivered_late_changes_nothing(protocol: Protocol) -> None:
