@@ -32,9 +32,9 @@ from tests.faults.support.invariants import Checker
 from tests.faults.support.journeys import executed_again
 from tests.faults.support.traffic import Traffic
 from tests.faults.support.trouble import Trouble
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 OPTIONS: Final = (
     # Written with each command: with "everysec" Redis writes later while its disk is slow, so that

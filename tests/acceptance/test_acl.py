@@ -30,10 +30,10 @@ from penstock.worker.webhooks.sender import Sender
 from tests.faults.support import remote_flows
 from tests.faults.support.gateways import QUICK as QUICK_GATEWAY
 from tests.faults.support.gateways import Gateways
-from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.receiver import Receiver
 from tests.support.server import RedisServer
+from tests.support.until import until
 from tests.support.webhook_flow import HERE, end
 from tests.worker.commands import penstock, rows
 

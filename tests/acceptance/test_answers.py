@@ -14,8 +14,8 @@ from penstock.runtime import AsyncClient, Client, Command, RedisSaver, entrypoin
 from penstock.runtime.errors import AnswerError, ResumeError, RunCancelledError, ThreadBusyError
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
+from tests.support.until import until
 
 MANY = 8
 

@@ -26,8 +26,8 @@ from penstock.runtime.settings import Settings
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support import flows
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
+from tests.support.until import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

@@ -8,13 +8,14 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.support.until import until
 
 ROOT = Path(__file__).parent.parent.parent
 DEMO = [sys.executable, "-m", "penstock.worker.cli", "demo"]
@@ -123,10 +124,7 @@ def test_nothing_outlives_the_demo(
         child.wait(20)
 
     assert child.returncode != 0
-    deadline = time.monotonic() + 10
-    while any(is_running(pid) for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert [pid for pid in pids if is_running(pid)] == []
+    until(lambda: not any(is_running(pid) for pid in pids))
     if signum != signal.SIGKILL:
         assert list((tmp_path / "scratch").iterdir()) == []
 

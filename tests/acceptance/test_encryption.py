@@ -31,10 +31,10 @@ from penstock.runtime.settings import Settings
 from tests.faults.support import secret_flows
 from tests.faults.support.invariants import Checker
 from tests.faults.support.secret_flows import SECRET
-from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.contents import contents, leaks
 from tests.support.server import RedisServer
+from tests.support.until import until
 from tests.worker.commands import penstock
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pytest
 
 from penstock.runtime import Client
 from penstock.worker.redis_server import free_port
+from tests.support.until import until
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
@@ -231,7 +231,7 @@ def worker(url: str, app: str) -> Generator[None]:
     """Run `penstock worker` over an example, from when it has announced itself."""
     command = [sys.executable, "-m", "penstock.worker.cli", "worker", app, "--redis", url]
     with process(command, {}), Client(url) as client:
-        wait_for(lambda: client.connection.zcard(client.plans.keys.entrypoints))
+        until(lambda: client.connection.zcard(client.plans.keys.entrypoints))
         yield
 
 
@@ -244,7 +244,7 @@ def web_app(url: str) -> Generator[httpx.Client]:
         process(command, {"PENSTOCK_REDIS_URL": url}),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as web,
     ):
-        wait_for(lambda: answers(web))
+        until(lambda: answers(web))
         yield web
 
 
@@ -274,11 +274,3 @@ def answers(web: httpx.Client) -> bool:
         return web.get("/").is_success
     except httpx.TransportError:
         return False
-
-
-def wait_for(condition: Any) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail("it did not start in 30 s")
-        time.sleep(0.05)

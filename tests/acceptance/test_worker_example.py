@@ -12,8 +12,8 @@ import pytest
 from penstock.runtime import AsyncClient, Client
 from tests.faults.support import flows
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import FLOWS, QUICK, Fleet, WorkerProcess
+from tests.support.until import until
 
 LINES = [
     ("custom", "Started processing"),

@@ -19,8 +19,8 @@ from penstock.runtime.errors import RunFailedError
 from penstock.worker.process.options import WorkerOptions
 from penstock.worker.process.worker_process import run_worker
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
+from tests.support.until import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

@@ -11,10 +11,10 @@ from penstock.runtime import AsyncClient, Client
 from penstock.runtime.errors import RunCancelledError, ThreadBusyError
 from penstock.runtime.settings import Settings
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 from tests.runtime.hands import line, number, told
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

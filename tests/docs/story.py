@@ -15,7 +15,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import types
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Self
 import redis
 
 from tests.docs.page import Block, Page
+from tests.support.until import Patience
 
 PORT = "8000"
 """The port that pages name for their web app; tests take a free one instead."""
@@ -200,12 +200,11 @@ async def _awaited(code: types.CodeType, namespace: dict[str, object]) -> None:
 
 
 def _until(true: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+    patience = Patience(60, f"{process.args!r} is ready")
     while not true():
         said = "".join(path.read_text() for path in sorted(log.glob("background-*.log")))
         assert process.poll() is None, f"{process.args!r} has ended:\n{said}"
-        assert time.monotonic() < deadline, f"{process.args!r} is not ready:\n{said}"
-        time.sleep(0.02)
+        patience.look(0.02)
 
 
 def _compare(block: Block, shown: str, printed: str) -> None:

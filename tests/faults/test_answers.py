@@ -11,8 +11,8 @@ from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ResumeError, RunNotFoundError
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches
 from tests.faults.support.workers import Fleet
+from tests.support.until import reaches
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

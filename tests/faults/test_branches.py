@@ -24,6 +24,7 @@ from tests.support.branching.code import code_of
 from tests.support.branching.generate import WAITING, programs
 from tests.support.branching.oracle import FAILED, answer_to, is_right, nodes_of
 from tests.support.branching.program import Node, Tree
+from tests.support.until import Patience
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:no live worker has announced"),
@@ -123,12 +124,10 @@ def answer_some(client: Client, runs: list[RunHandle], chance: random.Random) ->
 
 
 def finish(client: Client, runs: list[RunHandle], chance: random.Random) -> None:
-    deadline = time.monotonic() + 60
+    patience = Patience(60, "all runs are over")
     while left := [run for run in runs if run.status() not in OVER]:
-        counts = Counter(run.status() for run in left)
-        assert time.monotonic() < deadline, f"still not over: {counts}, {left}"
         answer_some(client, left, chance)
-        time.sleep(0.05)
+        patience.look(0.05)
 
 
 def check(run: RunHandle, tree: Tree, which: str) -> None:

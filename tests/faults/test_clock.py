@@ -11,8 +11,8 @@ import redis
 from penstock.runtime import Client
 from tests.faults.support.invariants import Checker
 from tests.faults.support.oddities import JUMP, follow_jumps
-from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
+from tests.support.until import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

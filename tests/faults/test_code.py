@@ -18,8 +18,8 @@ from penstock.runtime.redis.plans.requests import UnannouncedEntrypointWarning
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
+from tests.support.until import reaches, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

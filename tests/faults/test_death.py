@@ -18,8 +18,8 @@ from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import PoisonRunError
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
+from tests.support.until import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

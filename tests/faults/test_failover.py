@@ -15,10 +15,10 @@ from penstock.publisher.errors import CursorExpiredError
 from penstock.runtime import Client
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import Fleet, WorkerProcess
 from tests.support.proxy import Proxy
 from tests.support.server import RedisServer
+from tests.support.until import reaches, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

@@ -21,11 +21,11 @@ from penstock.runtime.errors import FeedRewoundError
 from penstock.runtime.settings import Settings
 from tests.faults.support.fed import CHANGES
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.attempts import end
 from tests.support.proxy import Proxy
 from tests.support.server import RedisServer
+from tests.support.until import until
 from tests.worker.commands import program
 
 pytestmark = [

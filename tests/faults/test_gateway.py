@@ -12,9 +12,9 @@ from penstock.runtime import Client
 from tests.faults.support.flows import Work, talk
 from tests.faults.support.gateways import Gateways, Reader, reading
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 
 @pytest.fixture

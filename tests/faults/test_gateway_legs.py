@@ -13,8 +13,8 @@ from tests.faults.support.flows import Work, talk
 from tests.faults.support.gateways import Gateways
 from tests.faults.support.invariants import Checker
 from tests.faults.support.leg_readers import LegReader
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
+from tests.support.until import until
 
 MODES = ["custom", "updates", "tasks", "messages-tuple", "facts"]
 

@@ -17,9 +17,9 @@ from penstock.worker import Worker
 from penstock.worker.health import vitals
 from tests.faults.support.fixtures import checker, client, fleet, raw, server
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet, WorkerProcess
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 __all__ = ["checker", "client", "fleet", "raw", "server"]
 

@@ -13,9 +13,9 @@ import pytest
 
 from tests.faults.support.invariants import Checker
 from tests.faults.support.local import EXPECTED, go_on, toured
-from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -17,9 +17,9 @@ from penstock.runtime.settings import Settings
 from penstock.runtime.types.run import RunStatus
 from penstock.worker.process.recovery import Recovery
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches
 from tests.faults.support.workers import Fleet
 from tests.support.server import RedisServer
+from tests.support.until import reaches
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

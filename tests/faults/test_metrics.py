@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.runtime import Client
 from tests.faults.support.fixtures import checker, client, fleet, raw, server
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet, WorkerProcess
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 __all__ = ["checker", "client", "fleet", "raw", "server"]
 

@@ -9,8 +9,8 @@ import redis
 from penstock.runtime import Client
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import Fleet
+from tests.support.until import reaches, until
 
 
 def test_f11_a_zombie_in_the_middle_of_a_step_is_fenced(

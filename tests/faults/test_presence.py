@@ -19,9 +19,9 @@ from penstock.runtime.settings import Settings
 from penstock.worker.process.presence import GRACE
 from penstock.worker.process.recovery import Recovery
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet, WorkerProcess
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 LONG = {"PENSTOCK_LEASE": "60", "PENSTOCK_RENEW": "1"}
 """Leases that no test waits for."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
 from tests.support.programs import Tree, answer_to, oracle, programs
+from tests.support.until import Patience
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:no live worker has announced"),
@@ -85,14 +85,12 @@ def answer_some(client: Client, runs: list[RunHandle], chance: random.Random) ->
 
 
 def finish(client: Client, runs: list[RunHandle]) -> None:
-    deadline = time.monotonic() + 60
+    patience = Patience(60, "all runs are over")
     chance = random.Random(0)
     over = {RunStatus.COMPLETED, RunStatus.FAILED}
     while left := [run for run in runs if run.status() not in over]:
-        counts = Counter(run.status() for run in left)
-        assert time.monotonic() < deadline, f"still not over: {counts}"
         answer_some(client, left, chance)
-        time.sleep(0.05)
+        patience.look(0.05)
 
 
 def outcome(run: RunHandle) -> Any:

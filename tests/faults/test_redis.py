@@ -21,10 +21,10 @@ from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ConfigurationError, RunNotFoundError
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import Fleet
 from tests.support.proxy import Proxy
 from tests.support.server import RedisServer
+from tests.support.until import reaches, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

@@ -13,9 +13,9 @@ import redis
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.runtime import Client
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

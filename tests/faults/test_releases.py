@@ -14,8 +14,8 @@ from penstock.runtime.errors import RunFailedError
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
 from tests.faults.support.releases import FOLDER, restore
-from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet
+from tests.support.until import reaches, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

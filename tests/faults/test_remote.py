@@ -19,8 +19,8 @@ from penstock.runtime.errors import RunFailedError
 from penstock.runtime.testing.passing import pass_time
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
+from tests.support.until import reaches, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

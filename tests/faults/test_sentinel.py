@@ -16,9 +16,9 @@ from penstock.publisher.redis.connection import connect
 from penstock.runtime import AsyncClient, Client, RedisStore
 from penstock.runtime.settings import Settings
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 from tests.support.sentinel import Watched
+from tests.support.until import until
 from tests.worker.commands import penstock
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")

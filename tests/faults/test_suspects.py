@@ -12,9 +12,9 @@ from penstock.runtime import Client
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.server import RedisServer
+from tests.support.until import reaches, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

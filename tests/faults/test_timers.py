@@ -16,8 +16,8 @@ from penstock.runtime.client.run import RunHandle
 from penstock.runtime.errors import ResumeError, RunCancelledError, ThreadBusyError
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import QUICK, Fleet, WorkerProcess
+from tests.support.until import reaches, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

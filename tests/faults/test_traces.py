@@ -16,8 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from penstock.runtime import Client
 from tests.faults.support.fixtures import checker, client, fleet, raw, server
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
+from tests.support.until import until
 from tests.worker.commands import environment, program
 
 __all__ = ["checker", "client", "fleet", "raw", "server"]

@@ -13,8 +13,8 @@ from penstock.publisher import Event, fold, subscribe
 from penstock.runtime import AsyncClient, Client
 from tests.faults.support import streams
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
+from tests.support.until import until
 
 APP = str(Path(streams.__file__))
 WORDS = ["Once", " upon", " a", " time", " it", " worked"]

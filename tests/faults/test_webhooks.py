@@ -22,8 +22,8 @@ from penstock.runtime.testing import InMemoryWorker
 from penstock.worker.webhooks.sender import Sender
 from tests.faults.support.hooked import hooked_wrongly
 from tests.faults.support.snapshot import Snapshot
-from tests.faults.support.until import until
 from tests.support.receiver import Handler, Receiver, is_signed, status, well
+from tests.support.until import Patience, until
 from tests.support.webhook_flow import HERE, flow
 
 pytestmark = [
@@ -206,13 +206,13 @@ class Program:
 def finish(worker: InMemoryWorker, sender: Sender) -> None:
     """Send what waits until nothing does."""
     keys, connection = Keys(), worker.connection
-    end = time.monotonic() + 20
+    patience = Patience(20)
     while True:
         sender.look()
         waiting = [each.id for each in worker.client.webhooks.list() if each.waiting]
         if not waiting and not connection.exists(keys.hooks):
             break
-        assert time.monotonic() < end
+        patience.look()
         for each in waiting:
             due, sending = keys.webhook(f"{each}:due"), keys.webhook(f"{each}:sending")
             for delivery in connection.zrange(due, 0, -1):

@@ -22,10 +22,10 @@ from penstock.runtime.errors import RunFailedError
 from penstock.runtime.settings import Settings
 from penstock.runtime.types.run import RunStatus
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import reaches, until
 from tests.faults.support.workers import FLOWS, QUICK, Fleet
 from tests.support.events import stored_events
 from tests.support.server import RedisServer
+from tests.support.until import reaches, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 

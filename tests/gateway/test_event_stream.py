@@ -17,7 +17,7 @@ from penstock.gateway.shared import Shared
 from penstock.gateway.streams import StreamCut
 from penstock.publisher import Event
 from penstock.runtime import AsyncClient
-from tests.faults.support.until import until
+from tests.support.until import until
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

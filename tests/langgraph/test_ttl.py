@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, TypedDict, cast
 
@@ -16,6 +15,7 @@ from penstock.langgraph.redis.keys import GraphKeys, Space
 from penstock.publisher.errors import ConfigurationError
 from penstock.runtime.settings import Settings
 from tests.langgraph.keys import ENCRYPTION_KEYS
+from tests.support.until import until
 
 Saver = Callable[..., PenstockSaver]
 THREAD: Any = {"configurable": {"thread_id": "t"}}
@@ -76,10 +76,7 @@ def test_all_keys_of_a_thread_are_kept_from_its_last_write_on(
 def test_a_thread_that_is_gone_begins_anew(make_saver: Saver, redis_client: redis.Redis) -> None:
     graph = asking(make_saver(ttl=0.05))
     graph.invoke({"words": ["one"] * 20}, THREAD)
-    deadline = time.monotonic() + 5
-    while names(redis_client):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not names(redis_client))
 
     assert graph.get_state(THREAD).values == {}
     assert graph.invoke({"words": ["two"]}, THREAD)["words"] == ["two", "word"]

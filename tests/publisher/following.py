@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Literal, Self
 
@@ -98,11 +97,3 @@ def subscribers(client: redis.Redis, run_id: str) -> int:
     """How many connections are subscribed to a run's channel."""
     reply: Any = client.pubsub_numsub(f"penstock:channel:{run_id}")
     return int(reply[0][1])
-
-
-def until(condition: Callable[[], object], timeout: float = 10.0) -> None:
-    """Wait until a condition that another process or thread brings about holds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.002)

@@ -24,9 +24,10 @@ from penstock.publisher.publish import Publisher
 from penstock.publisher.redis.connection import TIMEOUT
 from penstock.publisher.redis.script import Call, load, run
 from penstock.publisher.subscribe import subscribe
-from tests.publisher.following import Follower, Kind, subscribers, until
+from tests.publisher.following import Follower, Kind, subscribers
 from tests.support.proxy import Proxy
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 END = (TERMINAL, None)
 

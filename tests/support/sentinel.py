@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ import redis
 
 from penstock.worker.redis_server import ending_with_parent, free_port
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 SERVICE = "mymaster"
 
@@ -47,7 +47,7 @@ class Watched:
         of = ("--replicaof", "127.0.0.1", str(self.primary.port))
         self.replica = RedisServer("--appendonly", "yes", *of, *self._options)
         self._servers.enter_context(self.replica)
-        self._until(lambda: self._info(self.replica.client())["master_link_status"] == "up")
+        until(lambda: self._info(self.replica.client())["master_link_status"] == "up")
         self.port = free_port()
         conf = self._folder / "sentinel.conf"
         conf.write_text(
@@ -62,15 +62,15 @@ class Watched:
         with (self._folder / "sentinel.log").open("wb") as log:
             command = [str(self.primary.binary.path), str(conf), "--sentinel"]
             self._sentinel = subprocess.Popen(ending_with_parent(command), stdout=log, stderr=log)
-        self._until(self._answers)
+        until(self._answers)
         return self
 
     def fail_over(self) -> None:
         """Kill the primary, and return once the replica has taken its place."""
-        self._until(lambda: bool(self._asked("REPLICAS")))  # which it was told of
+        until(lambda: bool(self._asked("REPLICAS")))  # which it was told of
         self.primary.kill()
-        self._until(lambda: self._info(self.replica.client())["role"] == "master")
-        self._until(lambda: self._address()[1] == self.replica.port)
+        until(lambda: self._info(self.replica.client())["role"] == "master")
+        until(lambda: self._address()[1] == self.replica.port)
 
     def _answers(self) -> bool:
         try:
@@ -93,13 +93,6 @@ class Watched:
     @staticmethod
     def _info(client: redis.Redis) -> Any:
         return client.info("replication")
-
-    @staticmethod
-    def _until(condition: Any) -> None:
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.05)
 
     def __exit__(
         self,

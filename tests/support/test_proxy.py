@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -12,6 +12,7 @@ from redis.retry import Retry
 
 from tests.support.proxy import Proxy
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_a_blackhole_answers_nothing_and_delivers_when_healed(
     assert redis_client.get("n") is None
 
     proxy.heal()
-    _until(lambda: redis_client.get("n") == b"1")
+    until(lambda: redis_client.get("n") == b"1")
 
 
 def test_a_blackhole_for_replies_lets_the_server_act(
@@ -150,7 +151,7 @@ def test_closing_ends_its_threads(redis_server: RedisServer) -> None:
     with Proxy(redis_server.port) as proxy, _connect(proxy) as client:
         client.ping()
 
-    _until(lambda: threading.active_count() == before)
+    until(lambda: threading.active_count() == before)
 
 
 def _incr_twice(client: redis.Redis) -> list[int]:
@@ -158,10 +159,3 @@ def _incr_twice(client: redis.Redis) -> list[int]:
         pipeline.incr("n")
         pipeline.incr("n")
         return cast("list[int]", pipeline.execute())
-
-
-def _until(condition: Callable[[], bool], timeout: float = 2.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

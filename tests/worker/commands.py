@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +119,3 @@ def work(folder: Path, url: str, *options: str) -> subprocess.CompletedProcess[s
         text=True,
         timeout=60,
     )
-
-
-def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
-    """Wait for something to become true, and return it."""
-    deadline = time.monotonic() + timeout
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-    return found

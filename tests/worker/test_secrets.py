@@ -15,10 +15,10 @@ from penstock.runtime import Client
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.settings import Settings, load_settings
 from penstock.worker.process.options import WorkerOptions
-from tests.faults.support.until import until
 from tests.faults.support.workers import QUICK, Fleet
 from tests.support.contents import leaks
 from tests.support.server import RedisServer
+from tests.support.until import until
 from tests.worker.commands import FLOWS, environment, program
 
 PASSWORD = "swordfish"

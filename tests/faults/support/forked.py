@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.support import main
-from tests.faults.support.until import until
+from tests.support.until import until
 
 _FORKING: Final = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload([main.__name__])

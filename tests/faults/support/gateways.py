@@ -14,8 +14,8 @@ from typing import Any, Final, Self
 import httpx
 
 from penstock.publisher.event import TERMINAL
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet, WorkerProcess
+from tests.support.until import until
 
 QUICK: Final[Mapping[str, str]] = {"PENSTOCK_GATEWAY_DRAIN": "1", "PENSTOCK_GATEWAY_PULSE": "1"}
 """Ends fast enough for tests that are not about the defaults."""

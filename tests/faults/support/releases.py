@@ -19,9 +19,9 @@ import redis
 
 from penstock.runtime import Client
 from penstock.runtime.types.run import RunStatus
-from tests.faults.support.until import reaches
 from tests.faults.support.workers import Fleet
 from tests.support.server import RedisServer
+from tests.support.until import reaches
 
 FOLDER: Final = Path(__file__).parents[1] / "releases"
 TRACEBACK: Final = re.compile(r'"traceback":"(?:[^"\\]|\\.)*"')

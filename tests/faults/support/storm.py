@@ -26,8 +26,8 @@ from tests.faults.support import journeys
 from tests.faults.support.invariants import Checker
 from tests.faults.support.journeys import Journey, answer_to, executed_again, oracle
 from tests.faults.support.snapshot import Snapshot
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet, WorkerProcess
+from tests.support.until import until
 
 APP: Final = str(journeys.__file__)
 SHORT: Final = {"PENSTOCK_LEASE": "2", "PENSTOCK_RENEW": "0.4"}

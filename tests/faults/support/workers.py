@@ -14,7 +14,7 @@ from typing import Any, Final
 import redis
 
 from tests.faults.support.forked import ForkedProcess
-from tests.faults.support.until import until
+from tests.support.until import until
 
 ROOT = Path(__file__).parents[3]
 FLOWS = Path(__file__).parent / "flows.py"
@@ -68,7 +68,8 @@ class WorkerProcess:
 
     def wait(self, timeout: float = 10.0) -> int:
         """Return its exit status."""
-        return self._process.wait(timeout)
+        until(lambda: not self.running, timeout, "the end of the process")
+        return self._process.wait()
 
     def text(self) -> str:
         """All that it printed."""

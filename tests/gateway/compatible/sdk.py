@@ -13,9 +13,9 @@ from langgraph_sdk import get_sync_client
 
 from penstock.runtime import Client
 from tests.faults.support.gateways import Gateways
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 FLOWS = str(Path(__file__).with_name("thread_flows.py"))
 

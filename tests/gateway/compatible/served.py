@@ -14,8 +14,8 @@ from langgraph_sdk import get_sync_client
 from penstock.runtime import Client
 from tests.faults.support import gateways, workers
 from tests.faults.support.gateways import Gateway, Gateways
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
+from tests.support.until import until
 
 FLOWS = str(Path(__file__).with_name("flows.py"))
 

@@ -12,9 +12,9 @@ from langgraph_sdk.errors import (
     UnprocessableEntityError,
 )
 
-from tests.faults.support.until import until
 from tests.gateway.compatible import sdk as processes
 from tests.gateway.compatible.sdk import Sdk
+from tests.support.until import until
 
 sdk = processes.sdk
 

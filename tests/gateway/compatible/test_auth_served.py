@@ -14,10 +14,10 @@ from langgraph_sdk import get_sync_client
 from langgraph_sdk.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 
 from tests.faults.support.gateways import QUICK, Gateways
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 from tests.gateway.compatible.served import FLOWS
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 AUTH = Path(__file__).with_name("owners.py")
 

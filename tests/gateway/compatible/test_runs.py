@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
-from tests.faults.support.until import until
 from tests.gateway.compatible.served import Served
+from tests.support.until import until
 
 
 def test_a_run_without_a_thread_is_waited_for(served: Served) -> None:

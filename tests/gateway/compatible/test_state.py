@@ -8,9 +8,9 @@ import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
 from penstock.gateway.compatible.task_ids import body_id
-from tests.faults.support.until import until
 from tests.gateway.compatible import sdk as processes
 from tests.gateway.compatible.sdk import Sdk
+from tests.support.until import until
 
 sdk = processes.sdk
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
-from tests.faults.support.until import until
 from tests.gateway.compatible import sdk as processes
 from tests.gateway.compatible.sdk import Sdk, tick
+from tests.support.until import until
 
 sdk = processes.sdk
 

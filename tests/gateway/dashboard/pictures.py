@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 
 from penstock.runtime import Client, RetryPolicy, entrypoint, get_runtime, interrupt, task
 from tests.faults.support.gateways import Gateways
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 from tests.gateway.dashboard.chromium import chromium, opened
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 FOLDER: Final = Path(__file__).parents[3] / "docs" / "pictures"
 

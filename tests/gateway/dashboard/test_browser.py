@@ -18,11 +18,11 @@ from penstock.gateway.keys import GatewayKeys
 from penstock.runtime import Client
 from penstock.runtime.client.run import RunHandle
 from tests.faults.support.gateways import QUICK, Gateways
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
 from tests.gateway.dashboard import flows
 from tests.gateway.dashboard.chromium import CHROMIUM, chromium, opened
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 pytestmark = [
     pytest.mark.browser,

@@ -6,9 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from penstock.runtime.client.run import RunHandle
 from penstock.runtime.settings import Settings
 from tests.langgraph.hosting import agents, worker
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 ROOT = Path(__file__).parents[3]
 APP = "tests.langgraph.hosting.agents"
@@ -58,14 +58,6 @@ def working(
         finally:
             process.kill()
             process.wait()
-
-
-def until(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
-    deadline = time.monotonic() + timeout
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return found
 
 
 def stored_tasks(url: str, thread_id: str) -> set[str]:

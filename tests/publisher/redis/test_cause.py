@@ -15,9 +15,9 @@ from penstock.publisher.errors import RedisUnavailableError
 from penstock.publisher.redis.cause import explained, fix_for, waits_for
 from penstock.publisher.redis.connection import connect
 from penstock.runtime import AsyncClient, Client, RedisStore
-from tests.faults.support.until import until
 from tests.support.server import RedisServer
 from tests.support.tls import TLSPort
+from tests.support.until import until
 
 Start = Callable[..., RedisServer]
 

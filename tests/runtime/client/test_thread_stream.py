@@ -17,7 +17,7 @@ from penstock.runtime.errors import ConfigurationError, RunNotFoundError
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
-from tests.faults.support.until import until
+from tests.support.until import until
 
 pytestmark = [
     pytest.mark.open_runs,

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any, cast
 
 import pytest
@@ -17,6 +16,7 @@ from tests.runtime.store.aging import age, keys_of
 from tests.runtime.store.conftest import MakeStore
 from tests.runtime.store.embedders import count_words
 from tests.runtime.store.indexes import assert_indexes_agree
+from tests.support.until import until
 
 SPACE = ("a", "b")
 OMIT = {"omit_expired": True}
@@ -199,10 +199,7 @@ def test_time_passes_by_itself(make_store: MakeStore) -> None:
     store = make_store(ttl=OMIT)
     store.put(SPACE, "x", {}, ttl=0.05 / 60)
 
-    deadline = time.monotonic() + 10
-    while store.get(SPACE, "x", refresh_ttl=False) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: store.get(SPACE, "x", refresh_ttl=False) is None)
 
 
 def test_the_sweeper_sweeps_until_it_is_stopped(make_store: MakeStore) -> None:
@@ -212,10 +209,7 @@ def test_the_sweeper_sweeps_until_it_is_stopped(make_store: MakeStore) -> None:
 
     future = store.start_ttl_sweeper(0.01 / 60)
     assert store.start_ttl_sweeper() is future
-    deadline = time.monotonic() + 10
-    while store.list_namespaces():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not store.list_namespaces())
 
     assert not future.done()
     assert store.stop_ttl_sweeper(timeout=10)
@@ -238,10 +232,7 @@ def test_the_sweeper_goes_on_after_a_failure(
 
     cast(Any, store).sweep_ttl = fails_once
     store.start_ttl_sweeper(0.01 / 60)
-    deadline = time.monotonic() + 10
-    while store.list_namespaces():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not store.list_namespaces())
 
     assert "were not swept, trying again" in caplog.text
     asyncio.run(store.aclose())

@@ -13,7 +13,8 @@ import redis
 from penstock.publisher.redis.connection import connect
 from penstock.runtime import Client
 from tests.support.server import RedisServer
-from tests.worker.commands import FLOWS, environment, penstock, program, refused, rows, until
+from tests.support.until import until
+from tests.worker.commands import FLOWS, environment, penstock, program, refused, rows
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"

@@ -19,8 +19,8 @@ from penstock.runtime.redis.replies import Claim
 from penstock.runtime.settings import Settings
 from penstock.worker.process.recovery import Recovery, remove_worker
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.support.server import RedisServer
+from tests.support.until import until
 
 pytestmark = [
     pytest.mark.open_runs,

@@ -22,8 +22,8 @@ from penstock.worker.process.registration import Registration, identity, running
 from penstock.worker.process.rq_worker import RQWorker
 from tests.faults.support.fixtures import checker, client, fleet, raw, server
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import Fleet
+from tests.support.until import until
 
 __all__ = ["checker", "client", "fleet", "raw", "server"]
 

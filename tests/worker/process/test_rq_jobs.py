@@ -13,7 +13,7 @@ from rq.job import Job
 from rq.timeouts import TimerDeathPenalty
 
 from penstock.worker.process.rq_jobs import OrdinaryJobs
-from tests.faults.support.until import until
+from tests.support.until import until
 
 
 class ThreadedWorker(SimpleWorker):

@@ -28,8 +28,8 @@ from penstock.worker.process.supervisor import supervise
 from penstock.worker.process.worker_process import OF_SUPERVISOR, run_worker
 from tests.faults.support.fixtures import checker, client, fleet, raw, server
 from tests.faults.support.invariants import Checker
-from tests.faults.support.until import until
 from tests.faults.support.workers import FLOWS, Fleet
+from tests.support.until import until
 
 __all__ = ["checker", "client", "fleet", "raw", "server"]
 

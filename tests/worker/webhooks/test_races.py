@@ -15,8 +15,8 @@ from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.hook_outbox import HookOutbox
 from penstock.runtime.settings import Settings
 from penstock.worker.webhooks.sender import Sender
-from tests.faults.support.until import until
 from tests.support.receiver import Receiver
+from tests.support.until import until
 from tests.support.webhook_flow import HERE, end
 
 pytestmark = [

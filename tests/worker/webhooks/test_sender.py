@@ -17,8 +17,8 @@ from penstock.runtime.redis.plans.webhooks import WebhookPlans
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
 from penstock.worker.webhooks.sender import Sender
-from tests.faults.support.until import until
 from tests.support.receiver import Handler, Receiver, is_signed, status, well
+from tests.support.until import until
 from tests.support.webhook_flow import HERE, end, flow
 
 pytestmark = [

@@ -16,7 +16,8 @@ from penstock.publisher.redis.script import run as call
 from penstock.runtime.client.client import Client
 from penstock.runtime.diagnostics.doctor import Finding, Level, Reading, examine
 from tests.support.server import RedisServer
-from tests.worker.commands import environment, penstock, program, refused, rows, until
+from tests.support.until import until
+from tests.worker.commands import environment, penstock, program, refused, rows
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"

@@ -23,10 +23,10 @@ from penstock.runtime.redis.journal.lease import LeaseKeeper
 from penstock.runtime.redis.journal.sender import Sender
 from penstock.runtime.redis.replies import Lease
 from penstock.runtime.settings import Settings
-from tests.faults.support.until import until
 from tests.runtime.flows import in_background, thread
 from tests.runtime.redis.test_scripts import Desk
 from tests.support.late import LateCancels
+from tests.support.until import until
 
 SUSPEND: Final = load("penstock.runtime.redis.scripts", "suspend")
 FINISH: Final = load("penstock.runtime.redis.scripts", "finish")

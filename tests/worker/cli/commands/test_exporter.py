@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from penstock.runtime import Client
 from penstock.worker.health import exposition
 from tests.support.server import RedisServer
-from tests.worker.commands import environment, penstock, program, refused, rows, until
+from tests.support.until import until
+from tests.worker.commands import environment, penstock, program, refused, rows
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:no live worker has announced"),
@@ -88,6 +89,7 @@ def test_it_serves_until_it_is_asked_to_end(
         )
     try:
         found = until(lambda: re.search(r"served on 127\.0\.0\.1:(\d+)", log.read_text()))
+        assert found
         connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=5)
         connection.request("GET", "/metrics")
         response = connection.getresponse()

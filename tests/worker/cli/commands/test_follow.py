@@ -10,7 +10,8 @@ import pytest
 
 from penstock.runtime import Client
 from penstock.runtime.settings import Settings
-from tests.worker.commands import environment, penstock, program, refused, rows, until
+from tests.support.until import until
+from tests.worker.commands import environment, penstock, program, refused, rows
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:no live worker has announced"),

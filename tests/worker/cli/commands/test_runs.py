@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from penstock.runtime.client.client import Client
-from tests.worker.commands import environment, penstock, program, refused, rows, until, work
+from tests.support.until import until
+from tests.worker.commands import environment, penstock, program, refused, rows, work
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"

@@ -10,8 +10,8 @@ import pytest
 
 from penstock.runtime import Client
 from penstock.worker.webhooks.sender import Sender
-from tests.faults.support.until import until
 from tests.support.receiver import Receiver, is_signed, status
+from tests.support.until import until
 from tests.support.webhook_flow import HERE
 from tests.worker.commands import penstock, refused, rows
 

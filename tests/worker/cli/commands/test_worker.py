@@ -23,7 +23,8 @@ from penstock.runtime.client.client import Client
 from penstock.worker.cli.banner import sample
 from penstock.worker.process.reload import Watch, source_folders
 from tests.support.server import RedisServer
-from tests.worker.commands import FLOWS, environment, penstock, program, refused, until, work
+from tests.support.until import until
+from tests.worker.commands import FLOWS, environment, penstock, program, refused, work
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::penstock.runtime.redis.plans.requests.UnannouncedEntrypointWarning"
