@@ -48,8 +48,18 @@ class Outbox:
     def cancel(self, run_id: str) -> None:
         self.ask(self.calls.cancel(run_id, "cancelled"))
 
-    def changes(self, reader: str = "r", after: str = "", count: int = 100) -> Any:
-        return self.ask(self.calls.changes_for_webhooks(reader, MINUTE, after, count))
+    def changes(self, reader: str = "r", after: str = "", count: int = 100, left: int = 0) -> Any:
+        return self.look(reader, after, count, left)[1]
+
+    def look(
+        self, reader: str = "r", after: str = "", count: int = 100, left: int = 0
+    ) -> tuple[int, Any]:
+        """Read until when changes are given up, and the changes."""
+        call = self.calls.changes_for_webhooks(
+            reader, MINUTE, after, count, left=left, patience=MINUTE
+        )
+        given_up, rows = self.ask(call)
+        return int(given_up), rows
 
     def field(self, row: Any, name: bytes) -> str:
         fields = dict(zip(row[1][::2], row[1][1::2], strict=True))
@@ -166,6 +176,38 @@ def one_worker_reads_changes(outbox: Outbox) -> None:
     assert 0 < outbox.client.pttl(outbox.names.hooks_reader) <= MINUTE
     outbox.changes("one", count=0)
     assert len(outbox.changes("other")) == 3
+
+
+def changes_are_given_up_that_readers_have_left_for_a_minute(outbox: Outbox) -> None:
+    unread = outbox.names.hooks_unread
+    outbox.put()
+    outbox.enqueue("r")
+    outbox.changes("one", count=0)
+    assert not outbox.client.exists(unread)
+    outbox.changes("one", count=0, left=1)
+    since = int(outbox.client.get(unread))
+    assert 0 < outbox.client.pttl(unread) <= MINUTE
+    assert outbox.look()[0] == 0
+    outbox.changes(count=0, left=1)
+    assert int(outbox.client.get(unread)) == since
+    outbox.client.set(unread, since - MINUTE)
+    given_up, rows = outbox.look()
+    assert since - MINUTE <= given_up < int(rows[0][0].partition(b"-")[0])
+    outbox.changes(count=0)
+    assert not outbox.client.exists(unread)
+
+
+def a_change_that_no_worker_can_read_is_counted(outbox: Outbox) -> None:
+    outbox.put()
+    outbox.client.xadd(outbox.names.hooks, {"a": "b"}, id="1-1")
+    outbox.client.xadd(outbox.names.hooks, {"run": "r", "seq": "1"}, id="1-2")
+    outbox.ask(outbox.calls.lose_change("1-1", b"r", b"1"))  # the stream began anew
+    assert outbox.client.xlen(outbox.names.hooks) == 2
+    for cursor, run_id, seq in (("1-1", b"", b""), ("1-2", b"r", b"1"), ("1-1", b"", b"")):
+        outbox.ask(outbox.calls.lose_change(cursor, run_id, seq))
+    assert not outbox.client.exists(outbox.names.hooks)
+    assert outbox.client.get(outbox.names.hooks_lost) == b"2"
+    assert 0 < outbox.client.ttl(outbox.names.hooks_lost)
 
 
 def a_change_becomes_deliveries_once(outbox: Outbox) -> None:
@@ -398,6 +440,8 @@ HOOK_SCHEDULES: Final[tuple[Callable[[Outbox], None], ...]] = (
     nothing_is_left_of_a_webhook_that_is_deleted,
     changes_of_runs_are_kept_while_there_are_webhooks,
     one_worker_reads_changes,
+    changes_are_given_up_that_readers_have_left_for_a_minute,
+    a_change_that_no_worker_can_read_is_counted,
     a_change_becomes_deliveries_once,
     what_is_not_told_is_counted,
     the_keys_of_the_url_of_a_run_end,

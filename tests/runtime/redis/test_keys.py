@@ -55,6 +55,7 @@ def lua(expression: str, keys: Keys = KEYS) -> str:
         ("ARGV[1] .. ':feed'", KEYS.feed),
         ("ARGV[1] .. ':hooks'", KEYS.hooks),
         ("ARGV[1] .. ':hooks:reader'", KEYS.hooks_reader),
+        ("ARGV[1] .. ':hooks:unread'", KEYS.hooks_unread),
         ("ARGV[1] .. ':hooks:lost'", KEYS.hooks_lost),
         ("ARGV[1] .. ':webhooks'", KEYS.webhooks),
         ("ARGV[1] .. ':webhooks:due'", KEYS.webhooks_due),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -124,13 +125,13 @@ def test_one_worker_reads_changes_at_a_time(client: Client, receiver: Receiver) 
     client.webhooks.put("w", receiver.url)
     end(client)
 
-    assert len(client.do(outbox.changes("one"))) == 2
-    assert client.do(outbox.changes("other")) == []
+    assert len(client.do(outbox.changes("one")).rows) == 2
+    assert client.do(outbox.changes("other")).rows == []
     client.do(outbox.let_others_read("other"))  # it is not the one that reads
-    assert client.do(outbox.changes("other")) == []
+    assert client.do(outbox.changes("other")).rows == []
     assert 0 < client.connection.pttl(KEYS.hooks_reader) <= 5000
     client.do(outbox.let_others_read("one"))
-    assert len(client.do(outbox.changes("other"))) == 2
+    assert len(client.do(outbox.changes("other")).rows) == 2
 
 
 def test_webhooks_are_not_read_while_there_is_nothing_to_do(
@@ -196,6 +197,104 @@ def test_the_url_of_a_run_waits_for_a_worker_with_its_key(
         assert receiver.wait_for(1)[0].id == "r.2"
 
 
+def made_long_ago(connection: Any, seconds: int = 3600) -> None:
+    """Have the changes that wait been written so many seconds ago."""
+    rows: Any = connection.xrange(KEYS.hooks)
+    connection.delete(KEYS.hooks)
+    for cursor, fields in rows:
+        time, _, number = cursor.decode().partition("-")
+        connection.xadd(KEYS.hooks, fields, id=f"{int(time) - 1000 * seconds}-{number}")
+
+
+def left_long_ago(connection: Any, seconds: int = 61) -> None:
+    """Have readers left changes for so many seconds."""
+    since = int(connection.get(KEYS.hooks_unread)) - 1000 * seconds
+    connection.set(KEYS.hooks_unread, since, px=60_000)
+
+
+def test_the_first_worker_after_a_time_without_any_leaves_others_their_time(
+    redis_url: str, senders: Callable[..., Sender], receiver: Receiver
+) -> None:
+    with Client(redis_url, settings=HERE, codec=MINE) as client:
+        client.webhooks.put("w", receiver.url)
+        end(client, webhook=receiver.url + "?own")
+        made_long_ago(client.connection)
+
+        senders(OTHER).look()
+        senders(OTHER).look()
+        assert client.connection.xlen(KEYS.hooks) == 2
+
+        senders(MINE).look()
+        receiver.wait_for(2)
+        assert {each.path for each in receiver.received} == {"/in", "/in?own"}
+        assert not client.connection.hexists(KEYS.webhook("w"), "skipped")
+
+
+def test_a_clock_of_a_worker_that_is_wrong_gives_nothing_up(
+    redis_url: str, senders: Callable[..., Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client(redis_url, settings=HERE, codec=MINE) as client:
+        client.webhooks.put("w", "https://example.com/in")
+        end(client)
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 3600)
+
+        senders(OTHER).look()
+        senders(OTHER).look()
+
+        assert client.connection.xlen(KEYS.hooks) == 2
+
+
+def test_a_change_is_given_up_when_workers_have_left_it_for_a_minute(
+    redis_url: str, senders: Callable[..., Sender], receiver: Receiver
+) -> None:
+    with Client(redis_url, settings=HERE, codec=MINE) as client:
+        connection: Any = client.connection
+        client.webhooks.put("w", receiver.url)
+        end(client, "old")
+        made_long_ago(connection)
+        senders(OTHER).look()
+        assert 59_000 < connection.pttl(KEYS.hooks_unread) <= 60_000
+        since = connection.get(KEYS.hooks_unread)
+        senders(OTHER).look()
+        assert connection.get(KEYS.hooks_unread) == since
+
+        left_long_ago(connection)
+        end(client, "new")
+        senders(OTHER).look()
+        assert connection.hget(KEYS.webhook("w"), "skipped") == b"2"
+        assert {row[1][b"run"] for row in connection.xrange(KEYS.hooks)} == {b"new"}
+
+        senders(MINE).look()
+        assert receiver.wait_for(1)[0].id == "new.2"
+        senders(MINE).look()
+        assert not connection.exists(KEYS.hooks_unread), "nothing is left"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"a": "b"}, {"run": b"\xff", "seq": "1"}, {"run": "r", "seq": "x", "tags": "", "url": ""}],
+    ids=["empty", "no text", "no number"],
+)
+def test_a_malformed_change_keeps_nothing_from_the_others_and_is_counted_as_lost(
+    client: Client, senders: Callable[..., Sender], receiver: Receiver, fields: Any
+) -> None:
+    connection: Any = client.connection
+    client.webhooks.put("w", receiver.url)
+    connection.xadd(KEYS.hooks, fields, id="1-1")
+    end(client)
+
+    senders().look()
+    assert receiver.wait_for(1)[0].id == "r.2"
+    assert [cursor for cursor, _ in connection.xrange(KEYS.hooks)] == [b"1-1"]
+
+    left_long_ago(connection)
+    senders().look()
+    assert not connection.exists(KEYS.hooks)
+    assert connection.get(KEYS.hooks_lost) == b"1"
+    assert connection.ttl(KEYS.hooks_lost) > 29 * 24 * 3600
+
+
 def test_what_nobody_can_read_keeps_nothing_from_the_others(
     redis_url: str,
     client: Client,
@@ -209,6 +308,7 @@ def test_what_nobody_can_read_keeps_nothing_from_the_others(
     with Client(redis_url, settings=HERE, codec=OTHER) as stranger:
         stranger.webhooks.put("lost", receiver.url + "?lost")
         end(stranger, webhook=receiver.url)
+        senders().look()
 
     assert noted(client, senders()).delivered == 1
     assert [each.path for each in receiver.received] == ["/in"]
@@ -221,9 +321,7 @@ def test_what_is_corrupt_or_of_a_later_release_keeps_nothing_from_the_others(
     client: Client,
     senders: Callable[..., Sender],
     receiver: Receiver,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(f"{PLANS}.PATIENCE", 0.0)
     client.webhooks.put("w", receiver.url)
     end(client)
     connection: Any = client.connection
@@ -236,10 +334,14 @@ def test_what_is_corrupt_or_of_a_later_release_keeps_nothing_from_the_others(
     client.connection.zadd(KEYS.webhook("w:due"), {"x": 1})
 
     senders().look()
+    left_long_ago(connection)
+    made_long_ago(connection)
+    senders().look()
 
     until(lambda: client.connection.hget(KEYS.webhook("w"), "delivered") == b"2")
     assert len(receiver.received) == 2
-    assert client.connection.xlen(KEYS.hooks) == 1
+    assert client.connection.get(KEYS.hooks_lost) == b"1"
+    assert not client.connection.exists(KEYS.hooks)
     assert client.connection.zcard(KEYS.webhook("w:due")) == 1
 
 

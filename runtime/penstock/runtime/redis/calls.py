@@ -42,6 +42,12 @@ _HOOKS_FAILING: Final = 5 * 24 * 3600 * 1000
 _HOOKS_KEPT: Final = 5 * 24 * 3600 * 1000
 """Milliseconds for which deliveries are kept of a webhook that is disabled, or of one run alone."""
 
+_HOOKS_LOST: Final = 30 * 24 * 3600 * 1000
+"""Milliseconds for which it is counted that changes were lost."""
+
+_HOOKS_UNREAD: Final = 60_000
+"""Milliseconds without a reader after which the others' time to read a change begins anew."""
+
 _HOOKS_LOGGED: Final = 100
 """Tries that are remembered of a webhook."""
 
@@ -328,9 +334,20 @@ class Calls:
         """Disable a webhook for a reason, or enable it by '', perhaps in several calls."""
         return self._call("hook_switch", webhook_id, disabled, _HOOKS_KEPT)
 
-    def changes_for_webhooks(self, reader: str, claim: int, after: str, count: int) -> Call:
-        """Read the oldest changes behind one, unless another reads; count 0: read no more."""
-        return self._call("hook_changes", reader, claim, after, count)
+    def changes_for_webhooks(
+        self, reader: str, claim: int, after: str, count: int, *, left: int, patience: int
+    ) -> Call:
+        """Read the oldest changes behind one, unless another reads; count 0: read no more.
+
+        The reader has left so many on its way; each is left to others for `patience` ms.
+        """
+        given = (reader, claim, after, count, left, patience, _HOOKS_UNREAD)
+        return self._call("hook_changes", *given)
+
+    def lose_change(self, change: str, run_id: bytes, seq: bytes) -> Call:
+        """Delete a change that no worker can read, and count it."""
+        kept = (_HOOKS_WAITING, _HOOKS_KEPT, _HOOKS_LOST)
+        return self._call("hook_route", change, run_id, seq, *kept)
 
     def route_change(
         self, change: str, run_id: str, seq: str, targets: Iterable[tuple[str, str, str]]
@@ -340,7 +357,8 @@ class Calls:
         The record is '' where no worker can read the webhook.
         """
         parts = [part for target in targets for part in target]
-        return self._call("hook_route", change, run_id, seq, _HOOKS_WAITING, _HOOKS_KEPT, *parts)
+        kept = (_HOOKS_WAITING, _HOOKS_KEPT, "")
+        return self._call("hook_route", change, run_id, seq, *kept, *parts)
 
     def take_deliveries(self, room: int, claim: int) -> Call:
         """Claim deliveries that are due, for so many ms."""

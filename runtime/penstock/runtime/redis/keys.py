@@ -174,8 +174,13 @@ class Keys(EventKeys):
         return f"{self.prefix}:hooks:reader"
 
     @property
+    def hooks_unread(self) -> str:
+        """Text: since when readers leave changes in `hooks` (ms); TTL: a minute after the last."""
+        return f"{self.prefix}:hooks:unread"
+
+    @property
     def hooks_lost(self) -> str:
-        """Text: how many changes were lost as 100,000 waited in `hooks`; TTL: 30 days."""
+        """Text: how many changes were lost, as 100,000 waited or none was read; TTL: 30 days."""
         return f"{self.prefix}:hooks:lost"
 
     @property

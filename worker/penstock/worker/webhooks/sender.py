@@ -167,18 +167,19 @@ class Sender:
         """Make deliveries of changes, but of those that only others may have a key for."""
         after, left = "", 0
         while not self._ended.is_set():
-            changes = self._do(outbox.changes(self._name, after))
-            if not changes:
+            changes = self._do(outbox.changes(self._name, after, left))
+            rows, given_up = changes.rows, changes.given_up
+            if not rows:
                 break
             # Read after the changes: a webhook that was put before a change is told of it.
-            hooks, now = self._do(outbox.hooks()), time.time()
-            calls = [each for row in changes if (each := outbox.route(row, hooks, now))]
+            hooks = self._do(outbox.hooks())
+            calls = [each for row in rows if (each := outbox.route(row, hooks, given_up))]
             assert self._connection is not None
             run_all(self._connection, calls)
-            left += len(changes) - len(calls)
-            after = read_cursor(changes[-1])
-            if len(changes) < PAGE:
-                self._do(outbox.let_others_read(self._name))
+            left += len(rows) - len(calls)
+            after = read_cursor(rows[-1])
+            if len(rows) < PAGE:
+                self._do(outbox.let_others_read(self._name, left))
                 break
         if left:
             self._rests_until = time.monotonic() + RESTS

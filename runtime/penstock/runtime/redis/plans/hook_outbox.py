@@ -40,7 +40,7 @@ FINAL: Final = len(AFTER) + 1
 """The number of the last try."""
 
 PATIENCE: Final = 60.0
-"""Seconds for which a change that a worker cannot read is left to others."""
+"""Seconds for which changes that workers read, but not this one, are left to others."""
 
 LATER: Final = 15.0
 """Seconds after which a delivery that a worker could not read may be claimed again."""
@@ -62,6 +62,15 @@ class Hook:
     def is_told(self, entry: FeedEntry) -> bool:
         """Whether it asks for a change."""
         return entry.event in self.record.events and passes(self.wanted, entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The oldest changes that no deliveries are made of yet."""
+
+    rows: Sequence[FeedRow]
+    given_up: int
+    """Ms: what was written until then, and cannot be read, was left to others for long enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,29 +128,39 @@ class HookOutbox:
         except UNREADABLE:
             return None
 
-    def changes(self, reader: str, after: str = "") -> Plan[Sequence[FeedRow]]:
-        """Read the oldest changes behind one, as the only worker that does."""
-        rows = yield self._calls.changes_for_webhooks(reader, _ms(READING), after, PAGE)
-        return [(row[0], dict(zip(row[1][::2], row[1][1::2], strict=True))) for row in rows]
+    def changes(self, reader: str, after: str = "", left: int = 0) -> Plan[Changes]:
+        """Read the oldest changes behind one, as the only worker that does.
 
-    def let_others_read(self, reader: str) -> Plan[None]:
-        """Let other workers read changes."""
-        yield self._calls.changes_for_webhooks(reader, 0, "", 0)
+        `left` is how many before these it has left to others, since it began with the first.
+        """
+        given_up, rows = yield self._calls.changes_for_webhooks(
+            reader, _ms(READING), after, PAGE, left=left, patience=_ms(PATIENCE)
+        )
+        pairs = [(row[0], zip(row[1][::2], row[1][1::2], strict=True)) for row in rows]
+        return Changes([(cursor, dict(fields)) for cursor, fields in pairs], int(given_up))
 
-    def route(self, row: FeedRow, hooks: Mapping[str, Hook | None], now: float) -> Call | None:
+    def let_others_read(self, reader: str, left: int = 0) -> Plan[None]:
+        """Let other workers read changes, of which this one has left so many."""
+        yield self._calls.changes_for_webhooks(reader, 0, "", 0, left=left, patience=_ms(PATIENCE))
+
+    def route(
+        self, row: FeedRow, hooks: Mapping[str, Hook | None], given_up: int = 0
+    ) -> Call | None:
         """Make the deliveries of a change; None: it is left to a worker that can read it.
 
-        What no worker has read for a minute keeps nothing from the others: a webhook counts it as
-        skipped, and the URL of a run is not told.
+        What workers have left for a minute keeps nothing from the others: a webhook counts it as
+        skipped, and the URL of a run is not told. No clock but that of Redis has a say in it.
         """
-        fields = row_fields(row)
-        tags, url = self._tags(fields), self._url(fields)
+        cursor = read_cursor(row)
+        is_left = int(cursor.partition("-")[0]) > given_up
         try:
-            entry = read_entry(read_cursor(row), fields, tags or {})
-        except UNREADABLE:  # of a later release, which knows what this one does not
-            return None
+            fields = row_fields(row)
+            tags, url = self._tags(fields), self._url(fields)
+            entry = read_entry(cursor, fields, tags or {})
+        except UNREADABLE:  # malformed, or of a later release, which knows what this one does not
+            return None if is_left else self._lost(row)
         is_whole = None not in (tags, url, *hooks.values())
-        if not is_whole and now - entry.time.timestamp() < PATIENCE:
+        if not is_whole and is_left:
             return None
         if url is None:
             logger.error(
@@ -151,6 +170,15 @@ class HookOutbox:
             )
         targets = list(self._targets(entry, url or "", hooks))
         return self._calls.route_change(entry.cursor, entry.run_id, str(entry.seq), targets)
+
+    def _lost(self, row: FeedRow) -> Call:
+        cursor, (run, seq) = read_cursor(row), (row[1].get(each, b"") for each in (b"run", b"seq"))
+        logger.error(
+            "change %s of run %r is lost to webhooks: no worker could read it",
+            *(cursor, run),
+            extra={"event": "webhook.lost"},
+        )
+        return self._calls.lose_change(cursor, run, seq)
 
     def _targets(
         self, entry: FeedEntry, own: str, hooks: Mapping[str, Hook | None]
