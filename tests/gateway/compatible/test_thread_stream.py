@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from langgraph_sdk.errors import NotFoundError, UnprocessableEntityError
+from redis import Redis
 
 from tests.gateway.compatible.served import Served
 
@@ -66,6 +67,38 @@ def test_a_reader_is_told_of_the_run_at_work_and_of_those_that_come(served: Serv
     assert now[0].data["run_id"] == at_work["run_id"]
     assert [part.data for part in then if part.event == "values"] == [{"result": 6}]
     assert then[0].data["run_id"] == later["run_id"]
+
+
+def read_to(lines: Iterator[str], text: str) -> None:
+    """Read lines to one that has a text, unless nothing but heartbeats comes."""
+    silence = 0
+    for line in lines:
+        if text in line:
+            return
+        silence = silence + 1 if line.startswith(":") else 0 if line else silence
+        assert silence < 10, f"{text} does not come"
+
+
+@pytest.mark.parametrize("end", ["rollback", "delete", "expire"])
+def test_a_reader_goes_on_behind_a_run_that_is_gone(served: Served, end: str) -> None:
+    thread = served.thread()
+    gone = served.create(thread, "paced", input={"numbers": 3, "pause": 0.2})
+    with served.http.stream("GET", f"/threads/{thread}/stream") as response:
+        lines = response.iter_lines()
+        read_to(lines, gone["run_id"])
+
+        if end == "rollback":
+            served.sdk.runs.cancel(thread, gone["run_id"], wait=True, action="rollback")
+        elif end == "delete":
+            served.sdk.runs.delete(thread, gone["run_id"])
+        else:  # its time is over while the reader is there
+            read_to(lines, "run_done")
+            with Redis.from_url(served.redis_url) as redis:
+                assert redis.delete(f"penstock:run:{gone['run_id']}") == 1
+        later = served.create(thread, "doubled", input=3)
+
+        read_to(lines, later["run_id"])
+        read_to(lines, "run_done")
 
 
 def test_begins_and_ends_or_states_may_be_all_that_is_told(served: Served) -> None:

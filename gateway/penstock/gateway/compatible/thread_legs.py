@@ -38,13 +38,13 @@ async def follow_legs(
     found = await _first(client, thread_id, begin)
     if found is not None and (begin is not None or not found.is_over):
         yield found
+    walk = _LegWalk(client, thread_id, found)
     while True:
-        following = await _following(client, thread_id, found)
+        following = await walk.following()
         if following is None:
             await asyncio.sleep(PAUSE)
             continue
-        found = following
-        yield found
+        yield following
 
 
 async def _first(client: AsyncClient, thread_id: str, begin: str | None) -> FoundLeg | None:
@@ -54,29 +54,57 @@ async def _first(client: AsyncClient, thread_id: str, begin: str | None) -> Foun
     return None if begin == ALL else await find_leg(client, begin, thread_id)
 
 
-async def _following(
-    client: AsyncClient, thread_id: str, found: FoundLeg | None
-) -> FoundLeg | None:
-    """Return the leg that comes behind one; None if it has not begun."""
-    if found is not None:
-        at = await client.do(client.plans.last_run(thread_id))
-        try:
-            now = await find_leg(client, found.leg.leg_id)
-        except RunNotFoundError:  # it was rolled back, or deleted
-            now = found
-        if now.leg.end is not None:
-            return FoundLeg(now.legs, now.legs.legs[now.leg.number])
-        if at == now.run.run_id or now.run.status in OPEN:
+class _LegWalk:
+    """A place in the legs of a thread, which goes on to each leg that begins."""
+
+    def __init__(self, client: AsyncClient, thread_id: str, found: FoundLeg | None) -> None:
+        self._client = client
+        self._thread_id = thread_id
+        self._found = found
+        self._exhausted_at: str | None = None
+        """The run that the thread was at when no further run had begun; "" for none."""
+
+    async def following(self) -> FoundLeg | None:
+        """Go on to the next leg, and return it; None if it has not begun."""
+        at = await self._client.do(self._client.plans.last_run(self._thread_id)) or ""
+        now = await self._now()
+        if now is not None:
+            if now.leg.end is not None:
+                return self._go_to(FoundLeg(now.legs, now.legs.legs[now.leg.number]))
+            if at == now.run.run_id or now.run.status in OPEN:
+                return None
+        if at == self._exhausted_at:
             return None
-    runs = await _runs(client, thread_id)
-    known = [legs.run.run_id for legs in runs]
-    if found is None:
-        later = runs
-    elif found.run.run_id in known:
-        later = runs[known.index(found.run.run_id) + 1 :]
-    else:
-        later = [legs for legs in runs if legs.run.created_at > found.run.created_at]
-    return FoundLeg(later[0], later[0].legs[0]) if later else None
+        later = await self._later_runs()
+        if not later:
+            self._exhausted_at = at
+            return None
+        return self._go_to(FoundLeg(later[0], later[0].legs[0]))
+
+    def _go_to(self, following: FoundLeg) -> FoundLeg:
+        self._found, self._exhausted_at = following, None
+        return following
+
+    async def _now(self) -> FoundLeg | None:
+        """Read the leg of this place; None if there is none, or none any more.
+
+        A run that was rolled back, deleted or kept long enough is as one that is over.
+        """
+        if self._found is None:
+            return None
+        try:
+            return await find_leg(self._client, self._found.leg.leg_id)
+        except RunNotFoundError:
+            return None
+
+    async def _later_runs(self) -> list[RunLegs]:
+        runs = await _runs(self._client, self._thread_id)
+        if self._found is None:
+            return runs
+        here, known = self._found.run, [legs.run.run_id for legs in runs]
+        if here.run_id in known:
+            return runs[known.index(here.run_id) + 1 :]
+        return [legs for legs in runs if legs.run.created_at > here.created_at]
 
 
 async def _runs(client: AsyncClient, thread_id: str) -> list[RunLegs]:
