@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import redis
 
-from tests.faults.support.forked import ForkedProcess
+from tests.faults.support.main import main
+from tests.support.forked import ForkedProcess
 from tests.support.until import until
 
 ROOT = Path(__file__).parents[3]
@@ -117,7 +118,7 @@ class Fleet:
         told = {"PENSTOCK_REDIS": url or self.url, **environ}
         if all(name.startswith("PENSTOCK_") for name in environ):
             log = self._next_log()
-            worker = self._started(ForkedProcess(whole, log, self._environ(told)), log)
+            worker = self._started(ForkedProcess(main, (whole,), log, self._environ(told)), log)
         else:  # the interpreter, or the C library, reads the environment as it starts
             command = [sys.executable, "-m", "tests.faults.support.main", json.dumps(whole)]
             worker = self.run(command, told)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +20,9 @@ from penstock.runtime import Client, StateUpdate
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.settings import Settings
 from tests.langgraph.hosting import agents, worker
+from tests.support.forked import ForkedProcess
 from tests.support.server import RedisServer
 from tests.support.until import until
-
-ROOT = Path(__file__).parents[3]
-APP = "tests.langgraph.hosting.agents"
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
@@ -47,17 +43,15 @@ def client(server: RedisServer) -> Iterator[Client]:
 @contextmanager
 def working(
     url: str, point: str = "", *, log: Path | None = None, **environ: str
-) -> Generator[subprocess.Popen[bytes]]:
+) -> Generator[ForkedProcess]:
     """Have a worker of the graphs meanwhile, perhaps one that dies at a point."""
     env = {**os.environ, "PENSTOCK_REDIS_URL": url, "PENSTOCK_LEASE": "4", **environ}
-    command = [sys.executable, "-m", worker.__name__, APP, point]
-    with (log or Path(os.devnull)).open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+    process = ForkedProcess(worker.main, (point,), log or Path(os.devnull), env)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def stored_tasks(url: str, thread_id: str) -> set[str]:

@@ -1,20 +1,18 @@
-"""A worker that kills itself: `python -m tests.langgraph.hosting.worker APP POINT`.
-
-A point is one of `tests.faults.support.killpoints`, or "" for none.
-"""
+"""A worker of the graphs of these tests that kills itself at a point."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 from penstock.worker.cli import main as cli
 from tests.faults.support.killpoints import KillPoint
+from tests.langgraph.hosting import agents
 
-if __name__ == "__main__":
-    app, point = sys.argv[1:]
+
+def main(point: str) -> int:
+    """Work, and die at a point of `tests.faults.support.killpoints`, or "" for none."""
     if point:
         KillPoint(point, signal.SIGKILL, Path(os.devnull)).install()
-    cli(["worker", app])
+    return cli(["worker", agents.__name__], standalone_mode=False) or 0
