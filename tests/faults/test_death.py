@@ -23,6 +23,9 @@ from tests.support.until import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
 
+SOON = 2.5
+"""Within so many seconds a run goes on whose process died, 99 times of 100: see the bench."""
+
 
 class Listener:
     """Follows all facts of a run in a thread."""
@@ -145,7 +148,7 @@ def test_f10_a_dead_child_of_a_supervisor_gives_its_runs_back_at_once(
 
     assert run.result(20) == list(range(6))
     again = next(line for line in fleet.journal(run.run_id) if line["attempt"] == 2)
-    assert again["time"] - killed <= 1.5
+    assert again["time"] - killed <= SOON
     assert "SIGKILL" in death_of(raw, run)
     supervisor.ready(3)
     assert raw.scard("rq:workers") == 2
@@ -168,7 +171,7 @@ def test_f10_all_children_die_at_once(
     assert [run.result(20) for run in runs] == [list(range(6))] * 9
     supervisor.ready(3 + len(pids))
     again = [line["time"] for line in fleet.journal() if line["attempt"] == 2]
-    assert min(again) - killed <= 1.5
+    assert min(again) - killed <= SOON
     assert max(again) - killed <= 5
     assert all("SIGKILL" in death_of(raw, run) for run in runs)
     checker.check(over=True)
