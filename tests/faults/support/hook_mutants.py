@@ -46,6 +46,14 @@ HOOK_MUTANTS: Final = (
     Mutant("nothing is told as nothing", "hook_route", " or record == ''", ""),
     Mutant("any number may wait", "hook_route", ">= tonumber(ARGV[6])", "< 0"),
     Mutant("what is not told is forgotten", "hook_route", "what) or 0) + 1", "what) or 0)"),
+    Mutant("URLs of runs that are not told are forgotten", "hook_route", "count('~', what)", ""),
+    Mutant("all webhooks are URLs of runs", "hook_route", "== '~' and id ~= '~'", "~= '~'"),
+    Mutant(
+        "what is not told of URLs is counted for ever",
+        "hook_route",
+        "redis.call('PEXPIRE', key('webhook', '~'), ARGV[7])",
+        "",
+    ),
     Mutant(
         "what is no change is counted",
         "hook_route",
@@ -106,7 +114,7 @@ HOOK_MUTANTS: Final = (
         "redis.call('HDEL', state, 'failing')\n  done()",
         "done()",
     ),
-    Mutant("a success is not counted", "hook_sent", "'delivered', 1", "'delivered', 0"),
+    Mutant("a success is not counted", "hook_sent", "count('delivered')", "count('x')"),
     Mutant("a try is not counted", "hook_sent", "'/t', 1)", "'/t', 0)"),
     Mutant("a failed try is not made again", "hook_sent", "'/t', 1)\n    wait()", "'/t', 1)"),
     Mutant(
@@ -115,8 +123,26 @@ HOOK_MUTANTS: Final = (
         "'HSETNX', state, 'failing'",
         "'HSET', state, 'failing'",
     ),
-    Mutant("what is given up waits", "hook_sent", "'failed', 1)\n  done()", "'failed', 1)"),
-    Mutant("what is given up is not counted", "hook_sent", "'failed', 1", "'failed', 0"),
+    Mutant(
+        "the deliveries of runs' URLs are counted for ever",
+        "hook_sent",
+        "redis.call('PEXPIRE', key('webhook', '~'), ARGV[11])",
+        "",
+    ),
+    Mutant(
+        "deliveries to runs' URLs are not counted together",
+        "hook_sent",
+        "redis.call('HINCRBY', key('webhook', '~'), what, 1)",
+        "",
+    ),
+    Mutant(
+        "all webhooks are runs' URLs",
+        "hook_sent",
+        "  if not is_named then\n    redis.call('HINC",
+        "  if true then\n    redis.call('HINC",
+    ),
+    Mutant("what is given up waits", "hook_sent", "count('failed')\n  done()", "count('failed')"),
+    Mutant("what is given up is not counted", "hook_sent", "count('failed')", "count('x')"),
     Mutant(
         "failures go on while nothing is tried",
         "hook_sent",

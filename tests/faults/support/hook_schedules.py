@@ -253,6 +253,27 @@ def the_keys_of_the_url_of_a_run_end(outbox: Outbox) -> None:
     assert not outbox.has("disabled", OWN)
 
 
+def the_urls_of_runs_are_counted_together(outbox: Outbox) -> None:
+    outbox.put()
+    for number in range(5):
+        outbox.enqueue(f"r{number}", "a url", hooks="own")
+    rows = outbox.changes()
+    outbox.route(rows[0], OWN)
+    outbox.route(rows[1], f"{OWN}2")
+    for taken, word in zip(outbox.take(), ("ok", "gone"), strict=True):
+        outbox.sent(taken, word, None)
+    ends = outbox.client.pttl(outbox.names.webhook("~"))
+    outbox.client.persist(outbox.names.webhook("~"))
+    outbox.route(rows[2], OWN, most=0)
+    assert min(ends, outbox.client.pttl(outbox.names.webhook("~"))) > 0
+    outbox.route(rows[3], "~", record="")  # no worker can read the URL
+    outbox.route(rows[4], "w", record="")
+    outbox.add("named")
+    outbox.sent(outbox.take()[0], "ok")
+    found = outbox.client.hgetall(outbox.names.webhook("~"))
+    assert found == {b"delivered": b"1", b"failed": b"1", b"dropped": b"1", b"skipped": b"1"}
+
+
 def a_delivery_is_claimed_by_one(outbox: Outbox) -> None:
     outbox.put()
     outbox.add("a")
@@ -445,6 +466,7 @@ HOOK_SCHEDULES: Final[tuple[Callable[[Outbox], None], ...]] = (
     a_change_becomes_deliveries_once,
     what_is_not_told_is_counted,
     the_keys_of_the_url_of_a_run_end,
+    the_urls_of_runs_are_counted_together,
     a_delivery_is_claimed_by_one,
     a_claim_that_is_over_is_worth_nothing,
     four_are_sent_to_a_webhook_at_once,

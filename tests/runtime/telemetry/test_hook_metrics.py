@@ -11,7 +11,8 @@ from penstock.runtime.telemetry.hook_metrics import HookMetrics
 
 def test_webhooks_and_the_feed_are_measured() -> None:
     counts = {"delivered": 7, "failed": 1}
-    outbox = OutboxState([HookState("w", "moved", 3, counts, 60.0)], 5, 2.0, lost=4)
+    urls = HookState("~", waiting=2, counts={"delivered": 6})
+    outbox = OutboxState([HookState("w", "moved", 3, counts, 60.0)], 5, 2.0, lost=4, of_runs=urls)
     registry = CollectorRegistry()
     registry.register(HookMetrics(lambda: (outbox, FeedState(9, 30.0))))
 
@@ -21,7 +22,10 @@ def test_webhooks_and_the_feed_are_measured() -> None:
     assert value("webhook_deliveries_total", webhook="w", outcome="delivered") == 7
     assert value("webhook_deliveries_total", webhook="w", outcome="failed") == 1
     assert value("webhook_waiting", webhook="w") == 3
+    assert value("webhook_deliveries_total", webhook="~", outcome="delivered") == 6
+    assert value("webhook_waiting", webhook="~") == 2
     assert value("webhook_failing_seconds", webhook="w") == 60
+    assert value("webhook_failing_seconds", webhook="~") is None
     assert value("webhook_disabled", webhook="w") == 1
     assert value("webhook_changes") == 5
     assert value("webhook_changes_oldest_seconds") == 2

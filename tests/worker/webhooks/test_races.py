@@ -14,9 +14,10 @@ from penstock.runtime import Client, Webhook
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.hook_outbox import HookOutbox
+from penstock.runtime.redis.plans.hook_states import HookState, outbox_state
 from penstock.runtime.settings import Settings
 from penstock.worker.webhooks.sender import Sender
-from tests.support.receiver import Receiver
+from tests.support.receiver import Receiver, status
 from tests.support.until import until
 from tests.support.webhook_flow import HERE, end
 
@@ -315,6 +316,38 @@ def test_what_nobody_can_read_keeps_nothing_from_the_others(
     assert client.connection.hget(KEYS.webhook("lost"), "skipped") == b"2"
     assert client.connection.exists(KEYS.hooks) == 0
     assert "the webhook of run r is not told of its end" in caplog.text
+    assert client.connection.hgetall(KEYS.webhook("~")) == {b"skipped": b"1"}
+
+
+def test_what_the_urls_of_runs_are_told_is_counted_for_all_together(
+    client: Client,
+    senders: Callable[..., Sender],
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(f"{PLANS}.FINAL", 1)
+    sender = senders()
+    end(client, "told", webhook=receiver.url)
+    sender.look()
+    until(lambda: _of_runs(client).counts["delivered"])
+
+    receiver.behaviour = status(500)
+    end(client, "refused", webhook=receiver.url + "?other")
+    sender.look()
+    until(lambda: _of_runs(client).counts["failed"])
+    end(client, "waits", webhook=receiver.url)
+    monkeypatch.setattr(f"{PLANS}.FINAL", 9)
+    sender.look()
+    until(lambda: len(receiver.received) == 3)
+
+    state = _of_runs(client)
+    counts = {"delivered": 1, "failed": 1, "dropped": 0, "skipped": 0}
+    assert (state.counts, state.waiting) == (counts, 1)
+    assert 0 < client.connection.ttl(KEYS.webhook("~")) <= 5 * 24 * 3600
+
+
+def _of_runs(client: Client) -> HookState:
+    return client.do(outbox_state(client.plans.keys)).of_runs
 
 
 def test_what_is_corrupt_or_of_a_later_release_keeps_nothing_from_the_others(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from penstock.publisher.codec.encrypted import EncryptedCodec
+from penstock.publisher.errors import EncryptionError
 from penstock.runtime import Client, Webhook
 from penstock.runtime.errors import ConfigurationError, WebhookNotFoundError
 from penstock.runtime.redis.keys import Keys
@@ -378,6 +379,26 @@ def test_a_worker_without_the_key_leaves_everything_to_others(
         assert settled(client, sender).delivered == 1
         blind.close(5.0)
         sender.close(5.0)
+
+
+def test_one_webhook_that_cannot_be_read_does_not_hide_the_others(
+    redis_url: str, client: Client
+) -> None:
+    client.webhooks.put("mine", "https://example.com/in")
+    with Client(redis_url, settings=HERE, codec=EncryptedCodec({"k": b"k" * 32})) as other:
+        other.webhooks.put("sealed", "https://example.com/other")
+    client.connection.hset(KEYS.webhooks, "torn", '{"url": "https://example.com/"}')
+    client.webhooks.disable("sealed", "moved")
+
+    mine, sealed, torn = client.webhooks.list()
+
+    assert (mine.id, mine.url, mine.unreadable) == ("mine", "https://example.com/in", "")
+    assert (sealed.id, sealed.url, sealed.events, sealed.disabled) == ("sealed", "", (), "moved")
+    assert "EncryptionError" in sealed.unreadable
+    assert (torn.id, torn.url) == ("torn", "")
+    assert torn.unreadable
+    with pytest.raises(EncryptionError):
+        client.webhooks.get("sealed")
 
 
 def test_what_too_many_wait_for_is_counted(

@@ -53,6 +53,7 @@ class Webhooks:
 
         Raises:
             WebhookNotFoundError: there is none.
+            EncryptionError: there is no key for it here.
         """
         return self._client.do(self._plans.get(id))
 
@@ -95,7 +96,7 @@ class Webhooks:
         return self._client.do(self._plans.deliveries(id, limit))
 
     def list(self) -> list[Webhook]:
-        """Read all webhooks, by id."""
+        """Read all webhooks, by id; one that cannot be read here says so in `unreadable`."""
         return self._client.do(self._plans.all())
 
 

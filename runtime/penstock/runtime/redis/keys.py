@@ -198,7 +198,8 @@ class Keys(EventKeys):
 
         `<id>:waiting` is the hash of its deliveries that wait, `<id>:due` the sorted set of these
         by when they are sent (ms), `<id>:sending` by when a claim ends, `<id>:log` the list of its
-        last tries. Permanent, until it is deleted.
+        last tries. Permanent, until it is deleted. `~` counts for all URLs that runs were given
+        themselves, whose ids begin with it; TTL of all their keys: 5 days.
         """
         return f"{self.prefix}:webhook:{webhook_id}"
 

@@ -17,7 +17,8 @@ from penstock.runtime.redis.plans.hook_states import FeedState, HookState, Outbo
 class HookMetrics(Collector):
     """Reads webhooks and the feed each time that somebody asks for the metrics.
 
-    There are at most a hundred webhooks at a time, so their ids may be labels.
+    There are at most a hundred webhooks at a time, so their ids may be labels; all URLs that runs
+    were given themselves are one, `~`.
     """
 
     def __init__(self, read: Callable[[], tuple[OutboxState, FeedState]]) -> None:
@@ -33,10 +34,12 @@ class HookMetrics(Collector):
             outbox, feed = self._read()
         except PenstockError:
             return
-        hooks = outbox.webhooks
-        yield _deliveries(hooks)
+        hooks, everything = outbox.webhooks, [*outbox.webhooks, outbox.of_runs]
+        yield _deliveries(everything)
         yield _by_webhook(
-            "waiting", "Deliveries that wait.", {each.webhook_id: each.waiting for each in hooks}
+            "waiting",
+            "Deliveries that wait.",
+            {each.webhook_id: each.waiting for each in everything},
         )
         yield _by_webhook(
             "failing_seconds",

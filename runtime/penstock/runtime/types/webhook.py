@@ -68,6 +68,8 @@ class Webhook:
     last_failed: datetime | None = None
     error: str = ""
     """What the last failure was."""
+    unreadable: str = ""
+    """Why its URL, events and filters cannot be read here; only `list` returns such a one."""
     secret: str = field(default="", repr=False)
     """What deliveries are signed with; only in what `put` returns, if it has made or got one."""
 

@@ -132,3 +132,17 @@ def test_a_webhook_that_is_not_there_is_named(redis_url: str, command: str) -> N
 
 def test_where_there_is_none_it_is_said_how_one_is_put(redis_url: str) -> None:
     assert "webhooks put" in penstock("webhooks", "list", url=redis_url).stderr
+
+
+def test_a_webhook_that_cannot_be_read_is_listed_as_such(redis_url: str, client: Client) -> None:
+    client.webhooks.put("w", URL)
+    client.connection.hset("penstock:webhooks", "torn", "no JSON")
+
+    listed = penstock("webhooks", "list", url=redis_url).stdout
+
+    assert "enabled" in listed
+    assert "unreadable" in listed
+    assert [row["id"] for row in rows(penstock("webhooks", "list", "--json", url=redis_url))] == [
+        "torn",
+        "w",
+    ]

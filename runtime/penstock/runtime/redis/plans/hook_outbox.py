@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from penstock.publisher.chance import chance
 from penstock.publisher.codec.codec import Codec
-from penstock.publisher.errors import CodecError, ConfigurationError
 from penstock.publisher.redis.script import Call
 from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.plans.creation import WEBHOOK
 from penstock.runtime.redis.plans.feed_row import FeedRow, read_cursor, read_entry, row_fields
+from penstock.runtime.redis.plans.hook_states import OF_RUNS
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
-from penstock.runtime.redis.plans.webhooks import read_record
+from penstock.runtime.redis.plans.webhooks import UNREADABLE, read_record
 from penstock.runtime.types.feed_entry import FeedEntry, feed_filter, passes
 from penstock.runtime.types.run_filter import RunFilter
 from penstock.runtime.types.webhook import WebhookRecord
@@ -47,9 +47,6 @@ LATER: Final = 15.0
 
 READING: Final = 5.0
 """Seconds after which another worker reads changes, if the one that reads them has died."""
-
-UNREADABLE: Final = (CodecError, ConfigurationError, KeyError, TypeError, ValueError)
-"""What text raises that there is no key for, that is corrupt, or of a later release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +165,7 @@ class HookOutbox:
                 entry.run_id,
                 extra={"run_id": entry.run_id, "event": "webhook.lost"},
             )
-        targets = list(self._targets(entry, url or "", hooks))
+        targets = list(self._targets(entry, url, hooks))
         return self._calls.route_change(entry.cursor, entry.run_id, str(entry.seq), targets)
 
     def _lost(self, row: FeedRow) -> Call:
@@ -181,7 +178,7 @@ class HookOutbox:
         return self._calls.lose_change(cursor, run, seq)
 
     def _targets(
-        self, entry: FeedEntry, own: str, hooks: Mapping[str, Hook | None]
+        self, entry: FeedEntry, own: str | None, hooks: Mapping[str, Hook | None]
     ) -> Iterator[tuple[str, str, str]]:
         """Give what is told of a change: the id of a webhook, that of the delivery, its record."""
         delivery, body = f"{entry.run_id}.{entry.seq}", _body(entry)
@@ -192,7 +189,8 @@ class HookOutbox:
             codec = self._codec.at("webhook", webhook_id, delivery)
             record = codec.dumps({"event": entry.event, "body": body, "url": url})
             yield webhook_id, delivery, record
-        yield from ((name, delivery, "") for name, hook in hooks.items() if hook is None)
+        unread = [name for name, hook in hooks.items() if hook is None]
+        yield from ((name, delivery, "") for name in [*unread, *([OF_RUNS] if own is None else [])])
 
     def _tags(self, fields: Mapping[str, str]) -> Mapping[str, str] | None:
         return self._opened(fields, "tags", fields["tags"]) if fields["tags"] else {}
@@ -250,7 +248,7 @@ def _ms(seconds: float) -> int:
 
 def own_webhook_id(url: str) -> str:
     """Return the id that stands for a URL that a run was given itself."""
-    return "~" + hashlib.blake2b(url.encode(), digest_size=12).hexdigest()
+    return OF_RUNS + hashlib.blake2b(url.encode(), digest_size=12).hexdigest()
 
 
 def _body(entry: FeedEntry) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FeedState", "HookState", "OutboxState", "feed_state", "outbox_state"]
+__all__ = ["OF_RUNS", "FeedState", "HookState", "OutboxState", "feed_state", "outbox_state"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +14,9 @@ from penstock.runtime.redis.run_record import texts
 
 LOOKED_AT: Final = 1000
 """Webhooks, and URLs of runs, that are looked at: those that are due first."""
+
+OF_RUNS: Final = "~"
+"""The id of all URLs together that runs were given themselves, which each begin with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class OutboxState:
     """URLs that runs were given themselves, with deliveries that a worker has had no key for."""
     lost: int = 0
     """Changes that were lost in the last weeks, as too many waited."""
+    of_runs: HookState = HookState(OF_RUNS)
+    """The URLs that runs were given themselves, together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,15 @@ def outbox_state(keys: Keys) -> Plan[OutboxState]:
         ]
     )
     ids, now = sorted(name.decode() for name in names), _seconds(clock)
-    own = {name.decode() for name in due} - {*ids}
-    unread = yield Reads([("HGET", keys.webhook(each), "unread") for each in own])
+    own = [each for name in due if (each := name.decode()).startswith(OF_RUNS)]
+    totals, *replies = yield Reads(
+        [
+            ("HGETALL", keys.webhook(OF_RUNS)),
+            *(("HGET", keys.webhook(each), "unread") for each in own),
+            *(("ZCARD", keys.webhook(f"{each}:due")) for each in own),
+        ]
+    )
+    unread, waiting_urls = replies[: len(own)], sum(replies[len(own) :])
     replies = yield Reads(
         [
             *(("HGETALL", keys.webhook(each)) for each in ids),
@@ -83,7 +95,14 @@ def outbox_state(keys: Keys) -> Plan[OutboxState]:
         for each, fields, waiting in zip(ids, replies[: len(ids)], replies[len(ids) :], strict=True)
     ]
     waits = _since(first, now)
-    return OutboxState(states, changes, waits, len([*filter(None, unread)]), int(lost or 0))
+    return OutboxState(
+        states,
+        changes,
+        waits,
+        len([*filter(None, unread)]),
+        int(lost or 0),
+        _state(OF_RUNS, texts(totals), waiting_urls, now),
+    )
 
 
 def feed_state(keys: Keys) -> Plan[FeedState]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["WebhookPlans", "read_record"]
+__all__ = ["UNREADABLE", "WebhookPlans", "read_record"]
 
 import dataclasses
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from penstock.publisher.codec.codec import Codec
+from penstock.publisher.errors import CodecError
 from penstock.runtime.errors import ConfigurationError, WebhookNotFoundError
 from penstock.runtime.redis.calls import Calls
 from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
@@ -39,6 +40,11 @@ ROTATION: Final = 24 * 3600.0
 
 AT_ONCE: Final = 1000
 """Open runs that one call looks at."""
+
+UNREADABLE: Final = (CodecError, ConfigurationError, KeyError, TypeError, ValueError)
+"""What text raises that there is no key for, that is corrupt, or of a later release."""
+
+_UNKNOWN: Final = WebhookRecord("", (), {}, "")
 
 
 class WebhookPlans:
@@ -119,13 +125,21 @@ class WebhookPlans:
         return (yield from self._read([(webhook_id, record)]))[0]
 
     def all(self) -> Plan[list[Webhook]]:
-        """Read all webhooks, by id."""
+        """Read all webhooks, by id; of one that cannot be read, what stands beside its record."""
         found = yield ("HGETALL", self._keys.webhooks)
-        stored = sorted((name.decode(), text) for name, text in found.items())
-        records = [(each, read_record(self._codec, each, text)) for each, text in stored]
-        return (yield from self._read(records))
+        records: dict[str, WebhookRecord] = {}
+        reasons: dict[str, str] = {}
+        for name in sorted(found):
+            webhook_id = name.decode()
+            try:
+                records[webhook_id] = read_record(self._codec, webhook_id, found[name])
+            except UNREADABLE as error:
+                records[webhook_id] = _UNKNOWN
+                reasons[webhook_id] = f"{type(error).__name__}: {error}"[:300]
+        webhooks = yield from self._read([*records.items()])
+        return [dataclasses.replace(each, unreadable=reasons.get(each.id, "")) for each in webhooks]
 
-    def _read(self, stored: list[tuple[str, WebhookRecord]]) -> Plan[list[Webhook]]:
+    def _read(self, stored: Sequence[tuple[str, WebhookRecord]]) -> Plan[list[Webhook]]:
         keys = self._keys
         commands: list[tuple[str, ...]] = []
         for webhook_id, _ in stored:

@@ -3,10 +3,12 @@
 -- ARGV[3] id of the change in hooks ('' for none), ARGV[4] its run, ARGV[5] its seq, ARGV[6] how many deliveries may wait
 -- for one webhook, ARGV[7] ms that keys of a URL that is no webhook of its own (its id begins with '~') are kept, ARGV[8]
 -- how many ms it is counted for that the change was lost, as no worker can read it ('' if one can), then for each webhook
--- that is told its id, the delivery's id and its record, '' where no worker can read the webhook.
+-- that is told its id, the delivery's id and its record, '' where no worker can read the webhook; '~' stands
+-- for the URL of a run that no worker can read.
 -- Returns how many of these wait now: 0 where another worker has made them.
 -- A webhook that is disabled, has too many or cannot be read counts what it is not told of; one that was deleted does not.
--- Keys: hooks (stream), hooks:lost (a count), webhooks, webhooks:due, webhook:<id>, those of hook_state.
+-- Keys: hooks (stream), hooks:lost (a count), webhooks, webhooks:due, webhook:<id>, webhook:~ (counts of
+-- all URLs of runs, as long as there are some), those of hook_state.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 
@@ -26,6 +28,10 @@ end
 local function count(id, what)
   if ARGV[3] ~= '' then
     redis.call('HSET', key('webhook', id), what, ms((redis.call('HGET', key('webhook', id), what) or 0) + 1))
+    if string.sub(id, 1, 1) == '~' and id ~= '~' then
+      count('~', what)
+      redis.call('PEXPIRE', key('webhook', '~'), ARGV[7])
+    end
   end
   return 0
 end

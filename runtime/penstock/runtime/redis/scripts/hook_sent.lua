@@ -5,7 +5,8 @@
 -- not), ARGV[8] what is logged, ARGV[9] what the receiver did wrong, ARGV[10] ms of failures after which a webhook is
 -- disabled, ARGV[11] ms for which a disabled one keeps what waits, ARGV[12] how many log entries are kept.
 -- Returns OK, DISABLED, or STALE where another claim is under way and this one has not delivered, or nothing waits any more.
--- Keys: webhooks, webhooks:due, webhook:<id>, those of hook_state.
+-- Keys: webhooks, webhooks:due, webhook:<id>, webhook:~ (counts of all URLs of runs, as long as there are some), those of
+-- hook_state.
 -- include: penstock.runtime.redis.scripts/names
 -- include: penstock.runtime.redis.scripts/clock
 -- include: penstock.runtime.redis.scripts/hook_state
@@ -28,8 +29,16 @@ local function wait()
   redis.call('ZADD', due, ms(now + tonumber(ARGV[7])), delivery)
 end
 
+local function count(what)
+  redis.call('HINCRBY', state, what, 1)
+  if not is_named then
+    redis.call('HINCRBY', key('webhook', '~'), what, 1)
+    redis.call('PEXPIRE', key('webhook', '~'), ARGV[11])
+  end
+end
+
 local function succeed()
-  redis.call('HINCRBY', state, 'delivered', 1)
+  count('delivered')
   redis.call('HSET', state, 'last_delivered', NOW)
   redis.call('HDEL', state, 'failing')
   done()
@@ -45,7 +54,7 @@ local function fail()
     wait()
     return failing
   end
-  redis.call('HINCRBY', state, 'failed', 1)
+  count('failed')
   done()
   if redis.call('EXISTS', due) == 0 then
     redis.call('HDEL', state, 'failing') -- nothing is tried from now on: two failures days apart are not days of failures

@@ -228,7 +228,7 @@ def _print_all(found: Sequence[Webhook]) -> None:
             Text(str(webhook.delivered)),
             Text(str(webhook.failed)),
             Text(age(webhook.last_delivered) if webhook.last_delivered else ""),
-            Text(one_line(webhook.error, 200), style="dim"),
+            Text(one_line(webhook.unreadable or webhook.error, 200), style="dim"),
         )
     grid.print()
 
@@ -236,6 +236,8 @@ def _print_all(found: Sequence[Webhook]) -> None:
 def _state(webhook: Webhook) -> Text:
     if webhook.disabled:
         return Text("disabled", style="red")
+    if webhook.unreadable:
+        return Text("unreadable", style="red")
     if webhook.failing_since:
         return Text("failing", style="yellow")
     return Text("enabled", style="green")
