@@ -37,9 +37,9 @@ class PenstockSaver(Served, PlannedSaver):
     Its methods are for sync code, their `a` twins for asyncio. `types` are the classes of your own
     that the state may hold, "any" for all; `serde` is a serializer in place of LangGraph's form. If
     there are encryption keys in the settings, values, writes and metadata are sealed with them.
-    `ttl` are the seconds that a thread is kept after its last write, without it until it is
-    deleted; what workers execute is kept as the settings say. Safe to share between threads and
-    loops; async code ends its connections with `aclose()`.
+    `ttl` are the seconds that a thread is kept after its last write, and up to a tenth of them
+    more; without it, until it is deleted; what workers execute is kept as the settings say. Safe
+    to share between threads and loops; async code ends its connections with `aclose()`.
     """
 
     def __init__(

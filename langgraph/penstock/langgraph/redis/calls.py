@@ -79,7 +79,7 @@ class NewWrite:
 
 
 class GraphCalls:
-    """Builds the calls of one prefix; ttl: seconds that a thread is kept after its last write."""
+    """Builds the calls of one prefix; ttl: seconds that a thread is kept at least."""
 
     def __init__(self, keys: GraphKeys, ttl: float | None = None) -> None:
         self.keys = keys
@@ -138,7 +138,8 @@ class GraphCalls:
     def copy(self, source: str, target: Space, nonce: str, *, whole: bool) -> Call:
         """Copy a thread, or only say that its copy is about to be made."""
         keys = self.keys.thread(source), self.keys.thread(target.thread)
-        return Call(load(SCRIPTS, "copy"), keys, (to_bytes(target.thread_id), nonce, int(whole)))
+        given = (to_bytes(target.thread_id), nonce, int(whole), self._ttl)
+        return Call(load(SCRIPTS, "copy"), keys, given)
 
     def _call(self, name: str, space: Space, *args: Argument) -> Call:
         return Call(load(SCRIPTS, name), names_of(self.keys, space), args)

@@ -125,8 +125,8 @@ def copy(storage: Storage, source_id: str, target_id: str, nonce: str) -> Plan[N
     if sealed:
         for space in (yield from reading.spaces_of(storage, source_id)):
             yield from _copy_sealed(storage, space, Space(target_id, space.namespace))
-    if storage.calls.ttl is not None:
-        yield storage.calls.keep(target.thread, storage.calls.ttl)
+        if storage.calls.ttl is not None:
+            yield storage.calls.keep(target.thread, storage.calls.ttl)
 
 
 def _copy_sealed(storage: Storage, source: Space, target: Space) -> Plan[None]:

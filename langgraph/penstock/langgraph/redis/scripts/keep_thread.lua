@@ -4,5 +4,7 @@
 -- Keys: KEYS[1] graph:<thread>; those of keep.
 -- include: penstock.langgraph.redis.scripts/keep
 
-keep(KEYS[1], ARGV[1])
+if redis.call('HEXISTS', KEYS[1], 'hosted') == 0 then
+  keep_all(KEYS[1], ARGV[1])
+end
 return 'OK'

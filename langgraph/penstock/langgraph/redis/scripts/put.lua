@@ -34,5 +34,5 @@ for at = 8, #ARGV, 3 do
 end
 redis.call('HSET', KEYS[2], 'p ' .. ARGV[5], ARGV[6])
 redis.call('ZADD', KEYS[3], 0, ARGV[5])
-keep(KEYS[1], ARGV[7])
+keep(KEYS[1], ARGV[7], KEYS[2])
 return missing

@@ -30,5 +30,5 @@ end
 if #names > before then
   redis.call('HSET', KEYS[2], 't ' .. ARGV[4], names)
 end
-keep(KEYS[1], ARGV[5])
+keep(KEYS[1], ARGV[5], KEYS[2])
 return ''

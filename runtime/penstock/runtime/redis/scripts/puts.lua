@@ -19,9 +19,23 @@ local function are_met(first)
   return true
 end
 
+-- Keep for ever what a saver with a ttl has kept for a time: from now on workers execute the thread, and say how long.
+local function keep_for_ever(graph)
+  for _, field in ipairs(redis.call('HKEYS', graph)) do
+    local space = string.match(field, '^space:(.+)$')
+    if space then
+      redis.call('PERSIST', graph .. ':' .. space)
+      redis.call('PERSIST', graph .. ':' .. space .. ':order')
+    end
+  end
+  redis.call('PERSIST', graph)
+end
+
 local PUT = {
   set = function(name, field, value)
-    redis.call('HSET', name, field, value)
+    if redis.call('HSET', name, field, value) == 1 and field == 'hosted' then
+      keep_for_ever(name)
+    end
   end,
   new = function(name, field, value)
     redis.call('HSETNX', name, field, value)
