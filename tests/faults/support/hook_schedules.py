@@ -10,6 +10,7 @@ import redis
 
 from penstock.publisher.redis.script import Call, run
 from penstock.runtime.redis.calls import Calls, Creation
+from penstock.runtime.redis.hook_calls import HookCalls
 from penstock.runtime.redis.keys import Keys
 
 RECORD: Final = "a record"
@@ -28,13 +29,14 @@ class Outbox:
         client.flushall()
         self.client: Any = client
         self.calls = Calls(Keys())
+        self.hooks = HookCalls(self.calls.keys)
         self.names = self.calls.keys
 
     def ask(self, call: Call) -> Any:
         return run(self.client, call)
 
     def put(self, name: str = "w", record: str = RECORD, before: str = "", most: int = 9) -> str:
-        return self.calls.word(self.ask(self.calls.put_webhook(name, before, record, most)))
+        return self.calls.word(self.ask(self.hooks.put(name, before, record, most)))
 
     def enqueue(self, run_id: str, url: str = "", **fields: str | int) -> None:
         """Enqueue a run, perhaps with a webhook of its own."""
@@ -55,9 +57,7 @@ class Outbox:
         self, reader: str = "r", after: str = "", count: int = 100, left: int = 0
     ) -> tuple[int, Any]:
         """Read until when changes are given up, and the changes."""
-        call = self.calls.changes_for_webhooks(
-            reader, MINUTE, after, count, left=left, patience=MINUTE
-        )
+        call = self.hooks.changes(reader, MINUTE, after, count, left=left, patience=MINUTE)
         given_up, rows = self.ask(call)
         return int(given_up), rows
 
@@ -72,27 +72,27 @@ class Outbox:
         change, own = row[0].decode(), self.field(row, b"run")
         delivery, seq = f"{own}.{self.field(row, b'seq')}", self.field(row, b"seq")
         targets = [(name, delivery, record) for name in names]
-        call = self.calls.route_change(change, run_id or own, seq, targets)
+        call = self.hooks.route_change(change, run_id or own, seq, targets)
         given = [most if each == MOST else each for each in call.args]
         return int(self.ask(replace(call, args=tuple(given))))
 
     def add(self, *deliveries: str, name: str = "w") -> int:
         """Make deliveries of nothing."""
         targets = [(name, each, RECORD) for each in deliveries]
-        return int(self.ask(self.calls.route_change("", "", "", targets)))
+        return int(self.ask(self.hooks.route_change("", "", "", targets)))
 
     def take(self, room: int = 16, claim: int = MINUTE) -> list[Any]:
-        return list(self.ask(self.calls.take_deliveries(room, claim)))
+        return list(self.ask(self.hooks.take_deliveries(room, claim)))
 
     def sent(self, taken: Any, word: str, delay: int | None = MINUTE, line: str = "a line") -> str:
         name, delivery, _, claim, _ = taken
-        call = self.calls.note_delivery(
+        call = self.hooks.note_delivery(
             name.decode(), delivery.decode(), claim, word, delay, line, "an error"
         )
         return self.calls.word(self.ask(call))
 
     def switch(self, disabled: str, name: str = "w") -> str:
-        return self.calls.word(self.ask(self.calls.switch_webhook(name, disabled)))
+        return self.calls.word(self.ask(self.hooks.switch(name, disabled)))
 
     def count(self, what: str, name: str = "w") -> int:
         return int(self.client.hget(self.names.webhook(name), what) or 0)
@@ -201,10 +201,10 @@ def a_change_that_no_worker_can_read_is_counted(outbox: Outbox) -> None:
     outbox.put()
     outbox.client.xadd(outbox.names.hooks, {"a": "b"}, id="1-1")
     outbox.client.xadd(outbox.names.hooks, {"run": "r", "seq": "1"}, id="1-2")
-    outbox.ask(outbox.calls.lose_change("1-1", b"r", b"1"))  # the stream began anew
+    outbox.ask(outbox.hooks.lose_change("1-1", b"r", b"1"))  # the stream began anew
     assert outbox.client.xlen(outbox.names.hooks) == 2
     for cursor, run_id, seq in (("1-1", b"", b""), ("1-2", b"r", b"1"), ("1-1", b"", b"")):
-        outbox.ask(outbox.calls.lose_change(cursor, run_id, seq))
+        outbox.ask(outbox.hooks.lose_change(cursor, run_id, seq))
     assert not outbox.client.exists(outbox.names.hooks)
     assert outbox.client.get(outbox.names.hooks_lost) == b"2"
     assert 0 < outbox.client.ttl(outbox.names.hooks_lost)
@@ -442,7 +442,7 @@ def runs_that_are_open_are_marked(outbox: Outbox) -> None:
     outbox.client.zadd(outbox.names.open("all"), created)
     at = "+inf"
     for _ in range(9):
-        at = outbox.ask(outbox.calls.mark_for_webhooks(at, 2)).decode()
+        at = outbox.ask(outbox.hooks.mark(at, 2)).decode()
         if not at:
             break
     assert at == ""

@@ -30,27 +30,6 @@ FOR_NOW: Final = "parked for now"
 AT_ONCE: Final = 100
 """Runs that one recovery looks at, of each kind: the script is to take a few milliseconds."""
 
-_HOOKS_AT_ONCE: Final = 4
-"""Deliveries of one webhook that are sent at once."""
-
-_HOOKS_WAITING: Final = 100_000
-"""Deliveries of one webhook that may wait."""
-
-_HOOKS_FAILING: Final = 5 * 24 * 3600 * 1000
-"""Milliseconds of failures that disable a webhook."""
-
-_HOOKS_KEPT: Final = 5 * 24 * 3600 * 1000
-"""Milliseconds for which deliveries are kept of a webhook that is disabled, or of one run alone."""
-
-_HOOKS_LOST: Final = 30 * 24 * 3600 * 1000
-"""Milliseconds for which it is counted that changes were lost."""
-
-_HOOKS_UNREAD: Final = 60_000
-"""Milliseconds without a reader after which the others' time to read a change begins anew."""
-
-_HOOKS_LOGGED: Final = 100
-"""Tries that are remembered of a webhook."""
-
 
 @dataclass(frozen=True, slots=True)
 class ForkPoint:
@@ -321,63 +300,6 @@ class Calls:
     def backlog(self, queues: Iterable[str]) -> Call:
         """Count what the workers of some queues have to do."""
         return self._call("backlog", *queues)
-
-    def put_webhook(self, webhook_id: str, before: str | bytes, record: str, most: int) -> Call:
-        """Write a webhook, or delete it, if its record is as it was read."""
-        return self._call("hook_put", webhook_id, before, record, most)
-
-    def mark_for_webhooks(self, until: str, count: int) -> Call:
-        """Let webhooks be told of open runs that were created until then (ms)."""
-        return self._call("hook_mark", until, count)
-
-    def switch_webhook(self, webhook_id: str, disabled: str) -> Call:
-        """Disable a webhook for a reason, or enable it by '', perhaps in several calls."""
-        return self._call("hook_switch", webhook_id, disabled, _HOOKS_KEPT)
-
-    def changes_for_webhooks(
-        self, reader: str, claim: int, after: str, count: int, *, left: int, patience: int
-    ) -> Call:
-        """Read the oldest changes behind one, unless another reads; count 0: read no more.
-
-        The reader has left so many on its way; each is left to others for `patience` ms.
-        """
-        given = (reader, claim, after, count, left, patience, _HOOKS_UNREAD)
-        return self._call("hook_changes", *given)
-
-    def lose_change(self, change: str, run_id: bytes, seq: bytes) -> Call:
-        """Delete a change that no worker can read, and count it."""
-        kept = (_HOOKS_WAITING, _HOOKS_KEPT, _HOOKS_LOST)
-        return self._call("hook_route", change, run_id, seq, *kept)
-
-    def route_change(
-        self, change: str, run_id: str, seq: str, targets: Iterable[tuple[str, str, str]]
-    ) -> Call:
-        """Make deliveries of a change: each its webhook, its id and its record.
-
-        The record is '' where no worker can read the webhook.
-        """
-        parts = [part for target in targets for part in target]
-        kept = (_HOOKS_WAITING, _HOOKS_KEPT, "")
-        return self._call("hook_route", change, run_id, seq, *kept, *parts)
-
-    def take_deliveries(self, room: int, claim: int) -> Call:
-        """Claim deliveries that are due, for so many ms."""
-        return self._call("hook_take", room, _HOOKS_AT_ONCE, claim)
-
-    def note_delivery(
-        self,
-        webhook_id: str,
-        delivery: str,
-        number: int,
-        word: str,
-        delay: int | None,
-        line: str,
-        error: str,
-    ) -> Call:
-        """Note how a try to deliver went, and when the next one is, in ms."""
-        after = "" if delay is None else delay
-        told = (webhook_id, delivery, number, word, after, line, error)
-        return self._call("hook_sent", *told, _HOOKS_FAILING, _HOOKS_KEPT, _HOOKS_LOGGED)
 
     def forgo(self, leases: Iterable[Lease]) -> Call:
         """Tell that this process lives, and has given leases up."""

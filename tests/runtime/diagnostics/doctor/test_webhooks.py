@@ -11,6 +11,7 @@ from penstock.publisher.codec.encrypted import EncryptedCodec
 from penstock.runtime import Client
 from penstock.runtime.diagnostics.doctor import Finding, Level, Reading, examine
 from penstock.runtime.diagnostics.doctor.examination import read_redis
+from penstock.runtime.redis.hook_calls import HookCalls
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.hook_outbox import own_webhook_id
 from penstock.runtime.redis.plans.hook_states import FeedState, HookState, OutboxState
@@ -126,7 +127,7 @@ def test_what_redis_has_is_read_without_a_key(redis_url: str, client: Client) ->
     keyed.webhooks.disable("v", "moved")
     end(client)
     own = (own_webhook_id("https://example.com/"), "r.2", "encrypted under a lost key")
-    client.do(ask(client.plans.calls.route_change("", "", "", [own])))
+    client.do(ask(HookCalls(client.plans.keys).route_change("", "", "", [own])))
     keyed.close()
     client.connection.set(KEYS.hooks_lost, 4)
     sender = Sender(redis_url, Settings())

@@ -15,7 +15,7 @@ from typing import Any, Final
 from penstock.publisher.chance import chance
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.redis.script import Call
-from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.hook_calls import HookCalls
 from penstock.runtime.redis.plans.creation import WEBHOOK
 from penstock.runtime.redis.plans.feed_row import FeedRow, read_cursor, read_entry, row_fields
 from penstock.runtime.redis.plans.hook_states import OF_RUNS
@@ -109,7 +109,7 @@ class HookOutbox:
     """Makes deliveries of changes, claims them, and notes what came of each try."""
 
     def __init__(self, plans: RequestPlans) -> None:
-        self._calls: Calls = plans.calls
+        self._calls = HookCalls(plans.keys)
         self._keys = plans.keys
         self._codec: Codec = plans.codec
 
@@ -130,7 +130,7 @@ class HookOutbox:
 
         `left` is how many before these it has left to others, since it began with the first.
         """
-        given_up, rows = yield self._calls.changes_for_webhooks(
+        given_up, rows = yield self._calls.changes(
             reader, _ms(READING), after, PAGE, left=left, patience=_ms(PATIENCE)
         )
         pairs = [(row[0], zip(row[1][::2], row[1][1::2], strict=True)) for row in rows]
@@ -138,7 +138,7 @@ class HookOutbox:
 
     def let_others_read(self, reader: str, left: int = 0) -> Plan[None]:
         """Let other workers read changes, of which this one has left so many."""
-        yield self._calls.changes_for_webhooks(reader, 0, "", 0, left=left, patience=_ms(PATIENCE))
+        yield self._calls.changes(reader, 0, "", 0, left=left, patience=_ms(PATIENCE))
 
     def route(
         self, row: FeedRow, hooks: Mapping[str, Hook | None], given_up: int = 0

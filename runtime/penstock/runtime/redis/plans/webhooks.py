@@ -15,7 +15,7 @@ from typing import Any, Final
 from penstock.publisher.codec.codec import Codec
 from penstock.publisher.errors import CodecError
 from penstock.runtime.errors import ConfigurationError, WebhookNotFoundError
-from penstock.runtime.redis.calls import Calls
+from penstock.runtime.redis.hook_calls import HookCalls
 from penstock.runtime.redis.plans.requests import Plan, Reads, RequestPlans
 from penstock.runtime.redis.run_record import texts
 from penstock.runtime.settings import Settings
@@ -51,7 +51,7 @@ class WebhookPlans:
     """The plans of a client for webhooks."""
 
     def __init__(self, plans: RequestPlans, settings: Settings) -> None:
-        self._calls: Calls = plans.calls
+        self._calls = HookCalls(plans.keys)
         self._keys = plans.keys
         self._codec = plans.codec
         self._allowed = AllowedHosts(settings.webhook_hosts)
@@ -81,7 +81,7 @@ class WebhookPlans:
             before = yield ("HGET", self._keys.webhooks, webhook_id)
             record = self._following(webhook_id, before, given)
             text = self._codec.at("webhook", webhook_id).dumps(dataclasses.asdict(record))
-            word = yield self._calls.put_webhook(webhook_id, before or "", text, MOST)
+            word = yield self._calls.put(webhook_id, before or "", text, MOST)
             if word == b"OK":
                 break
             if word == b"FULL":
@@ -109,7 +109,7 @@ class WebhookPlans:
         """Let runs that are open already tell of their changes."""
         at = "+inf"
         while at:
-            reply = yield self._calls.mark_for_webhooks(at, AT_ONCE)
+            reply = yield self._calls.mark(at, AT_ONCE)
             at = reply.decode()
 
     def get(self, webhook_id: str) -> Plan[Webhook]:
@@ -158,7 +158,7 @@ class WebhookPlans:
             before = yield ("HGET", self._keys.webhooks, webhook_id)
             if before is None:
                 return False
-            word = yield self._calls.put_webhook(webhook_id, before, "", MOST)
+            word = yield self._calls.put(webhook_id, before, "", MOST)
             if word == b"OK":
                 return True
 
@@ -170,7 +170,7 @@ class WebhookPlans:
         """
         word = b"MORE"
         while word == b"MORE":
-            word = yield self._calls.switch_webhook(checked_webhook_id(webhook_id), disabled)
+            word = yield self._calls.switch(checked_webhook_id(webhook_id), disabled)
         if word == b"UNKNOWN":
             raise WebhookNotFoundError(webhook_id)
 
