@@ -95,9 +95,10 @@ def test_a_checkpoint_of_a_history_is_named_in_three_ways_and_no_other(api: Api)
 
 def test_a_path_with_a_number_of_any_length_is_refused(api: Api) -> None:
     api.post("/threads", {}, 200)
-    path = f'{{"extract": {{"x": "values.a[{"9" * 5000}]"}}}}'
 
-    assert refusal(api, "POST", "/threads/search", path).startswith("extract: ")
+    for digits in (150, 5000):
+        path = f'{{"extract": {{"x": "values.a[{"9" * digits}]"}}}}'
+        assert refusal(api, "POST", "/threads/search", path).startswith("extract")
 
 
 def test_a_field_of_a_run_that_there_is_not_cannot_be_selected(api: Api) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from penstock.gateway.compatible.selection import extracted, read_path
 from penstock.gateway.compatible.thread_reading import ReadState, ThreadReader
 from penstock.runtime import entrypoint
 from penstock.runtime.testing import InMemoryWorker
@@ -46,3 +47,42 @@ def test_the_state_of_a_thread_is_read_once(monkeypatch: pytest.MonkeyPatch) -> 
         read.clear()
         assert api.post("/threads/count", {"values": {"x": 1}}, 200) == 2
         assert len(read) == 5
+
+
+def test_what_would_keep_other_requests_waiting_is_refused() -> None:
+    nested = {"x": [[{"y": [1]}] * 11]}
+    with InMemoryWorker([named]) as worker, Api(worker) as api:
+        for path, body in (
+            ("/threads/search", {"extract": {"x": "values." + "a." * 100 + "a"}}),
+            ("/threads/search", {"values": {"x": [1] * 101}}),
+            ("/threads/search", {"metadata": nested}),
+            ("/threads/search", {"select": ["values"] * 101}),
+            ("/threads/search", {"ids": ["t"] * 10_001}),
+            ("/threads/count", {"values": nested}),
+            ("/assistants/search", {"metadata": {"x": {"y": [1] * 101}}}),
+            ("/assistants/count", {"metadata": nested}),
+            ("/assistants/named/versions", {"metadata": nested}),
+        ):
+            assert api.post(path, body, 422), path
+
+        found = {"values": {"x": [*range(100)]}, "extract": {"x": "values." + "a." * 96 + "a"}}
+        assert api.post("/threads/search", found, 200) == []
+
+
+def test_a_path_that_is_none_is_refused_though_nothing_is_found() -> None:
+    with InMemoryWorker([named]) as worker, Api(worker) as api:
+        assert (
+            "values[[" in api.post("/threads/search", {"extract": {"x": "values[["}}, 422)["detail"]
+        )
+
+
+def test_a_path_may_lead_through_lists_in_lists() -> None:
+    shown = {"values": {"l": [[{"a": 1}, 2], 3, [{"a": 4}]]}}
+
+    def at(path: str) -> Any:
+        return extracted(shown, {"x": read_path(path)})["x"]
+
+    assert at("values.l[*][*].a") == [[1, None], [], [4]]
+    assert at("values.l[-1][0]") == {"a": 4}
+    assert at("values.l[*]") == shown["values"]["l"]
+    assert at("values.l[7].a") is None

@@ -18,7 +18,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from penstock.gateway.compatible.request_model import Config, PathId, RequestModel
+from penstock.gateway.compatible.request_model import (
+    Config,
+    PathId,
+    RequestModel,
+    SelectedFields,
+    SoughtPart,
+)
 
 Text = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -47,7 +53,7 @@ class CountAssistants(RequestModel):
     graph_id: str | None = None
     name: str | None = None
     """A part of it."""
-    metadata: dict[str, Any] | None = None
+    metadata: SoughtPart | None = None
 
 
 class SearchAssistants(CountAssistants):
@@ -57,13 +63,13 @@ class SearchAssistants(CountAssistants):
     offset: int = Field(0, ge=0)
     sort_by: Literal["assistant_id", "graph_id", "name", "created_at", "updated_at"] | None = None
     sort_order: Literal["asc", "desc"] | None = None
-    select: list[str] | None = None
+    select: SelectedFields | None = None
 
 
 class SearchVersions(RequestModel):
     """Which versions are listed."""
 
-    metadata: dict[str, Any] | None = None
+    metadata: SoughtPart | None = None
     limit: int = Field(10, ge=1, le=1000)
     offset: int = Field(0, ge=0)
 

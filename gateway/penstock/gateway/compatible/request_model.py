@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Config", "Listed", "NoFields", "PathId", "RequestModel"]
+__all__ = ["Config", "Listed", "NoFields", "PathId", "RequestModel", "SelectedFields", "SoughtPart"]
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -52,6 +53,40 @@ def _checked_config(config: dict[str, Any]) -> dict[str, Any]:
 
 Config = Annotated[dict[str, Any], AfterValidator(_checked_config)]
 """The config of a run or of an assistant."""
+
+
+MOST_LISTED: Final = 100
+"""Elements of all lists of what is looked for; each may be compared with all of a list."""
+
+MOST_NESTED: Final = 10
+"""Those of them that are objects or lists, and so slow to compare."""
+
+
+def _short_lists(part: dict[str, Any]) -> dict[str, Any]:
+    listed, nested = 0, 0
+    rest: list[Any] = [part]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, dict):
+            rest += cast("dict[str, Any]", each).values()
+        elif isinstance(each, list):
+            elements = cast("Sequence[Any]", each)
+            listed += len(elements)
+            nested += sum(isinstance(one, dict | list) for one in elements)
+            rest += elements
+    if listed > MOST_LISTED or nested > MOST_NESTED:
+        raise ValueError(
+            f"its lists have {listed} elements, and {nested} of them are objects or lists: look "
+            f"for at most {MOST_LISTED} and {MOST_NESTED}"
+        )
+    return part
+
+
+SoughtPart = Annotated[dict[str, Any], AfterValidator(_short_lists)]
+"""What a JSON object is to contain; so short that a search is no burden for other requests."""
+
+SelectedFields = Annotated[list[str], Field(max_length=100)]
+"""The names of fields that are shown of each of many things."""
 
 
 def _members(given: object) -> list[object]:

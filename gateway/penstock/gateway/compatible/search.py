@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["ENDPOINTS"]
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -15,7 +16,7 @@ from penstock.gateway.compatible.access import narrowed
 from penstock.gateway.compatible.asks import THREADS_SEARCH
 from penstock.gateway.compatible.pages import answer_page
 from penstock.gateway.compatible.request_model import NoFields
-from penstock.gateway.compatible.selection import extracted, selected
+from penstock.gateway.compatible.selection import Step, extracted, read_path, selected
 from penstock.gateway.compatible.thread_bodies import CountThreads, SearchThreads
 from penstock.gateway.compatible.thread_reading import ReadState, ThreadReader, shown_as
 from penstock.gateway.endpoint import Endpoint, answer_json
@@ -33,14 +34,16 @@ async def search(call: Call[NoFields, SearchThreads]) -> Response:
     Those that only clients of Penstock and the native API have used have none.
     """
     body, reader = call.body, ThreadReader(call.client)
+    paths = {name: read_path(path) for name, path in (body.extract or {}).items()}
+    ids = None if body.ids is None else dict.fromkeys(body.ids)
     wanted = ThreadQuery(
-        body.ids, body.status, body.metadata or {}, body.order, body.sort_order != "asc"
+        ids, body.status, body.metadata or {}, body.order, body.sort_order != "asc"
     )
     finder = _Finder(reader, call, narrowed(wanted, call.filter), body.values)
     page, total = await finder.page(body.offset, body.limit)
     if not body.select or body.extract or not _OF_STATE.isdisjoint(body.select):
         await finder.read(page)
-    shown = [_shown(body, each, finder.states.get(each.thread_id)) for each in page]
+    shown = [_shown(body, paths, each, finder.states.get(each.thread_id)) for each in page]
     return answer_page(shown, total, body.offset)
 
 
@@ -94,22 +97,28 @@ class _Finder:
         if not self._values:
             return records
         await self.read(records)
-        return [
-            each
-            for each in records
-            if contains(plain(self.states[each.thread_id].values), self._values)
-        ]
+        admitted: list[ThreadRecord] = []
+        for each in records:
+            if contains(plain(self.states[each.thread_id].values), self._values):
+                admitted.append(each)
+            await asyncio.sleep(0)  # values may be large: other requests come between them
+        return admitted
 
     def _forget_but(self, shown: Sequence[ThreadRecord]) -> None:
         names = {each.thread_id for each in shown}
         self.states = {name: read for name, read in self.states.items() if name in names}
 
 
-def _shown(body: SearchThreads, record: ThreadRecord, read: ReadState | None) -> dict[str, Any]:
+def _shown(
+    body: SearchThreads,
+    paths: Mapping[str, Sequence[Step]],
+    record: ThreadRecord,
+    read: ReadState | None,
+) -> dict[str, Any]:
     shown = shown_as(record, read)
     found = selected(shown, body.select)
-    if body.extract:
-        found["extracted"] = extracted(shown, body.extract)
+    if paths:
+        found["extracted"] = extracted(shown, paths)
     return found
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["extracted", "selected"]
+__all__ = ["Step", "extracted", "read_path", "selected"]
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from penstock.gateway.errors import RequestError
 
+Step: TypeAlias = str | int | slice
+"""The name of a member, the number of an element, or all elements."""
+
 _STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(-?\d{1,9}|\*)\]")
+
+_EACH: Final = slice(None)
 
 
 def selected(
@@ -38,28 +43,36 @@ def selected(
     return found
 
 
-def extracted(shown: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
-    """Return what stands at paths such as `values.messages[-1].content`; null for nothing.
+def read_path(path: str) -> Sequence[Step]:
+    """Read a path such as `values.messages[-1].content`.
 
     Raises:
-        RequestError: a path has another form.
+        RequestError: it has another form.
     """
+    if re.sub(_STEP, "", path):
+        raise RequestError(422, f"extract: {path!r} is no path as values.messages[-1].content is.")
+    return [_step(*match.groups()) for match in _STEP.finditer(path)]
+
+
+def _step(name: str | None, number: str) -> Step:
+    if name is not None:
+        return name
+    return _EACH if number == "*" else int(number)
+
+
+def extracted(shown: Mapping[str, Any], paths: Mapping[str, Sequence[Step]]) -> dict[str, Any]:
+    """Return what stands at some paths; null for nothing."""
     return {name: _at(shown, path) for name, path in paths.items()}
 
 
-def _at(value: Any, path: str) -> Any:
-    if re.sub(_STEP, "", path):
-        raise RequestError(422, f"extract: {path!r} is no path as values.messages[-1].content is.")
-    for match in _STEP.finditer(path):
-        name, number = match.groups()
-        if name is not None:
+def _at(value: Any, path: Sequence[Step]) -> Any:
+    for number, step in enumerate(path, 1):
+        if isinstance(step, str):
             is_object = isinstance(value, Mapping)
-            value = cast("Mapping[str, Any]", value).get(name) if is_object else None
+            value = cast("Mapping[str, Any]", value).get(step) if is_object else None
             continue
         items = cast("Sequence[Any]", value if isinstance(value, list) else ())
-        if number == "*":
-            rest = path[match.end() :].lstrip(".")
-            return [_at(each, rest) if rest else each for each in items]
-        at = int(number)
-        value = items[at] if -len(items) <= at < len(items) else None
+        if isinstance(step, slice):
+            return [_at(each, path[number:]) for each in items]
+        value = items[step] if -len(items) <= step < len(items) else None
     return value

@@ -24,10 +24,20 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, Field
 
-from penstock.gateway.compatible.request_model import Listed, PathId, RequestModel
+from penstock.gateway.compatible.request_model import (
+    Listed,
+    PathId,
+    RequestModel,
+    SelectedFields,
+    SoughtPart,
+)
+from penstock.runtime.redis.plans.thread_search import EXAMINED
 from penstock.runtime.types.thread_record import ThreadOrder, ThreadStatus
 
 Text = Annotated[str, Field(min_length=1)]
+
+ValuePath = Annotated[str, Field(max_length=200)]
+"""Where something stands in an answer, as `values.messages[-1].content` says."""
 
 SortBy = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
 
@@ -90,21 +100,21 @@ class ThreadQueryFields(RequestModel):
 class CountThreads(RequestModel):
     """Which threads are counted."""
 
-    metadata: dict[str, Any] | None = None
-    values: dict[str, Any] | None = None
+    metadata: SoughtPart | None = None
+    values: SoughtPart | None = None
     status: ThreadStatus | None = None
 
 
 class SearchThreads(CountThreads):
     """Which threads are looked for, and what is shown of them."""
 
-    ids: list[Text] | None = None
+    ids: Annotated[list[Text], Field(max_length=EXAMINED)] | None = None
     limit: int = Field(10, ge=1, le=1000)
     offset: int = Field(0, ge=0)
     sort_by: SortBy | None = None
     sort_order: Literal["asc", "desc"] | None = None
-    select: list[str] | None = None
-    extract: Annotated[dict[str, str], Field(max_length=10)] | None = None
+    select: SelectedFields | None = None
+    extract: Annotated[dict[str, ValuePath], Field(max_length=10)] | None = None
 
     @property
     def order(self) -> ThreadOrder:
@@ -170,4 +180,4 @@ class History(HistoryQuery):
     metadata: dict[str, Any] | None = None
     checkpoint: dict[str, Any] | None = None
     """The subgraph whose states are meant."""
-    select: list[str] | None = None
+    select: SelectedFields | None = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 __all__ = ["ThreadOrder", "ThreadQuery", "ThreadRecord", "ThreadStatus", "contains"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 
 class ThreadStatus(StrEnum):
@@ -49,7 +49,8 @@ ThreadOrder: TypeAlias = Literal["thread_id", "status", "created_at", "updated_a
 class ThreadQuery:
     """Which threads are looked for, and in which order they come."""
 
-    ids: Sequence[str] | None = None
+    ids: Collection[str] | None = None
+    """In their order; of many, a dict or a set tells sooner which it has."""
     status: ThreadStatus | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What their metadata contains."""
@@ -71,9 +72,29 @@ def contains(value: Any, part: Any) -> bool:
         whole, members = cast("Mapping[str, Any]", value), cast("Mapping[str, Any]", part)
         return all(name in whole and contains(whole[name], each) for name, each in members.items())
     if isinstance(part, list | tuple) and isinstance(value, list | tuple):
-        elements = cast("Sequence[Any]", value)
-        wanted = cast("Sequence[Any]", part)
-        return all(any(contains(each, one) for each in elements) for one in wanted)
+        return _has_all(cast("Sequence[Any]", value), cast("Sequence[Any]", part))
     if isinstance(value, bool) or isinstance(part, bool):
         return value is part
     return bool(value == part)
+
+
+def _has_all(elements: Sequence[Any], wanted: Sequence[Any]) -> bool:
+    """Tell whether a list has all elements of another; those that can be hashed are looked up."""
+    if not wanted:
+        return True
+    scalars = {_scalar_key(each) for each in elements if isinstance(each, _SCALARS)}
+    others = [each for each in elements if not isinstance(each, _SCALARS)]
+    return all(
+        _scalar_key(one) in scalars
+        if isinstance(one, _SCALARS)
+        else any(contains(each, one) for each in others)
+        for one in wanted
+    )
+
+
+_SCALARS: Final = (str, int, float, bool, type(None))
+
+
+def _scalar_key(value: Any) -> tuple[bool, Any]:
+    """Return what tells true from 1, which are equal in Python."""
+    return isinstance(value, bool), value
