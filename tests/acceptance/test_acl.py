@@ -31,6 +31,7 @@ from tests.faults.support import remote_flows
 from tests.faults.support.gateways import QUICK as QUICK_GATEWAY
 from tests.faults.support.gateways import Gateways
 from tests.faults.support.workers import QUICK, Fleet
+from tests.gateway.compatible import protocol_client
 from tests.support.receiver import Receiver
 from tests.support.server import RedisServer
 from tests.support.until import until
@@ -147,6 +148,7 @@ def test_a_gateway_does_all_that_is_asked_over_http(
     (run,) = sdk.runs.create_batch([{**batch, "thread_id": thread}])
     sdk.runs.join(thread, run["run_id"])
     first = next(sdk.threads.join_stream(thread, last_event_id="-1"))
+    event = next(protocol_client.stream(gateway.url, thread))
     sdk.threads.delete(thread)
     sdk.http.client.close()
 
@@ -157,6 +159,7 @@ def test_a_gateway_does_all_that_is_asked_over_http(
     assert ([each["values"] for each in listed], counted) == ([{"y": 1}], 1)
     assert (len(assistants), len(found), namespaces) == (1, 1, [["a"]])
     assert (pruned, first.data["run_id"]) == (1, run["run_id"])
+    assert event["method"] == "lifecycle"
 
 
 READ = (

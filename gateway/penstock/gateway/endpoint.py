@@ -58,11 +58,7 @@ class Endpoint(Generic[Q, B]):
         return RawRoute(self.path, answered, methods=[self.method], name=self.answer.__name__)
 
     async def _answer(self, shared: Shared, request: Request) -> Response:
-        await shared.open()
-        user = None if shared.handlers is None else await shared.handlers.user(request)
-        identity = await self._identity(shared, request, user)
-        if self.has_values and not shared.settings.shows_values(identity.role):
-            raise RequestError(403, HIDES_VALUES)
+        user, identity = await self.admit(shared, request)
         call = Call(
             shared,
             identity,
@@ -75,6 +71,19 @@ class Endpoint(Generic[Q, B]):
         return await self.answer(
             call if user is None or self.asks is None else await self.asks(call)
         )
+
+    async def admit(self, shared: Shared, request: Request) -> tuple[User | None, Identity]:
+        """Return who sends a request, who may come here; the user, if there is an Auth object.
+
+        Raises:
+            RequestError: 401 or 403.
+        """
+        await shared.open()
+        user = None if shared.handlers is None else await shared.handlers.user(request)
+        identity = await self._identity(shared, request, user)
+        if self.has_values and not shared.settings.shows_values(identity.role):
+            raise RequestError(403, HIDES_VALUES)
+        return user, identity
 
     async def _identity(self, shared: Shared, request: Request, user: User | None) -> Identity:
         """Return who sends a request, who may come here.

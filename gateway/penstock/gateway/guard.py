@@ -29,6 +29,10 @@ def allowed_origins(origins: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join((LOOPBACK, *wanted)))
 
 
+_FORBIDDEN: Final = 4403
+"""The code that a WebSocket is refused with; before it is open, servers answer 403."""
+
+
 class Guard:
     """Checks `Host` and `Origin`: DNS rebinding and foreign pages are how a browser is misused."""
 
@@ -40,9 +44,14 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 421 or 403, or pass the request on."""
-        if scope["type"] != "http":
+        if scope["type"] == "http":
+            await self._request(scope, receive, send)
+        elif scope["type"] == "websocket" and self._refused(Headers(scope=scope)) is not None:
+            await send({"type": "websocket.close", "code": _FORBIDDEN})
+        else:
             await self._app(scope, receive, send)
-            return
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         request_id = headers.get("x-request-id", "")
         if not _ID.fullmatch(request_id):

@@ -25,6 +25,13 @@ class GatewayKeys:
         """Hash of an assistant: its versions, and which of them counts."""
         return f"{self.prefix}:assistant:{assistant_id}"
 
+    def tape(self, thread: str) -> str:
+        """Sorted set of a thread's runs by their numbers in its v3 stream; TTL: 30 days.
+
+        They count from the last run that began while somebody followed.
+        """
+        return f"{self.prefix}:tape:{thread}"
+
     def session_secret(self) -> str:
         """What the sessions of the dashboard are signed with; removing it ends all of them."""
         return f"{self.prefix}:session_secret"

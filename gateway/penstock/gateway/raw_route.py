@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["RawRoute"]
+__all__ = ["RawRoute", "RawWebSocketRoute"]
 
 import re
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 from urllib.parse import unquote
 
-from starlette.routing import Match, Route
+from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import Scope
 
 _KEPT: Final = re.compile(rb"%(?=2[fF]|25)")
@@ -20,12 +21,27 @@ class RawRoute(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Compare the path as it was sent."""
-        raw: bytes = scope.get("raw_path") or b""
-        if b"%" not in raw:
-            return super().matches(scope)
-        path = unquote(_KEPT.sub(b"%25", raw.partition(b"?")[0]).decode("ascii", "replace"))
-        match, found = super().matches({**scope, "path": path})
-        if match is Match.NONE:
-            return match, found
-        own = {name: unquote(found["path_params"][name]) for name in self.param_convertors}
-        return match, {**found, "path_params": {**found["path_params"], **own}}
+        return _matched(super().matches, scope)
+
+
+class RawWebSocketRoute(WebSocketRoute):
+    """The same for a WebSocket."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Compare the path as it was sent."""
+        return _matched(super().matches, scope)
+
+
+def _matched(matches: Callable[[Scope], tuple[Match, Scope]], scope: Scope) -> tuple[Match, Scope]:
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%" not in raw:
+        return matches(scope)
+    path = unquote(_KEPT.sub(b"%25", raw.partition(b"?")[0]).decode("ascii", "replace"))
+    match, found = matches({**scope, "path": path})
+    if match is Match.NONE:
+        return match, found
+    before: Mapping[str, Any] = scope.get("path_params", {})
+    own = {
+        name: unquote(value) for name, value in found["path_params"].items() if name not in before
+    }
+    return match, {**found, "path_params": {**found["path_params"], **own}}

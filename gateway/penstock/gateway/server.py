@@ -39,6 +39,7 @@ def run_server(client: AsyncClient, settings: GatewaySettings) -> None:
         log_config=None,
         access_log=False,
         lifespan="on",
+        ws_max_size=settings.body_limit,
         timeout_graceful_shutdown=round(settings.drain + LAST),
     )
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut)

@@ -12,6 +12,7 @@ from penstock.gateway.auth.authenticator import Authenticator
 from penstock.gateway.auth.handlers import Handlers
 from penstock.gateway.settings import GatewaySettings
 from penstock.gateway.streams import Streams
+from penstock.gateway.thread_news import ThreadNews
 from penstock.runtime.client.async_client import AsyncClient
 
 
@@ -29,6 +30,7 @@ class Shared:
         self.client = client
         self.settings = settings
         self.streams = Streams(settings.streams, settings.streams_each)
+        self.news = ThreadNews()
         self.authenticator = Authenticator(client, is_open=is_open)
         self.handlers = handlers
         """The functions of the Auth object that decides; None for API keys."""

@@ -127,6 +127,30 @@ def asking_chat(state: dict[str, Any]) -> dict[str, Any]:
     return {"messages": [*state["messages"], {"role": "assistant", "content": answer, "id": "a"}]}
 
 
+@entrypoint()
+def calling(question: str) -> dict[str, Any]:
+    """Ask a tool, which answers."""
+    call = {"id": "call-1", "name": "look_up", "args": {"of": question}}
+    asked = {"role": "assistant", "content": "wait", "id": "ai-1", "tool_calls": [call]}
+    answer = {"role": "tool", "content": "42", "tool_call_id": "call-1", "id": "t-1"}
+    return {"messages": [asked, answer]}
+
+
+@entrypoint()
+def telling(steps: int) -> int:
+    """Write to a channel that has a name."""
+    write = get_stream_writer()
+    for step in range(steps):
+        write({"name": "progress", "payload": step})
+    write("no name")
+    return steps
+
+
+@entrypoint()
+def nesting(x: int) -> Any:
+    return doubled.invoke(x)
+
+
 # -- graphs ---------------------------------------------------------------------------------------
 
 

@@ -100,6 +100,8 @@ def paths(thread_id: str, run_id: str, assistant_id: str, checkpoint: str) -> li
         "/state": {"values": 1},
         "/state/checkpoint": {"checkpoint": {"checkpoint_id": checkpoint}},
         "/latest": {"version": 1},
+        "/commands": {"id": 1, "method": "state.get", "params": {"namespace": []}},
+        "/stream/events": {"channels": ["values"]},
     }
     return [
         (
@@ -132,6 +134,8 @@ def test_every_route_asks_somebody_or_is_closed() -> None:
         "/runs/cancel": {"status": "all"},
         "/runs/batch": [{"assistant_id": "doubled"}],
         "/store/items": {"namespace": ["a"], "key": "k", "value": {}},
+        "/threads/{thread_id}/commands": {"id": 1, "method": "state.get"},
+        "/threads/{thread_id}/stream/events": {"channels": ["values"]},
     }
     with serving(auth) as api:
         for each in ENDPOINTS:

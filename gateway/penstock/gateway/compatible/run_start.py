@@ -32,7 +32,9 @@ async def begin_run(call: Call[Any, RunBody]) -> FoundLeg:
         assistant = dataclasses.replace(assistant, user=call.user.configurable())
         thread_id = await own_thread(call, thread_id)
         body = body.model_copy(update={"metadata": with_filter(body.metadata, call.filter)})
-    return await start_leg(call.client, body, assistant, thread_id)
+    found = await start_leg(call.client, body, assistant, thread_id)
+    call.shared.news.tell(found.run.thread_id)
+    return found
 
 
 async def find_own_assistant(call: Call[Any, RunBody]) -> RunAssistant:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["ALL", "follow_legs"]
+__all__ = ["ALL", "begun_runs", "follow_legs"]
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import Final
 
 from penstock.gateway.compatible.legs import FoundLeg, find_leg, is_rolled_back
+from penstock.gateway.thread_news import ThreadNews
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.redis.keys import thread_key
@@ -21,11 +21,11 @@ ALL: Final = "-1"
 """Stands for the place before the first leg."""
 
 PAUSE: Final = 0.5
-"""Seconds between two looks for a leg that has begun."""
+"""Seconds between two looks for a leg that another process has begun."""
 
 
 async def follow_legs(
-    client: AsyncClient, thread_id: str, begin: str | None
+    client: AsyncClient, thread_id: str, begin: str | None, news: ThreadNews
 ) -> AsyncGenerator[FoundLeg]:
     """Give the legs of a thread from one on, and wait for more.
 
@@ -42,7 +42,7 @@ async def follow_legs(
     while True:
         following = await walk.following()
         if following is None:
-            await asyncio.sleep(PAUSE)
+            await news.wait(thread_id, PAUSE)
             continue
         yield following
 
@@ -109,14 +109,15 @@ class _LegWalk:
 
 async def _runs(client: AsyncClient, thread_id: str) -> list[RunLegs]:
     """Read the runs of a thread that have begun and are kept, in their order."""
-    run_ids = await client.do(_run_ids(client.plans, thread_id))
+    run_ids = await client.do(begun_runs(client.plans, thread_id))
     if not run_ids:
         return []
     found = await client.do(read_many_legs(client.plans, run_ids))
     return [legs for legs in found if not is_rolled_back(legs.run)]
 
 
-def _run_ids(plans: RequestPlans, thread_id: str) -> Plan[list[str]]:
+def begun_runs(plans: RequestPlans, thread_id: str) -> Plan[list[str]]:
+    """Read the ids of the runs of a thread that have begun, in their order."""
     entries = yield ("LRANGE", plans.keys.history(thread_key(thread_id)), 0, -1)
     at = yield from plans.last_run(thread_id)
     names = [each.split(b" ", 5)[4].decode() for each in entries] + ([at] if at else [])

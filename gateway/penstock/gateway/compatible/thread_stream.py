@@ -89,7 +89,7 @@ async def _frames(
     call: Call[ThreadStreamQuery, NoFields], thread_id: str, place: _Place
 ) -> AsyncGenerator[str]:
     client, modes = call.client, call.query.stream_mode
-    async with aclosing(follow_legs(client, thread_id, place.leg_id)) as legs:
+    async with aclosing(follow_legs(client, thread_id, place.leg_id, call.shared.news)) as legs:
         async for found in legs:
             if not await is_admitted(client, thread_id, call.filter):
                 return  # it was deleted, and is of somebody else now
