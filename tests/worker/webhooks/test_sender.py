@@ -404,7 +404,7 @@ def test_one_webhook_that_cannot_be_read_does_not_hide_the_others(
 def test_what_too_many_wait_for_is_counted(
     client: Client, sender: Sender, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.runtime.redis.calls._HOOKS_WAITING", 2)
+    monkeypatch.setattr("penstock.runtime.redis.hook_calls._WAITING", 2)
     client.webhooks.put("w", receiver.url)
     for number in range(5):
         end(client, str(number))
