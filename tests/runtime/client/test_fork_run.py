@@ -380,7 +380,7 @@ def test_pauses_that_were_over_are_over_in_a_fork_too(
 
     @entrypoint(checkpointer=redis_saver)
     def main(x: int) -> int:
-        sleep(0.8)
+        sleep(2)
         return work(x).result()
 
     hands = Hands(main, False)
@@ -390,7 +390,7 @@ def test_pauses_that_were_over_are_over_in_a_fork_too(
 
     assert hands.invoke(None) == 1
 
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 2
 
 
 def test_what_was_answered_by_time_alone_is_so_in_a_fork_too(
