@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from penstock.runtime import AsyncClient, Client
 from penstock.runtime.client.bulk_run import bulk_entrypoint
-from penstock.runtime.types.bulk import BULK
+from penstock.runtime.types.bulk import BULK, bulk_order
 from penstock.worker import Worker
 from tests.support.attempts import end
 
@@ -44,6 +46,32 @@ def test_a_worker_does_it_page_by_page(client: Client, redis_url: str) -> None:
         {"done": 150, "skipped": 0},
     ]
     assert client.count(entrypoint="main", status="queued") == 150
+
+
+def test_an_attempt_that_lost_its_run_leaves_the_next_one_its_client(
+    client: Client, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bulk = bulk_entrypoint(lambda: AsyncClient(redis_url))
+    order = bulk_order("cancel", {"entrypoint": "main"}, rate=100).written()
+    for number in range(250):
+        client.enqueue("main", number)
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))  # both are of one run
+
+    async def attempt(until: int) -> asyncio.Task[Any]:
+        """Begin an attempt; returns it when so many runs are cancelled, and it makes a pause."""
+        begun = asyncio.create_task(bulk.ainvoke(order))
+        while client.counts().get("cancelled", 0) < until:
+            await asyncio.sleep(0.01)
+        return begun
+
+    async def attempt_twice() -> None:
+        lost, following = await attempt(100), await attempt(200)
+        lost.cancel()
+        await following
+
+    asyncio.run(attempt_twice())
+
+    assert client.counts() == {"cancelled": 250}
 
 
 def test_all_are_cancelled_but_the_run_that_does_it(client: Client, redis_url: str) -> None:

@@ -6,6 +6,7 @@ __all__ = ["bulk_entrypoint"]
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from penstock.runtime.client.async_client import AsyncClient
@@ -23,7 +24,8 @@ def bulk_entrypoint(open_client: Callable[[], AsyncClient]) -> Entrypoint[Any, A
     A page is done again where a worker dies before it is recorded. No run is changed twice, as each
     must be as it was read; those of that page that were changed before do not count.
     """
-    clients: dict[str, AsyncClient] = {}  # of each attempt at work, by its run
+    # Of each attempt: one that has lost its run may be at work beside the next one.
+    current: ContextVar[AsyncClient] = ContextVar("penstock_bulk_client")
 
     @task(name="page")
     async def page(
@@ -32,7 +34,7 @@ def bulk_entrypoint(open_client: Callable[[], AsyncClient]) -> Entrypoint[Any, A
         runtime = get_runtime()
         own = runtime.execution_info.run_id
         await asyncio.sleep(pause)
-        client = clients[own]
+        client = current.get()
         bulk = Bulk(
             client.threads,
             client.search,
@@ -50,18 +52,16 @@ def bulk_entrypoint(open_client: Callable[[], AsyncClient]) -> Entrypoint[Any, A
     @entrypoint(name=BULK)
     async def bulk(order: dict[str, Any]) -> dict[str, int]:
         """Do the same to all runs that pass filters: see `client.start_bulk`."""
-        rate, own = BulkOrder.read(order).rate, get_runtime().execution_info.run_id
+        rate = BulkOrder.read(order).rate
         place: dict[str, Any] = {"after": None, "done": 0, "skipped": 0}
         pause = 0.0
-        async with open_client() as clients[own]:
-            try:
-                while True:
-                    before = place["done"]
-                    place = await page(order, place, pause)
-                    if place["after"] is None:
-                        return {"done": place["done"], "skipped": place["skipped"]}
-                    pause = (place["done"] - before) / rate
-            finally:
-                del clients[own]
+        async with open_client() as client:
+            current.set(client)
+            while True:
+                before = place["done"]
+                place = await page(order, place, pause)
+                if place["after"] is None:
+                    return {"done": place["done"], "skipped": place["skipped"]}
+                pause = (place["done"] - before) / rate
 
     return bulk
