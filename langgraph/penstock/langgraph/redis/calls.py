@@ -123,9 +123,14 @@ class GraphCalls:
         """Return the ids of the points that runs have made."""
         return self._call("of_runs", space, *map(to_bytes, run_ids))
 
-    def forget(self, space: Space, ids: Sequence[str]) -> Call:
-        """Delete points with their writes, and the values that no other point needs."""
-        return self._call("forget", space, space.digest, *map(to_bytes, ids))
+    def forget(self, space: Space, ids: Sequence[str], head: str = "") -> Call:
+        """Delete points with their writes, and the values that no other point needs.
+
+        If a head is given, only while it is there and no run is open on the thread, which could be
+        rolled back to one of those points.
+        """
+        start = (space.digest, to_bytes(space.thread_id), to_bytes(head))
+        return self._call("forget", space, *start, *map(to_bytes, ids))
 
     def delete(self, thread: str) -> Call:
         """Delete a thread."""

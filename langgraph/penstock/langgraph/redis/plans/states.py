@@ -69,8 +69,11 @@ class GraphStates:
         """
         return threads.copy(self._storage, source, target, nonce)
 
-    def keep_latest(self, thread_id: str) -> Plan[None]:
-        """Delete the points of a thread but the newest, and those that it needs."""
+    def keep_latest(self, thread_id: str) -> Plan[bool]:
+        """Delete the points of a thread but the newest, and those that it needs.
+
+        Tells whether no run was open on it.
+        """
         return threads.keep_latest(self._storage, thread_id)
 
     def delete(self, thread_id: str) -> Plan[None]:

@@ -40,18 +40,21 @@ def delete_for_runs(storage: Storage, run_ids: Sequence[str]) -> Plan[None]:
             yield from _forget(storage, space, [id_.decode() for id_ in ids])
 
 
-def keep_latest(storage: Storage, thread_id: str) -> Plan[None]:
+def keep_latest(storage: Storage, thread_id: str) -> Plan[bool]:
     """Delete all points of a thread but the newest of each space, and those that it needs.
 
-    A channel that stores only what it was given needs its ancestors, back to a whole value.
+    A channel that stores only what it was given needs its ancestors, back to a whole value. Tells
+    whether all was done: nothing more is deleted once a run of a worker is open on the thread.
     """
     for space in (yield from reading.spaces_of(storage, thread_id)):
         ids: Sequence[bytes] = yield "ZRANGE", names_of(storage.calls.keys, space)[2], 0, -1
         kept = yield from _needed(storage, space, storage.calls.newest(space, 1, depth=RECORD))
         if kept:
-            old = [id_.decode() for id_ in ids]
             # Points and writes that came since then are of a later point.
-            yield from _forget(storage, space, [id_ for id_ in old if id_ not in kept])
+            old = [id_.decode() for id_ in ids if id_.decode() not in kept]
+            if not (yield from _forget(storage, space, old, head=max(kept))):
+                return False
+    return True
 
 
 def keep_newest(storage: Storage, thread_id: str, count: int, *, most: int) -> Plan[None]:
@@ -104,9 +107,12 @@ def _needed(storage: Storage, space: Space, call: Request) -> Plan[set[str]]:
     return kept
 
 
-def _forget(storage: Storage, space: Space, ids: Sequence[str]) -> Plan[None]:
+def _forget(storage: Storage, space: Space, ids: Sequence[str], head: str = "") -> Plan[bool]:
     for start in range(0, len(ids), PAGE):
-        yield storage.calls.forget(space, ids[start : start + PAGE])
+        reply = yield storage.calls.forget(space, ids[start : start + PAGE], head)
+        if reply == b"BUSY":
+            return False
+    return True
 
 
 def copy(storage: Storage, source_id: str, target_id: str, nonce: str) -> Plan[None]:

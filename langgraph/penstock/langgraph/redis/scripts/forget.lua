@@ -1,7 +1,11 @@
 -- forget: delete points with their writes, and all values that no point that is left needs.
 --
--- ARGV[1] space, ARGV[2...] ids of points; of those that are not there, writes may be.
--- Keys: KEYS[1] graph:<thread>, KEYS[2] graph:<thread>:<space>, KEYS[3] graph:<thread>:<space>:order.
+-- ARGV[1] space, ARGV[2] thread id, ARGV[3] the point that is left and stands for the thread ('' for none), ARGV[4...] ids
+-- of points; of those that are not there, writes may be.
+-- Returns OK; or BUSY, and nothing was deleted, where a point is to stand for the thread and is gone, or a run is open on
+-- the thread: it may be rolled back, and the thread with it to one of the others.
+-- Keys: KEYS[1] graph:<thread>, KEYS[2] graph:<thread>:<space>, KEYS[3] graph:<thread>:<space>:order; those of at_work.
+-- include: penstock.langgraph.redis.scripts/at_work
 -- include: penstock.langgraph.redis.scripts/reading
 
 local function forget(id)
@@ -24,7 +28,10 @@ local function needed()
   return seen
 end
 
-for at = 2, #ARGV do
+if ARGV[3] ~= '' and (is_open(ARGV[2]) or not redis.call('ZSCORE', KEYS[3], ARGV[3])) then
+  return 'BUSY'
+end
+for at = 4, #ARGV do
   forget(ARGV[at])
 end
 local kept = needed()

@@ -33,8 +33,11 @@ class GraphThreads(Protocol):
         """Give a thread all that another one has."""
         ...
 
-    def keep_latest(self, thread_id: str) -> Plan[None]:
-        """Delete the states of a thread but its newest, and what that needs."""
+    def keep_latest(self, thread_id: str) -> Plan[bool]:
+        """Delete the states of a thread but its newest, and what that needs.
+
+        Tells whether no run was open on it: a run may have to be rolled back.
+        """
         ...
 
     def delete(self, thread_id: str) -> Plan[None]:

@@ -109,7 +109,7 @@ class ThreadPlans:
         """
         word = self.plans.calls.word((yield self.calls.trim(thread_id)))
         if word == "GRAPH":
-            yield from self.of_graphs.keep_latest(thread_id)
+            return (yield from self.of_graphs.keep_latest(thread_id))
         return word != "BUSY"
 
     def delete_run(self, thread_id: str, run_id: str) -> Plan[None]:

@@ -1,0 +1,84 @@
+"""Threads that are pruned while a run begins on them, and is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from penstock.langgraph import host
+from penstock.langgraph.redis.calls import Request
+from penstock.publisher.plan import follow
+from penstock.publisher.redis.script import Call, run
+from penstock.runtime.client.run import RunHandle
+from penstock.runtime.testing import InMemoryWorker
+from tests.langgraph import graphs
+
+pytestmark = pytest.mark.filterwarnings("ignore:no live worker has announced")
+
+
+def begin(worker: InMemoryWorker) -> RunHandle:
+    """Have a run make points on thread "t", and ask."""
+    handle = worker.client.enqueue("agent", {"log": ["more"]}, thread_id="t")
+    worker.work()
+    assert handle.status() == "suspended"
+    return handle
+
+
+def roll_back(worker: InMemoryWorker) -> None:
+    worker.client.enqueue("agent", None, thread_id="t", on_busy="rollback").cancel()
+
+
+def prune(worker: InMemoryWorker, acts: dict[str, Callable[[], object]]) -> bool:
+    """Prune thread "t"; what acts do is done once, before the first call of a script."""
+
+    def ask(request: Any) -> Any:
+        given = cast(Request, request)
+        if isinstance(given, Call):
+            acts.pop(given.script.name, lambda: None)()
+            return run(worker.connection, given)
+        return cast(Any, worker.connection).execute_command(*cast(Any, given))
+
+    return follow(worker.client.threads.keep_latest("t"), ask)
+
+
+@pytest.mark.parametrize(
+    ("begins_before", "is_rolled_back_at_once"),
+    [("points", False), ("points", True), ("forget", False)],
+    ids=["its points are read", "and it is rolled back", "they are not read"],
+)
+def test_a_run_that_begins_while_its_thread_is_pruned_can_be_rolled_back(
+    begins_before: str, is_rolled_back_at_once: bool
+) -> None:
+    with InMemoryWorker([host(graphs.nested(None), name="agent")]) as worker:
+        first = begin(worker)
+        for _ in range(2):
+            first.resume("yes")
+            worker.work()
+        thread = worker.client.thread("t")
+        before = thread.state()
+        acts: dict[str, Callable[[], object]] = {begins_before: lambda: begin(worker)}
+        if is_rolled_back_at_once:
+            acts["forget"] = lambda: roll_back(worker)
+
+        assert not prune(worker, acts)
+
+        if not is_rolled_back_at_once:
+            roll_back(worker)
+        assert thread.state() == before
+
+
+def test_a_thread_is_pruned_once_its_runs_are_over() -> None:
+    with InMemoryWorker([host(graphs.nested(None), name="agent")]) as worker:
+        first = begin(worker)
+        assert not prune(worker, {})
+        for _ in range(2):
+            first.resume("yes")
+            worker.work()
+        before = worker.client.thread("t").state().values
+
+        assert prune(worker, {})
+
+        states = list(worker.client.thread("t").history())
+        assert [each.values for each in states] == [before]
