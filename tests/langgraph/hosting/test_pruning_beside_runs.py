@@ -8,7 +8,6 @@ from typing import Any, cast
 import pytest
 
 from penstock.langgraph import host
-from penstock.langgraph.redis.calls import Request
 from penstock.publisher.plan import follow
 from penstock.publisher.redis.script import Call, run
 from penstock.runtime.client.run import RunHandle
@@ -34,11 +33,10 @@ def prune(worker: InMemoryWorker, acts: dict[str, Callable[[], object]]) -> bool
     """Prune thread "t"; what acts do is done once, before the first call of a script."""
 
     def ask(request: Any) -> Any:
-        given = cast(Request, request)
-        if isinstance(given, Call):
-            acts.pop(given.script.name, lambda: None)()
-            return run(worker.connection, given)
-        return cast(Any, worker.connection).execute_command(*cast(Any, given))
+        if isinstance(request, Call):
+            acts.pop(request.script.name, lambda: None)()
+            return run(worker.connection, request)
+        return cast(Any, worker.connection).execute_command(*request)
 
     return follow(worker.client.threads.keep_latest("t"), ask)
 

@@ -26,9 +26,10 @@ KEPT: Final = 7 * 86400
 
 
 def describe(connection: Redis, keys: Keys, app: App, since: float) -> None:
-    """Tell what clients may know of each entrypoint of an app; `since` is when this worker began.
+    """Tell what clients may know of each entrypoint of an app.
 
-    What a worker has told that began later stands.
+    `since` is when this worker began, in seconds since 1970 by the clock of Redis. What a worker
+    has told that began later stands.
 
     Raises:
         redis.exceptions.RedisError: Redis does not answer, or refuses.

@@ -54,7 +54,7 @@ class Upkeep:
         self._on_replaced = on_replaced
         self._on_webhooks = on_webhooks
         self._due: dict[str, float] = {}
-        self._began = time.time()
+        self._began: float | None = None
 
     def tick(self) -> None:
         """Do what is due, about once a second; in the recovery's thread."""
@@ -77,13 +77,22 @@ class Upkeep:
             self._clean()
         if self._is_due("describe", DESCRIBE_AGAIN):
             executor = self._executor
-            describe(worker.connection, executor.calls.keys, executor.app, self._began)
+            describe(worker.connection, executor.calls.keys, executor.app, self._since())
             self._due["describe"] = time.monotonic() + DESCRIBE_EVERY
 
     def announce(self) -> None:
         """Announce what this worker can execute, and learn whether there are webhooks."""
         call = self._executor.calls.announce(self._executor.app, 3 * ANNOUNCE_EVERY)
         self._on_webhooks(run(self._worker.connection, call) == 1)
+
+    def _since(self) -> float:
+        """Return when this worker began, by the one clock that all workers have: Redis's."""
+        began = self._began
+        if began is None:
+            connection: Any = self._worker.connection
+            seconds, microseconds = connection.time()
+            began = self._began = int(seconds) + int(microseconds) / 1e6
+        return began
 
     def _clean(self) -> None:
         """Let RQ clean its registries; an error there is no reason to end."""

@@ -1,6 +1,6 @@
 -- describe: say what clients may know of an entrypoint, unless a worker that began later has said it.
 --
--- ARGV[3] name of the entrypoint, ARGV[4] when this worker began (seconds since 1970), ARGV[5] the description, JSON
+-- ARGV[3] name of the entrypoint, ARGV[4] when this worker began (seconds since 1970 by Redis's clock), ARGV[5] the description, JSON
 -- that begins with this time as `since`, ARGV[6] for how many ms it is kept.
 -- Returns OK, or NEWER where another one stands.
 -- Keys: entrypoint:<name>.
