@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -36,7 +36,7 @@ def prune(worker: InMemoryWorker, acts: dict[str, Callable[[], object]]) -> bool
         if isinstance(request, Call):
             acts.pop(request.script.name, lambda: None)()
             return run(worker.connection, request)
-        return cast(Any, worker.connection).execute_command(*request)
+        return worker.connection.execute_command(*request)
 
     return follow(worker.client.threads.keep_latest("t"), ask)
 

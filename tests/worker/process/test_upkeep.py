@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,7 +47,7 @@ def nothing() -> None: ...
 
 
 @contextmanager
-def upkept(url: str, connection: redis.Redis, name: str, app: App) -> Iterator[Upkeep]:
+def upkept(url: str, connection: redis.Redis, name: str, app: App) -> Generator[Upkeep]:
     """The duties of a worker that begins."""
     worker = Idle(["default"], name=name, connection=connection)
     registration = Registration(worker, lambda _: None)
