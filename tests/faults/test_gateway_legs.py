@@ -13,6 +13,7 @@ from tests.faults.support.flows import Work, talk
 from tests.faults.support.gateways import Gateways
 from tests.faults.support.invariants import Checker
 from tests.faults.support.leg_readers import LegReader
+from tests.faults.support.protocol_readers import ProtocolReader
 from tests.faults.support.workers import Fleet
 from tests.support.until import until
 
@@ -61,6 +62,40 @@ def test_w5_each_event_comes_once_while_gateways_and_workers_are_ended_and_kille
     assert run.status() == "completed"
     ids = [part[0] for part in whole[:-1]]
     assert len(set(ids)) == len(ids)
+    assert found == [whole] * len(readers)
+    assert all(reader.cuts for reader in readers)
+    checker.check(over=True)
+
+
+def test_w11_each_event_of_a_thread_comes_once_while_gateways_and_workers_are_killed(
+    fleet: Fleet, gateways: Gateways, client: Client, checker: Checker
+) -> None:
+    both = [gateways.start(), gateways.start()]
+    worker = fleet.start()
+    run = client.enqueue(talk, Work(steps=40, seconds=0.1), thread_id="shop")
+    channels = ["values", "updates", "messages", "lifecycle", "checkpoints", "tasks", "custom"]
+    with ExitStack() as stack:
+        readers = [stack.enter_context(ProtocolReader(both, "shop", channels, n)) for n in range(3)]
+        until(lambda: all(len(reader.parts) > 20 for reader in readers), 30.0, "first events")
+
+        both[0].process.kill()
+        both[0] = gateways.start()
+        worker.kill()
+        fleet.start()
+        until(lambda: run.info().attempt > 1, 30.0, "the second attempt")
+        both[1].process.term()
+        until(lambda: not both[1].process.running, 20.0, "a gateway that has ended")
+        both[1] = gateways.start()
+
+        found = [reader.wait() for reader in readers]
+
+    late = ProtocolReader(both, "shop", channels)
+    with late:
+        whole = late.wait()
+    assert run.status() == "completed"
+    seqs = [int(part[0]) for part in whole]
+    assert seqs == sorted(set(seqs))
+    assert len({part[2]["event_id"] for part in whole}) == len(whole)
     assert found == [whole] * len(readers)
     assert all(reader.cuts for reader in readers)
     checker.check(over=True)

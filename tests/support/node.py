@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,27 @@ def use_stream(version: str, url: str) -> Any:
     """Execute the script `use_stream.mjs` against a gateway; returns what its pages have shown."""
     folder = _installed(version)
     return json.loads(_executed((SCRIPTS / "use_stream.mjs").read_text(), folder, url, version))
+
+
+def thread_stream(url: str, proxied: str, cut: Callable[[], None]) -> Any:
+    """Execute the script `thread_stream.mjs`; returns what came of its parts.
+
+    `cut` is called when the connections to `proxied` are to be cut.
+    """
+    folder, executable = _installed(NEWEST), _node()
+    place = folder / f"{uuid.uuid4().hex}.mjs"
+    place.write_text((SCRIPTS / "thread_stream.mjs").read_text())
+    command = [executable, str(place), url, proxied]
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "cut\n"
+            cut()
+            found = process.stdout.read()
+            assert process.wait(60) == 0
+    finally:
+        place.unlink()
+    return json.loads(found)
 
 
 def shown(page: str, name: str, url: str) -> str:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.gateway.compatible.served import Served
 from tests.support.js_client import VERSIONS
-from tests.support.node import complaints, conversation, scripts_of, use_stream
+from tests.support.node import complaints, conversation, scripts_of, thread_stream, use_stream
+from tests.support.plain_proxy import PlainProxy
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -92,6 +93,42 @@ def test_w10_the_hook_takes_void_words_back(pages: Any) -> None:
 
 def test_the_hook_tells_of_a_failure(pages: Any) -> None:
     assert pages["failed"] == {"error": "ValueError: boom"}
+
+
+@pytest.fixture(scope="module")
+def threads(served: Served) -> Any:
+    """What came of streams of whole threads."""
+    proxy = PlainProxy(int(served.url.rpartition(":")[2]))
+    return thread_stream(served.url, f"http://127.0.0.1:{proxy.port}", proxy.cut)
+
+
+def test_a_thread_is_streamed_to_its_output(threads: Any) -> None:
+    assert threads["result"] == {"result": 8}
+    assert threads["turns"] == [["one", "Hello you"], ["one", "Hello you", "two", "Hello you"]]
+    assert threads["failed"] == {
+        "event": "failed",
+        "graph_name": "broken",
+        "error": "ValueError: boom",
+    }
+
+
+def test_messages_calls_and_extensions_of_a_thread_are_assembled(threads: Any) -> None:
+    assert threads["talked"] == {
+        "found": [["ai-graph", "one two three"]],
+        "said": ["hi", "one two three"],
+    }
+    assert threads["tools"] == [["look_up", {"of": "life"}, 42]]
+    assert threads["extended"] == [0, 1, 2]
+
+
+def test_a_question_of_a_thread_is_answered_over_both_transports(threads: Any) -> None:
+    answered = {"payload": {"approve": 1}, "answered": {"answer": True}}
+
+    assert threads["asked"] == threads["overSocket"] == answered
+
+
+def test_w5_a_thread_that_was_cut_is_followed_on(threads: Any) -> None:
+    assert threads["cut"] == list(range(12))
 
 
 @pytest.mark.parametrize("page", ["javascript.md", "serve-it.md"])

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import pytest
 from langgraph_sdk import get_client
 
 from tests.gateway.compatible.served import Served
-from tests.support.proxy import Proxy
+from tests.support.plain_proxy import PlainProxy
 
 HI = {"messages": [{"role": "user", "content": "hi", "id": "h1"}]}
 
@@ -35,22 +34,6 @@ def done(work: Callable[[], Awaitable[Any]]) -> Any:
             return await work()
 
     return asyncio.run(limited())
-
-
-class PlainProxy(Proxy):
-    """Passes on bytes as they come: those of WebSockets have no lines."""
-
-    def _pump_requests(self, link: Any) -> None:
-        _pump(link, link.client, link.server)
-
-    def _pump_replies(self, link: Any) -> None:
-        _pump(link, link.server, link.client)
-
-
-def _pump(link: Any, source: socket.socket, target: socket.socket) -> None:
-    with link, suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
 
 
 @pytest.fixture(params=["sse", "websocket"])
