@@ -38,7 +38,7 @@ def test_a_gateway_does_not_answer_to_another_name(named: Api, host: str) -> Non
 @pytest.mark.parametrize(
     "origin", ["http://localhost:3000", "http://127.0.0.1", "https://app.example"]
 )
-def test_pages_of_loopback_and_those_that_are_named_may_use_it(named: Api, origin: str) -> None:
+def test_w7_pages_of_loopback_and_those_that_are_named_may_use_it(named: Api, origin: str) -> None:
     preflight = named.ask(
         "OPTIONS",
         "/api/runs",
@@ -53,7 +53,7 @@ def test_pages_of_loopback_and_those_that_are_named_may_use_it(named: Api, origi
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "https://app.example.evil", "http://localhost.evil"]
 )
-def test_other_pages_may_not(named: Api, origin: str) -> None:
+def test_w7_other_pages_may_not(named: Api, origin: str) -> None:
     for method in ("GET", "POST", "OPTIONS"):
         found = named.ask(method, "/api/runs", headers={"origin": origin})
 

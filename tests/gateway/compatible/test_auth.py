@@ -164,6 +164,16 @@ def test_nobody_comes_in_unknown(api: Api) -> None:
     assert api.ask("GET", "/ok").status_code == 200
 
 
+def test_w13_studio_is_asked_who_it_is_like_all_others(api: Api) -> None:
+    studio = {"x-auth-scheme": "langsmith", "x-user-id": "ann"}
+
+    found = [
+        api.ask(each.method, re.sub(r"{\w+}", "x", each.path), headers=studio) for each in ENDPOINTS
+    ]
+
+    assert {each.status_code for each in found} == {401}
+
+
 @pytest.mark.parametrize("kind", [Auth, langgraph_sdk.Auth])
 def test_what_is_of_another_user_is_missing_by_the_same_bytes(kind: Any) -> None:
     with serving(owners(kind)) as api:

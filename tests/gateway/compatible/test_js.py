@@ -117,7 +117,7 @@ def test_messages_calls_and_extensions_of_a_thread_are_assembled(threads: Any) -
         "found": [["ai-graph", "one two three"]],
         "said": ["hi", "one two three"],
     }
-    assert threads["tools"] == [["look_up", {"of": "life"}, 42]]
+    assert threads["tools"] == [["look_up", {"of": "life"}, "42"]]
     assert threads["extended"] == [0, 1, 2]
 
 

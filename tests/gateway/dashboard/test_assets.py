@@ -15,7 +15,7 @@ STATIC = Path(penstock.gateway.dashboard.__file__).parent / "static"
 LARGEST = 150 * 1024
 
 
-def test_vendored_files_are_as_they_came() -> None:
+def test_w15_vendored_files_are_as_they_came() -> None:
     vendored = tomllib.loads((STATIC / "vendor.toml").read_text())
 
     assert vendored

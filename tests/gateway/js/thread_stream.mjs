@@ -17,9 +17,9 @@ async function payloads(events) {
   return found;
 }
 
-async function words(thread) {
+async function words(messagesOfThread) {
   const messages = [];
-  for await (const message of thread.messages) messages.push(message);
+  for await (const message of messagesOfThread) messages.push(message);
   return Promise.all(messages.map(async (message) => [message.id, await message.text]));
 }
 
@@ -34,8 +34,9 @@ async function result() {
 async function talked() {
   const thread = opened("talking");
   const input = { messages: [{ type: "human", content: "hi", id: "h1" }] };
+  const streamed = thread.messages; // wanted before the run begins, else a short one is over
   await thread.run.start({ input });
-  const found = await words(thread);
+  const found = await words(streamed);
   const { messages } = await thread.output;
   await thread.close();
   return { found, said: messages.map(({ content }) => content) };
@@ -43,18 +44,20 @@ async function talked() {
 
 async function tools() {
   const thread = opened("calling");
+  const streamed = thread.toolCalls;
   await thread.run.start({ input: "life" });
-  const calls = [];
-  for await (const { name, input, output } of thread.toolCalls) calls.push([name, input, await output]);
+  const calls = new Map(); // the client gives a call at its begin, and again at its end
+  for await (const call of streamed) calls.set(call.callId, call);
   await thread.close();
-  return calls;
+  return Promise.all([...calls.values()].map(async ({ name, input, output }) => [name, input, await output]));
 }
 
 async function extended() {
   const thread = opened("telling");
+  const streamed = thread.extensions.progress;
   await thread.run.start({ input: 3 });
   const found = [];
-  for await (const payload of thread.extensions.progress) found.push(payload);
+  for await (const payload of streamed) found.push(payload);
   await thread.close();
   return found;
 }

@@ -86,7 +86,7 @@ def test_a_stream_in_modes_ends_at_a_question_and_says_so(api: Api) -> None:
     assert events[1]["data"]["__interrupt__"][0]["value"] == {"approve": 8}
 
 
-def test_all_that_is_stored_goes_on_past_the_end_of_a_run_that_was_resumed(api: Api) -> None:
+def test_w12_all_that_is_stored_goes_on_past_the_end_of_a_run_that_was_resumed(api: Api) -> None:
     run_id = api.run("broken", 4)
     api.post(f"/api/runs/{run_id}/resume")
     api.worker.work()
