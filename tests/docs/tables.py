@@ -28,6 +28,7 @@ from penstock.gateway.compatible.asks import Asks
 from penstock.gateway.compatible.routes import ENDPOINTS as COMPATIBLE
 from penstock.gateway.endpoint import Endpoint
 from penstock.gateway.keys import GatewayKeys
+from penstock.gateway.native.asks import AsksAll
 from penstock.gateway.settings import GatewaySettings
 from penstock.langgraph.redis.keys import GraphKeys
 from penstock.publisher.errors import PenstockError
@@ -141,13 +142,24 @@ def routes(endpoints: Iterable[Endpoint[Any, Any]]) -> Iterator[str]:
 
 def asks() -> Iterator[str]:
     """Actions that an Auth object is asked for, with the routes that ask."""
-    found: dict[str, list[str]] = {}
-    for each in COMPATIBLE:
-        if isinstance(each.asks, Asks):
-            found.setdefault(each.asks.name, []).append(f"`{each.method} {each.path}`")
     yield from ("| action | routes |", "|---|---|")
+    yield from _asking(Asks)
+
+
+def asks_all() -> Iterator[str]:
+    """Actions for which nothing may be filtered, with the routes that ask."""
+    yield from ("| actions | routes |", "|---|---|")
+    yield from _asking(AsksAll)
+
+
+def _asking(kind: type[Asks] | type[AsksAll]) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
+    for each in (*COMPATIBLE, *ENDPOINTS):
+        if isinstance(each.asks, kind):
+            found.setdefault(each.asks.name, []).append(f"`{each.method} {each.path}`")
     for name in sorted(found):
-        yield f"| `{name}` | {', '.join(found[name])} |"
+        shown = re.sub(r"[a-z]+\.[a-z_]+", r"`\g<0>`", name)
+        yield f"| {shown} | {', '.join(found[name])} |"
 
 
 def _attribute_docs(cls: type) -> dict[str, str]:
@@ -252,6 +264,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "routes": lambda: routes(ENDPOINTS),
     "routes:compatible": lambda: routes(COMPATIBLE),
     "asks": asks,
+    "asks_all": asks_all,
     "commands": commands,
     "metrics:process": process_metrics,
     "metrics:redis": redis_metrics,

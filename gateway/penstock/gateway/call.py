@@ -59,6 +59,11 @@ class Call(Generic[Q, B]):
         return await handlers.ask(self.user, resource, action, value)
 
     @property
+    def configurable(self) -> Mapping[str, Any]:
+        """What a new run is told in `configurable`, which requests cannot say: who its user is."""
+        return {} if self.user is None else self.user.configurable()
+
+    @property
     def client(self) -> AsyncClient:
         """The client of the gateway."""
         return self.shared.client

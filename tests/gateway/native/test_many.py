@@ -125,3 +125,10 @@ def test_only_an_admin_deletes_runs(closed: Api) -> None:
     admin = closed.ask("POST", "/api/bulk", json=body, headers=closed.key(Role.ADMIN))
 
     assert (operator.status_code, admin.status_code) == (403, 200)
+
+
+def test_a_queue_for_a_bulk_that_no_worker_does_is_refused(api: Api) -> None:
+    body = {"action": "cancel", "all": True, "worker_queue": "night"}
+    found = api.ask("POST", "/api/bulk", json=body)
+    assert found.status_code == 422
+    assert "detach" in found.json()["detail"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 __all__ = [
     "admitted_legs",
+    "admitted_runs",
     "check_assistant",
     "check_leg",
     "check_thread",
     "check_thread_of_path",
     "check_thread_of_run",
+    "ensure_thread",
     "is_admitted",
+    "is_known",
     "is_own_thread",
     "make_thread",
     "metadata_of_new",
@@ -35,6 +38,8 @@ from penstock.runtime.errors import (
     ThreadExistsError,
     ThreadNotFoundError,
 )
+from penstock.runtime.redis.plans.legs import read_many_legs
+from penstock.runtime.types.run import Run
 from penstock.runtime.types.thread_record import ThreadQuery, contains
 
 AnyCall = Call[Any, Any]
@@ -84,7 +89,7 @@ async def check_thread_of_run(call: AnyCall) -> None:
     try:
         await check_thread_of_path(call)
     except ThreadNotFoundError:
-        if call.body.if_not_exists == "reject" or await _exists(
+        if call.body.if_not_exists == "reject" or await is_known(
             call.client, call.path["thread_id"]
         ):
             raise
@@ -156,13 +161,23 @@ async def own_thread(call: AnyCall, thread_id: str | None) -> str | None:
     if thread_id is None and call.body.on_completion == "delete":
         return None
     thread_id = thread_id or new_id()
-    if not await _exists(call.client, thread_id):
+    await ensure_thread(call, thread_id)
+    return thread_id
+
+
+async def ensure_thread(call: AnyCall, thread_id: str) -> None:
+    """Make the thread of a new run, for its user, if there is none.
+
+    Raises:
+        RequestError: the Auth object refuses a new thread.
+        ThreadNotFoundError: the thread is not for the user.
+    """
+    if not await is_known(call.client, thread_id):
         metadata = await metadata_of_new(call, thread_id, {})
         try:
             await make_thread(call, thread_id, metadata)
         except ThreadExistsError:  # made meanwhile, for somebody else
             raise missing_thread(thread_id) from None
-    return thread_id
 
 
 async def metadata_of_new(
@@ -185,7 +200,8 @@ async def metadata_of_new(
     return with_filter(cast("Mapping[str, Any]", changed), own)
 
 
-async def _exists(client: AsyncClient, thread_id: str) -> bool:
+async def is_known(client: AsyncClient, thread_id: str) -> bool:
+    """Tell whether there is a thread, or a run without one, of an id."""
     try:
         await _check_no_run(client, thread_id)
         await ThreadReader(client).record(thread_id)
@@ -223,6 +239,16 @@ async def admitted_legs(
         for each in legs
         if (contains(_metadata(each), own) if _is_alone(each) else each.run.thread_id in admitted)
     ]
+
+
+async def admitted_runs(client: AsyncClient, runs: Sequence[Run], own: Filter) -> Sequence[Run]:
+    """Return the runs that are for a user."""
+    if not own or not runs:
+        return runs
+    legs = await client.do(read_many_legs(client.plans, [run.run_id for run in runs]))
+    found = await admitted_legs(client, [FoundLeg(each, each.legs[-1]) for each in legs], own)
+    admitted = {each.run.run_id for each in found}
+    return [run for run in runs if run.run_id in admitted]
 
 
 async def check_leg(call: AnyCall, found: FoundLeg, own: Filter) -> None:

@@ -31,6 +31,7 @@ from typing import Any, Final, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from penstock.gateway.auth.failures import AuthHandlerError
+from penstock.gateway.auth.filters import Filter
 from penstock.gateway.call import Call
 from penstock.gateway.compatible.access import (
     check_assistant,
@@ -76,10 +77,15 @@ class Asks:
         own = await call.ask(self.resource, self.action, value)
         if value != self.value(call):
             call = self._changed(call, value)
+        own = self.narrowed(call, value, own)
         call = dataclasses.replace(call, filter=own)
         if self.check is not None and own:
             await self.check(call)
         return call
+
+    def narrowed(self, call: Call[Any, Any], value: Mapping[str, Any], own: Filter) -> Filter:
+        """Return the filter of a call, after the handler was given `value`."""
+        return own
 
     def value(self, call: Call[Any, Any]) -> dict[str, Any]:
         """Return what the handler is given, to see and to change."""

@@ -11,12 +11,11 @@ from typing import Any, Final, Literal, Self, cast
 from pydantic import Field, model_validator
 from starlette.responses import Response
 
-from penstock.gateway.auth.filters import Filter
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.access import admitted_legs, check_thread
+from penstock.gateway.compatible.access import admitted_legs, admitted_runs, check_thread
 from penstock.gateway.compatible.asks import THREADS_CREATE_RUN, THREADS_UPDATE, asks_each
-from penstock.gateway.compatible.legs import FoundLeg, find_legs, leg_status
+from penstock.gateway.compatible.legs import find_legs, leg_status
 from penstock.gateway.compatible.request_model import NoFields, RequestModel
 from penstock.gateway.compatible.run_body import BatchedRun, RunBatch
 from penstock.gateway.compatible.run_start import begin_run, find_own_assistant
@@ -24,7 +23,6 @@ from penstock.gateway.compatible.run_view import read_run_views
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunNotFoundError
-from penstock.runtime.redis.plans.legs import read_many_legs
 from penstock.runtime.types.run import OPEN, Run
 
 _PAGE: Final = 100
@@ -80,16 +78,8 @@ async def cancel_many(call: Call[ActionQuery, CancelBody]) -> Response:
     shown = ("pending", "running") if body.status == "all" else (body.status,)
     async for page in _open_runs(client):
         wanted = [run for run in page if leg_status(run) in shown]
-        await _cancel(client, await _admitted(client, wanted, own), reason)
+        await _cancel(client, await admitted_runs(client, wanted, own), reason)
     return Response(status_code=204)
-
-
-async def _admitted(client: AsyncClient, runs: Sequence[Run], own: Filter) -> Sequence[Run]:
-    if not own or not runs:
-        return runs
-    legs = await client.do(read_many_legs(client.plans, [run.run_id for run in runs]))
-    found = [FoundLeg(each, each.legs[-1]) for each in legs]
-    return [each.run for each in await admitted_legs(client, found, own)]
 
 
 async def _open_runs(client: AsyncClient) -> AsyncGenerator[Sequence[Run]]:

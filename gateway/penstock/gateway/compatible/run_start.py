@@ -28,8 +28,8 @@ async def begin_run(call: Call[Any, RunBody]) -> FoundLeg:
     if thread_id is not None and body.if_not_exists == "reject":
         await ThreadReader(call.client).record(thread_id)
     assistant = await find_own_assistant(call)
+    assistant = dataclasses.replace(assistant, user=call.configurable)
     if call.user is not None:
-        assistant = dataclasses.replace(assistant, user=call.user.configurable())
         thread_id = await own_thread(call, thread_id)
         body = body.model_copy(update={"metadata": with_filter(body.metadata, call.filter)})
     found = await start_leg(call.client, body, assistant, thread_id)

@@ -10,8 +10,8 @@ from penstock.gateway.auth.api_key import ApiKey
 from penstock.gateway.auth.api_keys import find_key
 from penstock.gateway.dashboard.assets import Assets
 from penstock.gateway.dashboard.changes import Changes
-from penstock.gateway.dashboard.secret import read_secret
 from penstock.gateway.keys import GatewayKeys
+from penstock.gateway.session_secret import read_secret
 from penstock.gateway.shared import Shared
 from penstock.runtime.redis.plans.requests import Plan
 from penstock.runtime.redis.plans.together import together

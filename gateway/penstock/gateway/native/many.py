@@ -15,7 +15,9 @@ from penstock.gateway.call import Call, Empty
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError
 from penstock.gateway.json_text import json_text
+from penstock.gateway.native.asks import ALL_RUNS, BULK_CHANGE, FIND_RUNS
 from penstock.gateway.native.models import BulkBody, CountQuery, FailuresQuery, RunsQuery
+from penstock.gateway.native.own_runs import count_runs, find_runs
 from penstock.gateway.redaction import redacted_group, redacted_run
 from penstock.runtime.types.bulk import BulkProgress
 
@@ -23,14 +25,15 @@ from penstock.runtime.types.bulk import BulkProgress
 async def runs(call: Call[RunsQuery, Empty]) -> Response:
     """List runs: first the open ones, then by their end, newest first; page by page."""
     query = call.query
-    page = await call.client.runs(limit=query.limit, after=query.after, **query.filters())
+    page = await find_runs(call.client, call.filter, query.limit, query.after, **query.filters())
     shown = list(page) if call.sees_values else [redacted_run(run) for run in page]
     return answer_json({"runs": shown, "after": page.after})
 
 
 async def counts(call: Call[CountQuery, Empty]) -> Response:
     """Count runs by status, entrypoint, queue or tag."""
-    return answer_json(await call.client.counts(call.query.by, **call.query.filters()))
+    query = call.query
+    return answer_json(await count_runs(call.client, call.filter, query.by, **query.filters()))
 
 
 async def failures(call: Call[FailuresQuery, Empty]) -> Response:
@@ -69,8 +72,8 @@ async def _lines(steps: AsyncGenerator[BulkProgress]) -> AsyncIterator[str]:
 
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("GET", "/api/runs", Role.VIEWER, RunsQuery, Empty, runs),
-    Endpoint("GET", "/api/counts", Role.VIEWER, CountQuery, Empty, counts),
-    Endpoint("GET", "/api/failures", Role.VIEWER, FailuresQuery, Empty, failures),
-    Endpoint("POST", "/api/bulk", Role.OPERATOR, Empty, BulkBody, bulk),
+    Endpoint("GET", "/api/runs", Role.VIEWER, RunsQuery, Empty, runs, asks=FIND_RUNS),
+    Endpoint("GET", "/api/counts", Role.VIEWER, CountQuery, Empty, counts, asks=FIND_RUNS),
+    Endpoint("GET", "/api/failures", Role.VIEWER, FailuresQuery, Empty, failures, asks=ALL_RUNS),
+    Endpoint("POST", "/api/bulk", Role.OPERATOR, Empty, BulkBody, bulk, asks=BULK_CHANGE),
 )

@@ -256,6 +256,12 @@ class BulkBody(FilterQuery):
     worker_queue: Text | None = None
     """With `detach`: the queue whose workers do it."""
 
+    @model_validator(mode="after")
+    def _queue_if_detached(self) -> Self:
+        if self.worker_queue is not None and not self.detach:
+            raise ValueError("worker_queue is for a bulk that a worker does: give detach, too")
+        return self
+
 
 class WebhookFilters(_Model):
     """Which runs a webhook is told of: those that have all that is asked for."""

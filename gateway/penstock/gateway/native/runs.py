@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from penstock.gateway.auth.bulk_access import check_entrypoint, check_repeat
+from penstock.gateway.auth.bulk_access import check_repeat
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call, Empty
 from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError
 from penstock.gateway.event_stream import Events, event_response
+from penstock.gateway.native.asks import ENQUEUE, RUN_AGAIN, RUN_CHANGE, RUN_READ
+from penstock.gateway.native.begin_run import begin_run, check_own_name
 from penstock.gateway.native.facts import FACTS, facts
 from penstock.gateway.native.models import (
     Answer,
@@ -32,15 +34,13 @@ from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.client.run import AsyncRunHandle
 from penstock.runtime.diagnostics.run_report import as_object, read_report
 from penstock.runtime.errors import RunCancelledError, RunFailedError
+from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.run import RunStatus
 
 
 async def enqueue(call: Call[Empty, NewRun]) -> Response:
     """Enqueue a run."""
-    check_entrypoint(call.body.entrypoint)
-    given = call.body.model_dump(exclude={"entrypoint", "input"})
-    run = await call.client.enqueue(call.body.entrypoint, call.body.input, **given)
-    return _named(run)
+    return _named(await begin_run(call))
 
 
 async def show(call: Call[RunQuery, Empty]) -> Response:
@@ -131,6 +131,8 @@ async def rerun(call: Call[Empty, Rerun]) -> Response:
     """Enqueue a run of the same input, or of another one."""
     run = await call.client.get(call.path["run_id"])
     await check_repeat(call.identity, run)
+    if call.body.given is not NOTHING:
+        await check_own_name(call, run.run_id)
     return _named(await run.rerun(call.body.given))
 
 
@@ -149,13 +151,31 @@ def _named(run: AsyncRunHandle) -> Response:
 _RUN: Final = "/api/runs/{run_id}"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("POST", "/api/runs", Role.CLIENT, Empty, NewRun, enqueue, 202),
-    Endpoint("GET", _RUN, Role.VIEWER, RunQuery, Empty, show, has_values=True),
-    Endpoint("GET", f"{_RUN}/events", Role.VIEWER, EventsQuery, Empty, events, has_values=True),
-    Endpoint("GET", f"{_RUN}/result", Role.VIEWER, ResultQuery, Empty, result, has_values=True),
-    Endpoint("POST", f"{_RUN}/answer", Role.CLIENT, Empty, Answer, answer, 202),
-    Endpoint("POST", f"{_RUN}/cancel", Role.CLIENT, Empty, Empty, cancel, 202),
-    Endpoint("POST", f"{_RUN}/resume", Role.OPERATOR, Empty, Resume, resume, 202),
-    Endpoint("POST", f"{_RUN}/rerun", Role.OPERATOR, Empty, Rerun, rerun, 202),
-    Endpoint("POST", f"{_RUN}/fork", Role.OPERATOR, Empty, Fork, fork, 202),
+    Endpoint("POST", "/api/runs", Role.CLIENT, Empty, NewRun, enqueue, 202, asks=ENQUEUE),
+    Endpoint("GET", _RUN, Role.VIEWER, RunQuery, Empty, show, has_values=True, asks=RUN_READ),
+    Endpoint(
+        "GET",
+        f"{_RUN}/events",
+        Role.VIEWER,
+        EventsQuery,
+        Empty,
+        events,
+        has_values=True,
+        asks=RUN_READ,
+    ),
+    Endpoint(
+        "GET",
+        f"{_RUN}/result",
+        Role.VIEWER,
+        ResultQuery,
+        Empty,
+        result,
+        has_values=True,
+        asks=RUN_READ,
+    ),
+    Endpoint("POST", f"{_RUN}/answer", Role.CLIENT, Empty, Answer, answer, 202, asks=RUN_AGAIN),
+    Endpoint("POST", f"{_RUN}/cancel", Role.CLIENT, Empty, Empty, cancel, 202, asks=RUN_CHANGE),
+    Endpoint("POST", f"{_RUN}/resume", Role.OPERATOR, Empty, Resume, resume, 202, asks=RUN_AGAIN),
+    Endpoint("POST", f"{_RUN}/rerun", Role.OPERATOR, Empty, Rerun, rerun, 202, asks=RUN_AGAIN),
+    Endpoint("POST", f"{_RUN}/fork", Role.OPERATOR, Empty, Fork, fork, 202, asks=RUN_AGAIN),
 )

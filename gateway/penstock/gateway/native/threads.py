@@ -11,7 +11,10 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call, Empty
+from penstock.gateway.compatible.asks import THREADS_DELETE, THREADS_READ, THREADS_UPDATE
 from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.gateway.native.asks import THREAD_ANSWER
+from penstock.gateway.native.copy_thread import copy_own
 from penstock.gateway.native.models import Answer, Copy, HistoryQuery, StateQuery, Update
 from penstock.runtime.types.state import checkpoint_id_of
 
@@ -46,8 +49,12 @@ async def answer(call: Call[Empty, Answer]) -> Response:
 
 async def copy(call: Call[Empty, Copy]) -> Response:
     """Copy a thread, with its history, under another name."""
-    made = await call.client.thread(call.path["thread_id"]).copy(call.body.target)
-    return answer_json({"thread_id": made.thread_id}, 201)
+    source, target = call.path["thread_id"], call.body.target
+    if call.user is None:
+        await call.client.thread(source).copy(target)
+    else:
+        await copy_own(call, source, target)
+    return answer_json({"thread_id": target}, 201)
 
 
 async def delete(call: Call[Empty, Empty]) -> Response:
@@ -59,12 +66,23 @@ async def delete(call: Call[Empty, Empty]) -> Response:
 _THREAD: Final = "/api/threads/{thread_id}"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("GET", _THREAD, Role.VIEWER, StateQuery, Empty, show, has_values=True),
     Endpoint(
-        "GET", f"{_THREAD}/history", Role.VIEWER, HistoryQuery, Empty, history, has_values=True
+        "GET", _THREAD, Role.VIEWER, StateQuery, Empty, show, has_values=True, asks=THREADS_READ
     ),
-    Endpoint("PATCH", _THREAD, Role.OPERATOR, Empty, Update, update),
-    Endpoint("POST", f"{_THREAD}/answer", Role.CLIENT, Empty, Answer, answer, 202),
-    Endpoint("POST", f"{_THREAD}/copy", Role.OPERATOR, Empty, Copy, copy, 201),
-    Endpoint("DELETE", _THREAD, Role.ADMIN, Empty, Empty, delete, 204),
+    Endpoint(
+        "GET",
+        f"{_THREAD}/history",
+        Role.VIEWER,
+        HistoryQuery,
+        Empty,
+        history,
+        has_values=True,
+        asks=THREADS_READ,
+    ),
+    Endpoint("PATCH", _THREAD, Role.OPERATOR, Empty, Update, update, asks=THREADS_UPDATE),
+    Endpoint(
+        "POST", f"{_THREAD}/answer", Role.CLIENT, Empty, Answer, answer, 202, asks=THREAD_ANSWER
+    ),
+    Endpoint("POST", f"{_THREAD}/copy", Role.OPERATOR, Empty, Copy, copy, 201, asks=THREADS_READ),
+    Endpoint("DELETE", _THREAD, Role.ADMIN, Empty, Empty, delete, 204, asks=THREADS_DELETE),
 )

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call, Empty
 from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.gateway.native.asks import ALL_CHANGES, ALL_RUNS
 from penstock.gateway.native.models import Disabling, LimitQuery, WebhookBody
 from penstock.runtime.errors import WebhookNotFoundError
 from penstock.runtime.types.webhook import webhook_fields
@@ -78,12 +79,16 @@ def _id(call: Call[Any, Any]) -> str:
 _WEBHOOK: Final = "/api/webhooks/{webhook_id}"
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("GET", "/api/webhooks", Role.ADMIN, Empty, Empty, listing),
-    Endpoint("GET", _WEBHOOK, Role.ADMIN, Empty, Empty, show),
-    Endpoint("PUT", _WEBHOOK, Role.ADMIN, Empty, WebhookBody, put),
-    Endpoint("DELETE", _WEBHOOK, Role.ADMIN, Empty, Empty, delete, 204),
-    Endpoint("POST", f"{_WEBHOOK}/test", Role.ADMIN, Empty, Empty, test, 202),
-    Endpoint("POST", f"{_WEBHOOK}/enable", Role.ADMIN, Empty, Empty, enable, 204),
-    Endpoint("POST", f"{_WEBHOOK}/disable", Role.ADMIN, Empty, Disabling, disable, 204),
-    Endpoint("GET", f"{_WEBHOOK}/deliveries", Role.ADMIN, LimitQuery, Empty, deliveries),
+    Endpoint("GET", "/api/webhooks", Role.ADMIN, Empty, Empty, listing, asks=ALL_RUNS),
+    Endpoint("GET", _WEBHOOK, Role.ADMIN, Empty, Empty, show, asks=ALL_RUNS),
+    Endpoint("PUT", _WEBHOOK, Role.ADMIN, Empty, WebhookBody, put, asks=ALL_CHANGES),
+    Endpoint("DELETE", _WEBHOOK, Role.ADMIN, Empty, Empty, delete, 204, asks=ALL_CHANGES),
+    Endpoint("POST", f"{_WEBHOOK}/test", Role.ADMIN, Empty, Empty, test, 202, asks=ALL_CHANGES),
+    Endpoint("POST", f"{_WEBHOOK}/enable", Role.ADMIN, Empty, Empty, enable, 204, asks=ALL_CHANGES),
+    Endpoint(
+        "POST", f"{_WEBHOOK}/disable", Role.ADMIN, Empty, Disabling, disable, 204, asks=ALL_CHANGES
+    ),
+    Endpoint(
+        "GET", f"{_WEBHOOK}/deliveries", Role.ADMIN, LimitQuery, Empty, deliveries, asks=ALL_RUNS
+    ),
 )

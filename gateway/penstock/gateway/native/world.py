@@ -13,6 +13,7 @@ from starlette.responses import Response
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call, Empty
 from penstock.gateway.endpoint import Endpoint, answer_json
+from penstock.gateway.native.asks import ALL_RUNS, FIND_ENTRYPOINTS
 from penstock.runtime.diagnostics.doctor.examination import examination
 from penstock.runtime.diagnostics.entrypoints import read_entrypoints
 from penstock.runtime.diagnostics.workers import read_workers
@@ -41,8 +42,10 @@ async def doctor(call: Call[Empty, Empty]) -> Response:
 
 
 ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
-    Endpoint("GET", "/api/queues", Role.VIEWER, Empty, Empty, queues),
-    Endpoint("GET", "/api/workers", Role.VIEWER, Empty, Empty, workers),
-    Endpoint("GET", "/api/entrypoints", Role.VIEWER, Empty, Empty, entrypoints),
-    Endpoint("GET", "/api/doctor", Role.OPERATOR, Empty, Empty, doctor),
+    Endpoint("GET", "/api/queues", Role.VIEWER, Empty, Empty, queues, asks=ALL_RUNS),
+    Endpoint("GET", "/api/workers", Role.VIEWER, Empty, Empty, workers, asks=ALL_RUNS),
+    Endpoint(
+        "GET", "/api/entrypoints", Role.VIEWER, Empty, Empty, entrypoints, asks=FIND_ENTRYPOINTS
+    ),
+    Endpoint("GET", "/api/doctor", Role.OPERATOR, Empty, Empty, doctor, asks=ALL_RUNS),
 )

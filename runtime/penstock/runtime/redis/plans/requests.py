@@ -12,8 +12,10 @@ __all__ = [
     "RequestPlans",
     "found_fields",
     "is_open",
+    "missing_run",
     "no_checkpoint",
     "resumed_event",
+    "run_id_taken",
 ]
 
 import dataclasses
@@ -117,11 +119,7 @@ class RequestPlans:
         call = self.calls.enqueue(creation, asks=asks)
         enqueued: Enqueued = self.calls.enqueued((yield call))
         if enqueued.word == "conflict":
-            raise RunConflictError(
-                creation.run_id,
-                f"run id {creation.run_id!r} is taken by a run with another entrypoint, input or "
-                "thread; give each request an id of its own.",
-            )
+            raise run_id_taken(creation.run_id)
         if enqueued.word == "busy":
             raise _busy(creation, enqueued.other)
         if enqueued.word == "unknown" and creation.fork is not None:
@@ -338,10 +336,24 @@ def found_fields(run_id: str, reply: Any) -> dict[str, str]:
     """
     fields = whole(run_id, texts(reply))
     if "status" not in fields:
-        raise RunNotFoundError(
-            run_id, f"no run {run_id!r}: it never existed, or its retention is over."
-        )
+        raise missing_run(run_id)
     return fields
+
+
+def missing_run(run_id: str) -> RunNotFoundError:
+    """Return what a request is refused with that names a run which is none."""
+    return RunNotFoundError(
+        run_id, f"no run {run_id!r}: it never existed, or its retention is over."
+    )
+
+
+def run_id_taken(run_id: str) -> RunConflictError:
+    """Return what a new run is refused with whose id another one has."""
+    return RunConflictError(
+        run_id,
+        f"run id {run_id!r} is taken by a run with another entrypoint, input or thread; give each "
+        "request an id of its own.",
+    )
 
 
 def resumed_event(run_id: str, fields: Mapping[str, str], data: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SearchPlans", "Stages"]
+__all__ = ["SearchPlans", "Stages", "value_of"]
 
 import base64
 import json
@@ -102,7 +102,7 @@ class SearchPlans:
         Raises:
             ConfigurationError: runs are not counted by this.
         """
-        value_of = _value_of(by)
+        of = value_of(by)
         facets = self._candidates(wanted)
         if by == "status" and len(facets) <= 2 and self._is_listed(wanted, facets):
             return (yield from self._lengths(wanted, facets[-1]))
@@ -110,7 +110,7 @@ class SearchPlans:
         walk, is_over = (yield from self.walk(wanted)), False
         while not is_over:
             page = yield from self.next_page(walk, wanted, AT_ONCE)
-            counted.update(map(value_of, page))
+            counted.update(map(of, page))
             is_over = page.after is None
         return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
@@ -246,7 +246,12 @@ def _read_cursor(after: str) -> tuple[str, int, Any]:
     return str(facet), int(stage), place
 
 
-def _value_of(by: str) -> Callable[[Run], str]:
+def value_of(by: str) -> Callable[[Run], str]:
+    """Return what runs are counted by.
+
+    Raises:
+        ConfigurationError: they are not counted by this.
+    """
     if by in ("status", "entrypoint", "queue"):
         return lambda run: str(getattr(run, by))
     if by.startswith("tag:"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.gateway.dashboard.secret import read_secret
 from penstock.gateway.keys import GatewayKeys
+from penstock.gateway.session_secret import read_secret
 from penstock.publisher.errors import RedisUnavailableError
 from penstock.runtime.testing import InMemoryWorker
 

@@ -1,4 +1,4 @@
-"""The secret that sessions are signed with, the same for all processes of a Redis."""
+"""The secret of sessions and of cursors, the same for all processes of a Redis."""
 
 from __future__ import annotations
 
