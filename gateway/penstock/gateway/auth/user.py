@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CONFIGURABLE", "User", "identity_of", "read_user"]
+__all__ = ["CONFIGURABLE", "User", "identity_of", "is_of_user", "read_user", "with_user"]
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
@@ -15,7 +15,9 @@ from penstock.runtime.diagnostics.plain import plain
 
 _USER: Final = "langgraph_auth_user"
 
-CONFIGURABLE: Final = (_USER, f"{_USER}_id", "langgraph_auth_permissions")
+_ID: Final = f"{_USER}_id"
+
+CONFIGURABLE: Final = (_USER, _ID, "langgraph_auth_permissions")
 """What `configurable` says of the user of a run; requests cannot say it."""
 
 _KNOWN: Final = ("identity", "display_name", "permissions", "is_authenticated")
@@ -59,6 +61,23 @@ class User(Mapping[str, Any]):
         """Return what a workflow is told, as JSON."""
         told = (self._fields, self.identity, self.permissions)
         return {name: plain(value) for name, value in zip(CONFIGURABLE, told, strict=True)}
+
+
+def with_user(config: Mapping[str, Any], user: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the config of a run as that of a run of a user, who is given as `configurable` tells.
+
+    None if it is that already, or nobody is given.
+    """
+    given: Mapping[str, Any] = config.get("configurable") or {}
+    if all(given.get(name) == user[name] for name in user):
+        return None
+    return {**config, "configurable": {**given, **user}}
+
+
+def is_of_user(config: Mapping[str, Any], user: Mapping[str, Any]) -> bool:
+    """Tell whether the config of a run names a user, who is given as `configurable` tells."""
+    given: Mapping[str, Any] = config.get("configurable") or {}
+    return given.get(_ID) == user.get(_ID)
 
 
 def identity_of(user: User) -> Identity:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from penstock.gateway.auth.bulk_access import check_entrypoint
-from penstock.gateway.auth.user import CONFIGURABLE
+from penstock.gateway.auth.user import CONFIGURABLE, is_of_user, with_user
 from penstock.gateway.compatible.graph_command import read_command
 from penstock.gateway.compatible.ids import new_id
 from penstock.gateway.compatible.leg_outcome import is_breakpoint
@@ -23,6 +23,7 @@ from penstock.runtime.client.client import wanted_run
 from penstock.runtime.errors import ConfigurationError, ResumeError
 from penstock.runtime.redis.calls import OnBusy
 from penstock.runtime.redis.plans.creation import Wanted
+from penstock.runtime.redis.plans.fork_run import fork_run
 from penstock.runtime.redis.plans.legs import write_request
 from penstock.runtime.types.breakpoints import with_breakpoints
 from penstock.runtime.types.config import merged
@@ -124,9 +125,21 @@ async def _resume(
     client: AsyncClient, body: RunBody, assistant: RunAssistant, run_id: str, answer: Any
 ) -> FoundLeg:
     request = write_request(client.plans.codec, run_id, _request(body, assistant, is_first=False))
-    number = await client.do(client.plans.resume(run_id, answer, request))
+    config = _config_of_leg(await newest_leg(client, run_id), assistant)
+    number = await client.do(client.plans.resume(run_id, answer, request, config))
     found = await newest_leg(client, run_id)
     return FoundLeg(found.legs, found.legs.legs[number - 1]) if number else found
+
+
+def _config_of_leg(found: FoundLeg, assistant: RunAssistant) -> Mapping[str, Any] | None:
+    """Return the config that a run goes on with, for who asks now; None for that which it has.
+
+    A run that goes on already, with the same user, does so with what was known of this user then.
+    """
+    config = with_user(found.legs.config, assistant.user)
+    is_waiting = found.run.status not in (RunStatus.QUEUED, RunStatus.RUNNING)
+    is_other = not is_of_user(found.legs.config, assistant.user)
+    return config if is_waiting or is_other else None
 
 
 async def _go_on(
@@ -151,17 +164,19 @@ async def _go_on(
     if run.status is RunStatus.SUSPENDED:
         return await _pass_breakpoints(client, body, assistant, run) or found
     if run.status is RunStatus.CANCELLED:
-        return await _fork(client, run)
+        return await _fork(client, assistant, found)
     return found
 
 
-async def _fork(client: AsyncClient, run: Run) -> FoundLeg | None:
-    """Begin behind the last step that a cancelled run has finished; None if it is of a graph."""
+async def _fork(client: AsyncClient, assistant: RunAssistant, found: FoundLeg) -> FoundLeg | None:
+    """Begin a cancelled run again, for who asks now; None if it is of a graph."""
+    past = (found.run.thread_id, found.run.run_id)
+    config = with_user(found.legs.config, assistant.user)
     try:
-        forked = await client.thread(run.thread_id).fork(run.run_id)
+        forked, _ = await client.do(fork_run(client.threads, client.settings, past, None, config))
     except ConfigurationError:  # a graph goes on from its newest point by itself
         return None
-    return await newest_leg(client, forked.run_id)
+    return await newest_leg(client, forked)
 
 
 async def _pass_breakpoints(

@@ -231,14 +231,21 @@ class Calls:
         )
 
     def resume(
-        self, run_id: str, event: str, epoch: str, answers: Mapping[str, str], request: str = ""
+        self,
+        run_id: str,
+        event: str,
+        epoch: str,
+        answers: Mapping[str, str],
+        request: str = "",
+        config: str = "",
     ) -> Call:
         """Answer a run's interrupts, or let one go on that failed at `epoch`.
 
-        `request` is what is kept of it, a text that no other request has.
+        `request` is what is kept of it, a text that no other request has; `config` is stored in the
+        place of the run's own.
         """
         pairs = [part for pair in answers.items() for part in pair]
-        return self._call("resume", run_id, event, epoch, request, *pairs)
+        return self._call("resume", run_id, event, epoch, request, config, *pairs)
 
     def amend(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Wanted", "checked_run_id", "create", "is_run_id"]
+__all__ = ["Wanted", "checked_run_id", "create", "is_run_id", "write_config"]
 
 import json
 import math
@@ -67,6 +67,11 @@ class Wanted:
     """What is kept of the request with the run's first leg, as it is stored; "" for nothing."""
     webhook: str | None = None
     """The URL that is told of its end."""
+
+
+def write_config(codec: Codec, config: Mapping[str, Any]) -> str:
+    """Write down the config of a run, in the place of the one that it was made with."""
+    return codec.at("config").dumps(dict(config), "config of the run")
 
 
 def create(wanted: Wanted, settings: Settings, codec: Codec) -> Creation:

@@ -21,7 +21,7 @@ from penstock.runtime.journal.thread_values import Kept
 from penstock.runtime.redis.calls import Creation, ForkPoint
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.as_read import AsRead
-from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
+from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create, write_config
 from penstock.runtime.redis.plans.requests import Plan, Reads, found_fields
 from penstock.runtime.redis.plans.threads import ThreadPlans
 from penstock.runtime.redis.run_record import CONFIG, read_tags
@@ -47,12 +47,17 @@ class _Past:
 
 
 def fork_run(
-    threads: ThreadPlans, settings: Settings, past: tuple[str, str], after_step: str | None
+    threads: ThreadPlans,
+    settings: Settings,
+    past: tuple[str, str],
+    after_step: str | None,
+    config: Mapping[str, Any] | None = None,
 ) -> Plan[tuple[str, str]]:
     """Start a run with the input of another, and with its steps up to and including one.
 
     The other is `past`, the ids of its thread and of itself. The new one goes on from the
-    checkpoint of its input. Returns the new one's id and the thread's.
+    checkpoint of its input, with the same config unless another is given. Returns
+    the new one's id and the thread's.
 
     Raises:
         RunNotFoundError: there is no such run.
@@ -64,6 +69,9 @@ def fork_run(
     new_id = checked_run_id(None)
     found = yield from _read(threads, run_id, thread_id, new_id)
     creation = yield from _write(threads, settings, found, after_step)
+    if config is not None:
+        told = {"config": write_config(threads.codec.at("run", new_id), config)}
+        creation = dataclasses.replace(creation, fields={**creation.fields, **told})
     return (yield from threads.plans.create(creation))
 
 

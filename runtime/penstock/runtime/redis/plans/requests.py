@@ -45,7 +45,7 @@ from penstock.runtime.errors import (
 from penstock.runtime.redis.calls import SCHEMA, Calls, Creation, ForkPoint
 from penstock.runtime.redis.facets import check_index
 from penstock.runtime.redis.keys import Keys, thread_key
-from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create
+from penstock.runtime.redis.plans.creation import Wanted, checked_run_id, create, write_config
 from penstock.runtime.redis.replies import Enqueued
 from penstock.runtime.redis.run_record import read_run, texts, whole
 from penstock.runtime.settings import Settings
@@ -240,10 +240,17 @@ class RequestPlans:
             raise RunNotFoundError(run_id, f"no run {run_id!r} to cancel.")
         return RunStatus(word)
 
-    def resume(self, run_id: str, answer: Any = NOTHING, request: str = "") -> Plan[int]:
+    def resume(
+        self,
+        run_id: str,
+        answer: Any = NOTHING,
+        request: str = "",
+        config: Mapping[str, Any] | None = None,
+    ) -> Plan[int]:
         """Answer the questions of a run that waits, or let one that failed go on.
 
-        Returns the number of the leg that begins, if a `request` is kept with it; else 0.
+        Returns the number of the leg that begins, if a `request` is kept with it; else 0. With a
+        `config` the run goes on with that one, unless it goes on already with its own.
 
         Raises:
             RunNotFoundError: there is none.
@@ -270,8 +277,10 @@ class RequestPlans:
             for name, value in answers.items()
         }
         event = resumed_event(run_id, fields, {"interrupts": list(encoded)})
+        epoch = fields.get("epoch", "")
+        told = "" if config is None else write_config(self.codec.at("run", run_id), config)
         word = self.calls.word(
-            (yield self.calls.resume(run_id, event, fields.get("epoch", ""), encoded, request))
+            (yield self.calls.resume(run_id, event, epoch, encoded, request, told))
         )
         if request and word.isdigit():
             return int(word)

@@ -1,14 +1,14 @@
 -- resume: answer a run that waits, or let one that failed go on; it is queued again.
 --
 -- ARGV[3] run id, ARGV[4] event run.resumed, ARGV[5] epoch of the run as the caller knows it, ARGV[6] what is
--- kept of the request with the leg that it opens, or '', ARGV[7...] pairs of interrupt id and encoded answer; without a
--- pair, a failed run goes on.
+-- kept of the request with the leg that it opens, or '', ARGV[7] the config that the run goes on with, or '' for that
+-- which it has, ARGV[8...] pairs of interrupt id and encoded answer; without a pair, a failed run goes on.
 -- Returns 'queued', or the number of the leg where something is kept of the request | 'answered' (another answer came
 -- first) | 'unknown' (no such question) | 'moved' (new input came on the thread) | the run's status where it cannot be
 -- resumed ('' for no run).
 -- A run that goes on already, by its timer, another answer or a remote step, takes answers too, and so does one that
 -- asks while it is at work: its worker is told, and an attempt that has not heard finds the answer as it would wait
--- for it (suspend).
+-- for it (suspend). But none takes another config: it is for a run that waits or has failed.
 -- Sent twice with the same answers it says 'queued' again; but a request is known by what is kept of it, which no other
 -- has. The answers are checkpoints named '!<interrupt id>'.
 -- Keys: run:<id>, questions:<id>, checkpoints:<id>, events:<id>, channel:<id>, thread:<key>, open:<facet>, channel
@@ -24,9 +24,9 @@
 local id = ARGV[3]
 local run = fields_of(id, 'status', 'thread_key', 'lone', 'epoch', 'feed', 'hooks')
 local status = run.status or ''
-local request, answers = ARGV[6], #ARGV > 6
+local request, config, answers = ARGV[6], ARGV[7], #ARGV > 7
 local fresh = 0
-for at = 7, #ARGV, 2 do
+for at = 8, #ARGV, 2 do
   local given = redis.call('HGET', key('checkpoints', id), '!' .. ARGV[at])
   if given and given ~= ARGV[at + 1] then
     return 'answered'
@@ -42,14 +42,17 @@ if answers and fresh == 0 or not answers and (run.epoch or '') ~= ARGV[5] then
   -- The answers are there, or it has gone on since the caller read that it failed.
   return request == '' and 'queued' or (leg_of(id, request) or 'answered') .. ''
 end
-local goes_on = status == 'queued' or status == 'running'
+local goes_on = config == '' and (status == 'queued' or status == 'running')
 if not answers and status ~= 'failed' or answers and status ~= 'suspended' and not goes_on then
   return status
 end
 if not is_at(id, run.thread_key, run.lone) then
   return 'moved'
 end
-for at = 7, #ARGV, 2 do
+if config ~= '' then
+  redis.call('HSET', key('run', id), 'config', config)
+end
+for at = 8, #ARGV, 2 do
   redis.call('HSET', key('checkpoints', id), '!' .. ARGV[at], ARGV[at + 1])
   redis.call('HDEL', key('questions', id), ARGV[at], ARGV[at] .. '/schema')
 end

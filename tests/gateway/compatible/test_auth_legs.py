@@ -1,0 +1,142 @@
+"""As whom a run goes on that one user has begun, and another one answers or resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from penstock.gateway import Auth
+from penstock.runtime import entrypoint, interrupt, task
+from penstock.runtime.testing import InMemoryWorker
+from tests.gateway.api import Api
+from tests.gateway.compatible.test_auth import ANN, BOB, ask, run, thread
+
+CAROL = {"authorization": "carol"}
+
+_BROKEN: set[str] = set()
+
+
+def actor(config: Any) -> dict[str, Any]:
+    given = config["configurable"]
+    assert given["langgraph_auth_user"]["identity"] == given["langgraph_auth_user_id"]
+    return {"as": given["langgraph_auth_user_id"], "may": given["langgraph_auth_permissions"]}
+
+
+@entrypoint()
+def act(x: Any, *, config: Any) -> Any:
+    interrupt("go?")
+    return actor(config)
+
+
+@entrypoint()
+def fail(x: str, *, config: Any) -> Any:
+    if x in _BROKEN:
+        raise ValueError(x)
+    return actor(config)
+
+
+@task
+def ask_for(name: str) -> Any:
+    return interrupt(name)
+
+
+@entrypoint()
+def act_twice(x: Any, *, config: Any) -> Any:
+    answers = [ask_for("first"), ask_for("second")]
+    return [answer.result() for answer in answers] and actor(config)
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """A gateway of a team that shares its threads; Ann may do more than the others."""
+    auth = Auth()
+
+    @auth.authenticate
+    async def who(authorization: str | None) -> dict[str, Any]:
+        may = ["pay"] if authorization == "ann" else []
+        return {"identity": authorization or "nobody", "permissions": may}
+
+    @auth.on
+    async def team(ctx: Any, value: dict[str, Any]) -> Any:
+        return {"team": "red"}
+
+    with (
+        InMemoryWorker([act, act_twice, fail]) as worker,
+        Api(worker, auth=auth) as api,
+    ):
+        yield api
+
+
+def goes_on(api: Api, user: dict[str, str], thread_id: str, **body: Any) -> Any:
+    found = ask(api, user, "POST", f"/threads/{thread_id}/runs", {"assistant_id": "act", **body})
+    assert found.status_code == 200, found.text
+    api.worker.work()
+    return ask(api, user, "GET", f"/threads/{thread_id}/state").json()["values"]
+
+
+def test_an_answer_is_worked_on_as_the_user_who_gives_it(api: Api) -> None:
+    shared = thread(api, ANN)
+    run(api, ANN, shared, "act")
+
+    assert goes_on(api, BOB, shared, command={"resume": True}) == {"as": "bob", "may": []}
+
+
+def test_a_failed_run_goes_on_as_the_user_who_resumes_it(api: Api) -> None:
+    shared = thread(api, ANN)
+    _BROKEN.add("x")
+    run(api, ANN, shared, "fail", "x")
+    _BROKEN.clear()
+
+    assert goes_on(api, BOB, shared, input=None) == {"as": "bob", "may": []}
+
+
+def test_a_cancelled_run_begins_again_as_the_user_who_asks(api: Api) -> None:
+    shared = thread(api, ANN)
+    run_id = run(api, ANN, shared, "act")
+    assert ask(api, ANN, "POST", f"/threads/{shared}/runs/{run_id}/cancel").status_code == 404
+    api.worker.client.get(run_id).cancel()
+    api.worker.work()
+
+    goes_on(api, BOB, shared, input=None)
+
+    assert goes_on(api, BOB, shared, command={"resume": True}) == {"as": "bob", "may": []}
+
+
+def test_each_answer_is_of_its_user(api: Api) -> None:
+    shared = thread(api, ANN)
+    run(api, ANN, shared, "act_twice")
+    asked = ask(api, ANN, "GET", f"/threads/{shared}/state").json()["interrupts"]
+    path, bodies = (
+        f"/threads/{shared}/runs",
+        [
+            {"assistant_id": "act_twice", "command": {"resume": {question["id"]: True}}}
+            for question in asked
+        ],
+    )
+
+    assert ask(api, BOB, "POST", path, bodies[0]).status_code == 200
+    refused = ask(api, CAROL, "POST", path, bodies[1])
+    api.worker.work()
+    answered = ask(api, CAROL, "POST", path, bodies[1])
+    api.worker.work()
+
+    assert (refused.status_code, answered.status_code) == (409, 200)
+    assert "queued" in refused.json()["detail"]
+    values = ask(api, CAROL, "GET", f"/threads/{shared}/state").json()["values"]
+    assert values == {"as": "carol", "may": []}
+
+
+def test_a_user_may_answer_twice_before_the_run_goes_on(api: Api) -> None:
+    shared = thread(api, ANN)
+    run(api, ANN, shared, "act_twice")
+    asked = ask(api, ANN, "GET", f"/threads/{shared}/state").json()["interrupts"]
+
+    for question in asked:
+        body = {"assistant_id": "act_twice", "command": {"resume": {question["id"]: True}}}
+        assert ask(api, BOB, "POST", f"/threads/{shared}/runs", body).status_code == 200
+    api.worker.work()
+
+    values = ask(api, BOB, "GET", f"/threads/{shared}/state").json()["values"]
+    assert values == {"as": "bob", "may": []}
