@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -23,8 +26,43 @@ def test_an_object_of_a_file_or_a_module_is_loaded(
     (tmp_path / "below" / "loaded_auth_b.py").write_text(SOURCE)
     monkeypatch.chdir(tmp_path)
 
-    assert load_auth("loaded_auth_a.py:made") is load_auth("loaded_auth_a:made")
+    assert load_auth("loaded_auth_a.py:made") is load_auth("./loaded_auth_a.py:made")
+    assert load_auth("loaded_auth_a:made") is not None
     assert load_auth("below/loaded_auth_b.py:made") is not None
+
+
+def test_a_file_is_loaded_though_a_module_has_its_name(tmp_path: Path) -> None:
+    source = """
+    from __future__ import annotations
+    from dataclasses import dataclass
+    from typing import ClassVar
+    import beside_it
+
+    @dataclass
+    class Made:
+        known: ClassVar[int] = beside_it.MADE
+    """
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "json.py").write_text(textwrap.dedent(source))
+    (tmp_path / "a" / "beside_it.py").write_text("MADE = 1\n")
+
+    first, second = (load_auth(f"{tmp_path / folder / 'json.py'}:Made") for folder in "ab")
+
+    assert first.known == second.known == 1
+    assert first is not second
+    assert sys.modules["json"] is json
+
+
+def test_a_file_that_fails_is_executed_again(tmp_path: Path) -> None:
+    file = tmp_path / "mended_auth.py"
+    file.write_text("1 / 0")
+    with pytest.raises(ConfigurationError, match="ZeroDivisionError"):
+        load_auth(f"{file}:made")
+
+    file.write_text(SOURCE)
+
+    assert load_auth(f"{file}:made") is not None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["load_auth"]
 
-import importlib
+import hashlib
+import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -39,7 +40,25 @@ def _imported(place: str) -> ModuleType:
     folder = path.resolve().parent if place.endswith(".py") else Path.cwd()
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    return importlib.import_module(path.stem if place.endswith(".py") else place)
+    return _of_file(path.resolve()) if place.endswith(".py") else importlib.import_module(place)
+
+
+def _of_file(path: Path) -> ModuleType:
+    """Import a file under a name that no other module has, whatever the file is called."""
+    name = f"penstock_auth_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it is executed: its dataclasses look it up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
 
 
 def _broken(source: str, error: Exception) -> ConfigurationError:
