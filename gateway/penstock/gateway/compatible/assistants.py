@@ -99,17 +99,31 @@ async def patch(call: Call[NoFields, PatchAssistant]) -> Response:
 
 async def delete(call: Call[DeleteQuery, NoFields]) -> Response:
     """Delete an assistant, and its threads if that is asked for."""
-    records, reader = AssistantRecords(call.client.plans), ThreadReader(call.client)
+    records = AssistantRecords(call.client.plans)
     own = await call.client.do(records.own(call.path["assistant_id"]))
     if call.query.delete_threads:
-        query = ThreadQuery(metadata={"assistant_id": own.assistant_id})
-        walk = await call.client.do(reader.search.walk(query))
-        while (found := await call.client.do(walk.look())) is not None:
-            for each in found:
-                if await is_own_thread(call, "delete", each.thread_id):
-                    await delete_thread(call.client, each.thread_id)
+        await _delete_threads(call, own.assistant_id)
     await call.client.do(records.delete(own.assistant_id))
     return Response(status_code=204)
+
+
+async def _delete_threads(call: Call[Any, Any], assistant_id: str) -> None:
+    """Delete the threads of an assistant that are for the user.
+
+    They are looked for again until no other is found: the list moves up where one is deleted.
+    """
+    search, seen = ThreadReader(call.client).search, set[str]()
+    query = ThreadQuery(metadata={"assistant_id": assistant_id})
+    while True:
+        walk, names = await call.client.do(search.walk(query)), list[str]()
+        while (found := await call.client.do(walk.look())) is not None:
+            names += [each.thread_id for each in found if each.thread_id not in seen]
+        if not names:
+            return
+        seen.update(names)
+        for name in names:
+            if await is_own_thread(call, "delete", name):
+                await delete_thread(call.client, name)
 
 
 async def versions(call: Call[NoFields, SearchVersions]) -> Response:
