@@ -54,7 +54,11 @@ class Api:
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request."""
-        return self.runner.run(self._http.request(method, path, **options))
+        return self.runner.run(self.request(method, path, **options))
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request while another one is under way."""
+        return await self._http.request(method, path, **options)
 
     def together(self, method: str, path: str, count: int, **options: Any) -> list[int]:
         """Send the same request several times at once, and work meanwhile; returns the statuses."""

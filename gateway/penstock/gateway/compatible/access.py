@@ -1,15 +1,15 @@
-"""Which threads, runs and assistants are for the user of a request; the others are missing."""
+"""Which threads and runs are for the user of a request; the others are missing."""
 
 from __future__ import annotations
 
 __all__ = [
     "admitted_legs",
     "admitted_runs",
-    "check_assistant",
     "check_leg",
     "check_thread",
     "check_thread_of_path",
     "check_thread_of_run",
+    "check_thread_or_run",
     "ensure_thread",
     "is_admitted",
     "is_known",
@@ -28,7 +28,6 @@ from typing import Any, Literal, cast
 from penstock.gateway.auth.failures import AuthHandlerError
 from penstock.gateway.auth.filters import Filter, both, with_filter
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.assistant_records import AssistantRecords, unknown_assistant
 from penstock.gateway.compatible.ids import new_id
 from penstock.gateway.compatible.legs import FoundLeg
 from penstock.gateway.compatible.thread_reading import ThreadReader
@@ -38,6 +37,7 @@ from penstock.runtime.errors import (
     ThreadExistsError,
     ThreadNotFoundError,
 )
+from penstock.runtime.redis.plans.creation import is_run_id
 from penstock.runtime.redis.plans.legs import read_many_legs
 from penstock.runtime.types.run import Run
 from penstock.runtime.types.thread_record import ThreadQuery, contains
@@ -64,10 +64,33 @@ async def check_thread(client: AsyncClient, thread_id: str, own: Filter) -> None
 async def is_admitted(client: AsyncClient, thread_id: str, own: Filter) -> bool:
     """Tell whether there is a thread that a filter admits."""
     try:
-        await check_thread(client, thread_id, own)
+        await check_thread_or_run(client, thread_id, own)
     except ThreadNotFoundError:
         return False
     return True
+
+
+async def check_thread_or_run(client: AsyncClient, thread_id: str, own: Filter) -> None:
+    """Refuse a thread that a filter does not admit, and such a run without a thread.
+
+    Raises:
+        ThreadNotFoundError: it is missing, or not for the user.
+    """
+    try:
+        await check_thread(client, thread_id, own)
+    except ThreadNotFoundError:
+        if not await _is_own_lone_run(client, thread_id, own):
+            raise
+
+
+async def _is_own_lone_run(client: AsyncClient, run_id: str, own: Filter) -> bool:
+    """Tell whether a run without a thread, which is found under its own id, is for a user."""
+    is_thread = await client.do(ThreadReader(client).records.find(run_id)) is not None
+    if is_thread or not is_run_id(run_id):
+        return False
+    runs = await client.do(read_many_legs(client.plans, [run_id]))
+    found = [FoundLeg(legs, legs.legs[-1]) for legs in runs]
+    return any(_is_alone(each) and contains(_metadata(each), own) for each in found)
 
 
 async def check_thread_of_path(call: AnyCall) -> None:
@@ -77,7 +100,7 @@ async def check_thread_of_path(call: AnyCall) -> None:
         ThreadNotFoundError: it is missing, or not for the user.
     """
     if "thread_id" in call.path:
-        await check_thread(call.client, call.path["thread_id"], call.filter)
+        await check_thread_or_run(call.client, call.path["thread_id"], call.filter)
 
 
 async def check_thread_of_run(call: AnyCall) -> None:
@@ -86,8 +109,10 @@ async def check_thread_of_run(call: AnyCall) -> None:
     Raises:
         ThreadNotFoundError: the thread is not for the user.
     """
+    if "thread_id" not in call.path:
+        return
     try:
-        await check_thread_of_path(call)
+        await check_thread(call.client, call.path["thread_id"], call.filter)
     except ThreadNotFoundError:
         if call.body.if_not_exists == "reject" or await is_known(
             call.client, call.path["thread_id"]
@@ -269,18 +294,3 @@ def _is_alone(found: FoundLeg) -> bool:
 
 def _metadata(found: FoundLeg) -> Mapping[str, Any]:
     return found.legs.config.get("metadata") or {}
-
-
-# -- assistants -----------------------------------------------------------------------------------
-
-
-async def check_assistant(call: AnyCall) -> None:
-    """Refuse an assistant that is not for the user, as if there was none.
-
-    Raises:
-        RequestError: it is missing, or not for the user.
-    """
-    named = call.path["assistant_id"]
-    found = await call.client.do(AssistantRecords(call.client.plans).find(named))
-    if not found.is_for(call.filter):
-        raise unknown_assistant(named)

@@ -33,11 +33,8 @@ from pydantic import BaseModel, ValidationError
 from penstock.gateway.auth.failures import AuthHandlerError
 from penstock.gateway.auth.filters import Filter
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.access import (
-    check_assistant,
-    check_thread_of_path,
-    check_thread_of_run,
-)
+from penstock.gateway.compatible.access import check_thread_of_path, check_thread_of_run
+from penstock.gateway.compatible.assistant_access import check_assistant, check_made_assistant
 from penstock.gateway.compatible.ids import new_id
 
 M = TypeVar("M", bound=BaseModel)
@@ -46,6 +43,9 @@ Check = Callable[[Call[Any, Any]], Awaitable[None]]
 
 _RUN: Final = ("assistant_id", "metadata", "multitask_strategy", "if_not_exists", "after_seconds")
 """What handlers see of a new run beside its `kwargs`, as LangGraph's do."""
+
+_LOOKS: Final = ("read", "search")
+"""The actions whose metadata is looked for, not kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +75,8 @@ class Asks:
             return call
         value = self.value(call)
         own = await call.ask(self.resource, self.action, value)
+        if self.action in _LOOKS:
+            _leave_to_filter(value, self.value(call), own)
         if value != self.value(call):
             call = self._changed(call, value)
         own = self.narrowed(call, value, own)
@@ -119,6 +121,20 @@ class Asks:
                 f"the handler of {self.name} changed its value to what no "
                 f"request could have: {error}"
             ) from error
+
+
+def _leave_to_filter(value: dict[str, Any], before: Mapping[str, Any], own: Filter) -> None:
+    """Take out of the metadata looked for what a handler has put there, and its filter says too.
+
+    Handlers write the same owner into all metadata; but the filter knows what is for everybody.
+    """
+    metadata: Any = value.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return
+    left: Mapping[str, Any] = before.get("metadata") or {}
+    given = cast("Mapping[str, Any]", metadata)
+    kept = {name: given[name] for name in given if name not in own}
+    value["metadata"] = kept | {name: left[name] for name in own if name in left}
 
 
 class _AsksNewRun(Asks):
@@ -174,10 +190,10 @@ THREADS_SEARCH: Final = Asks("threads", "search")
 THREADS_UPDATE: Final = Asks("threads", "update", check_thread_of_path)
 
 ASSISTANTS_CREATE: Final = Asks("assistants", "create")
-ASSISTANTS_DELETE: Final = Asks("assistants", "delete", check_assistant)
+ASSISTANTS_DELETE: Final = Asks("assistants", "delete", check_made_assistant)
 ASSISTANTS_READ: Final = Asks("assistants", "read", check_assistant)
 ASSISTANTS_SEARCH: Final = Asks("assistants", "search")
-ASSISTANTS_UPDATE: Final = Asks("assistants", "update", check_assistant)
+ASSISTANTS_UPDATE: Final = Asks("assistants", "update", check_made_assistant)
 
 STORE_DELETE: Final = Asks("store", "delete")
 STORE_GET: Final = Asks("store", "get")

@@ -7,8 +7,10 @@ __all__ = ["AssistantRecords", "unknown_assistant"]
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
+from penstock.gateway.auth.filters import Filter
 from penstock.gateway.compatible.assistant import Assistant, Settings, system_assistant
 from penstock.gateway.compatible.run_view import assistant_of
 from penstock.gateway.errors import RequestError
@@ -116,15 +118,15 @@ class AssistantRecords:
         own = yield from self.own(named)
         yield from self._keep(own.assistant_id, "drop", "", "")
 
-    def own(self, named: str) -> Plan[Assistant]:
-        """Read an assistant that somebody has made.
+    def own(self, named: str, filter: Filter = MappingProxyType({})) -> Plan[Assistant]:
+        """Read an assistant that somebody has made, and that a filter admits.
 
         Raises:
             RequestError: there is no such assistant, or it is that of an entrypoint.
         """
         found = yield from self.made(named)
-        if found is not None:  # perhaps one whose id an entrypoint has got since
-            return found
+        if found is not None and found.is_for(filter):
+            return found  # perhaps one whose id an entrypoint has got since
         if (name := (yield from self.entrypoint_of(named))) is None:
             raise unknown_assistant(named)
         raise RequestError(

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.access import admitted_legs, admitted_runs, check_thread
+from penstock.gateway.compatible.access import admitted_legs, admitted_runs, check_thread_or_run
 from penstock.gateway.compatible.asks import THREADS_CREATE_RUN, THREADS_UPDATE, asks_each
 from penstock.gateway.compatible.legs import find_legs, leg_status
 from penstock.gateway.compatible.request_model import NoFields, RequestModel
@@ -70,7 +70,7 @@ async def cancel_many(call: Call[ActionQuery, CancelBody]) -> Response:
     client, body, own = call.client, call.body, call.filter
     reason = "rollback" if call.query.action == "rollback" else "cancelled"
     if body.status is None:
-        await check_thread(client, body.thread_id or "", own)
+        await check_thread_or_run(client, body.thread_id or "", own)
         found = await find_legs(client, body.run_ids, body.thread_id)
         found = await admitted_legs(client, found, own)
         await _cancel(client, (each.run for each in found if not each.is_over), reason)

@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.gateway.auth.filters import with_filter
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.access import own_thread
+from penstock.gateway.compatible.access import check_thread, own_thread
 from penstock.gateway.compatible.leg_start import start_leg
 from penstock.gateway.compatible.legs import FoundLeg
 from penstock.gateway.compatible.run_assistant import RunAssistant, find_assistant
@@ -31,6 +31,8 @@ async def begin_run(call: Call[Any, RunBody]) -> FoundLeg:
     assistant = dataclasses.replace(assistant, user=call.configurable)
     if call.user is not None:
         thread_id = await own_thread(call, thread_id)
+        if thread_id is not None:  # others may have made it since it was looked for
+            await check_thread(call.client, thread_id, call.filter)
         body = body.model_copy(update={"metadata": with_filter(body.metadata, call.filter)})
     found = await start_leg(call.client, body, assistant, thread_id)
     call.shared.news.tell(found.run.thread_id)
