@@ -180,6 +180,22 @@ def test_what_a_graph_says_of_its_modes_itself_counts(folder: Path) -> None:
     assert "values" in modes
 
 
+def test_any_type_of_a_project_opens_no_graph_that_names_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = folder / "lib/site-packages"
+    installed.mkdir(parents=True)
+    (installed / "elsewhere.py").write_text(KITCHEN)
+    monkeypatch.syspath_prepend(str(installed))
+    (folder / "pyproject.toml").write_text('[tool.penstock.langgraph]\ntypes = "any"\n')
+
+    closed = "own = host(own, name='own', types=[('elsewhere', 'Order')])"
+    refused, _ = ran("Dish('soup')", "elsewhere", "agent_closed.py", closed)
+    assert "elsewhere.Dish; name it in types=[...]" in refused
+    found, _ = ran("Dish('soup')", "elsewhere", "agent_open.py")
+    assert found == {"name": "soup"}
+
+
 def test_the_environment_wins_over_the_project(folder: Path) -> None:
     (folder / "pyproject.toml").write_text(
         '[tool.penstock.langgraph]\ntypes = "any"\nmodes = ["values"]\n'

@@ -73,6 +73,7 @@ class HostedGraph(Hosted):
         own = graph.get_name()
         self.name = name or (own if own != UNNAMED else "")
         self._serde = serializer_for(types, serde)
+        self._names_types = types != "any" and bool(types)
         self._modes = None if modes is None else _checked(modes)
         self._input = GraphInput(graph)
         self._has_said = False
@@ -93,7 +94,8 @@ class HostedGraph(Hosted):
     ) -> Self:
         """Let more types be stored, and set what the graph does not say itself.
 
-        That is the options of the store that it is given, and the modes that are stored.
+        That is whether any type may be stored, the options of the store that it is given, and the
+        modes that are stored.
 
         Raises:
             ConfigurationError: a class cannot be read again, the options of a store cannot be
@@ -103,9 +105,10 @@ class HostedGraph(Hosted):
             self._modes = _checked(modes)
         if isinstance(self._serde, ClosedSerializer):
             more = AllowList.of(types)
-            self._serde = (
-                ClosedSerializer(None) if more is None else self._serde.with_more(more.names)
-            )
+            if more is not None:
+                self._serde = self._serde.with_more(more.names)
+            elif not self._names_types:
+                self._serde = ClosedSerializer(None)
         if store:
             PenstockStore(**store)  # refuses now what it would refuse in a run
             self._store_options = store
