@@ -358,6 +358,24 @@ def test_an_enqueue_from_a_checkpoint_leaves_the_thread_alone_if_another_was_qui
     client.get(client.runs("queued")[0].run_id).cancel()
 
 
+def test_a_run_from_a_checkpoint_does_not_wait_for_one_that_moves_the_thread(
+    client: Client,
+) -> None:
+    """It would begin from the state that the other one leaves, though it named another."""
+    handle = client.thread("t")
+    handle.update(1)
+    first = client.enqueue("main", 2, thread_id="t")
+    place: Any = handle.state().config
+
+    with pytest.raises(ThreadBusyError):
+        client.enqueue("main", 5, thread_id="t", config=place)
+
+    last = client.enqueue("main", 5, thread_id="t", config=place, on_busy="rollback")
+    assert first.status() == "cancelled"
+    assert handle.state().values == 1
+    last.cancel()
+
+
 def test_an_enqueue_from_a_checkpoint_sent_again_is_one(client: Client) -> None:
     handle = client.thread("t")
     handle.update(1)
