@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Claim", "Enqueued", "Lease", "Recovered", "Taken", "word", "words"]
+__all__ = ["Claim", "Enqueued", "Lease", "Recovered", "Taken", "scored", "word", "words"]
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -140,3 +140,10 @@ def words(reply: Reply) -> list[str]:
 
 def _pairs(flat: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
     return zip(flat[::2], flat[1::2], strict=True)
+
+
+def scored(reply: Any) -> list[tuple[bytes, Any]]:
+    """Return members with their scores, which come as pairs or one after the other."""
+    if reply and not isinstance(reply[0], (tuple, list)):
+        return list(zip(reply[::2], reply[1::2], strict=True))
+    return [cast("tuple[bytes, Any]", tuple(row)) for row in reply]

@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol, cast
 
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans.requests import Plan, Reads
+from penstock.runtime.redis.replies import scored
 from penstock.runtime.types.run import RunStatus
 
 HOUR: Final = 3_600_000
@@ -90,7 +91,7 @@ def parts_of(keys: Keys, facets: Sequence[str]) -> Plan[dict[Part, tuple[int, in
     less = {
         Part.of(name.decode(), facet): int(float(score))
         for facet, rows in zip(facets, replies, strict=True)
-        for name, score in _rows(rows)
+        for name, score in scored(rows)
     }
     lengths = yield Reads([("LLEN", part.key(keys)) for part in less])
     return {part: (length, less[part]) for part, length in zip(less, lengths, strict=True)}
@@ -132,7 +133,7 @@ class OpenWalk:
                 ]
             )
             entries = self._next(found, count)
-            if entries or all(len(_rows(rows)) < size for rows in found):
+            if entries or all(len(scored(rows)) < size for rows in found):
                 return entries
             size *= 4  # so many were created in the same millisecond
 
@@ -158,7 +159,7 @@ class OpenWalk:
         return self._next(found)
 
     def _next(self, found: Iterable[Any], count: int | None = None) -> list[Entry]:
-        rows = {(int(score), name.decode()) for each in found for name, score in _rows(each)}
+        rows = {(int(score), name.decode()) for each in found for name, score in scored(each)}
         left = [row for row in rows if self._place is None or row < self._place]
         return [Entry(name, time) for time, name in sorted(left, reverse=True)[:count]]
 
@@ -279,9 +280,3 @@ def _set_of(keys: Keys, status: RunStatus) -> str:
 def _entries(part: Part, texts: Sequence[bytes]) -> Iterator[Entry]:
     for text in reversed(texts):
         yield Entry(text[6:].decode(), part.hour * HOUR + int(text[:6], 16), part)
-
-
-def _rows(reply: Any) -> list[tuple[bytes, Any]]:
-    if reply and not isinstance(reply[0], (tuple, list)):
-        return list(zip(reply[::2], reply[1::2], strict=True))
-    return [cast("tuple[bytes, Any]", tuple(row)) for row in reply]
