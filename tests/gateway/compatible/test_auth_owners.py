@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -30,8 +30,18 @@ class Interrupting:
             return {"owner": ctx.user.identity}
 
 
-@pytest.mark.parametrize("is_batch", [False, True])
-def test_a_run_gets_no_thread_that_another_user_has_made_meanwhile(is_batch: bool) -> None:
+_BODY = {"assistant_id": "counting", "input": 5, "if_not_exists": "create"}
+
+
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("/threads/t/runs", _BODY),
+        ("/runs/batch", [{**_BODY, "thread_id": "t"}]),
+        ("/api/runs", {"entrypoint": "counting", "input": 5, "thread_id": "t"}),
+    ],
+)
+def test_a_run_gets_no_thread_that_another_user_has_made_meanwhile(path: str, given: Any) -> None:
     interrupting = Interrupting()
     with serving(interrupting.auth) as api:
 
@@ -40,14 +50,11 @@ def test_a_run_gets_no_thread_that_another_user_has_made_meanwhile(is_batch: boo
             assert made.status_code == 200
 
         interrupting.meanwhile = bob_makes_it
-        body = {"assistant_id": "counting", "input": 5, "if_not_exists": "create"}
-        path, given = "/threads/t/runs", cast("Any", body)
-        if is_batch:
-            path, given = "/runs/batch", [{**body, "thread_id": "t"}]
         refused = ask(api, ANN, "POST", path, given)
         api.worker.work()
 
-        assert (refused.status_code, refused.json()["detail"]) == (404, "no thread 't'.")
+        assert refused.status_code == 404
+        assert "no thread 't'" in refused.text
         assert interrupting.meanwhile is None
         assert ask(api, BOB, "GET", "/threads/t/runs").json() == []
 
@@ -170,3 +177,22 @@ def test_all_threads_of_an_assistant_are_deleted(monkeypatch: pytest.MonkeyPatch
         sought = {"metadata": {"assistant_id": "a"}}
         counts = [ask(api, user, "POST", "/threads/count", sought).json() for user in (ANN, BOB)]
         assert counts == [0, 4]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/runs/cancel", '{"thread_id": "ODD", "run_ids": ["a"]}'),
+        ("/runs/cancel", '{"thread_id": "a", "run_ids": ["ODD"]}'),
+        ("/runs/batch", '[{"thread_id": "ODD", "assistant_id": "doubled"}]'),
+        ("/threads/prune", '{"thread_ids": ["ODD"]}'),
+        ("/threads/search", '{"ids": ["ODD"]}'),
+        ("/threads", '{"thread_id": "ODD"}'),
+        ("/assistants", '{"assistant_id": "ODD", "graph_id": "doubled"}'),
+    ],
+)
+def test_an_id_with_half_of_a_character_is_refused(path: str, body: str) -> None:
+    with serving(owners()) as api:
+        headers = {**ANN, "content-type": "application/json"}
+        found = api.ask("POST", path, content=body.replace("ODD", "\\ud800"), headers=headers)
+        assert found.status_code == 422, found.text

@@ -6,7 +6,7 @@ __all__ = ["ENDPOINTS"]
 
 import dataclasses
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import Any, Final, Literal, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import Field, model_validator
 from starlette.responses import Response
@@ -27,12 +27,15 @@ from penstock.runtime.types.run import OPEN, Run
 
 _PAGE: Final = 100
 
+Text = Annotated[str, Field(min_length=1)]
+"""A text that is checked: it has no half of a character, of which no key could be made."""
+
 
 class CancelBody(RequestModel):
     """Which runs are cancelled: some of a thread, or all that have a status."""
 
-    thread_id: str | None = None
-    run_ids: list[str] = Field(default_factory=list[str], max_length=1000)
+    thread_id: Text | None = None
+    run_ids: list[Text] = Field(default_factory=list[Text], max_length=1000)
     status: Literal["pending", "running", "all"] | None = None
 
     @model_validator(mode="after")

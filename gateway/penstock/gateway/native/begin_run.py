@@ -11,7 +11,7 @@ from penstock.gateway.auth.bulk_access import check_entrypoint
 from penstock.gateway.auth.filters import with_filter
 from penstock.gateway.auth.user import CONFIGURABLE
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.access import ensure_thread
+from penstock.gateway.compatible.access import check_thread, ensure_thread
 from penstock.gateway.errors import RequestError
 from penstock.gateway.native.models import NewRun
 from penstock.gateway.native.own_runs import is_of_another
@@ -31,6 +31,7 @@ async def begin_run(call: Call[Any, NewRun]) -> AsyncRunHandle:
         await call.ask("assistants", "read", {"assistant_id": body.entrypoint, "metadata": {}})
         if body.thread_id is not None:
             await ensure_thread(call, body.thread_id)
+            await check_thread(call.client, body.thread_id, call.filter)  # now that it is there
     given = body.model_dump(exclude={"entrypoint", "input", "config"})
     return await call.client.enqueue(body.entrypoint, body.input, config=_config(call), **given)
 
