@@ -248,6 +248,12 @@ MUTANTS: Final = (
     Mutant("one need is looked at", "puts", "first + 4 * count, 4", "first + 4, 4"),
     Mutant("the last value is no first", "puts", "'HSETNX'", "'HSET'"),
     Mutant("the first value stays", "puts", "redis.call('HSET', name", "redis.call('HSETNX', name"),
+    Mutant("the hash of a saver ends", "puts", "redis.call('PERSIST', graph)", ""),
+    Mutant("a space of a saver ends", "puts", "'PERSIST', graph .. ':' .. space)", "'TTL', graph)"),
+    Mutant("an order of a saver ends", "puts", "space .. ':order')", "space)"),
+    Mutant(
+        "what a saver has kept is looked at each time", "puts", ") == 1 and field", ") and field"
+    ),
     Mutant("what is dropped stays", "puts", "redis.call('HDEL', name, field)", ""),
     Mutant("a line is added again", "puts", "not string.find(", "true or string.find("),
     Mutant("a part of a line is one", "puts", "'\\n' .. value .. '\\n', 1", "value, 1"),

@@ -18,6 +18,7 @@ RUN: Final = "run"
 PLACE: Final = "thread:space"
 ORDER: Final = f"{PLACE}:order"
 EVENT: Final = '{"mode":"custom","data":1,"time":1}'
+MINUTE: Final = 60_000
 DONE: Final = Finished("completed", None)
 
 
@@ -94,6 +95,22 @@ def a_line_is_added_once_and_below_the_others(hosted: Hosted) -> None:
     assert hosted.stored(PLACE) == {b"t": b"a task\ntask\na\n"}
 
 
+def a_thread_that_was_kept_for_a_time_is_kept_for_ever(hosted: Hosted) -> None:
+    """A saver with a ttl has made it, before workers executed it."""
+    thread = PLACE.partition(":")[0]
+    names = [hosted.names.graph(each) for each in (thread, PLACE, ORDER)]
+    hosted.client.hset(names[0], "space:space", "[]")
+    hosted.client.hset(names[1], "p", "x")
+    hosted.client.zadd(names[2], {"a": 0})
+    for name in names:
+        hosted.client.pexpire(name, MINUTE)
+    assert hosted.put(1, Put("set", thread, b"hosted", b"agent"), _set(b"q")) == "OK"
+    assert [hosted.client.pttl(name) for name in names] == [-1, -1, -1]
+    hosted.client.pexpire(names[0], MINUTE)
+    assert hosted.put(2, Put("set", thread, b"hosted", b"agent")) == "OK"
+    assert hosted.client.pttl(names[0]) > 0, "once is enough"
+
+
 def points_are_ordered_by_their_ids(hosted: Hosted) -> None:
     for number, point in enumerate((b"b", b"a", b"b"), start=1):
         assert hosted.put(number, Put("order", ORDER, point)) == "OK"
@@ -147,6 +164,7 @@ def what_is_stored_of_a_graph_is_progress(hosted: Hosted) -> None:
 GRAPH_SCHEDULES: Final[tuple[Callable[[Hosted], None], ...]] = (
     each_change_does_what_it_says,
     a_line_is_added_once_and_below_the_others,
+    a_thread_that_was_kept_for_a_time_is_kept_for_ever,
     points_are_ordered_by_their_ids,
     what_is_needed_is_there_or_comes_before,
     a_write_that_needs_what_is_gone_stores_nothing,
