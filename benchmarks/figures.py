@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.deploy import deploy
 from benchmarks.events import custom_events
 from benchmarks.feed import follower
 from benchmarks.gateway import over_http
@@ -19,8 +20,10 @@ from benchmarks.peers import is_installed
 from benchmarks.recovery import recovery
 from benchmarks.redis_cost import redis_cost
 from benchmarks.replay import replay
+from benchmarks.search import found_runs
 from benchmarks.steps import durable_steps, steps_in_process
 from benchmarks.throughput import runs_per_second
+from benchmarks.unused import unused
 from benchmarks.waiting import sleeping_runs
 
 __all__ = ["FIGURES"]
@@ -53,4 +56,7 @@ FIGURES: dict[str, Callable[[Bench], list[Row]]] = {
     "redis": redis_cost,
     "observing": observed_runs,
     "feed": follower,
+    "search": found_runs,
+    "deploy": deploy,
+    "unused": unused,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.processes import Client as Connection
@@ -33,11 +33,11 @@ class Filling:
         self._calls = client.plans.calls
         self._settings = client.settings
 
-    def queue(self, count: int) -> list[str]:
+    def queue(self, count: int, tags: Mapping[str, str] | None = None) -> list[str]:
         """Enqueue runs that do nothing."""
         ids: list[str] = []
         for size in _parts(count):
-            wanted = [Wanted("steps", 0) for _ in range(size)]
+            wanted = [Wanted("steps", 0, tags=tags or {}) for _ in range(size)]
             creations = [create(each, self._settings, self._client.plans.codec) for each in wanted]
             self._send([self._calls.enqueue(each) for each in creations])
             ids += [each.run_id for each in creations]

@@ -49,13 +49,20 @@ class Scale:
     """Kills that are measured at the same time, where each takes a lease."""
     fleet: int = 1000
     """Runs of the one process that dies."""
+    ended: tuple[int, int] = (10_000, 1_000_000)
+    """Few and many runs that are over."""
+    parked: int = 100
+    """Runs that wait for new code."""
+    idle: float = 20.0
+    """Seconds for which the commands of an idle worker are counted."""
     rq: bool = True
     """Whether to wait, for more than a minute, for RQ to notice a dead worker."""
 
 
 TINY = Scale(
     rounds=1, long_rounds=1, steps=10, runs=20, events=200, sleepers=20, nap=0.3, recorded=50,
-    latencies=3, settling=0.1, kills=1, lanes=1, fleet=20, rq=False,
+    latencies=3, settling=0.1, kills=1, lanes=1, fleet=20, ended=(20, 40), parked=5, idle=1.0,
+    rq=False,
 )  # fmt: skip
 
 

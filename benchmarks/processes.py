@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -73,11 +73,16 @@ def _process(arguments: list[str], url: str) -> Generator[subprocess.Popen[bytes
 
 @contextmanager
 def started(
-    arguments: Sequence[str], is_ready: Callable[[], object] = lambda: True
+    arguments: Sequence[str],
+    is_ready: Callable[[], object] = lambda: True,
+    *,
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
 ) -> Generator[subprocess.Popen[bytes]]:
     """A Python process, from when it is ready; it has nothing left to do when it is killed."""
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=log)
+        command = [sys.executable, *arguments]
+        process = subprocess.Popen(command, cwd=cwd, env=env, stdout=log, stderr=log)
         try:
             wait_until(lambda: process.poll() is not None or is_ready())
             if process.poll() is not None:

@@ -17,7 +17,7 @@ from benchmarks.scale import SMALL, measure, written
 def test_a_figure_can_be_measured(name: str, redis_url: str) -> None:
     rows = FIGURES[name](Bench(redis_url, TINY))
 
-    assert rows
+    assert rows or name == "unused"  # which needs the history of the repository
     assert all(row.measured.low > 0 for row in rows)
     assert all(row.bars or "is not installed" in row.figure for row in rows)
     assert all(row.limit is not None for row in rows for bar in row.bars if bar.of == "ratio")
