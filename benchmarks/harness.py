@@ -92,6 +92,10 @@ class Sample:
     def high(self) -> float:
         return max(self.values)
 
+    def least(self) -> Sample:
+        """Return the least value alone: of processor time, as other work only adds to it."""
+        return Sample((self.low,))
+
     def less(self, other: Sample) -> Sample:
         """Subtract round by round."""
         return Sample(tuple(a - b for a, b in zip(self.values, other.values, strict=True)))

@@ -13,10 +13,12 @@ I21  no key of an open run expires; all keys of one that is over do
 I22  what is said again was taken back before, and nothing else was
 I23  the checkpoints of a thread have no gaps, the last is its head, and the run it is at has one
 I24  a remote step is performed by one run, which its home expects; none waits for nobody
+I34  no run fails for code that its worker lacks; pinned ones are executed by their version alone
 I35  each run is found by each of its facets, once
 I36  a failed run is resumed once, whoever resumes it
 I37  the feed tells of each change of a run once, in order
 I38  what is to be delivered to a webhook waits, is due, and is sent by somebody
+I40  nothing is kept of a run for a feature that it does not use
 RQ   RQ's registries name what is being executed, and nothing else
 """
 
@@ -31,7 +33,9 @@ from penstock.publisher.event import Event
 from tests.faults.support.fed import fed_wrongly
 from tests.faults.support.hooked import hooked_wrongly
 from tests.faults.support.listed import kept_for, listed_wrongly
+from tests.faults.support.placed import placed_wrongly
 from tests.faults.support.snapshot import Entry, Snapshot
+from tests.faults.support.unused import used_unasked
 from tests.faults.support.voids import left_standing, remote_steps, speaks_for
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
@@ -98,6 +102,8 @@ def _violations(now: Snapshot) -> Iterator[str]:
     yield from listed_wrongly(now)
     yield from fed_wrongly(now)
     yield from hooked_wrongly(now)
+    yield from placed_wrongly(now)
+    yield from used_unasked(now)
 
 
 def _log(run_id: str, run: Run, log: Sequence[Entry]) -> Iterator[str]:

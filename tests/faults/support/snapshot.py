@@ -23,7 +23,8 @@ for _, prefix in ipairs(ARGV) do
     elseif kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
     elseif kind == 'list' then value = redis.call('LRANGE', key, 0, -1)
     elseif kind == 'set' then value = redis.call('SMEMBERS', key)
-    elseif key == prefix .. ':feed' then value = redis.call('XRANGE', key, '-', '+')
+    elseif key == prefix .. ':feed' or key == prefix .. ':hooks' then
+      value = redis.call('XRANGE', key, '-', '+')
     elseif kind == 'stream' then value = {} -- results of RQ's ordinary jobs
     else value = redis.call('GET', key) end
     found[#found + 1] = { key, kind, redis.call('PTTL', key), value }
@@ -61,6 +62,8 @@ class Snapshot:
     logs: dict[str, list[Entry]] = field(default_factory=dict[str, "list[Entry]"])
     feed: list[dict[str, str]] = field(default_factory=list["dict[str, str]"])
     """The entries of the feed, the oldest first."""
+    hooks: list[dict[str, str]] = field(default_factory=list["dict[str, str]"])
+    """The changes that webhooks are not told of yet, the oldest first."""
     histories: dict[str, list[int]] = field(default_factory=dict[str, "list[int]"])
     """The numbers of a thread's checkpoints, by its key."""
     ttls: dict[str, int] = field(default_factory=dict[str, int])
@@ -90,8 +93,9 @@ class Snapshot:
         elif key.startswith(f"{self.prefix}:events:"):
             self.logs[key] = [Entry(seq, json.loads(text)) for seq, text in map(event_of, value)]
         elif key == f"{self.prefix}:feed":
-            pairs = (_pairs(fields) for _, fields in value)
-            self.feed = [{_text(name): _text(text) for name, text in each} for each in pairs]
+            self.feed = _entries(value)
+        elif key == f"{self.prefix}:hooks":
+            self.hooks = _entries(value)
         elif kind in ("list", "set"):
             self.members[key] = [_text(item) for item in value]
 
@@ -140,6 +144,11 @@ class Snapshot:
     def waiting(self, thread_key: str) -> list[str]:
         """The runs that wait for their turn on a thread."""
         return self.members.get(f"{self.prefix}:waiting:{thread_key}", [])
+
+
+def _entries(stream: Any) -> list[dict[str, str]]:
+    pairs = (_pairs(fields) for _, fields in stream)
+    return [{_text(name): _text(text) for name, text in each} for each in pairs]
 
 
 def _pairs(flat: Sequence[Any]) -> list[tuple[Any, Any]]:
