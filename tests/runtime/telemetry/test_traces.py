@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -263,6 +264,37 @@ def test_an_attempt_much_later_begins_a_trace_with_a_link(
     assert (first.parent, second.parent) == (None, None)
     assert [link.context.span_id for link in second.links] == [_id(first)]
     assert [link.context.span_id for link in first.links] == [_id(one(exported, "enqueue asks"))]
+
+
+@pytest.mark.parametrize("skew", [-600.0, 600.0])
+def test_a_clock_that_is_wrong_parts_no_run_from_its_enqueue(
+    client: Client,
+    work: Work,
+    exported: InMemorySpanExporter,
+    monkeypatch: pytest.MonkeyPatch,
+    skew: float,
+) -> None:
+    real = time.time
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(time, "time", lambda: real() + skew)
+        client.enqueue("nested", 1)
+    work()
+
+    assert tree(exported)["run nested"] == "enqueue nested"
+
+
+def test_a_run_that_waited_for_long_begins_a_trace_of_its_own_whatever_clocks_say(
+    client: Client, work: Work, exported: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = client.enqueue("nested", 1)
+    connection: Any = client.connection
+    key = f"penstock:run:{run.run_id}"
+    connection.hincrby(key, "created", -61_000)
+    connection.zincrby("penstock:open:all", -61_000, run.run_id)
+    connection.zincrby("penstock:open:entrypoint:nested", -61_000, run.run_id)
+    work()
+
+    assert tree(exported)["run nested"] == ""
 
 
 def test_a_remote_step_is_in_the_trace_of_its_run(

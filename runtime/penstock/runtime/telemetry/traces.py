@@ -48,7 +48,7 @@ class RunTraces:
         """Open the span of an attempt, and make it the current one of the calling task."""
         cause, parent, links = TraceContext.read(attempt.trace), otel.Context(), list[Link]()
         if cause is not None:
-            if attempt.step_id or time.time() - cause.at <= FRESH:
+            if attempt.step_id or _age(cause, attempt) <= FRESH:
                 before = NonRecordingSpan(cause.span_context())
                 parent = set_span_in_context(before, otel.Context())
             else:
@@ -154,6 +154,11 @@ class _AttemptTraces:
         if data.get("cached"):
             span.set_attribute("penstock.step.cached", True)
         _close(span, data["outcome"].get("error"), at)
+
+
+def _age(cause: TraceContext, attempt: ObservedAttempt) -> float:
+    """Return the seconds since the cause of an attempt, by Redis's clock where that is known."""
+    return time.time() - cause.at if attempt.waited is None else attempt.waited
 
 
 def _attributes(attempt: ObservedAttempt) -> dict[str, str | int]:
