@@ -35,6 +35,8 @@ class Scale:
     rounds: int = 31
     long_rounds: int = 5
     """Rounds of the figures that take seconds each."""
+    least_of: int = 10
+    """Rounds of the figures of processor time of which the least counts."""
     steps: int = 100
     runs: int = 2000
     events: int = 20_000
@@ -60,7 +62,7 @@ class Scale:
 
 
 TINY = Scale(
-    rounds=1, long_rounds=1, steps=10, runs=20, events=200, sleepers=20, nap=0.3, recorded=50,
+    rounds=1, long_rounds=1, least_of=1, steps=10, runs=20, events=200, sleepers=20, nap=0.3, recorded=50,
     latencies=3, settling=0.1, kills=1, lanes=1, fleet=20, ended=(20, 40), parked=5, idle=1.0,
     rq=False,
 )  # fmt: skip

@@ -29,7 +29,7 @@ METRICS = ("--health", "127.0.0.1:0")
 
 def observed_runs(bench: Bench) -> list[Row]:
     """Compare workers that execute the same no-op runs."""
-    count = 2 * bench.scale.long_rounds
+    count = bench.scale.least_of
     samples = rounds(
         count,
         {

@@ -48,7 +48,7 @@ def unused(bench: Bench) -> list[Row]:
             return []
         trees = {"now": ROOT, "before": before}
         idle = rounds(1, {name: partial(_idle, bench, tree) for name, tree in trees.items()})
-        count = 2 * bench.scale.long_rounds
+        count = bench.scale.least_of
         runs = rounds(
             count,
             {name: partial(_milliseconds, bench, tree) for name, tree in trees.items()},
