@@ -62,9 +62,9 @@ class Scale:
 
 
 TINY = Scale(
-    rounds=1, long_rounds=1, least_of=1, steps=10, runs=20, events=200, sleepers=20, nap=0.3, recorded=50,
-    latencies=3, settling=0.1, kills=1, lanes=1, fleet=20, ended=(20, 40), parked=5, idle=1.0,
-    rq=False,
+    rounds=1, long_rounds=1, least_of=1, steps=10, runs=20, events=200, sleepers=20, nap=0.3,
+    recorded=50, latencies=3, settling=0.1, kills=1, lanes=1, fleet=20, ended=(20, 40), parked=5,
+    idle=1.0, rq=False,
 )  # fmt: skip
 
 
