@@ -83,6 +83,33 @@ def test_an_answer_is_worked_on_as_the_user_who_gives_it(api: Api) -> None:
     assert goes_on(api, BOB, shared, command={"resume": True}) == {"as": "bob", "may": []}
 
 
+@pytest.mark.parametrize("path", ["/api/runs/RUN/answer", "/api/threads/THREAD/answer"])
+def test_an_answer_below_api_is_worked_on_as_the_user_who_gives_it(api: Api, path: str) -> None:
+    shared = thread(api, ANN)
+    run_id = run(api, ANN, shared, "act")
+
+    path = path.replace("RUN", run_id).replace("THREAD", shared)
+    answered = ask(api, BOB, "POST", path, {"answer": True})
+    api.worker.work()
+
+    assert answered.status_code == 202, answered.text
+    assert api.worker.client.get(run_id).result() == {"as": "bob", "may": []}
+
+
+def test_a_failed_run_that_is_resumed_below_api_is_of_who_does_so(api: Api) -> None:
+    shared = thread(api, ANN)
+    _BROKEN.add("y")
+    run_id = run(api, ANN, shared, "fail", "y")
+    _BROKEN.clear()
+
+    path = f"/api/runs/{run_id}/resume"
+    assert ask(api, BOB, "POST", path, {"forget": ["none"]}).status_code == 403
+    assert ask(api, BOB, "POST", path, {}).status_code == 202
+    api.worker.work()
+
+    assert api.worker.client.get(run_id).result() == {"as": "bob", "may": []}
+
+
 def test_a_failed_run_goes_on_as_the_user_who_resumes_it(api: Api) -> None:
     shared = thread(api, ANN)
     _BROKEN.add("x")

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from penstock.gateway.auth.bulk_access import check_entrypoint
-from penstock.gateway.auth.user import CONFIGURABLE, is_of_user, with_user
+from penstock.gateway.auth.user import CONFIGURABLE, with_user
 from penstock.gateway.compatible.graph_command import read_command
 from penstock.gateway.compatible.ids import new_id
+from penstock.gateway.compatible.leg_config import config_of_leg
 from penstock.gateway.compatible.leg_outcome import is_breakpoint
 from penstock.gateway.compatible.legs import FoundLeg, newest_leg
 from penstock.gateway.compatible.run_assistant import RunAssistant
@@ -125,21 +126,10 @@ async def _resume(
     client: AsyncClient, body: RunBody, assistant: RunAssistant, run_id: str, answer: Any
 ) -> FoundLeg:
     request = write_request(client.plans.codec, run_id, _request(body, assistant, is_first=False))
-    config = _config_of_leg(await newest_leg(client, run_id), assistant)
+    config = config_of_leg(await newest_leg(client, run_id), assistant.user)
     number = await client.do(client.plans.resume(run_id, answer, request, config))
     found = await newest_leg(client, run_id)
     return FoundLeg(found.legs, found.legs.legs[number - 1]) if number else found
-
-
-def _config_of_leg(found: FoundLeg, assistant: RunAssistant) -> Mapping[str, Any] | None:
-    """Return the config that a run goes on with, for who asks now; None for that which it has.
-
-    A run that goes on already, with the same user, does so with what was known of this user then.
-    """
-    config = with_user(found.legs.config, assistant.user)
-    is_waiting = found.run.status not in (RunStatus.QUEUED, RunStatus.RUNNING)
-    is_other = not is_of_user(found.legs.config, assistant.user)
-    return config if is_waiting or is_other else None
 
 
 async def _go_on(

@@ -30,6 +30,7 @@ from penstock.gateway.native.models import (
     Resume,
     RunQuery,
 )
+from penstock.gateway.native.resume_run import resume_run
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.client.run import AsyncRunHandle
 from penstock.runtime.diagnostics.run_report import as_object, read_report
@@ -108,7 +109,7 @@ async def _ended(client: AsyncClient, run: AsyncRunHandle) -> dict[str, Any]:
 async def answer(call: Call[Empty, Answer]) -> Response:
     """Answer the question of a run, or several by their ids."""
     run = await call.client.get(call.path["run_id"])
-    await run.resume(call.body.given)
+    await resume_run(call, run.run_id, call.body.given)
     return _named(run)
 
 
@@ -116,7 +117,11 @@ async def resume(call: Call[Empty, Resume]) -> Response:
     """Let a failed run continue, with the steps that it has recorded."""
     run = await call.client.get(call.path["run_id"])
     await check_repeat(call.identity, run)
-    await run.resume(accept=call.body.accept, forget=call.body.forget)
+    if call.body.accept or call.body.forget:
+        await check_own_name(call, run.run_id)
+        await run.resume(accept=call.body.accept, forget=call.body.forget)
+    else:
+        await resume_run(call, run.run_id)
     return _named(run)
 
 

@@ -16,6 +16,8 @@ from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.native.asks import THREAD_ANSWER
 from penstock.gateway.native.copy_thread import copy_own
 from penstock.gateway.native.models import Answer, Copy, HistoryQuery, StateQuery, Update
+from penstock.gateway.native.resume_run import resume_run
+from penstock.runtime.errors import ResumeError
 from penstock.runtime.types.state import checkpoint_id_of
 
 
@@ -42,9 +44,12 @@ async def update(call: Call[Empty, Update]) -> Response:
 
 async def answer(call: Call[Empty, Answer]) -> Response:
     """Answer the run of a thread that asks something."""
-    thread = call.client.thread(call.path["thread_id"])
-    run = await thread.resume(call.body.given)
-    return answer_json({"run_id": run.run_id, "thread_id": run.thread_id}, 202)
+    client, thread_id = call.client, call.path["thread_id"]
+    run_id = await client.do(client.plans.last_run(thread_id))
+    if run_id is None:
+        raise ResumeError(f"thread {thread_id!r} has no run that waits for an answer.")
+    await resume_run(call, run_id, call.body.given)
+    return answer_json({"run_id": run_id, "thread_id": thread_id}, 202)
 
 
 async def copy(call: Call[Empty, Copy]) -> Response:
