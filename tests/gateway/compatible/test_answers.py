@@ -79,6 +79,19 @@ def test_w2_an_answer_to_nothing_is_409(served: Served) -> None:
         served.create(served.thread(), "doubled", command={"resume": 1})
 
 
+def test_w2_answers_are_as_strict_as_clients_may_want_them(served: Served) -> None:
+    thread = served.thread()
+    (asked,) = served.wait(thread, "asking", input=1)["__interrupt__"]
+    strict: Any = {"strict_resume": True, "command": {"resume": {asked["id"]: True}}}
+
+    answered = served.wait(thread, "asking", **strict)
+    with pytest.raises(ConflictError):
+        served.create(thread, "asking", **strict)
+
+    assert answered == {"answer": True}
+    assert served.http.get("/info").json()["flags"]["strict_resume"]
+
+
 def test_w2_an_answer_to_a_question_that_is_not_open_names_the_open_ones(served: Served) -> None:
     thread = served.thread()
     asked = question_of(served.wait(thread, "asking", input=1))

@@ -149,7 +149,6 @@ def test_a_run_is_not_found_on_another_thread(served: Served) -> None:
     [
         {"after_seconds": -5},
         {"webhook": "ftp://example.org"},
-        {"strict_resume": True},
         {"command": {"goto": "last"}},
         {"command": {"update": {"log": []}}},
         {"stream_mode": "nonsense"},

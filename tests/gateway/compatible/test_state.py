@@ -114,6 +114,15 @@ def test_w19_a_chat_that_asks_or_has_failed_shows_what_it_has(sdk: Sdk) -> None:
     assert sdk.client.thread(name).state().values == {"messages": [user(1), ai(1)]}
 
 
+def test_metadata_is_added_as_older_clients_do_it(sdk: Sdk) -> None:
+    name = sdk.new(a=1)
+
+    found = sdk.http.patch(f"/threads/{name}/state", json={"metadata": {"b": 2}})
+
+    assert found.status_code == 204
+    assert sdk.threads.get(name)["metadata"] == {"a": 1, "b": 2}
+
+
 def test_w8_values_are_shown_as_they_are_saved(sdk: Sdk) -> None:
     name = sdk.new()
     said = {"role": "user", "content": "hi"}

@@ -88,8 +88,6 @@ def _check_supported(body: RunBody) -> None:
     Raises:
         RequestError: there is such a field.
     """
-    if body.strict_resume:
-        raise RequestError(422, "strict_resume: an answer to no open question is always refused.")
     if body.context is not None and body.config.get("configurable"):
         raise RequestError(400, "context and config.configurable: give one of them.")
 

@@ -66,6 +66,7 @@ class RunBody(RequestModel):
     checkpoint_during: bool | None = None
     """The older name of durability: false is exit."""
     strict_resume: bool = False
+    """Changes nothing: an answer to no open question is always refused."""
     after_seconds: float = Field(0.0, ge=0.0, le=10 * 365 * 86400.0)
     """When the run begins; until then it is pending, and others on its thread wait for it."""
     webhook: str | None = None

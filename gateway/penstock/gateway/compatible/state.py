@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from penstock.gateway.auth.filters import kept_by
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call
 from penstock.gateway.compatible.asks import THREADS_READ, THREADS_UPDATE
@@ -20,6 +21,7 @@ from penstock.gateway.compatible.thread_bodies import (
     CheckpointState,
     History,
     HistoryQuery,
+    PatchState,
     StateQuery,
     UpdateState,
 )
@@ -55,6 +57,13 @@ async def update(call: Call[NoFields, UpdateState]) -> Response:
     checkpoint = checkpoint_view(made)
     checkpoint_id = made["configurable"]["checkpoint_id"]
     return answer_json({**made, "checkpoint": checkpoint, "checkpoint_id": checkpoint_id})
+
+
+async def patch(call: Call[NoFields, PatchState]) -> Response:
+    """Add to the metadata of a thread, as older clients do it."""
+    reader, metadata = ThreadReader(call.client), kept_by(call.filter, call.body.metadata)
+    await call.client.do(reader.records.merge(call.path["thread_id"], metadata))
+    return Response(status_code=204)
 
 
 async def history(call: Call[NoFields, History]) -> Response:
@@ -110,6 +119,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
         "GET", _STATE, Role.VIEWER, StateQuery, NoFields, show, has_values=True, asks=THREADS_READ
     ),
     Endpoint("POST", _STATE, Role.OPERATOR, NoFields, UpdateState, update, asks=THREADS_UPDATE),
+    Endpoint("PATCH", _STATE, Role.CLIENT, NoFields, PatchState, patch, 204, asks=THREADS_UPDATE),
     Endpoint(
         "POST",
         f"{_STATE}/checkpoint",

@@ -26,6 +26,6 @@ def system_routes(endpoints: Sequence[Endpoint[Any, Any]]) -> list[Route]:
 
 
 async def _info(request: Request) -> Response:
-    flags = {"assistants": True, "crons": False, "langsmith": False, "strict_resume": False}
+    flags = {"assistants": True, "crons": False, "langsmith": False, "strict_resume": True}
     version = importlib.metadata.version("penstock")
     return answer_json({"version": version, "flags": flags, "host": {"kind": "self-hosted"}})

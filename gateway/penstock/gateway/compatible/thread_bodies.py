@@ -8,6 +8,7 @@ __all__ = [
     "History",
     "HistoryQuery",
     "NewThread",
+    "PatchState",
     "PatchThread",
     "Prune",
     "SearchThreads",
@@ -122,6 +123,12 @@ class SearchThreads(CountThreads):
         if self.sort_by is None or self.sort_by == "state_updated_at":
             return "updated_at"
         return self.sort_by
+
+
+class PatchState(RequestModel):
+    """What is added to the metadata of a thread by way of its state."""
+
+    metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
 class Prune(RequestModel):
