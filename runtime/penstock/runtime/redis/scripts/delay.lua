@@ -5,10 +5,11 @@
 -- Keys: run:<id>, open:<facet>, timers, ready and those of ticket.
 local function offer_when_due(id, run, known)
   if tonumber(run.wakes) <= now then
-    return offer(id, false, known)
+    offer(id, false, known)
+  else
+    redis.call('ZREM', READY, id)
+    status_to(id, 'queued', 'suspended', 'asks', '0')
+    redis.call('ZADD', SUSPENDED, run.created, id)
+    redis.call('ZADD', TIMERS, run.wakes, id)
   end
-  redis.call('ZREM', READY, id)
-  status_to(id, 'queued', 'suspended', 'asks', '0')
-  redis.call('ZADD', SUSPENDED, run.created, id)
-  redis.call('ZADD', TIMERS, run.wakes, id)
 end

@@ -9,6 +9,7 @@
 local HOUR = 3600000
 
 -- The name of the list of a run that ended then; and the hour in which the last of its runs is gone.
+-- in place
 local function list_of(run, status, finished)
   local last = math.ceil((finished + kept_for(run, status)) / HOUR)
   return string.format('%d:%s:%d', math.floor(finished / HOUR), status, last), last
@@ -16,6 +17,7 @@ end
 
 -- include: penstock.runtime.redis.scripts/list_names as list_names(begin_list, unlist_ended)
 
+-- in place
 local function list_ended(id, run, status)
   if run.finished then
     list_names().unlist_ended(run)
@@ -25,7 +27,9 @@ local function list_ended(id, run, status)
   end
   local name, last = list_of(run, status, now)
   local item = string.format('%06x', now % HOUR) .. id
-  for _, facet in ipairs(facets_of(run)) do
+  local facets = facets_of(run)
+  for at = 1, #facets do
+    local facet = facets[at]
     redis.call('ZREM', key('open', facet), id)
     if redis.call('RPUSH', key('over', name .. ':' .. facet), item) == 1 then
       list_names().begin_list(facet, name, last)

@@ -243,7 +243,8 @@ end
 
 local function list_once_more(id, run)
   list_open(id, run)
-  for _, facet in ipairs(facets_of(run)) do
+  local facets = facets_of(run)
+  for _, facet in ipairs(facets) do
     drawn[#drawn + 1] = facet
   end
   if run.status == 'suspended' then
