@@ -56,7 +56,9 @@ class HookMetrics(Collector):
             "webhook_changes_oldest_seconds", "How long the first of them waits.", outbox.oldest
         )
         yield _gauge(
-            "webhook_changes_lost", "Changes that were lost, as too many waited.", outbox.lost
+            "webhook_changes_lost",
+            "Changes that were lost: too many waited, or none could read them.",
+            outbox.lost,
         )
         yield _gauge("feed_entries", "Changes of runs that the feed keeps.", feed.entries)
         yield _gauge("feed_span_seconds", "How far back the feed reaches.", feed.spans)

@@ -32,8 +32,9 @@ def _outbox(reading: Reading) -> Iterator[Finding]:
         yield Finding(
             "webhooks",
             Level.PROBLEM,
-            f"{outbox.lost} changes of runs were lost in the last weeks, as too many waited",
-            "No webhook was told of them. Changes wait while no `penstock worker` is alive.",
+            f"{outbox.lost} changes of runs were lost in the last weeks",
+            "No webhook was told of them. Too many waited, as they do while no `penstock worker` "
+            "is alive; or no worker could read them, and their logs say which.",
             "penstock worker flows.py",
         )
     if outbox.unread_urls:

@@ -48,7 +48,7 @@ class OutboxState:
     unread_urls: int = 0
     """URLs that runs were given themselves, with deliveries that a worker has had no key for."""
     lost: int = 0
-    """Changes that were lost in the last weeks, as too many waited."""
+    """Changes that were lost in the last weeks, as too many waited or none was read."""
     of_runs: HookState = HookState(OF_RUNS)
     """The URLs that runs were given themselves, together."""
 
