@@ -14,14 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from penstock.gateway.auth.handlers import Handlers
 from penstock.gateway.auth.loading import load_auth
 from penstock.gateway.compatible.routes import compatible_routes
 from penstock.gateway.dashboard.routes import dashboard as dashboard_routes
-from penstock.gateway.endpoint import CLOSED, Endpoint, answer_json
+from penstock.gateway.endpoint import Endpoint, answer_json
 from penstock.gateway.errors import RequestError, refusal, status_of
 from penstock.gateway.guard import Guard, allowed_origins
 from penstock.gateway.native import many, runs, threads, webhooks, world
@@ -69,8 +69,8 @@ def create_app(
     who may come. The dashboard is at /dashboard, and the API of LangGraph's clients at /, unless
     they are left out. By default, the client and the settings are those of the environment.
 
-    An `auth` object, of ours or of `langgraph_sdk`, decides instead of keys, wherever the app is;
-    routes that ask it for nothing are closed then, which are the dashboard and those below /api.
+    An `auth` object, of ours or of `langgraph_sdk`, decides instead of keys, wherever the app is,
+    on every route and every page of the dashboard.
 
     Raises:
         ConfigurationError: a setting has a value that it cannot have.
@@ -130,10 +130,8 @@ def _app(shared: Shared, dashboard: bool = True, compatible: bool = True) -> Sta
     ]
     if compatible:
         routes += compatible_routes(shared)
-    if dashboard and shared.handlers is None:
+    if dashboard:
         routes.append(dashboard_routes(shared))
-    elif dashboard:
-        routes.append(Mount("/dashboard", routes=[Route("/{rest:path}", _closed)]))
     handlers: Any = {
         PenstockError: _refused,
         HTTPException: _not_found,
@@ -154,10 +152,6 @@ async def _health(shared: Shared, request: Request) -> Response:
 
 def _ping() -> Plan[None]:
     yield ("PING",)
-
-
-async def _closed(request: Request) -> Response:
-    raise RequestError(403, CLOSED)
 
 
 async def _refused(request: Request, error: PenstockError) -> Response:

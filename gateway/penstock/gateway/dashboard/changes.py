@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Changes"]
+__all__ = ["Changes", "ticks"]
 
 import asyncio
 import logging
@@ -18,10 +18,21 @@ logger = logging.getLogger(__name__)
 EVERY: Final = 1.0
 """Seconds between two looks."""
 
+TICK: Final = 5.0
+"""Seconds after which who is not told of changes looks again."""
+
 NEWEST: Final = 20
 """Runs that are looked at; of the others, how many have which status."""
 
 CHANGED: Final = "event: changed\ndata: {}\n\n"
+
+
+async def ticks() -> AsyncGenerator[str]:
+    """Give a frame from time to time: who does not see all runs is not told when others change."""
+    yield KEEP_ALIVE
+    while True:
+        yield CHANGED
+        await asyncio.sleep(TICK)
 
 
 class Changes:

@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.gateway.auth.role import Role
+from penstock.gateway.compatible.asks import asks_each
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.screens import (
     entrypoints,
@@ -67,7 +68,7 @@ SCREENS: Final[Sequence[Screen]] = (
     *queues.SCREENS,
     *threads.SCREENS,
     *system.SCREENS,
-    Screen("GET", "/{rest:path}", Role.VIEWER, missing),
+    Screen("GET", "/{rest:path}", Role.VIEWER, missing, asks_each),
 )
 
 

@@ -8,14 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from penstock.gateway.auth.identity import Identity
+from penstock.gateway.auth.filters import Filter
+from penstock.gateway.auth.identity import LOCAL, Identity
+from penstock.gateway.auth.user import User
+from penstock.gateway.call import Call, Empty
 from penstock.gateway.dashboard.session import Session
 from penstock.gateway.dashboard.site import Site
 from penstock.gateway.dashboard.templates import render
 from penstock.gateway.errors import HIDES_VALUES, RequestError
+from penstock.gateway.native.asks import ALL_RUNS
 from penstock.runtime.client.async_client import AsyncClient
 
 SEE_OTHER: Final = 303
@@ -35,6 +40,31 @@ class Visit:
     token: str
     """What the forms of the page carry."""
     form: Mapping[str, str] = field(default_factory=dict[str, str])
+    user: User | None = None
+    """Who it is, as the Auth object says; None if the gateway has none."""
+    filter: Filter = field(default_factory=dict[str, Any])
+    """What the metadata has of the things that are for the user; empty for all."""
+
+    def call(self, body: BaseModel | None = None) -> Call[Any, Any]:
+        """Return what the API would be asked for, which the Auth object knows."""
+        return Call(
+            self.site.shared,
+            self.identity or LOCAL,
+            self.path,
+            Empty(),
+            body or Empty(),
+            self.request.headers,
+            self.user,
+            self.filter,
+        )
+
+    async def sees_all(self) -> bool:
+        """Tell whether the runs of everybody are for this visitor."""
+        try:
+            await ALL_RUNS(self.call())
+        except RequestError:
+            return False
+        return not self.filter
 
     @property
     def client(self) -> AsyncClient:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 __all__ = [
+    "AGAIN_ALL",
     "ALL_CHANGES",
     "ALL_RUNS",
     "BULK_CHANGE",
     "ENQUEUE",
     "FIND_ENTRYPOINTS",
     "FIND_RUNS",
+    "READ_ENTRYPOINT",
     "RUN_AGAIN",
     "RUN_CHANGE",
     "RUN_READ",
@@ -64,6 +66,14 @@ async def _check_run_of_path(call: AnyCall) -> None:
 
 async def _check_new(call: AnyCall) -> None:
     await check_new_run(call.client, call.body.run_id, call.body.thread_id, call.filter)
+
+
+class _AsksEntrypoint(Asks):
+    """Asks for an entrypoint, which LangGraph's handlers know as the assistant of its name."""
+
+    def value(self, call: AnyCall) -> dict[str, Any]:
+        """Return its name."""
+        return {"assistant_id": call.path["name"], "metadata": {}}
 
 
 class _AsksRun(Asks):
@@ -175,6 +185,9 @@ ALL_RUNS: Final = AsksAll(lambda call: _READS, "threads.search and threads.read"
 ALL_CHANGES: Final = AsksAll(
     lambda call: (*_READS, "update"), "threads.search, threads.read and threads.update"
 )
+AGAIN_ALL: Final = AsksAll(
+    lambda call: (*_READS, "create_run"), "threads.search, threads.read and threads.create_run"
+)
 BULK_CHANGE: Final = AsksAll(
     bulk_actions,
     "threads.search, threads.read and threads.update, threads.delete or threads.create_run",
@@ -183,6 +196,7 @@ BULK_CHANGE: Final = AsksAll(
 FIND_RUNS: Final = _AsksSearch("threads", "search")
 FIND_ENTRYPOINTS: Final = Asks("assistants", "search")
 
+READ_ENTRYPOINT: Final = _AsksEntrypoint("assistants", "read")
 RUN_READ: Final = Asks("threads", "read", _check_run_of_path)
 RUN_CHANGE: Final = _AsksCancel("threads", "update", _check_run_of_path)
 RUN_AGAIN: Final = _AsksRun("threads", "create_run", _check_run_of_path)

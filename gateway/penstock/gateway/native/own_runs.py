@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["check_new_run", "check_run", "count_runs", "find_runs", "is_of_another"]
+__all__ = ["check_new_run", "check_run", "count_runs", "find_runs", "is_of_another", "read_cursors"]
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Unpack
 
 from penstock.gateway.auth.filters import Filter
@@ -15,8 +16,9 @@ from penstock.gateway.compatible.access import (
     check_thread,
     is_known,
 )
+from penstock.gateway.errors import RequestError
 from penstock.gateway.keys import GatewayKeys
-from penstock.gateway.sealed_cursor import opened, sealed
+from penstock.gateway.sealed_text import sealed, unsealed
 from penstock.gateway.session_secret import read_secret
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunNotFoundError
@@ -30,6 +32,35 @@ EXAMINED: Final = 10_000
 """Runs that one page looks at, at most: it may come out short, and its cursor leads on."""
 
 _AT_ONCE: Final = 500
+
+_PURPOSE: Final = "cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """Cursors of lists that leave something out, which they tell nothing of."""
+
+    _secret: bytes
+
+    def sealed(self, cursor: str | None) -> str | None:
+        """Return what is sent of a cursor."""
+        return None if cursor is None else sealed(cursor, self._secret, _PURPOSE)
+
+    def opened(self, given: str | None) -> str | None:
+        """Return the cursor that was sent.
+
+        Raises:
+            RequestError: 422, it was not.
+        """
+        found = None if given is None else unsealed(given, self._secret, _PURPOSE)
+        if given is not None and found is None:
+            raise RequestError(422, "after is the cursor of a page: pass the one that it had.")
+        return found
+
+
+async def read_cursors(client: AsyncClient) -> Cursors:
+    """Return what writes and reads cursors."""
+    return Cursors(await client.do(read_secret(GatewayKeys(client.settings.prefix))))
 
 
 async def find_runs(
@@ -48,8 +79,8 @@ async def find_runs(
     """
     if not own:
         return await client.runs(limit=limit, after=after, **query)
-    secret = await client.do(read_secret(GatewayKeys(client.settings.prefix)))
-    after = None if after is None else opened(after, secret)
+    cursors = await read_cursors(client)
+    after = cursors.opened(after)
     found: list[Run] = []
     examined = 0
     while True:
@@ -57,7 +88,7 @@ async def find_runs(
         found += await admitted_runs(client, page, own)
         examined, after = examined + max(len(page), 1), page.after
         if after is None or len(found) >= limit or examined >= EXAMINED:
-            return RunPage(found, None if after is None else sealed(after, secret))
+            return RunPage(found, cursors.sealed(after))
 
 
 async def count_runs(

@@ -6,6 +6,7 @@ __all__ = ["SCREENS"]
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
@@ -21,6 +22,10 @@ from penstock.gateway.dashboard.schema_form import FormError, fields_of
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError, status_of
+from penstock.gateway.native.asks import ENQUEUE, FIND_ENTRYPOINTS, FIND_RUNS, READ_ENTRYPOINT
+from penstock.gateway.native.begin_run import begin_run
+from penstock.gateway.native.models import NewRun
+from penstock.gateway.native.own_runs import find_runs
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.diagnostics.descriptions import read_descriptions
 from penstock.runtime.diagnostics.entrypoints import (
@@ -38,7 +43,10 @@ NEWEST: Final = 10
 async def entrypoints(visit: Visit) -> Response:
     """List what live workers can execute."""
     client = visit.client
-    return visit.page("entrypoints", found=await client.do(read_entrypoint_states(client.plans)))
+    found = await client.do(read_entrypoint_states(client.plans))
+    if not await visit.sees_all():
+        found = [replace(each, open_runs=0) for each in found]
+    return visit.page("entrypoints", found=found)
 
 
 async def entrypoint(visit: Visit) -> Response:
@@ -55,15 +63,16 @@ async def start(visit: Visit) -> Response:
         context = None
         if _is_filled(form, CONTEXT):
             context = read_value(description, form, CONTEXT)
-        run = await client.enqueue(
-            name,
-            read_value(description, form),
+        wanted = NewRun(
+            entrypoint=name,
+            input=read_value(description, form),
             context=context,
             thread_id=form.get("thread") or None,
             queue=form.get("queue") or None,
             tags=read_tags([form["tag"]] if form.get("tag") else []),
             run_id=form.get("run") or None,
         )
+        run = await begin_run(await ENQUEUE(visit.call(wanted)))
     except PenstockError as error:
         if status_of(error) is None:
             raise
@@ -78,7 +87,10 @@ def _is_filled(form: Mapping[str, str], name: str) -> bool:
 async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
     client, name = visit.client, visit.path["name"]
     state = await client.do(read_entrypoint(client.plans, name))
-    runs = await client.runs(entrypoint=name, limit=NEWEST)
+    own = (await FIND_RUNS(visit.call())).filter
+    runs = await find_runs(client, own, NEWEST, entrypoint=name)
+    if not await visit.sees_all():
+        state = replace(state, open_runs=0)
     schemas = {each: schema for each, schema in state.description.schemas.items() if schema}
     if not (state.workers or schemas or runs):
         raise RequestError(
@@ -110,7 +122,7 @@ def _queue(state: EntrypointState, usual: str) -> str:
 _ENTRYPOINT: Final = "/entrypoints/{name:path}"
 
 SCREENS: Final[Sequence[Screen]] = (
-    Screen("GET", "/entrypoints", Role.VIEWER, entrypoints),
-    Screen("POST", f"{_ENTRYPOINT}/start", Role.CLIENT, start),
-    Screen("GET", _ENTRYPOINT, Role.VIEWER, entrypoint),
+    Screen("GET", "/entrypoints", Role.VIEWER, entrypoints, FIND_ENTRYPOINTS),
+    Screen("POST", f"{_ENTRYPOINT}/start", Role.CLIENT, start, READ_ENTRYPOINT),
+    Screen("GET", _ENTRYPOINT, Role.VIEWER, entrypoint, READ_ENTRYPOINT),
 )

@@ -19,6 +19,7 @@ from penstock.gateway.dashboard.run_rows import read_rows
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError
+from penstock.gateway.native.asks import AGAIN_ALL, ALL_CHANGES, ALL_RUNS
 from penstock.runtime.diagnostics.run_report import read_report
 from penstock.runtime.diagnostics.traceback import own_traceback
 from penstock.runtime.errors import RunNotFoundError
@@ -105,8 +106,8 @@ async def _traceback(visit: Visit, group: FailureGroup) -> list[tuple[str, str]]
 
 
 SCREENS: Final[Sequence[Screen]] = (
-    Screen("GET", "/failures", Role.VIEWER, failures),
-    Screen("GET", "/failures/{cause}", Role.VIEWER, cause),
-    Screen("POST", "/failures/{cause}/resume", Role.OPERATOR, resume),
-    Screen("POST", "/failures/{cause}/cancel", Role.OPERATOR, cancel),
+    Screen("GET", "/failures", Role.VIEWER, failures, ALL_RUNS),
+    Screen("GET", "/failures/{cause}", Role.VIEWER, cause, ALL_RUNS),
+    Screen("POST", "/failures/{cause}/resume", Role.OPERATOR, resume, AGAIN_ALL),
+    Screen("POST", "/failures/{cause}/cancel", Role.OPERATOR, cancel, ALL_CHANGES),
 )

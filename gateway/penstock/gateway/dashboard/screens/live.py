@@ -11,16 +11,20 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.identity import LOCAL
 from penstock.gateway.auth.role import Role
+from penstock.gateway.dashboard.changes import ticks
 from penstock.gateway.dashboard.hidden import without_values
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.event_stream import Events, FrameStream, event_response
+from penstock.gateway.native.asks import FIND_RUNS, RUN_READ
 from penstock.gateway.native.facts import facts
 
 
 async def changes(visit: Visit) -> Response:
     """Tell of changes of runs, at most once a second."""
-    return FrameStream(visit.site.changes.frames(), visit.site.shared, visit.identity or LOCAL)
+    is_all = await visit.sees_all()
+    frames = visit.site.changes.frames() if is_all else ticks()
+    return FrameStream(frames, visit.site.shared, visit.identity or LOCAL)
 
 
 async def events(visit: Visit) -> Response:
@@ -36,6 +40,6 @@ async def events(visit: Visit) -> Response:
 
 
 SCREENS: Final[Sequence[Screen]] = (
-    Screen("GET", "/changes", Role.VIEWER, changes),
-    Screen("GET", "/runs/{run_id}/events", Role.VIEWER, events),
+    Screen("GET", "/changes", Role.VIEWER, changes, FIND_RUNS),
+    Screen("GET", "/runs/{run_id}/events", Role.VIEWER, events, RUN_READ),
 )

@@ -14,6 +14,7 @@ from penstock.gateway.auth.api_key import parsed
 from penstock.gateway.call import address_of
 from penstock.gateway.dashboard.screen import COOKIE, Screen
 from penstock.gateway.dashboard.session import LASTS, new_session
+from penstock.gateway.dashboard.user_login import key_cookie, with_key
 from penstock.gateway.dashboard.visit import SEE_OTHER, Visit
 from penstock.gateway.errors import RequestError
 
@@ -26,17 +27,14 @@ async def ask(visit: Visit) -> Response:
 async def login(visit: Visit) -> Response:
     """Begin a session of the holder of a key."""
     text, to = visit.form.get("key", "").strip(), _target(visit, visit.form.get("to", ""))
-    key = {"x-api-key": text or "none"}
     try:
-        await visit.site.shared.authenticator.identify(key, address_of(visit.request))
+        cookie = await _cookie(visit, text)
     except RequestError as error:
         return visit.page("login", error.status, to=to, error=str(error))
-    key_id, _ = parsed(text) or ("", "")
-    session = new_session(key_id, time.time())
     response = RedirectResponse(to, SEE_OTHER)
     response.set_cookie(
         COOKIE,
-        session.signed(await visit.site.secret()),
+        cookie,
         max_age=LASTS,
         path=visit.base,
         secure=visit.request.url.scheme == "https",
@@ -44,6 +42,22 @@ async def login(visit: Visit) -> Response:
         samesite="strict",
     )
     return response
+
+
+async def _cookie(visit: Visit, text: str) -> str:
+    """Return the cookie of the holder of a key.
+
+    Raises:
+        RequestError: it is wrong, or the Auth object says so.
+    """
+    shared, secret = visit.site.shared, await visit.site.secret()
+    if shared.handlers is not None:
+        await shared.handlers.user(with_key(visit.request, text))
+        return key_cookie(text, secret)
+    key = {"x-api-key": text or "none"}
+    await shared.authenticator.identify(key, address_of(visit.request))
+    key_id, _ = parsed(text) or ("", "")
+    return new_session(key_id, time.time()).signed(secret)
 
 
 async def logout(visit: Visit) -> Response:

@@ -15,6 +15,7 @@ from penstock.gateway.dashboard.failure_groups import read_groups
 from penstock.gateway.dashboard.run_rows import read_rows
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
+from penstock.gateway.native.asks import FIND_RUNS
 from penstock.runtime.redis.plans.queues import overview as read_overview
 from penstock.runtime.types.run import RunStatus
 
@@ -29,6 +30,8 @@ _MOVING: Final = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 async def overview(visit: Visit) -> Response:
     """Show what goes on: counts, queues, and what waits for a person."""
+    if not await visit.sees_all():
+        return visit.go("/runs")
     client = visit.client
     counts, suspended, moving, world, failures = await asyncio.gather(
         client.counts(),
@@ -49,4 +52,4 @@ async def overview(visit: Visit) -> Response:
     )
 
 
-SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/", Role.VIEWER, overview),)
+SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/", Role.VIEWER, overview, FIND_RUNS),)

@@ -14,6 +14,8 @@ from penstock.gateway.dashboard.actions import NEEDS, refusal_of
 from penstock.gateway.dashboard.answer_form import form_of
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
+from penstock.gateway.native.asks import FIND_RUNS
+from penstock.gateway.native.own_runs import find_runs
 from penstock.runtime.redis.plans.together import together
 from penstock.runtime.types.run import RunStatus
 
@@ -24,7 +26,9 @@ PAGE: Final = 50
 async def questions(visit: Visit) -> Response:
     """List the questions of runs, the newest first."""
     client = visit.client
-    page = await client.runs(RunStatus.SUSPENDED, PAGE, after=visit.query.get("after"))
+    page = await find_runs(
+        client, visit.filter, PAGE, visit.query.get("after"), status=RunStatus.SUSPENDED
+    )
     runs = [run for run in page if run.asks]
     found = await client.do(together(client.plans.interrupts(run.run_id) for run in runs))
     asked = [
@@ -36,4 +40,4 @@ async def questions(visit: Visit) -> Response:
     return visit.page("questions", asked=asked, after=page.after, refusal=refusal)
 
 
-SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/questions", Role.VIEWER, questions),)
+SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/questions", Role.VIEWER, questions, FIND_RUNS),)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
+from penstock.gateway.native.asks import ALL_RUNS
 from penstock.runtime.diagnostics.entrypoints import read_entrypoints
 from penstock.runtime.diagnostics.workers import read_workers
 from penstock.runtime.redis.plans.queues import overview
@@ -29,4 +30,4 @@ async def queues(visit: Visit) -> Response:
     return visit.page("queues", world=world, workers=workers, entrypoints=entrypoints)
 
 
-SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/queues", Role.VIEWER, queues),)
+SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/queues", Role.VIEWER, queues, ALL_RUNS),)

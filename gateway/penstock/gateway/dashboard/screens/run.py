@@ -24,6 +24,7 @@ from penstock.gateway.dashboard.templates import as_text
 from penstock.gateway.dashboard.timeline import timeline
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError, status_of
+from penstock.gateway.native.asks import RUN_READ
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.diagnostics.history import history
 from penstock.runtime.diagnostics.run_report import RunReport, read_report
@@ -134,6 +135,6 @@ async def _facts(visit: Visit) -> tuple[Sequence[FactLine], int]:
 
 
 SCREENS: Final[Sequence[Screen]] = (
-    Screen("GET", "/runs/{run_id}", Role.VIEWER, run),
-    Screen("GET", "/runs/{run_id}/value", Role.VIEWER, value),
+    Screen("GET", "/runs/{run_id}", Role.VIEWER, run, RUN_READ),
+    Screen("GET", "/runs/{run_id}/value", Role.VIEWER, value, RUN_READ),
 )

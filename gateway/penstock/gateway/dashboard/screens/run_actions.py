@@ -19,6 +19,8 @@ from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.screens.run import show
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError, status_of
+from penstock.gateway.native.asks import RUN_AGAIN, RUN_CHANGE
+from penstock.gateway.native.begin_run import check_own_name
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.client.run import AsyncRunHandle
 
@@ -51,6 +53,7 @@ async def rerun(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
     """Enqueue a run of the same input, or of what somebody has made of it."""
     if EDITED not in visit.form:
         return await run.rerun()
+    await check_own_name(visit.call(), run.run_id)
     return await run.rerun(await read_edited(visit, await run.info()))
 
 
@@ -74,7 +77,13 @@ def _screen(act: Act) -> Screen:
         return visit.go(f"/runs/{quote(made.run_id, safe='')}")
 
     name = act.__name__
-    return Screen("POST", f"/runs/{{run_id}}/{name}", NEEDS[name], acted)
+    return Screen(
+        "POST",
+        f"/runs/{{run_id}}/{name}",
+        NEEDS[name],
+        acted,
+        RUN_CHANGE if act is cancel else RUN_AGAIN,
+    )
 
 
 SCREENS: Final[Sequence[Screen]] = tuple(

@@ -16,6 +16,8 @@ from penstock.gateway.dashboard.run_query import SLOW, SLOW_AFTER, RunQuery, rea
 from penstock.gateway.dashboard.run_rows import read_rows
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
+from penstock.gateway.native.asks import FIND_RUNS
+from penstock.gateway.native.own_runs import check_run, find_runs
 from penstock.runtime.diagnostics.entrypoints import read_entrypoints
 from penstock.runtime.errors import RunNotFoundError
 from penstock.runtime.types.run import OPEN, Run, RunStatus
@@ -40,7 +42,9 @@ async def runs(visit: Visit) -> Response:
     if words:
         return await _search(visit, words)
     wanted = read_query(visit.request.query_params)
-    page = await visit.client.runs(limit=PAGE, after=visit.query.get("after"), **wanted.filters())
+    page = await find_runs(
+        visit.client, visit.filter, PAGE, visit.query.get("after"), **wanted.filters()
+    )
     return await _listed(visit, page, wanted, after=page.after)
 
 
@@ -48,12 +52,13 @@ async def _search(visit: Visit, words: str) -> Response:
     """Look for a run by its id, its thread, or the beginning of its id."""
     try:
         run = await visit.client.get(words)
+        await check_run(visit.client, run.run_id, visit.filter)
     except RunNotFoundError:
-        found: list[Run] = await visit.client.runs(limit=PAGE, thread=words)
+        found: list[Run] = await find_runs(visit.client, visit.filter, PAGE, thread=words)
     else:
         return visit.go(f"/runs/{quote(run.run_id, safe='')}")
     if not found:
-        newest = await visit.client.runs(limit=BEGINNING)
+        newest = await find_runs(visit.client, visit.filter, BEGINNING)
         found = [each for each in newest if each.run_id.startswith(words)][:PAGE]
     return await _listed(visit, found, RunQuery(), words=words)
 
@@ -87,4 +92,4 @@ async def _listed(
     )
 
 
-SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/runs", Role.VIEWER, runs),)
+SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/runs", Role.VIEWER, runs, FIND_RUNS),)

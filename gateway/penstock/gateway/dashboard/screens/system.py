@@ -16,6 +16,7 @@ from penstock.gateway.auth.role import Role
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.shown_settings import shown_settings
 from penstock.gateway.dashboard.visit import Visit
+from penstock.gateway.native.asks import ALL_RUNS
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.diagnostics.doctor.examination import examination
 from penstock.runtime.diagnostics.workers import read_workers
@@ -51,4 +52,4 @@ async def _webhooks(visit: Visit) -> tuple[Sequence[Webhook], str]:
         return (), str(error)
 
 
-SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/system", Role.OPERATOR, system),)
+SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/system", Role.OPERATOR, system, ALL_RUNS),)

@@ -12,23 +12,30 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
+from penstock.gateway.compatible.asks import THREADS_DELETE, THREADS_READ
 from penstock.gateway.dashboard.actions import refusal_of
 from penstock.gateway.dashboard.run_rows import read_rows
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError, status_of
+from penstock.gateway.native.asks import FIND_RUNS
+from penstock.gateway.native.copy_thread import copy_own
+from penstock.gateway.native.own_runs import read_cursors
 from penstock.publisher.errors import PenstockError
-from penstock.runtime.redis.plans.thread_page import read_thread_page
+from penstock.runtime.redis.plans.thread_page import ThreadPage, read_thread_page
 from penstock.runtime.redis.plans.thread_records import ThreadRecords
 from penstock.runtime.types.run import Run
 from penstock.runtime.types.state import checkpoint_id_of
-from penstock.runtime.types.thread_record import ThreadStatus
+from penstock.runtime.types.thread_record import ThreadRecord, ThreadStatus, contains
 
 LISTED: Final = 50
 """Threads of a page."""
 
 NEWEST: Final = 100
 """Runs whose threads are shown though they have no record."""
+
+PAGES: Final = 100
+"""Pages that are looked through for the threads of one visitor."""
 
 PAGE: Final = 20
 """Checkpoints, and runs, of the page of a thread."""
@@ -39,11 +46,11 @@ DELETE: Final = Role.ADMIN
 
 async def threads(visit: Visit) -> Response:
     """List threads, those that changed last first."""
-    client, after = visit.client, visit.query.get("after")
+    after = visit.query.get("after")
     status = _status(visit)
     records = _records(visit)
-    page = await client.do(read_thread_page(records, after, LISTED, status))
-    others = [] if after or status else await _without_record(visit, records)
+    page = await _page(visit, records, after, status)
+    others = [] if after or status or visit.filter else await _without_record(visit, records)
     return visit.page(
         "threads",
         page=page,
@@ -52,6 +59,25 @@ async def threads(visit: Visit) -> Response:
         statuses=list(ThreadStatus),
         is_first=after is None,
     )
+
+
+async def _page(
+    visit: Visit, records: ThreadRecords, after: str | None, status: ThreadStatus | None
+) -> ThreadPage:
+    """Read the threads of a page that are for the visitor."""
+    own, client = visit.filter, visit.client
+    if not own:
+        return await client.do(read_thread_page(records, after, LISTED, status))
+    cursors = await read_cursors(client)
+    after = cursors.opened(after)
+    found: list[ThreadRecord] = []
+    for _ in range(PAGES):
+        page = await client.do(read_thread_page(records, after, LISTED - len(found), status))
+        found += [each for each in page.threads if contains(each.metadata, own)]
+        after = page.after
+        if after is None or len(found) >= LISTED:
+            break
+    return ThreadPage(found, cursors.sealed(after))
 
 
 def _status(visit: Visit) -> ThreadStatus | None:
@@ -91,8 +117,11 @@ async def copy(visit: Visit) -> Response:
     try:
         if not target:
             raise RequestError(422, "the copy needs a name of its own.")
-        await visit.client.thread(name).copy(target)
-        await _copy_record(visit, name, target)
+        if visit.user is not None:
+            await copy_own(visit.call(), name, target)
+        else:
+            await visit.client.thread(name).copy(target)
+            await _copy_record(visit, name, target)
     except PenstockError as error:
         return await _refused(visit, error)
     return visit.go(f"/threads/{quote(target)}")
@@ -153,8 +182,8 @@ async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
 _THREAD: Final = "/threads/{thread_id:path}"
 
 SCREENS: Final[Sequence[Screen]] = (
-    Screen("GET", "/threads", Role.VIEWER, threads),
-    Screen("POST", f"{_THREAD}/copy", COPY, copy),
-    Screen("POST", f"{_THREAD}/delete", DELETE, delete),
-    Screen("GET", _THREAD, Role.VIEWER, thread),
+    Screen("GET", "/threads", Role.VIEWER, threads, FIND_RUNS),
+    Screen("POST", f"{_THREAD}/copy", COPY, copy, THREADS_READ),
+    Screen("POST", f"{_THREAD}/delete", DELETE, delete, THREADS_DELETE),
+    Screen("GET", _THREAD, Role.VIEWER, thread, THREADS_READ),
 )
