@@ -31,9 +31,8 @@ async def identify(
         AuthHandlerError: it failed.
     """
     key = _typed_key(cookie, secret)
-    for each, is_typed in ((key and with_key(request, key), True), (request, False)):
-        if not each:
-            continue
+    typed = [(with_key(request, key), True)] if key else []
+    for each, is_typed in (*typed, (request, False)):
         try:
             return await handlers.user(each), is_typed
         except RequestError as error:

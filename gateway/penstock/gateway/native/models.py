@@ -126,9 +126,9 @@ class NewRun(_Model):
     context: Any = None
     config: dict[str, Any] = {}
     tags: dict[str, str] = {}
-    retention: float | None = Field(None, gt=0)
+    retention: float | None = Field(default=None, gt=0)
     """Seconds for which the run is kept after its end."""
-    retention_failed: float | None = Field(None, gt=0)
+    retention_failed: float | None = Field(default=None, gt=0)
     durability: Literal["sync", "async", "exit"] = "async"
 
 

@@ -20,6 +20,7 @@ from langgraph.pregel.protocol import StreamProtocol
 from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command
 
+from penstock.langgraph.hosting.auth_user import with_user
 from penstock.langgraph.hosting.breakpoints import breakpoints_of, has_breakpoints
 from penstock.langgraph.hosting.graph import Graph
 from penstock.langgraph.hosting.graph_input import graph_command
@@ -228,7 +229,7 @@ class GraphAttempt:
         return {
             **given,
             **limit,
-            "configurable": configurable,
+            "configurable": with_user(configurable, self._name),
             "metadata": {**given.get("metadata", {}), **about},
         }
 
