@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ALL", "begun_runs", "follow_legs"]
+__all__ = ["ALL", "LegWalk", "begun_runs", "follow_legs"]
 
 from collections.abc import AsyncGenerator
 from typing import Final
@@ -38,7 +38,7 @@ async def follow_legs(
     found = await _first(client, thread_id, begin)
     if found is not None and (begin is not None or not found.is_over):
         yield found
-    walk = _LegWalk(client, thread_id, found)
+    walk = LegWalk(client, thread_id, found)
     while True:
         following = await walk.following()
         if following is None:
@@ -54,7 +54,7 @@ async def _first(client: AsyncClient, thread_id: str, begin: str | None) -> Foun
     return None if begin == ALL else await find_leg(client, begin, thread_id)
 
 
-class _LegWalk:
+class LegWalk:
     """A place in the legs of a thread, which goes on to each leg that begins."""
 
     def __init__(self, client: AsyncClient, thread_id: str, found: FoundLeg | None) -> None:
