@@ -11,12 +11,20 @@ from typing import Any, Final
 from penstock.publisher.event import Event
 from penstock.runtime.diagnostics.plain import plain
 
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_PLAIN: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+_QUICK: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=plain
+)
+"""Makes plain only what JSON has no form of; refuses what it would write in another way."""
 
 
 def json_text(value: Any) -> str:
     """Write a value as the closest JSON, on one line; half a surrogate pair is escaped."""
-    text = _ENCODER.encode(plain(value))
+    try:
+        text = _QUICK.encode(value)
+    except (ValueError, TypeError):  # a number without end, a key that is no text
+        text = _PLAIN.encode(plain(value))
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 

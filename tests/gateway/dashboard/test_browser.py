@@ -136,6 +136,26 @@ def test_words_stream_as_they_come_and_are_there_after_a_reload(
     expect(words).to_have_text(["before", "after"])
 
 
+def test_a_run_that_ends_is_never_said_to_be_connecting(window: Open, client: Client) -> None:
+    run = asks(client)
+    page = window(f"/runs/{run.run_id}")
+    expect(page.locator("#live-state")).to_have_text("live")
+    page.evaluate(
+        """() => {
+          const place = document.getElementById("live-state");
+          window.states = [];
+          const see = () => window.states.push(place.textContent);
+          new MutationObserver(see).observe(place, { childList: true });
+        }"""
+    )
+
+    run.resume(True)
+
+    expect(page.locator("h1 .status")).to_have_text("completed")
+    expect(page.locator("#live-state")).to_have_text("")
+    assert "connecting" not in page.evaluate("window.states")
+
+
 def test_void_words_are_struck_through(window: Open, client: Client) -> None:
     run = client.enqueue("stumbling", None)
     run.result(10)

@@ -46,6 +46,12 @@ export function follow(address, names, take, cursor = () => address) {
   /** @type {EventSource | null} */
   let source = null;
   let timer = 0;
+  let last = ""; // the name of the last event
+  /** @param {MessageEvent<string>} event */
+  const taken = (event) => {
+    last = event.type;
+    take(event);
+  };
   const open = () => {
     clearTimeout(timer);
     if (source || document.hidden) return;
@@ -53,12 +59,15 @@ export function follow(address, names, take, cursor = () => address) {
     source = made;
     made.onopen = () => showState("live");
     made.onerror = () => {
-      if (made.readyState !== EventSource.CLOSED) return showState("connecting");
+      if (made.readyState !== EventSource.CLOSED) {
+        // The browser asks once more behind the end of a run, and hears that nothing comes.
+        return showState(last === "run.finished" ? "" : "connecting");
+      }
       showState("");
       source = null;
       timer = setTimeout(check, AGAIN);
     };
-    for (const name of names) made.addEventListener(name, take);
+    for (const name of names) made.addEventListener(name, taken);
   };
   // A closed source is one that was refused, or one whose run is over: only the first is for us.
   const check = async () => {
