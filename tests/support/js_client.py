@@ -1,5 +1,6 @@
-"""LangGraph's client for JavaScript: `python -m tests.support.js_client` installs it for tests.
+"""What tests need of npm: `python -m tests.support.js_client` installs it.
 
+LangGraph's client for JavaScript, and axe-core, which finds what not everybody can use of a page.
 `make test` does so first, as no test should wait for a registry.
 """
 
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,9 @@ OLDER: Final = "1.8.10"
 NEWEST: Final = "1.15.0"
 
 VERSIONS: Final = (OLDER, NEWEST)
+
+AXE: Final = "axe-core@4.11.1"
+"""The package whose rules the pages of the dashboard keep to."""
 
 _BESIDE: Final = ("@langchain/core@1", "react@19", "react-dom@19", "jsdom@26")
 """What a page with the client's React hook needs."""
@@ -31,24 +36,30 @@ def folder_of(version: str) -> Path:
     return Path(sys.prefix) / "js" / version
 
 
+def axe_file() -> Path:
+    """Return where axe-core is, as a script for a page; perhaps it is not installed."""
+    return folder_of(AXE) / "node_modules" / "axe-core" / "axe.min.js"
+
+
 def main() -> int:
-    """Install all versions that are missing; says what cannot be had."""
+    """Install all that is missing; says what cannot be had."""
     npm = shutil.which("npm")
     if npm is None:
-        print("No npm: LangGraph's client for JavaScript is not tested.")
+        print("No npm: LangGraph's client for JavaScript is not tested, nor are the rules of axe.")
         return 1
-    missing = [version for version in VERSIONS if not folder_of(version).exists()]
+    wanted = {version: (f"@langchain/langgraph-sdk@{version}", *_BESIDE) for version in VERSIONS}
+    wanted[AXE] = (AXE,)
+    missing = [name for name in wanted if not folder_of(name).exists()]
     if missing:
-        print("Installing LangGraph's client for JavaScript into .venv")
-    return max([_install(npm, version) for version in missing], default=0)
+        print("Installing LangGraph's client for JavaScript and axe-core into .venv")
+    return max([_install(npm, name, wanted[name]) for name in missing], default=0)
 
 
-def _install(npm: str, version: str) -> int:
-    """Install a version beside its folder, which is there once all of it is."""
-    folder = folder_of(version)
-    fresh = folder.with_name(f"{version}.{uuid.uuid4().hex}")
+def _install(npm: str, name: str, packages: Sequence[str]) -> int:
+    """Install packages beside their folder, which is there once all of it is."""
+    folder = folder_of(name)
+    fresh = folder.with_name(f"{name}.{uuid.uuid4().hex}")
     fresh.mkdir(parents=True)
-    packages = [f"@langchain/langgraph-sdk@{version}", *_BESIDE]
     command = [npm, "install", "--prefix", str(fresh), "--ignore-scripts", "--no-audit"]
     try:
         subprocess.run(
@@ -59,7 +70,7 @@ def _install(npm: str, version: str) -> int:
         )
         fresh.rename(folder)
     except (subprocess.SubprocessError, OSError) as error:
-        print(f"LangGraph's client for JavaScript {version} is not tested: {error}")
+        print(f"{packages[0]} is not tested: {error}")
         return 1
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -21,6 +21,7 @@ from tests.faults.support.gateways import QUICK, Gateways
 from tests.faults.support.workers import Fleet
 from tests.gateway.dashboard import flows
 from tests.gateway.dashboard.chromium import CHROMIUM, chromium, opened
+from tests.support.js_client import axe_file
 from tests.support.server import RedisServer
 from tests.support.until import until
 
@@ -320,6 +321,42 @@ def test_lists_and_actions_work_without_scripts(window: Open, client: Client) ->
     assert second.status() == "cancelled"
 
 
+@pytest.mark.skipif(
+    not axe_file().exists(), reason="no axe-core: `make test` installs it where there is npm"
+)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_screens_keep_the_rules_of_axe(window: Open, client: Client, scheme: str) -> None:
+    run = asks(client, "ordering", thread_id=f"axe-{scheme}")
+    failed = client.enqueue("broken", "bad luck")
+    retried = client.enqueue("stumbling", None)
+    counted = [client.enqueue("counting", x, thread_id="axe-sums") for x in range(2)]
+    until(lambda: failed.status() == "failed")
+    for each in (retried, *counted):
+        each.result(10)
+    cause = failed.info().cause
+    page = window("/", color_scheme=scheme, bypass_csp=True)
+
+    for path in (
+        *("/", "/runs", "/questions", "/failures", f"/failures/{cause}", "/queues", "/threads"),
+        *("/threads/axe-sums", "/entrypoints", "/entrypoints/placing", "/system", "/login"),
+        *("/system/memory", f"/runs/{run.run_id}", f"/runs/{failed.run_id}"),
+        *(f"/runs/{retried.run_id}?tab={tab}" for tab in ("timeline", "stream", "values", "facts")),
+        f"/runs/{retried.run_id}?step=stumble%3A0&fork=stumble%3A0",
+        f"/runs/{retried.run_id}?again=1",
+    ):
+        page.goto(f"/dashboard{path}")
+        page.evaluate("[...document.querySelectorAll('details')].forEach(each => each.open = true)")
+        page.add_script_tag(path=axe_file())
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        broken = {
+            rule["id"]: [node["failureSummary"] for node in rule["nodes"]]
+            for rule in found["violations"]
+        }
+        assert broken == {}, path
+        assert len(found["passes"]) > 10
+    run.cancel()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_screens_fit_a_telephone(window: Open, client: Client, scheme: str) -> None:
     run = asks(client, thread_id=f"thread-{'x' * 60}-{scheme}")
@@ -333,7 +370,7 @@ def test_all_screens_fit_a_telephone(window: Open, client: Client, scheme: str) 
         *(f"/runs/{failed.run_id}", f"/runs/{failed.run_id}?tab=values"),
         *(f"/runs/{run.run_id}?tab={tab}" for tab in ("timeline", "stream", "values", "attempts")),
         *("/threads", f"/threads/{run.thread_id}", "/entrypoints", "/entrypoints/placing"),
-        *("/system", f"/runs/{failed.run_id}?again=1"),
+        *("/system", "/system/memory", f"/runs/{failed.run_id}?again=1"),
     ):
         page.goto(f"/dashboard{path}")
         expect(page.locator("main")).to_be_visible()

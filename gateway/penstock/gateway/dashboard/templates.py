@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from penstock.gateway.auth.role import Role
 from penstock.runtime.diagnostics.duration import duration
 from penstock.runtime.diagnostics.plain import plain
+from penstock.runtime.diagnostics.size import size
 
 CUT: Final = 64 * 1024
 """Characters of a value that a page shows."""
@@ -48,6 +49,7 @@ def _environment() -> Environment:
             "as_text": as_text,
             "line": one_line,
             "duration": duration,
+            "size": size,
             "seconds_since": _seconds_since,
             "utc": _utc,
         }

@@ -57,6 +57,25 @@ def test_the_list_of_threads_has_pages(pages: Pages, monkeypatch: pytest.MonkeyP
     assert "is the cursor of a page" in pages.open("/threads", 422, after="x")
 
 
+def test_the_history_of_a_thread_says_what_changed(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages.run("saying", {"total": 1, "items": ["bolts"], "note": "x"}, thread_id="a")
+    pages.run("saying", {"total": 2, "items": ["bolts", "nuts"]}, thread_id="a")
+
+    page = pages.open("/threads/a")
+    newest, second = page.split('<details class="checkpoint"')[1:3]
+    summary = " ".join(re.sub(r"<[^>]+>", "", newest.partition("</summary>")[0]).split())
+
+    assert summary.endswith("total: 1 → 2; items[1]: + nuts; note: gone")
+    assert '<span class="was">1</span><span class="is">2</span>' in newest
+    assert "nothing changed" in second
+
+    monkeypatch.setattr(threads, "PAGE", 1)  # what is below the page counts all the same
+    assert "total: 1 → 2" not in pages.open("/threads/a?before=4")
+    assert "total: 1 → 2" in pages.open("/threads/a")
+
+
 def test_a_thread_is_copied(pages: Pages) -> None:
     pages.record("a/b", {"owner": "ann"})
     pages.run("counting", 1, thread_id="a/b")

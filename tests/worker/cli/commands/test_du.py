@@ -8,9 +8,9 @@ import redis
 from penstock.runtime import Client, RedisStore
 from penstock.runtime.diagnostics import memory
 from penstock.runtime.diagnostics.memory import measure
+from penstock.runtime.diagnostics.size import size
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
-from penstock.worker.cli.output import size
 from tests.worker.commands import penstock, refused, rows
 
 pytestmark = [

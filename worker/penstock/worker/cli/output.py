@@ -10,7 +10,6 @@ __all__ = [
     "emit",
     "one_line",
     "print_line",
-    "size",
 ]
 
 import functools
@@ -114,17 +113,6 @@ def one_line(value: Any, limit: int = 0) -> str:
 
 def _escape(char: str) -> str:
     return char if char in "\u200d\ufe0f\u00a0" else char.encode("unicode_escape").decode()
-
-
-def size(number: float) -> str:
-    """Write a number of bytes: `12 B`, `1.2 KiB`, `3.4 GiB`."""
-    if number < 1024:
-        return f"{number:.0f} B"
-    for unit in ("KiB", "MiB"):
-        number /= 1024
-        if number < 1023.95:
-            return f"{number:.1f} {unit}"
-    return f"{number / 1024:.1f} GiB"
 
 
 def age(then: datetime, now: datetime | None = None) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
@@ -18,9 +19,21 @@ from penstock.gateway.dashboard.shown_settings import shown_settings
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.native.asks import ALL_RUNS
 from penstock.publisher.errors import PenstockError
+from penstock.publisher.redis.connection import connect
+from penstock.publisher.redis.retries import unavailable
+from penstock.runtime.diagnostics.doctor import Finding, Level
 from penstock.runtime.diagnostics.doctor.examination import examination
+from penstock.runtime.diagnostics.memory import Usage, measure
 from penstock.runtime.diagnostics.workers import read_workers
+from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings
 from penstock.runtime.types.webhook import Webhook
+
+LARGEST: Final = 10
+"""Runs and threads of which it is said what they take."""
+
+_ORDER: Final = (Level.PROBLEM, Level.WARNING)
+"""What is to be seen first."""
 
 
 async def system(visit: Visit) -> Response:
@@ -33,7 +46,7 @@ async def system(visit: Visit) -> Response:
     )
     return visit.page(
         "system",
-        findings=found.findings,
+        findings=sorted(found.findings, key=_urgency),
         info=found.info,
         workers=workers,
         webhooks=[(each, urlsplit(each.url).hostname or "") for each in webhooks],
@@ -44,6 +57,25 @@ async def system(visit: Visit) -> Response:
     )
 
 
+def _urgency(finding: Finding) -> int:
+    return _ORDER.index(finding.level) if finding.level in _ORDER else len(_ORDER)
+
+
+async def memory(visit: Visit) -> Response:
+    """Show what uses memory, as `penstock du` does: for those who ask, as it reads many keys."""
+    usage = await asyncio.to_thread(_measured, visit.client.settings)
+    return visit.page("memory", usage=usage, total=sum(each.bytes for each in usage.kinds))
+
+
+def _measured(settings: Settings) -> Usage:
+    with connect(settings.redis) as connection:
+        keys = Keys.of(settings, connection)
+        try:
+            return measure(connection, keys, top=LARGEST, all_keys=False)
+        except (RedisError, OSError) as error:
+            raise unavailable(error, connection) from error
+
+
 async def _webhooks(visit: Visit) -> tuple[Sequence[Webhook], str]:
     """Read the webhooks; why they cannot be read, as without the key of their encryption."""
     try:
@@ -52,4 +84,7 @@ async def _webhooks(visit: Visit) -> tuple[Sequence[Webhook], str]:
         return (), str(error)
 
 
-SCREENS: Final[Sequence[Screen]] = (Screen("GET", "/system", Role.OPERATOR, system, ALL_RUNS),)
+SCREENS: Final[Sequence[Screen]] = (
+    Screen("GET", "/system", Role.OPERATOR, system, ALL_RUNS),
+    Screen("GET", "/system/memory", Role.OPERATOR, memory, ALL_RUNS),
+)

@@ -6,7 +6,8 @@ __all__ = ["SCREENS"]
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from itertools import zip_longest
+from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from penstock.gateway.compatible.asks import THREADS_DELETE, THREADS_READ
 from penstock.gateway.dashboard.actions import refusal_of
 from penstock.gateway.dashboard.run_rows import read_rows
 from penstock.gateway.dashboard.screen import Screen
+from penstock.gateway.dashboard.state_changes import MOST, Change, state_changes
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError, status_of
 from penstock.gateway.native.asks import FIND_RUNS
@@ -25,7 +27,7 @@ from penstock.publisher.errors import PenstockError
 from penstock.runtime.redis.plans.thread_page import ThreadPage, read_thread_page
 from penstock.runtime.redis.plans.thread_records import ThreadRecords
 from penstock.runtime.types.run import Run
-from penstock.runtime.types.state import checkpoint_id_of
+from penstock.runtime.types.state import StateSnapshot, checkpoint_id_of
 from penstock.runtime.types.thread_record import ThreadRecord, ThreadStatus, contains
 
 LISTED: Final = 50
@@ -39,6 +41,8 @@ PAGES: Final = 100
 
 PAGE: Final = 20
 """Checkpoints, and runs, of the page of a thread."""
+
+_Compared: TypeAlias = tuple[str, StateSnapshot, list[Change] | None]
 
 COPY: Final = Role.OPERATOR
 DELETE: Final = Role.ADMIN
@@ -154,7 +158,8 @@ async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
     name, client = visit.path["thread_id"], visit.client
     found = client.thread(name)
     before = visit.query.get("before")
-    states = [each async for each in found.history(before=before, limit=PAGE)]
+    read = [each async for each in found.history(before=before, limit=PAGE + 1)]
+    states = read[:PAGE]
     runs, record = await asyncio.gather(
         client.runs(thread=name, limit=PAGE), client.do(_records(visit).find(name))
     )
@@ -167,8 +172,9 @@ async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
         thread_id=name,
         record=record,
         state=await found.state(),
-        states=[(checkpoint_id_of(each), each) for each in states],
-        before=checkpoint_id_of(states[-1]) if len(states) == PAGE else "",
+        states=_compared(read)[:PAGE],
+        most_changes=MOST,
+        before=checkpoint_id_of(states[-1]) if len(read) > PAGE else "",
         rows=await read_rows(visit, runs),
         is_first=before is None,
         refusals={
@@ -177,6 +183,20 @@ async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
         },
         target=visit.form.get("target", ""),
     )
+
+
+def _compared(states: Sequence[StateSnapshot]) -> list[_Compared]:
+    """Give each state its id and what changed since the one that it was made of, if that is known.
+
+    A state that was updated elsewhere than at the end was not made of the one below it.
+    """
+    known = {checkpoint_id_of(each): each for each in states}
+    found: list[_Compared] = []
+    for state, below in zip_longest(states, states[1:]):
+        before = known.get(checkpoint_id_of(state.parent_config or {}), below)
+        changes = None if before is None else state_changes(before.values, state.values)
+        found.append((checkpoint_id_of(state), state, changes))
+    return found
 
 
 _THREAD: Final = "/threads/{thread_id:path}"

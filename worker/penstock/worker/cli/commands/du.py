@@ -11,11 +11,12 @@ from rich.text import Text
 from penstock.publisher.redis.connection import connect
 from penstock.publisher.redis.retries import unavailable
 from penstock.runtime.diagnostics.memory import Usage, measure
+from penstock.runtime.diagnostics.size import size
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.settings import Settings
 from penstock.worker.cli.errors import note
 from penstock.worker.cli.options import as_json, common, read_settings
-from penstock.worker.cli.output import Grid, emit, one_line, print_line, size
+from penstock.worker.cli.output import Grid, emit, one_line, print_line
 
 
 @click.command(short_help="Show what uses memory in Redis.")
