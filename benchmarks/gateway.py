@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import httpx
@@ -17,7 +17,7 @@ from benchmarks.processes import penstock_worker, started, wait_until
 from penstock.publisher import asubscribe
 from penstock.runtime import Client
 
-__all__ = ["bare_app", "over_http"]
+__all__ = ["bare_app", "gateway", "over_http", "served"]
 
 WORK = 0.02  # seconds that a run goes on after its first event
 FRAME = b'id: 1\nevent: custom\ndata: {"seq":1,"data":1796065541.904}\n\n'
@@ -26,7 +26,7 @@ FRAME = b'id: 1\nevent: custom\ndata: {"seq":1,"data":1796065541.904}\n\n'
 def over_http(bench: Bench) -> list[Row]:
     with (
         penstock_worker(bench.url),
-        _served(["-m", "penstock.worker.cli", "serve", "--redis", bench.url]) as port,
+        gateway(bench.url) as (port, _),
         Client(bench.url) as client,
         httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=60.0) as api,
     ):
@@ -49,7 +49,7 @@ def _events(bench: Bench, client: Client, port: int) -> list[Row]:
     def in_process() -> float:
         return count / asyncio.run(_subscribed(bench.url, run.run_id))
 
-    with _served(["-c", BARE, str(count)]) as bare_port:
+    with served(["-c", BARE, str(count)]) as (bare_port, _):
 
         def bare() -> float:
             return count / _read(bare_port, "/", b"event: end")
@@ -145,8 +145,14 @@ def _read(port: int, path: str, end: bytes) -> float:
     return time.perf_counter() - began
 
 
+def gateway(url: str) -> AbstractContextManager[tuple[int, int]]:
+    """A gateway of a Redis: its port, and the id of its process."""
+    return served(["-m", "penstock.worker.cli", "serve", "--redis", url])
+
+
 @contextmanager
-def _served(arguments: list[str]) -> Generator[int]:
+def served(arguments: list[str]) -> Generator[tuple[int, int]]:
+    """A process that is told where to serve: its port, and its id."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
 
@@ -154,9 +160,9 @@ def _served(arguments: list[str]) -> Generator[int]:
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", port)) == 0
 
-    with started([*arguments, "--port", str(port)], is_ready):
+    with started([*arguments, "--port", str(port)], is_ready) as process:
         wait_until(is_ready)
-        yield port
+        yield port, process.pid
 
 
 BARE = """

@@ -57,6 +57,14 @@ class Scale:
     """Runs that wait for new code."""
     idle: float = 20.0
     """Seconds for which the commands of an idle worker are counted."""
+    listed: int = 100_000
+    """Runs, and threads, that a page is one of."""
+    few: int = 1000
+    """As many as these are listed beside."""
+    streams: int = 1000
+    """Streams of a gateway that are open at once."""
+    watched: float = 5.0
+    """Seconds in which each of them gets an event a second."""
     rq: bool = True
     """Whether to wait, for more than a minute, for RQ to notice a dead worker."""
 
@@ -64,7 +72,7 @@ class Scale:
 TINY = Scale(
     rounds=1, long_rounds=1, least_of=1, steps=10, runs=20, events=200, sleepers=20, nap=0.3,
     recorded=50, latencies=3, settling=0.1, kills=1, lanes=1, fleet=20, ended=(20, 40), parked=5,
-    idle=1.0, rq=False,
+    idle=1.0, listed=200, few=150, streams=20, watched=1.0, rq=False,
 )  # fmt: skip
 
 

@@ -47,7 +47,9 @@ def main() -> int:
     if npm is None:
         print("No npm: LangGraph's client for JavaScript is not tested, nor are the rules of axe.")
         return 1
-    wanted = {version: (f"@langchain/langgraph-sdk@{version}", *_BESIDE) for version in VERSIONS}
+    wanted: dict[str, Sequence[str]] = {
+        version: (f"@langchain/langgraph-sdk@{version}", *_BESIDE) for version in VERSIONS
+    }
     wanted[AXE] = (AXE,)
     missing = [name for name in wanted if not folder_of(name).exists()]
     if missing:

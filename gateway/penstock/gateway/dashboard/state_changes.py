@@ -31,11 +31,13 @@ def state_changes(before: Any, after: Any) -> list[Change]:
 
 
 def _changes(before: Any, after: Any, place: str) -> Iterator[Change]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        yield from _of_objects(cast("dict[str, Any]", before), cast("dict[str, Any]", after), place)
-    elif isinstance(before, list) and isinstance(after, list):
-        yield from _of_lists(cast("list[Any]", before), cast("list[Any]", after), place)
-    elif type(before) is not type(after) or before != after:
+    if type(before) is not type(after):
+        yield Change("changed", place, before, after)
+    elif isinstance(before, dict):
+        yield from _of_objects(cast(Any, before), after, place)
+    elif isinstance(before, list):
+        yield from _of_lists(cast(Any, before), after, place)
+    elif before != after:
         yield Change("changed", place, before, after)
 
 
