@@ -26,7 +26,7 @@ def test_causes_are_listed_with_their_counts(pages: Pages) -> None:
     page = pages.open("/failures")
 
     assert f'href="/dashboard/failures/{cause_of(pages)}"' in page
-    assert '<td class="number">2</td>' in page
+    assert '<td class="number">2 <span class="unit">failed</span></td>' in page
     assert "ValueError: worse luck" in page
 
 
