@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from penstock.langgraph.redis.keys import GraphKeys
 from penstock.runtime.errors import ConfigurationError
+from penstock.runtime.redis.keys import Keys, thread_key
 from penstock.runtime.testing import InMemoryWorker
 from penstock.worker.process.app_loader import load_app
 
@@ -273,7 +276,8 @@ own.add_edge(START, "keep")
         "graphs": {"one": "./agents_typed.py:own"},
         "checkpointer": {
             "serde": {"allowed_msgpack_modules": [["agents_typed", "Dish"]]},
-            "ttl": {"default_ttl": 5},
+            "ttl": {"strategy": "keep_latest", "default_ttl": 5, "sweep_limit": 3},
+            "path": "x.py:y",
         },
         "store": {"index": {"dims": 2, "embed": "./agents_typed.py:embed"}, "path": "x.py:y"},
     }
@@ -281,11 +285,49 @@ own.add_edge(START, "keep")
 
     app = load_app(["langgraph.json"])
 
-    assert "does not look at checkpointer.ttl, store.path" in caplog.text
+    unread = "checkpointer.path, checkpointer.ttl.sweep_limit, checkpointer.ttl, as its strategy is"
+    assert f"does not look at {unread} not 'delete', store.path" in caplog.text
     with InMemoryWorker(app.entrypoints.values()) as worker:
         run = worker.client.enqueue("one", {"log": []})
         worker.work()
         assert run.result(0) == {"log": [{"name": "soup"}, True]}
+
+
+def _with_ttl(**ttl: Any) -> None:
+    Path("agents_kept.py").write_text(f"{TOP}first = builder.compile()\n")
+    given = {"graphs": {"kept": "./agents_kept.py:first"}, "checkpointer": {"ttl": ttl}}
+    Path("langgraph.json").write_text(json.dumps(given))
+
+
+def test_a_langgraph_json_says_how_long_threads_are_kept(caplog: pytest.LogCaptureFixture) -> None:
+    _with_ttl(strategy="delete", sweep_interval_minutes=60, default_ttl=5)
+
+    app = load_app(["langgraph.json"])
+
+    assert "does not look at" not in caplog.text
+    with InMemoryWorker(app.entrypoints.values()) as worker:
+        client = worker.client
+        for name in ("usual", "own"):
+            client.enqueue("kept", {"log": []}, thread_id=name)
+            worker.work()
+            if name == "own":
+                client.thread(name).expire(3600)
+                client.enqueue("kept", {"log": []}, thread_id=name)
+                worker.work()
+        client.enqueue("kept", {"log": []})
+        worker.work()
+
+        keys, graphs = Keys(), GraphKeys()
+        for name, seconds in (("usual", 300), ("own", 3600)):
+            for key in (keys.thread(thread_key(name)), graphs.thread(thread_key(name))):
+                assert seconds - 60 < worker.connection.ttl(key) <= seconds
+
+
+@pytest.mark.parametrize("minutes", [0, -1, "5", True])
+def test_a_langgraph_json_keeps_threads_for_a_number_of_minutes(minutes: Any) -> None:
+    _with_ttl(default_ttl=minutes)
+    with pytest.raises(ConfigurationError, match="default_ttl` is a number of minutes"):
+        load_app(["langgraph.json"])
 
 
 def test_a_langgraph_json_names_graphs_and_what_they_need(

@@ -24,6 +24,7 @@ from penstock.langgraph.hosting.graph import Graph, compiled
 from penstock.langgraph.hosting.graph_description import graph_description
 from penstock.langgraph.hosting.graph_input import GraphInput
 from penstock.langgraph.hosting.input_schema import input_schema
+from penstock.langgraph.hosting.keeping import checked_keeping, keep_thread
 from penstock.langgraph.hosting.run_saver import RunSaver
 from penstock.langgraph.hosting.server_runtime import executing, updating
 from penstock.langgraph.hosting.teller import Teller
@@ -40,6 +41,7 @@ from penstock.runtime.journal.result import Result
 from penstock.runtime.redis.keys import Keys
 from penstock.runtime.redis.plans import graph_updates
 from penstock.runtime.redis.plans.requests import RequestPlans
+from penstock.runtime.redis.thread_calls import ThreadCalls
 from penstock.runtime.types.breakpoints import without_breakpoints
 from penstock.runtime.types.graph_update import GraphUpdate
 
@@ -78,6 +80,7 @@ class HostedGraph(Hosted):
         self._input = GraphInput(graph)
         self._has_said = False
         self._store_options: Mapping[str, Any] = {}
+        self._kept: float | None = None
         self._own_parts: dict[Any, Mapping[str, Any]] = {}
         """The store and the cache, by the Redis that they are in."""
 
@@ -91,16 +94,18 @@ class HostedGraph(Hosted):
         types: Types = (),
         store: Mapping[str, Any] | None = None,
         modes: Sequence[str] = (),
+        kept: float | None = None,
     ) -> Self:
         """Let more types be stored, and set what the graph does not say itself.
 
-        That is whether any type may be stored, the options of the store that it is given, and the
-        modes that are stored.
+        That is whether any type may be stored, the options of the store that it is given, the modes
+        that are stored, and the seconds that its threads are kept after their last run.
 
         Raises:
             ConfigurationError: a class cannot be read again, the options of a store cannot be
-                used, or there is no such mode.
+                used, there is no such mode, or threads cannot be kept so long.
         """
+        self._kept = checked_keeping(kept) or self._kept
         if modes and self._modes is None:
             self._modes = _checked(modes)
         if isinstance(self._serde, ClosedSerializer):
@@ -144,6 +149,9 @@ class HostedGraph(Hosted):
             return await self._update(run, run.argument)
         journal, thread_id = run.journal, run.attempt.assignment.thread_id
         modes = _checked(MODES) if self._modes is None else self._modes
+        if self._kept is not None:
+            calls = ThreadCalls(Keys(run.settings.prefix), run.settings)
+            await asyncio.to_thread(keep_thread, run, calls, self._kept)
         teller = Teller(run.attempt, journal, modes, _soon())
         saver = RunSaver(journal, thread_id, run.settings, self._serde, teller, name=self.name)
         async with self._made(run) as made:

@@ -24,6 +24,11 @@ _TYPES: Final = "allowed_msgpack_modules"
 
 _OF_STORE: Final = ("index", "ttl")
 
+_OF_TTL: Final = ("strategy", "default_ttl", "sweep_interval_minutes")
+"""What is known of the time that threads are kept. Redis deletes what is over, without sweeps."""
+
+_DELETE: Final = "delete"
+
 
 class LangGraphFile:
     """What such a file says; paths in it are from its own folder."""
@@ -49,12 +54,34 @@ class LangGraphFile:
 
     def _unread(self) -> list[str]:
         """Return the fields of its checkpointer and its store that nobody looks at."""
-        unread = [f"checkpointer.{name}" for name in self._part("checkpointer") if name != "serde"]
+        known = ("serde", "ttl")
+        unread = [
+            f"checkpointer.{name}" for name in self._part("checkpointer") if name not in known
+        ]
+        unread += [f"checkpointer.ttl.{name}" for name in self._ttl() if name not in _OF_TTL]
+        if self._ttl().get("strategy", _DELETE) != _DELETE:
+            unread.append(f"checkpointer.ttl, as its strategy is not {_DELETE!r}")
         unread += [f"checkpointer.serde.{name}" for name in self._serde() if name != _TYPES]
         return unread + [f"store.{name}" for name in self._part("store") if name not in _OF_STORE]
 
     def _serde(self) -> Mapping[str, Any]:
         return self._object(self._part("checkpointer").get("serde") or {}, "`checkpointer.serde`")
+
+    def _ttl(self) -> Mapping[str, Any]:
+        return self._object(self._part("checkpointer").get("ttl") or {}, "`checkpointer.ttl`")
+
+    def _kept(self) -> float | None:
+        """Return the seconds that threads are kept, None for as long as the settings say."""
+        ttl = self._ttl()
+        minutes: Any = ttl.get("default_ttl")
+        if minutes is None or ttl.get("strategy", _DELETE) != _DELETE:
+            return None
+        if isinstance(minutes, bool) or not isinstance(minutes, int | float) or minutes <= 0:
+            raise ConfigurationError(
+                f"{self._path}: `checkpointer.ttl.default_ttl` is a number of minutes greater than "
+                f"0, not {minutes!r}."
+            )
+        return 60.0 * minutes
 
     def _part(self, name: str) -> Mapping[str, Any]:
         return self._object(self._tree.get(name) or {}, f"`{name}`")
@@ -76,12 +103,13 @@ class LangGraphFile:
         return found
 
     def options(self, load: Callable[[str], Any]) -> Mapping[str, Any]:
-        """Return what its graphs are hosted with: types that may be stored, a store's options.
+        """Return what its graphs are hosted with: types, a store's options, how long threads stay.
 
         An embed function is given as ./file.py:object, and loaded by `load`.
 
         Raises:
-            ConfigurationError: the types are no list of pairs.
+            ConfigurationError: the types are no list of pairs, or threads are not kept for a number
+                of minutes.
         """
         given: Any = self._serde().get(_TYPES)
         if given is not None and given is not True and not _are_pairs(given):
@@ -95,7 +123,7 @@ class LangGraphFile:
         embed: Any = index.get("embed")
         if isinstance(embed, str) and ".py:" in embed:
             store["index"] = {**index, "embed": load(str(self._path.parent / embed))}
-        return {"types": types, "store": store}
+        return {"types": types, "store": store, "kept": self._kept()}
 
     def prepare(self) -> None:
         """Set its environment where nothing is set yet, and look whether its packages are there.
