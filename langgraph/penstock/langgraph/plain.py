@@ -23,6 +23,8 @@ _SCALARS: Final = (
 _LEAVES: Final[frozenset[object]] = frozenset((str, int, float, bool, bytes, type(None)))
 """The types of most values, which need no look at what they derive from."""
 
+_TEXTS: Final[frozenset[object]] = frozenset((str,))
+
 
 def plain(value: Any) -> Any:
     """Return a value as dicts, lists and scalars: of objects their fields, of messages too.
@@ -33,9 +35,13 @@ def plain(value: Any) -> Any:
     if kind in _LEAVES:
         return value
     if kind is dict:
-        return {_key(key): plain(each) for key, each in value.items()}
+        if not _TEXTS.issuperset(map(type, value)):
+            return {_key(key): plain(each) for key, each in value.items()}
+        if _LEAVES.issuperset(map(type, value.values())):
+            return value.copy()
+        return dict(zip(value, map(plain, value.values()), strict=True))
     if kind is list:
-        return list(map(plain, value))
+        return value.copy() if _LEAVES.issuperset(map(type, value)) else list(map(plain, value))
     return _converted(value)
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 __all__ = ["ClosedSerializer", "serializer_for"]
 
+import re
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from penstock.langgraph.allow_list import OBJECTS, AllowList, TypeName, Types
 from penstock.publisher.errors import CodecError, ConfigurationError
+
+_FORMS: Final = frozenset(("null", "bytes", "bytearray", "msgpack"))
+"""What values are written in that no type is named by, but in the last one."""
+
+_OBJECT: Final = re.compile(b"[\xc7-\xc9\xd4-\xd8]")
+"""What each object begins with in msgpack; in texts and numbers the bytes may be found, too."""
 
 
 def serializer_for(types: Types, serde: SerializerProtocol | None) -> SerializerProtocol:
@@ -74,9 +81,11 @@ class ClosedSerializer:
         kind, data = typed
         if self._allowed is None:
             return
-        if kind not in ("null", "bytes", "bytearray", "msgpack"):
+        if kind not in _FORMS:
             raise CodecError(f"it has the form {kind!r}, which is not read here.")
-        missing = self._allowed.first_missing(data) if kind == "msgpack" else None
+        if kind != "msgpack" or _OBJECT.search(data) is None:
+            return
+        missing = self._allowed.first_missing(data)
         if missing == OBJECTS:
             raise ValueError(f"a {OBJECTS} has no stored form")
         if missing is not None:

@@ -13,11 +13,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.config import get_config
 
+from penstock.langgraph.hosting.chunk_texts import ChunkTexts
 from penstock.langgraph.hosting.records import POINT, TOLD
 from penstock.langgraph.hosting.under_way import (
     Held,
@@ -28,18 +29,13 @@ from penstock.langgraph.hosting.under_way import (
     finished_in,
     whole,
 )
-from penstock.langgraph.plain import plain
 from penstock.langgraph.redis.channels import INTERRUPT
 from penstock.langgraph.redis.snapshot import Snapshot
-from penstock.publisher.errors import CodecError
 from penstock.runtime.engine.attempt.attempt import Attempt
 from penstock.runtime.journal.fact import Fact
 from penstock.runtime.journal.put import Put
 from penstock.runtime.redis.journal.journal import RedisJournal
 from penstock.runtime.streaming.graph_chunks import GRAPH
-
-INPUT_KEPT: Final = 16 * 1024
-"""Bytes of the input of a task past which its begin leaves it out."""
 
 
 class Teller:
@@ -53,7 +49,7 @@ class Teller:
         later: Callable[[Callable[[], None]], object],
     ) -> None:
         """Take what calls a function on the loop soon."""
-        self._codec = attempt.codec.at("event", GRAPH)
+        self._texts = ChunkTexts(attempt.codec.at("event", GRAPH))
         self._journal = journal
         self._modes = frozenset(modes)
         self._later = later
@@ -191,8 +187,8 @@ class Teller:
     def _end(self, space: SpaceUnderWay, namespace: Namespace, wrapped: Mapping[str, Any]) -> None:
         result = wrapped["payload"]
         is_over = result["error"] is None and not result["interrupts"]
-        more = {"ended": f"{result['name']}:{result['id']}"} if is_over else {}
-        facts = [*space.chunks, self._wrapped(namespace, "tasks", wrapped, **more)]
+        ended = f"{result['name']}:{result['id']}" if is_over else ""
+        facts = [*space.chunks, self._wrapped(namespace, "tasks", wrapped, ended)]
         space.chunks = []
         write = space.writes.pop(result["id"], None)
         if write is not None:
@@ -304,19 +300,13 @@ class Teller:
             self._journal.put(write.puts, write.checkpoints, write.facts)
 
     def _wrapped(
-        self, namespace: Namespace, mode: str, wrapped: Mapping[str, Any], **more: Any
+        self, namespace: Namespace, mode: str, wrapped: Mapping[str, Any], ended: str = ""
     ) -> Told:
-        more |= {"step": wrapped["step"], "type": wrapped["type"]}
-        return self._told(namespace, mode, wrapped["payload"], **more)
+        return self._fact(namespace), self._texts.wrapped(mode, wrapped, ended)
 
-    def _told(self, namespace: Namespace, mode: str, chunk: Any, **more: Any) -> Told:
-        data = {"mode": mode, "chunk": plain(chunk), **more}
-        try:
-            text = self._codec.plain.dumps(data)
-        except CodecError:  # it has no form, or is too large
-            data |= {"chunk": None, "cut": True}
-            text = self._codec.plain.dumps(data)
-        if more.get("type") == "task" and len(text) > INPUT_KEPT:
-            data |= {"chunk": {**plain(chunk), "input": None}, "cut": True}
-            text = self._codec.plain.dumps(data)
-        return Fact(GRAPH, data, namespace, time.time()), self._codec.seal(text)
+    def _told(self, namespace: Namespace, mode: str, chunk: Any) -> Told:
+        return self._fact(namespace), self._texts.of(mode, chunk)
+
+    @staticmethod
+    def _fact(namespace: Namespace) -> Fact:
+        return Fact(GRAPH, None, namespace, time.time())

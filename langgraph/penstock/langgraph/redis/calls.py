@@ -17,8 +17,7 @@ __all__ = [
 ]
 
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from penstock.langgraph.redis.keys import GraphKeys, Space, names_of, to_bytes, value_field
 from penstock.publisher.redis.script import Argument, Call, load
@@ -45,8 +44,7 @@ TOLD: Final = 2
 SCRIPTS = "penstock.langgraph.redis.scripts"
 
 
-@dataclass(frozen=True, slots=True)
-class Puts:
+class Puts(NamedTuple):
     """What an attempt of a run is to store, through its journal."""
 
     puts: tuple[Put, ...]
@@ -57,8 +55,7 @@ class Puts:
     """What it says of the space itself; None for nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewValue:
+class NewValue(NamedTuple):
     """A channel's value in a new version."""
 
     channel: str
@@ -69,8 +66,7 @@ class NewValue:
     """The version that the record continues."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewWrite:
+class NewWrite(NamedTuple):
     """A pending write."""
 
     name: str

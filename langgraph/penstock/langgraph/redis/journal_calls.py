@@ -48,45 +48,43 @@ class JournalCalls(GraphCalls):
         self, space: Space, root: str, point_id: str, record: bytes, values: Iterable[NewValue]
     ) -> Puts:
         """Store a point with its new values."""
-        place = f"{space.thread}:{space.digest}"
+        place = space.place
         named = json.dumps([space.namespace, root])
         puts = self._of_space(space, named) if self._named.get(space) != named else []
-        for value in values:
-            field = to_bytes(value_field(value.channel, value.version))
-            if value.base:
-                puts.append(Put("need", place, to_bytes(value_field(value.channel, value.base))))
-            if value.record:
-                puts.append(Put("set", place, field, value.record))
-            else:
-                puts.append(Put("drop", place, field))
+        for channel, version, value, base in values:
+            field = to_bytes(value_field(channel, version))
+            if base:
+                puts.append(Put("need", place, to_bytes(value_field(channel, base))))
+            puts.append(Put("set", place, field, value) if value else Put("drop", place, field))
         puts.append(Put("set", place, to_bytes(point_field(point_id)), record))
         puts.append(Put("order", f"{place}:order", to_bytes(point_id)))
         return Puts(tuple(puts), space, point_id, is_point=True, named=named)
 
     def put_writes(self, space: Space, point_id: str, writes: Iterable[NewWrite]) -> Puts:
         """Store pending writes of a point, which may come later than they."""
-        place = f"{space.thread}:{space.digest}"
+        place = space.place
         is_new = space not in self._named
         puts = self._of_space(space, json.dumps([space.namespace, ""]), "new") if is_new else []
         if (space, point_id) in self._there:
             puts.append(Put("need", place, to_bytes(point_field(point_id))))
-        for write in writes:
-            field = to_bytes(write_field(point_id, write.name))
-            names = to_bytes(f"t {point_id}")
-            puts.append(Put("line", place, names, to_bytes(write.name)))
-            puts.append(Put("new" if write.first_wins else "set", place, field, write.record))
+        names = to_bytes(f"t {point_id}")
+        for name, record, first_wins in writes:
+            field = to_bytes(write_field(point_id, name))
+            puts += (
+                Put("line", place, names, to_bytes(name)),
+                Put("new" if first_wins else "set", place, field, record),
+            )
         named = "" if is_new else None
         return Puts(tuple(puts), space, point_id, is_point=False, named=named)
 
     def snapshot(self, space: Space, point_id: str, snapshot: Snapshot) -> Put:
         """Store what is told of a point."""
-        place, field = f"{space.thread}:{space.digest}", snapshot_field(point_id)
-        return Put("set", place, to_bytes(field), to_bytes(snapshot.text))
+        field = snapshot_field(point_id)
+        return Put("set", space.place, to_bytes(field), to_bytes(snapshot.text))
 
     def applied(self, space: Space, point_id: str, record: bytes) -> Put:
         """Store a point's values with its pending writes."""
-        place, field = f"{space.thread}:{space.digest}", applied_field(point_id)
-        return Put("set", place, to_bytes(field), record)
+        return Put("set", space.place, to_bytes(applied_field(point_id)), record)
 
     def _of_space(self, space: Space, named: str, verb: Verb = "set") -> list[Put]:
         """Say which space it is, and that its thread lives and ends with the thread of its runs."""

@@ -19,11 +19,16 @@ __all__ = [
 ]
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Final
 from urllib.parse import quote, unquote
 
 from penstock.runtime.redis.keys import thread_key
+
+_CLEAN: Final = re.compile("[0-9a-f-]+")
+"""The ids of tasks that stay what they are where they are quoted, as LangGraph makes them."""
 
 PERMANENT = ("graph:*",)
 """Kinds of keys that have no TTL: the state of a graph's threads goes when its user deletes it."""
@@ -45,6 +50,11 @@ class Space:
     def digest(self) -> str:
         """What stands for the namespace in the names of keys."""
         return hashlib.blake2b(to_bytes(self.namespace)).hexdigest()[:16]
+
+    @cached_property
+    def place(self) -> str:
+        """What follows `graph:` in the name of its key."""
+        return f"{self.thread}:{self.digest}"
 
 
 @lru_cache(maxsize=1024)
@@ -94,7 +104,7 @@ def value_field(channel: str, version: str) -> str:
 
 def write_name(task_id: str, index: int) -> str:
     """Return what a write is called among those of its point."""
-    return f"{_quoted(task_id)} {index}"
+    return f"{task_id if _CLEAN.fullmatch(task_id) else _quoted(task_id)} {index}"
 
 
 @lru_cache(maxsize=1024)

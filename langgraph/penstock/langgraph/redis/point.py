@@ -5,26 +5,27 @@ from __future__ import annotations
 __all__ = ["Lineage", "Point", "PointHead", "Write", "write_head"]
 
 import json
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
 
 from penstock.langgraph.redis.keys import Space
 from penstock.langgraph.redis.record import head_of
+from penstock.publisher.codec.tree_text import to_text
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """A pending write: what a task that has finished gave to a channel."""
 
     task_id: str
     channel: str
     value: Any
     path: str = ""
-    index: int = 0
+    number: int = 0
+    """What tells it from the others of its task; negative for what is said of the task itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """A LangGraph checkpoint, with the values of its channels and its pending writes."""
 
     space: Space
@@ -34,7 +35,7 @@ class Point:
     checkpoint: dict[str, Any]
     metadata: dict[str, Any]
     writes: tuple[Write, ...] = ()
-    """Ordered by path, task and index."""
+    """Ordered by path, task and number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +48,19 @@ class Lineage:
     """The stored value that the writes came upon."""
 
 
-@dataclass(frozen=True, slots=True)
-class PointHead:
+class PointHead(NamedTuple):
     """What stands in the clear in the record of a point."""
 
+    versions: dict[str, str]
+    """Of each channel, as names of fields have it."""
     parent: str = ""
     run: str = ""
     """Id of the run that has made it, from its metadata."""
-    versions: dict[str, str] = field(default_factory=dict[str, str])
-    """Of each channel, as names of fields have it."""
 
     @property
     def text(self) -> str:
         """As records have it."""
-        tree = {"parent": self.parent, "run": self.run, "versions": self.versions}
-        return json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+        return to_text({"parent": self.parent, "run": self.run, "versions": self.versions})
 
     @classmethod
     def of(cls, record: bytes) -> Self:
@@ -69,6 +68,7 @@ class PointHead:
         return cls(**json.loads(head_of(record)))
 
 
+@lru_cache(maxsize=1024)
 def write_head(channel: str, path: str) -> str:
     """Return what stands in the clear in the record of a write."""
-    return json.dumps([channel, path], ensure_ascii=False, separators=(",", ":"))
+    return to_text([channel, path])

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self, cast
 
 from penstock.langgraph.plain import plain
+from penstock.publisher.codec.tree_text import to_text
 
 _OWN: Final = ("__", "branch:", "join:")
 """Begin the names of channels that LangGraph makes by itself."""
@@ -54,8 +55,8 @@ class Snapshot:
     @property
     def text(self) -> str:
         """As it is stored."""
-        tree = {"tasks": self.tasks, "named": self.is_named, "empty": self.empty}
-        return json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+        tree = {"tasks": list(self.tasks), "named": self.is_named, "empty": self.empty}
+        return to_text(tree)
 
     @classmethod
     def parse(cls, text: bytes) -> Self:

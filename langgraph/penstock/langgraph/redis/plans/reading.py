@@ -268,12 +268,12 @@ def _kept(
 def _writes(storage: Storage, space: Space, id_: str, stored: Stored) -> list[Write]:
     writes: list[Write] = []
     for name, record in stored.items():
-        task_id, index = read_write_name(name.decode())
+        task_id, number = read_write_name(name.decode())
         channel, path = json.loads(head_of(record))
         typed = storage.records.read(space, write_field(id_, name.decode()), record)
         value = storage.values.loads(typed, f"a pending write to {channel!r}")
-        writes.append(Write(task_id, channel, value, path, index))
-    return sorted(writes, key=lambda write: (write.path, write.task_id, write.index))
+        writes.append(Write(task_id, channel, value, path, number))
+    return sorted(writes, key=lambda write: (write.path, write.task_id, write.number))
 
 
 def _remember(storage: Storage, read: Read) -> None:

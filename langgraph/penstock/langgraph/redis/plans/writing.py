@@ -4,10 +4,9 @@ from __future__ import annotations
 
 __all__ = ["applied_record", "put", "put_writes", "tell"]
 
-import dataclasses
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from penstock.langgraph.redis.calls import NewValue, NewWrite, Plan, Request
 from penstock.langgraph.redis.growing import Known, ListBytes
@@ -33,8 +32,7 @@ from penstock.runtime.errors import ThreadBusyError
 logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A value to be stored: what of it, and what the next version has to know of it."""
 
     typed: Typed
@@ -91,16 +89,15 @@ def put_writes(
         CodecError: a value holds what may not, or cannot, be stored; nothing was stored.
     """
     new: list[NewWrite] = []
-    for write in writes:
-        name = write_name(write.task_id, write.index)
+    for task_id, channel, value, path, number in writes:
+        name = write_name(task_id, number)
         try:
-            typed = storage.values.dumps(write.value, f"{what} wrote {write.channel!r}")
+            typed = storage.values.dumps(value, f"{what} wrote {channel!r}")
         except CodecError as error:
-            storage.refusals.add(space, point_id, write.channel, error)
+            storage.refusals.add(space, point_id, channel, error)
             raise
-        field, head = write_field(point_id, name), write_head(write.channel, write.path)
-        record = storage.records.write(space, field, head, typed)
-        new.append(NewWrite(name, record, first_wins=write.index >= 0))
+        field, head = write_field(point_id, name), write_head(channel, path)
+        new.append(NewWrite(name, storage.records.write(space, field, head, typed), number >= 0))
     _check_idle(space, (yield storage.calls.put_writes(space, point_id, new)))
 
 
@@ -173,14 +170,15 @@ def _check_idle(space: Space, reply: Any) -> None:
 
 
 def _record(storage: Storage, point: Point) -> bytes:
-    kept = {key: value for key, value in point.checkpoint.items() if key != "channel_values"}
+    kept = point.checkpoint.copy()
+    del kept["channel_values"]
     versions = cast("dict[str, Any]", kept["channel_versions"])
-    if all(is_ours(version) for version in versions.values()):
+    if all(map(is_ours, versions.values())):
         del kept["channel_versions"]  # the head has them
     head = PointHead(
         parent=point.parent,
         run=str(point.metadata.get("run_id") or ""),
-        versions={channel: version_text(version) for channel, version in versions.items()},
+        versions=dict(zip(versions, map(version_text, versions.values()), strict=True)),
     )
     typed = storage.values.dumps([kept, point.metadata], f"point {point.id} was to be stored")
     return storage.records.write(point.space, point_field(point.id), head.text, typed)

@@ -6,6 +6,7 @@ __all__ = ["Backlog"]
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Final
 
 from penstock.runtime.journal.endings import Ending
@@ -20,6 +21,8 @@ AHEAD: Final = 128
 
 ENTRY: Final = 128
 """What an event weighs besides its text."""
+
+_VALUE: Final = attrgetter("value")
 
 
 class Backlog:
@@ -65,11 +68,12 @@ class Backlog:
             self._turn_over()
         filling = self._filling
         filling.puts += puts
-        filling.checkpoints |= checkpoints
-        for stored, published in events:
-            filling.events += (stored, published)
-            self._weight += ENTRY + len(stored)
-        self._weight += sum(len(each.value) for each in puts)
+        if checkpoints:
+            filling.checkpoints |= checkpoints
+        for event in events:
+            filling.events += event
+            self._weight += ENTRY + len(event[0])
+        self._weight += sum(map(len, map(_VALUE, puts)))
         return len(self._full) > AHEAD
 
     def ask(self, questions: Mapping[str, str | None]) -> None:
