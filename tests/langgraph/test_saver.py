@@ -213,6 +213,19 @@ def test_a_thread_may_have_any_name(saver: PenstockSaver) -> None:
     assert len(list(saver.list(None))) == 5
 
 
+def test_who_lists_a_few_points_of_all_threads_does_not_wait_for_all(
+    redis_client: redis.Redis, saver: PenstockSaver
+) -> None:
+    for number in range(50):
+        put(saver, {"x": number}, config(thread=f"t{number}"))
+    redis_client.config_resetstat()
+
+    assert len(list(saver.list(None, limit=3))) == 3
+
+    assert redis_client.info("commandstats")["cmdstat_hgetall"]["calls"] == 3
+    assert len(list(saver.list(None))) == 50
+
+
 def test_a_call_without_a_thread_says_what_to_give(saver: PenstockSaver) -> None:
     with pytest.raises(ConfigurationError, match='"thread_id": "7"'):
         saver.get_tuple({"configurable": {}})

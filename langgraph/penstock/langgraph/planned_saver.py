@@ -114,7 +114,8 @@ class PlannedSaver(BaseCheckpointSaver[str]):
     ) -> Iterator[CheckpointTuple]:
         """Give the checkpoints of a thread, or of all, whose metadata have what the filter has.
 
-        By thread and namespace, the newest first. The filter is applied after reading.
+        Thread by thread, in no order of threads, and by namespace, the newest first. The filter is
+        applied after reading.
         """
         listing = self._planner().listing(config, filter, before, limit)
         while not listing.is_over:

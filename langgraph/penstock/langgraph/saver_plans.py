@@ -22,6 +22,7 @@ from langgraph.checkpoint.base import (
 from penstock.langgraph.redis.calls import Plan
 from penstock.langgraph.redis.keys import Space, space_of
 from penstock.langgraph.redis.plans import reading, threads, writing
+from penstock.langgraph.redis.plans.all_threads import AllThreads
 from penstock.langgraph.redis.point import Lineage, Point, Write
 from penstock.langgraph.redis.snapshot import Snapshot
 from penstock.langgraph.redis.storage import Storage
@@ -156,19 +157,22 @@ class TupleListing:
         self._before = _point_id(before) if before else ""
         self._left = limit
         self._spaces: list[Space] | None = None
+        self._threads = AllThreads(storage) if config is None else None
+        """All threads, where none is named."""
         self._listing: reading.Listing | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether there is no further page."""
-        return self._left == 0 or (self._spaces == [] and self._listing is None)
+        is_last = self._threads is None or self._threads.is_over
+        return self._left == 0 or (self._spaces == [] and self._listing is None and is_last)
 
     def page(self) -> Plan[list[CheckpointTuple]]:
         """Return the next checkpoints, which may be none."""
         if self._config is not None and (point_id := _point_id(self._config)):
             return (yield from self._named(_space(self._config), point_id))
-        if self._spaces is None:
-            self._spaces = yield from self._all_spaces()
+        if not self._spaces and self._listing is None:
+            self._spaces = yield from self._next_spaces()
         if self._listing is None:
             if not self._spaces:
                 return []
@@ -190,18 +194,14 @@ class TupleListing:
             return []
         return [] if self._before and point_id >= self._before else [_tuple(point)]
 
-    def _all_spaces(self) -> Plan[list[Space]]:
+    def _next_spaces(self) -> Plan[list[Space]]:
+        """Return the spaces of the thread that is named, or of the next of all."""
         if self._config is None:
-            thread_ids = yield from reading.threads(self._storage)
-        else:
-            space = _space(self._config)
-            if "checkpoint_ns" in self._config.get("configurable", {}):
-                return [space]
-            thread_ids = [space.thread_id]
-        spaces: list[Space] = []
-        for thread_id in thread_ids:
-            spaces += yield from reading.spaces_of(self._storage, thread_id)
-        return spaces
+            return (yield from self._threads.spaces()) if self._threads else []
+        space = _space(self._config)
+        if "checkpoint_ns" in self._config.get("configurable", {}):
+            return [space]
+        return (yield from reading.spaces_of(self._storage, space.thread_id))
 
     def _matches(self, metadata: Mapping[str, Any]) -> bool:
         return all(metadata.get(name) == value for name, value in self._filter.items())

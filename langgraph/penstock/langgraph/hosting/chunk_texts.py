@@ -5,7 +5,8 @@ from __future__ import annotations
 __all__ = ["ChunkTexts"]
 
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import lru_cache, partial
+from typing import Any, Final, cast
 
 from penstock.langgraph.plain import plain
 from penstock.publisher.codec.codec import Codec
@@ -15,7 +16,11 @@ from penstock.publisher.errors import CodecError
 INPUT_KEPT: Final = 16 * 1024
 """Bytes of the input of a task past which its begin leaves it out."""
 
-_SEQUENCES: Final[frozenset[object]] = frozenset((list, tuple))
+KNOWN: Final = 1024
+"""Names and ids whose texts are remembered."""
+
+_SHORT: Final[frozenset[object]] = frozenset((list, type(None)))
+_TEXTS: Final[frozenset[object]] = frozenset((str,))
 
 
 class ChunkTexts:
@@ -28,6 +33,9 @@ class ChunkTexts:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._plain = codec.plain
+        # Those of nodes come again and again, and the id of a task as it ends.
+        self._name = lru_cache(maxsize=KNOWN)(partial(_name, codec.plain))
+        self._names = lru_cache(maxsize=KNOWN)(partial(_names, codec.plain))
 
     def of(self, mode: str, chunk: Any) -> str:
         """Return the text of a chunk that is all of users; without it if it has no form."""
@@ -57,14 +65,16 @@ class ChunkTexts:
     def _of_fields(self, payload: Mapping[str, Any]) -> str:
         parts: list[str] = []
         for name, value in payload.items():
-            if type(value) is str:
-                parts.append(f'"{name}":{self._name(value)}')
-            elif value is None:
-                parts.append(f'"{name}":null')
-            elif type(value) in _SEQUENCES and not value:
-                parts.append(f'"{name}":[]')
+            kind = cast(object, type(value))
+            if kind is str:
+                text = self._name(value)
+            elif kind is tuple and _TEXTS.issuperset(map(type, value)):  # also an empty one
+                text = self._names(value)
+            elif kind in _SHORT and not value:
+                text = "null" if value is None else "[]"
             else:
-                parts.append(f'"{name}":{self._of_user(value)}')
+                text = self._of_user(value)
+            parts.append(f'"{name}":{text}')
         return f"{{{','.join(parts)}}}"
 
     def _of_user(self, value: Any) -> str:
@@ -74,5 +84,10 @@ class ChunkTexts:
                 return f"{{{self._name(name)}:{self._plain.dumps(plain(inner))}}}"
         return self._plain.dumps(plain(value))
 
-    def _name(self, text: str) -> str:
-        return quoted(text) if text.isascii() and text[:1] != "~" else self._plain.dumps(text)
+
+def _name(codec: Codec, text: str) -> str:
+    return quoted(text) if text.isascii() and text[:1] != "~" else codec.dumps(text)
+
+
+def _names(codec: Codec, texts: tuple[str, ...]) -> str:
+    return codec.dumps(list(texts))

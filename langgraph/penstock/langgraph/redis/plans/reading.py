@@ -8,11 +8,12 @@ __all__ = [
     "lineage",
     "newest",
     "newest_snapshot",
+    "pairs",
     "point",
     "read_points",
     "rooted_spaces",
+    "spaces_in",
     "spaces_of",
-    "threads",
     "untold",
 ]
 
@@ -93,7 +94,7 @@ def lineage(
         heads, _ = yield storage.calls.newest(space, 1, depth=RECORD)
         point_id = heads[0][0].decode() if heads else ""
     points, found, flat = yield storage.calls.lineage(space, point_id, channels)
-    values = _pairs(flat)
+    values = pairs(flat)
     seeds = {channel.decode(): (id_, version.decode()) for channel, id_, version in found}
     return {
         channel: _lineage(storage, space, channel, points, values, seeds.get(channel))
@@ -113,7 +114,7 @@ def _lineage(
     for id_, flat in points:
         wanted = {
             name: record
-            for name, record in _pairs(flat).items()
+            for name, record in pairs(flat).items()
             if json.loads(head_of(record))[0] == channel
         }
         writes[:0] = _writes(storage, space, id_.decode(), wanted)
@@ -187,24 +188,13 @@ def spaces_of(storage: Storage, thread_id: str) -> Plan[list[Space]]:
 def rooted_spaces(storage: Storage, thread_id: str) -> Plan[list[tuple[Space, str]]]:
     """Return the spaces of a thread, each with the root point that it hangs on, "" for none."""
     key = storage.calls.keys.thread(Space(thread_id).thread)
-    fields = _pairs((yield "HGETALL", key))
+    return spaces_in(thread_id, pairs((yield "HGETALL", key)))
+
+
+def spaces_in(thread_id: str, fields: Stored) -> list[tuple[Space, str]]:
+    """Return the same of the fields of a thread."""
     named = [json.loads(text) for name, text in fields.items() if name.startswith(b"space:")]
     return [(Space(thread_id, namespace), root) for namespace, root in sorted(named)]
-
-
-def threads(storage: Storage) -> Plan[list[str]]:
-    """Return the ids of all threads; looks through all keys."""
-    pattern = storage.calls.keys.thread("?" * 32)
-    found: list[str] = []
-    cursor = 0
-    while True:
-        cursor, names = yield "SCAN", cursor, "MATCH", pattern, "COUNT", 1000
-        for name in names:
-            thread_id = yield "HGET", name, "id"
-            if thread_id is not None:
-                found.append(thread_id.decode("utf-8", "surrogatepass"))
-        if cursor == 0:
-            return sorted(set(found))
 
 
 # -- what replies hold --------------------------------------------------------------------------
@@ -223,10 +213,10 @@ class Read:
 def read_points(storage: Storage, space: Space, reply: Any) -> list[Read]:
     """Read the reply to a call of points."""
     points, flat = reply
-    values = _pairs(flat)
+    values = pairs(flat)
     return [
         dataclasses.replace(
-            _point(storage, space, id_.decode(), record, _pairs(writes), values), told=told
+            _point(storage, space, id_.decode(), record, pairs(writes), values), told=told
         )
         for id_, record, writes, *told in points
     ]
@@ -287,7 +277,8 @@ def _remember(storage: Storage, read: Read) -> None:
             storage.lists.set(read.point.space, channel, known)
 
 
-def _pairs(flat: Any) -> dict[bytes, bytes]:
+def pairs(flat: Any) -> dict[bytes, bytes]:
+    """Return the fields of a hash by their names, of a reply."""
     if isinstance(flat, dict):  # as redis-py gives the reply of HGETALL
         return cast("dict[bytes, bytes]", flat)
     return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -11,6 +11,7 @@ from penstock.langgraph.redis.calls import RECORD, Plan, Request
 from penstock.langgraph.redis.keys import Space, names_of
 from penstock.langgraph.redis.namespace import nodes_of
 from penstock.langgraph.redis.plans import reading
+from penstock.langgraph.redis.plans.all_threads import AllThreads
 from penstock.langgraph.redis.record import head_of
 from penstock.langgraph.redis.storage import Storage
 from penstock.publisher.errors import ConfigurationError
@@ -34,8 +35,9 @@ def delete_for_runs(storage: Storage, run_ids: Sequence[str]) -> Plan[None]:
     """Delete the points that runs have made, in all threads."""
     if not run_ids:
         return
-    for thread_id in (yield from reading.threads(storage)):
-        for space in (yield from reading.spaces_of(storage, thread_id)):
+    threads = AllThreads(storage)
+    while not threads.is_over:
+        for space in (yield from threads.spaces()):
             ids = yield storage.calls.of_runs(space, run_ids)
             yield from _forget(storage, space, [id_.decode() for id_ in ids])
 
