@@ -46,8 +46,14 @@ def test_a_chunk_is_written_as_a_whole_would_be(value: Any) -> None:
 @pytest.mark.parametrize("name", ["node", "~node", "n\u00f6de", 'a"b', "\ud800"])
 def test_a_task_is_written_as_a_whole_would_be(value: Any, name: str) -> None:
     codec = Codec()
-    payload = {"id": "1", "name": name, "input": value, "triggers": ("a",), "interrupts": []}
-    wrapped = {"type": "task", "step": 3, "payload": payload}
+    payload: dict[str, Any] = {
+        "id": "1",
+        "name": name,
+        "input": value,
+        "triggers": ("a",),
+        "interrupts": [],
+    }
+    wrapped: dict[str, Any] = {"type": "task", "step": 3, "payload": payload}
     whole = codec.dumps({"mode": "tasks", "chunk": plain(payload), "step": 3, "type": "task"})
     assert ChunkTexts(codec).wrapped("tasks", wrapped) == whole
 
@@ -73,13 +79,13 @@ def test_a_chunk_that_has_no_form_or_is_too_large_is_cut() -> None:
         "chunk": None,
         "cut": True,
     }
-    payload = {"id": "1", "name": "n", "input": "x" * 1001, "triggers": []}
+    payload: dict[str, Any] = {"id": "1", "name": "n", "input": "x" * 1001, "triggers": []}
     cut = json.loads(texts.wrapped("tasks", {"type": "task", "step": 1, "payload": payload}))
     assert (cut["chunk"], cut["cut"]) == (None, True)
 
 
 def test_a_begin_leaves_a_large_input_out() -> None:
-    payload = {"id": "1", "name": "n", "input": "x" * 20_000, "triggers": ["a"]}
-    wrapped = {"type": "task", "step": 1, "payload": payload}
+    payload: dict[str, Any] = {"id": "1", "name": "n", "input": "x" * 20_000, "triggers": ["a"]}
+    wrapped: dict[str, Any] = {"type": "task", "step": 1, "payload": payload}
     cut = json.loads(ChunkTexts(Codec()).wrapped("tasks", wrapped))
     assert (cut["chunk"], cut["cut"]) == ({**payload, "input": None}, True)

@@ -78,7 +78,8 @@ class ChunkTexts:
         return f"{{{','.join(parts)}}}"
 
     def _of_user(self, value: Any) -> str:
-        if type(value) is dict and len(value) == 1:  # as most updates have: of one node
+        kind = cast(object, type(value))
+        if kind is dict and len(value) == 1:  # as most updates have: of one node
             ((name, inner),) = value.items()
             if type(name) is str and name[:1] != "~":
                 return f"{{{self._name(name)}:{self._plain.dumps(plain(inner))}}}"
