@@ -145,10 +145,16 @@ class IdleWatch:
 
     def is_ready(self, scope: Scope) -> bool | None:
         """Tell whether code of a scope is about to run; None where nothing tells."""
-        ready = self._ready_scopes()
-        if ready is None:
+        ready = getattr(self.loop, "_ready", None)
+        if ready is None or len(ready) > MOST_READY:
             return None
-        return any(each is scope or _is_cancelled_below(each, scope) for each in ready)
+        for handle in tuple(ready):  # each step that ends beside others looks: no call for each
+            branch = None if handle._cancelled else handle._context.get(current)
+            if branch is not None and (
+                branch.scope is scope or _is_cancelled_below(branch.scope, scope)
+            ):
+                return True
+        return False
 
     def is_busy_outside(self, scope: Scope) -> bool:
         """Tell whether a scope waits for what no record tells of: its own timers and sockets."""

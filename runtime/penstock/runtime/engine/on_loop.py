@@ -51,21 +51,20 @@ def _is_known(step: Step) -> bool:
 
 
 async def _in_turn(step: Step, value: Any) -> Any:
-    if step.place is not None:
-        await _turn(step, step.place)
-    return value
-
-
-async def _turn(step: Step, place: Place) -> None:
+    """Return a value when it is the turn of a step whose caller may not know of its end yet."""
+    place = step.place
+    if place is None:
+        return value
     recorded = step.runner.running_steps.recorded
     recorded.add(step.id)
     try:
-        await place.turn()
+        await place.later()
     except asyncio.CancelledError:
         _forget(step)
         raise
     finally:
         recorded.discard(step.id)
+    return value
 
 
 async def _broken_off(step: Step, error: BaseException) -> Any:
@@ -90,7 +89,7 @@ async def _cancelled(step: Step, place: Place) -> None:
     """Let the caller know that a step has ended which it had cancelled, in its turn."""
     is_ordered = place.is_awaited or stamp_cancelled_step(step, place)
     if is_ordered and not place.is_next():
-        await _turn(step, place)
+        await _in_turn(step, None)
 
 
 def _forget(step: Step) -> None:

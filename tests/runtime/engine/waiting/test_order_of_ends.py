@@ -9,6 +9,7 @@ import pytest
 
 from penstock.runtime import InMemorySaver, RetryPolicy, asleep, entrypoint, interrupt, task
 from tests.runtime.engine.waiting.steps import ask, block, join, work
+from tests.runtime.flows import thread
 from tests.support.branching.game import play_in_process
 from tests.support.ways import OnMemoryWorker, Way, answer, finish
 
@@ -172,3 +173,36 @@ def test_code_that_cancels_steps_goes_on_before_anything_else_becomes_known() ->
 
     for _ in range(3):
         play_in_process(tree, [], InMemorySaver())
+
+
+@task
+async def echo(number: int) -> int:
+    return number
+
+
+def test_a_step_beside_others_asks_little_of_the_loop() -> None:
+    """As the loop settles between two ends, each is looked at for several turns."""
+    calls: list[Any] = []
+
+    async def ten_branches(_: str) -> None:
+        loop: Any = asyncio.get_running_loop()
+        call_soon = loop.call_soon
+
+        def counted(callback: Any, *args: Any, **options: Any) -> Any:
+            calls.append(callback)
+            return call_soon(callback, *args, **options)
+
+        async def branch() -> None:
+            for number in range(10):
+                await echo(number)
+
+        loop.call_soon = counted
+        try:
+            await asyncio.gather(*(branch() for _ in range(10)))
+        finally:
+            del loop.call_soon
+
+    flow = entrypoint(checkpointer=InMemorySaver())(ten_branches)
+    asyncio.run(flow.ainvoke("", thread("t")))
+
+    assert 100 < len(calls) <= 340

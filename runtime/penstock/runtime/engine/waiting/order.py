@@ -58,6 +58,11 @@ class Order:
         self._is_moving = True
         self._is_looking = False
         self._turns = 0
+        self._context = contextvars.Context()
+        self._next: asyncio.Handle | None = None
+        """What looks in the next turn of the loop, once it has been needed."""
+        self._ready: Any = getattr(around.loop, "_ready", None)
+        """The handles of the loop's next turn, where it tells."""
 
     # -- what the code does ----------------------------------------------------------------------
 
@@ -239,15 +244,18 @@ class Order:
         if self._is_looking:
             return
         self._is_looking = True
-        loop, context = self._around.loop, contextvars.Context()
         if seconds:
-            loop.call_later(seconds, self._look, context=context)
+            self._around.loop.call_later(seconds, self._look, context=self._context)
+        elif self._next is not None and self._ready is not None:
+            self._ready.append(self._next)  # as it is looked each turn: one handle does for all
         else:
-            loop.call_soon(self._look, context=context)
+            self._next = self._around.loop.call_soon(self._look, context=self._context)
 
     def _look(self) -> None:
         self._is_looking = False
         self._go_on()
+        if not self._is_looking:
+            self._next = None  # which refers to the order: without the circle that goes at once
 
     def _go_on(self) -> None:
         while self.is_pending or self._cancelled:
@@ -258,6 +266,9 @@ class Order:
                 place.cleans_up = True
             self._cancelled.clear()
             if not self._advance():
+                return
+            if self._is_moving:  # who was told is about to go on
+                self._look_soon()
                 return
 
     def _has_settled(self) -> bool:

@@ -136,13 +136,17 @@ class Place:
         """Return when it is its turn."""
         if self.is_next():
             return
-        turn = self._order.future()
-        self.deliver(turn.come)
         try:
-            await turn
+            await self.later()
         except asyncio.CancelledError:
             self.drop()
             raise
+
+    def later(self) -> Turn:
+        """Return what resolves when it is its turn, which it is not yet."""
+        turn = self._order.future()
+        self.deliver(turn.come)
+        return turn
 
     def cancel_asked(self) -> None:
         """Count that the code has asked to cancel the step."""
