@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from penstock.gateway import Auth
-from penstock.runtime import entrypoint
+from penstock.runtime import entrypoint, interrupt
 from penstock.runtime.testing import InMemoryWorker
 from tests.gateway.api import Api
 from tests.gateway.flows import FLOWS
@@ -17,6 +17,12 @@ ANN, BOB, CHIEF = ({"authorization": name} for name in ("ann", "bob", "chief"))
 
 @entrypoint()
 def whose(x: Any, *, config: Any) -> str:
+    return str(config["configurable"].get("langgraph_auth_user_id"))
+
+
+@entrypoint()
+def whose_answer(x: Any, *, config: Any) -> str:
+    interrupt("go on?")
     return str(config["configurable"].get("langgraph_auth_user_id"))
 
 

@@ -19,14 +19,14 @@ from penstock.publisher.sse import KEEP_ALIVE
 from penstock.runtime.testing import InMemoryWorker
 from tests.gateway.dashboard.flows import FLOWS
 from tests.gateway.dashboard.pages import OWN, Pages, token_in
-from tests.gateway.owners import ANN, BOB, CHIEF, owners, whose
+from tests.gateway.owners import ANN, BOB, CHIEF, owners, whose, whose_answer
 
 ASKING = [each for each in SCREENS if each not in login.SCREENS and "{rest" not in each.path]
 
 
 @contextmanager
 def serving(auth: Any) -> Generator[Pages]:
-    with InMemoryWorker([*FLOWS, whose]) as worker, Pages(worker, auth=auth) as pages:
+    with InMemoryWorker([*FLOWS, whose, whose_answer]) as worker, Pages(worker, auth=auth) as pages:
         yield pages
 
 
@@ -209,6 +209,18 @@ def test_a_run_is_started_in_the_name_of_the_user(pages: Pages) -> None:
     assert begun != started.headers["location"]
     changed = {"edited": "json", "input": "7"}
     assert ask(pages, CHIEF, "POST", f"/runs/{run_id}/rerun", **changed).status_code == 403
+
+
+def test_an_answer_is_worked_on_as_the_user_who_gives_it(pages: Pages) -> None:
+    run = pages.worker.client.get(begin(pages, ANN, "whose_answer"))
+    (asked,) = run.result(0)["__interrupt__"]
+
+    form = {"question": asked.id, "answer": "true"}
+    answered = ask(pages, CHIEF, "POST", f"/runs/{run.run_id}/answer", **form)
+    pages.worker.work()
+
+    assert answered.status_code == 303, answered.text
+    assert run.result(0) == "chief"
 
 
 def test_a_copy_is_of_who_made_it(pages: Pages) -> None:

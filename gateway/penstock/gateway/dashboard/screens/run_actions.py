@@ -21,6 +21,7 @@ from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError, status_of
 from penstock.gateway.native.asks import RUN_AGAIN, RUN_CHANGE
 from penstock.gateway.native.begin_run import check_own_name
+from penstock.gateway.native.resume_run import resume_run
 from penstock.publisher.errors import PenstockError
 from penstock.runtime.client.run import AsyncRunHandle
 
@@ -35,7 +36,9 @@ async def answer(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
     question = next((each for each in questions if each.id == asked), None)
     if question is None:
         raise RequestError(409, "this question is not open: it was answered, or the run is over.")
-    return await run.resume({question.id: read_form(question.response_schema, visit.form, ROOT)})
+    given = {question.id: read_form(question.response_schema, visit.form, ROOT)}
+    await resume_run(visit.call(), run.run_id, given)
+    return run
 
 
 async def cancel(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
@@ -46,7 +49,8 @@ async def cancel(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
 
 async def resume(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
     """Let a failed run go on."""
-    return await run.resume()
+    await resume_run(visit.call(), run.run_id)
+    return run
 
 
 async def rerun(visit: Visit, run: AsyncRunHandle) -> AsyncRunHandle:
