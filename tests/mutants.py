@@ -34,18 +34,13 @@ T = TypeVar("T")
 MUTANTS: Final = (
     Mutant("no fence", "commit", "if fence ~= ARGV[4] then", "if false then"),
     Mutant("no fence after the end", "commit", "status ~= 'running' or ", ""),
-    Mutant("a lost write is not missed", "commit", "last ~= number - 1", "false"),
+    Mutant("a lost write is not missed", "commit", "last ~= batch - 1", "false"),
     Mutant("a hand-over ignores a cancel", "handover", "if run.cancel then", "if false then"),
-    Mutant("repeated writes are done again", "commit", "last >= number", "false"),
-    Mutant("seqs begin anew with each write", "commit", "string.format('%d', seq)", "0"),
+    Mutant("repeated writes are done again", "commit", "last >= batch", "false"),
+    Mutant("seqs begin anew with each write", "commit", "= 'seq', seq", "= 'seq', 0"),
     Mutant("an answer is not counted", "emit", "'seq', seq)", "'seq', seq - 1)"),
-    Mutant(
-        "all events of a write have one seq",
-        "append",
-        "      seq = seq + 1\n      items[nth]",
-        "      items[nth]",
-    ),
-    Mutant("writes are not counted", "commit", "{ 'batch', ARGV[5] }", "{ 'batch', 0 }"),
+    Mutant("all events of a write have one seq", "append", "      seq = seq + 1\n", ""),
+    Mutant("writes are not counted", "commit", "'batch', ARGV[5],", "'batch', 0,"),
     Mutant("progress does not clear deaths", "commit", "if not gets_on() then", "if true then"),
     Mutant("a running run can be claimed", "claim", "run.status ~= 'queued'", "run.status == nil"),
     Mutant("any run can be claimed", "claim", "if run.status ~= 'queued' then", "if false then"),
@@ -80,7 +75,7 @@ MUTANTS: Final = (
     Mutant("an answer at work is not missed", "questions", "_answered = true", "_answered = false"),
     Mutant("an answered question is listed", "questions", ") == 1 then", ") == 7 then"),
     Mutant("a closed question stays listed", "ask", "redis.call('HDEL'", "redis.call('HMGET'"),
-    Mutant("a run that is over asks", "settle", "run.status == 'running' and 0", "false and 0"),
+    Mutant("a run that is over asks", "settle", "is_at_work and 0 or", "false and 0 or"),
     Mutant(
         "a zombie leaves the ready",
         "commit",
@@ -275,7 +270,7 @@ MUTANTS: Final = (
         "  if HAS_GRAPH then\n    return true",
         "  if false then",
     ),
-    Mutant("a run does not say that it has a graph", "commit", "'graph', '1'", "nil"),
+    Mutant("a run does not say that it has a graph", "commit", "return 'graph', '1'", "return"),
     *HOOK_MUTANTS,
 )
 

@@ -10,20 +10,15 @@
 -- begin_events(list, channel, text): add the first event of all.
 local FRAME = 262144
 local SLACK = 100
-local FEW = 100
 
--- seldom
 local function last_seq(list)
   local newest = redis.call('LINDEX', list, -1)
   return newest and tonumber(string.match(newest, '^%d+')) or 0
 end
 
--- Adds and publishes the texts at first, first + 2 ... last, however many; seq: that of the event before. Returns the
--- length of the list.
--- seldom
-local function append_many(texts, list, channel, first, last, seq)
+-- Adds the texts at first, first + 2 ... last; seq: that of the event before. Returns the length of the list.
+local function push(texts, list, first, last, seq)
   local length
-  local frame, bytes, before = nil, 0, seq
   for from = first, last, 2000 do
     local items = {}
     for at = from, math.min(last, from + 1998), 2 do
@@ -32,6 +27,11 @@ local function append_many(texts, list, channel, first, last, seq)
     end
     length = redis.call('RPUSH', list, unpack(items))
   end
+  return length
+end
+
+local function publish(texts, channel, first, last, seq)
+  local frame, bytes = nil, 0
   for index = first, last, 2 do
     local text = texts[index + 1] ~= '' and texts[index + 1] or texts[index]
     if frame and bytes + #text > FRAME then
@@ -39,72 +39,42 @@ local function append_many(texts, list, channel, first, last, seq)
       frame = nil
     end
     if not frame then
-      frame, bytes = { string.format('%d', before + 1 + (index - first) / 2) }, 0
+      frame, bytes = { string.format('%d', seq + (index - first) / 2) }, 0
     end
     frame[#frame + 1] = text
     bytes = bytes + #text
   end
-  redis.call('PUBLISH', channel, table.concat(frame, '\n'))
-  return length
+  if frame then
+    redis.call('PUBLISH', channel, table.concat(frame, '\n'))
+  end
 end
 
--- Most writes have few events, which are one frame.
--- in place
 local function append_from(texts, list, channel, keep, first, count, before)
-  local newest = before or last_seq(list)
+  before = before or last_seq(list)
+  local last = first + 2 * count - 1
   if count > 0 then
-    local items, frame, bytes, seq, length = {}, {}, 0, newest, nil
-    for nth = 1, math.min(count, FEW) do
-      local at = first + 2 * nth - 2
-      local text, told = texts[at], texts[at + 1]
-      if told == '' then
-        told = text
-      end
-      seq = seq + 1
-      items[nth], frame[nth] = string.format('%d', seq) .. ' ' .. text, told
-      bytes = bytes + #told
-    end
-    if count == 1 or count <= FEW and bytes <= FRAME then
-      length = redis.call('RPUSH', list, unpack(items))
-      redis.call('PUBLISH', channel, string.format('%d', newest + 1) .. '\n' .. table.concat(frame, '\n'))
-    else
-      length = append_many(texts, list, channel, first, first + 2 * count - 1, newest)
-    end
+    local length = push(texts, list, first, last, before)
     if keep > 0 and length > keep + SLACK then
       redis.call('LTRIM', list, -keep, -1)
     end
-    newest = newest + count
+    publish(texts, channel, first, last, before + 1)
   end
-  return newest
+  return before + count
 end
 
--- Somebody has deleted the run, and not its events.
--- seldom
-local function begin_after_others(list, channel, text)
-  redis.call('LTRIM', list, 0, -2)
-  local seq = append_from({ text, '' }, list, channel, 0, 1, 1)
-  return seq
-end
-
--- in place
 local function begin_events(list, channel, text)
-  local seq = '1'
   if redis.call('RPUSH', list, '1 ' .. text) == 1 then
-    redis.call('PUBLISH', channel, '1\n' .. text)
-  else
-    seq = begin_after_others(list, channel, text)
+    publish({ text, '' }, channel, 1, 2, 1)
+    return 1
   end
-  return seq
+  redis.call('LTRIM', list, 0, -2) -- somebody has deleted the run, and not its events
+  return append_from({ text, '' }, list, channel, 0, 1)
 end
 
--- in place
 local function append(list, channel, keep, first, count, before)
-  local seq = append_from(ARGV, list, channel, keep, first, count, before)
-  return seq
+  return append_from(ARGV, list, channel, keep, first, count, before)
 end
 
--- in place
 local function append_texts(list, channel, keep, texts, before)
-  local seq = append_from(texts, list, channel, keep, 1, #texts / 2, before)
-  return seq
+  return append_from(texts, list, channel, keep, 1, #texts / 2, before)
 end

@@ -18,17 +18,13 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import NoScriptError, ResponseError
 
-from penstock.publisher.redis.in_place import statements_in_place
-from penstock.publisher.redis.inlining import called_in_place, made_in_place, without_comments
-
 Argument: TypeAlias = str | bytes | int | float
 Reply: TypeAlias = object
 
 _INCLUDE = re.compile(r"^-- include: (\S+)(?: as (\w+)\(([\w, ]+)\))?$", re.MULTILINE)
-_FUNCTION = re.compile(
-    r"^(-- (?:seldom|inline|in place)\n)?local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL
-)
+_FUNCTION = re.compile(r"^(-- seldom\n)?local function (\w+)\(.*?^end\n", re.MULTILINE | re.DOTALL)
 _CONSTANT = re.compile(r"^local (\w+(?:, \w+)*) = [^\n]*[^\n{(,]\n", re.MULTILINE)
+_COMMENT = re.compile(r" *--.*")
 _WORD = re.compile(r"\w+")
 
 
@@ -55,19 +51,12 @@ def load(package: str, name: str) -> Script:
     """Read `<name>.lua` of a package, with each line `-- include: package/chunk` replaced.
 
     Redis makes each function of a script anew in every call. So functions and constants that the
-    script does not use are left out, and a line above a function says where it is made:
-
-    - `-- inline`: nowhere. It is one expression, which stands where the function is called.
-    - `-- in place`: nowhere, if possible. Its statements stand where it is called as a statement.
-    - `-- seldom`: where it is called, if possible, as few calls of the script need it; with the
-      functions that nothing else needs.
-
-    A line `-- include: package/chunk as chunk(one, other)` makes a seldom function `chunk`, which
-    returns a table with those two functions of the chunk.
+    script does not use are left out; and a line `-- include: package/chunk as chunk(one, other)`
+    makes a function `chunk`, which returns a table with those two functions of the chunk: they are
+    made when it is called. A function below a line `-- seldom` is one that few calls of the script
+    need. Functions that nothing but these need are made when such a one is called.
     """
-    text = _slim(
-        statements_in_place(called_in_place(without_comments(_chunk(f"{package}/{name}"))))
-    )
+    text = _slim(_chunk(f"{package}/{name}"))
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -103,9 +92,7 @@ def _slim(text: str) -> str:
             name, texts[name], [texts[each] for each in texts if each in inner]
         )
     written = {name: texts[name] for name in outermost}
-    order = [name for name in texts if name in seldom & outermost]
-    text = _FUNCTION.sub(lambda each: written.pop(each[2], ""), text)
-    return _without_constants(made_in_place(text, order))
+    return _without_constants(_FUNCTION.sub(lambda each: written.pop(each[2], ""), text))
 
 
 def _functions(text: str) -> dict[str, re.Match[str]]:
@@ -143,7 +130,7 @@ def _with_inner(name: str, text: str, inner: Sequence[str]) -> str:
 
 def _without_constants(text: str) -> str:
     """Leave out the lines that name something which nothing else names."""
-    count = Counter(_WORD.findall(text))
+    count = Counter(_WORD.findall(_COMMENT.sub("", text)))
 
     def kept(line: re.Match[str]) -> str:
         is_used = "(" in line[0] or any(count[name] > 1 for name in line[1].split(", "))
@@ -153,7 +140,7 @@ def _without_constants(text: str) -> str:
 
 
 def _words(text: str) -> set[str]:
-    return set(_WORD.findall(text))
+    return set(_WORD.findall(_COMMENT.sub("", text)))
 
 
 def _read(package: str, name: str) -> str:

@@ -93,7 +93,6 @@ local function claim(id, run, nonce, worker, versions)
   return run.fence
 end
 
--- in place
 local function note_claims(worker, lease)
   local idle, leased, until_when = { 'ZREM', READY }, { 'ZADD', LEASES }, ms(now + lease)
   for _, each in ipairs(begun) do
@@ -102,9 +101,7 @@ local function note_claims(worker, lease)
   if begun[1] then
     redis.call(unpack(leased))
     redis.call(unpack(idle))
-    if worker ~= '' then
-      list_started(worker, begun)
-    end
+    list_started(worker, begun)
   end
 end
 

@@ -4,16 +4,13 @@
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
--- '%d' takes a fraction of what '%.0f' takes.
--- inline
 local function ms(number)
-  return string.format('%d', number)
+  return string.format('%d', number) -- which takes a fraction of what '%.0f' takes
 end
 
 local NOW = ms(now)
 
 -- Pairs of field and value that change with the status may follow.
--- in place
 local function status_to(id, from, to, ...)
   redis.call('HSET', key('run', id), 'status', to, 'updated', NOW, ...)
   if from == 'suspended' then

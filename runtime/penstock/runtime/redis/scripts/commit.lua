@@ -13,6 +13,7 @@
 -- apply(home, crashes, seq): applies it, but for its number; seq: that of the newest event of home, nil where that is not
 -- the run itself. Returns the index of the script's own first argument, and the fields of the hash that have changed, as
 -- arguments of HSET: 'batch', and 'seq' where the run has said something.
+-- has_graph(): the field of the hash, and its value, that say that this write has something of a graph; else nothing.
 -- commit() does all of this: it returns that index, or nil and the answer to give.
 
 -- The indices of the number of events and of the number of puts.
@@ -48,36 +49,37 @@ end
 
 -- include: penstock.runtime.redis.scripts/puts as of_graph(are_met, put_all)
 
--- in place
-local function refusal(fence, before, status)
-  local number, last, refused = tonumber(ARGV[5]), tonumber(before or 0), nil
+local function refusal(fence, last, status)
+  local batch = tonumber(ARGV[5])
+  last = tonumber(last or 0)
   if fence ~= ARGV[4] then
-    refused = 'FENCED'
-  elseif last >= number then
-    refused = 'OK'
-  elseif status ~= 'running' or last ~= number - 1 then
-    refused = 'FENCED' -- if still running, Redis has lost what came before, at a failover or on its disk
+    return 'FENCED'
+  elseif last >= batch then
+    return 'OK'
+  elseif status ~= 'running' or last ~= batch - 1 then
+    return 'FENCED' -- if still running, Redis has lost what came before, at a failover or on its disk
   elseif HAS_GRAPH and not of_graph().are_met(PUTS) then
-    refused = 'FENCED'
+    return 'FENCED'
   end
-  return refused
 end
 
--- in place
-local function apply(home, crashes, before)
-  local fields, count, seq = { 'batch', ARGV[5] }, tonumber(ARGV[EVENTS]), nil
+local function has_graph()
   if HAS_GRAPH then
-    fields[3], fields[4] = 'graph', '1'
+    return 'graph', '1'
   end
+end
+
+local function apply(home, crashes, seq)
+  local changed, count = { 'batch', ARGV[5], has_graph() }, tonumber(ARGV[EVENTS])
   for first = 9, EVENTS - 1, 1000 do
     redis.call('HSET', key('checkpoints', home), unpack(ARGV, first, math.min(first + 999, EVENTS - 1)))
   end
   local following = HAS_GRAPH and of_graph().put_all(PUTS) or PUTS + 1
   if count > 0 then
     seq = append(key('events', home), key('channel', home), tonumber(ARGV[7]), EVENTS + 1, count,
-      tonumber(before or seq_of(home)))
+      tonumber(seq or seq_of(home)))
     if home == ARGV[3] then
-      fields[#fields + 1], fields[#fields + 2] = 'seq', string.format('%d', seq)
+      changed[#changed + 1], changed[#changed + 2] = 'seq', seq
     else
       redis.call('HSET', key('run', home), 'seq', seq)
     end
@@ -85,7 +87,7 @@ local function apply(home, crashes, before)
   if (crashes or '0') ~= '0' then
     forget_crashes(key('run', ARGV[3]))
   end
-  return following, fields
+  return following, changed
 end
 
 local function commit()

@@ -5,11 +5,10 @@
 -- Keys: run:<id>, open:<facet>, timers, ready and those of ticket.
 local function offer_when_due(id, run, known)
   if tonumber(run.wakes) <= now then
-    offer(id, false, known)
-  else
-    redis.call('ZREM', READY, id)
-    status_to(id, 'queued', 'suspended', 'asks', '0')
-    redis.call('ZADD', SUSPENDED, run.created, id)
-    redis.call('ZADD', TIMERS, run.wakes, id)
+    return offer(id, false, known)
   end
+  redis.call('ZREM', READY, id)
+  status_to(id, 'queued', 'suspended', 'asks', '0')
+  redis.call('ZADD', SUSPENDED, run.created, id)
+  redis.call('ZADD', TIMERS, run.wakes, id)
 end

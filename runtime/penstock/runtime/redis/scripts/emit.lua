@@ -4,7 +4,6 @@
 -- emit(id, keep, texts): add events, pairs of stored and published text, and publish them; keep: as append takes it.
 -- Returns the seq of the newest.
 -- Keys: run:<id>, events:<id>, channel:<id>.
--- seldom
 local function seq_of(id)
   return tonumber(redis.call('HGET', key('run', id), 'seq') or last_seq(key('events', id)))
 end

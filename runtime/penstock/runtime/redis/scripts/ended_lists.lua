@@ -9,7 +9,6 @@
 local HOUR = 3600000
 
 -- The name of the list of a run that ended then; and the hour in which the last of its runs is gone.
--- in place
 local function list_of(run, status, finished)
   local last = math.ceil((finished + kept_for(run, status)) / HOUR)
   return string.format('%d:%s:%d', math.floor(finished / HOUR), status, last), last
@@ -17,7 +16,6 @@ end
 
 -- include: penstock.runtime.redis.scripts/list_names as list_names(begin_list, unlist_ended)
 
--- in place
 local function list_ended(id, run, status)
   if run.finished then
     list_names().unlist_ended(run)
@@ -27,9 +25,7 @@ local function list_ended(id, run, status)
   end
   local name, last = list_of(run, status, now)
   local item = string.format('%06x', now % HOUR) .. id
-  local facets = facets_of(run)
-  for at = 1, #facets do
-    local facet = facets[at]
+  for _, facet in ipairs(facets_of(run)) do
     redis.call('ZREM', key('open', facet), id)
     if redis.call('RPUSH', key('over', name .. ':' .. facet), item) == 1 then
       list_names().begin_list(facet, name, last)

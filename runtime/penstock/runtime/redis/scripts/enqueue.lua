@@ -90,10 +90,7 @@ local is_new = string.find(ARGV[6], 'n', 1, true)
 local at = is_own and is_new and {} or place_at()
 local is_alone = is_own and not at.head and not at.listed
 local active = at.run
-local status, busy = nil, false
-if active then
-  status, busy = standing(active)
-end
+local status, busy = standing(active)
 local goes_back = back ~= '' and (on_busy == 'fork' or back ~= at.head)
 -- A run that waits begins where the one before it ends, not where that has begun.
 if busy and (goes_back or on_busy == 'reject' or (back ~= '' and on_busy == 'queue')) then
@@ -106,9 +103,8 @@ end
 -- The run that the thread was at may be gone, and others wait behind it: then the first of those is next.
 local is_gone = not status and not is_alone and redis.call('LLEN', key('waiting', thread)) > 0
 
-local seq = begin_events(key('events', id), key('channel', id), ARGV[10])
 local run = { 'HSET', key('run', id), 'status', 'queued', 'digest', string.match(ARGV[7], '^%S*'), 'thread_key', thread,
-  'created', NOW, 'seq', seq }
+  'created', NOW, 'seq', begin_events(key('events', id), key('channel', id), ARGV[10]) }
 for each = fields, #ARGV, 2 do
   run[#run + 1], run[#run + 2] = ARGV[each], ARGV[each + 1]
 end
@@ -141,11 +137,22 @@ if not given.op then -- else it is in no list of runs
   list_open(id, given)
 end
 
+local function created()
+  if given.feed or given.hooks then
+    feed().emit_change(id, given, 'run.queued', 'queued', given)
+  end
+  local until_when = not string.find(ARGV[6], 'a', 1, true)
+    and redis.call('ZSCORE', ARGV[1] .. ':entrypoints', given.entrypoint)
+  return { 'created', '', tonumber(until_when or 0) > now and '1' or '' }
+end
+
 if is_gone then
   redis.call('RPUSH', key('waiting', thread), id)
   redis.call('ZADD', READY, NOW, id)
   settling().start_next(thread)
-elseif busy then
+  return created()
+end
+if busy then
   redis.call('RPUSH', key('waiting', thread), id)
   redis.call('ZADD', READY, NOW, id)
   if on_busy == 'interrupt' or on_busy == 'rollback' then
@@ -157,23 +164,17 @@ elseif busy then
       settling().settle_here(active, 'cancelled', on_busy)
     end
   end
+  return created()
+end
+if status == 'suspended' or status == 'queued' then
+  -- What a graph has stored of it is there already.
+  local takes_back = on_busy == 'rollback' and redis.call('HEXISTS', key('run', active), 'graph') == 1
+  settling().settle_here(active, 'cancelled', takes_back and 'rollback' or 'superseded')
+end
+local ticket = { given.queue, given.entrypoint, given.created_at }
+if given.wakes then
+  delaying().offer_when_due(id, given, ticket)
 else
-  if status == 'suspended' or status == 'queued' then
-    -- What a graph has stored of it is there already.
-    local takes_back = on_busy == 'rollback' and redis.call('HEXISTS', key('run', active), 'graph') == 1
-    settling().settle_here(active, 'cancelled', takes_back and 'rollback' or 'superseded')
-  end
-  local ticket = { given.queue, given.entrypoint, given.created_at }
-  if given.wakes then
-    delaying().offer_when_due(id, given, ticket)
-  else
-    offer(id, false, ticket)
-  end
+  offer(id, false, ticket)
 end
-
-if given.feed or given.hooks then
-  feed().emit_change(id, given, 'run.queued', 'queued', given)
-end
-local until_when = not string.find(ARGV[6], 'a', 1, true)
-  and redis.call('ZSCORE', ARGV[1] .. ':entrypoints', given.entrypoint)
-return { 'created', '', tonumber(until_when or 0) > now and '1' or '' }
+return created()

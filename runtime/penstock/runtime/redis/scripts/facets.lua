@@ -5,7 +5,6 @@
 -- 'cause:<digest>'. The run of a remote step is not listed.
 -- list_open(id, run): it is open; run: created, entrypoint, queue, facets. unlist_open(id, run): it is not.
 -- Keys: open:<facet> (zset of ids by when they were created).
--- in place
 local function facets_of(run)
   local all = { 'all', 'entrypoint:' .. (run.entrypoint or '') }
   if run.facets then
@@ -19,17 +18,14 @@ local function facets_of(run)
   return all
 end
 
--- in place
 local function list_open(id, run)
-  local facets = facets_of(run)
-  for at = 1, #facets do
-    redis.call('ZADD', key('open', facets[at]), run.created, id)
+  for _, facet in ipairs(facets_of(run)) do
+    redis.call('ZADD', key('open', facet), run.created, id)
   end
 end
 
 local function unlist_open(id, run)
-  local facets = facets_of(run)
-  for _, facet in ipairs(facets) do
+  for _, facet in ipairs(facets_of(run)) do
     redis.call('ZREM', key('open', facet), id)
   end
 end

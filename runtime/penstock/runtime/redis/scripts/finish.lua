@@ -53,6 +53,6 @@ if ARGV[cause] then
   causes().count_cause(id, run, reason, unpack(ARGV, cause, cause + 3))
   run.cause = ARGV[cause]
 end
-run.graph = run.graph or HAS_GRAPH and '1' or nil
+run.graph = run.graph or has_graph()
 settle_as(id, run, ARGV[at], reason, nil, unpack(changed))
 return 'OK'

@@ -21,8 +21,7 @@ end
 
 local function unlist_ended(run)
   local name = list_of(run, run.status, run.finished)
-  local facets = facets_of(run)
-  for _, facet in ipairs(facets) do
+  for _, facet in ipairs(facets_of(run)) do
     if redis.call('ZSCORE', key('over', facet), name) then
       redis.call('ZINCRBY', key('over', facet), 1, name)
     end

@@ -2,16 +2,9 @@
 --
 -- ARGV[1] prefix of Penstock's keys, '@' and the number of the database, which the names of channels need, as Redis
 -- carries messages across databases; ARGV[2] prefix of RQ's.
---
--- Functions below a line `-- inline` are no functions in what Redis gets: their texts stand where they are called.
-local OF_DATABASE = ''
-if string.sub(ARGV[1], -2) == '@0' then
-  ARGV[1] = string.sub(ARGV[1], 1, -3)
-else
-  local prefix, database = string.match(ARGV[1], '^(.*)@(%d+)$')
-  ARGV[1], OF_DATABASE = prefix or ARGV[1], database and '@' .. database or ''
-end
-local OURS, THEIRS = ARGV[1] .. ':', ARGV[2] .. ':'
+local PREFIX, DATABASE = string.match(ARGV[1], '^(.*)@(%d+)$')
+ARGV[1] = PREFIX or ARGV[1]
+local OF_DATABASE = (DATABASE or '0') ~= '0' and '@' .. DATABASE or ''
 
 -- What sets the queues and the jobs of a prefix apart in RQ's keys, unless it is the default one.
 local OF_QUEUES, OF_JOBS = '', ''
@@ -22,12 +15,10 @@ if ARGV[1] ~= 'penstock' then
   OF_QUEUES, OF_JOBS = '@' .. world, '--' .. world
 end
 
--- inline
 local function key(kind, id)
-  return OURS .. kind .. (kind == 'channel' and OF_DATABASE or '') .. ':' .. id
+  return ARGV[1] .. ':' .. kind .. (kind == 'channel' and OF_DATABASE or '') .. ':' .. id
 end
 
--- inline
 local function job_of(id)
   return id .. OF_JOBS
 end
@@ -38,23 +29,19 @@ local function run_of(job)
   return string.sub(job, at + 1) == OF_JOBS and string.sub(job, 1, at) or job
 end
 
--- inline
 local function rq(kind, id)
-  return THEIRS .. kind .. ':' .. id
+  return ARGV[2] .. ':' .. kind .. ':' .. id
 end
 
--- inline
 local function rq_job(id)
   return rq('job', job_of(id))
 end
 
 -- kind: queue, or one of RQ's registries of a queue: wip, finished, failed.
--- inline
 local function rq_queue(queue, kind)
   return rq(kind or 'queue', queue .. OF_QUEUES)
 end
 
--- inline
 local function popped(queue)
   return rq_queue(queue) .. ':intermediate'
 end
@@ -94,11 +81,11 @@ local function kept_for(run, status)
   return tonumber(run.retention or RETENTION)
 end
 
-local LEASES = OURS .. 'leases'
-local READY = OURS .. 'ready'
-local TIMERS = OURS .. 'timers'
-local SUSPENDED = OURS .. 'open:suspended'
-local CONTROL = OURS .. 'control' .. OF_DATABASE
+local LEASES = ARGV[1] .. ':leases'
+local READY = ARGV[1] .. ':ready'
+local TIMERS = ARGV[1] .. ':timers'
+local SUSPENDED = ARGV[1] .. ':open:suspended'
+local CONTROL = ARGV[1] .. ':control' .. OF_DATABASE
 
 -- Tells the worker of a run at work that there is an answer, or an outcome, for one of its branches.
 local function tell_news(id)

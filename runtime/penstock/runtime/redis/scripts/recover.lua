@@ -243,8 +243,7 @@ end
 
 local function list_once_more(id, run)
   list_open(id, run)
-  local facets = facets_of(run)
-  for _, facet in ipairs(facets) do
+  for _, facet in ipairs(facets_of(run)) do
     drawn[#drawn + 1] = facet
   end
   if run.status == 'suspended' then

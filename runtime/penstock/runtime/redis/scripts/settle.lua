@@ -8,7 +8,6 @@
 local PLACES = { queued = READY, running = LEASES, suspended = TIMERS }
 
 -- Takes an open run out of the index that its status has.
--- in place
 local function drop(id, status)
   if PLACES[status] then
     redis.call('ZREM', PLACES[status], id)
@@ -74,37 +73,9 @@ local function leave_thread(id, run, status, reason, by)
   end
 end
 
--- What only a run has that is no remote step.
--- in place
-local function settle_own(id, run, status, reason, by, retention)
-  if run.feed or run.hooks then
-    feed().emit_change(id, run, 'run.finished', status, run)
-  end
-  if run.sends then
-    remote_end().call_off(id)
-  end
-  if run.graph and reason == 'rollback' then
-    graph_keys().roll_back(run.thread_key, id)
-  end
-  redis.call('PEXPIRE', key('checkpoints', id), retention)
-  redis.call('PEXPIRE', key('events', id), retention)
-  if run.asks then -- or it has asked nothing
-    redis.call('PEXPIRE', key('questions', id), run.status == 'running' and 0 or retention) -- which asks nothing any more
-  end
-  if run.legs then
-    redis.call('PEXPIRE', key('legs', id), retention)
-  end
-  if not run.lone then
-    leave_thread(id, run, status, reason, by)
-  elseif run.graph then -- nobody has asked for its thread, which has the state of its graph alone
-    graph_keys().keep_graph(run.thread_key, tonumber(retention))
-  end
-end
-
 -- The run is in no index of open runs any more.
 -- by: what is told of the checkpoint of a run that completes, if the run does not do so itself. Pairs of field and
 -- value that change with the end may follow.
--- in place
 local function settle_as(id, run, status, reason, by, ...)
   local before, retention = run.status, ms(kept_for(run, status))
   local is_at_work = before == 'running'
@@ -122,16 +93,36 @@ local function settle_as(id, run, status, reason, by, ...)
     status == 'failed' and tonumber(retention) or math.min(tonumber(retention), ENDED))
   redis.call('PEXPIRE', key('run', id), retention)
   if run.home then
-    remote_end().come_home(id, run, status, reason)
-  else
-    settle_own(id, run, status, reason, by, retention)
+    return remote_end().come_home(id, run, status, reason)
+  end
+  if run.feed or run.hooks then
+    feed().emit_change(id, run, 'run.finished', status, run)
+  end
+  if run.sends then
+    remote_end().call_off(id)
+  end
+  if run.graph and reason == 'rollback' then
+    graph_keys().roll_back(run.thread_key, id)
+  end
+  redis.call('PEXPIRE', key('checkpoints', id), retention)
+  redis.call('PEXPIRE', key('events', id), retention)
+  if run.asks then -- or it has asked nothing
+    redis.call('PEXPIRE', key('questions', id), is_at_work and 0 or retention) -- which asks nothing any more
+  end
+  if run.legs then
+    redis.call('PEXPIRE', key('legs', id), retention)
+  end
+  if not run.lone then
+    leave_thread(id, run, status, reason, by)
+  elseif run.graph then -- nobody has asked for its thread, which has the state of its graph alone
+    graph_keys().keep_graph(run.thread_key, tonumber(retention))
   end
 end
 
 function settle(id, status, reason, by)
   local run = read(id)
   drop(id, run.status)
-  settle_as(id, run, status, reason, by)
+  return settle_as(id, run, status, reason, by)
 end
 
 -- The terminal event of a run that no attempt ends by itself; thread is JSON text, '' if the run's own.

@@ -3,7 +3,6 @@
 -- The status is nil where there is no run, or it is gone. A queued run without a queue is not at work: it was left
 -- behind by a process that ran it itself and died. One that waits for a time alone is: it comes back by itself.
 -- Keys: run:<id>.
--- seldom
 local function standing(active)
   if not active then
     return nil, false

@@ -29,7 +29,6 @@ end
 local BELL = '["penstock.worker.job.perform",null,[],{}]'
 
 -- known: queue, entrypoint and created_at of a run that is new; others are read.
--- in place
 local function offer(id, front, known)
   local run = known or redis.call('HMGET', key('run', id), 'queue', 'entrypoint', 'created_at', 'started', 'parked')
   local queue = run[1]
@@ -37,18 +36,19 @@ local function offer(id, front, known)
     unpark(id, queue, run[5])
   end
   redis.call('ZADD', READY, NOW, id)
-  if queue ~= '' then
-    local job = rq_job(id)
-    redis.call('HSET', job, 'data', BELL,
-      'origin', queue .. OF_QUEUES, 'status', 'queued', 'timeout', '-1', 'description', 'penstock ' .. run[2] .. ' ' .. id,
-      'created_at', run[3], 'enqueued_at', run[3])
-    if run[4] then -- it may have ended before, and its job be kept for a while only
-      redis.call('PERSIST', job)
-      unfile(id, queue)
-    end
-    if redis.call(front and 'LPUSH' or 'RPUSH', rq_queue(queue), job_of(id)) == 1 then
-      redis.call('SADD', ARGV[2] .. ':queues', rq_queue(queue)) -- as RQ takes out a queue that it empties
-    end
+  if queue == '' then
+    return
+  end
+  local job = rq_job(id)
+  redis.call('HSET', job, 'data', BELL,
+    'origin', queue .. OF_QUEUES, 'status', 'queued', 'timeout', '-1', 'description', 'penstock ' .. run[2] .. ' ' .. id,
+    'created_at', run[3], 'enqueued_at', run[3])
+  if run[4] then -- it may have ended before, and its job be kept for a while only
+    redis.call('PERSIST', job)
+    unfile(id, queue)
+  end
+  if redis.call(front and 'LPUSH' or 'RPUSH', rq_queue(queue), job_of(id)) == 1 then
+    redis.call('SADD', ARGV[2] .. ':queues', rq_queue(queue)) -- as RQ takes out a queue that it empties
   end
 end
 
@@ -63,22 +63,24 @@ local function unpin(id, run)
   return true
 end
 
--- in place
 local function show_started(id, queue, worker, fence)
-  if worker ~= '' and queue ~= '' then
-    local execution = rq('execution', job_of(id) .. ':' .. fence)
-    local seconds = string.sub(NOW, 1, -4) .. '.' .. string.sub(NOW, -3)
-    redis.call('HSET', rq_job(id), 'status', 'started', 'worker_name', worker)
-    redis.call('HSET', execution, 'id', fence, 'job_id', job_of(id), 'created_at', seconds,
-      'last_heartbeat', seconds, 'worker_name', worker)
-    redis.call('EXPIRE', execution, 86400)
+  if worker == '' or queue == '' then
+    return
   end
+  local execution = rq('execution', job_of(id) .. ':' .. fence)
+  local seconds = string.sub(NOW, 1, -4) .. '.' .. string.sub(NOW, -3)
+  redis.call('HSET', rq_job(id), 'status', 'started', 'worker_name', worker)
+  redis.call('HSET', execution, 'id', fence, 'job_id', job_of(id), 'created_at', seconds,
+    'last_heartbeat', seconds, 'worker_name', worker)
+  redis.call('EXPIRE', execution, 86400)
 end
 
 -- Lists all runs that a worker begins, each { id, queue, fence }, and lets RQ's list of them end if the worker does not
 -- see to it.
--- in place
 local function list_started(worker, begun)
+  if worker == '' then
+    return
+  end
   local executions = rq('worker', worker) .. ':executions'
   local at_work, listed = { 'SADD', executions }, {}
   for _, each in ipairs(begun) do
@@ -99,24 +101,27 @@ local function list_started(worker, begun)
   end
 end
 
--- in place
 local function show_ended(id, queue, worker, fence, status, ttl)
-  if queue ~= '' and worker ~= '' then
+  if queue == '' then
+    return
+  end
+  if worker ~= '' then
     local execution = job_of(id) .. ':' .. fence
     redis.call('ZREM', rq_queue(queue, 'wip'), execution)
     redis.call('DEL', rq('execution', execution))
     redis.call('SREM', rq('worker', worker) .. ':executions', execution)
   end
-  if queue ~= '' and status ~= 'queued' then
-    local job = rq_job(id)
-    if redis.call('PEXPIRE', job, ms(math.max(1, ttl))) == 1 then
-      redis.call('HSET', job, 'status', status)
-    end
-    if worker == '' then
-      unfile(id, queue)
-    end
-    if status ~= 'canceled' then
-      redis.call('ZADD', rq_queue(queue, status), ms(math.floor((now + ttl) / 1000)), job_of(id))
-    end
+  if status == 'queued' then
+    return
+  end
+  local job = rq_job(id)
+  if redis.call('PEXPIRE', job, math.max(1, ttl)) == 1 then
+    redis.call('HSET', job, 'status', status)
+  end
+  if worker == '' then
+    unfile(id, queue)
+  end
+  if status ~= 'canceled' then
+    redis.call('ZADD', rq_queue(queue, status), ms(math.floor((now + ttl) / 1000)), job_of(id))
   end
 end
