@@ -191,6 +191,13 @@ def test_a_run_is_executed_in_the_name_of_who_began_it(api: Api) -> None:
     assert own.status_code == 202
 
 
+@pytest.mark.parametrize("config", [{"configurable": "x"}, {"metadata": "abc"}])
+def test_a_config_that_is_none_is_refused(api: Api, config: dict[str, Any]) -> None:
+    refused = ask(api, ANN, "POST", "/api/runs", {"entrypoint": "doubled", "config": config})
+
+    assert (refused.status_code, listed(api, ANN)) == (422, [])
+
+
 def test_a_run_is_on_no_thread_and_has_no_id_of_another(api: Api) -> None:
     begin(api, ANN, thread_id="t")
     alone = begin(api, ANN)

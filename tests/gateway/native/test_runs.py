@@ -36,6 +36,18 @@ def test_the_same_run_id_is_one_run(api: Api) -> None:
     assert len(api.get("/api/runs")["runs"]) == 1
 
 
+@pytest.mark.parametrize(
+    "config",
+    [{"configurable": "x"}, {"metadata": "abc"}, {"tags": "abc"}, {"recursion_limit": 0}],
+)
+def test_a_config_that_is_none_is_refused(api: Api, config: dict[str, Any]) -> None:
+    refused = api.ask("POST", "/api/runs", json={"entrypoint": "doubled", "config": config})
+
+    assert refused.status_code == 422
+    assert next(iter(config)) in refused.text
+    assert api.get("/api/runs")["runs"] == []
+
+
 def test_the_events_of_a_run_are_all_that_is_stored(api: Api) -> None:
     run_id = api.run("doubled", 4)
 

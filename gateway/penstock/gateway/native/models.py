@@ -31,6 +31,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from penstock.gateway.compatible.request_model import Config
 from penstock.runtime.types.feed_entry import FeedQuery
 from penstock.runtime.types.interrupt import NOTHING
 from penstock.runtime.types.run_filter import StatusQuery
@@ -124,7 +125,7 @@ class NewRun(_Model):
     queue: Text | None = None
     on_busy: Literal["queue", "reject", "interrupt", "rollback"] = "queue"
     context: Any = None
-    config: dict[str, Any] = {}
+    config: Config = {}
     tags: dict[str, str] = {}
     retention: float | None = Field(default=None, gt=0)
     """Seconds for which the run is kept after its end."""
