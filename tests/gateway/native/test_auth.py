@@ -12,6 +12,7 @@ import pytest
 from penstock.gateway import Auth
 from penstock.gateway.app import ENDPOINTS
 from penstock.gateway.native.asks import ALL
+from penstock.runtime.redis.keys import thread_key
 from tests.gateway.api import Api
 from tests.gateway.owners import ANN, BOB, CHIEF, owners, serving
 
@@ -221,6 +222,34 @@ def test_a_copy_is_of_who_made_it_and_over_nobody_elses_thread(api: Api) -> None
     assert (taken.status_code, made.status_code) == (409, 201)
     assert ask(api, ANN, "GET", "/api/threads/c").json()["values"] == 3
     assert ask(api, BOB, "GET", "/api/threads/c").status_code == 404
+
+
+def test_a_thread_on_which_nothing_ran_is_copied_with_its_metadata(api: Api) -> None:
+    bare = {"thread_id": "a", "metadata": {"kind": "bare"}}
+    assert ask(api, ANN, "POST", "/threads", bare).status_code == 200
+
+    made = ask(api, ANN, "POST", "/api/threads/a/copy", {"target": "b"})
+
+    assert (made.status_code, made.json()) == (201, {"thread_id": "b"})
+    copied = ask(api, ANN, "GET", "/threads/b").json()
+    assert copied["metadata"] == {"kind": "bare", "owner": "ann"}
+    assert ask(api, BOB, "GET", "/threads/b").status_code == 404
+
+
+def test_a_copy_that_fails_leaves_no_thread(api: Api) -> None:
+    begin(api, ANN, "counting", 3, thread_id="a")
+    history = api.worker.client.plans.keys.history(thread_key("a"))
+    kept = api.worker.connection.rpop(history)
+    api.worker.connection.rpush(history, b"unreadable")
+
+    failed = ask(api, ANN, "POST", "/api/threads/a/copy", {"target": "b"})
+    missing = ask(api, ANN, "GET", "/threads/b")
+    api.worker.connection.rpop(history)
+    api.worker.connection.rpush(history, kept)
+    made = ask(api, ANN, "POST", "/api/threads/a/copy", {"target": "b"})
+
+    assert (failed.status_code, missing.status_code, made.status_code) == (500, 404, 201)
+    assert ask(api, ANN, "GET", "/api/threads/b").json()["values"] == 3
 
 
 # -- what handlers change -------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 from penstock.gateway.call import Call
 from penstock.gateway.compatible.access import is_known, metadata_of_new, thread_taken
 from penstock.gateway.compatible.thread_reading import ThreadReader
+from penstock.runtime.errors import ConfigurationError, ThreadNotFoundError
 
 
 async def copy_own(call: Call[Any, Any], source: str, target: str) -> None:
@@ -25,4 +26,12 @@ async def copy_own(call: Call[Any, Any], source: str, target: str) -> None:
     if await is_known(call.client, target):
         raise thread_taken(target)
     await call.client.do(reader.records.create(target, metadata, ttl=record.ttl))
-    await call.client.thread(source).copy(target)
+    try:
+        await call.client.thread(source).copy(target)
+    except ThreadNotFoundError:  # nothing ever ran on it
+        pass
+    except ConfigurationError:  # something ran on the new one meanwhile
+        raise
+    except Exception:
+        await call.client.thread(target).delete()
+        raise
