@@ -82,13 +82,20 @@ async def find_runs(
     cursors = await read_cursors(client)
     after = cursors.opened(after)
     found: list[Run] = []
-    examined = 0
+    examined, size = 0, limit
     while True:
-        page = await client.runs(limit=limit - len(found), after=after, **query)
-        found += await admitted_runs(client, page, own)
-        examined, after = examined + max(len(page), 1), page.after
+        page = await client.runs(limit=size, after=after, **query)
+        admitted, room = await admitted_runs(client, page, own), limit - len(found)
+        if len(admitted) > room:  # read again up to the last that has room: the cursor is behind it
+            size = 1 + page.index(admitted[room - 1])
+            continue
+        found += admitted
+        # One that comes out short has itself looked at as many as a page may.
+        examined += EXAMINED if len(page) < size else size
+        after = page.after
         if after is None or len(found) >= limit or examined >= EXAMINED:
             return RunPage(found, cursors.sealed(after))
+        size = max(limit - len(found), min(2 * size, _AT_ONCE))
 
 
 async def count_runs(
