@@ -16,6 +16,7 @@ PenstockError (penstock.publisher.errors)
 ├── ThreadExistsError          the id of a new thread is taken
 ├── NoWorkerError              no worker has done in time what only a worker can (also TimeoutError)
 ├── ResumeError                an answer that no waiting interrupt asked for
+│   └── RunGoesOnError         the run goes on already, with another config
 ├── InvalidUpdateError         a Command or an update that no entrypoint can follow
 ├── StepCancelledError         a body raised CancelledError itself (also RuntimeError)
 ├── ReplayError                the code no longer matches what is recorded
@@ -72,6 +73,7 @@ __all__ = [
     "RunDrainedError",
     "RunError",
     "RunFailedError",
+    "RunGoesOnError",
     "RunNotFoundError",
     "StepCancelledError",
     "Stop",
@@ -171,6 +173,10 @@ class ThreadExistsError(PenstockError):
 
 class ResumeError(PenstockError):
     """An answer does not fit what the run waits for."""
+
+
+class RunGoesOnError(ResumeError):
+    """The run goes on already, with another config than it was to be given."""
 
 
 class StepCancelledError(PenstockError, RuntimeError):

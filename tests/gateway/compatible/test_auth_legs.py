@@ -9,6 +9,7 @@ import pytest
 
 from penstock.gateway import Auth
 from penstock.runtime import entrypoint, interrupt, task
+from penstock.runtime.errors import RunGoesOnError
 from penstock.runtime.testing import InMemoryWorker
 from tests.gateway.api import Api
 from tests.gateway.compatible.test_auth import ANN, BOB, ask, run, thread
@@ -150,7 +151,7 @@ def test_each_answer_is_of_its_user(api: Api) -> None:
     api.worker.work()
 
     assert (refused.status_code, answered.status_code) == (409, 200)
-    assert "queued" in refused.json()["detail"]
+    assert "somebody else" in refused.json()["detail"]
     values = ask(api, CAROL, "GET", f"/threads/{shared}/state").json()["values"]
     assert values == {"as": "carol", "may": []}
 
@@ -167,3 +168,38 @@ def test_a_user_may_answer_twice_before_the_run_goes_on(api: Api) -> None:
 
     values = ask(api, BOB, "GET", f"/threads/{shared}/state").json()["values"]
     assert values == {"as": "bob", "may": []}
+
+
+def test_an_answer_below_api_to_a_run_that_goes_on_as_another_is_refused(api: Api) -> None:
+    run_id = run(api, ANN, thread(api, ANN), "act_twice")
+    asked = api.worker.client.get(run_id).result()["__interrupt__"]
+    answers = [{"answer": {question.id: True}} for question in asked]
+    path = f"/api/runs/{run_id}/answer"
+
+    assert ask(api, BOB, "POST", path, answers[0]).status_code == 202
+    assert ask(api, CAROL, "POST", path, answers[1]).status_code == 409
+    assert ask(api, BOB, "POST", path, answers[1]).status_code == 202
+    api.worker.work()
+
+    assert api.worker.client.get(run_id).result() == {"as": "bob", "may": []}
+
+
+def test_answers_that_come_at_once_with_the_same_config_are_both_taken(api: Api) -> None:
+    client = api.worker.client
+    run_id = run(api, ANN, thread(api, ANN), "act_twice")
+    bob = {"identity": "bob"}
+    configurable = {
+        "langgraph_auth_user": bob,
+        "langgraph_auth_user_id": "bob",
+        "langgraph_auth_permissions": [],
+    }
+    others = {"configurable": {**configurable, "langgraph_auth_user_id": "carol"}}
+
+    first, second = client.get(run_id).result()["__interrupt__"]
+    client.do(client.plans.resume(run_id, {first.id: True}, config={"configurable": configurable}))
+    with pytest.raises(RunGoesOnError):
+        client.do(client.plans.resume(run_id, {second.id: True}, config=others))
+    client.do(client.plans.resume(run_id, {second.id: True}, config={"configurable": configurable}))
+    api.worker.work()
+
+    assert client.get(run_id).result() == {"as": "bob", "may": []}

@@ -1,22 +1,39 @@
-"""The config of a leg: the user in it is who answers a run or lets it go on."""
+"""As whose run a run goes on: of who answers it, or lets it go on."""
 
 from __future__ import annotations
 
-__all__ = ["config_of_leg"]
+__all__ = ["resume_as"]
 
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.gateway.auth.user import is_of_user, with_user
-from penstock.gateway.compatible.legs import FoundLeg
-from penstock.runtime.types.run import RunStatus
+from penstock.gateway.auth.user import is_of_user
+from penstock.gateway.compatible.legs import newest_leg
+from penstock.runtime.client.async_client import AsyncClient
+from penstock.runtime.errors import RunGoesOnError
 
 
-def config_of_leg(found: FoundLeg, user: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the config that a run goes on with, for who asks now; None for that which it has.
+async def resume_as(
+    client: AsyncClient, run_id: str, user: Mapping[str, Any], answer: Any, request: str = ""
+) -> int:
+    """Answer what a run asks, or let it go on, as the run of a user; `request` is kept of it.
 
     A run that goes on already, with the same user, does so with what was known of this user then.
+    Returns the number of the leg that it opens; 0 if nothing is kept.
+
+    Raises:
+        RunNotFoundError: there is none.
+        ResumeError: it waits for no such answer, or goes on already as another user's.
+        AnswerError: an answer does not fit the schema of its question.
     """
-    config = with_user(found.legs.config, user)
-    is_waiting = found.run.status not in (RunStatus.QUEUED, RunStatus.RUNNING)
-    return config if is_waiting or not is_of_user(found.legs.config, user) else None
+    config = _with_user((await newest_leg(client, run_id)).legs.config, user) if user else None
+    try:
+        return await client.do(client.plans.resume(run_id, answer, request, config))
+    except RunGoesOnError:
+        if not is_of_user((await newest_leg(client, run_id)).legs.config, user):
+            raise
+    return await client.do(client.plans.resume(run_id, answer, request))
+
+
+def _with_user(config: Mapping[str, Any], user: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**config, "configurable": {**(config.get("configurable") or {}), **user}}

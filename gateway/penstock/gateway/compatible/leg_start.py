@@ -12,7 +12,7 @@ from penstock.gateway.auth.bulk_access import check_entrypoint
 from penstock.gateway.auth.user import CONFIGURABLE, with_user
 from penstock.gateway.compatible.graph_command import read_command
 from penstock.gateway.compatible.ids import new_id
-from penstock.gateway.compatible.leg_config import config_of_leg
+from penstock.gateway.compatible.leg_config import resume_as
 from penstock.gateway.compatible.leg_outcome import is_breakpoint
 from penstock.gateway.compatible.legs import FoundLeg, newest_leg
 from penstock.gateway.compatible.run_assistant import RunAssistant
@@ -124,8 +124,7 @@ async def _resume(
     client: AsyncClient, body: RunBody, assistant: RunAssistant, run_id: str, answer: Any
 ) -> FoundLeg:
     request = write_request(client.plans.codec, run_id, _request(body, assistant, is_first=False))
-    config = config_of_leg(await newest_leg(client, run_id), assistant.user)
-    number = await client.do(client.plans.resume(run_id, answer, request, config))
+    number = await resume_as(client, run_id, assistant.user, answer, request)
     found = await newest_leg(client, run_id)
     return FoundLeg(found.legs, found.legs.legs[number - 1]) if number else found
 

@@ -7,8 +7,7 @@ __all__ = ["resume_run"]
 from typing import Any
 
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.leg_config import config_of_leg
-from penstock.gateway.compatible.legs import newest_leg
+from penstock.gateway.compatible.leg_config import resume_as
 from penstock.runtime.types.interrupt import NOTHING
 
 
@@ -20,6 +19,4 @@ async def resume_run(call: Call[Any, Any], run_id: str, answer: Any = NOTHING) -
         ResumeError: it waits for no such answer, or goes on already as another user's.
         AnswerError: an answer does not fit the schema of its question.
     """
-    client = call.client
-    config = config_of_leg(await newest_leg(client, run_id), call.configurable)
-    await client.do(client.plans.resume(run_id, answer, config=config))
+    await resume_as(call.client, run_id, call.configurable, answer)

@@ -38,6 +38,7 @@ from penstock.runtime.errors import (
     RunConflictError,
     RunError,
     RunFailedError,
+    RunGoesOnError,
     RunNotFoundError,
     ThreadBusyError,
     UnknownCheckpointError,
@@ -286,6 +287,8 @@ class RequestPlans:
             return int(word)
         if word == "queued" and not request:
             return 0
+        if word == "going":
+            raise RunGoesOnError(f"run {run_id!r} goes on already, as the run of somebody else.")
         said = {
             "answered": "another answer came first",
             "unknown": "it asks no such question",

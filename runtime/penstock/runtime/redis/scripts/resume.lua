@@ -4,8 +4,8 @@
 -- kept of the request with the leg that it opens, or '', ARGV[7] the config that the run goes on with, or '' for that
 -- which it has, ARGV[8...] pairs of interrupt id and encoded answer; without a pair, a failed run goes on.
 -- Returns 'queued', or the number of the leg where something is kept of the request | 'answered' (another answer came
--- first) | 'unknown' (no such question) | 'moved' (new input came on the thread) | the run's status where it cannot be
--- resumed ('' for no run).
+-- first) | 'unknown' (no such question) | 'moved' (new input came on the thread) | 'going' (it goes on already, with
+-- another config) | the run's status where it cannot be resumed ('' for no run).
 -- A run that goes on already, by its timer, another answer or a remote step, takes answers too, and so does one that
 -- asks while it is at work: its worker is told, and an attempt that has not heard finds the answer as it would wait
 -- for it (suspend). But none takes another config: it is for a run that waits or has failed.
@@ -42,7 +42,10 @@ if answers and fresh == 0 or not answers and (run.epoch or '') ~= ARGV[5] then
   -- The answers are there, or it has gone on since the caller read that it failed.
   return request == '' and 'queued' or (leg_of(id, request) or 'answered') .. ''
 end
-local goes_on = config == '' and (status == 'queued' or status == 'running')
+local goes_on = status == 'queued' or status == 'running'
+if goes_on and config ~= '' and config ~= redis.call('HGET', key('run', id), 'config') then
+  return 'going'
+end
 if not answers and status ~= 'failed' or answers and status ~= 'suspended' and not goes_on then
   return status
 end
