@@ -370,6 +370,11 @@ def test_a_run_from_a_checkpoint_does_not_wait_for_one_that_moves_the_thread(
     with pytest.raises(ThreadBusyError):
         client.enqueue("main", 5, thread_id="t", config=place)
 
+    waits = client.enqueue("main", 3, thread_id="t")
+    with pytest.raises(ThreadBusyError):
+        client.enqueue("main", 5, thread_id="t", config=place, on_busy="rollback")
+    waits.cancel()
+
     last = client.enqueue("main", 5, thread_id="t", config=place, on_busy="rollback")
     assert first.status() == "cancelled"
     assert handle.state().values == 1

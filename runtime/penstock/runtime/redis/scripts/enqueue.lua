@@ -1,8 +1,8 @@
 -- enqueue: create a run and queue it, once, however often the call is sent.
 --
 -- ARGV[3] run id, ARGV[4] thread key, ARGV[5] on_busy (queue, reject, interrupt, rollback). If the number of a checkpoint
--- follows, the thread goes back to that first, unless it is there; a busy thread is rejected then, unless it is there and
--- the run at work is interrupted or rolled back. So it is with 'fork',
+-- follows, the thread goes back to that first, unless it is there; a busy thread is rejected then, unless it is there, no
+-- run waits for its turn, and the run at work is interrupted or rolled back. So it is with 'fork',
 -- of a run that forks another one, also if the thread is there; if '<run id> <status> <epoch>' of the other run follow,
 -- only where that still is as it was read.
 -- ARGV[6] what the caller knows already: 'n' the id is new, so that nobody else can know it or its own thread,
@@ -93,7 +93,8 @@ local active = at.run
 local status, busy = standing(active)
 local goes_back = back ~= '' and (on_busy == 'fork' or back ~= at.head)
 -- A run that waits begins where the one before it ends, not where that has begun.
-if busy and (goes_back or on_busy == 'reject' or (back ~= '' and on_busy == 'queue')) then
+local is_late = back ~= '' and (on_busy == 'queue' or redis.call('LLEN', key('waiting', thread)) > 0)
+if busy and (goes_back or on_busy == 'reject' or is_late) then
   return { 'busy', active, '1' }
 end
 local refusal = goes_back and go_back(at)
