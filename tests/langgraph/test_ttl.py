@@ -12,6 +12,7 @@ from langgraph.types import Command, interrupt
 
 from penstock.langgraph import PenstockSaver, host
 from penstock.langgraph.redis.keys import GraphKeys, Space
+from penstock.langgraph.redis.plans import threads
 from penstock.publisher.errors import ConfigurationError
 from penstock.runtime.settings import Settings
 from penstock.runtime.testing import InMemoryWorker
@@ -156,3 +157,24 @@ def test_a_write_reaches_all_spaces_of_a_thread_once_in_a_tenth_of_its_time(
 def test_a_ttl_is_a_time(ttl: float) -> None:
     with pytest.raises(ConfigurationError, match="ttl is a number of seconds"):
         PenstockSaver(ttl=ttl)
+
+
+def test_a_copy_of_sealed_keys_that_breaks_off_can_be_deleted(
+    make_saver: Saver, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saver = make_saver(ttl=100, settings=Settings(encryption_keys=ENCRYPTION_KEYS))
+    asking(saver).invoke({"words": []}, THREAD)
+    copied = threads._copy_sealed
+
+    def breaks_off(*given: Any) -> Any:
+        yield from copied(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads, "_copy_sealed", breaks_off)
+    with pytest.raises(KeyboardInterrupt):
+        saver.copy_thread("t", "copy")
+
+    assert len(names(redis_client, "copy")) > 1
+    assert ttls(redis_client, "copy") == {-1}, "else what is found by the first key outlives it"
+    saver.delete_thread("copy")
+    assert names(redis_client, "copy") == []

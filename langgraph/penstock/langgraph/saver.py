@@ -137,6 +137,7 @@ class PenstockSaver(Served, PlannedSaver):
         """Delete all checkpoints of threads but for the newest of each namespace.
 
         Those that a delta channel needs for its value stay, too; with strategy "delete" none stay.
+        Of a thread on which a run of a worker is open, or that is written to meanwhile, more stay.
 
         Raises:
             ConfigurationError: there is no such strategy.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from penstock.langgraph import host
+from penstock.langgraph import PenstockSaver, host
 from penstock.publisher.plan import follow
 from penstock.publisher.redis.script import Call, run
 from penstock.runtime.client.run import RunHandle
@@ -80,3 +80,21 @@ def test_a_thread_is_pruned_once_its_runs_are_over() -> None:
 
         states = list(worker.client.thread("t").history())
         assert [each.values for each in states] == [before]
+
+
+def test_a_thread_that_is_written_to_while_it_is_pruned_keeps_what_comes_before() -> None:
+    """The new point may continue any of the old ones."""
+    place: Any = {"configurable": {"thread_id": "t"}}
+    with InMemoryWorker([host(graphs.map_reduce(None), name="agent")]) as worker:
+        worker.client.enqueue("agent", {"words": ["one"]}, thread_id="t")
+        worker.work()
+        with PenstockSaver(worker.connection) as saver:
+            graph = graphs.map_reduce(saver)
+            points = list(saver.list(place))
+
+            def go_on() -> None:
+                graph.update_state(points[-1].config, {"words": ["two"]}, "split")
+
+            assert not prune(worker, {"forget": go_on})
+
+            assert len(list(saver.list(place))) == len(points) + 1

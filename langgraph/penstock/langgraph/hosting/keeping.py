@@ -8,11 +8,7 @@ import math
 
 from penstock.runtime.errors import ConfigurationError
 from penstock.runtime.executor.hosted import HostedRun
-from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.thread_calls import ThreadCalls
-
-# What a thread keeps of its own end has the name `ttl` in its hash, in ms, 0 for ever.
-_FIELD = "ttl"
 
 
 def checked_keeping(seconds: float | None) -> float | None:
@@ -32,7 +28,4 @@ def keep_thread(run: HostedRun, calls: ThreadCalls, seconds: float) -> None:
 
     A run without a thread of its own name keeps its state as long as itself. Waits in this thread.
     """
-    journal, thread_id = run.journal, run.attempt.assignment.thread_id
-    name = calls.keys.thread(thread_key(thread_id))
-    if journal.read(("HGET", name, _FIELD)) is None:
-        journal.read(calls.expire(thread_id, seconds))
+    run.journal.read(calls.expire(run.attempt.assignment.thread_id, seconds, stays=True))

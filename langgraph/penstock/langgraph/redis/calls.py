@@ -139,7 +139,8 @@ class GraphCalls:
     def copy(self, source: str, target: Space, nonce: str, *, whole: bool) -> Call:
         """Copy a thread, or only say that its copy is about to be made."""
         keys = self.keys.thread(source), self.keys.thread(target.thread)
-        given = (to_bytes(target.thread_id), nonce, int(whole), self._ttl)
+        # One that is made piece by piece gets its time at the end: until then it can be deleted.
+        given = (to_bytes(target.thread_id), nonce, int(whole), self._ttl if whole else "")
         return Call(load(SCRIPTS, "copy"), keys, given)
 
     def _call(self, name: str, space: Space, *args: Argument) -> Call:

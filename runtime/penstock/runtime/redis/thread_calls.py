@@ -158,10 +158,14 @@ class ThreadCalls:
             *copied.entries,
         )
 
-    def expire(self, thread_id: str, seconds: float | None) -> Call:
-        """Say how long a thread is kept after its last run; None for ever."""
+    def expire(self, thread_id: str, seconds: float | None, *, stays: bool = False) -> Call:
+        """Say how long a thread is kept after its last run; None for ever.
+
+        A time that it has `stays`.
+        """
         ms = round((seconds or 0) * 1000)
-        return self._call("expire", thread_key(thread_id), ms, thread_bytes(thread_id))
+        given = (thread_key(thread_id), ms, thread_bytes(thread_id), int(stays))
+        return self._call("expire", *given)
 
     def trim(self, thread_id: str) -> Call:
         """Forget the checkpoints of a thread but its newest."""

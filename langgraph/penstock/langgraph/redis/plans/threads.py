@@ -52,7 +52,6 @@ def keep_latest(storage: Storage, thread_id: str) -> Plan[bool]:
         ids: Sequence[bytes] = yield "ZRANGE", names_of(storage.calls.keys, space)[2], 0, -1
         kept = yield from _needed(storage, space, storage.calls.newest(space, 1, depth=RECORD))
         if kept:
-            # Points and writes that came since then are of a later point.
             old = [id_.decode() for id_ in ids if id_.decode() not in kept]
             if not (yield from _forget(storage, space, old, head=max(kept))):
                 return False

@@ -1,7 +1,7 @@
 -- copy: give a thread all that another one has, or take its name for a copy that is made piece by piece.
 --
 -- ARGV[1] id of the copy, ARGV[2] nonce, ARGV[3] 1 to copy the spaces, 0 to name them only, ARGV[4] ms for which the copy
--- is kept ('' for ever); that of a thread which workers execute is kept for ever until they say otherwise.
+-- is kept ('' for ever, as one that is yet to be made); that of a thread which workers execute is kept for ever until they say otherwise.
 -- Returns OK, or TAKEN where the copy's name has a state already.
 -- Keys: KEYS[1] graph:<thread> of the thread, KEYS[2] graph:<thread> of the copy; below both graph:<thread>:<space>,
 -- graph:<thread>:<space>:order of each space; those of keep.

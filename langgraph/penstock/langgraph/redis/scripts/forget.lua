@@ -2,8 +2,9 @@
 --
 -- ARGV[1] space, ARGV[2] thread id, ARGV[3] the point that is left and stands for the thread ('' for none), ARGV[4...] ids
 -- of points; of those that are not there, writes may be.
--- Returns OK; or BUSY, and nothing was deleted, where a point is to stand for the thread and is gone, or a run is open on
--- the thread: it may be rolled back, and the thread with it to one of the others.
+-- Returns OK; or BUSY, and nothing was deleted, where a point is to stand for the thread and is not the newest any more,
+-- which may continue one of the others, or a run is open on the thread: it may be rolled back, and the thread with it to
+-- one of the others.
 -- Keys: KEYS[1] graph:<thread>, KEYS[2] graph:<thread>:<space>, KEYS[3] graph:<thread>:<space>:order; those of at_work.
 -- include: penstock.langgraph.redis.scripts/at_work
 -- include: penstock.langgraph.redis.scripts/reading
@@ -28,7 +29,7 @@ local function needed()
   return seen
 end
 
-if ARGV[3] ~= '' and (is_open(ARGV[2]) or not redis.call('ZSCORE', KEYS[3], ARGV[3])) then
+if ARGV[3] ~= '' and (is_open(ARGV[2]) or redis.call('ZREVRANGE', KEYS[3], 0, 0)[1] ~= ARGV[3]) then
   return 'BUSY'
 end
 for at = 4, #ARGV do
