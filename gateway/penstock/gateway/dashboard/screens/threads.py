@@ -6,6 +6,7 @@ __all__ = ["SCREENS"]
 
 import asyncio
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -191,7 +192,7 @@ def _compared(states: Sequence[StateSnapshot]) -> list[_Compared]:
     """
     known = {checkpoint_id_of(each): each for each in states}
     found: list[_Compared] = []
-    for state, below in zip(states, (*states[1:], None), strict=True):
+    for state, below in zip_longest(states, states[1:]):
         before = known.get(checkpoint_id_of(state.parent_config or {}), below)
         changes = None if before is None else state_changes(before.values, state.values)
         found.append((checkpoint_id_of(state), state, changes))
