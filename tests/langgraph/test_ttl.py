@@ -164,7 +164,7 @@ def test_a_copy_of_sealed_keys_that_breaks_off_can_be_deleted(
 ) -> None:
     saver = make_saver(ttl=100, settings=Settings(encryption_keys=ENCRYPTION_KEYS))
     asking(saver).invoke({"words": []}, THREAD)
-    copied = threads._copy_sealed
+    copied = cast(Any, threads)._copy_sealed
 
     def breaks_off(*given: Any) -> Any:
         yield from copied(*given)

@@ -187,9 +187,8 @@ def test_an_answer_below_api_to_a_run_that_goes_on_as_another_is_refused(api: Ap
 def test_answers_that_come_at_once_with_the_same_config_are_both_taken(api: Api) -> None:
     client = api.worker.client
     run_id = run(api, ANN, thread(api, ANN), "act_twice")
-    bob = {"identity": "bob"}
-    configurable = {
-        "langgraph_auth_user": bob,
+    configurable: dict[str, Any] = {
+        "langgraph_auth_user": {"identity": "bob"},
         "langgraph_auth_user_id": "bob",
         "langgraph_auth_permissions": [],
     }

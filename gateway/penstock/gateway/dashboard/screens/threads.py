@@ -6,7 +6,6 @@ __all__ = ["SCREENS"]
 
 import asyncio
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -192,7 +191,8 @@ def _compared(states: Sequence[StateSnapshot]) -> list[_Compared]:
     """
     known = {checkpoint_id_of(each): each for each in states}
     found: list[_Compared] = []
-    for state, below in zip_longest(states, states[1:]):
+    belows: Sequence[StateSnapshot | None] = (*states[1:], None)
+    for state, below in zip(states, belows, strict=False):
         before = known.get(checkpoint_id_of(state.parent_config or {}), below)
         changes = None if before is None else state_changes(before.values, state.values)
         found.append((checkpoint_id_of(state), state, changes))
