@@ -10,13 +10,14 @@ from __future__ import annotations
 __all__ = ["Place", "Tape"]
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from penstock.gateway.keys import GatewayKeys
 from penstock.publisher.redis.script import Call
 from penstock.publisher.redis.script import load as load_script
 from penstock.runtime.redis.keys import thread_key
 from penstock.runtime.redis.plans.requests import Plan, RequestPlans
+from penstock.runtime.redis.replies import scored
 
 _NUMBER_BITS: Final = 10
 _FACT_BITS: Final = 25
@@ -78,7 +79,11 @@ class Tape:
         found = zip(kept, cast("Sequence[int]", reply), strict=True)
         return {run_id: int(number) for run_id, number in found if number}
 
-    def run_at(self, number: int) -> Plan[str | None]:
-        """Return the first kept run that has a number, or a higher one; None if there is none."""
-        found: Any = yield ("ZRANGEBYSCORE", self._key, number, "+inf", "LIMIT", 0, 1)
-        return found[0].decode() if found else None
+    def run_at(self, number: int) -> Plan[tuple[str, int] | None]:
+        """Return the first run that has a number, or a higher one, with its number; None if none.
+
+        It may be gone: numbers are kept longer than some runs.
+        """
+        reply = yield ("ZRANGEBYSCORE", self._key, number, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+        found = scored(reply)
+        return (found[0][0].decode(), int(float(found[0][1]))) if found else None

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from penstock.gateway.call import Call
 from penstock.gateway.compatible.access import is_admitted
 from penstock.gateway.compatible.leg_events import LegEvents
-from penstock.gateway.compatible.legs import FoundLeg, find_leg, newest_leg
+from penstock.gateway.compatible.legs import FoundLeg, find_leg, is_rolled_back, newest_leg
 from penstock.gateway.compatible.protocol.protocol_event import ProtocolEvent
 from penstock.gateway.compatible.protocol.run_events import RunEvents
 from penstock.gateway.compatible.protocol.subscription import EventsBody
@@ -127,14 +127,29 @@ class _Begin:
         client, since = self._client, self._wanted.since
         newest = await _newest(client, self._thread_id)
         if since is not None:
-            place = Place.read(since)
-            run_id = await client.do(Tape(client.plans, self._thread_id).run_at(max(place.run, 1)))
-            if run_id is not None:  # else the place is of another thread, which had this name
-                known = await _leg_at(client, run_id, place.fact)
-                return known or _id_of(newest), since
+            leg_id, is_known = await self._leg_behind(Place.read(since))
+            if is_known:  # else the place is of another thread, which had this name
+                return leg_id or _id_of(newest), since
         if newest is None or not self._wanted.is_quiet:
             return _id_of(newest), -1
         return await self._quiet(newest), -1
+
+    async def _leg_behind(self, place: Place) -> tuple[str | None, bool]:
+        """Return the leg of a place, and whether the thread has come so far.
+
+        If its run is gone, the leg is the first one behind that run; None if there is none yet.
+        """
+        client, tape = self._client, Tape(self._client.plans, self._thread_id)
+        # runs that nobody has followed yet have no numbers, and would be passed over
+        await client.do(tape.number(await client.do(begun_runs(client.plans, self._thread_id))))
+        number, is_known = place.run, False
+        while (found := await client.do(tape.run_at(number))) is not None:
+            (run_id, number), is_known = found, True
+            leg_id = await _leg_at(client, run_id, place.fact if number == place.run else 0)
+            if leg_id is not None:
+                return leg_id, True
+            number += 1
+        return None, is_known
 
     async def _quiet(self, newest: FoundLeg) -> str | None:
         """Return the leg with which those begin who only want to know how runs stand.
@@ -162,10 +177,12 @@ def _id_of(found: FoundLeg | None) -> str | None:
 
 
 async def _leg_at(client: AsyncClient, run_id: str, fact: int) -> str | None:
-    """Return the leg of a run in which a fact is; None if the run is no longer there."""
+    """Return the leg of a run in which a fact is; None if the run is gone or was rolled back."""
     try:
         legs = (await newest_leg(client, run_id)).legs
     except RunNotFoundError:
+        return None
+    if is_rolled_back(legs.run):
         return None
     return next(leg.leg_id for leg in legs.legs if leg.end is None or leg.end >= fact)
 
