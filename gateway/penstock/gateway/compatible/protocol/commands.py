@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 from pydantic import ValidationError
 
 from penstock.gateway.call import Call
-from penstock.gateway.compatible.access import check_leg
+from penstock.gateway.compatible.access import check_leg, check_thread_or_run
 from penstock.gateway.compatible.asks import THREADS_CREATE_RUN, THREADS_READ
 from penstock.gateway.compatible.legs import FoundLeg, find_leg, newest_leg
 from penstock.gateway.compatible.protocol.command import (
@@ -93,7 +93,7 @@ async def _start(call: AnyCall, params: StartRun) -> Done:
 
 
 async def _respond(call: AnyCall, params: Respond) -> Done:
-    last = await _last(call)
+    last = await _readable_last(call)
     if last is None:
         raise ResumeError(f"thread {call.path['thread_id']!r} has no run that asks.")
     _, seq = await _begin(call, _read(RunBody, params.run(_assistant_of(last))))
@@ -101,7 +101,7 @@ async def _respond(call: AnyCall, params: Respond) -> Done:
 
 
 async def _fork(call: AnyCall, params: Fork) -> Done:
-    last = await _last(call)
+    last = await _readable_last(call)
     if last is None:
         raise RequestError(422, "state.fork: the thread has no run, so it has no checkpoint.")
     body = {"assistant_id": _assistant_of(last), **params.model_dump()}
@@ -121,6 +121,8 @@ async def _cancel(call: AnyCall, params: Cancel) -> Done:
     own = await call.ask(
         "threads", "update", {"thread_id": thread_id, "run_id": named, "action": "interrupt"}
     )
+    if not named:
+        await check_thread_or_run(call.client, thread_id, own)
     found = await (find_leg(call.client, named, thread_id) if named else _last(call))
     if found is None:
         raise RunNotFoundError(thread_id, f"thread {thread_id!r} has no run.")
@@ -142,6 +144,11 @@ async def _tree(call: AnyCall, params: GetTree) -> Done:
         status = "interrupted"
     tree: dict[str, Any] = {"namespace": [], "status": status, "graph_name": found.run.entrypoint}
     return {"tree": tree}, await place_of_end(call.client, found)
+
+
+async def _readable_last(call: AnyCall) -> FoundLeg | None:
+    """Find the newest run of a thread that is for the user; others must not learn of it."""
+    return await _last(await THREADS_READ(_as(call, NoFields())))
 
 
 async def _last(call: AnyCall) -> FoundLeg | None:
