@@ -331,6 +331,13 @@ def test_a_run_is_begun_as_javascripts_client_says_it(served: Served) -> None:
         ("input.inject", {"namespace": [], "message": {}}, "not_supported"),
         ("run.start", {"assistant_id": "nobody", "input": 1}, "invalid_argument"),
         ("run.start", {"input": 1}, "invalid_argument"),
+        (
+            "run.start",
+            {"assistant_id": "doubled", "config": {"configurable": "x"}},
+            "invalid_argument",
+        ),
+        ("run.start", {"assistant_id": "doubled", "config": ["x"]}, "invalid_argument"),
+        ("state.fork", {"checkpoint_id": "1", "config": {"configurable": [1]}}, "invalid_argument"),
         ("input.respond", {"namespace": [], "response": 1}, "invalid_argument"),
         ("state.fork", {"checkpoint_id": "77", "input": 1}, "no_such_checkpoint"),
         ("run.cancel", {"run_id": "no-such-run"}, "no_such_run"),

@@ -57,9 +57,17 @@ class StartRun(RunBody):
         fields = {**cast("dict[str, Any]", given), "if_not_exists": "create"}
         if strategy := fields.pop("multitaskStrategy", None):
             fields.setdefault("multitask_strategy", strategy)
-        if checkpoint := checkpoint_id_of(fields.get("config")):
+        if checkpoint := _checkpoint_in(fields.get("config")):
             fields.setdefault("checkpoint_id", checkpoint)
         return fields
+
+
+def _checkpoint_in(config: object) -> str:
+    """Return the checkpoint that a config names, "" if none; what is no config is refused later."""
+    if not isinstance(config, dict):
+        return ""
+    given = cast("dict[str, Any]", config)
+    return checkpoint_id_of(given) if isinstance(given.get("configurable"), dict) else ""
 
 
 class _Answer(RequestModel):
