@@ -57,6 +57,11 @@ def test_the_metrics_of_a_redis(client: Client, redis_url: str) -> None:
         "penstock_webhook_changes": 0,
         "penstock_webhook_changes_oldest_seconds": 0,
         "penstock_webhook_changes_lost": 0,
+        **{
+            f"penstock_webhook_deliveries_total {how} ~": 0
+            for how in ("delivered", "dropped", "failed", "skipped")
+        },
+        "penstock_webhook_deliveries_waiting ~": 0,
         "penstock_feed_entries": 0,
         "penstock_feed_span_seconds": 0,
     }
