@@ -61,7 +61,7 @@ def test_the_metrics_of_a_redis(client: Client, redis_url: str) -> None:
             f"penstock_webhook_deliveries_total {how} ~": 0
             for how in ("delivered", "dropped", "failed", "skipped")
         },
-        "penstock_webhook_deliveries_waiting ~": 0,
+        "penstock_webhook_waiting ~": 0,
         "penstock_feed_entries": 0,
         "penstock_feed_span_seconds": 0,
     }
