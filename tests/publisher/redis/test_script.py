@@ -71,17 +71,17 @@ def test_a_chunk_that_is_included_twice_is_there_once() -> None:
 def test_two_functions_of_one_name_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = tmp_path / "twice"
+    package = tmp_path / "scripts_twice"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "one.lua").write_text("local function f()\n  return 1\nend\n")
     (package / "script.lua").write_text(
-        "-- include: twice/one\nlocal function f()\n  return 2\nend\nreturn f()\n"
+        "-- include: scripts_twice/one\nlocal function f()\n  return 2\nend\nreturn f()\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
 
     with pytest.raises(ValueError, match="two functions 'f'"):
-        load("twice", "script")
+        load("scripts_twice", "script")
 
 
 def test_a_constant_that_nothing_needs_is_left_out() -> None:
