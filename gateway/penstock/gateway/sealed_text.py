@@ -6,18 +6,20 @@ __all__ = ["sealed", "unsealed"]
 
 import base64
 import hashlib
-import secrets
+import os
 from typing import Final
 
-_NONCE_BYTES: Final = 16
-_CHECK_BYTES: Final = 16
+from penstock.publisher.codec.encrypted import NONCE_BYTES
+from penstock.publisher.codec.keyring import KEY_BYTES, Cipher, KeyRing
+from penstock.publisher.errors import ConfigurationError
+
+_KEY: Final = "gateway"
 
 
 def sealed(text: str, secret: bytes, purpose: str) -> str:
     """Write a text so that without the secret nobody reads or makes one."""
-    nonce, plain = secrets.token_bytes(_NONCE_BYTES), text.encode()
-    mixed = _mixed(plain, nonce, _key(secret, purpose))
-    box = nonce + mixed + _check(nonce + mixed, _key(secret, purpose))
+    nonce = os.urandom(NONCE_BYTES)
+    box = nonce + _cipher(secret).encrypt(nonce, text.encode(), purpose.encode())
     return base64.urlsafe_b64encode(box).decode().rstrip("=")
 
 
@@ -25,22 +27,14 @@ def unsealed(given: str, secret: bytes, purpose: str) -> str | None:
     """Read a text that was sealed for the same purpose; None if it was not."""
     try:
         box = base64.b64decode(given + "=" * (-len(given) % 4), b"-_", validate=True)
-    except ValueError:
+        nonce, data = box[:NONCE_BYTES], box[NONCE_BYTES:]
+        return _cipher(secret).decrypt(nonce, data, purpose.encode()).decode()
+    except ConfigurationError:
+        raise
+    except Exception:  # InvalidTag, or no such text at all: all of them were not sealed here
         return None
-    key, body, check = _key(secret, purpose), box[:-_CHECK_BYTES], box[-_CHECK_BYTES:]
-    if not secrets.compare_digest(check, _check(body, key)):
-        return None
-    return _mixed(body[_NONCE_BYTES:], body[:_NONCE_BYTES], key).decode()
 
 
-def _key(secret: bytes, purpose: str) -> bytes:
-    return hashlib.blake2b(secret, person=purpose.encode(), digest_size=32).digest()
-
-
-def _mixed(text: bytes, nonce: bytes, key: bytes) -> bytes:
-    stream = hashlib.shake_256(b"mix:" + key + nonce).digest(len(text))
-    return bytes(a ^ b for a, b in zip(text, stream, strict=True))
-
-
-def _check(body: bytes, key: bytes) -> bytes:
-    return hashlib.blake2b(body, key=key, digest_size=_CHECK_BYTES).digest()
+def _cipher(secret: bytes) -> Cipher:
+    key = hashlib.blake2b(secret, digest_size=KEY_BYTES).digest()
+    return KeyRing({_KEY: key}).cipher(_KEY)

@@ -7,7 +7,7 @@ __all__ = ["resume_as"]
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.gateway.auth.user import is_of_user
+from penstock.gateway.auth.user import is_of_user, with_user
 from penstock.gateway.compatible.legs import newest_leg
 from penstock.runtime.client.async_client import AsyncClient
 from penstock.runtime.errors import RunGoesOnError
@@ -26,14 +26,13 @@ async def resume_as(
         ResumeError: it waits for no such answer, or goes on already as another user's.
         AnswerError: an answer does not fit the schema of its question.
     """
-    config = _with_user((await newest_leg(client, run_id)).legs.config, user) if user else None
+    config: Mapping[str, Any] | None = None
+    if user:
+        config = (await newest_leg(client, run_id)).legs.config
+        config = with_user(config, user) or config
     try:
         return await client.do(client.plans.resume(run_id, answer, request, config))
     except RunGoesOnError:
         if not is_of_user((await newest_leg(client, run_id)).legs.config, user):
             raise
     return await client.do(client.plans.resume(run_id, answer, request))
-
-
-def _with_user(config: Mapping[str, Any], user: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**config, "configurable": {**(config.get("configurable") or {}), **user}}

@@ -6,7 +6,7 @@ tells anything of the other.
 
 from __future__ import annotations
 
-__all__ = ["ENVIRONMENT", "KEY_BYTES", "KeyRing"]
+__all__ = ["ENVIRONMENT", "KEY_BYTES", "Cipher", "KeyRing"]
 
 import base64
 import binascii
