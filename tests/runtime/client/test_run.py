@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from penstock.publisher.redis.script import run as call
-from penstock.runtime import RetryPolicy, entrypoint, interrupt, sleep, task
+from penstock.runtime import AsyncClient, Client, RetryPolicy, entrypoint, interrupt, sleep, task
 from penstock.runtime.client.run import RunHandle
 from penstock.runtime.diagnostics.steps import read_steps
-from penstock.runtime.errors import ResumeError
+from penstock.runtime.errors import ResumeError, RunCancelledError
 from penstock.runtime.testing import InMemoryWorker
 from penstock.runtime.types.run import Run, RunStatus
 
@@ -174,3 +175,20 @@ def test_deaths_are_counted_also_from_before_a_run_was_resumed(worker: InMemoryW
     assert all(deaths)
     with pytest.raises(ResumeError):
         run.resume(1)
+
+
+@pytest.mark.filterwarnings("ignore:no live worker has announced")
+def test_a_result_is_looked_for_even_if_nobody_waits_for_it(redis_url: str) -> None:
+    async def look(run_id: str) -> None:
+        async with AsyncClient(redis_url) as client:
+            await (await client.get(run_id)).result(0)
+
+    with Client(redis_url) as client:
+        run = client.enqueue("main", 1)
+        with pytest.raises(TimeoutError, match="is not over"):
+            asyncio.run(look(run.run_id))
+        run.cancel()
+        with pytest.raises(RunCancelledError):
+            run.result(0)
+        with pytest.raises(RunCancelledError):
+            asyncio.run(look(run.run_id))

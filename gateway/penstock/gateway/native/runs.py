@@ -76,34 +76,32 @@ async def result(call: Call[ResultQuery, Empty]) -> Response:
     """Wait until a run is over or asks something; 202 if it is not so after the timeout."""
     run = await call.client.get(call.path["run_id"])
     found: dict[str, Any] = {"run_id": run.run_id, "thread_id": run.thread_id}
-    limit = asyncio.timeout(call.query.timeout)
-    try:
-        async with limit:
-            ended = await _ended(call.client, run)
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        return answer_json(found | {"status": await run.status()}, 202)
-    return answer_json(found | ended)
-
-
-async def _ended(client: AsyncClient, run: AsyncRunHandle) -> dict[str, Any]:
-    """Wait until a run is over or asks, and return what came of it: all read of one moment."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + call.query.timeout
     while True:
-        with suppress(RunFailedError, RunCancelledError):
-            await run.result()
-        info = await run.info()
-        match info.status:
-            case RunStatus.COMPLETED:
-                value = await client.do(client.plans.outcome(info))
-                return {"status": info.status, "result": value}
-            case RunStatus.FAILED | RunStatus.CANCELLED:
-                return {"status": info.status, "reason": info.reason}
-            case _ if info.asks:
-                questions = await client.do(client.plans.interrupts(run.run_id))
-                return {"status": info.status, "interrupts": questions}
-            case _:  # it was answered, or resumed, meanwhile
-                continue
+        try:
+            with suppress(RunFailedError, RunCancelledError):
+                await run.result(max(deadline - clock(), 0.0))
+        except TimeoutError:
+            return answer_json(found | {"status": await run.status()}, 202)
+        if (ended := await _ended(call.client, run)) is not None:
+            return answer_json(found | ended)
+
+
+async def _ended(client: AsyncClient, run: AsyncRunHandle) -> dict[str, Any] | None:
+    """Return what came of a run, all read of one moment; None if it is neither over nor asks."""
+    info = await run.info()
+    match info.status:
+        case RunStatus.COMPLETED:
+            value = await client.do(client.plans.outcome(info))
+            return {"status": info.status, "result": value}
+        case RunStatus.FAILED | RunStatus.CANCELLED:
+            return {"status": info.status, "reason": info.reason}
+        case _ if info.asks:
+            questions = await client.do(client.plans.interrupts(run.run_id))
+            return {"status": info.status, "interrupts": questions}
+        case _:  # it was answered, or resumed, meanwhile
+            return None
 
 
 async def answer(call: Call[Empty, Answer]) -> Response:

@@ -52,13 +52,27 @@ async def awith_retries(send: Callable[[], Awaitable[T]], client: Callable[[], A
     while True:
         tries += 1
         try:
-            return await send()
+            return await _uncancelled(send())
         except (ConnectionError, TimeoutError, OSError) as error:
             if tries == TRIES:
                 raise await asyncio.to_thread(unavailable, error, client()) from error
             await asyncio.sleep(PAUSE * tries)
         except RedisError as error:
             raise await asyncio.to_thread(unavailable, error, client()) from error
+
+
+async def _uncancelled(answer: Awaitable[T]) -> T:
+    """Await an answer, and do not go on if the caller was cancelled as it came.
+
+    Before Python 3.12, `asyncio.wait_for`, which redis-py sends with, swallows such a cancellation:
+    a time limit of the caller would be over, and nobody would tell the caller.
+    """
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    found = await answer
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return found
 
 
 def unavailable(error: Exception, connection: Any = None) -> RedisUnavailableError:

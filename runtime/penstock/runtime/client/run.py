@@ -199,22 +199,26 @@ class AsyncRunHandle(_Handle):
     async def result(self, timeout: float | None = None) -> Any:
         """As `RunHandle.result`."""
         do, plans = self._client.do, self._client.plans
-        limit = asyncio.timeout(timeout)
-        try:
-            async with limit:
-                while True:
-                    seq = await do(plans.last_seq(self._run_id))
-                    run = await do(plans.info(self._run_id))
-                    if not is_open(run):
-                        return await do(plans.outcome(run))
-                    async with self._subscribe(seq) as events:
-                        async for event in events:
-                            if event.terminal or event.mode in PAUSES:
-                                break
-        except TimeoutError:
-            if limit.expired():
-                raise _not_over(self._run_id, timeout) from None
-            raise
+        deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        while True:
+            seq = await do(plans.last_seq(self._run_id))
+            run = await do(plans.info(self._run_id))
+            if not is_open(run):
+                return await do(plans.outcome(run))
+            limit = asyncio.timeout_at(deadline)
+            try:
+                async with limit:
+                    await self._wait(seq)
+            except TimeoutError:
+                if limit.expired():
+                    raise _not_over(self._run_id, timeout) from None
+                raise
+
+    async def _wait(self, after: int) -> None:
+        async with self._subscribe(after) as events:
+            async for event in events:
+                if event.terminal or event.mode in PAUSES:
+                    return
 
     def _subscribe(self, after: int) -> Any:
         return asubscribe(self._run_id, after, hub=self._client.hub)
