@@ -127,7 +127,7 @@ def finish(client: Client, runs: list[RunHandle], chance: random.Random) -> None
     patience = Patience(60, "all runs are over")
     while left := [run for run in runs if run.status() not in OVER]:
         answer_some(client, left, chance)
-        patience.look(0.05)
+        patience.look(0.05, [run.run_id for run in left])
 
 
 def check(run: RunHandle, tree: Tree, which: str) -> None:

@@ -90,7 +90,7 @@ def finish(client: Client, runs: list[RunHandle]) -> None:
     over = {RunStatus.COMPLETED, RunStatus.FAILED}
     while left := [run for run in runs if run.status() not in over]:
         answer_some(client, left, chance)
-        patience.look(0.05)
+        patience.look(0.05, [run.run_id for run in left])
 
 
 def outcome(run: RunHandle) -> Any:

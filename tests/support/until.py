@@ -27,13 +27,13 @@ class Patience:
         self._what = what
         self._seen = time.monotonic()
 
-    def look(self, pause: float = 0.0) -> None:
-        """Let a time pass, in seconds, before the next look.
+    def look(self, pause: float = 0.0, left: object = "") -> None:
+        """Let a time pass, in seconds, before the next look; `left` is what is still not so.
 
         Raises:
             AssertionError: the time is over.
         """
-        assert self._left > 0, f"not within {self._seconds} s: {self._what}"
+        assert self._left > 0, f"not within {self._seconds} s: {self._what} {left}"
         time.sleep(pause)
         now = time.monotonic()
         self._left -= min(now - self._seen, _STANDSTILL)

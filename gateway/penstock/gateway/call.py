@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Call", "Empty", "address_of", "has_body", "read_body", "read_query", "received"]
+__all__ = [
+    "Call",
+    "Empty",
+    "address_of",
+    "checked",
+    "has_body",
+    "read_body",
+    "read_query",
+    "received",
+]
 
 import json
 from collections.abc import Mapping
@@ -87,7 +96,7 @@ def read_query(model: type[Q], request: Request) -> Q:
     values: dict[str, Any] = {
         name: given.getlist(name) if name in lists else given[name] for name in given
     }
-    return _checked(model, values)
+    return checked(model, values)
 
 
 def has_body(method: str, model: type[BaseModel]) -> bool:
@@ -102,10 +111,10 @@ async def read_body(model: type[B], request: Request, limit: int) -> B:
         RequestError: it is too large, of another type, or has fields that it cannot have.
     """
     if not has_body(request.method, model):
-        return _checked(model, {})
+        return checked(model, {})
     text = await received(request, limit)
     if not text.strip():
-        return _checked(model, {})
+        return checked(model, {})
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise RequestError(
@@ -115,7 +124,7 @@ async def read_body(model: type[B], request: Request, limit: int) -> B:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RequestError(422, f"the body is not JSON: {error}.") from error
-    return _checked(model, values)
+    return checked(model, values)
 
 
 def address_of(request: Request) -> str:
@@ -137,11 +146,16 @@ async def received(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def _checked(model: type[Q], values: Any) -> Q:
+def checked(model: type[Q], values: Any, whole: str = "the body") -> Q:
+    """Read the values of a request; `whole` names all of them.
+
+    Raises:
+        RequestError: they do not fit.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False, include_input=False)
         first = errors[0]
-        where = ".".join(map(str, first["loc"])) or "the body"
+        where = ".".join(map(str, first["loc"])) or whole
         raise RequestError(422, f"{where}: {first['msg']}.", errors=list(errors)) from error

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from tests.faults.support.invariants import Checker
 from tests.faults.support.journeys import Journey, answer_to, executed_again, oracle
 from tests.faults.support.snapshot import Snapshot
 from tests.faults.support.workers import Fleet, WorkerProcess
-from tests.support.until import until
+from tests.support.until import Patience, until
 
 APP: Final = str(journeys.__file__)
 SHORT: Final = {"PENSTOCK_LEASE": "2", "PENSTOCK_RENEW": "0.4"}
@@ -161,10 +160,9 @@ class Storm:
         found = dict(line.split() for line in pids.read_text().splitlines())
         children = {key: int(pid) for key, pid in found.items()}
         self._provoke(children)
-        deadline = time.monotonic() + PATIENCE
+        patience = Patience(PATIENCE, "all are struck")
         while unstruck := self._unstruck(children):
-            assert time.monotonic() < deadline, f"never struck: {unstruck}"
-            time.sleep(0.05)
+            patience.look(0.05, unstruck)
         self.found.struck = {key for key, pid in children.items() if self._is_struck(pid)}
         return mother, children
 
@@ -226,10 +224,9 @@ class Storm:
     # -- after it -------------------------------------------------------------------------------
 
     def _answer_all(self) -> None:
-        deadline = time.monotonic() + PATIENCE
+        patience = Patience(PATIENCE, "all are over")
         while waiting := [key for key in self.listeners if not self._is_over(key)]:
-            assert time.monotonic() < deadline, f"not over: {waiting}"
-            time.sleep(0.1)
+            patience.look(0.1, waiting)
 
     def _is_over(self, key: str) -> bool:
         run = self.client.get(key)

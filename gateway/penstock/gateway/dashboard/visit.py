@@ -64,7 +64,7 @@ class Visit:
             await ALL_RUNS(self.call())
         except RequestError:
             return False
-        return not self.filter
+        return True
 
     @property
     def client(self) -> AsyncClient:

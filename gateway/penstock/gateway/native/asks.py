@@ -8,7 +8,6 @@ __all__ = [
     "ALL_RUNS",
     "BULK_CHANGE",
     "ENQUEUE",
-    "FIND_ENTRYPOINTS",
     "FIND_RUNS",
     "READ_ENTRYPOINT",
     "RUN_AGAIN",
@@ -194,8 +193,6 @@ BULK_CHANGE: Final = AsksAll(
 )
 
 FIND_RUNS: Final = _AsksSearch("threads", "search")
-FIND_ENTRYPOINTS: Final = Asks("assistants", "search")
-
 READ_ENTRYPOINT: Final = _AsksEntrypoint("assistants", "read")
 RUN_READ: Final = Asks("threads", "read", _check_run_of_path)
 RUN_CHANGE: Final = _AsksCancel("threads", "update", _check_run_of_path)

@@ -12,10 +12,12 @@ from typing import Any, Final, Unpack
 from penstock.gateway.auth.filters import Filter
 from penstock.gateway.auth.user import CONFIGURABLE, User
 from penstock.gateway.compatible.access import (
+    admitted_legs,
     admitted_runs,
     check_thread,
     is_known,
 )
+from penstock.gateway.compatible.legs import newest_leg
 from penstock.gateway.errors import RequestError
 from penstock.gateway.keys import GatewayKeys
 from penstock.gateway.sealed_text import sealed, unsealed
@@ -120,7 +122,7 @@ async def check_run(client: AsyncClient, run_id: str, own: Filter) -> None:
     Raises:
         RunNotFoundError: it is missing, or not for the user.
     """
-    if own and not await admitted_runs(client, [await client.do(client.plans.info(run_id))], own):
+    if own and not await admitted_legs(client, [await newest_leg(client, run_id)], own):
         raise missing_run(run_id)
 
 

@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
 from penstock.gateway.call import Call, Empty
+from penstock.gateway.compatible.asks import ASSISTANTS_SEARCH
 from penstock.gateway.endpoint import Endpoint, answer_json
-from penstock.gateway.native.asks import ALL_RUNS, FIND_ENTRYPOINTS
+from penstock.gateway.native.asks import ALL_RUNS
 from penstock.runtime.diagnostics.doctor.examination import examination
 from penstock.runtime.diagnostics.entrypoints import read_entrypoints
 from penstock.runtime.diagnostics.workers import read_workers
@@ -45,7 +46,7 @@ ENDPOINTS: Final[Sequence[Endpoint[Any, Any]]] = (
     Endpoint("GET", "/api/queues", Role.VIEWER, Empty, Empty, queues, asks=ALL_RUNS),
     Endpoint("GET", "/api/workers", Role.VIEWER, Empty, Empty, workers, asks=ALL_RUNS),
     Endpoint(
-        "GET", "/api/entrypoints", Role.VIEWER, Empty, Empty, entrypoints, asks=FIND_ENTRYPOINTS
+        "GET", "/api/entrypoints", Role.VIEWER, Empty, Empty, entrypoints, asks=ASSISTANTS_SEARCH
     ),
     Endpoint("GET", "/api/doctor", Role.OPERATOR, Empty, Empty, doctor, asks=ALL_RUNS),
 )

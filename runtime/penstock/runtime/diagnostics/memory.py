@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["KEYS_MEASURED", "Kind", "Owner", "Usage", "measure"]
+__all__ = ["KEYS_MEASURED", "Kind", "Owner", "Usage", "measure", "measure_all"]
 
 import heapq
 import inspect
@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
 
 from redis import Redis
+from redis.exceptions import RedisError
 
+from penstock.publisher.redis.connection import connect
+from penstock.publisher.redis.retries import unavailable
 from penstock.runtime.redis.keys import Keys
+from penstock.runtime.settings import Settings
 from penstock.runtime.store.keys import StoreKeys
 
 KEYS_MEASURED: Final = 100_000
@@ -50,6 +54,19 @@ class Usage:
     runs: Sequence[Owner]
     threads: Sequence[Owner]
     each: int
+
+
+def measure_all(settings: Settings, top: int, *, all_keys: bool = False) -> Usage:
+    """Measure the Redis of some settings, as `measure` does.
+
+    Raises:
+        RedisUnavailableError: Redis does not answer, or refuses.
+    """
+    with connect(settings.redis) as connection:
+        try:
+            return measure(connection, Keys.of(settings, connection), top=top, all_keys=all_keys)
+        except (RedisError, OSError) as error:
+            raise unavailable(error, connection) from error
 
 
 def measure(connection: Redis, keys: Keys, *, top: int, all_keys: bool) -> Usage:

@@ -9,7 +9,6 @@ from typing import Final
 
 from penstock.publisher.redis.script import Call, load
 from penstock.runtime.redis.keys import Keys, first_arguments
-from penstock.runtime.redis.replies import word
 
 _AT_ONCE: Final = 4
 """Deliveries of one webhook that are sent at once."""
@@ -34,9 +33,7 @@ _LOGGED: Final = 100
 
 
 class HookCalls:
-    """Builds the calls for one pair of key prefixes, and reads their replies."""
-
-    word = staticmethod(word)
+    """Builds the calls for one pair of key prefixes."""
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys

@@ -6,11 +6,9 @@ __all__ = ["execute"]
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, cast
 
-from pydantic import ValidationError
-
-from penstock.gateway.call import Call
+from penstock.gateway.call import Call, checked
 from penstock.gateway.compatible.access import check_leg, check_thread_or_run
 from penstock.gateway.compatible.asks import THREADS_CREATE_RUN, THREADS_READ
 from penstock.gateway.compatible.legs import FoundLeg, find_leg, newest_leg
@@ -41,7 +39,6 @@ AnyCall: TypeAlias = Call[Any, Any]
 Done: TypeAlias = "tuple[Mapping[str, Any], int | None]"
 """The result of a command, and the seq of what was there before."""
 
-M = TypeVar("M", bound=RequestModel)
 
 _IN_BAND: Final = frozenset({400, 404, 409, 413, 422})
 """The statuses that the answer to a command tells of; others are those of its request."""
@@ -61,7 +58,7 @@ async def execute(call: AnyCall, command: CommandBody) -> dict[str, Any]:
         return failure(command.id, why, code)
     model, run = known
     try:
-        result, seq = await run(call, _read(model, command.params))
+        result, seq = await run(call, checked(model, command.params, "params"))
     except ThreadNotFoundError:
         raise
     except PenstockError as error:
@@ -69,15 +66,6 @@ async def execute(call: AnyCall, command: CommandBody) -> dict[str, Any]:
             raise
         return failure(command.id, error)
     return success(command.id, result, seq)
-
-
-def _read(model: type[M], params: Mapping[str, Any]) -> M:
-    try:
-        return model.model_validate(params)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "params"
-        raise RequestError(422, f"{where}: {first['msg']}.") from error
 
 
 def _as(call: AnyCall, body: RequestModel) -> AnyCall:
@@ -96,7 +84,7 @@ async def _respond(call: AnyCall, params: Respond) -> Done:
     last = await _readable_last(call)
     if last is None:
         raise ResumeError(f"thread {call.path['thread_id']!r} has no run that asks.")
-    _, seq = await _begin(call, _read(RunBody, params.run(_assistant_of(last))))
+    _, seq = await _begin(call, checked(RunBody, params.run(_assistant_of(last)), "params"))
     return {}, seq
 
 
@@ -105,7 +93,7 @@ async def _fork(call: AnyCall, params: Fork) -> Done:
     if last is None:
         raise RequestError(422, "state.fork: the thread has no run, so it has no checkpoint.")
     body = {"assistant_id": _assistant_of(last), **params.model_dump()}
-    result, seq = await _begin(call, _read(StartRun, body))
+    result, seq = await _begin(call, checked(StartRun, body, "params"))
     return {**result, "thread_id": call.path["thread_id"]}, seq
 
 

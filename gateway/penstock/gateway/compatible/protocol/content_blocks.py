@@ -20,8 +20,6 @@ class OpenMessage:
     """A message that has begun: gives the data of its events."""
 
     message_id: str
-    owner: str
-    """The id of the task that says it."""
     namespace: Sequence[str]
     node: str | None
     metadata: Mapping[str, Any]

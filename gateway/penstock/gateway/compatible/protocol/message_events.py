@@ -47,7 +47,7 @@ class MessageEvents:
         if opened is None and not is_piece and name in self._whole:
             return  # it came chunk by chunk
         if opened is None:
-            opened = OpenMessage(name, owner, namespace, metadata.get("langgraph_node"), metadata)
+            opened = OpenMessage(name, namespace, metadata.get("langgraph_node"), metadata)
             self._open[key] = opened
             yield from self._events(opened, opened.start(kind.removesuffix(_CHUNK)))
         elif not is_piece:

@@ -79,6 +79,11 @@ class Tape:
         found = zip(kept, cast("Sequence[int]", reply), strict=True)
         return {run_id: int(number) for run_id, number in found if number}
 
+    def number_of(self, run_id: str) -> Plan[int]:
+        """Return the number that a run has; 0 for none."""
+        score = yield ("ZSCORE", self._key, run_id)
+        return int(float(score)) if score is not None else 0
+
     def run_at(self, number: int) -> Plan[tuple[str, int] | None]:
         """Return the first run that has a number, or a higher one, with its number; None if none.
 

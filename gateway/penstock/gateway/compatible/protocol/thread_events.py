@@ -101,10 +101,12 @@ async def _now(client: AsyncClient, found: FoundLeg) -> FoundLeg | None:
 async def _number(client: AsyncClient, found: FoundLeg) -> int:
     """Return the number of a run that has begun."""
     run, thread_id = found.run, found.run.thread_id
+    tape = Tape(client.plans, thread_id)
+    if number := await client.do(tape.number_of(run.run_id)):
+        return number
     known = await client.do(begun_runs(client.plans, thread_id))
     order = known[: known.index(run.run_id) + 1] if run.run_id in known else [*known, run.run_id]
-    numbers = await client.do(Tape(client.plans, thread_id).number(order))
-    return numbers.get(run.run_id, 0)
+    return (await client.do(tape.number(order))).get(run.run_id, 0)
 
 
 # -- where a reader begins ------------------------------------------------------------------------
@@ -195,7 +197,7 @@ async def _newest(client: AsyncClient, thread_id: str) -> FoundLeg | None:
         found = await newest_leg(client, run_id)
     except RunNotFoundError:
         return None
-    return await _now(client, found)
+    return None if is_rolled_back(found.run) else found
 
 
 async def place_of_leg(client: AsyncClient, thread_id: str, found: FoundLeg) -> int:

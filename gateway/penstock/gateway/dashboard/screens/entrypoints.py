@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from penstock.gateway.auth.bulk_access import check_entrypoint
 from penstock.gateway.auth.role import Role
+from penstock.gateway.compatible.asks import ASSISTANTS_SEARCH
 from penstock.gateway.dashboard.actions import refusal_of
 from penstock.gateway.dashboard.input_form import INPUT, read_value, schema_of
 from penstock.gateway.dashboard.run_query import read_tags
@@ -22,7 +23,7 @@ from penstock.gateway.dashboard.schema_form import FormError, fields_of
 from penstock.gateway.dashboard.screen import Screen
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.errors import RequestError, status_of
-from penstock.gateway.native.asks import ENQUEUE, FIND_ENTRYPOINTS, FIND_RUNS, READ_ENTRYPOINT
+from penstock.gateway.native.asks import ENQUEUE, FIND_RUNS, READ_ENTRYPOINT
 from penstock.gateway.native.begin_run import begin_run
 from penstock.gateway.native.models import NewRun
 from penstock.gateway.native.own_runs import find_runs
@@ -122,7 +123,7 @@ def _queue(state: EntrypointState, usual: str) -> str:
 _ENTRYPOINT: Final = "/entrypoints/{name:path}"
 
 SCREENS: Final[Sequence[Screen]] = (
-    Screen("GET", "/entrypoints", Role.VIEWER, entrypoints, FIND_ENTRYPOINTS),
+    Screen("GET", "/entrypoints", Role.VIEWER, entrypoints, ASSISTANTS_SEARCH),
     Screen("POST", f"{_ENTRYPOINT}/start", Role.CLIENT, start, READ_ENTRYPOINT),
     Screen("GET", _ENTRYPOINT, Role.VIEWER, entrypoint, READ_ENTRYPOINT),
 )

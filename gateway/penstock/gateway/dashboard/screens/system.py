@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from penstock.gateway.auth.role import Role
@@ -19,14 +18,10 @@ from penstock.gateway.dashboard.shown_settings import shown_settings
 from penstock.gateway.dashboard.visit import Visit
 from penstock.gateway.native.asks import ALL_RUNS
 from penstock.publisher.errors import PenstockError
-from penstock.publisher.redis.connection import connect
-from penstock.publisher.redis.retries import unavailable
 from penstock.runtime.diagnostics.doctor import Finding, Level
 from penstock.runtime.diagnostics.doctor.examination import examination
-from penstock.runtime.diagnostics.memory import Usage, measure
+from penstock.runtime.diagnostics.memory import measure_all
 from penstock.runtime.diagnostics.workers import read_workers
-from penstock.runtime.redis.keys import Keys
-from penstock.runtime.settings import Settings
 from penstock.runtime.types.webhook import Webhook
 
 LARGEST: Final = 10
@@ -63,17 +58,8 @@ def _urgency(finding: Finding) -> int:
 
 async def memory(visit: Visit) -> Response:
     """Show what uses memory, as `penstock du` does: for those who ask, as it reads many keys."""
-    usage = await asyncio.to_thread(_measured, visit.client.settings)
+    usage = await asyncio.to_thread(measure_all, visit.client.settings, LARGEST)
     return visit.page("memory", usage=usage, total=sum(each.bytes for each in usage.kinds))
-
-
-def _measured(settings: Settings) -> Usage:
-    with connect(settings.redis) as connection:
-        keys = Keys.of(settings, connection)
-        try:
-            return measure(connection, keys, top=LARGEST, all_keys=False)
-        except (RedisError, OSError) as error:
-            raise unavailable(error, connection) from error
 
 
 async def _webhooks(visit: Visit) -> tuple[Sequence[Webhook], str]:

@@ -171,7 +171,7 @@ async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
         thread_id=name,
         record=record,
         state=await found.state(),
-        states=_compared(read)[:PAGE],
+        states=_compared(read, visit.sees_values)[:PAGE],
         most_changes=MOST,
         before=checkpoint_id_of(states[-1]) if len(read) > PAGE else "",
         rows=await read_rows(visit, runs),
@@ -184,11 +184,14 @@ async def _show(visit: Visit, refused: PenstockError | None = None) -> Response:
     )
 
 
-def _compared(states: Sequence[StateSnapshot]) -> list[_Compared]:
+def _compared(states: Sequence[StateSnapshot], are_seen: bool) -> list[_Compared]:
     """Give each state its id and what changed since the one that it was made of, if that is known.
 
-    A state that was updated elsewhere than at the end was not made of the one below it.
+    A state that was updated elsewhere than at the end was not made of the one below it. Nothing is
+    compared of values that are not seen.
     """
+    if not are_seen:
+        return [(checkpoint_id_of(state), state, None) for state in states]
     known = {checkpoint_id_of(each): each for each in states}
     found: list[_Compared] = []
     belows: Sequence[StateSnapshot | None] = (*states[1:], None)

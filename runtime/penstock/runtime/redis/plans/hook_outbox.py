@@ -169,10 +169,11 @@ class HookOutbox:
         return self._calls.route_change(entry.cursor, entry.run_id, str(entry.seq), targets)
 
     def _lost(self, row: FeedRow) -> Call:
-        cursor, (run, seq) = read_cursor(row), (row[1].get(each, b"") for each in (b"run", b"seq"))
+        cursor, run, seq = read_cursor(row), row[1].get(b"run", b""), row[1].get(b"seq", b"")
         logger.error(
             "change %s of run %r is lost to webhooks: no worker could read it",
-            *(cursor, run),
+            cursor,
+            run,
             extra={"event": "webhook.lost"},
         )
         return self._calls.lose_change(cursor, run, seq)

@@ -76,20 +76,17 @@ def outbox_state(keys: Keys) -> Plan[OutboxState]:
     )
     ids, now = sorted(name.decode() for name in names), _seconds(clock)
     own = [each for name in due if (each := name.decode()).startswith(OF_RUNS)]
-    totals, *replies = yield Reads(
+    totals, *read = yield Reads(
         [
             ("HGETALL", keys.webhook(OF_RUNS)),
             *(("HGET", keys.webhook(each), "unread") for each in own),
             *(("ZCARD", keys.webhook(f"{each}:due")) for each in own),
-        ]
-    )
-    unread, waiting_urls = replies[: len(own)], sum(replies[len(own) :])
-    replies = yield Reads(
-        [
             *(("HGETALL", keys.webhook(each)) for each in ids),
             *(("ZCARD", keys.webhook(f"{each}:due")) for each in ids),
         ]
     )
+    of_urls, replies = read[: 2 * len(own)], read[2 * len(own) :]
+    unread, waiting_urls = of_urls[: len(own)], sum(of_urls[len(own) :])
     states = [
         _state(each, texts(fields), waiting, now)
         for each, fields, waiting in zip(ids, replies[: len(ids)], replies[len(ids) :], strict=True)

@@ -5,15 +5,10 @@ from __future__ import annotations
 __all__ = ["du"]
 
 import click
-from redis.exceptions import RedisError
 from rich.text import Text
 
-from penstock.publisher.redis.connection import connect
-from penstock.publisher.redis.retries import unavailable
-from penstock.runtime.diagnostics.memory import Usage, measure
+from penstock.runtime.diagnostics.memory import Usage, measure_all
 from penstock.runtime.diagnostics.size import size
-from penstock.runtime.redis.keys import Keys
-from penstock.runtime.settings import Settings
 from penstock.worker.cli.errors import note
 from penstock.worker.cli.options import as_json, common, read_settings
 from penstock.worker.cli.output import Grid, emit, one_line, print_line
@@ -40,20 +35,11 @@ def du(top: int, all_keys: bool, as_json: bool, redis: str | None) -> None:
     100,000, only one run in every few is measured, and the rest is estimated.
     """
     settings = read_settings(redis=redis)
-    usage = _measure(settings, top, all_keys)
+    usage = measure_all(settings, top, all_keys=all_keys)
     if as_json:
         _emit(usage)
     else:
         _print(usage)
-
-
-def _measure(settings: Settings, top: int, all_keys: bool) -> Usage:
-    with connect(settings.redis) as connection:
-        keys = Keys.of(settings, connection)
-        try:
-            return measure(connection, keys, top=top, all_keys=all_keys)
-        except (RedisError, OSError) as error:
-            raise unavailable(error, connection) from error
 
 
 def _emit(usage: Usage) -> None:
